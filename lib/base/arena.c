@@ -1,0 +1,83 @@
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+#define BLOCK_BYTES 4080
+
+struct arena_block {
+    struct arena_block *older;
+    size_t cap;
+    _Alignas(16) uint8_t bytes[];
+};
+
+static void add_block(struct arena *a, size_t cap)
+{
+    struct arena_block *b = memory_resize(NULL, sizeof(*b) + cap);
+    b->older = a->blocks;
+    b->cap = cap;
+    a->blocks = b;
+    a->left = cap;
+}
+
+void *arena_take(struct arena *a, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    if (a->left < size)
+        add_block(a, size > BLOCK_BYTES ? size : BLOCK_BYTES);
+    uint8_t *at = a->blocks->bytes + (a->blocks->cap - a->left);
+    a->left -= size;
+    return memset(at, 0, size);
+}
+
+struct slice arena_copy(struct arena *a, struct slice s)
+{
+    uint8_t *at = arena_take(a, s.len + 1);
+    if (s.len)
+        memcpy(at, s.at, s.len);
+    return (struct slice){at, s.len};
+}
+
+const char *arena_text(struct arena *a, struct slice s)
+{
+    return (const char *)arena_copy(a, s).at;
+}
+
+const char *arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    size_t len = (size_t)vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *text = arena_take(a, len + 1);
+    vsnprintf(text, len + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+static void free_from(struct arena_block *b)
+{
+    while (b) {
+        struct arena_block *older = b->older;
+        free(b);
+        b = older;
+    }
+}
+
+void arena_reset(struct arena *a)
+{
+    if (a->blocks == NULL)
+        return;
+    free_from(a->blocks->older);
+    a->blocks->older = NULL;
+    a->left = a->blocks->cap;
+}
+
+void arena_clear(struct arena *a)
+{
+    free_from(a->blocks);
+    *a = (struct arena){0};
+}

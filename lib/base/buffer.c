@@ -1,0 +1,58 @@
+#include "base/buffer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+uint8_t *buffer_reserve(struct buffer *b, size_t more)
+{
+    if (b->cap - b->len < more) {
+        size_t cap = b->cap ? b->cap : 64;
+        while (cap - b->len < more)
+            cap += cap / 2 + 64;
+        b->at = memory_resize(b->at, cap);
+        b->cap = cap;
+    }
+    return b->at + b->len;
+}
+
+void buffer_vprintf(struct buffer *b, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    assert(len >= 0);
+    vsnprintf((char *)buffer_reserve(b, (size_t)len + 1), (size_t)len + 1, format, args);
+    b->len += (size_t)len;
+}
+
+void buffer_printf(struct buffer *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    buffer_vprintf(b, format, args);
+    va_end(args);
+}
+
+const char *buffer_cstr(struct buffer *b)
+{
+    *buffer_reserve(b, 1) = 0;
+    return (const char *)b->at;
+}
+
+void buffer_drop(struct buffer *b, size_t len)
+{
+    assert(len <= b->len);
+    b->len -= len;
+    if (b->len && len)
+        memmove(b->at, b->at + len, b->len);
+}
+
+void buffer_clear(struct buffer *b)
+{
+    free(b->at);
+    *b = (struct buffer){0};
+}

@@ -1,0 +1,22 @@
+/*
+ * Times. Deadlines count monotonic milliseconds (of the loop: loop_now_ms), stamps are wall clock
+ * milliseconds since 1970 in UTC (loop_wall_ms). Only a loop, and programs without one, ask the machine here.
+ */
+#pragma once
+
+#include "base/slice.h"
+
+uint64_t clock_monotonic_ns(void); /* goes on while the machine sleeps */
+uint64_t clock_wall_ms(void);
+
+#define CLOCK_ISO8601_MAX 32
+
+/* "2026-11-23T07:03:00.123Z", or with .NET's seven digits "…00.1230000Z". Returns the length. */
+size_t clock_iso8601(uint64_t wall_ms, char out[CLOCK_ISO8601_MAX]);
+size_t clock_iso8601_ticks(uint64_t ticks_100ns_since_1970, char out[CLOCK_ISO8601_MAX]);
+
+/* RFC 3339 with any number of fraction digits; no offset means UTC. False for anything else. */
+bool clock_parse_iso8601(struct slice text, uint64_t *wall_ms);
+
+/* ".NET" time spans, "[d.]hh:mm:ss[.fffffff]". False for anything else. */
+bool clock_parse_timespan(struct slice text, uint64_t *ms);

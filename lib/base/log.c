@@ -1,0 +1,107 @@
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+
+/* Set once before threads start, read afterwards. */
+static const char *part_name = "millrace";
+static enum log_level level_wanted = LOG_LEVEL_INFO;
+static int as_json;
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+void log_setup(const char *part, enum log_level level, int json)
+{
+    part_name = part;
+    level_wanted = level;
+    as_json = json;
+}
+
+int log_wants(enum log_level level)
+{
+    return level <= level_wanted;
+}
+
+static void json_text(struct buffer *out, struct slice s)
+{
+    buffer_u8(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.at[i];
+        if (c == '"' || c == '\\') {
+            buffer_u8(out, '\\');
+            buffer_u8(out, c);
+        } else if (c < 0x20) {
+            buffer_printf(out, "\\u%04x", c);
+        } else {
+            buffer_u8(out, c);
+        }
+    }
+    buffer_u8(out, '"');
+}
+
+static bool is_key(struct slice word, size_t eq)
+{
+    for (size_t i = 0; i < eq; i++) {
+        uint8_t c = word.at[i];
+        if (!((c >= 'a' && c <= 'z') || c == '_' || (c >= '0' && c <= '9')))
+            return false;
+    }
+    return eq > 0 && eq < word.len;
+}
+
+/* The words are the message, every key=value behind them a member. */
+static void put_json(struct buffer *out, const char *time, const char *level, struct slice text)
+{
+    size_t fields = text.len;
+    struct slice rest = text, word;
+    while (slice_split(&rest, ' ', &word)) {
+        if (is_key(word, slice_find(word, '='))) {
+            fields = (size_t)(word.at - text.at);
+            break;
+        }
+    }
+    buffer_printf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"part\":\"%s\",\"message\":", time, level,
+                  part_name);
+    json_text(out, slice_trim(slice_first(text, fields)));
+    rest = slice_skip(text, fields);
+    while (rest.len && slice_split(&rest, ' ', &word)) {
+        size_t eq = slice_find(word, '=');
+        if (!is_key(word, eq))
+            continue;
+        buffer_u8(out, ',');
+        json_text(out, slice_first(word, eq));
+        buffer_u8(out, ':');
+        json_text(out, slice_skip(word, eq + 1));
+    }
+    buffer_text(out, "}\n");
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    if (!log_wants(level))
+        return;
+    struct buffer text = {0}, line = {0};
+    va_list args;
+    va_start(args, format);
+    buffer_vprintf(&text, format, args);
+    va_end(args);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < 0x20)
+            text.at[i] = ' '; /* what a peer sent cannot start a line of its own */
+    char time[CLOCK_ISO8601_MAX];
+    clock_iso8601(clock_wall_ms(), time);
+    if (as_json)
+        put_json(&line, time, level_names[level], buffer_slice(&text));
+    else
+        buffer_printf(&line, "%s %-5s %s: %.*s\n", time, level_names[level], part_name,
+                      (int)text.len, (const char *)text.at);
+    if (write(STDERR_FILENO, line.at, line.len) < 0) { /* nobody is left to be told */
+    }
+    buffer_clear(&text);
+    buffer_clear(&line);
+}
