@@ -1,0 +1,59 @@
+/*
+ * A telemetry message on its way: what the heads make of the wire, what the log keeps, what the
+ * stream's readers get. The slices belong to whoever made the message.
+ *
+ * The same bytes are the record in the edge's log and in the hub's partitions (iot_event_encode):
+ * the system properties as IoT Hub names them, the application properties as a flat list.
+ */
+#pragma once
+
+#include "iot/identity.h"
+
+#define IOT_MESSAGE_MAX (256u << 10) /* body and properties, IoT Hub's limit */
+
+/* Message and correlation ids keep the AMQP type that they came with. */
+enum iot_message_id_type { IOT_MESSAGE_ID_STRING, IOT_MESSAGE_ID_UUID, IOT_MESSAGE_ID_ULONG, IOT_MESSAGE_ID_BINARY };
+
+struct iot_message {
+    struct slice body;
+    /* System properties; empty means not there. */
+    struct slice message_id;
+    struct slice correlation_id;
+    struct slice user_id;
+    struct slice to;
+    struct slice content_type;
+    struct slice content_encoding;
+    struct slice output;        /* a module's output name, "$.on" */
+    struct slice input;         /* a module's input name */
+    struct slice subject;       /* component, "$.sub" */
+    struct slice interface_id;  /* "$.ifid" */
+    struct slice schema;        /* "$.schema" */
+    uint64_t expiry_ms;         /* wall clock; 0: none */
+    uint64_t creation_ms;       /* wall clock, "$.ctime"; 0: none */
+    uint8_t message_id_type;    /* enum iot_message_id_type; a UUID is 16 bytes, a ULONG 8 in network order */
+    uint8_t correlation_id_type;
+    /* Application properties: u16 length, name, u16 length, value, … in the order they came. */
+    struct slice properties;
+};
+
+void iot_property_put(struct buffer *list, struct slice name, struct slice value);
+/* Takes the first off *list; false at the end, or when the list is broken. */
+bool iot_property_next(struct slice *list, struct slice *name, struct slice *value);
+bool iot_property_find(struct slice list, struct slice name, struct slice *value);
+
+/* Where an event comes from; the wire name is iothub-message-source. */
+enum iot_source { IOT_SOURCE_TELEMETRY, IOT_SOURCE_TWIN_CHANGE, IOT_SOURCE_DEVICE_LIFECYCLE, IOT_SOURCE_MODULE_LIFECYCLE, IOT_SOURCE_DEVICE_CONNECTION_STATE, IOT_SOURCE_DEVICE_JOB_LIFECYCLE, IOT_SOURCE_COUNT };
+
+struct iot_event {
+    uint64_t enqueued_ms; /* wall clock, given by who appended it */
+    struct iot_id from;
+    struct slice generation_id;
+    struct slice auth_method; /* JSON text, iothub-connection-auth-method */
+    enum iot_source source;
+    struct iot_message message;
+};
+
+/* Appends the record's bytes; they begin with a version byte. */
+void iot_event_encode(const struct iot_event *e, struct buffer *out);
+/* The slices of *out point into `record`. BAD_FORMAT for what iot_event_encode() cannot have made. */
+CHECKED enum status iot_event_decode(struct slice record, struct iot_event *out);

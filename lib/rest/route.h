@@ -1,0 +1,65 @@
+/*
+ * One table for a REST API: dispatch, authorization, OpenAPI and the tests that try every route all
+ * read it. A handler gets a request that lives until it has been answered, on the same loop, now or later.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/status.h"
+#include "io/loop.h"
+
+struct rest_request;
+
+typedef void rest_handler(struct rest_request *r);
+
+/* Who may call it. What the words mean is the server's `authorize`. */
+enum rest_access {
+    REST_PUBLIC,  /* no token: /healthz, discovery documents */
+    REST_READ,    /* 2.8: any authenticated user; hub: RegistryRead */
+    REST_WRITE,   /* 2.8: role Write, Admin or Sign; hub: RegistryWrite */
+    REST_ADMIN,   /* 2.8: role Admin or Sign */
+    REST_SERVICE, /* hub: ServiceConnect */
+    REST_DEVICE,  /* hub: a device's or module's own token */
+};
+
+struct rest_route {
+    const char *method;    /* "GET" */
+    const char *path;      /* "/v2/read/{endpointId}": a name in braces matches one segment */
+    rest_handler *run;
+    enum rest_access access;
+    const char *operation; /* operationId in OpenAPI; NULL leaves the route out of it */
+    const char *request;   /* name of the request's model; NULL: no body */
+    const char *response;  /* name of the response's model; NULL: no body */
+};
+
+/* A header, a query parameter, a path parameter. Names compare without case for headers alone. */
+struct rest_field {
+    struct slice name, value;
+};
+
+struct rest_request {
+    struct arena arena;   /* until it is answered */
+    struct loop *loop;
+    void *app;            /* the server's `app` */
+    const struct rest_route *route;
+    struct slice method, target;   /* as sent */
+    struct slice path;             /* decoded, without query */
+    struct slice body;
+    struct rest_field *headers, *query, *params;
+    size_t header_count, query_count, param_count;
+    struct slice peer;             /* "127.0.0.1:1234" */
+    struct slice certificate;      /* DER of the client's certificate; empty when none */
+    struct slice user;             /* set by `authorize`: who is calling, for logs */
+    char id[37];                   /* the call's id in every log line: x-ms-client-request-id, or a new UUID */
+};
+
+struct slice rest_header(const struct rest_request *r, const char *name); /* empty when absent */
+struct slice rest_query(const struct rest_request *r, const char *name);
+struct slice rest_param(const struct rest_request *r, const char *name);
+
+/* Exactly one of these per request. The bytes are copied. Headers added before go with it. */
+void rest_add_header(struct rest_request *r, const char *name, struct slice value);
+void rest_reply(struct rest_request *r, int status, const char *content_type, struct slice body);
+void rest_reply_json(struct rest_request *r, int status, struct slice json);
+void rest_reply_empty(struct rest_request *r, int status);

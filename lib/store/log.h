@@ -1,0 +1,77 @@
+/*
+ * The append log: the edge's store and forward and the hub's partitions. Records have sequence
+ * numbers from 1 without gaps, lie in segment files with a CRC32C each, and can be read only when
+ * durable. Appends gather while the commit before them runs on a helper thread, so one fdatasync
+ * serves all that came meanwhile. One loop owns a log; cursors with names remember what was done.
+ *
+ * At open a torn tail is cut off. Damage elsewhere is set aside and counted (log_damaged), and reads
+ * go on behind it. After a failed fsync the segment is closed for good, waiting appends get
+ * IO_FAILED, and the next append begins a new segment.
+ */
+#pragma once
+
+#include "io/loop.h"
+#include "store/disk.h"
+
+struct store_log;
+
+enum store_durability { STORE_FSYNC, STORE_OS, STORE_MEMORY };
+
+#define STORE_RECORD_MAX (1u << 20)
+/* What may wait for a commit; store_log_append() answers FULL beyond it, until on_room. */
+#define STORE_GATHER_MAX (32u << 20)
+
+struct store_log_config {
+    struct loop *loop;
+    struct store_disk *disk;
+    const char *directory;      /* made when absent */
+    enum store_durability durability;
+    uint64_t segment_bytes;     /* 0: 64 MiB */
+    uint64_t retain_bytes;      /* oldest segments go beyond it; 0: no limit */
+    uint64_t retain_ms;         /* by age of the newest record in a segment; 0: no limit */
+    bool retain_unread;         /* never drop what a named cursor has not passed: append answers FULL instead */
+    void (*on_durable)(void *arg, uint64_t sequence); /* all up to it can be read now; once a commit */
+    void (*on_failed)(void *arg, uint64_t first, uint64_t last, enum status why); /* these will not become durable */
+    void (*on_room)(void *arg); /* appends that answered FULL may be tried again */
+    void *arg;
+};
+
+/* IO_FAILED: the directory cannot be used; the log line says why. Blocks: for program start. */
+CHECKED enum status store_log_open(const struct store_log_config *config, struct store_log **out);
+/* Commits what has gathered (blocking), then closes. */
+void store_log_close(struct store_log **l);
+
+/* Copies the record. *sequence is its number; on_durable tells when it is safe. TOO_LARGE, FULL. */
+CHECKED enum status store_log_append(struct store_log *l, struct slice record, uint64_t wall_ms,
+                                     uint64_t *sequence);
+
+uint64_t store_log_first(const struct store_log *l);   /* oldest that can be read; == next when empty */
+uint64_t store_log_next(const struct store_log *l);    /* number of the next append */
+uint64_t store_log_durable(const struct store_log *l); /* newest that can be read; 0 when none ever */
+uint64_t store_log_bytes(const struct store_log *l);
+uint64_t store_log_damaged(const struct store_log *l); /* records or ranges set aside so far */
+
+struct store_record {
+    uint64_t sequence;
+    uint64_t wall_ms; /* as given at append */
+    struct slice bytes; /* until the reader's next call */
+};
+
+struct store_reader;
+
+/* Reads on from `sequence` (clamped to what is kept). Many readers may be open; each has one chunk of memory. */
+struct store_reader *store_reader_open(struct store_log *l, uint64_t sequence);
+/* OK; AGAIN at the durable end; IO_FAILED. Damage is skipped and counted. */
+CHECKED enum status store_reader_next(struct store_reader *r, struct store_record *out);
+void store_reader_seek(struct store_reader *r, uint64_t sequence);
+void store_reader_close(struct store_reader **r);
+
+/* The first record stamped at or after wall_ms; the next append's number when there is none. */
+uint64_t store_log_find_time(struct store_log *l, uint64_t wall_ms);
+
+/* ---- cursors: "all up to this sequence is done" ---- */
+
+/* 0 when it was never set. */
+uint64_t store_cursor_get(struct store_log *l, struct slice name);
+/* Remembered at the next commit; after a crash it may be older, never newer, than what was set. */
+void store_cursor_set(struct store_log *l, struct slice name, uint64_t sequence);
