@@ -1,0 +1,51 @@
+/*
+ * The hub as its own files see it: N loops that share nothing but what is here and immutable after
+ * start. Devices are spread over the partitions by a hash of their id, partitions over the loops; so
+ * a device, its live state and its partition's writer are on one loop.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "hub/partition.h"
+#include "hub/policy.h"
+#include "hub/registry.h"
+#include "heads/backend.h"
+#include "io/loop.h"
+#include "iot/identity.h"
+
+#define HUB_LOOPS_MAX 64
+#define HUB_PARTITIONS_MAX 32
+
+struct hub;
+
+/* What one loop owns. Only its own thread looks inside. */
+struct hub_loop {
+    struct hub *hub;
+    unsigned index;
+    struct loop *loop;
+    struct map devices; /* "device[/module]" -> struct hub_device: those that are connected or waited for */
+    uint64_t next_rid;  /* of direct methods */
+    struct {            /* read by /metrics from other threads: relaxed atomics */
+        uint64_t messages, bytes, refused, connected, connects, methods;
+    } count;
+};
+
+struct hub {
+    struct heads_backend backend; /* first: the heads hand back a pointer to it (backend.c) */
+    const char *name;             /* host name in connection strings and tokens */
+    const char *const *aliases;   /* further names that tokens may be made for; ends with NULL */
+    const char *events_name;      /* of the Event-Hub-compatible entity */
+    unsigned loop_count, partition_count;
+    struct hub_loop loops[HUB_LOOPS_MAX];
+    struct hub_partition *partitions[HUB_PARTITIONS_MAX];
+    struct hub_registry *registry;
+    struct hub_policies *policies;
+    uint64_t created_ms;
+};
+
+unsigned hub_partition_of(const struct hub *hub, struct iot_id id);
+struct hub_loop *hub_owner(struct hub *hub, struct iot_id id);
+
+/* Everything that has no file or socket: used by hub_main() and by the simulation. Call after loops,
+ * partitions, registry and policies are set. */
+void hub_init(struct hub *hub);
