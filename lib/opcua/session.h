@@ -1,0 +1,132 @@
+/*
+ * A session with an OPC UA server, shared by all who want the same server as the same user: real
+ * controllers allow few. It connects by itself, for ever, with back-off, and tells who listens.
+ * Every service is asynchronous; there is no other way.
+ *
+ * All of it on the OPC UA thread that the session was got on (opcua/thread.h).
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "opcua/thread.h"
+
+struct opcua_session;
+
+enum opcua_security {
+    OPCUA_SECURITY_NONE,
+    OPCUA_SECURITY_SIGN,
+    OPCUA_SECURITY_SIGN_AND_ENCRYPT,
+    OPCUA_SECURITY_NOT_NONE, /* the best that the server offers, never None */
+    OPCUA_SECURITY_BEST,     /* the best that the server offers, None too */
+};
+
+/* Where to and as whom. Two connections with the same fields are one session. */
+struct opcua_connection {
+    struct slice endpoint_url; /* "opc.tcp://host:port/path" */
+    enum opcua_security security;
+    struct slice
+        security_policy; /* URI or its last word, "Basic256Sha256"; empty: the best offered */
+    struct slice user;   /* empty: anonymous */
+    struct slice password;
+};
+
+/* A reference to the session, made when there is none yet. It begins to connect at once. Copies
+ * `c`. */
+struct opcua_session *opcua_session_get(struct opcua_thread *t, const struct opcua_connection *c);
+
+/* After the last one the session stays for the lease and is then closed. */
+void opcua_session_unref(struct opcua_session **s);
+
+struct opcua_thread *opcua_session_thread(const struct opcua_session *s);
+
+enum opcua_session_state {
+    OPCUA_SESSION_CONNECTING, /* → READY, WAITING */
+    OPCUA_SESSION_READY,      /* calls go out; → WAITING */
+    OPCUA_SESSION_WAITING,    /* for the next try; → CONNECTING */
+};
+
+enum opcua_session_state opcua_session_state(const struct opcua_session *s);
+const char *opcua_session_state_name(enum opcua_session_state state); /* "ready" */
+
+/* Why it is not ready, or last was not: Good when it never failed. The text says what to do where
+ * that is known, and belongs to the session until the next change. */
+UA_StatusCode opcua_session_error(const struct opcua_session *s, const char **text);
+
+/* ---- what is known about the server, read before a session becomes ready ---- */
+
+struct opcua_limits { /* 0: the server names none */
+    uint32_t nodes_per_read, nodes_per_write, nodes_per_browse, nodes_per_method_call;
+    uint32_t nodes_per_register, nodes_per_translate, nodes_per_history_read;
+    uint32_t monitored_items_per_call;
+    uint32_t continuation_points; /* MaxBrowseContinuationPoints */
+};
+
+const struct opcua_limits *opcua_session_limits(const struct opcua_session *s);
+
+/* The server's NamespaceArray; index 0 is OPC UA's own. Count 0 before the first connect. Borrowed
+ * until the session is ready again. */
+const UA_String *opcua_session_namespaces(const struct opcua_session *s, size_t *count);
+
+/* The endpoint's URL as it was configured, and the server's ApplicationUri (empty before the first
+ * connect). */
+struct slice opcua_session_url(const struct opcua_session *s);
+struct slice opcua_session_application_uri(const struct opcua_session *s);
+
+/* ---- coming and going ---- */
+
+struct opcua_session_listener {
+    /* `same`: the server still has the session of before, and its subscriptions. */
+    void (*on_ready)(void *arg, bool same);          /* may be NULL */
+    void (*on_lost)(void *arg, UA_StatusCode why);   /* may be NULL */
+    void (*on_failed)(void *arg, UA_StatusCode why); /* a try to connect failed; may be NULL */
+    void *arg;
+    struct link link;
+};
+
+/* `l` lives inside the listener's own struct. It is not called before this returns, and hears only
+ * what changes. */
+void opcua_session_listen(struct opcua_session *s, struct opcua_session_listener *l);
+void opcua_session_unlisten(
+    struct opcua_session_listener *l); /* harmless when it does not listen */
+
+/* ---- calls ---- */
+
+#define OPCUA_SESSION_CALLS_MAX                                                                    \
+    4096 /* sent or waiting on one session; more are refused with BadTooManyOperations */
+
+struct opcua_call;
+
+enum opcua_call_when {
+    OPCUA_CALL_NOW,        /* BadNotConnected when the session is not ready */
+    OPCUA_CALL_WHEN_READY, /* waits for the session, within its time */
+};
+
+/* Exactly once, after opcua_session_call() returned. `response` is of the response type and lives
+ * until the callback returns, NULL unless `status` is good (status holds the response's
+ * serviceResult too; the results of single operations are the caller's to look at). To keep a part
+ * of it, move it out and zero it there. */
+typedef void opcua_call_fn(void *arg, UA_StatusCode status, void *response);
+
+/*
+ * A service call with a time of its own: BadTimeout after `timeout_ms` (0: 10 s); an answer that
+ * comes later is dropped. `request` is borrowed until this returns; its header is filled in here. A
+ * call that was under way when the connection broke ends with the reason and is not repeated: only
+ * the caller knows whether that is safe. The handle is good until `done` is called.
+ */
+struct opcua_call *opcua_session_call(struct opcua_session *s, enum opcua_call_when when,
+                                      const void *request, const UA_DataType *request_type,
+                                      const UA_DataType *response_type, opcua_call_fn *done,
+                                      void *arg, uint32_t timeout_ms);
+
+/* `done` will not be called. */
+void opcua_call_cancel(struct opcua_call *call);
+
+/* opcua_session_call() with the types in one word: OPCUA_CALL(s, OPCUA_CALL_NOW, READ, &request,
+ * …). */
+#define OPCUA_CALL(session, when, NAME, request, done, arg, timeout_ms)                            \
+    opcua_session_call((session), (when), (request), &UA_TYPES[UA_TYPES_##NAME##REQUEST],          \
+                       &UA_TYPES[UA_TYPES_##NAME##RESPONSE], (done), (arg), (timeout_ms))
+
+/* "BadNodeIdUnknown" and what it means for a person; never NULL. */
+const char *opcua_status_name(UA_StatusCode code);
