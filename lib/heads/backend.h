@@ -62,6 +62,7 @@ struct heads_session_ops {
 
 struct heads_session {
     const struct heads_session_ops *ops;
+    struct loop *loop; /* where it is when it signs in: the owner's */
 };
 
 struct heads_backend;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/list.h"
 #include "base/map.h"
 #include "hub/partition.h"
 #include "hub/policy.h"
@@ -24,6 +25,7 @@ struct hub_loop {
     unsigned index;
     struct loop *loop;
     struct map devices; /* "device[/module]" -> struct hub_device: those that are connected or waited for */
+    struct list sign_ins; /* under way, backend.c */
     uint64_t next_rid;  /* of direct methods */
     struct {            /* read by /metrics from other threads: relaxed atomics */
         uint64_t messages, bytes, refused, connected, connects, methods;

@@ -1,0 +1,357 @@
+#include "hub/backend.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "hub/device.h"
+#include "hub/sign_in.h"
+
+/* ---- signing in: identities are asked for one after the other, then checked ---- */
+
+struct sign_in {
+    struct link link; /* in the device's loop's sign_ins */
+    struct hub_loop *owner;
+    struct hub_device *device;
+    struct heads_session *session; /* NULL: the head has gone meanwhile */
+    struct heads_credentials credentials;
+    struct iot_id actor_id;
+    const struct hub_identity *target, *actor, *actor_device;
+    struct arena arena;
+};
+
+static void sign_in_end(struct sign_in *in, enum status why)
+{
+    struct heads_session *s = in->session;
+    struct hub_device *d = in->device;
+    list_remove(&in->link);
+    hub_identity_unref(&in->target);
+    hub_identity_unref(&in->actor);
+    hub_identity_unref(&in->actor_device);
+    arena_clear(&in->arena);
+    free(in);
+    if (s)
+        s->ops->signed_in(s, why, why == OK ? (struct heads_device *)d : NULL);
+    hub_device_unref(&d);
+}
+
+static void sign_in_refuse(struct sign_in *in, enum status why, const char *reason)
+{
+    log_warn("sign in refused device=%s peer=%.*s status=%s reason=\"%s\"", in->device->key,
+             SLICE_FMT(in->credentials.peer), status_name(why), reason);
+    __atomic_fetch_add(&in->owner->count.refused, 1, __ATOMIC_RELAXED);
+    sign_in_end(in, why);
+}
+
+static void sign_in_check(struct sign_in *in)
+{
+    struct hub *hub = in->owner->hub;
+    uint64_t expires_ms = 0;
+    const char *reason = "";
+    enum status s = hub_sign_in_check(
+        &(struct hub_sign_in){
+            .credentials = &in->credentials,
+            .target = in->target,
+            .actor = in->actor,
+            .actor_device = in->actor_device,
+            .policies = hub->policies,
+            .hosts = hub->aliases,
+            .now_ms = loop_wall_ms(in->owner->loop),
+        },
+        &expires_ms, in->device->auth_method, &reason);
+    if (s != OK) {
+        sign_in_refuse(in, s, reason);
+        return;
+    }
+    if (in->session) {
+        log_info("connected device=%s peer=%.*s", in->device->key, SLICE_FMT(in->credentials.peer));
+        hub_device_connect(in->device, in->session, in->target, expires_ms);
+    }
+    sign_in_end(in, OK);
+}
+
+static void on_actor_device(void *arg, enum status why, const struct hub_identity *identity)
+{
+    struct sign_in *in = arg;
+    if (why != OK) {
+        sign_in_refuse(in, UNAUTHORIZED, "the edge device that speaks for it is not known");
+        return;
+    }
+    in->actor_device = hub_identity_ref(identity);
+    sign_in_check(in);
+}
+
+static void on_actor(void *arg, enum status why, const struct hub_identity *identity)
+{
+    struct sign_in *in = arg;
+    if (why != OK) {
+        sign_in_refuse(in, UNAUTHORIZED, "the module that speaks for it is not known");
+        return;
+    }
+    in->actor = hub_identity_ref(identity);
+    hub_registry_identity(in->owner->hub->registry, in->owner->loop,
+                          (struct iot_id){.device = in->actor_id.device}, on_actor_device, in);
+}
+
+static void on_target(void *arg, enum status why, const struct hub_identity *identity)
+{
+    struct sign_in *in = arg;
+    if (why != OK) {
+        sign_in_refuse(in, why == NOT_FOUND ? UNAUTHORIZED : why, "no such identity");
+        return;
+    }
+    in->target = hub_identity_ref(identity);
+    if (in->actor_id.device.len)
+        hub_registry_identity(in->owner->hub->registry, in->owner->loop, in->actor_id, on_actor, in);
+    else
+        sign_in_check(in);
+}
+
+static struct heads_credentials copy_credentials(struct arena *a, const struct heads_credentials *c)
+{
+    return (struct heads_credentials){
+        .id = iot_id_copy(a, c->id),
+        .sas = arena_copy(a, c->sas),
+        .certificate = arena_copy(a, c->certificate),
+        .host = arena_copy(a, c->host),
+        .api_version = arena_copy(a, c->api_version),
+        .client_type = arena_copy(a, c->client_type),
+        .model_id = arena_copy(a, c->model_id),
+        .auth_chain = arena_copy(a, c->auth_chain),
+        .peer = arena_copy(a, c->peer),
+    };
+}
+
+static void sign_in(struct heads_backend *b, const struct heads_credentials *c, struct heads_session *s)
+{
+    struct hub *hub = (struct hub *)b;
+    struct sign_in *in = MEMORY_NEW(struct sign_in);
+    in->owner = hub_owner(hub, c->id);
+    in->device = hub_device_get(in->owner, c->id);
+    in->session = s;
+    in->credentials = copy_credentials(&in->arena, c);
+    hub_sign_in_actor(in->credentials.auth_chain, &in->actor_id);
+    list_push(&in->owner->sign_ins, &in->link);
+    hub_registry_identity(hub->registry, in->owner->loop, in->credentials.id, on_target, in);
+}
+
+static void forget_sign_in(struct hub_loop *owner, struct heads_session *s)
+{
+    LIST_EACH(l, &owner->sign_ins) {
+        struct sign_in *in = LIST_OF(l, struct sign_in, link);
+        if (in->session == s)
+            in->session = NULL;
+    }
+}
+
+static void sign_out(struct heads_backend *b, struct heads_session *s, struct heads_device *device)
+{
+    struct hub *hub = (struct hub *)b;
+    struct hub_device *d = (struct hub_device *)device;
+    if (d) {
+        hub_device_disconnect(d, s);
+        return;
+    }
+    for (unsigned i = 0; i < hub->loop_count; i++)
+        if (hub->loops[i].loop == s->loop)
+            forget_sign_in(&hub->loops[i], s);
+}
+
+static struct loop *owner(struct heads_backend *b, struct iot_id id)
+{
+    return hub_owner((struct hub *)b, id)->loop;
+}
+
+/* ---- telemetry ---- */
+
+static enum status telemetry(struct heads_device *device, const struct iot_message *m, uint64_t token)
+{
+    struct hub_device *d = (struct hub_device *)device;
+    if (m->body.len + m->properties.len > IOT_MESSAGE_MAX)
+        return TOO_LARGE;
+    enum status s = hub_partition_send(d->partition,
+                                       &(struct iot_event){
+                                           .enqueued_ms = loop_wall_ms(d->owner->loop),
+                                           .from = d->id,
+                                           .generation_id = d->identity->generation_id,
+                                           .auth_method = slice_of(d->auth_method),
+                                           .source = IOT_SOURCE_TELEMETRY,
+                                           .message = *m,
+                                       },
+                                       d, token);
+    if (s == OK) {
+        __atomic_fetch_add(&d->owner->count.messages, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&d->owner->count.bytes, m->body.len, __ATOMIC_RELAXED);
+    }
+    return s;
+}
+
+/* ---- twins: asked of the registry, answered if the same session is still there ---- */
+
+struct asked {
+    struct hub_device *device;
+    struct heads_session *session;
+    uint64_t token;
+};
+
+static struct asked *ask(struct heads_device *device, uint64_t token)
+{
+    struct asked *a = MEMORY_NEW(struct asked);
+    a->device = hub_device_ref((struct hub_device *)device);
+    a->session = a->device->session;
+    a->token = token;
+    return a;
+}
+
+static struct heads_session *still_there(struct asked *a)
+{
+    return a->device->session == a->session ? a->session : NULL;
+}
+
+static void asked_free(struct asked *a)
+{
+    hub_device_unref(&a->device);
+    free(a);
+}
+
+static void on_twin(void *arg, enum status why, struct slice json)
+{
+    struct asked *a = arg;
+    struct heads_session *s = still_there(a);
+    if (s)
+        s->ops->twin(s, a->token, why, json);
+    asked_free(a);
+}
+
+static void twin_get(struct heads_device *device, uint64_t token)
+{
+    struct asked *a = ask(device, token);
+    hub_registry_twin(a->device->owner->hub->registry, a->device->owner->loop, a->device->id, on_twin, a);
+}
+
+static void on_reported(void *arg, enum status why, uint64_t version)
+{
+    struct asked *a = arg;
+    struct heads_session *s = still_there(a);
+    if (s)
+        s->ops->reported(s, a->token, why, version);
+    asked_free(a);
+}
+
+static void twin_report(struct heads_device *device, struct slice patch, uint64_t token)
+{
+    struct asked *a = ask(device, token);
+    hub_registry_report(a->device->owner->hub->registry, a->device->owner->loop, a->device->id, patch,
+                        on_reported, a);
+}
+
+/* ---- the rest of the table ---- */
+
+static void subscribe(struct heads_device *device, enum heads_feature f, bool on)
+{
+    struct hub_device *d = (struct hub_device *)device;
+    d->subscribed[f] = on;
+    if (f == HEADS_METHODS && on)
+        hub_device_methods_open(d);
+}
+
+static void method_reply(struct heads_device *device, uint64_t rid, int status, struct slice payload)
+{
+    hub_device_method_reply((struct hub_device *)device, rid, status, payload);
+}
+
+static void delivered(struct heads_device *device, uint64_t token, enum status how)
+{
+    (void)device; /* no message to a device leaves the hub yet, so none is answered */
+    (void)token;
+    (void)how;
+}
+
+const struct heads_backend_ops hub_backend_ops = {
+    .owner = owner,
+    .sign_in = sign_in,
+    .sign_out = sign_out,
+    .telemetry = telemetry,
+    .twin_get = twin_get,
+    .twin_report = twin_report,
+    .subscribe = subscribe,
+    .method_reply = method_reply,
+    .delivered = delivered,
+};
+
+/* ---- the registry's news ---- */
+
+struct news {
+    struct hub *hub;
+    struct iot_id id;
+    struct slice patch;
+    uint64_t version;
+    struct arena arena;
+};
+
+static struct news *news_new(void *hub, struct iot_id id)
+{
+    struct news *n = MEMORY_NEW(struct news);
+    n->hub = hub;
+    n->id = iot_id_copy(&n->arena, id);
+    return n;
+}
+
+static void news_free(struct news *n)
+{
+    arena_clear(&n->arena);
+    free(n);
+}
+
+static void tell_desired(void *arg)
+{
+    struct news *n = arg;
+    struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
+    if (d && d->session && d->subscribed[HEADS_DESIRED])
+        d->session->ops->desired(d->session, n->patch, n->version);
+    news_free(n);
+}
+
+void hub_backend_desired_changed(void *hub, struct iot_id id, struct slice patch, uint64_t version)
+{
+    struct news *n = news_new(hub, id);
+    n->patch = arena_copy(&n->arena, patch);
+    n->version = version;
+    loop_post(hub_owner(n->hub, n->id)->loop, tell_desired, n);
+}
+
+static bool same_rights(const struct hub_identity *a, const struct hub_identity *b)
+{
+    return b->enabled && a->auth == b->auth && slice_eq(a->generation_id, b->generation_id) &&
+           slice_eq(a->primary_key, b->primary_key) && slice_eq(a->secondary_key, b->secondary_key) &&
+           slice_eq(a->primary_thumbprint, b->primary_thumbprint) &&
+           slice_eq(a->secondary_thumbprint, b->secondary_thumbprint);
+}
+
+static void on_identity_again(void *arg, enum status why, const struct hub_identity *identity)
+{
+    struct news *n = arg;
+    struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
+    if (d && d->session && (why != OK || !same_rights(d->identity, identity))) {
+        log_info("disconnected: its identity has changed device=%s", d->key);
+        d->session->ops->close(d->session, UNAUTHORIZED);
+    }
+    news_free(n);
+}
+
+static void look_again(void *arg)
+{
+    struct news *n = arg;
+    struct hub_loop *l = hub_owner(n->hub, n->id);
+    struct hub_device *d = hub_device_find(l, n->id);
+    if (d && d->session)
+        hub_registry_identity(n->hub->registry, l->loop, n->id, on_identity_again, n);
+    else
+        news_free(n);
+}
+
+void hub_backend_identity_changed(void *hub, struct iot_id id)
+{
+    struct news *n = news_new(hub, id);
+    loop_post(hub_owner(n->hub, n->id)->loop, look_again, n);
+}
