@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "hub/device.h"
-#include "hub/sign_in.h"
+#include "heads/sign_in.h"
 
 /* ---- signing in: identities are asked for one after the other, then checked ---- */
 
@@ -16,7 +16,7 @@ struct sign_in {
     struct heads_session *session; /* NULL: the head has gone meanwhile */
     struct heads_credentials credentials;
     struct iot_id actor_id;
-    const struct hub_identity *target, *actor, *actor_device;
+    const struct heads_identity *target, *actor, *actor_device;
     struct arena arena;
 };
 
@@ -25,9 +25,9 @@ static void sign_in_end(struct sign_in *in, enum status why)
     struct heads_session *s = in->session;
     struct hub_device *d = in->device;
     list_remove(&in->link);
-    hub_identity_unref(&in->target);
-    hub_identity_unref(&in->actor);
-    hub_identity_unref(&in->actor_device);
+    heads_identity_unref(&in->target);
+    heads_identity_unref(&in->actor);
+    heads_identity_unref(&in->actor_device);
     arena_clear(&in->arena);
     free(in);
     if (s)
@@ -48,13 +48,14 @@ static void sign_in_check(struct sign_in *in)
     struct hub *hub = in->owner->hub;
     uint64_t expires_ms = 0;
     const char *reason = "";
-    enum status s = hub_sign_in_check(
-        &(struct hub_sign_in){
+    enum status s = heads_sign_in_check(
+        &(struct heads_sign_in){
             .credentials = &in->credentials,
             .target = in->target,
             .actor = in->actor,
             .actor_device = in->actor_device,
-            .policies = hub->policies,
+            .policy_key = hub_policy_device_key,
+            .policy_arg = hub->policies,
             .hosts = hub->aliases,
             .now_ms = loop_wall_ms(in->owner->loop),
         },
@@ -70,37 +71,37 @@ static void sign_in_check(struct sign_in *in)
     sign_in_end(in, OK);
 }
 
-static void on_actor_device(void *arg, enum status why, const struct hub_identity *identity)
+static void on_actor_device(void *arg, enum status why, const struct heads_identity *identity)
 {
     struct sign_in *in = arg;
     if (why != OK) {
         sign_in_refuse(in, UNAUTHORIZED, "the edge device that speaks for it is not known");
         return;
     }
-    in->actor_device = hub_identity_ref(identity);
+    in->actor_device = heads_identity_ref(identity);
     sign_in_check(in);
 }
 
-static void on_actor(void *arg, enum status why, const struct hub_identity *identity)
+static void on_actor(void *arg, enum status why, const struct heads_identity *identity)
 {
     struct sign_in *in = arg;
     if (why != OK) {
         sign_in_refuse(in, UNAUTHORIZED, "the module that speaks for it is not known");
         return;
     }
-    in->actor = hub_identity_ref(identity);
+    in->actor = heads_identity_ref(identity);
     hub_registry_identity(in->owner->hub->registry, in->owner->loop,
                           (struct iot_id){.device = in->actor_id.device}, on_actor_device, in);
 }
 
-static void on_target(void *arg, enum status why, const struct hub_identity *identity)
+static void on_target(void *arg, enum status why, const struct heads_identity *identity)
 {
     struct sign_in *in = arg;
     if (why != OK) {
         sign_in_refuse(in, why == NOT_FOUND ? UNAUTHORIZED : why, "no such identity");
         return;
     }
-    in->target = hub_identity_ref(identity);
+    in->target = heads_identity_ref(identity);
     if (in->actor_id.device.len)
         hub_registry_identity(in->owner->hub->registry, in->owner->loop, in->actor_id, on_actor, in);
     else
@@ -130,7 +131,7 @@ static void sign_in(struct heads_backend *b, const struct heads_credentials *c, 
     in->device = hub_device_get(in->owner, c->id);
     in->session = s;
     in->credentials = copy_credentials(&in->arena, c);
-    hub_sign_in_actor(in->credentials.auth_chain, &in->actor_id);
+    heads_sign_in_actor(in->credentials.auth_chain, &in->actor_id);
     list_push(&in->owner->sign_ins, &in->link);
     hub_registry_identity(hub->registry, in->owner->loop, in->credentials.id, on_target, in);
 }
@@ -320,7 +321,7 @@ void hub_backend_desired_changed(void *hub, struct iot_id id, struct slice patch
     loop_post(hub_owner(n->hub, n->id)->loop, tell_desired, n);
 }
 
-static bool same_rights(const struct hub_identity *a, const struct hub_identity *b)
+static bool same_rights(const struct heads_identity *a, const struct heads_identity *b)
 {
     return b->enabled && a->auth == b->auth && slice_eq(a->generation_id, b->generation_id) &&
            slice_eq(a->primary_key, b->primary_key) && slice_eq(a->secondary_key, b->secondary_key) &&
@@ -328,7 +329,7 @@ static bool same_rights(const struct hub_identity *a, const struct hub_identity 
            slice_eq(a->secondary_thumbprint, b->secondary_thumbprint);
 }
 
-static void on_identity_again(void *arg, enum status why, const struct hub_identity *identity)
+static void on_identity_again(void *arg, enum status why, const struct heads_identity *identity)
 {
     struct news *n = arg;
     struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);

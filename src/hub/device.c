@@ -52,7 +52,7 @@ void hub_device_unref(struct hub_device **device)
     assert(d->session == NULL && list_empty(&d->calls));
     map_remove(&d->owner->devices, slice_of(d->key));
     loop_timer_stop(&d->expiry);
-    hub_identity_unref(&d->identity);
+    heads_identity_unref(&d->identity);
     free(d->key);
     free(d);
 }
@@ -72,7 +72,7 @@ static void watch_expiry(struct hub_device *d, uint64_t expires_ms)
 }
 
 void hub_device_connect(struct hub_device *d, struct heads_session *s,
-                        const struct hub_identity *identity, uint64_t expires_ms)
+                        const struct heads_identity *identity, uint64_t expires_ms)
 {
     if (d->session) {
         log_info("replaced by a newer connection device=%s", d->key);
@@ -85,9 +85,9 @@ void hub_device_connect(struct hub_device *d, struct heads_session *s,
         __atomic_fetch_add(&d->owner->count.connected, 1, __ATOMIC_RELAXED);
     }
     __atomic_fetch_add(&d->owner->count.connects, 1, __ATOMIC_RELAXED);
-    const struct hub_identity *before = d->identity;
-    d->identity = hub_identity_ref(identity);
-    hub_identity_unref(&before);
+    const struct heads_identity *before = d->identity;
+    d->identity = heads_identity_ref(identity);
+    heads_identity_unref(&before);
     d->session = s;
     if (expires_ms)
         watch_expiry(d, expires_ms);

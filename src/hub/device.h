@@ -15,7 +15,7 @@ struct hub_device {
     struct hub_partition *partition;
     struct iot_id id;   /* its bytes are `key` */
     char *key;          /* "device" or "device/module" */
-    const struct hub_identity *identity; /* as it was at sign in; NULL before */
+    const struct heads_identity *identity; /* as it was at sign in; NULL before */
     char auth_method[128];               /* JSON, for iothub-connection-auth-method */
     struct heads_session *session;       /* NULL: not connected */
     bool subscribed[HEADS_FEATURE_COUNT];
@@ -34,7 +34,7 @@ void hub_device_unref(struct hub_device **d);
 
 /* The session takes over; an older one is closed with REPLACED. */
 void hub_device_connect(struct hub_device *d, struct heads_session *s,
-                        const struct hub_identity *identity, uint64_t expires_ms);
+                        const struct heads_identity *identity, uint64_t expires_ms);
 /* Nothing happens when another session has taken over meanwhile. */
 void hub_device_disconnect(struct hub_device *d, struct heads_session *s);
 

@@ -32,3 +32,6 @@ unsigned hub_policy_permissions(const struct hub_policies *p, struct slice name)
 CHECKED enum status hub_policy_check(const struct hub_policies *p, const char *const *hosts,
                                      struct slice token, struct slice path, unsigned permissions,
                                      uint64_t now_ms);
+
+/* The key of a policy that grants DeviceConnect, for heads_sign_in_check(); `policies` is the arg. */
+struct slice hub_policy_device_key(void *policies, struct slice name, bool secondary);

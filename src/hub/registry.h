@@ -5,29 +5,11 @@
  */
 #pragma once
 
+#include "heads/identity.h"
 #include "io/loop.h"
 #include "iot/identity.h"
 
 struct hub_registry;
-
-enum hub_auth { HUB_AUTH_SAS, HUB_AUTH_SELF_SIGNED, HUB_AUTH_CA, HUB_AUTH_NONE };
-
-/* An identity as it was at one moment. Immutable, shared between threads: ref and unref. */
-struct hub_identity {
-    struct iot_id id;
-    bool enabled;            /* of a module: the module's device is enabled */
-    bool edge;               /* capabilities.iotEdge */
-    enum hub_auth auth;
-    struct slice generation_id;
-    struct slice etag;
-    struct slice primary_key, secondary_key;               /* base64 text, as stored */
-    struct slice primary_thumbprint, secondary_thumbprint; /* upper-case hex, SHA-1 or SHA-256 */
-    struct slice device_scope;  /* "ms-azure-iot-edge://…": a leaf device's parent, an edge device's own */
-    struct slice parent_scope;  /* an edge device's parent, or empty */
-};
-
-const struct hub_identity *hub_identity_ref(const struct hub_identity *i);
-void hub_identity_unref(const struct hub_identity **i);
 
 struct hub_registry_events {
     /* Created, changed, disabled or deleted: live connections look again. */
@@ -44,7 +26,7 @@ void hub_registry_close(struct hub_registry **r);
 
 /* ---- for devices (device.c, backend.c) ---- */
 
-typedef void hub_identity_fn(void *arg, enum status why, const struct hub_identity *identity);
+typedef void hub_identity_fn(void *arg, enum status why, const struct heads_identity *identity);
 /* NOT_FOUND; the identity belongs to the registry until the callback returns: ref it to keep it. */
 void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot_id id,
                            hub_identity_fn *fn, void *arg);
