@@ -45,3 +45,5 @@ void json_member(struct json_writer *w, const char *name, struct slice v);
 void json_escape(struct buffer *out, struct slice v);
 /* The number alone: shortest text that reads back to the same double. Returns the length, at most 32. */
 size_t json_print_double(double v, char out[32]);
+/* The same for the shortest text that reads back to the same float. NaN and infinities are "null" in both. */
+size_t json_print_float(float v, char out[32]);
