@@ -6,53 +6,27 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "hub/device.h"
-
-/* Who waits for a record, in order of the records: a ring that grows to the next power of two. */
-struct waiter {
-    uint64_t sequence;
-    struct hub_device *device; /* a reference */
-    uint64_t token;
-};
+#include "store/waiters.h"
 
 struct hub_partition {
     struct store_log *log;
     struct loop *loop;
     unsigned index;
-    struct waiter *waiters;
-    size_t waiter_cap, waiter_first, waiter_count;
+    struct store_waiters waiters; /* each holds a reference to a hub_device */
     struct hub_device **full; /* who was told FULL: resumed when there is room */
     size_t full_count, full_cap;
     struct hub_partition_watch *watches;
     struct buffer record; /* reused for encoding */
 };
 
-static void wait_for(struct hub_partition *p, uint64_t sequence, struct hub_device *d, uint64_t token)
-{
-    if (p->waiter_count == p->waiter_cap) {
-        size_t cap = p->waiter_cap ? p->waiter_cap * 2 : 1024;
-        struct waiter *bigger = memory_new(cap * sizeof(*bigger));
-        for (size_t i = 0; i < p->waiter_count; i++)
-            bigger[i] = p->waiters[(p->waiter_first + i) & (p->waiter_cap - 1)];
-        free(p->waiters);
-        p->waiters = bigger;
-        p->waiter_cap = cap;
-        p->waiter_first = 0;
-    }
-    p->waiters[(p->waiter_first + p->waiter_count++) & (p->waiter_cap - 1)] =
-        (struct waiter){sequence, hub_device_ref(d), token};
-}
-
 /* Answers all that wait for records up to `sequence`. */
 static void answer(struct hub_partition *p, uint64_t sequence, enum status why)
 {
-    while (p->waiter_count) {
-        struct waiter w = p->waiters[p->waiter_first & (p->waiter_cap - 1)];
-        if (w.sequence > sequence)
-            return;
-        p->waiter_first++;
-        p->waiter_count--;
-        hub_device_accepted(w.device, w.token, why);
-        hub_device_unref(&w.device);
+    struct store_waiter w;
+    while (store_waiters_take(&p->waiters, sequence, &w)) {
+        struct hub_device *d = w.who;
+        hub_device_accepted(d, w.token, why);
+        hub_device_unref(&d);
     }
 }
 
@@ -119,8 +93,9 @@ enum status hub_partition_open(const struct hub_partition_config *config, struct
 
 static void forget(struct hub_partition *p)
 {
-    for (; p->waiter_count; p->waiter_count--, p->waiter_first++)
-        hub_device_unref(&p->waiters[p->waiter_first & (p->waiter_cap - 1)].device);
+    struct store_waiter w;
+    while (store_waiters_take(&p->waiters, UINT64_MAX, &w))
+        hub_device_unref((struct hub_device **)&w.who);
     for (size_t i = 0; i < p->full_count; i++)
         hub_device_unref(&p->full[i]);
 }
@@ -132,7 +107,7 @@ void hub_partition_close(struct hub_partition **partition)
         return;
     store_log_close(&p->log);
     forget(p);
-    free(p->waiters);
+    store_waiters_clear(&p->waiters);
     free(p->full);
     buffer_clear(&p->record);
     free(p);
@@ -161,7 +136,7 @@ enum status hub_partition_send(struct hub_partition *p, const struct iot_event *
     uint64_t sequence;
     enum status s = append(p, e, &sequence);
     if (s == OK)
-        wait_for(p, sequence, from, token);
+        store_waiters_add(&p->waiters, sequence, hub_device_ref(from), token);
     else if (s == FULL)
         remember_full(p, from);
     return s;
