@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/status.h"
 
 struct http_url {
@@ -21,6 +22,9 @@ struct http_url {
 /* "/path?query", "http://host:port/path?query#fragment" (fragment dropped), "*". BAD_FORMAT
  * otherwise: blanks, control characters, user names, a port that is none. */
 CHECKED enum status http_url_parse(struct slice text, struct http_url *out);
+
+/* "/path?query", for a request line. */
+void http_url_put_target(struct buffer *out, const struct http_url *url);
 
 /* The first segment off *path: "/a/b%20c/" gives "a", "b%20c", "". False at the end. Encoded. */
 bool http_url_segment_next(struct slice *path, struct slice *segment);

@@ -46,8 +46,8 @@ struct http_websocket_config {
     /* 0: a message is passed on piece by piece, as for a byte stream, and has no limit.
      * Otherwise it is gathered and passed on whole; a longer one ends the connection with 1009. */
     size_t message_bytes_max;
-    /* A piece, alive during the call. `text` messages are checked to be UTF-8. `last`: the message
-     * ends here. */
+    /* A piece, alive during the call, empty only when it is the last. `text` messages are checked
+     * to be UTF-8. `last`: the message ends here. */
     void (*on_data)(void *arg, struct slice piece, bool text, bool last);
     void (*on_pong)(void *arg); /* may be NULL */
     void (*on_close)(void *arg, uint16_t code,
@@ -71,6 +71,6 @@ CHECKED enum status http_websocket_feed(struct http_websocket *ws, struct slice 
 void http_websocket_put(struct http_websocket *ws, struct slice message, bool text,
                         struct buffer *out);
 void http_websocket_put_ping(struct http_websocket *ws, struct buffer *out);
-/* `reason` up to 123 bytes, cut there. Once; later calls do nothing. */
+/* `reason` up to 122 bytes, cut there. Once; later calls do nothing. */
 void http_websocket_put_close(struct http_websocket *ws, uint16_t code, struct slice reason,
                               struct buffer *out);
