@@ -1,0 +1,9 @@
+/* The edge behind the protocol heads: heads/backend.h, implemented. */
+#pragma once
+
+#include "edge/edge.h"
+
+extern const struct heads_backend_ops edge_backend_ops;
+
+/* An identity has changed or gone: its session looks again. */
+void edge_backend_identity_changed(void *edge, struct iot_id id);

@@ -1,0 +1,334 @@
+#include "edge/twins.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "io/file.h"
+#include "json/json.h"
+#include "json/merge.h"
+
+struct copy {
+    char *key;
+    struct buffer twin;    /* the device's view */
+    struct buffer pending; /* a merge patch of reported properties; empty: nothing */
+};
+
+/* A report that waits for the file. */
+struct waiting {
+    struct link link;
+    edge_twins_fn *fn;
+    void *arg;
+    uint64_t version;
+};
+
+struct edge_twins {
+    struct loop *loop;
+    char *path; /* NULL: nothing on disk */
+    struct map copies;
+    struct list waiting; /* for the next save */
+    struct list saving;  /* for the save under way */
+    bool save_queued, save_running;
+    struct buffer image; /* what the save under way writes */
+    enum status saved;
+};
+
+/* ---- the copies ---- */
+
+static struct copy *copy_of(struct edge_twins *t, struct iot_id id, bool make)
+{
+    struct buffer key = {0};
+    iot_id_print(id, &key);
+    struct copy *c = map_get(&t->copies, buffer_slice(&key));
+    if (c == NULL && make) {
+        c = MEMORY_NEW(struct copy);
+        c->key = slice_dup(buffer_slice(&key));
+        map_put(&t->copies, slice_of(c->key), c);
+    }
+    buffer_clear(&key);
+    return c;
+}
+
+static void set(struct buffer *b, struct slice to)
+{
+    struct buffer fresh = {0};
+    buffer_put(&fresh, to);
+    buffer_clear(b);
+    *b = fresh;
+}
+
+/* Two merge patches as one: unlike in a document, a null stays, for it still has to remove. */
+static void combine(struct json_writer *w, const struct json *first, const struct json *second)
+{
+    if (!json_is(first, JSON_OBJECT) || !json_is(second, JSON_OBJECT)) {
+        json_put_value(w, second);
+        return;
+    }
+    json_object(w);
+    for (struct json_walk m = json_walk(first); json_next(&m);) {
+        const struct json *over = json_get_slice(second, m.name);
+        json_name_slice(w, m.name);
+        if (over)
+            combine(w, m.value, over);
+        else
+            json_put_value(w, m.value);
+    }
+    for (struct json_walk m = json_walk(second); json_next(&m);) {
+        if (json_get_slice(first, m.name) == NULL) {
+            json_name_slice(w, m.name);
+            json_put_value(w, m.value);
+        }
+    }
+    json_end_object(w);
+}
+
+static uint64_t version_of(const struct json *twin, const char *section)
+{
+    uint64_t v = 0;
+    return json_u64(json_get(json_get(twin, section), "$version"), &v) ? v : 1;
+}
+
+/* The twin with `patch` merged into `section`, whose version becomes `version`. */
+static void patched(struct copy *c, const char *section, struct slice patch, uint64_t version)
+{
+    struct buffer wrapped = {0}, merged = {0};
+    struct buffer change = {0};
+    buffer_printf(&change, "{\"$version\":%llu}", (unsigned long long)version);
+    struct slice start = c->twin.len ? buffer_slice(&c->twin) : SLICE("{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
+    buffer_printf(&wrapped, "{\"%s\":%.*s}", section, SLICE_FMT(patch));
+    if (json_merge_text(start, buffer_slice(&wrapped), &merged) == OK) {
+        buffer_reset(&wrapped);
+        buffer_printf(&wrapped, "{\"%s\":%.*s}", section, SLICE_FMT(buffer_slice(&change)));
+        struct buffer stamped = {0};
+        if (json_merge_text(buffer_slice(&merged), buffer_slice(&wrapped), &stamped) == OK)
+            set(&c->twin, buffer_slice(&stamped));
+        buffer_clear(&stamped);
+    }
+    buffer_clear(&wrapped);
+    buffer_clear(&merged);
+    buffer_clear(&change);
+}
+
+/* ---- the file: one JSON object, written whole beside the old one and put in its place ---- */
+
+static void write_file(void *arg)
+{
+    struct edge_twins *t = arg;
+    t->saved = file_write(t->path, buffer_slice(&t->image));
+}
+
+static void print_all(struct edge_twins *t)
+{
+    buffer_reset(&t->image);
+    struct json_writer w = json_writer(&t->image);
+    json_object(&w);
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(&t->copies, &at));) {
+        struct copy *c = e->value;
+        json_name_slice(&w, e->key);
+        json_object(&w);
+        if (c->twin.len)
+            json_name(&w, "twin"), json_put_raw(&w, buffer_slice(&c->twin));
+        if (c->pending.len)
+            json_name(&w, "pending"), json_put_raw(&w, buffer_slice(&c->pending));
+        json_end_object(&w);
+    }
+    json_end_object(&w);
+}
+
+static void save(void *arg);
+
+static void answer(struct list *list, enum status why)
+{
+    for (struct link *l; (l = list_pop(list));) {
+        struct waiting *w = LIST_OF(l, struct waiting, link);
+        w->fn(w->arg, why, w->version);
+        free(w);
+    }
+}
+
+static void on_written(void *arg)
+{
+    struct edge_twins *t = arg;
+    t->save_running = false;
+    if (t->saved != OK)
+        log_error("the twins could not be saved path=%s", t->path);
+    answer(&t->saving, t->saved);
+    if (t->save_queued)
+        save(t);
+}
+
+static void save(void *arg)
+{
+    struct edge_twins *t = arg;
+    if (t->save_running)
+        return; /* on_written() goes on */
+    t->save_queued = false;
+    for (struct link *l; (l = list_pop(&t->waiting));)
+        list_push(&t->saving, l);
+    if (t->path == NULL) {
+        answer(&t->saving, OK);
+        return;
+    }
+    t->save_running = true;
+    print_all(t);
+    loop_work(t->loop, write_file, on_written, t);
+}
+
+static void changed(struct edge_twins *t)
+{
+    if (t->save_queued)
+        return;
+    t->save_queued = true;
+    loop_post(t->loop, save, t);
+}
+
+static void load(struct edge_twins *t)
+{
+    struct buffer text = {0};
+    struct json_doc *doc = NULL;
+    enum status s = file_read(t->path, &text);
+    if (s == OK)
+        s = json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL);
+    if (s != OK && s != NOT_FOUND)
+        log_warn("the kept twins cannot be read and start empty path=%s", t->path);
+    for (struct json_walk w = json_walk(json_root(doc)); s == OK && json_next(&w);) {
+        struct iot_id id;
+        if (!iot_id_parse(w.name, &id))
+            continue;
+        struct copy *c = copy_of(t, id, true);
+        const struct json *twin = json_get(w.value, "twin"), *pending = json_get(w.value, "pending");
+        struct json_writer tw = json_writer(&c->twin), pw = json_writer(&c->pending);
+        if (twin)
+            json_put_value(&tw, twin);
+        if (pending)
+            json_put_value(&pw, pending);
+    }
+    json_free(&doc);
+    buffer_clear(&text);
+}
+
+enum status edge_twins_open(struct loop *loop, const char *path, struct edge_twins **out)
+{
+    struct edge_twins *t = MEMORY_NEW(struct edge_twins);
+    t->loop = loop;
+    list_init(&t->waiting);
+    list_init(&t->saving);
+    if (path) {
+        t->path = memory_text(path);
+        load(t);
+    }
+    *out = t;
+    return OK;
+}
+
+void edge_twins_close(struct edge_twins **twins)
+{
+    struct edge_twins *t = *twins;
+    if (t == NULL)
+        return;
+    answer(&t->saving, CANCELLED);
+    answer(&t->waiting, CANCELLED);
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(&t->copies, &at));) {
+        struct copy *c = e->value;
+        buffer_clear(&c->twin);
+        buffer_clear(&c->pending);
+        free(c->key);
+        free(c);
+    }
+    map_clear(&t->copies);
+    buffer_clear(&t->image);
+    free(t->path);
+    free(t);
+    *twins = NULL;
+}
+
+/* ---- what the header promises ---- */
+
+struct slice edge_twins_get(struct edge_twins *t, struct iot_id id)
+{
+    struct copy *c = copy_of(t, id, false);
+    return c ? buffer_slice(&c->twin) : (struct slice){0};
+}
+
+void edge_twins_set(struct edge_twins *t, struct iot_id id, struct slice json)
+{
+    struct copy *c = copy_of(t, id, true);
+    if (slice_eq(buffer_slice(&c->twin), json))
+        return;
+    set(&c->twin, json);
+    changed(t);
+}
+
+void edge_twins_desired(struct edge_twins *t, struct iot_id id, struct slice patch, uint64_t version)
+{
+    patched(copy_of(t, id, true), "desired", patch, version);
+    changed(t);
+}
+
+static bool is_object(struct slice patch)
+{
+    struct json_doc *doc = NULL;
+    bool yes = json_parse(patch, JSON_STRICT, &doc, NULL) == OK && json_is(json_root(doc), JSON_OBJECT);
+    json_free(&doc);
+    return yes;
+}
+
+static void add_pending(struct copy *c, struct slice patch)
+{
+    struct json_doc *first = NULL, *second = NULL;
+    struct buffer both = {0};
+    struct json_writer w = json_writer(&both);
+    if (json_parse(patch, JSON_STRICT, &second, NULL) == OK) {
+        bool had = c->pending.len && json_parse(buffer_slice(&c->pending), JSON_STRICT, &first, NULL) == OK;
+        if (had)
+            combine(&w, json_root(first), json_root(second));
+        else
+            json_put_value(&w, json_root(second));
+        set(&c->pending, buffer_slice(&both));
+    }
+    json_free(&first);
+    json_free(&second);
+    buffer_clear(&both);
+}
+
+void edge_twins_report(struct edge_twins *t, struct iot_id id, struct slice patch, edge_twins_fn *fn,
+                       void *arg)
+{
+    struct copy *c = copy_of(t, id, true);
+    struct waiting *w = MEMORY_NEW(struct waiting);
+    w->fn = fn;
+    w->arg = arg;
+    if (!is_object(patch)) {
+        fn(arg, BAD_FORMAT, 0);
+        free(w);
+        return;
+    }
+    struct json_doc *doc = NULL;
+    w->version = 2;
+    if (c->twin.len && json_parse(buffer_slice(&c->twin), JSON_STRICT, &doc, NULL) == OK)
+        w->version = version_of(json_root(doc), "reported") + 1;
+    json_free(&doc);
+    patched(c, "reported", patch, w->version);
+    add_pending(c, patch);
+    list_push(&t->waiting, &w->link);
+    changed(t);
+}
+
+struct slice edge_twins_pending(struct edge_twins *t, struct iot_id id)
+{
+    struct copy *c = copy_of(t, id, false);
+    return c ? buffer_slice(&c->pending) : (struct slice){0};
+}
+
+void edge_twins_flushed(struct edge_twins *t, struct iot_id id)
+{
+    struct copy *c = copy_of(t, id, false);
+    if (c && c->pending.len) {
+        buffer_clear(&c->pending);
+        changed(t);
+    }
+}

@@ -1,0 +1,27 @@
+/*
+ * The way up. Reads the log in order and sends every message on as the module or device that it came
+ * from: one connection to the hub for each of them, opened by the edge in its name. What the hub has
+ * acknowledged without a gap is remembered in the log's cursor "upstream", and may then be dropped.
+ *
+ * In flight at once: EDGE_UPSTREAM_WINDOW messages and EDGE_UPSTREAM_BYTES; then it waits.
+ */
+#pragma once
+
+#include "edge/child.h"
+
+#define EDGE_UPSTREAM_WINDOW 4096
+#define EDGE_UPSTREAM_BYTES (16u << 20)
+#define EDGE_UPSTREAM_IDLE_MS (60u * 1000) /* a connection that neither session nor log needs is closed */
+
+struct edge_upstream *edge_upstream_new(struct edge *e);
+void edge_upstream_free(struct edge_upstream **u);
+
+/* More can be read from the log. */
+void edge_upstream_durable(struct edge_upstream *u);
+
+/* A child has a session here, so its methods and twin need a connection to the hub; or has it no more. */
+void edge_upstream_wanted(struct edge_upstream *u, struct edge_child *c);
+void edge_upstream_unwanted(struct edge_upstream *u, struct edge_child *c);
+
+uint64_t edge_upstream_backlog(const struct edge_upstream *u); /* messages the hub has not acknowledged */
+bool edge_upstream_connected(const struct edge_upstream *u);   /* at least one connection is up */
