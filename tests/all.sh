@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# All tests, after ./run has built them. MILLRACE_TEST_FORM: "test" (short) or "long".
+# The last line is "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export MILLRACE=${MILLRACE:-$PWD/build/release/millrace}
+passed=0
+failed=0
+
+suite() { # name command...
+    local name=$1
+    shift
+    local log="build/tests/$name.log" began=$SECONDS
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        echo "passed  $name  ($((SECONDS - began)) s)"
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $name  ($((SECONDS - began)) s), the end of $log:"
+        tail -n 60 "$log" | sed 's/^/    /'
+    fi
+}
+
+mkdir -p build/tests
+suite unit ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 300
+for script in tests/system/*_test.py; do
+    [ -e "$script" ] && suite "system-$(basename "$script" _test.py)" timeout 900 python3 "$script"
+done
+for script in tests/interop/*.test.mjs; do
+    [ -e "$script" ] && suite "interop-$(basename "$script" .test.mjs)" timeout 600 node --test "$script"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Reads the parts as CMakeLists.txt declares them, and says where a file leaves the architecture."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Where each third party's header may be included, and nowhere else.
+HOME = {
+    "openssl/": "crypto", "sqlite3.h": "store", "open62541/": "opcua", "yyjson.h": "json", "uv.h": "io",
+    "llhttp.h": "http", "wslay/": "http", "cjose/": "token", "jansson.h": "token", "curl/": "rest",
+    "cmocka.h": "base",
+}
+wrong = []
+
+
+def say(path, what):
+    wrong.append(f"{path.relative_to(ROOT)}: {what}")
+
+
+def check_file(path, part, may):
+    text = path.read_text(errors="replace")
+    for folder, header in re.findall(r'#include "([\w]+)/([\w]+)\.h"', text):
+        if folder not in may:
+            say(path, f"includes {folder}/{header}.h, and {part} may use only {' '.join(sorted(may))}")
+        elif header.endswith("_priv") and folder != part:
+            say(path, f"{folder}/{header}.h is for {folder} alone")
+    for header in re.findall(r'#include "(?!\w+/)([^"]+)"', text):
+        say(path, f'includes "{header}" without its folder')
+    for header in re.findall(r"#include <([\w/.]+)>", text):
+        for start, home in HOME.items():
+            if header.startswith(start) and part != home:
+                say(path, f"<{header}> has one home, {home}")
+    if path.suffix == ".h" and "#pragma once" not in text:
+        say(path, "has no #pragma once")
+
+
+def check_name(path):
+    for word in ("util", "common", "helper", "misc", "manager"):
+        if word in path.stem.split("_"):
+            say(path, f"'{word}' is no name: look for the noun")
+
+
+def main():
+    top = (ROOT / "CMakeLists.txt").read_text()
+    parts = re.findall(r"^(library|program)\((\w+)([^)]*)\)", top, re.M)
+    for kind, part, rest in parts:
+        uses = re.findall(r"USES ([\w ]+?)(?: PKG|$)", rest.strip())
+        may = {part, "base"} | set(uses[0].split() if uses else [])
+        folder = ROOT / ("lib" if kind == "library" else "src") / part
+        for path in sorted(folder.glob("*.[ch]")):
+            check_file(path, part, may)
+            check_name(path)
+    declared = {part for _, part, _ in parts}
+    for folder in list((ROOT / "lib").iterdir()) + [d for d in (ROOT / "src").iterdir() if d.is_dir()]:
+        if folder.name not in declared and any(folder.glob("*.c")):
+            say(folder, "is not declared in CMakeLists.txt")
+    for line in wrong:
+        print(line)
+    print(f"{len(parts)} parts, {len(wrong)} out of place")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
