@@ -241,16 +241,16 @@ bool json_number_is_integer(const struct json *v)
     return yyjson_is_int(val(v));
 }
 
+/* Integers exactly; with a double on one side, what a reader of doubles sees. */
 static bool numbers_equal(const struct json *a, const struct json *b)
 {
     uint64_t ua, ub;
     int64_t ia, ib;
+    if (!json_number_is_integer(a) || !json_number_is_integer(b))
+        return json_double(a, 0) == json_double(b, 0);
     if (json_u64(a, &ua) && json_u64(b, &ub))
         return ua == ub;
-    if (json_i64(a, &ia) && json_i64(b, &ib))
-        return ia == ib;
-    return !json_number_is_integer(a) && !json_number_is_integer(b) &&
-           json_double(a, 0) == json_double(b, 0);
+    return json_i64(a, &ia) && json_i64(b, &ib) && ia == ib;
 }
 
 static bool objects_equal(const struct json *a, const struct json *b)
