@@ -107,13 +107,14 @@ static enum status check_bounds(const struct setting *s, int64_t n, struct buffe
     return BAD_ARGUMENT;
 }
 
-static enum status number(const struct setting *s, bool ok, int64_t n, const char *what, struct buffer *why)
+static enum status number(const struct setting *s, bool ok, const int64_t *n, const char *what,
+                          struct buffer *why)
 {
     if (!ok) {
         buffer_text(why, what);
         return BAD_ARGUMENT;
     }
-    return check_bounds(s, n, why);
+    return check_bounds(s, *n, why);
 }
 
 enum status setting_parse(const struct setting *s, struct slice text, struct setting_value *out,
@@ -126,18 +127,18 @@ enum status setting_parse(const struct setting *s, struct slice text, struct set
     case SETTING_PATH:
         break;
     case SETTING_INTEGER:
-        status = number(s, slice_to_i64(text, &v.number), v.number, "must be a whole number", why);
+        status = number(s, slice_to_i64(text, &v.number), &v.number, "must be a whole number", why);
         break;
     case SETTING_SIZE:
-        status = number(s, parse_size(text, &v.number), v.number,
+        status = number(s, parse_size(text, &v.number), &v.number,
                         "must be a size such as 1024, 100kB or 64MiB", why);
         break;
     case SETTING_DURATION:
-        status = number(s, parse_duration(text, &v.number), v.number,
+        status = number(s, parse_duration(text, &v.number), &v.number,
                         "must be a duration such as 250ms, 30s, 5m, 2h or 7d", why);
         break;
     case SETTING_BOOL:
-        status = number(s, parse_bool(text, &v.number), 0, "must be true or false", why);
+        status = number(s, parse_bool(text, &v.number), &v.number, "must be true or false", why);
         break;
     case SETTING_WORD:
         if (!one_of(text, s->words)) {
