@@ -26,6 +26,9 @@ void loop_stop(struct loop *l);
 /* After loop_run() returned. Closes what is still open, without callbacks. */
 void loop_free(struct loop **l);
 
+/* For tests, instead of loop_run(): until done(arg), asked between turns; false when `timeout_ms` ran out. */
+bool loop_run_until(struct loop *l, bool (*done)(void *arg), void *arg, uint64_t timeout_ms);
+
 /* Calls fn(arg) on the loop when the process is asked to end (SIGTERM, SIGINT). */
 void loop_on_signal(struct loop *l, loop_fn *fn, void *arg);
 

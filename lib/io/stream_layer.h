@@ -5,19 +5,26 @@
  */
 #pragma once
 
+#include "base/list.h"
 #include "io/stream.h"
 
 struct stream_ops {
-    /* Sends all of s->out now, as far as the layer below takes it; leaves nothing in s->out. */
+    /* Sends all of s->out now, as far as the layer below takes it. What it must leave in s->out it
+     * asks for again with stream_flush(). */
     void (*flush)(struct stream *s);
     size_t (*unsent)(const struct stream *s); /* below s->out */
+    /* Also called when the stream gets its first events: until then it must keep what arrives. */
     void (*pause)(struct stream *s, bool paused);
-    void (*close)(struct stream *s);                   /* after a last flush; ends in stream_closed() */
-    void (*abort)(struct stream *s, enum status why);  /* ends in stream_closed(), on a later turn */
+    void (*close)(struct stream *s); /* after a last flush; ends in stream_closed() */
+    void (*abort)(struct stream *s, enum status why); /* ends in stream_closed(), on a later turn */
+    /* Nothing is queued on the old loop any more; s->out may hold bytes. On the new one:
+     * stream_arrived(), then fn(arg), then events. */
     void (*move)(struct stream *s, struct loop *to, loop_fn *fn, void *arg);
     const char *(*peer)(const struct stream *s);
     struct slice (*certificate)(const struct stream *s);
-    void (*destroy)(struct stream *s); /* frees the whole object, after on_close */
+    void (*destroy)(
+        struct stream *s); /* frees the whole object but s->out, after on_close or with the loop;
+                              the layer below goes by itself, earlier or later */
 };
 
 struct stream {
@@ -26,10 +33,14 @@ struct stream {
     const struct stream_events *events;
     void *arg;
     struct buffer out;
+    struct link in_loop;
     bool flush_queued;
-    bool closing;
+    bool paused;
+    bool closing;      /* stream_close() or stream_abort() was called: no more on_data */
+    bool close_wanted; /* ops->close is to be called after the next flush */
     bool closed;
-    bool high; /* was over STREAM_HIGH_BYTES, owes an on_drain */
+    enum status why; /* for stream_close_soon() */
+    bool high;       /* was over STREAM_HIGH_BYTES, owes an on_drain */
 };
 
 void stream_init(struct stream *s, const struct stream_ops *ops, struct loop *loop);
@@ -37,5 +48,18 @@ void stream_init(struct stream *s, const struct stream_ops *ops, struct loop *lo
 /* What a layer tells its user. */
 void stream_opened(struct stream *s);
 void stream_received(struct stream *s, struct slice bytes);
-void stream_sent(struct stream *s);                      /* the amount unsent has changed: on_drain when due */
-void stream_closed(struct stream *s, enum status why);   /* once; on_close, then destroy at the end of the turn */
+void stream_sent(struct stream *s); /* the amount unsent has changed: on_drain when due */
+void stream_closed(struct stream *s,
+                   enum status why); /* once; on_close, then destroy at the end of the turn */
+
+/* Whether what arrives may be delivered now: there are events, and nobody paused or closed it. */
+bool stream_wants(const struct stream *s);
+
+/* After the bytes in s->out were taken: empties it and lends its memory to the next writer. */
+void stream_out_taken(struct stream *s);
+
+/* From ops->move, on the new loop. */
+void stream_arrived(struct stream *s, struct loop *to);
+
+/* For ops->abort: stream_closed(s, why) at the end of this turn. */
+void stream_close_soon(struct stream *s, enum status why);

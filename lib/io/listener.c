@@ -1,0 +1,44 @@
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "io/loop_priv.h"
+
+void listener_accepted(struct listener *l, struct stream *s)
+{
+    l->config.on_accept(l->config.arg, s);
+}
+
+enum status listener_open(const struct listen_config *config, struct listener **out)
+{
+    struct listener *l = MEMORY_NEW(struct listener);
+    l->config = *config;
+    l->host = memory_text(config->host);
+    l->config.host = l->host;
+    list_init(&l->handshaking);
+    enum status status = config->loop->ops->listen(l);
+    if (status != OK) {
+        free(l->host);
+        free(l);
+        return status;
+    }
+    list_push(&config->loop->listeners, &l->in_loop);
+    *out = l;
+    return OK;
+}
+
+int listener_port(const struct listener *l)
+{
+    return l->port;
+}
+
+void listener_close(struct listener **listener)
+{
+    struct listener *l = *listener;
+    if (l == NULL)
+        return;
+    *listener = NULL;
+    list_remove(&l->in_loop);
+    l->config.loop->ops->unlisten(l);
+    free(l->host);
+    free(l);
+}

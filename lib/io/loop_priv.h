@@ -1,0 +1,94 @@
+/*
+ * What a loop is made of, for those who make one: loop_uv.c (the machine) and sim.c (simulated).
+ * The common part in loop.c does timers, mail and deferred calls; a make tells the time, waits,
+ * and has sockets.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "io/mailbox.h"
+#include "io/stream.h"
+
+#define LOOP_FOREVER UINT64_MAX
+
+struct loop_ops {
+    /* Waits `ms` at most for the next event, and makes the calls that it brings. */
+    void (*wait)(struct loop *l, uint64_t ms);
+    void (*wake)(struct loop *l); /* from any thread: wait() returns */
+    uint64_t (*now_ms)(struct loop *l);
+    uint64_t (*wall_ms)(struct loop *l);
+    void (*random)(struct loop *l, void *out, size_t len);
+    /* `drop` is called instead of `done` when the loop is freed first. */
+    void (*work)(struct loop *l, loop_fn *run, loop_fn *done, loop_fn *drop, void *arg);
+    void (*on_signal)(struct loop *l, loop_fn *fn, void *arg);
+    /* Plain streams; TLS comes on top. The listener's `made` is set. */
+    enum status (*listen)(struct listener *listener);
+    void (*unlisten)(struct listener *listener);
+    struct stream *(*connect)(const struct connect_config *config);
+    void (*free)(struct loop *l); /* the streams, listeners and mail are gone already */
+};
+
+#define LOOP_SPARE_COUNT 64          /* buffers kept for the next writers, */
+#define LOOP_SPARE_BYTES (64u << 10) /* each of this size at most */
+
+struct loop {
+    const struct loop_ops *ops;
+    struct heap timers;
+    struct mailbox mailbox;
+    struct calls mail; /* the batch that is being read */
+    struct calls deferred, deferring;
+    struct list streams, listeners;
+    struct list arriving;  /* streams on their way from another loop; under the mailbox's lock */
+    struct buffer nowhere; /* what is written to a closed stream */
+    struct buffer spare[LOOP_SPARE_COUNT];
+    size_t spare_count;
+    uint64_t now_ms, wall_ms; /* as far as known in this turn */
+    bool now_known, wall_known;
+    bool running;
+    bool freeing;
+    atomic_bool stop;
+};
+
+void loop_init(struct loop *l, const struct loop_ops *ops);
+
+/* One turn: waits unless there is something to do, then I/O, mail, timers, deferred calls. */
+void loop_turn(struct loop *l);
+
+/* The part of a turn behind the waiting. */
+void loop_turn_end(struct loop *l);
+
+/* How long it may wait: 0 when something is to be done. */
+uint64_t loop_wait_ms(struct loop *l);
+
+/* The clocks are asked anew. */
+void loop_clock_stale(struct loop *l);
+
+/* As their namesakes; `drop(arg)` is called when the loop is freed before. */
+void loop_post_or_drop(struct loop *l, loop_fn *fn, loop_fn *drop, void *arg);
+void loop_work_or_drop(struct loop *l, loop_fn *run, loop_fn *done, loop_fn *drop, void *arg);
+
+/* Forgets deferred calls of fn(arg). */
+void loop_undefer(struct loop *l, loop_fn *fn, void *arg);
+
+/* Closes streams and listeners and drops mail, without callbacks. */
+void loop_clear(struct loop *l);
+
+/* Memory for what is written this turn, and back again. */
+struct buffer loop_spare_take(struct loop *l);
+void loop_spare_give(struct loop *l, struct buffer *b);
+
+/* ---- listeners ---- */
+
+struct listener {
+    struct listen_config config;
+    char *host;
+    int port;
+    void *made; /* the make's own */
+    struct link in_loop;
+    struct list handshaking; /* accepted, TLS not done */
+};
+
+/* From a make: an open plain stream. */
+void listener_accepted(struct listener *l, struct stream *s);

@@ -1,0 +1,608 @@
+#include "io/stream.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cmocka.h"
+
+/* One end of a connection, and what it has seen. */
+struct peer {
+    struct stream *stream; /* NULL after on_close */
+    struct buffer received;
+    size_t received_bytes;
+    bool open, closed;
+    enum status why;
+    int drains;
+    bool echo;
+    bool keep;     /* what is received is kept, not only counted */
+    loop_fn *then; /* called with then_arg on every on_data */
+    void *then_arg;
+};
+
+static void on_open(void *arg)
+{
+    ((struct peer *)arg)->open = true;
+}
+
+static void on_data(void *arg, struct slice bytes)
+{
+    struct peer *p = arg;
+    p->received_bytes += bytes.len;
+    if (p->keep)
+        buffer_put(&p->received, bytes);
+    if (p->echo) {
+        stream_write(p->stream, bytes);
+        if (stream_unsent(p->stream) > STREAM_HIGH_BYTES)
+            stream_pause(p->stream, true);
+    }
+    if (p->then)
+        p->then(p->then_arg);
+}
+
+static void on_drain(void *arg)
+{
+    struct peer *p = arg;
+    p->drains++;
+    if (p->echo)
+        stream_pause(p->stream, false);
+}
+
+static void on_close(void *arg, enum status why)
+{
+    struct peer *p = arg;
+    assert_false(p->closed);
+    p->closed = true;
+    p->why = why;
+    p->stream = NULL;
+}
+
+static const struct stream_events events = {
+    .on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
+
+/* A server with one connection, and a client. */
+struct pair {
+    struct loop *loop;
+    struct listener *listener;
+    struct peer server, client;
+    int accepted;
+};
+
+static void on_accept(void *arg, struct stream *s)
+{
+    struct pair *p = arg;
+    p->accepted++;
+    p->server.stream = s;
+    p->server.open = true;
+    stream_events(s, &events, &p->server);
+}
+
+static void pair_connect(struct pair *p)
+{
+    struct connect_config config = {
+        .loop = p->loop, .host = "127.0.0.1", .port = listener_port(p->listener)};
+    p->client.stream = stream_connect(&config, &events, &p->client);
+}
+
+static bool both_open(void *arg)
+{
+    struct pair *p = arg;
+    return p->server.open && p->client.open;
+}
+
+static bool both_closed(void *arg)
+{
+    struct pair *p = arg;
+    return p->server.closed && p->client.closed;
+}
+
+static void pair_open(struct pair *p)
+{
+    p->loop = loop_new();
+    struct listen_config config = {
+        .loop = p->loop, .host = "127.0.0.1", .on_accept = on_accept, .arg = p};
+    assert_int_equal(listener_open(&config, &p->listener), OK);
+    pair_connect(p);
+    assert_true(loop_run_until(p->loop, both_open, p, 5000));
+}
+
+static void pair_close(struct pair *p)
+{
+    listener_close(&p->listener);
+    loop_free(&p->loop);
+    buffer_clear(&p->client.received);
+    buffer_clear(&p->server.received);
+}
+
+static void set(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static bool is_set(void *arg)
+{
+    return *(bool *)arg;
+}
+
+static bool closed(void *arg)
+{
+    return ((struct peer *)arg)->closed;
+}
+
+static void bytes_go_both_ways_and_a_close_ends_both(void **state)
+{
+    (void)state;
+    struct pair p = {.server = {.echo = true}, .client = {.keep = true}};
+    pair_open(&p);
+    assert_true(strncmp(stream_peer(p.client.stream), "127.0.0.1:", 10) == 0);
+    assert_true(strncmp(stream_peer(p.server.stream), "127.0.0.1:", 10) == 0);
+    assert_int_equal(stream_peer_certificate(p.server.stream).len, 0);
+    stream_write(p.client.stream, SLICE("hello, "));
+    buffer_put(stream_out(p.client.stream), SLICE("world"));
+    stream_flush(p.client.stream);
+    assert_int_equal(stream_unsent(p.client.stream), 12);
+    p.client.then = (loop_fn *)stream_close;
+    p.client.then_arg = p.client.stream;
+    assert_true(loop_run_until(p.loop, both_closed, &p, 5000));
+    assert_slice(buffer_slice(&p.client.received), SLICE("hello, world"));
+    assert_int_equal(p.client.why, CLOSED);
+    assert_int_equal(p.server.why, CLOSED);
+    pair_close(&p);
+}
+
+/* ---- much ---- */
+
+enum { MUCH = 10 << 20 };
+
+struct feed {
+    struct pair pair;
+    size_t written, checked;
+    bool wrong;
+};
+
+static uint8_t byte_at(size_t i)
+{
+    return (uint8_t)(i * 31 + (i >> 8) * 7);
+}
+
+static void feed_more(struct feed *f)
+{
+    while (f->pair.client.stream && f->written < MUCH &&
+           stream_unsent(f->pair.client.stream) <= STREAM_HIGH_BYTES) {
+        struct buffer *out = stream_out(f->pair.client.stream);
+        uint8_t *at = buffer_reserve(out, 4096);
+        for (size_t i = 0; i < 4096; i++)
+            at[i] = byte_at(f->written + i);
+        buffer_added(out, 4096);
+        f->written += 4096;
+        stream_flush(f->pair.client.stream);
+    }
+}
+
+static void feed_drain(void *arg)
+{
+    feed_more(arg);
+}
+
+static void feed_data(void *arg, struct slice bytes)
+{
+    struct feed *f = arg;
+    for (size_t i = 0; i < bytes.len; i++)
+        f->wrong |= bytes.at[i] != byte_at(f->checked + i);
+    f->checked += bytes.len;
+}
+
+static void feed_close(void *arg, enum status why)
+{
+    struct feed *f = arg;
+    on_close(&f->pair.client, why);
+}
+
+static const struct stream_events feed_events = {
+    .on_data = feed_data, .on_drain = feed_drain, .on_close = feed_close};
+
+static bool all_checked(void *arg)
+{
+    struct feed *f = arg;
+    return f->checked == MUCH;
+}
+
+static void ten_megabytes_come_back_as_they_were(void **state)
+{
+    (void)state;
+    struct feed f = {.pair.server.echo = true};
+    pair_open(&f.pair);
+    stream_events(f.pair.client.stream, &feed_events, &f);
+    feed_more(&f);
+    assert_true(loop_run_until(f.pair.loop, all_checked, &f, 60000));
+    assert_false(f.wrong);
+    pair_close(&f.pair);
+}
+
+static bool stuck(void *arg)
+{
+    struct pair *p = arg;
+    return stream_unsent(p->client.stream) > STREAM_HIGH_BYTES;
+}
+
+static bool drained(void *arg)
+{
+    return ((struct pair *)arg)->client.drains > 0;
+}
+
+static void write_until_stuck(struct pair *p)
+{
+    static const uint8_t block[65536];
+    for (int turn = 0; turn < 1000; turn++) {
+        stream_write(p->client.stream, slice_from(block, sizeof(block)));
+        bool tick = false;
+        loop_defer(p->loop, set, &tick);
+        assert_true(loop_run_until(p->loop, is_set, &tick, 1000));
+        if (stuck(p))
+            return;
+    }
+    fail_msg("a paused peer took everything");
+}
+
+static void a_paused_peer_holds_the_writer_back_and_a_resume_drains(void **state)
+{
+    (void)state;
+    struct pair p = {0};
+    pair_open(&p);
+    stream_pause(p.server.stream, true);
+    write_until_stuck(&p);
+    assert_int_equal(p.server.received_bytes, 0);
+    assert_int_equal(p.client.drains, 0);
+    stream_pause(p.server.stream, false);
+    assert_true(loop_run_until(p.loop, drained, &p, 10000));
+    assert_int_equal(p.client.drains, 1);
+    assert_true(stream_unsent(p.client.stream) < STREAM_LOW_BYTES);
+    pair_close(&p);
+}
+
+/* ---- ends ---- */
+
+static void what_was_written_before_a_close_still_arrives(void **state)
+{
+    (void)state;
+    struct pair p = {0};
+    pair_open(&p);
+    uint8_t *much = calloc(1, 3 << 20);
+    stream_write(p.client.stream, slice_from(much, 3 << 20));
+    stream_close(p.client.stream);
+    stream_write(p.client.stream, SLICE("too late"));
+    buffer_put(stream_out(p.client.stream), SLICE("too late"));
+    stream_flush(p.client.stream);
+    assert_true(loop_run_until(p.loop, both_closed, &p, 10000));
+    assert_int_equal(p.server.received_bytes, 3 << 20);
+    assert_int_equal(p.client.why, CLOSED);
+    assert_int_equal(p.server.why, CLOSED);
+    free(much);
+    pair_close(&p);
+}
+
+static void answer_close(void *arg)
+{
+    struct peer *p = arg;
+    if (p->stream == NULL)
+        return;
+    stream_write(p->stream, SLICE("refused"));
+    stream_close(p->stream);
+}
+
+/* The server answers and closes while the client's bytes still come: the answer must not be lost to
+ * a reset. */
+static void an_answer_survives_the_unread_rest_of_the_question(void **state)
+{
+    (void)state;
+    struct pair p = {.client.keep = true};
+    p.server.then = answer_close;
+    p.server.then_arg = &p.server;
+    pair_open(&p);
+    static const uint8_t question[500000];
+    stream_write(p.client.stream, slice_from(question, sizeof(question)));
+    assert_true(loop_run_until(p.loop, both_closed, &p, 10000));
+    assert_slice(buffer_slice(&p.client.received), SLICE("refused"));
+    assert_int_equal(p.client.why, CLOSED);
+    pair_close(&p);
+}
+
+static void abort_in_data(void *arg)
+{
+    struct peer *p = arg;
+    stream_abort(p->stream, BAD_FORMAT);
+    stream_write(p->stream, SLICE("never sent"));
+    assert_false(p->closed); /* on a later turn */
+}
+
+static void a_stream_may_be_aborted_in_its_own_on_data(void **state)
+{
+    (void)state;
+    struct pair p = {0};
+    p.server.then = abort_in_data;
+    p.server.then_arg = &p.server;
+    pair_open(&p);
+    stream_write(p.client.stream, SLICE("x"));
+    assert_true(loop_run_until(p.loop, both_closed, &p, 5000));
+    assert_int_equal(p.server.why, BAD_FORMAT);
+    assert_int_equal(p.client.received_bytes, 0);
+    pair_close(&p);
+}
+
+static void streams_that_are_open_when_the_loop_is_freed_end_without_a_call(void **state)
+{
+    (void)state;
+    struct pair p = {0};
+    pair_open(&p);
+    stream_write(p.client.stream, SLICE("unsent"));
+    loop_free(&p.loop); /* the listener goes with it */
+    assert_false(p.client.closed);
+    assert_false(p.server.closed);
+}
+
+static void a_refused_connection_is_told(void **state)
+{
+    (void)state;
+    struct pair p = {.loop = loop_new()};
+    struct listen_config config = {
+        .loop = p.loop, .host = "127.0.0.1", .on_accept = on_accept, .arg = &p};
+    assert_int_equal(listener_open(&config, &p.listener), OK);
+    int port = listener_port(p.listener);
+    listener_close(&p.listener);
+    struct connect_config connect = {.loop = p.loop, .host = "127.0.0.1", .port = port};
+    p.client.stream = stream_connect(&connect, &events, &p.client);
+    assert_false(p.client.closed);
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    assert_int_equal(p.client.why, IO_FAILED);
+    assert_false(p.client.open);
+    pair_close(&p);
+}
+
+static void a_name_is_looked_up(void **state)
+{
+    (void)state;
+    struct pair p = {.loop = loop_new()};
+    struct listen_config config = {.loop = p.loop, .host = "::", .on_accept = on_accept, .arg = &p};
+    if (listener_open(&config, &p.listener) != OK)
+        config.host = "0.0.0.0"; /* a machine without IPv6 */
+    if (p.listener == NULL)
+        assert_int_equal(listener_open(&config, &p.listener), OK);
+    struct connect_config connect = {
+        .loop = p.loop, .host = "localhost", .port = listener_port(p.listener)};
+    p.client.stream = stream_connect(&connect, &events, &p.client);
+    assert_true(loop_run_until(p.loop, both_open, &p, 10000));
+    pair_close(&p);
+}
+
+static void an_attempt_may_be_aborted_at_any_time(void **state)
+{
+    (void)state;
+    struct pair p = {.loop = loop_new()};
+    struct connect_config connect = {.loop = p.loop, .host = "localhost", .port = 1};
+    p.client.stream = stream_connect(&connect, &events, &p.client);
+    stream_write(p.client.stream, SLICE("x"));
+    stream_abort(p.client.stream, CANCELLED);
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    assert_int_equal(p.client.why, CANCELLED);
+    p.client = (struct peer){0};
+    p.client.stream = stream_connect(&connect, &events, &p.client);
+    stream_close(p.client.stream);
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    p.client = (struct peer){0};
+    p.client.stream =
+        stream_connect(&connect, &events, &p.client); /* the loop is freed meanwhile */
+    loop_run_until(p.loop, closed, &p.client, 0);
+    pair_close(&p);
+}
+
+/* A listening socket that is not served and whose queue is full: further connections hang. */
+static int open_deaf_socket(struct sockaddr_in *address, int fill[4])
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(*address);
+    assert_int_equal(bind(fd, (struct sockaddr *)address, len), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)address, &len), 0);
+    for (int i = 0; i < 4; i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fill[i], (struct sockaddr *)address, len);
+    }
+    return fd;
+}
+
+static void a_connection_that_takes_too_long_times_out(void **state)
+{
+    (void)state;
+    struct sockaddr_in address;
+    int fill[4], deaf = open_deaf_socket(&address, fill);
+    struct pair p = {.loop = loop_new()};
+    struct connect_config connect = {
+        .loop = p.loop, .host = "127.0.0.1", .port = ntohs(address.sin_port), .timeout_ms = 30};
+    p.client.stream = stream_connect(&connect, &events, &p.client);
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    assert_int_equal(p.client.why, TIMED_OUT);
+    pair_close(&p);
+    for (int i = 0; i < 4; i++)
+        close(fill[i]);
+    close(deaf);
+}
+
+static void a_port_in_use_is_refused(void **state)
+{
+    (void)state;
+    struct pair p = {0};
+    pair_open(&p);
+    struct listen_config config = {.loop = p.loop,
+                                   .host = "127.0.0.1",
+                                   .port = listener_port(p.listener),
+                                   .on_accept = on_accept};
+    struct listener *second = NULL;
+    assert_int_equal(listener_open(&config, &second), IO_FAILED);
+    config.host = "no address";
+    assert_int_equal(listener_open(&config, &second), IO_FAILED);
+    assert_null(second);
+    pair_close(&p);
+}
+
+static bool one_accepted(void *arg)
+{
+    return ((struct pair *)arg)->accepted > 0;
+}
+
+static uint64_t cpu_ms(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+           (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
+static void without_descriptors_a_listener_rests_and_then_accepts(void **state)
+{
+    (void)state;
+    struct pair p = {.loop = loop_new()};
+    struct listen_config config = {
+        .loop = p.loop, .host = "127.0.0.1", .on_accept = on_accept, .arg = &p};
+    assert_int_equal(listener_open(&config, &p.listener), OK);
+    pair_connect(&p);
+    bool tick = false;
+    loop_defer(p.loop, set,
+               &tick); /* one turn: the connection is under way, its descriptor taken */
+    assert_true(loop_run_until(p.loop, is_set, &tick, 1000));
+    struct rlimit was, none = {.rlim_cur = 3, .rlim_max = 0};
+    getrlimit(RLIMIT_NOFILE, &was);
+    none.rlim_max = was.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &none);
+    uint64_t cpu = cpu_ms();
+    bool accepted = loop_run_until(p.loop, one_accepted, &p, 300);
+    cpu = cpu_ms() - cpu;
+    setrlimit(RLIMIT_NOFILE, &was);
+    assert_false(accepted);
+    assert_true(cpu < 150);
+    assert_true(loop_run_until(p.loop, both_open, &p, 5000));
+    pair_close(&p);
+}
+
+/* ---- moving ---- */
+
+struct journey {
+    struct feed feed;
+    struct loop *loops[2];
+    pthread_t thread;
+    int at;
+    size_t next_move;
+    int moves;
+    size_t echoed;
+};
+
+static void journey_arrived(void *arg);
+
+static void journey_data(void *arg, struct slice bytes)
+{
+    struct journey *j = arg;
+    on_data(&j->feed.pair.server, bytes);
+    j->echoed += bytes.len;
+    if (j->echoed < j->next_move)
+        return;
+    j->next_move = j->echoed + 300000;
+    j->moves++;
+    j->at ^= 1;
+    stream_move(j->feed.pair.server.stream, j->loops[j->at], journey_arrived, j);
+}
+
+static void journey_drain(void *arg)
+{
+    on_drain(&((struct journey *)arg)->feed.pair.server);
+}
+
+static void journey_close(void *arg, enum status why)
+{
+    on_close(&((struct journey *)arg)->feed.pair.server, why);
+}
+
+static const struct stream_events journey_events = {
+    .on_data = journey_data, .on_drain = journey_drain, .on_close = journey_close};
+
+static void journey_arrived(void *arg)
+{
+    struct journey *j = arg;
+    assert_ptr_equal(stream_loop(j->feed.pair.server.stream), j->loops[j->at]);
+}
+
+static void *run_loop(void *arg)
+{
+    loop_run(arg);
+    return NULL;
+}
+
+/* The echoing end goes to and fro between two threads, with unsent bytes on it and more arriving.
+ */
+static void a_stream_moves_under_traffic_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct journey *j = calloc(1, sizeof(*j));
+    struct pair *p = &j->feed.pair;
+    p->server.echo = true;
+    pair_open(p);
+    j->loops[0] = p->loop;
+    j->loops[1] = loop_new();
+    assert_int_equal(pthread_create(&j->thread, NULL, run_loop, j->loops[1]), 0);
+    stream_events(p->client.stream, &feed_events, &j->feed);
+    stream_events(p->server.stream, &journey_events, j);
+    feed_more(&j->feed);
+    assert_true(loop_run_until(p->loop, all_checked, &j->feed, 60000));
+    assert_false(j->feed.wrong);
+    assert_true(j->moves > 5);
+    loop_stop(j->loops[1]);
+    pthread_join(j->thread, NULL);
+    loop_free(&j->loops[1]);
+    pair_close(p);
+    free(j);
+}
+
+static void never(void *arg)
+{
+    (void)arg;
+    abort();
+}
+
+static void a_stream_under_way_ends_with_the_loop_it_goes_to(void **state)
+{
+    (void)state;
+    struct pair p = {0};
+    pair_open(&p);
+    struct loop *other = loop_new();
+    stream_write(p.server.stream, SLICE("lost"));
+    stream_move(p.server.stream, other, never, NULL);
+    loop_free(&other);
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    pair_close(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_go_both_ways_and_a_close_ends_both),
+        cmocka_unit_test(ten_megabytes_come_back_as_they_were),
+        cmocka_unit_test(a_paused_peer_holds_the_writer_back_and_a_resume_drains),
+        cmocka_unit_test(what_was_written_before_a_close_still_arrives),
+        cmocka_unit_test(an_answer_survives_the_unread_rest_of_the_question),
+        cmocka_unit_test(a_stream_may_be_aborted_in_its_own_on_data),
+        cmocka_unit_test(streams_that_are_open_when_the_loop_is_freed_end_without_a_call),
+        cmocka_unit_test(a_refused_connection_is_told),
+        cmocka_unit_test(a_name_is_looked_up),
+        cmocka_unit_test(an_attempt_may_be_aborted_at_any_time),
+        cmocka_unit_test(a_connection_that_takes_too_long_times_out),
+        cmocka_unit_test(a_port_in_use_is_refused),
+        cmocka_unit_test(without_descriptors_a_listener_rests_and_then_accepts),
+        cmocka_unit_test(a_stream_moves_under_traffic_and_loses_nothing),
+        cmocka_unit_test(a_stream_under_way_ends_with_the_loop_it_goes_to),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
