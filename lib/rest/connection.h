@@ -1,0 +1,85 @@
+/*
+ * One connection of a server: reads requests one after the other, and writes their answers. Private
+ * to lib/rest. It ends when its stream has and no handler works for it any more.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "http/parser.h"
+#include "rest/server.h"
+
+enum connection_state {
+    CONNECTION_READING, /* waits for a request or the rest of one -> RUNNING, ENDING */
+    CONNECTION_RUNNING, /* authorize or a handler has it -> READING, ENDING */
+    CONNECTION_ENDING,  /* the last answer is leaving; what comes is dropped */
+};
+
+struct connection {
+    struct rest_request request; /* first: a rest_request is its connection */
+    struct rest_server *server;  /* NULL when it has gone */
+    struct link link;
+    struct stream *stream; /* NULL when it has ended, or belongs to a WebSocket */
+    char peer[64];
+    struct http_parser *parser;
+    const struct rest_upgrade *upgrade; /* what the running request asks for, or NULL */
+    struct rest_route upgrade_route;    /* stands for it where a route is asked for */
+    struct buffer extra;                /* fields of rest_add_header() */
+    struct buffer waiting;              /* what came behind the running request */
+    size_t waiting_taken;
+    enum connection_state state;
+    bool reading; /* inside read_on(): an answer must not start another */
+    bool paused;
+    bool granted;  /* the upgrade is, and follows when reading is done */
+    bool busy;     /* authorize or a handler has the request */
+    bool expiring; /* and is too slow: the answer being written is not the handler's */
+    bool expired;  /* it has been answered for it */
+    bool last;     /* no request is read after this one */
+    bool linger;   /* the peer is still sending what was refused */
+    struct loop_timer timer;
+    uint64_t timer_at_ms; /* when it fires; 0 when stopped */
+    uint64_t since_ms;    /* the current phase's beginning */
+    int phase;            /* enum phase in connection.c */
+    size_t unsent_before; /* when the timer last looked */
+};
+
+struct rest_server {
+    struct loop *loop;
+    struct rest_router *router;
+    const struct rest_upgrade *upgrades;
+    size_t upgrade_count;
+    void *app;
+    rest_authorize_fn *authorize;
+    rest_refuse_fn *refuse;
+    void (*on_answer)(void *app, const struct rest_request *r, int status);
+    struct rest_limits limits;
+    struct list connections;
+    size_t connection_count;
+    uint8_t id_seed[16]; /* of request ids; its second half counts on */
+    uint64_t id_next;
+    struct buffer date; /* the Date field, made once a second */
+    uint64_t date_second;
+};
+
+void connection_new(struct rest_server *s, struct stream *stream);
+void connection_turn_away(struct stream *stream); /* one too many */
+/* What came behind the running request. */
+struct slice connection_waiting(const struct connection *c);
+/* The server goes. The connection follows, now or when its handler has answered. */
+void connection_orphan(struct connection *c);
+/* The stream was given to a WebSocket; the connection ends when this turn of reading does. */
+void connection_leave(struct connection *c);
+/* The handler gives the request back without an answer: it has come too late, or was an upgrade. */
+void connection_release(struct connection *c);
+
+/* ---- dispatch.c ---- */
+
+/* Finds the route of the complete request, asks for authorization and runs the handler. */
+void connection_dispatch(struct connection *c, const struct http_message *m);
+void connection_refuse(struct connection *c, int status, const char *detail);
+
+/* ---- upgrade.c ---- */
+
+/* What a connection may become at `path`; NULL for nothing. */
+const struct rest_upgrade *connection_upgrade_find(const struct connection *c, struct slice path);
+/* Answers 101 and hands the stream on, or refuses. */
+void connection_upgrade(struct connection *c);

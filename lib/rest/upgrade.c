@@ -1,0 +1,33 @@
+#include "http/websocket.h"
+#include "rest/connection.h"
+#include "rest/websocket.h"
+
+const struct rest_upgrade *connection_upgrade_find(const struct connection *c, struct slice path)
+{
+    for (size_t i = 0; i < c->server->upgrade_count; i++)
+        if (slice_eq_nocase(slice_of(c->server->upgrades[i].path), path))
+            return &c->server->upgrades[i];
+    return NULL;
+}
+
+static const char *own_word(const struct rest_upgrade *u, struct slice chosen)
+{
+    for (const char *const *p = u->protocols; *p; p++)
+        if (slice_eq_nocase(slice_of(*p), chosen))
+            return *p;
+    return u->protocols[0];
+}
+
+void connection_upgrade(struct connection *c)
+{
+    const struct http_message *m = http_parser_message(c->parser);
+    struct slice chosen = http_websocket_choose(m, c->upgrade->protocols);
+    stream_pause(c->stream, false);
+    http_websocket_put_accept(stream_out(c->stream), m, chosen);
+    stream_flush(c->stream);
+    struct stream *s = rest_websocket_server(c->stream, connection_waiting(c));
+    if (c->server->on_answer)
+        c->server->on_answer(c->server->app, &c->request, 101);
+    c->upgrade->run(&c->request, s, own_word(c->upgrade, chosen));
+    connection_leave(c);
+}
