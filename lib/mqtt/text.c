@@ -38,15 +38,16 @@ static size_t character(struct slice s)
 
 bool mqtt_text_ok(struct slice text)
 {
-    for (;;) {
+    while (text.len) {
         text = slice_skip(text, plain(text));
         if (text.len == 0)
-            return true;
+            break;
         size_t len = text.at[0] == 0 ? 0 : character(text);
         if (len == 0)
             return false;
         text = slice_skip(text, len);
     }
+    return true;
 }
 
 bool mqtt_text_filter_ok(struct slice filter)
