@@ -36,7 +36,10 @@ struct iot_message {
     struct slice properties;
 };
 
-void iot_property_put(struct buffer *list, struct slice name, struct slice value);
+#define IOT_PROPERTY_MAX 65535 /* bytes of a name, and of a value */
+
+/* False, and nothing is put, when one is longer than IOT_PROPERTY_MAX. */
+bool iot_property_put(struct buffer *list, struct slice name, struct slice value);
 /* Takes the first off *list; false at the end, or when the list is broken. */
 bool iot_property_next(struct slice *list, struct slice *name, struct slice *value);
 bool iot_property_find(struct slice list, struct slice name, struct slice *value);

@@ -1,0 +1,176 @@
+#include "iot/message.h"
+
+#include <stddef.h>
+
+#include "base/reader.h"
+
+bool iot_property_put(struct buffer *list, struct slice name, struct slice value)
+{
+    if (name.len > IOT_PROPERTY_MAX || value.len > IOT_PROPERTY_MAX)
+        return false;
+    buffer_u16(list, (uint16_t)name.len);
+    buffer_put(list, name);
+    buffer_u16(list, (uint16_t)value.len);
+    buffer_put(list, value);
+    return true;
+}
+
+bool iot_property_next(struct slice *list, struct slice *name, struct slice *value)
+{
+    struct reader r = reader_of(*list);
+    struct slice n = reader_bytes(&r, reader_u16(&r));
+    struct slice v = reader_bytes(&r, reader_u16(&r));
+    if (!reader_ok(&r))
+        return false;
+    *list = r.rest;
+    *name = n;
+    *value = v;
+    return true;
+}
+
+bool iot_property_find(struct slice list, struct slice name, struct slice *value)
+{
+    struct slice n, v;
+    while (iot_property_next(&list, &n, &v)) {
+        if (slice_eq(n, name)) {
+            *value = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * The record: version, source, types of ids, three times, then a bit for every slice that is there
+ * and those in order, each with its length in groups of seven bits, low first; the body is the
+ * rest.
+ */
+#define RECORD_VERSION 1
+
+static const size_t slices[] = {
+    offsetof(struct iot_event, from.device),
+    offsetof(struct iot_event, from.module),
+    offsetof(struct iot_event, generation_id),
+    offsetof(struct iot_event, auth_method),
+    offsetof(struct iot_event, message.message_id),
+    offsetof(struct iot_event, message.correlation_id),
+    offsetof(struct iot_event, message.user_id),
+    offsetof(struct iot_event, message.to),
+    offsetof(struct iot_event, message.content_type),
+    offsetof(struct iot_event, message.content_encoding),
+    offsetof(struct iot_event, message.output),
+    offsetof(struct iot_event, message.input),
+    offsetof(struct iot_event, message.subject),
+    offsetof(struct iot_event, message.interface_id),
+    offsetof(struct iot_event, message.schema),
+    offsetof(struct iot_event, message.properties),
+};
+
+#define SLICES (sizeof(slices) / sizeof(slices[0]))
+
+static struct slice *slice_in(struct iot_event *e, size_t n)
+{
+    return (struct slice *)((char *)e + slices[n]);
+}
+
+static struct slice slice_at(const struct iot_event *e, size_t n)
+{
+    return *slice_in((struct iot_event *)(uintptr_t)e, n);
+}
+
+static uint16_t present(const struct iot_event *e)
+{
+    unsigned bits = 0;
+    for (size_t n = 0; n < SLICES; n++)
+        bits |= (unsigned)(slice_at(e, n).len > 0) << n;
+    return (uint16_t)bits;
+}
+
+static void put_length(struct buffer *out, size_t len)
+{
+    for (; len >= 0x80; len >>= 7)
+        buffer_u8(out, (uint8_t)(len | 0x80));
+    buffer_u8(out, (uint8_t)len);
+}
+
+void iot_event_encode(const struct iot_event *e, struct buffer *out)
+{
+    const struct iot_message *m = &e->message;
+    buffer_reserve(out, 256 + m->body.len + m->properties.len);
+    buffer_u8(out, RECORD_VERSION);
+    buffer_u8(out, (uint8_t)e->source);
+    buffer_u8(out, (uint8_t)(m->message_id_type << 4 | m->correlation_id_type));
+    buffer_u64(out, e->enqueued_ms);
+    buffer_u64(out, m->expiry_ms);
+    buffer_u64(out, m->creation_ms);
+    uint16_t bits = present(e);
+    buffer_u16(out, bits);
+    for (size_t n = 0; n < SLICES; n++) {
+        if (bits >> n & 1) {
+            struct slice s = slice_at(e, n);
+            put_length(out, s.len);
+            buffer_put(out, s);
+        }
+    }
+    buffer_put(out, m->body);
+}
+
+static size_t read_length(struct reader *r)
+{
+    size_t len = 0;
+    for (unsigned shift = 0; shift <= 28; shift += 7) {
+        uint8_t group = reader_u8(r);
+        len |= (size_t)(group & 0x7f) << shift;
+        if (group < 0x80) {
+            if (len == 0 ||
+                (shift > 0 && group == 0)) /* an empty slice has no bit, a short length no zeros */
+                r->failed = true;
+            return len;
+        }
+    }
+    r->failed = true;
+    return 0;
+}
+
+static bool properties_ok(struct slice list)
+{
+    struct slice name, value;
+    while (iot_property_next(&list, &name, &value))
+        ;
+    return list.len == 0;
+}
+
+static bool id_ok(struct slice id, uint8_t type)
+{
+    return id.len == 0 || type == IOT_MESSAGE_ID_STRING || type == IOT_MESSAGE_ID_BINARY ||
+           (type == IOT_MESSAGE_ID_UUID && id.len == 16) ||
+           (type == IOT_MESSAGE_ID_ULONG && id.len == 8);
+}
+
+enum status iot_event_decode(struct slice record, struct iot_event *out)
+{
+    struct reader r = reader_of(record);
+    struct iot_event e = {0};
+    struct iot_message *m = &e.message;
+    uint8_t version = reader_u8(&r), source = reader_u8(&r), types = reader_u8(&r);
+    if (version != RECORD_VERSION || source >= IOT_SOURCE_COUNT)
+        return BAD_FORMAT;
+    e.source = (enum iot_source)source;
+    m->message_id_type = types >> 4;
+    m->correlation_id_type = types & 15;
+    e.enqueued_ms = reader_u64(&r);
+    m->expiry_ms = reader_u64(&r);
+    m->creation_ms = reader_u64(&r);
+    uint16_t bits = reader_u16(&r);
+    for (size_t n = 0; n < SLICES; n++)
+        if (bits >> n & 1)
+            *slice_in(&e, n) = reader_bytes(&r, read_length(&r));
+    m->body = reader_rest(&r);
+    if (!reader_ok(&r) || m->message_id_type > IOT_MESSAGE_ID_BINARY ||
+        m->correlation_id_type > IOT_MESSAGE_ID_BINARY || !properties_ok(m->properties) ||
+        !id_ok(m->message_id, m->message_id_type) ||
+        !id_ok(m->correlation_id, m->correlation_id_type))
+        return BAD_FORMAT;
+    *out = e;
+    return OK;
+}

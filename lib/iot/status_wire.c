@@ -1,0 +1,44 @@
+#include "iot/status_wire.h"
+
+#include <stddef.h>
+
+/* clang-format off */
+static const struct iot_status_wire wires[STATUS_COUNT] = {
+    [OK]           = {200, 0,      "",                          NULL},
+    [AGAIN]        = {503, 503001, "ServiceUnavailable",        "amqp:internal-error"},
+    [BAD_FORMAT]   = {400, 400006, "IotHubFormatError",         "com.microsoft:argument-error"},
+    [BAD_ARGUMENT] = {400, 400004, "ArgumentInvalid",           "com.microsoft:argument-error"},
+    [TOO_LARGE]    = {413, 413001, "MessageTooLarge",           "amqp:link:message-size-exceeded"},
+    [UNAUTHORIZED] = {401, 401003, "IotHubUnauthorized",        "amqp:unauthorized-access"},
+    [FORBIDDEN]    = {401, 401002, "IotHubUnauthorizedAccess",  "amqp:unauthorized-access"},
+    [NOT_FOUND]    = {404, 404001, "DeviceNotFound",            "amqp:not-found"},
+    [EXISTS]       = {409, 409001, "DeviceAlreadyExists",       "com.microsoft:device-already-exists"},
+    [CONFLICT]     = {412, 412001, "PreconditionFailed",        "com.microsoft:precondition-failed"},
+    [LOCK_LOST]    = {412, 412002, "DeviceMessageLockLost",     "com.microsoft:message-lock-lost"},
+    [OFFLINE]      = {404, 404103, "DeviceNotOnline",           "amqp:not-found"},
+    [TIMED_OUT]    = {504, 504101, "GatewayTimeout",            "com.microsoft:timeout"},
+    [FULL]         = {403, 403004, "DeviceMaximumQueueDepthExceeded", "amqp:resource-limit-exceeded"},
+    [BUSY]         = {429, 429001, "ThrottlingException",       "com.microsoft:device-container-throttled"},
+    [CANCELLED]    = {503, 503001, "ServiceUnavailable",        "amqp:link:detach-forced"},
+    [UNSUPPORTED]  = {400, 400003, "InvalidOperation",          "amqp:not-implemented"},
+    [PEER_FAILED]  = {502, 502000, "BadGateway",                "amqp:internal-error"},
+    [CLOSED]       = {404, 404103, "DeviceNotOnline",           "amqp:link:detach-forced"},
+    [REPLACED]     = {400, 400027, "ConnectionForcefullyClosedOnNewConnection", "amqp:link:stolen"},
+    [IO_FAILED]    = {500, 500001, "ServerError",               "amqp:internal-error"},
+};
+/* clang-format on */
+
+static const struct iot_status_wire module_not_found = {404, 404010, "ModuleNotFound",
+                                                        "amqp:not-found"};
+static const struct iot_status_wire module_exists = {409, 409301, "ModuleAlreadyExistsOnDevice",
+                                                     "com.microsoft:device-already-exists"};
+
+const struct iot_status_wire *iot_status_wire(enum status s)
+{
+    return (unsigned)s < STATUS_COUNT ? &wires[s] : &wires[IO_FAILED];
+}
+
+const struct iot_status_wire *iot_status_wire_module(enum status s)
+{
+    return s == NOT_FOUND ? &module_not_found : s == EXISTS ? &module_exists : iot_status_wire(s);
+}

@@ -1,0 +1,131 @@
+#include "iot/twin_rules.h"
+
+#include "iot/twin.h"
+
+bool iot_twin_name_is_own(struct slice name)
+{
+    return slice_eq(name, SLICE("$metadata")) || slice_eq(name, SLICE("$version"));
+}
+
+/* U+0000 to U+001F, U+007F, and C1, U+0080 to U+009F, which UTF-8 writes as C2 80 to C2 9F. */
+static size_t control_length(struct slice s)
+{
+    if (s.at[0] < 0x20 || s.at[0] == 0x7f)
+        return 1;
+    return s.at[0] == 0xc2 && s.len > 1 && s.at[1] < 0xa0 ? 2 : 0;
+}
+
+static bool name_ok(struct slice name)
+{
+    for (struct slice s = name; s.len; s = slice_skip(s, 1))
+        if (*s.at == '.' || *s.at == '$' || *s.at == ' ' || control_length(s))
+            return false;
+    return true;
+}
+
+static bool number_ok(const struct json *v)
+{
+    double d = json_double(v, 0);
+    return !json_number_is_integer(v) ||
+           (d >= -(double)IOT_TWIN_INTEGER_MAX && d <= (double)IOT_TWIN_INTEGER_MAX);
+}
+
+static const char *check_value(struct arena *a, const char *path, const struct json *v, int depth);
+
+static const char *check_name(struct arena *a, const char *path, struct slice name)
+{
+    if (name.len > IOT_TWIN_NAME_MAX)
+        return arena_printf(a, "a name in %s is longer than %d bytes", path, IOT_TWIN_NAME_MAX);
+    if (!name_ok(name))
+        return arena_printf(
+            a, "%s.%.*s: a name must not contain '.', '$', blanks or control characters", path,
+            SLICE_FMT(name));
+    return NULL;
+}
+
+static const char *check_members(struct arena *a, const char *path, const struct json *object,
+                                 int depth)
+{
+    if (depth > IOT_TWIN_DEPTH_MAX)
+        return arena_printf(a, "%s: objects are nested deeper than %d", path, IOT_TWIN_DEPTH_MAX);
+    const char *why = NULL;
+    for (struct json_walk w = json_walk(object); !why && json_next(&w);) {
+        if (depth == 0 && iot_twin_name_is_own(w.name))
+            continue;
+        why = check_name(a, path, w.name);
+        if (!why)
+            why = check_value(a, arena_printf(a, "%s.%.*s", path, SLICE_FMT(w.name)), w.value,
+                              depth + 1);
+    }
+    return why;
+}
+
+static const char *check_elements(struct arena *a, const char *path, const struct json *array,
+                                  int depth)
+{
+    if (depth > IOT_TWIN_DEPTH_MAX)
+        return arena_printf(a, "%s: arrays are nested deeper than %d", path, IOT_TWIN_DEPTH_MAX);
+    const char *why = NULL;
+    for (struct json_walk w = json_walk(array); !why && json_next(&w);)
+        why = check_value(a, path, w.value, depth + 1);
+    return why;
+}
+
+static const char *check_value(struct arena *a, const char *path, const struct json *v, int depth)
+{
+    switch (json_type(v)) {
+    case JSON_OBJECT:
+        return check_members(a, path, v, depth);
+    case JSON_ARRAY:
+        return check_elements(a, path, v, depth);
+    case JSON_STRING:
+        return json_string(v).len <= IOT_TWIN_STRING_MAX
+                   ? NULL
+                   : arena_printf(a, "%s: a string is longer than %d bytes", path,
+                                  IOT_TWIN_STRING_MAX);
+    case JSON_NUMBER:
+        return number_ok(v) ? NULL
+                            : arena_printf(a, "%s: a whole number is beyond %lld", path,
+                                           (long long)IOT_TWIN_INTEGER_MAX);
+    default:
+        return NULL;
+    }
+}
+
+const char *iot_twin_check(struct arena *a, const char *path, const struct json *patch)
+{
+    if (!json_is(patch, JSON_OBJECT))
+        return arena_printf(a, "%s must be an object", path);
+    return check_members(a, path, patch, 0);
+}
+
+static size_t text_size(struct slice s)
+{
+    size_t n = 0;
+    while (s.len) {
+        size_t control = control_length(s);
+        n += control ? 0 : 1;
+        s = slice_skip(s, control ? control : 1);
+    }
+    return n;
+}
+
+size_t iot_twin_size(const struct json *v)
+{
+    size_t n = 0;
+    switch (json_type(v)) {
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        for (struct json_walk w = json_walk(v); json_next(&w);)
+            n += text_size(w.name) + iot_twin_size(w.value);
+        return n;
+    case JSON_STRING:
+        return text_size(json_string(v));
+    case JSON_NUMBER:
+        return 8;
+    case JSON_BOOL:
+        return 4;
+    default:
+        return 0;
+    }
+}
