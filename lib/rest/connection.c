@@ -264,9 +264,9 @@ static void pause_reading(struct connection *c)
 
 static void after_reading(struct connection *c)
 {
-    c->reading = false;
     if (c->stream && c->granted)
         connection_upgrade(c);
+    c->reading = false;
     if (c->stream == NULL) {
         settle(c);
         return;
