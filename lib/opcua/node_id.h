@@ -8,10 +8,9 @@
  */
 #pragma once
 
-#include <open62541/types.h>
-
 #include "base/buffer.h"
 #include "base/status.h"
+#include "opcua/stack.h"
 
 #define OPCUA_NODE_ID_TEXT_MAX 8192 /* longer texts are TOO_LARGE */
 #define OPCUA_NAMESPACE_0 "http://opcfoundation.org/UA/"
@@ -67,3 +66,7 @@ static inline UA_String opcua_string_of(struct slice s)
 {
     return (UA_String){s.len, (UA_Byte *)(uintptr_t)s.at};
 }
+
+/* "72962b91-fa75-4ae6-8d28-b404dc7daf63", in any case; printed in lower case. */
+bool opcua_guid_parse(struct slice text, UA_Guid *out);
+void opcua_guid_print(const UA_Guid *guid, struct buffer *out);

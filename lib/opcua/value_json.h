@@ -48,21 +48,23 @@ void opcua_value_json_status(UA_StatusCode code, const struct opcua_value_form *
  * ends. */
 void opcua_value_json_time(UA_DateTime t, struct buffer *out);
 
-/* "Int32", "Double", …: the built-in types' and UA_TYPES' names; NULL when not known. Any case. The
- * name may also be the text of a data type's node id. */
-const UA_DataType *opcua_value_json_type(struct slice name, const struct opcua_namespaces *names);
-/* For a data type's node id: the type that its values have on the wire, when it is one of UA_TYPES.
- */
-const UA_DataType *opcua_value_json_type_of(const UA_NodeId *data_type);
-
 #define OPCUA_VALUE_ELEMENTS_MAX (1u << 20) /* of one array that is read */
 
-/* Loosely typed: numbers may be texts, a text may be base64, one element may stand for an array and
- * texts with commas for one too, {"Type","Body"} and {"Value"} are looked into, strings of ids in
- * any form. `type` NULL: what the JSON suggests (Boolean, Int64, Double, String). `value_rank` as
- * the node has it: -1 scalar, -2 any, -3 scalar or one dimension, 0 one or more, n dimensions.
- * BAD_ARGUMENT (out of range, not such a value), TOO_LARGE, UNSUPPORTED append a sentence to *why,
- * which may be NULL. null gives an empty variant. The caller clears *out. */
+/*
+ * Loosely typed: numbers and booleans may be texts, a text may be base64 of bytes, one element may
+ * stand for an array, and so may a text with commas; {"Type","Body"} and {"Value"} are looked into.
+ *
+ * `type` NULL: what the JSON suggests (Boolean, Int64, Double, String, arrays of them).
+ * `value_rank` is the node's: -1 scalar, -2 any, -3 scalar or one dimension, 0 one or more, n
+ * dimensions. null gives an empty variant. BAD_ARGUMENT (out of range, not such a value), TOO_LARGE
+ * and UNSUPPORTED append a sentence to *why, which may be NULL. The caller clears *out.
+ */
 CHECKED enum status opcua_value_json_read(const struct json *v, const UA_DataType *type,
                                           int32_t value_rank, const struct opcua_namespaces *names,
                                           UA_Variant *out, struct buffer *why);
+
+/* "BadNodeIdUnknown" to its code; false when there is no such name. */
+bool opcua_value_json_status_parse(struct slice symbol, UA_StatusCode *out);
+
+/* ISO 8601 to ticks, to the tenth of a microsecond. False for anything else. */
+bool opcua_value_json_time_parse(struct slice text, UA_DateTime *out);

@@ -1,0 +1,44 @@
+/*
+ * Inside value_json_read.c and value_json_read_builtin.c: one value out of JSON, or out of a text
+ * in it.
+ */
+#pragma once
+
+#include "opcua/value_json.h"
+
+struct opcua_reading {
+    const struct opcua_namespaces *names;
+    struct buffer *why; /* may be NULL */
+    size_t elements;    /* read so far, all arrays together */
+};
+
+/* What is read: a JSON value, or a text out of one ("1,2,3"). */
+struct opcua_source {
+    const struct json *json; /* NULL: the text */
+    struct slice text;
+    bool is_text;
+};
+
+static inline struct opcua_source opcua_source_of(const struct json *v)
+{
+    bool text = json_is(v, JSON_STRING);
+    return (struct opcua_source){v, text ? json_string(v) : (struct slice){0}, text};
+}
+
+static inline struct opcua_source opcua_source_of_text(struct slice text)
+{
+    return (struct opcua_source){NULL, text, true};
+}
+
+/* Into zeroed memory of the type. When it is refused, what was taken is cleared by who clears the
+ * memory. */
+typedef enum status opcua_read_fn(struct opcua_reading *r, struct opcua_source s, void *out);
+
+/* The built-in types without an inside, by their kind; NULL for the others. */
+extern opcua_read_fn *const opcua_read_builtin[UA_DATATYPEKINDS];
+
+/* BAD_ARGUMENT, and says `'…' what type.` */
+enum status opcua_read_refuse(struct opcua_reading *r, struct opcua_source s, const char *what,
+                              const char *type);
+void opcua_read_show(struct opcua_source s, struct buffer *out);
+enum status opcua_read_text(struct slice text, UA_String *out);
