@@ -1,0 +1,61 @@
+/*
+ * A database of tables in one file, on a thread of its own: what must be found again by name, where the
+ * log keeps what must be read again in order. Jobs run one after the other on that thread; all that wait
+ * go into one transaction, and are answered on the loop that asked after it was committed (WAL,
+ * synchronous=FULL). A job that fails is rolled back alone.
+ */
+#pragma once
+
+#include "io/loop.h"
+
+struct store_table;
+
+#define STORE_TABLE_JOBS_MAX 100000 /* waiting; store_table_post() answers FULL beyond it */
+#define STORE_TABLE_BATCH_MAX 1000  /* jobs in one transaction */
+
+struct store_table_config {
+    const char *path;                /* or ":memory:" */
+    const char *const *migrations;   /* SQL scripts, in order; how many ran is in the file (user_version) */
+    size_t migration_count;
+    const char *const *statements;   /* SQL, prepared once, named by index */
+    size_t statement_count;
+    bool inline_jobs;                /* no thread: a job runs and commits within store_table_post(), `done` is
+                                      * deferred on the loop. For the simulation and for tests */
+};
+
+/* IO_FAILED (the log line says what), BAD_FORMAT when the file is of a newer version or no database. */
+CHECKED enum status store_table_open(const struct store_table_config *config, struct store_table **out);
+/* Runs what waits, then closes; their `done` are posted. */
+void store_table_close(struct store_table **t);
+
+/* On the table's thread. Other than OK rolls the job's changes back. */
+typedef enum status store_table_job(struct store_table *t, void *arg);
+/* On the loop: what the job returned, or IO_FAILED when the commit failed. */
+typedef void store_table_done(void *arg, enum status why);
+
+/* From any thread. FULL, and nothing happens. `done` and `loop` may be NULL: nobody waits. */
+CHECKED enum status store_table_post(struct store_table *t, struct loop *loop, store_table_job *run,
+                                     store_table_done *done, void *arg);
+
+/* ---- inside a job: statement `n` of the config's list ---- */
+
+/* Parameters count from 1. Texts are bound as TEXT and must live until the step. */
+void store_bind(struct store_table *t, size_t n, int at, struct slice text);
+void store_bind_blob(struct store_table *t, size_t n, int at, struct slice bytes);
+void store_bind_i64(struct store_table *t, size_t n, int at, int64_t v);
+void store_bind_null(struct store_table *t, size_t n, int at);
+
+/* OK: there is a row. NOT_FOUND: no (further) row, the statement is done and reset. EXISTS: a key is there
+ * already. FULL: the disk. IO_FAILED: the log line says why. After all but OK the statement is reset and
+ * its parameters are cleared. */
+CHECKED enum status store_step(struct store_table *t, size_t n);
+/* For statements that give no rows: OK when done. */
+CHECKED enum status store_run(struct store_table *t, size_t n);
+/* After the last row that is wanted. */
+void store_reset(struct store_table *t, size_t n);
+int64_t store_changes(struct store_table *t); /* rows that the last statement changed */
+
+/* Columns count from 0; slices live until the next step or reset. Empty and 0 for NULL. */
+struct slice store_column(struct store_table *t, size_t n, int at);
+int64_t store_column_i64(struct store_table *t, size_t n, int at);
+bool store_column_is_null(struct store_table *t, size_t n, int at);
