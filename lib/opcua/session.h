@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/slice.h"
+#include "opcua/node_id.h"
 #include "opcua/thread.h"
 
 struct opcua_session;
@@ -66,12 +67,14 @@ const struct opcua_limits *opcua_session_limits(const struct opcua_session *s);
 
 /* The server's NamespaceArray; index 0 is OPC UA's own. Count 0 before the first connect. Borrowed
  * until the session is ready again. */
-const UA_String *opcua_session_namespaces(const struct opcua_session *s, size_t *count);
+const struct opcua_namespaces *opcua_session_namespaces(const struct opcua_session *s);
 
 /* The endpoint's URL as it was configured, and the server's ApplicationUri (empty before the first
  * connect). */
 struct slice opcua_session_url(const struct opcua_session *s);
 struct slice opcua_session_application_uri(const struct opcua_session *s);
+/* BuildInfo's ProductName, to know the limits that a server does not tell; may be empty. */
+struct slice opcua_session_product(const struct opcua_session *s);
 
 /* ---- coming and going ---- */
 
@@ -128,5 +131,5 @@ void opcua_call_cancel(struct opcua_call *call);
     opcua_session_call((session), (when), (request), &UA_TYPES[UA_TYPES_##NAME##REQUEST],          \
                        &UA_TYPES[UA_TYPES_##NAME##RESPONSE], (done), (arg), (timeout_ms))
 
-/* "BadNodeIdUnknown" and what it means for a person; never NULL. */
+/* "BadNodeIdUnknown"; never NULL. */
 const char *opcua_status_name(UA_StatusCode code);

@@ -1,0 +1,123 @@
+/* What is known about a session's server: its tables of names, its limits, what it is. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "opcua/session_priv.h"
+
+#define IDENTIFY_MS 10000
+
+enum { NAMESPACES, SERVERS, PRODUCT, LIMITS }; /* LIMITS: the first of them */
+
+static const struct limit {
+    UA_UInt32 node;
+    size_t offset;
+} limits[] = {
+#define LIMIT(node, field)                                                                         \
+    {                                                                                              \
+        UA_NS0ID_SERVER_SERVERCAPABILITIES_##node, offsetof(struct opcua_limits, field)            \
+    }
+    LIMIT(OPERATIONLIMITS_MAXNODESPERREAD, nodes_per_read),
+    LIMIT(OPERATIONLIMITS_MAXNODESPERWRITE, nodes_per_write),
+    LIMIT(OPERATIONLIMITS_MAXNODESPERBROWSE, nodes_per_browse),
+    LIMIT(OPERATIONLIMITS_MAXNODESPERMETHODCALL, nodes_per_method_call),
+    LIMIT(OPERATIONLIMITS_MAXNODESPERREGISTERNODES, nodes_per_register),
+    LIMIT(OPERATIONLIMITS_MAXNODESPERTRANSLATEBROWSEPATHSTONODEIDS, nodes_per_translate),
+    LIMIT(OPERATIONLIMITS_MAXNODESPERHISTORYREADDATA, nodes_per_history_read),
+    LIMIT(OPERATIONLIMITS_MAXMONITOREDITEMSPERCALL, monitored_items_per_call),
+    LIMIT(MAXBROWSECONTINUATIONPOINTS, continuation_points),
+#undef LIMIT
+};
+
+#define LIMIT_COUNT (sizeof limits / sizeof limits[0])
+#define NODE_COUNT (LIMITS + LIMIT_COUNT)
+
+/* Takes the strings out of the value; leaves what was known when the server does not tell. */
+static void take_strings(UA_Variant *value, UA_String **array, size_t *count)
+{
+    if (!UA_Variant_hasArrayType(value, &UA_TYPES[UA_TYPES_STRING]) || value->arrayLength == 0 ||
+        value->storageType != UA_VARIANT_DATA)
+        return;
+    UA_Array_delete(*array, *count, &UA_TYPES[UA_TYPES_STRING]);
+    *array = value->data;
+    *count = value->arrayLength;
+    UA_Variant_init(value);
+}
+
+static void take_product(struct opcua_session *s, const UA_Variant *value)
+{
+    if (!UA_Variant_hasScalarType(value, &UA_TYPES[UA_TYPES_STRING]))
+        return;
+    free(s->product);
+    s->product = slice_dup(opcua_slice(*(UA_String *)value->data));
+}
+
+static uint32_t limit_of(const UA_Variant *value)
+{
+    if (UA_Variant_hasScalarType(value, &UA_TYPES[UA_TYPES_UINT32]))
+        return *(UA_UInt32 *)value->data;
+    if (UA_Variant_hasScalarType(value, &UA_TYPES[UA_TYPES_UINT16]))
+        return *(UA_UInt16 *)value->data;
+    return 0;
+}
+
+static void take_application_uri(struct opcua_session *s)
+{
+    UA_ApplicationDescription description;
+    if (UA_Client_getConnectionAttribute_scalar(s->client, UA_QUALIFIEDNAME(0, "serverDescription"),
+                                                &UA_TYPES[UA_TYPES_APPLICATIONDESCRIPTION],
+                                                &description) != UA_STATUSCODE_GOOD)
+        return;
+    free(s->application_uri);
+    s->application_uri =
+        slice_dup(opcua_slice(description.applicationUri)); /* borrowed from the client */
+}
+
+static void take(struct opcua_session *s, UA_DataValue *results)
+{
+    take_strings(&results[NAMESPACES].value, &s->namespace_array, &s->namespace_count);
+    take_strings(&results[SERVERS].value, &s->server_array, &s->server_count);
+    take_product(s, &results[PRODUCT].value);
+    for (size_t i = 0; i < LIMIT_COUNT; i++)
+        *(uint32_t *)((char *)&s->limits + limits[i].offset) = limit_of(&results[LIMITS + i].value);
+    s->names = (struct opcua_namespaces){s->namespace_array, s->namespace_count, s->server_array,
+                                         s->server_count};
+    take_application_uri(s);
+}
+
+static void on_read(void *arg, UA_StatusCode status, void *response)
+{
+    struct opcua_session *s = arg;
+    UA_ReadResponse *r = response;
+    if (r && r->resultsSize == NODE_COUNT)
+        take(s, r->results);
+    else if (status == UA_STATUSCODE_GOOD)
+        status = UA_STATUSCODE_BADUNEXPECTEDERROR;
+    session_identified(s, status);
+}
+
+void session_identify(struct opcua_session *s)
+{
+    UA_UInt32 nodes[NODE_COUNT] = {[NAMESPACES] = UA_NS0ID_SERVER_NAMESPACEARRAY,
+                                   [SERVERS] = UA_NS0ID_SERVER_SERVERARRAY,
+                                   [PRODUCT] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_PRODUCTNAME};
+    UA_ReadValueId read[NODE_COUNT];
+    for (size_t i = 0; i < NODE_COUNT; i++) {
+        UA_ReadValueId_init(&read[i]);
+        read[i].nodeId = UA_NODEID_NUMERIC(0, i < LIMITS ? nodes[i] : limits[i - LIMITS].node);
+        read[i].attributeId = UA_ATTRIBUTEID_VALUE;
+    }
+    UA_ReadRequest request = {.timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER,
+                              .nodesToReadSize = NODE_COUNT,
+                              .nodesToRead = read};
+    session_call_early(s, &request, &UA_TYPES[UA_TYPES_READREQUEST],
+                       &UA_TYPES[UA_TYPES_READRESPONSE], on_read, s, IDENTIFY_MS);
+}
+
+void session_peer_clear(struct opcua_session *s)
+{
+    UA_Array_delete(s->namespace_array, s->namespace_count, &UA_TYPES[UA_TYPES_STRING]);
+    UA_Array_delete(s->server_array, s->server_count, &UA_TYPES[UA_TYPES_STRING]);
+    free(s->application_uri);
+    free(s->product);
+}

@@ -1,0 +1,387 @@
+#include "opcua/server.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <open62541/plugin/accesscontrol_default.h>
+#include <open62541/server.h>
+#include <open62541/server_config_default.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "opcua/log.h"
+#include "opcua/pki.h"
+
+#define NONE_URI "http://opcfoundation.org/UA/SecurityPolicy#None"
+#define BASIC256SHA256_URI "http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256"
+#define URL_MAX 512
+#define QUEUE_SIZE_MAX 10000
+
+struct opcua_server {
+    UA_Server *server;
+    pthread_t thread;
+    bool started;
+    _Atomic bool running;
+    char host[256];
+    char url[URL_MAX];
+    struct list contexts; /* of nodes and timers; freed with the server */
+};
+
+struct context {
+    struct link link;
+    struct opcua_server *owner;
+    void *arg;
+    union {
+        opcua_server_read_fn *read;
+        opcua_server_method_fn *method;
+        opcua_server_fn *every;
+    };
+};
+
+static struct context *context_new(struct opcua_server *s, void *arg)
+{
+    struct context *c = MEMORY_NEW(struct context);
+    c->owner = s;
+    c->arg = arg;
+    list_push(&s->contexts, &c->link);
+    return c;
+}
+
+/* ---- setting up ---- */
+
+static UA_StatusCode add_endpoints(const struct opcua_server_config *config, UA_ServerConfig *to)
+{
+    UA_ByteString certificate = UA_BYTESTRING_NULL, key = UA_BYTESTRING_NULL;
+    if (config->pki) {
+        struct slice c = opcua_pki_certificate(config->pki), k = opcua_pki_key(config->pki);
+        certificate = (UA_ByteString){c.len, (UA_Byte *)(uintptr_t)c.at};
+        key = (UA_ByteString){k.len, (UA_Byte *)(uintptr_t)k.at};
+    }
+    UA_StatusCode status =
+        UA_ServerConfig_addSecurityPolicyNone(to, config->pki ? &certificate : NULL);
+    if (!config->refuse_none)
+        status |= UA_ServerConfig_addEndpoint(to, UA_STRING(NONE_URI), UA_MESSAGESECURITYMODE_NONE);
+    if (!config->pki)
+        return status;
+    status |= UA_ServerConfig_addSecurityPolicyBasic256Sha256(to, &certificate, &key);
+    status |=
+        UA_ServerConfig_addEndpoint(to, UA_STRING(BASIC256SHA256_URI), UA_MESSAGESECURITYMODE_SIGN);
+    status |= UA_ServerConfig_addEndpoint(to, UA_STRING(BASIC256SHA256_URI),
+                                          UA_MESSAGESECURITYMODE_SIGNANDENCRYPT);
+    return status;
+}
+
+static UA_StatusCode add_users(const struct opcua_server_config *config, UA_ServerConfig *to)
+{
+    UA_UsernamePasswordLogin login = {UA_STRING((char *)(uintptr_t)config->user),
+                                      UA_STRING((char *)(uintptr_t)config->password)};
+    UA_String policy = UA_STRING(config->pki ? BASIC256SHA256_URI : NONE_URI);
+    to->allowNonePolicyPassword = config->plain_password;
+    return UA_AccessControl_default(to, !config->refuse_anonymous, &policy, config->user ? 1 : 0,
+                                    &login);
+}
+
+static void describe(const struct opcua_server_config *config, UA_ServerConfig *to)
+{
+    const char *name = config->application_name ? config->application_name : "millrace plant";
+    UA_ApplicationDescription *d = &to->applicationDescription;
+    UA_LocalizedText_clear(&d->applicationName);
+    d->applicationName = UA_LOCALIZEDTEXT_ALLOC("en", name);
+    UA_String_clear(&d->applicationUri);
+    d->applicationUri = UA_STRING_ALLOC(config->pki ? opcua_pki_application_uri(config->pki)
+                                                    : "urn:millrace:plant");
+    to->shutdownDelay = 0;
+    to->maxSessions = config->sessions_max ? config->sessions_max : 100;
+    to->publishingIntervalLimits.min = 10;
+    to->samplingIntervalLimits.min = 5;
+    to->queueSizeLimits.max = QUEUE_SIZE_MAX;
+    to->maxNotificationsPerPublish =
+        config->notifications_per_publish ? config->notifications_per_publish : 1000;
+}
+
+static void set_url(const struct opcua_server_config *config, UA_ServerConfig *to)
+{
+    char url[URL_MAX];
+    snprintf(url, sizeof url, "opc.tcp://%s:%d", config->host ? config->host : "", config->port);
+    UA_Array_delete(to->serverUrls, to->serverUrlsSize, &UA_TYPES[UA_TYPES_STRING]);
+    to->serverUrls = UA_String_new();
+    to->serverUrls[0] = UA_STRING_ALLOC(url);
+    to->serverUrlsSize = 1;
+}
+
+static UA_StatusCode configure(const struct opcua_server_config *config, UA_ServerConfig *to)
+{
+    to->logging = opcua_logger();
+    UA_StatusCode status = UA_ServerConfig_setBasics_withPort(to, (UA_UInt16)config->port);
+    if (status != UA_STATUSCODE_GOOD)
+        return status;
+    set_url(config, to);
+    describe(config, to);
+    if (config->pki) {
+        opcua_pki_set_up_verification(config->pki, &to->secureChannelPKI);
+        opcua_pki_set_up_verification(config->pki, &to->sessionPKI);
+    }
+    status = add_endpoints(config, to);
+    return status == UA_STATUSCODE_GOOD ? add_users(config, to) : status;
+}
+
+enum status opcua_server_open(const struct opcua_server_config *config, struct opcua_server **out)
+{
+    UA_ServerConfig set_up = {0};
+    UA_StatusCode status = configure(config, &set_up);
+    UA_Server *server = status == UA_STATUSCODE_GOOD ? UA_Server_newWithConfig(&set_up) : NULL;
+    if (!server) {
+        log_error("opcua server not made status=%s", UA_StatusCode_name(status));
+        UA_ServerConfig_clean(&set_up);
+        return IO_FAILED;
+    }
+    struct opcua_server *s = MEMORY_NEW(struct opcua_server);
+    s->server = server;
+    list_init(&s->contexts);
+    snprintf(s->host, sizeof s->host, "%s", config->host ? config->host : "");
+    *out = s;
+    return OK;
+}
+
+/* ---- running ---- */
+
+/* The stack knows the port only after it listens; it writes it into its discovery URLs. */
+static void learn_url(struct opcua_server *s)
+{
+    const UA_ApplicationDescription *d = &UA_Server_getConfig(s->server)->applicationDescription;
+    for (size_t i = d->discoveryUrlsSize; i-- > 0;) {
+        snprintf(s->url, sizeof s->url, "%.*s", (int)d->discoveryUrls[i].length,
+                 d->discoveryUrls[i].data);
+        if (!strstr(s->url, ":0") || s->url[strlen(s->url) - 2] != ':')
+            return;
+    }
+}
+
+static void *run(void *arg)
+{
+    struct opcua_server *s = arg;
+    while (atomic_load(&s->running))
+        UA_Server_run_iterate(s->server, true);
+    return NULL;
+}
+
+enum status opcua_server_start(struct opcua_server *s)
+{
+    UA_StatusCode status = UA_Server_run_startup(s->server);
+    if (status != UA_STATUSCODE_GOOD) {
+        log_error("opcua server cannot listen host=%s status=%s", s->host,
+                  UA_StatusCode_name(status));
+        return IO_FAILED;
+    }
+    learn_url(s);
+    atomic_store(&s->running, true);
+    if (pthread_create(&s->thread, NULL, run, s) != 0)
+        return IO_FAILED;
+    pthread_setname_np(s->thread, "opcua-server");
+    s->started = true;
+    return OK;
+}
+
+void opcua_server_close(struct opcua_server **server)
+{
+    struct opcua_server *s = *server;
+    if (!s)
+        return;
+    atomic_store(&s->running, false);
+    if (s->started) {
+        pthread_join(s->thread, NULL);
+        UA_Server_run_shutdown(s->server);
+    }
+    UA_Server_delete(s->server);
+    struct link *l;
+    while ((l = list_pop(&s->contexts)))
+        free(LIST_OF(l, struct context, link));
+    free(s);
+    *server = NULL;
+}
+
+const char *opcua_server_url(const struct opcua_server *s)
+{
+    return s->url;
+}
+
+/* ---- address space ---- */
+
+static UA_NodeId node_of(struct opcua_place at)
+{
+    return at.id ? UA_NODEID_STRING(at.space, (char *)(uintptr_t)at.id)
+                 : UA_NODEID_NUMERIC(0, UA_NS0ID_OBJECTSFOLDER);
+}
+
+static UA_QualifiedName name_of(struct opcua_place at, const char *name)
+{
+    return UA_QUALIFIEDNAME(at.space, (char *)(uintptr_t)name);
+}
+
+static void check(UA_StatusCode status, const char *name)
+{
+    if (status != UA_STATUSCODE_GOOD)
+        log_warn("opcua server node refused name=%s status=%s", name, UA_StatusCode_name(status));
+}
+
+uint16_t opcua_server_namespace(struct opcua_server *s, const char *uri)
+{
+    return UA_Server_addNamespace(s->server, uri);
+}
+
+void opcua_server_add_folder(struct opcua_server *s, struct opcua_place parent,
+                             struct opcua_place at, const char *name)
+{
+    UA_ObjectAttributes a = UA_ObjectAttributes_default;
+    a.displayName = UA_LOCALIZEDTEXT("en", (char *)(uintptr_t)name);
+    check(UA_Server_addObjectNode(s->server, node_of(at), node_of(parent),
+                                  UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES), name_of(at, name),
+                                  UA_NODEID_NUMERIC(0, UA_NS0ID_FOLDERTYPE), a, NULL, NULL),
+          name);
+}
+
+static UA_VariableAttributes attributes_of(const char *name, const UA_DataType *type, bool writable)
+{
+    UA_VariableAttributes a = UA_VariableAttributes_default;
+    a.displayName = UA_LOCALIZEDTEXT("en", (char *)(uintptr_t)name);
+    a.dataType = type->typeId;
+    a.valueRank = UA_VALUERANK_SCALAR;
+    a.accessLevel = UA_ACCESSLEVELMASK_READ | (writable ? UA_ACCESSLEVELMASK_WRITE : 0);
+    return a;
+}
+
+void opcua_server_add_variable(struct opcua_server *s, struct opcua_place parent,
+                               struct opcua_place at, const char *name, const void *value,
+                               const UA_DataType *type, bool writable)
+{
+    UA_VariableAttributes a = attributes_of(name, type, writable);
+    UA_Variant_setScalar(&a.value, (void *)(uintptr_t)value, type);
+    check(UA_Server_addVariableNode(s->server, node_of(at), node_of(parent),
+                                    UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES), name_of(at, name),
+                                    UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATAVARIABLETYPE), a, NULL,
+                                    NULL),
+          name);
+}
+
+static UA_StatusCode read_source(UA_Server *server, const UA_NodeId *session, void *session_context,
+                                 const UA_NodeId *node, void *node_context,
+                                 UA_Boolean with_source_time, const UA_NumericRange *range,
+                                 UA_DataValue *out)
+{
+    (void)server, (void)session, (void)session_context, (void)node, (void)with_source_time;
+    struct context *c = node_context;
+    if (range)
+        return UA_STATUSCODE_BADINDEXRANGEINVALID;
+    c->read(c->arg, out);
+    return UA_STATUSCODE_GOOD;
+}
+
+void opcua_server_add_source(struct opcua_server *s, struct opcua_place parent,
+                             struct opcua_place at, const char *name, const UA_DataType *type,
+                             opcua_server_read_fn *read, void *arg)
+{
+    struct context *c = context_new(s, arg);
+    c->read = read;
+    check(UA_Server_addDataSourceVariableNode(
+              s->server, node_of(at), node_of(parent), UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES),
+              name_of(at, name), UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATAVARIABLETYPE),
+              attributes_of(name, type, false), (UA_DataSource){.read = read_source}, c, NULL),
+          name);
+}
+
+static UA_StatusCode run_method(UA_Server *server, const UA_NodeId *session, void *session_context,
+                                const UA_NodeId *method, void *method_context,
+                                const UA_NodeId *object, void *object_context, size_t input_count,
+                                const UA_Variant *input, size_t output_count, UA_Variant *output)
+{
+    (void)server, (void)session, (void)session_context, (void)method, (void)object,
+        (void)object_context;
+    struct context *c = method_context;
+    return c->method(c->arg, input_count ? input : NULL, output_count ? output : NULL);
+}
+
+static UA_Argument argument_of(const char *name, const UA_DataType *type)
+{
+    UA_Argument a = {.name = UA_STRING((char *)(uintptr_t)name), .valueRank = UA_VALUERANK_SCALAR};
+    if (type)
+        a.dataType = type->typeId;
+    return a;
+}
+
+void opcua_server_add_method(struct opcua_server *s, struct opcua_place parent,
+                             struct opcua_place at, const char *name, const UA_DataType *input,
+                             const UA_DataType *output, opcua_server_method_fn *run_it, void *arg)
+{
+    struct context *c = context_new(s, arg);
+    c->method = run_it;
+    UA_Argument in = argument_of("Input", input), out = argument_of("Output", output);
+    UA_MethodAttributes a = UA_MethodAttributes_default;
+    a.displayName = UA_LOCALIZEDTEXT("en", (char *)(uintptr_t)name);
+    a.executable = a.userExecutable = true;
+    check(UA_Server_addMethodNode(s->server, node_of(at), node_of(parent),
+                                  UA_NODEID_NUMERIC(0, UA_NS0ID_HASCOMPONENT), name_of(at, name), a,
+                                  run_method, input ? 1 : 0, &in, output ? 1 : 0, &out, c, NULL),
+          name);
+}
+
+/* ---- while it runs ---- */
+
+void opcua_server_write(struct opcua_server *s, struct opcua_place at, const void *value,
+                        const UA_DataType *type, UA_StatusCode status)
+{
+    UA_DataValue v = {.hasStatus = status != UA_STATUSCODE_GOOD,
+                      .status = status,
+                      .hasSourceTimestamp = true,
+                      .sourceTimestamp = UA_DateTime_now()};
+    if (value) {
+        UA_Variant_setScalar(&v.value, (void *)(uintptr_t)value, type);
+        v.hasValue = true;
+    }
+    check(UA_Server_writeDataValue(s->server, node_of(at), v), at.id);
+}
+
+static void set_property(UA_Server *server, UA_NodeId event, const char *name, const void *value,
+                         int type)
+{
+    UA_Server_writeObjectProperty_scalar(
+        server, event, UA_QUALIFIEDNAME(0, (char *)(uintptr_t)name), value, &UA_TYPES[type]);
+}
+
+void opcua_server_event(struct opcua_server *s, uint16_t severity, const char *source_name,
+                        const char *message)
+{
+    UA_NodeId event;
+    UA_StatusCode status =
+        UA_Server_createEvent(s->server, UA_NODEID_NUMERIC(0, UA_NS0ID_BASEEVENTTYPE), &event);
+    if (status != UA_STATUSCODE_GOOD) {
+        check(status, "event");
+        return;
+    }
+    UA_DateTime now = UA_DateTime_now();
+    UA_LocalizedText text = UA_LOCALIZEDTEXT("en", (char *)(uintptr_t)message);
+    UA_String source = UA_STRING((char *)(uintptr_t)source_name);
+    set_property(s->server, event, "Time", &now, UA_TYPES_DATETIME);
+    set_property(s->server, event, "Severity", &severity, UA_TYPES_UINT16);
+    set_property(s->server, event, "Message", &text, UA_TYPES_LOCALIZEDTEXT);
+    set_property(s->server, event, "SourceName", &source, UA_TYPES_STRING);
+    check(
+        UA_Server_triggerEvent(s->server, event, UA_NODEID_NUMERIC(0, UA_NS0ID_SERVER), NULL, true),
+        "event");
+}
+
+static void run_every(UA_Server *server, void *arg)
+{
+    (void)server;
+    struct context *c = arg;
+    c->every(c->arg);
+}
+
+void opcua_server_every(struct opcua_server *s, double interval_ms, opcua_server_fn *fn, void *arg)
+{
+    struct context *c = context_new(s, arg);
+    c->every = fn;
+    check(UA_Server_addRepeatedCallback(s->server, run_every, c, interval_ms, NULL), "timer");
+}

@@ -1,0 +1,87 @@
+/*
+ * The inside of a session, for its files: session.c (who shares it, when it connects), client.c
+ * (the stack's client), call.c (service calls), peer.c (what is known about the server).
+ *
+ * The stack calls back in the midst of its work. There only notes are taken; everything else
+ * happens on a turn of the loop that is not the stack's (`soon`).
+ */
+#pragma once
+
+#include "opcua/session.h"
+#include "opcua/thread_priv.h"
+
+#define SESSION_TEXT_MAX 256
+
+struct opcua_session {
+    struct opcua_thread *thread; /* NULL after the thread ended */
+    struct loop *loop;
+    struct link link; /* in thread->sessions */
+    unsigned refs;
+    struct loop_timer lease;
+
+    char *url, *policy, *user, *password;
+    enum opcua_security security;
+
+    UA_Client *client; /* NULL: the next try makes one */
+    enum opcua_session_state state;
+    UA_StatusCode error;
+    char text[SESSION_TEXT_MAX];
+    bool closing;
+
+    struct loop_timer soon;     /* the stack's state changed */
+    struct loop_timer retry;    /* in WAITING */
+    struct loop_timer deadline; /* in CONNECTING: of this try */
+    struct loop_timer watchdog; /* in READY */
+    unsigned failures;          /* tries since it was ready */
+    unsigned opened;            /* connections of this try, from the stack's discovery on */
+    bool reached;               /* one of them reached somebody */
+    bool same;                  /* the server still has the session of before */
+    bool was_ready;             /* with this client */
+    bool identifying;
+    uint64_t received; /* at the watchdog's last look */
+    bool probing;
+
+    struct list listeners;
+    struct list waiting, sent, failed; /* calls */
+    size_t call_count;
+
+    struct opcua_limits limits;
+    struct opcua_namespaces names;
+    UA_String *namespace_array, *server_array;
+    size_t namespace_count, server_count;
+    char *application_uri, *product;
+};
+
+/* ---- client.c ---- */
+
+/* A client that is set up for the session's connection, not connected. NULL: s->error and s->text
+ * say why. */
+UA_Client *session_client_new(struct opcua_session *s);
+/* Closes without waiting for the server. Never from within one of its callbacks. Ends the calls
+ * that it has. */
+void session_client_drop(struct opcua_session *s);
+
+/* ---- session.c ---- */
+
+/* Takes a note of the stack's state; from its callback. */
+void session_note(struct opcua_session *s, UA_SecureChannelState channel, UA_SessionState state);
+/* The server was identified (or not: `why`). */
+void session_identified(struct opcua_session *s, UA_StatusCode why);
+void session_explain(struct opcua_session *s, UA_StatusCode why, const char *what);
+void session_free(struct opcua_session *s); /* the thread is ending */
+
+/* ---- call.c ---- */
+
+/* As opcua_session_call() with OPCUA_CALL_NOW, before the session is ready. */
+struct opcua_call *session_call_early(struct opcua_session *s, const void *request,
+                                      const UA_DataType *request_type,
+                                      const UA_DataType *response_type, opcua_call_fn *done,
+                                      void *arg, uint32_t timeout_ms);
+void session_calls_send(struct opcua_session *s);                    /* those that waited */
+void session_calls_fail(struct opcua_session *s, UA_StatusCode why); /* all that are left */
+
+/* ---- peer.c ---- */
+
+/* Reads what is known about the server, then calls session_identified(). */
+void session_identify(struct opcua_session *s);
+void session_peer_clear(struct opcua_session *s);

@@ -1,0 +1,126 @@
+#include "opcua/thread.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "opcua/event_loop.h"
+#include "opcua/session_priv.h"
+
+#define CLOSING_MS 2000 /* for the last bytes to the servers */
+
+struct own_thread { /* with a loop of its own */
+    struct opcua_thread base;
+    pthread_t id;
+    struct loop_timer closing;
+};
+
+static void *run(void *arg)
+{
+    struct own_thread *t = arg;
+    loop_run(t->base.loop);
+    return NULL;
+}
+
+static void set_up(struct opcua_thread *t, const struct opcua_thread_config *config)
+{
+    t->pki = config->pki;
+    t->lease_ms = config->lease_ms ? config->lease_ms : 10000;
+    list_init(&t->sessions);
+    t->event_loop = opcua_event_loop_new(t->loop);
+}
+
+struct opcua_thread *opcua_thread_new(const struct opcua_thread_config *config)
+{
+    struct own_thread *t = MEMORY_NEW(struct own_thread);
+    t->base.own_loop = !config->loop;
+    t->base.loop = config->loop ? config->loop : loop_new();
+    set_up(&t->base, config);
+    if (t->base.own_loop) {
+        int failed = pthread_create(&t->id, NULL, run, t);
+        assert(!failed);
+        (void)failed;
+        pthread_setname_np(t->id, config->name ? config->name : "opcua");
+    }
+    return &t->base;
+}
+
+static void close_sessions(struct opcua_thread *t)
+{
+    struct link *l;
+    while ((l = list_pop(&t->sessions)))
+        session_free(LIST_OF(l, struct opcua_session, link));
+}
+
+static void end(void *arg)
+{
+    struct own_thread *t = arg;
+    loop_timer_stop(&t->closing);
+    loop_stop(t->base.loop);
+}
+
+static void begin_end(void *arg)
+{
+    struct own_thread *t = arg;
+    close_sessions(&t->base);
+    loop_timer_start(t->base.loop, &t->closing, CLOSING_MS, end, t);
+    opcua_event_loop_when_closed(t->base.event_loop, end, t);
+}
+
+void opcua_thread_free(struct opcua_thread **thread)
+{
+    if (!*thread)
+        return;
+    struct own_thread *t = (struct own_thread *)*thread;
+    if (t->base.own_loop) {
+        loop_post(t->base.loop, begin_end, t);
+        pthread_join(t->id, NULL);
+    } else {
+        close_sessions(&t->base);
+    }
+    opcua_event_loop_free(&t->base.event_loop);
+    if (t->base.own_loop)
+        loop_free(&t->base.loop);
+    free(t);
+    *thread = NULL;
+}
+
+void opcua_thread_post(struct opcua_thread *t, opcua_fn *fn, void *arg)
+{
+    loop_post(t->loop, fn, arg);
+}
+
+struct errand {
+    opcua_fn *fn;
+    void *arg;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool is_done;
+};
+
+static void run_errand(void *arg)
+{
+    struct errand *e = arg;
+    e->fn(e->arg);
+    pthread_mutex_lock(&e->lock);
+    e->is_done = true;
+    pthread_cond_signal(&e->done);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void opcua_thread_run(struct opcua_thread *t, opcua_fn *fn, void *arg)
+{
+    struct errand e = {
+        .fn = fn, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+    loop_post(t->loop, run_errand, &e);
+    pthread_mutex_lock(&e.lock);
+    while (!e.is_done)
+        pthread_cond_wait(&e.done, &e.lock);
+    pthread_mutex_unlock(&e.lock);
+}
+
+struct loop *opcua_thread_loop(const struct opcua_thread *t)
+{
+    return t->loop;
+}
