@@ -46,6 +46,8 @@ static inline bool slice_ends(struct slice s, struct slice end)
 /* The bytes from `start` on; empty when there are not so many. */
 static inline struct slice slice_skip(struct slice s, size_t start)
 {
+    if (s.at == NULL) /* NULL + 0 is undefined in C */
+        return (struct slice){0};
     return start >= s.len ? (struct slice){s.at + s.len, 0} : (struct slice){s.at + start, s.len - start};
 }
 

@@ -1,0 +1,197 @@
+#include "iot/bag.h"
+
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+
+/* System properties: what stands behind "$." on the wire. In the order in which they are written.
+ */
+static const struct field {
+    struct slice key;
+    size_t offset; /* of the slice in struct iot_message */
+} fields[] = {
+    {SLICE_INIT("mid"), offsetof(struct iot_message, message_id)},
+    {SLICE_INIT("cid"), offsetof(struct iot_message, correlation_id)},
+    {SLICE_INIT("uid"), offsetof(struct iot_message, user_id)},
+    {SLICE_INIT("to"), offsetof(struct iot_message, to)},
+    {SLICE_INIT("ct"), offsetof(struct iot_message, content_type)},
+    {SLICE_INIT("ce"), offsetof(struct iot_message, content_encoding)},
+    {SLICE_INIT("on"), offsetof(struct iot_message, output)},
+    {SLICE_INIT("sub"), offsetof(struct iot_message, subject)},
+    {SLICE_INIT("ifid"), offsetof(struct iot_message, interface_id)},
+    {SLICE_INIT("schema"), offsetof(struct iot_message, schema)},
+};
+
+enum { FIELD_COUNT = sizeof fields / sizeof *fields };
+
+static struct slice *field_at(struct iot_message *m, const struct field *f)
+{
+    return (struct slice *)((char *)m + f->offset);
+}
+
+/* ---- reading ---- */
+
+/* `text` has room for the whole bag, so it does not move while slices point into it. */
+static struct slice decoded(struct slice raw, struct buffer *text)
+{
+    if (slice_find(raw, '%') == raw.len)
+        return raw;
+    size_t before = text->len;
+    percent_decode(raw, text);
+    struct slice s = slice_from(text->at + before, text->len - before);
+    buffer_u8(text, '&');
+    return s;
+}
+
+/* "$.ct" or "%24.ct": false for the name of an application property. */
+static bool is_system(struct slice name, struct slice *key)
+{
+    if (slice_starts(name, SLICE("$."))) {
+        *key = slice_skip(name, 2);
+        return true;
+    }
+    *key = slice_skip(name, 4);
+    return slice_starts(name, SLICE("%24."));
+}
+
+static bool system_put(struct iot_message *m, struct slice key, struct slice value)
+{
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (slice_eq(fields[i].key, key)) {
+            *field_at(m, &fields[i]) = value;
+            return true;
+        }
+    }
+    /* A time that is none is as good as not there. */
+    if (slice_eq(key, SLICE("exp")))
+        return clock_parse_iso8601(value, &m->expiry_ms) || true;
+    if (slice_eq(key, SLICE("ctime")))
+        return clock_parse_iso8601(value, &m->creation_ms) || true;
+    return slice_eq(key, SLICE("cdid")) || slice_eq(key, SLICE("cmid"));
+}
+
+static enum status pair_put(struct slice pair, struct iot_bag *memory, struct iot_message *m)
+{
+    size_t equals = slice_find(pair, '=');
+    struct slice name = slice_first(pair, equals), key;
+    struct slice value = decoded(slice_skip(pair, equals + 1), &memory->text);
+    if (is_system(name, &key) && system_put(m, decoded(key, &memory->text), value))
+        return OK;
+    name = decoded(name, &memory->text);
+    if (is_system(name, &key) && system_put(m, key, value)) /* an encoding that nobody uses */
+        return OK;
+    return iot_property_put(&memory->properties, name, value) ? OK : TOO_LARGE;
+}
+
+/* Node's module client ends the topic of an output with a slash. */
+static struct slice without_slash(struct slice bag)
+{
+    bool cut = slice_ends(bag, SLICE("/")) && (slice_find_slice(bag, SLICE("%24.on=")) < bag.len ||
+                                               slice_find_slice(bag, SLICE("$.on=")) < bag.len);
+    return slice_first(bag, bag.len - cut);
+}
+
+enum status iot_bag_decode(struct slice topic_tail, struct iot_bag *memory, struct iot_message *m)
+{
+    struct slice rest = slice_skip(topic_tail, slice_starts(topic_tail, SLICE("?")));
+    rest = without_slash(rest);
+    buffer_reset(&memory->text);
+    buffer_reset(&memory->properties);
+    /* Each name and value decodes to no more than it was, and has a separator in the bag already; a
+     * name may be decoded twice. */
+    buffer_reserve(&memory->text, 2 * rest.len + 4);
+    while (rest.len) {
+        size_t end = slice_find(rest, '&');
+        enum status s = end ? pair_put(slice_first(rest, end), memory, m) : OK;
+        if (s != OK)
+            return s;
+        rest = slice_skip(rest, end + 1);
+    }
+    m->properties = buffer_slice(&memory->properties);
+    return OK;
+}
+
+void iot_bag_clear(struct iot_bag *memory)
+{
+    buffer_clear(&memory->text);
+    buffer_clear(&memory->properties);
+}
+
+/* ---- writing ---- */
+
+static void separate(struct buffer *out, size_t start)
+{
+    if (out->len > start)
+        buffer_u8(out, '&');
+}
+
+static void put(struct buffer *out, size_t start, struct slice key, struct slice value)
+{
+    separate(out, start);
+    buffer_put(out, SLICE("%24."));
+    buffer_put(out, key);
+    buffer_u8(out, '=');
+    percent_encode(value, out);
+}
+
+static void put_time(struct buffer *out, size_t start, struct slice key, uint64_t wall_ms)
+{
+    char text[CLOCK_ISO8601_MAX];
+    if (wall_ms)
+        put(out, start, key, slice_from(text, clock_iso8601(wall_ms, text)));
+}
+
+/* Ids that came over AMQP as something else than a string, as .NET prints them. */
+static void put_id(struct buffer *out, size_t start, struct slice key, struct slice id,
+                   uint8_t type)
+{
+    struct buffer text = {0};
+    if (type == IOT_MESSAGE_ID_ULONG && id.len == 8) {
+        uint64_t v;
+        memcpy(&v, id.at, 8);
+        buffer_printf(&text, "%llu", (unsigned long long)__builtin_bswap64(v));
+    } else {
+        hex_encode(id, &text);
+    }
+    if (type == IOT_MESSAGE_ID_UUID && id.len == 16) {
+        const char *h = buffer_cstr(&text);
+        struct buffer uuid = {0};
+        buffer_printf(&uuid, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12, h + 16, h + 20);
+        buffer_clear(&text);
+        text = uuid;
+    }
+    put(out, start, key, buffer_slice(&text));
+    buffer_clear(&text);
+}
+
+static uint8_t id_type(const struct iot_message *m, const struct field *f)
+{
+    if (f->offset == offsetof(struct iot_message, message_id))
+        return m->message_id_type;
+    if (f->offset == offsetof(struct iot_message, correlation_id))
+        return m->correlation_id_type;
+    return IOT_MESSAGE_ID_STRING;
+}
+
+void iot_bag_encode(const struct iot_message *m, struct buffer *out)
+{
+    size_t start = out->len;
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        struct slice value = *field_at((struct iot_message *)m, &fields[i]);
+        uint8_t type = id_type(m, &fields[i]);
+        if (value.len && type != IOT_MESSAGE_ID_STRING)
+            put_id(out, start, fields[i].key, value, type);
+        else if (value.len)
+            put(out, start, fields[i].key, value);
+    }
+    put_time(out, start, SLICE("exp"), m->expiry_ms);
+    put_time(out, start, SLICE("ctime"), m->creation_ms);
+    struct slice list = m->properties, name, value;
+    while (iot_property_next(&list, &name, &value)) {
+        separate(out, start);
+        percent_encode(name, out);
+        buffer_u8(out, '=');
+        percent_encode(value, out);
+    }
+}
