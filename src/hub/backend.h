@@ -7,6 +7,6 @@ extern const struct heads_backend_ops hub_backend_ops;
 
 struct hub;
 
-/* The registry's news, on its thread, carried to the loops that own the devices. `hub` is the arg. */
+/* The registry's news, from any loop, carried to the loops that own the devices. `hub` is the arg. */
 void hub_backend_identity_changed(void *hub, struct iot_id id);
 void hub_backend_desired_changed(void *hub, struct iot_id id, struct slice patch, uint64_t version);

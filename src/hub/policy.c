@@ -178,3 +178,17 @@ struct slice hub_policy_device_key(void *policies, struct slice name, bool secon
         return (struct slice){0};
     return hub_policy_key(policies, name, secondary);
 }
+
+enum status hub_policy_check(const struct hub_policies *p, const char *const *hosts, struct slice token,
+                             struct slice path, unsigned permissions, uint64_t now_ms)
+{
+    struct sas t;
+    if (sas_parse(token, &t) != OK || t.policy.len == 0)
+        return UNAUTHORIZED;
+    const struct policy *at = find(p, t.policy);
+    if (at == NULL || (sas_verify(&t, slice_of(at->primary)) != OK && sas_verify(&t, slice_of(at->secondary)) != OK))
+        return UNAUTHORIZED;
+    if (sas_expired(&t, now_ms) || !sas_covers(&t, hosts, path))
+        return UNAUTHORIZED;
+    return (at->permissions & permissions) == permissions ? OK : FORBIDDEN;
+}

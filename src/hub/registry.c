@@ -1,0 +1,299 @@
+#include "hub/registry.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "hub/registry_tables.h"
+
+static enum status nobody_connected(struct store_table *t, void *arg)
+{
+    (void)arg;
+    return store_run(t, SQL_NOBODY_CONNECTED);
+}
+
+enum status hub_registry_open(const char *path, const struct hub_registry_events *events,
+                              struct hub_registry **out)
+{
+    struct hub_registry *r = MEMORY_NEW(struct hub_registry);
+    r->events = *events;
+    enum status s = store_table_open(
+        &(struct store_table_config){
+            .path = path,
+            .migrations = registry_migrations,
+            .migration_count = registry_migration_count,
+            .statements = registry_statements,
+            .statement_count = SQL_COUNT,
+            .inline_jobs = strcmp(path, ":memory:") == 0,
+        },
+        &r->table);
+    if (s == OK)
+        s = store_table_post(r->table, NULL, nobody_connected, NULL, NULL);
+    if (s != OK) {
+        store_table_close(&r->table);
+        free(r);
+        return s;
+    }
+    *out = r;
+    return OK;
+}
+
+void hub_registry_close(struct hub_registry **registry)
+{
+    struct hub_registry *r = *registry;
+    if (r == NULL)
+        return;
+    store_table_close(&r->table);
+    free(r);
+    *registry = NULL;
+}
+
+/* ---- identities for sign in ---- */
+
+struct lookup {
+    struct arena arena;
+    struct iot_id id;
+    const struct heads_identity *found;
+    hub_identity_fn *fn;
+    void *arg;
+};
+
+static enum status run_lookup(struct store_table *t, void *arg)
+{
+    struct lookup *l = arg;
+    struct registry_row row;
+    enum status s = registry_row_get(t, l->id, &row);
+    if (s == OK) {
+        l->found = heads_identity_new(&row.i);
+        store_reset(t, SQL_IDENTITY_GET);
+    }
+    return s;
+}
+
+static void end_lookup(void *arg, enum status why)
+{
+    struct lookup *l = arg;
+    l->fn(l->arg, why, l->found);
+    heads_identity_unref(&l->found);
+    arena_clear(&l->arena);
+    free(l);
+}
+
+struct refused {
+    store_table_done *done;
+    void *arg;
+};
+
+static void answer_full(void *arg)
+{
+    struct refused *f = arg;
+    f->done(f->arg, BUSY);
+    free(f);
+}
+
+/* When the registry's queue is full the answer is BUSY, on a later turn as always. */
+static void post(struct hub_registry *r, struct loop *loop, store_table_job *run, store_table_done *done,
+                 void *arg)
+{
+    if (store_table_post(r->table, loop, run, done, arg) == OK)
+        return;
+    struct refused *f = MEMORY_NEW(struct refused);
+    f->done = done;
+    f->arg = arg;
+    loop_defer(loop, answer_full, f);
+}
+
+void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot_id id, hub_identity_fn *fn,
+                           void *arg)
+{
+    struct lookup *l = MEMORY_NEW(struct lookup);
+    l->id = iot_id_copy(&l->arena, id);
+    l->fn = fn;
+    l->arg = arg;
+    post(r, loop, run_lookup, end_lookup, l);
+}
+
+/* ---- the device's own twin ---- */
+
+struct twin_job {
+    struct arena arena;
+    struct iot_id id;
+    struct slice patch;
+    struct buffer json;
+    uint64_t version, now_ms;
+    hub_twin_fn *twin_fn;
+    hub_report_fn *report_fn;
+    void *arg;
+};
+
+static struct twin_job *twin_job_new(struct loop *loop, struct iot_id id, void *arg)
+{
+    struct twin_job *j = MEMORY_NEW(struct twin_job);
+    j->id = iot_id_copy(&j->arena, id);
+    j->now_ms = loop_wall_ms(loop);
+    j->arg = arg;
+    return j;
+}
+
+static void twin_job_free(struct twin_job *j)
+{
+    buffer_clear(&j->json);
+    arena_clear(&j->arena);
+    free(j);
+}
+
+static enum status run_twin(struct store_table *t, void *arg)
+{
+    struct twin_job *j = arg;
+    struct iot_twin twin;
+    enum status s = registry_twin_load(t, &j->arena, j->id, &twin);
+    if (s == OK) {
+        struct json_writer w = json_writer(&j->json);
+        iot_twin_put_device(&twin, &w);
+    }
+    return s;
+}
+
+static void end_twin(void *arg, enum status why)
+{
+    struct twin_job *j = arg;
+    j->twin_fn(j->arg, why, buffer_slice(&j->json));
+    twin_job_free(j);
+}
+
+void hub_registry_twin(struct hub_registry *r, struct loop *loop, struct iot_id id, hub_twin_fn *fn, void *arg)
+{
+    struct twin_job *j = twin_job_new(loop, id, arg);
+    j->twin_fn = fn;
+    post(r, loop, run_twin, end_twin, j);
+}
+
+static enum status run_report(struct store_table *t, void *arg)
+{
+    struct twin_job *j = arg;
+    struct iot_twin twin;
+    struct json_doc *doc = NULL;
+    const char *why = NULL;
+    enum status s = j->patch.len > IOT_TWIN_TEXT_MAX ? TOO_LARGE : json_parse(j->patch, JSON_STRICT, &doc, NULL);
+    if (s == OK)
+        s = registry_twin_load(t, &j->arena, j->id, &twin);
+    if (s == OK)
+        s = iot_twin_report(&twin, &j->arena, json_root(doc), j->now_ms, &why);
+    if (s == OK)
+        s = registry_twin_store(t, j->id, &twin, false);
+    if (s == OK)
+        j->version = twin.reported.version;
+    if (why)
+        log_info("report refused device=%.*s reason=\"%s\"", SLICE_FMT(j->id.device), why);
+    json_free(&doc);
+    return s;
+}
+
+static void end_report(void *arg, enum status why)
+{
+    struct twin_job *j = arg;
+    j->report_fn(j->arg, why, j->version);
+    twin_job_free(j);
+}
+
+void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_id id, struct slice patch,
+                         hub_report_fn *fn, void *arg)
+{
+    struct twin_job *j = twin_job_new(loop, id, arg);
+    j->patch = arena_copy(&j->arena, patch);
+    j->report_fn = fn;
+    post(r, loop, run_report, end_report, j);
+}
+
+/* ---- connection state ---- */
+
+struct connection_job {
+    struct arena arena;
+    struct iot_id id;
+    bool connected;
+    uint64_t wall_ms;
+};
+
+static enum status run_connection(struct store_table *t, void *arg)
+{
+    struct connection_job *j = arg;
+    store_bind(t, SQL_CONNECTION, 1, j->id.device);
+    store_bind(t, SQL_CONNECTION, 2, j->id.module);
+    store_bind_i64(t, SQL_CONNECTION, 3, j->connected);
+    store_bind_i64(t, SQL_CONNECTION, 4, (int64_t)j->wall_ms);
+    enum status s = store_run(t, SQL_CONNECTION);
+    arena_clear(&j->arena);
+    free(j);
+    return s;
+}
+
+void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool connected, uint64_t wall_ms)
+{
+    struct connection_job *j = MEMORY_NEW(struct connection_job);
+    j->id = iot_id_copy(&j->arena, id);
+    j->connected = connected;
+    j->wall_ms = wall_ms;
+    if (store_table_post(r->table, NULL, run_connection, NULL, j) != OK) {
+        arena_clear(&j->arena);
+        free(j);
+    }
+}
+
+/* ---- services ---- */
+
+static enum status (*const work[])(struct store_table *t, struct registry_job *j) = {
+    [HUB_IDENTITY_GET] = registry_identity_get,
+    [HUB_IDENTITY_PUT] = registry_identity_put,
+    [HUB_IDENTITY_DELETE] = registry_identity_delete,
+    [HUB_IDENTITY_LIST] = registry_identity_list,
+    [HUB_TWIN_GET] = registry_twin_get,
+    [HUB_TWIN_PATCH] = registry_twin_change,
+    [HUB_TWIN_PUT] = registry_twin_change,
+    [HUB_STATISTICS_DEVICES] = registry_statistics_devices,
+    [HUB_STATISTICS_SERVICE] = registry_statistics_service,
+    [HUB_SCOPE_LIST] = registry_scope_list,
+    [HUB_SCOPE_ONE] = registry_scope_one,
+};
+
+static enum status run_ask(struct store_table *t, void *arg)
+{
+    struct registry_job *j = arg;
+    return work[j->ask.what](t, j);
+}
+
+/* On the loop that asked; the commit is behind us. */
+static void end_ask(void *arg, enum status why)
+{
+    struct registry_job *j = arg;
+    const struct hub_registry_events *events = &j->registry->events;
+    if (why == OK && j->tell_identity && events->on_identity)
+        events->on_identity(events->arg, j->ask.id);
+    if (why == OK && j->tell_desired && events->on_desired)
+        events->on_desired(events->arg, j->ask.id, j->desired_patch, j->desired_version);
+    j->answer.why = why;
+    j->answer.module = j->ask.id.module.len > 0;
+    j->answer.json = buffer_slice(&j->json);
+    if (why != OK && j->answer.text == NULL)
+        j->answer.text = why == NOT_FOUND ? "there is no such identity" : "the registry could not do it";
+    j->fn(j->arg, &j->answer);
+    buffer_clear(&j->json);
+    arena_clear(&j->arena);
+    free(j);
+}
+
+void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,
+                      hub_registry_fn *fn, void *arg)
+{
+    struct registry_job *j = MEMORY_NEW(struct registry_job);
+    j->registry = r;
+    j->ask = *ask;
+    j->ask.id = iot_id_copy(&j->arena, ask->id);
+    j->ask.target = iot_id_copy(&j->arena, ask->target);
+    j->ask.body = arena_copy(&j->arena, ask->body);
+    j->ask.if_match = arena_copy(&j->arena, ask->if_match);
+    j->fn = fn;
+    j->arg = arg;
+    j->now_ms = loop_wall_ms(loop);
+    post(r, loop, run_ask, end_ask, j);
+}

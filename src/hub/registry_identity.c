@@ -1,0 +1,491 @@
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "crypto/random.h"
+#include "hub/registry_tables.h"
+
+#define MODULES_MAX 50      /* of one device, IoT Hub's limit */
+#define LIST_MAX 1000       /* GET /devices answers no more */
+#define STATUS_REASON_MAX 128
+
+static enum status refuse(struct registry_job *j, enum status why, const char *text)
+{
+    j->answer.text = text;
+    return why;
+}
+
+/* Random decimal digits, as base64: opaque, and never the same twice. */
+static struct slice new_etag(struct arena *a)
+{
+    uint32_t n;
+    crypto_random(&n, sizeof(n));
+    struct buffer text = {0}, digits = {0};
+    buffer_printf(&digits, "%010u", n);
+    base64_encode(buffer_slice(&digits), &text);
+    struct slice etag = arena_copy(a, buffer_slice(&text));
+    buffer_clear(&text);
+    buffer_clear(&digits);
+    return etag;
+}
+
+static struct slice new_key(struct arena *a)
+{
+    uint8_t bytes[32];
+    struct buffer text = {0};
+    crypto_random(bytes, sizeof(bytes));
+    base64_encode(slice_from(bytes, sizeof(bytes)), &text);
+    struct slice key = arena_copy(a, buffer_slice(&text));
+    buffer_clear(&text);
+    return key;
+}
+
+static struct slice new_generation(struct registry_job *j)
+{
+    return slice_of(arena_printf(&j->arena, "%llu", (unsigned long long)(j->now_ms * 10000)));
+}
+
+/* ---- reading ---- */
+
+static void answer_row(struct registry_job *j, const struct registry_row *row)
+{
+    struct json_writer w = json_writer(&j->json);
+    registry_row_print(row, &w);
+    j->answer.etag = arena_copy(&j->arena, row->i.etag);
+}
+
+enum status registry_identity_get(struct store_table *t, struct registry_job *j)
+{
+    struct registry_row row;
+    enum status s = registry_row_get(t, j->ask.id, &row);
+    if (s == OK) {
+        answer_row(j, &row);
+        store_reset(t, SQL_IDENTITY_GET);
+    }
+    return s;
+}
+
+static enum status print_rows(struct store_table *t, size_t n, struct json_writer *w)
+{
+    enum status s;
+    while ((s = store_step(t, n)) == OK) {
+        struct registry_row row;
+        registry_row_read(t, n, &row);
+        registry_row_print(&row, w);
+    }
+    return s == NOT_FOUND ? OK : s;
+}
+
+static enum status must_exist(struct store_table *t, struct iot_id id)
+{
+    struct registry_row row;
+    enum status s = registry_row_get(t, id, &row);
+    if (s == OK)
+        store_reset(t, SQL_IDENTITY_GET);
+    return s;
+}
+
+enum status registry_identity_list(struct store_table *t, struct registry_job *j)
+{
+    struct json_writer w = json_writer(&j->json);
+    size_t top = j->ask.top && j->ask.top < LIST_MAX ? j->ask.top : LIST_MAX;
+    bool modules = j->ask.id.device.len > 0;
+    size_t n = modules ? SQL_MODULES_LIST : SQL_DEVICES_LIST;
+    if (modules) {
+        enum status s = must_exist(t, j->ask.id);
+        if (s != OK)
+            return s;
+        store_bind(t, n, 1, j->ask.id.device);
+    }
+    store_bind_i64(t, n, modules ? 2 : 1, (int64_t)top);
+    json_array(&w);
+    enum status s = print_rows(t, n, &w);
+    json_end_array(&w);
+    return s;
+}
+
+/* ---- a body as the row that it wants ---- */
+
+static bool key_ok(struct slice key)
+{
+    struct buffer raw = {0};
+    bool ok = base64_decode(key, &raw) == OK && raw.len >= 16 && raw.len <= 64;
+    buffer_clear(&raw);
+    return ok;
+}
+
+static struct slice text_of(struct registry_job *j, const struct json *v, struct slice otherwise)
+{
+    return v && !json_is(v, JSON_NULL) ? arena_copy(&j->arena, json_string(v)) : otherwise;
+}
+
+static enum status want_auth(struct registry_job *j, const struct json *authentication, struct heads_identity *i)
+{
+    static const char *const types[] = {"sas", "selfSigned", "certificateAuthority", "none"};
+    struct slice type = json_string(json_get(authentication, "type"));
+    bool known = type.len == 0;
+    for (int n = 0; n < 4; n++)
+        if (slice_eq_nocase(type, slice_of(types[n]))) {
+            i->auth = (enum heads_auth)n;
+            known = true;
+        }
+    return known ? OK : refuse(j, BAD_ARGUMENT, "authentication.type must be sas, selfSigned, certificateAuthority or none");
+}
+
+static enum status want_keys(struct registry_job *j, const struct json *authentication, struct heads_identity *i)
+{
+    const struct json *keys = json_get(authentication, "symmetricKey");
+    const struct json *thumbprints = json_get(authentication, "x509Thumbprint");
+    i->primary_key = text_of(j, json_get(keys, "primaryKey"), i->primary_key);
+    i->secondary_key = text_of(j, json_get(keys, "secondaryKey"), i->secondary_key);
+    i->primary_thumbprint = text_of(j, json_get(thumbprints, "primaryThumbprint"), i->primary_thumbprint);
+    i->secondary_thumbprint = text_of(j, json_get(thumbprints, "secondaryThumbprint"), i->secondary_thumbprint);
+    if (i->auth != HEADS_AUTH_SAS) {
+        i->primary_key = i->secondary_key = (struct slice){0};
+    } else {
+        if (i->primary_key.len == 0)
+            i->primary_key = new_key(&j->arena);
+        if (i->secondary_key.len == 0)
+            i->secondary_key = new_key(&j->arena);
+        if (!key_ok(i->primary_key) || !key_ok(i->secondary_key))
+            return refuse(j, BAD_ARGUMENT, "authentication.symmetricKey: keys are base64 of 16 to 64 bytes");
+    }
+    if (i->auth == HEADS_AUTH_SELF_SIGNED && i->primary_thumbprint.len + i->secondary_thumbprint.len == 0)
+        return refuse(j, BAD_ARGUMENT, "authentication.x509Thumbprint: selfSigned needs a thumbprint");
+    return OK;
+}
+
+static enum status want_device(struct registry_job *j, const struct json *body, struct registry_row *row)
+{
+    struct slice status = json_string(json_get(body, "status"));
+    bool was = row->i.enabled;
+    if (status.len && !slice_eq_nocase(status, SLICE("enabled")) && !slice_eq_nocase(status, SLICE("disabled")))
+        return refuse(j, BAD_ARGUMENT, "status must be enabled or disabled");
+    if (status.len)
+        row->i.enabled = slice_eq_nocase(status, SLICE("enabled"));
+    if (row->i.enabled != was)
+        row->status_ms = (int64_t)j->now_ms;
+    row->status_reason = text_of(j, json_get(body, "statusReason"), row->status_reason);
+    if (row->status_reason.len > STATUS_REASON_MAX)
+        return refuse(j, BAD_ARGUMENT, "statusReason is longer than 128 characters");
+    row->i.edge = json_bool(json_get(json_get(body, "capabilities"), "iotEdge"), row->i.edge);
+    row->i.device_scope = text_of(j, json_get(body, "deviceScope"), row->i.device_scope);
+    const struct json *parents = json_get(body, "parentScopes");
+    if (json_is(parents, JSON_ARRAY)) {
+        struct buffer text = {0};
+        struct json_writer w = json_writer(&text);
+        json_put_value(&w, parents);
+        row->parent_scopes = arena_copy(&j->arena, buffer_slice(&text));
+        buffer_clear(&text);
+    }
+    if (row->i.edge && row->i.device_scope.len == 0)
+        row->i.device_scope = slice_of(arena_printf(&j->arena, "ms-azure-iot-edge://%.*s-%.*s",
+                                                    SLICE_FMT(row->i.id.device), SLICE_FMT(row->i.generation_id)));
+    return OK;
+}
+
+static enum status want(struct registry_job *j, const struct json *body, struct registry_row *row)
+{
+    const struct json *authentication = json_get(body, "authentication");
+    struct slice device = json_string(json_get(body, "deviceId")), module = json_string(json_get(body, "moduleId"));
+    if (device.len && !slice_eq(device, row->i.id.device))
+        return refuse(j, BAD_ARGUMENT, "deviceId in the body is not the one in the path");
+    if (module.len && !slice_eq(module, row->i.id.module))
+        return refuse(j, BAD_ARGUMENT, "moduleId in the body is not the one in the path");
+    enum status s = want_auth(j, authentication, &row->i);
+    if (s == OK)
+        s = want_keys(j, authentication, &row->i);
+    if (s == OK && row->i.id.module.len == 0)
+        s = want_device(j, body, row);
+    if (row->i.id.module.len)
+        row->managed_by = text_of(j, json_get(body, "managedBy"), row->managed_by);
+    return s;
+}
+
+/* ---- writing ---- */
+
+static void bind_optional(struct store_table *t, size_t n, int at, struct slice v)
+{
+    if (v.len)
+        store_bind(t, n, at, v);
+    else
+        store_bind_null(t, n, at);
+}
+
+static enum status write_row(struct store_table *t, size_t n, const struct registry_row *row)
+{
+    store_bind(t, n, 1, row->i.id.device);
+    store_bind(t, n, 2, row->i.id.module);
+    store_bind(t, n, 3, row->i.generation_id);
+    store_bind(t, n, 4, row->i.etag);
+    store_bind_i64(t, n, 5, row->i.enabled);
+    bind_optional(t, n, 6, row->status_reason);
+    store_bind_i64(t, n, 7, row->status_ms);
+    store_bind_i64(t, n, 8, row->i.auth);
+    bind_optional(t, n, 9, row->i.primary_key);
+    bind_optional(t, n, 10, row->i.secondary_key);
+    bind_optional(t, n, 11, row->i.primary_thumbprint);
+    bind_optional(t, n, 12, row->i.secondary_thumbprint);
+    store_bind_i64(t, n, 13, row->i.edge);
+    bind_optional(t, n, 14, row->i.device_scope);
+    bind_optional(t, n, 15, row->parent_scopes);
+    bind_optional(t, n, 16, row->managed_by);
+    return store_run(t, n);
+}
+
+static enum status insert(struct store_table *t, struct registry_job *j, const struct registry_row *row)
+{
+    struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
+    enum status s = write_row(t, SQL_IDENTITY_INSERT, row);
+    return s == OK ? registry_twin_store(t, row->i.id, &twin, true) : s;
+}
+
+static enum status add_system_module(struct store_table *t, struct registry_job *j, struct iot_id device,
+                                     const char *name)
+{
+    struct registry_row row = {
+        .i = {
+            .id = {device.device, slice_of(name)},
+            .enabled = true,
+            .generation_id = new_generation(j),
+            .etag = new_etag(&j->arena),
+            .primary_key = new_key(&j->arena),
+            .secondary_key = new_key(&j->arena),
+        },
+        .managed_by = SLICE("iotEdge"),
+    };
+    enum status s = insert(t, j, &row);
+    return s == EXISTS ? OK : s;
+}
+
+static enum status add_system_modules(struct store_table *t, struct registry_job *j, const struct registry_row *row)
+{
+    if (row->i.id.module.len || !row->i.edge)
+        return OK;
+    enum status s = add_system_module(t, j, row->i.id, "$edgeAgent");
+    return s == OK ? add_system_module(t, j, row->i.id, "$edgeHub") : s;
+}
+
+static enum status check_new_module(struct store_table *t, struct registry_job *j)
+{
+    struct registry_row device;
+    enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &device);
+    if (s != OK)
+        return s == NOT_FOUND ? refuse(j, NOT_FOUND, "there is no such device") : s;
+    store_reset(t, SQL_IDENTITY_GET);
+    store_bind(t, SQL_MODULES_COUNT, 1, j->ask.id.device);
+    s = store_step(t, SQL_MODULES_COUNT);
+    if (s != OK)
+        return s;
+    int64_t count = store_column_i64(t, SQL_MODULES_COUNT, 0);
+    store_reset(t, SQL_MODULES_COUNT);
+    return count < MODULES_MAX ? OK : refuse(j, FULL, "a device has at most 50 modules");
+}
+
+static enum status create(struct store_table *t, struct registry_job *j, const struct json *body)
+{
+    struct registry_row row = {.i = {.id = j->ask.id, .enabled = true, .generation_id = new_generation(j)}};
+    row.i.etag = new_etag(&j->arena);
+    if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
+        return refuse(j, UNAUTHORIZED, "system modules come with their edge device");
+    enum status s = j->ask.id.module.len ? check_new_module(t, j) : OK;
+    if (s == OK)
+        s = want(j, body, &row);
+    if (s == OK)
+        s = insert(t, j, &row);
+    if (s == OK)
+        s = add_system_modules(t, j, &row);
+    if (s == OK)
+        answer_row(j, &row);
+    return s;
+}
+
+static void keep_row(struct registry_job *j, struct registry_row *row)
+{
+    struct slice *all[] = {&row->i.id.device, &row->i.id.module, &row->i.generation_id, &row->i.etag,
+                           &row->i.primary_key, &row->i.secondary_key, &row->i.primary_thumbprint,
+                           &row->i.secondary_thumbprint, &row->i.device_scope, &row->status_reason,
+                           &row->parent_scopes, &row->managed_by};
+    for (size_t n = 0; n < sizeof(all) / sizeof(all[0]); n++)
+        *all[n] = arena_copy(&j->arena, *all[n]);
+}
+
+static bool matches(const struct registry_job *j, struct slice etag)
+{
+    return slice_eq(j->ask.if_match, SLICE("*")) || slice_eq(j->ask.if_match, etag);
+}
+
+static enum status update(struct store_table *t, struct registry_job *j, const struct json *body,
+                          struct registry_row *row)
+{
+    if (!matches(j, row->i.etag))
+        return refuse(j, CONFLICT, "the identity has changed since it was read: its etag is another one");
+    row->i.etag = new_etag(&j->arena);
+    enum status s = want(j, body, row);
+    if (s == OK)
+        s = write_row(t, SQL_IDENTITY_UPDATE, row);
+    if (s == OK)
+        s = add_system_modules(t, j, row);
+    if (s == OK)
+        answer_row(j, row);
+    j->tell_identity = s == OK;
+    return s;
+}
+
+static enum status create_or_update(struct store_table *t, struct registry_job *j, const struct json *body)
+{
+    struct registry_row row;
+    enum status s = registry_row_get(t, j->ask.id, &row);
+    if (s == NOT_FOUND)
+        return j->ask.if_match.len && !slice_eq(j->ask.if_match, SLICE("*")) ? NOT_FOUND : create(t, j, body);
+    if (s != OK)
+        return s;
+    keep_row(j, &row);
+    store_reset(t, SQL_IDENTITY_GET);
+    if (j->ask.if_match.len == 0)
+        return refuse(j, EXISTS, "it exists already; send If-Match to change it");
+    return update(t, j, body, &row);
+}
+
+enum status registry_identity_put(struct store_table *t, struct registry_job *j)
+{
+    struct json_doc *doc = NULL;
+    if (!iot_id_name_ok(j->ask.id.device) || (j->ask.id.module.len && !iot_id_name_ok(j->ask.id.module)))
+        return refuse(j, BAD_ARGUMENT, "ids have up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;");
+    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK || !json_is(json_root(doc), JSON_OBJECT)) {
+        json_free(&doc);
+        return refuse(j, BAD_FORMAT, "the body must be a JSON object");
+    }
+    enum status s = create_or_update(t, j, json_root(doc));
+    json_free(&doc);
+    return s;
+}
+
+/* ---- deleting ---- */
+
+static enum status delete_rows(struct store_table *t, struct iot_id id)
+{
+    bool module = id.module.len > 0;
+    size_t identities = module ? SQL_IDENTITY_DELETE : SQL_MODULES_DELETE;
+    size_t twins = module ? SQL_TWIN_DELETE : SQL_TWINS_DELETE;
+    store_bind(t, identities, 1, id.device);
+    store_bind(t, twins, 1, id.device);
+    if (module) {
+        store_bind(t, identities, 2, id.module);
+        store_bind(t, twins, 2, id.module);
+    }
+    enum status s = store_run(t, identities);
+    return s == OK ? store_run(t, twins) : s;
+}
+
+enum status registry_identity_delete(struct store_table *t, struct registry_job *j)
+{
+    struct registry_row row;
+    enum status s = registry_row_get(t, j->ask.id, &row);
+    if (s != OK)
+        return s;
+    bool same = j->ask.if_match.len == 0 || matches(j, row.i.etag);
+    store_reset(t, SQL_IDENTITY_GET);
+    if (!same)
+        return refuse(j, CONFLICT, "the identity has changed since it was read: its etag is another one");
+    if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
+        return refuse(j, UNAUTHORIZED, "system modules go with their edge device");
+    s = delete_rows(t, j->ask.id);
+    j->tell_identity = s == OK;
+    return s;
+}
+
+/* ---- statistics ---- */
+
+enum status registry_statistics_devices(struct store_table *t, struct registry_job *j)
+{
+    enum status s = store_step(t, SQL_STATISTICS_DEVICES);
+    if (s != OK)
+        return s;
+    int64_t total = store_column_i64(t, SQL_STATISTICS_DEVICES, 0);
+    int64_t enabled = store_column_i64(t, SQL_STATISTICS_DEVICES, 1);
+    store_reset(t, SQL_STATISTICS_DEVICES);
+    buffer_printf(&j->json, "{\"totalDeviceCount\":%lld,\"enabledDeviceCount\":%lld,\"disabledDeviceCount\":%lld}",
+                  (long long)total, (long long)enabled, (long long)(total - enabled));
+    return OK;
+}
+
+enum status registry_statistics_service(struct store_table *t, struct registry_job *j)
+{
+    enum status s = store_step(t, SQL_STATISTICS_SERVICE);
+    if (s != OK)
+        return s;
+    buffer_printf(&j->json, "{\"connectedDeviceCount\":%lld}",
+                  (long long)store_column_i64(t, SQL_STATISTICS_SERVICE, 0));
+    store_reset(t, SQL_STATISTICS_SERVICE);
+    return OK;
+}
+
+/* ---- what belongs to an edge ---- */
+
+static enum status print_modules(struct store_table *t, struct slice device, struct json_writer *w)
+{
+    store_bind(t, SQL_MODULES_LIST, 1, device);
+    store_bind_i64(t, SQL_MODULES_LIST, 2, LIST_MAX);
+    return print_rows(t, SQL_MODULES_LIST, w);
+}
+
+enum status registry_scope_list(struct store_table *t, struct registry_job *j)
+{
+    struct registry_row edge;
+    enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &edge);
+    if (s != OK)
+        return s;
+    keep_row(j, &edge);
+    struct json_writer w = json_writer(&j->json);
+    json_object(&w);
+    json_name(&w, "devices"), json_array(&w);
+    registry_row_print(&edge, &w);
+    store_reset(t, SQL_IDENTITY_GET);
+    store_bind(t, SQL_SCOPE_DEVICES, 1, edge.i.device_scope);
+    store_bind(t, SQL_SCOPE_DEVICES, 2, edge.i.id.device);
+    s = print_rows(t, SQL_SCOPE_DEVICES, &w);
+    json_end_array(&w);
+    json_name(&w, "modules"), json_array(&w);
+    if (s == OK)
+        s = print_modules(t, edge.i.id.device, &w);
+    json_end_array(&w);
+    json_name(&w, "continuationLink"), json_put_null(&w);
+    json_end_object(&w);
+    return s;
+}
+
+enum status registry_scope_one(struct store_table *t, struct registry_job *j)
+{
+    struct registry_row edge, device, target;
+    enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &edge);
+    if (s != OK)
+        return s;
+    keep_row(j, &edge);
+    store_reset(t, SQL_IDENTITY_GET);
+    s = registry_row_get(t, (struct iot_id){.device = j->ask.target.device}, &device);
+    if (s != OK)
+        return s;
+    bool in_scope = slice_eq(device.i.id.device, edge.i.id.device) ||
+                    (edge.i.device_scope.len && slice_eq(device.i.device_scope, edge.i.device_scope));
+    struct json_writer w = json_writer(&j->json);
+    json_object(&w);
+    json_name(&w, "devices"), json_array(&w);
+    registry_row_print(&device, &w);
+    json_end_array(&w);
+    store_reset(t, SQL_IDENTITY_GET);
+    if (!in_scope)
+        return refuse(j, NOT_FOUND, "it does not belong to this edge");
+    json_name(&w, "modules"), json_array(&w);
+    if (j->ask.target.module.len) {
+        s = registry_row_get(t, j->ask.target, &target);
+        if (s == OK) {
+            registry_row_print(&target, &w);
+            store_reset(t, SQL_IDENTITY_GET);
+        }
+    }
+    json_end_array(&w);
+    json_name(&w, "continuationLink"), json_put_null(&w);
+    json_end_object(&w);
+    return s;
+}

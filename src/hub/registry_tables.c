@@ -1,0 +1,177 @@
+#include "hub/registry_tables.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* The name of a device's own row in the column `module` is the empty text. */
+const char *const registry_migrations[] = {
+    "CREATE TABLE identities ("
+    " device TEXT NOT NULL, module TEXT NOT NULL,"
+    " generation TEXT NOT NULL, etag TEXT NOT NULL,"
+    " enabled INTEGER NOT NULL, status_reason TEXT, status_ms INTEGER NOT NULL DEFAULT 0,"
+    " auth INTEGER NOT NULL, primary_key TEXT, secondary_key TEXT,"
+    " primary_thumbprint TEXT, secondary_thumbprint TEXT,"
+    " edge INTEGER NOT NULL DEFAULT 0, device_scope TEXT, parent_scopes TEXT, managed_by TEXT,"
+    " connected INTEGER NOT NULL DEFAULT 0, connection_ms INTEGER NOT NULL DEFAULT 0,"
+    " activity_ms INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (device, module)) WITHOUT ROWID;"
+    "CREATE INDEX identities_scope ON identities (device_scope) WHERE device_scope IS NOT NULL;"
+    "CREATE TABLE twins ("
+    " device TEXT NOT NULL, module TEXT NOT NULL, version INTEGER NOT NULL,"
+    " tags TEXT NOT NULL, tags_version INTEGER NOT NULL,"
+    " desired TEXT NOT NULL, desired_metadata TEXT NOT NULL, desired_version INTEGER NOT NULL,"
+    " reported TEXT NOT NULL, reported_metadata TEXT NOT NULL, reported_version INTEGER NOT NULL,"
+    " PRIMARY KEY (device, module)) WITHOUT ROWID;",
+};
+const size_t registry_migration_count = sizeof(registry_migrations) / sizeof(registry_migrations[0]);
+
+#define COLUMNS                                                                                    \
+    "i.device, i.module, i.generation, i.etag, i.enabled, i.status_reason, i.status_ms, i.auth,"   \
+    " i.primary_key, i.secondary_key, i.primary_thumbprint, i.secondary_thumbprint, i.edge,"       \
+    " i.device_scope, i.parent_scopes, i.managed_by, i.connected, i.connection_ms, i.activity_ms," \
+    " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = '')"
+
+const char *const registry_statements[SQL_COUNT] = {
+    [SQL_IDENTITY_GET] = "SELECT " COLUMNS " FROM identities i WHERE device = ?1 AND module = ?2",
+    [SQL_IDENTITY_INSERT] =
+        "INSERT INTO identities (device, module, generation, etag, enabled, status_reason, status_ms, auth,"
+        " primary_key, secondary_key, primary_thumbprint, secondary_thumbprint, edge, device_scope,"
+        " parent_scopes, managed_by) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    [SQL_IDENTITY_UPDATE] =
+        "UPDATE identities SET etag = ?4, enabled = ?5, status_reason = ?6, status_ms = ?7, auth = ?8,"
+        " primary_key = ?9, secondary_key = ?10, primary_thumbprint = ?11, secondary_thumbprint = ?12,"
+        " edge = ?13, device_scope = ?14, parent_scopes = ?15, managed_by = ?16, generation = ?3"
+        " WHERE device = ?1 AND module = ?2",
+    [SQL_IDENTITY_DELETE] = "DELETE FROM identities WHERE device = ?1 AND module = ?2",
+    [SQL_MODULES_DELETE] = "DELETE FROM identities WHERE device = ?1",
+    [SQL_MODULE_NAMES] = "SELECT module FROM identities WHERE device = ?1 AND module <> ''",
+    [SQL_DEVICES_LIST] = "SELECT " COLUMNS " FROM identities i WHERE module = '' ORDER BY device LIMIT ?1",
+    [SQL_MODULES_LIST] =
+        "SELECT " COLUMNS " FROM identities i WHERE device = ?1 AND module <> '' ORDER BY module LIMIT ?2",
+    [SQL_MODULES_COUNT] = "SELECT COUNT(*) FROM identities WHERE device = ?1 AND module <> ''",
+    [SQL_CONNECTION] =
+        "UPDATE identities SET connected = ?3, connection_ms = ?4, activity_ms = ?4 WHERE device = ?1 AND module = ?2",
+    [SQL_NOBODY_CONNECTED] = "UPDATE identities SET connected = 0 WHERE connected = 1",
+    [SQL_STATISTICS_DEVICES] = "SELECT COUNT(*), COALESCE(SUM(enabled), 0) FROM identities WHERE module = ''",
+    [SQL_STATISTICS_SERVICE] = "SELECT COUNT(*) FROM identities WHERE module = '' AND connected = 1",
+    [SQL_SCOPE_DEVICES] =
+        "SELECT " COLUMNS " FROM identities i WHERE module = '' AND device_scope = ?1 AND device <> ?2 ORDER BY device",
+    [SQL_TWIN_GET] =
+        "SELECT version, tags, tags_version, desired, desired_metadata, desired_version, reported,"
+        " reported_metadata, reported_version FROM twins WHERE device = ?1 AND module = ?2",
+    [SQL_TWIN_INSERT] = "INSERT INTO twins (device, module, version, tags, tags_version, desired, desired_metadata,"
+                        " desired_version, reported, reported_metadata, reported_version)"
+                        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [SQL_TWIN_UPDATE] =
+        "UPDATE twins SET version = ?3, tags = ?4, tags_version = ?5, desired = ?6, desired_metadata = ?7,"
+        " desired_version = ?8, reported = ?9, reported_metadata = ?10, reported_version = ?11"
+        " WHERE device = ?1 AND module = ?2",
+    [SQL_TWIN_DELETE] = "DELETE FROM twins WHERE device = ?1 AND module = ?2",
+    [SQL_TWINS_DELETE] = "DELETE FROM twins WHERE device = ?1",
+};
+
+/* ---- rows ---- */
+
+void registry_row_read(struct store_table *t, size_t n, struct registry_row *out)
+{
+    *out = (struct registry_row){
+        .i = {
+            .id = {store_column(t, n, 0), store_column(t, n, 1)},
+            .generation_id = store_column(t, n, 2),
+            .etag = store_column(t, n, 3),
+            .enabled = store_column_i64(t, n, 4) && store_column_i64(t, n, 19),
+            .auth = (enum heads_auth)store_column_i64(t, n, 7),
+            .primary_key = store_column(t, n, 8),
+            .secondary_key = store_column(t, n, 9),
+            .primary_thumbprint = store_column(t, n, 10),
+            .secondary_thumbprint = store_column(t, n, 11),
+            .edge = store_column_i64(t, n, 12) != 0,
+            .device_scope = store_column(t, n, 13),
+        },
+        .status_reason = store_column(t, n, 5),
+        .status_ms = store_column_i64(t, n, 6),
+        .parent_scopes = store_column(t, n, 14),
+        .managed_by = store_column(t, n, 15),
+        .connected = store_column_i64(t, n, 16),
+        .connection_ms = store_column_i64(t, n, 17),
+        .activity_ms = store_column_i64(t, n, 18),
+    };
+}
+
+enum status registry_row_get(struct store_table *t, struct iot_id id, struct registry_row *out)
+{
+    store_bind(t, SQL_IDENTITY_GET, 1, id.device);
+    store_bind(t, SQL_IDENTITY_GET, 2, id.module);
+    enum status s = store_step(t, SQL_IDENTITY_GET);
+    if (s == OK)
+        registry_row_read(t, SQL_IDENTITY_GET, out);
+    return s;
+}
+
+static void put_time(struct json_writer *w, const char *name, int64_t ms)
+{
+    json_name(w, name);
+    if (ms > 0)
+        json_put_time(w, (uint64_t)ms);
+    else
+        json_put_text(w, "0001-01-01T00:00:00Z"); /* .NET's way to say never */
+}
+
+static void put_text_or_null(struct json_writer *w, const char *name, struct slice v)
+{
+    json_name(w, name);
+    if (v.len)
+        json_put_string(w, v);
+    else
+        json_put_null(w);
+}
+
+static void print_authentication(const struct heads_identity *i, struct json_writer *w)
+{
+    static const char *const types[] = {"sas", "selfSigned", "certificateAuthority", "none"};
+    json_name(w, "authentication"), json_object(w);
+    json_name(w, "symmetricKey"), json_object(w);
+    put_text_or_null(w, "primaryKey", i->primary_key);
+    put_text_or_null(w, "secondaryKey", i->secondary_key);
+    json_end_object(w);
+    json_name(w, "x509Thumbprint"), json_object(w);
+    put_text_or_null(w, "primaryThumbprint", i->primary_thumbprint);
+    put_text_or_null(w, "secondaryThumbprint", i->secondary_thumbprint);
+    json_end_object(w);
+    json_name(w, "type"), json_put_text(w, types[i->auth]);
+    json_end_object(w);
+}
+
+static void print_device_part(const struct registry_row *row, struct json_writer *w)
+{
+    json_name(w, "status"), json_put_text(w, row->i.enabled ? "enabled" : "disabled");
+    put_text_or_null(w, "statusReason", row->status_reason);
+    put_time(w, "statusUpdatedTime", row->status_ms);
+    json_name(w, "capabilities"), json_object(w);
+    json_name(w, "iotEdge"), json_put_bool(w, row->i.edge);
+    json_end_object(w);
+    json_member(w, "deviceScope", row->i.device_scope);
+    if (row->parent_scopes.len)
+        json_name(w, "parentScopes"), json_put_raw(w, row->parent_scopes);
+}
+
+void registry_row_print(const struct registry_row *row, struct json_writer *w)
+{
+    json_object(w);
+    json_member(w, "deviceId", row->i.id.device);
+    json_member(w, "moduleId", row->i.id.module);
+    if (row->i.id.module.len)
+        put_text_or_null(w, "managedBy", row->managed_by);
+    json_member(w, "generationId", row->i.generation_id);
+    json_member(w, "etag", row->i.etag);
+    json_name(w, "connectionState"), json_put_text(w, row->connected ? "Connected" : "Disconnected");
+    put_time(w, "connectionStateUpdatedTime", row->connection_ms);
+    put_time(w, "lastActivityTime", row->activity_ms);
+    json_name(w, "cloudToDeviceMessageCount"), json_put_i64(w, 0);
+    if (row->i.id.module.len == 0)
+        print_device_part(row, w);
+    print_authentication(&row->i, w);
+    json_end_object(w);
+}

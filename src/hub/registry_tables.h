@@ -1,0 +1,85 @@
+/* The registry's tables and its statements, by name; for registry*.c alone. */
+#pragma once
+
+#include "hub/registry.h"
+#include "iot/twin.h"
+#include "store/table.h"
+
+extern const char *const registry_migrations[];
+extern const size_t registry_migration_count;
+extern const char *const registry_statements[];
+
+enum registry_statement {
+    SQL_IDENTITY_GET,
+    SQL_IDENTITY_INSERT,
+    SQL_IDENTITY_UPDATE,
+    SQL_IDENTITY_DELETE,
+    SQL_MODULES_DELETE,
+    SQL_MODULE_NAMES,
+    SQL_DEVICES_LIST,
+    SQL_MODULES_LIST,
+    SQL_MODULES_COUNT,
+    SQL_CONNECTION,
+    SQL_NOBODY_CONNECTED,
+    SQL_STATISTICS_DEVICES,
+    SQL_STATISTICS_SERVICE,
+    SQL_SCOPE_DEVICES,
+    SQL_TWIN_GET,
+    SQL_TWIN_INSERT,
+    SQL_TWIN_UPDATE,
+    SQL_TWIN_DELETE,
+    SQL_TWINS_DELETE,
+    SQL_COUNT
+};
+
+struct hub_registry {
+    struct store_table *table;
+    struct hub_registry_events events;
+};
+
+/* A row of identities; slices live until the statement's next step. */
+struct registry_row {
+    struct heads_identity i;
+    struct slice status_reason, parent_scopes, managed_by;
+    int64_t status_ms, connected, connection_ms, activity_ms;
+};
+
+/* The columns of any statement that selects `registry_columns`. */
+void registry_row_read(struct store_table *t, size_t statement, struct registry_row *out);
+/* OK, and the statement is to be reset; NOT_FOUND. */
+CHECKED enum status registry_row_get(struct store_table *t, struct iot_id id, struct registry_row *out);
+void registry_row_print(const struct registry_row *row, struct json_writer *w);
+
+/* One ask on its way, with all that its job makes. */
+struct registry_job {
+    struct hub_registry *registry;
+    struct arena arena;
+    struct hub_registry_ask ask;
+    hub_registry_fn *fn;
+    void *arg;
+    struct hub_registry_answer answer;
+    struct buffer json;
+    uint64_t now_ms;
+    char etag[64];
+    /* News for after the commit. */
+    bool tell_identity, tell_desired;
+    struct slice desired_patch;
+    uint64_t desired_version;
+};
+
+/* The work of each kind, on the table's thread. They set answer.text when they refuse. */
+enum status registry_identity_get(struct store_table *t, struct registry_job *j);
+enum status registry_identity_put(struct store_table *t, struct registry_job *j);
+enum status registry_identity_delete(struct store_table *t, struct registry_job *j);
+enum status registry_identity_list(struct store_table *t, struct registry_job *j);
+enum status registry_twin_get(struct store_table *t, struct registry_job *j);
+enum status registry_twin_change(struct store_table *t, struct registry_job *j); /* PATCH and PUT */
+enum status registry_statistics_devices(struct store_table *t, struct registry_job *j);
+enum status registry_statistics_service(struct store_table *t, struct registry_job *j);
+enum status registry_scope_list(struct store_table *t, struct registry_job *j);
+enum status registry_scope_one(struct store_table *t, struct registry_job *j);
+
+/* Twins as they lie in their table. The texts are copied into the arena. */
+CHECKED enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id, struct iot_twin *out);
+CHECKED enum status registry_twin_store(struct store_table *t, struct iot_id id, const struct iot_twin *twin,
+                                        bool insert);
