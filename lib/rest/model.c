@@ -1,0 +1,194 @@
+#include "rest/model.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+
+#define PATH_MAX_DEPTH 16
+
+const struct rest_model *rest_model_find(const struct rest_models *m, struct slice name)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (slice_eq(slice_of(m->models[i].name), name))
+            return &m->models[i];
+    return NULL;
+}
+
+bool rest_model_next(struct slice *left, struct rest_model_member *out)
+{
+    struct slice one;
+    if (left->len == 0 || !slice_split(left, ',', &one))
+        return false;
+    one = slice_trim(one);
+    size_t colon = slice_find(one, ':');
+    struct slice name = slice_first(one, colon);
+    out->required = slice_ends(name, SLICE("*"));
+    out->name = slice_first(name, name.len - out->required);
+    out->type = slice_skip(one, colon + 1);
+    return true;
+}
+
+/* ---- checking ---- */
+
+struct check {
+    const struct rest_models *models;
+    struct slice path[PATH_MAX_DEPTH];
+    size_t depth;
+    char *why;
+};
+
+static enum status wrong(struct check *c, const char *what)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < c->depth && at < REST_MODEL_WHY_MAX - 60; i++)
+        at += (size_t)snprintf(c->why + at, REST_MODEL_WHY_MAX - at, "%s%.*s", i ? "." : "",
+                               c->path[i].len > 40 ? 40 : (int)c->path[i].len,
+                               (const char *)c->path[i].at);
+    snprintf(c->why + at, REST_MODEL_WHY_MAX - at, "%s%s", at ? ": " : "", what);
+    return BAD_ARGUMENT;
+}
+
+static enum status check_value(struct check *c, struct slice type, const struct json *v);
+
+static enum status check_inner(struct check *c, struct slice name, struct slice type,
+                               const struct json *v)
+{
+    assert(c->depth < PATH_MAX_DEPTH); /* models are ours, and do not contain themselves so deep */
+    c->path[c->depth++] = name;
+    enum status s = check_value(c, type, v);
+    if (s == OK)
+        c->depth--;
+    return s;
+}
+
+static enum status check_all(struct check *c, struct slice type, const struct json *v)
+{
+    struct json_walk w = json_walk(v);
+    while (json_next(&w)) {
+        enum status s = check_inner(c, w.name, type, w.value);
+        if (s != OK)
+            return s;
+    }
+    return OK;
+}
+
+static enum status missing(struct check *c, struct slice name)
+{
+    assert(c->depth < PATH_MAX_DEPTH);
+    c->path[c->depth++] = name;
+    return wrong(c, "is missing");
+}
+
+static enum status check_members(struct check *c, const struct rest_model *m, const struct json *v)
+{
+    if (!json_is(v, JSON_OBJECT))
+        return wrong(c, "not an object");
+    struct slice left = slice_of(m->members);
+    struct rest_model_member member;
+    while (rest_model_next(&left, &member)) {
+        char name[64];
+        snprintf(name, sizeof(name), "%.*s", SLICE_FMT(member.name));
+        const struct json *inner = json_get_nocase(v, name);
+        bool absent = inner == NULL || json_is(inner, JSON_NULL);
+        if (absent && !member.required)
+            continue;
+        bool any = slice_eq(member.type, SLICE("any"));
+        if (inner == NULL || (absent && !any))
+            return missing(c, member.name);
+        enum status s = check_inner(c, member.name, member.type, inner);
+        if (s != OK)
+            return s;
+    }
+    return OK;
+}
+
+static bool is_word(const char *words, struct slice given)
+{
+    struct slice left = slice_of(words), word;
+    while (left.len > 0 && slice_split(&left, '|', &word))
+        if (slice_eq_nocase(word, given))
+            return true;
+    return false;
+}
+
+static bool is_integer(const struct json *v, int64_t min, int64_t max)
+{
+    int64_t n;
+    return json_i64(v, &n) && n >= min && n <= max;
+}
+
+static bool is_base64(struct slice text)
+{
+    struct buffer bytes = {0};
+    bool ok = base64_decode(text, &bytes) == OK;
+    buffer_clear(&bytes);
+    return ok;
+}
+
+static bool is_time(const struct json *v)
+{
+    uint64_t ms;
+    return json_is(v, JSON_STRING) && clock_parse_iso8601(json_string(v), &ms);
+}
+
+static bool is_span(const struct json *v)
+{
+    uint64_t ms;
+    return json_is(v, JSON_STRING) && clock_parse_timespan(json_string(v), &ms);
+}
+
+/* NULL when `v` is of the simple type; *known says whether it is one at all. */
+static const char *check_simple(struct slice type, const struct json *v, bool *known)
+{
+    *known = true;
+    if (slice_eq(type, SLICE("any")))
+        return NULL;
+    if (slice_eq(type, SLICE("str")))
+        return json_is(v, JSON_STRING) ? NULL : "not a string";
+    if (slice_eq(type, SLICE("bool")))
+        return json_is(v, JSON_BOOL) ? NULL : "not true or false";
+    if (slice_eq(type, SLICE("i32")))
+        return is_integer(v, INT32_MIN, INT32_MAX) ? NULL : "not a whole number of 32 bits";
+    if (slice_eq(type, SLICE("i64")))
+        return is_integer(v, INT64_MIN, INT64_MAX) ? NULL : "not a whole number";
+    if (slice_eq(type, SLICE("f64")))
+        return json_is(v, JSON_NUMBER) ? NULL : "not a number";
+    if (slice_eq(type, SLICE("datetime")))
+        return is_time(v) ? NULL : "not a time (ISO 8601)";
+    if (slice_eq(type, SLICE("timespan")))
+        return is_span(v) ? NULL : "not a time span ([d.]hh:mm:ss)";
+    if (slice_eq(type, SLICE("base64")))
+        return json_is(v, JSON_STRING) && is_base64(json_string(v)) ? NULL : "not base64";
+    *known = false;
+    return NULL;
+}
+
+static enum status check_value(struct check *c, struct slice type, const struct json *v)
+{
+    struct slice inner = slice_from(type.at + 1, type.len > 2 ? type.len - 2 : 0);
+    if (type.at[0] == '[')
+        return json_is(v, JSON_ARRAY) ? check_all(c, inner, v) : wrong(c, "not an array");
+    if (type.at[0] == '{')
+        return json_is(v, JSON_OBJECT) ? check_all(c, inner, v) : wrong(c, "not an object");
+    bool known;
+    const char *what = check_simple(type, v, &known);
+    if (known)
+        return what ? wrong(c, what) : OK;
+    const struct rest_model *m = rest_model_find(c->models, type);
+    assert(m);
+    if (m->members)
+        return check_members(c, m, v);
+    bool ok =
+        json_is(v, JSON_STRING) ? is_word(m->words, json_string(v)) : is_integer(v, 0, 1 << 20);
+    return ok ? OK : wrong(c, "not one of the words for it");
+}
+
+enum status rest_model_check(const struct rest_models *m, const char *name, const struct json *v,
+                             char why[REST_MODEL_WHY_MAX])
+{
+    struct check c = {.models = m, .why = why};
+    why[0] = 0;
+    return check_value(&c, slice_of(name), v);
+}

@@ -1,0 +1,308 @@
+#include "rest/openapi.h"
+
+#include <ctype.h>
+
+#include "json/write.h"
+
+/* ---- schemas ---- */
+
+static const struct simple {
+    const char *name, *type, *format;
+} simples[] = {
+    {"str", "string", NULL},      {"bool", "boolean", NULL},    {"i32", "integer", "int32"},
+    {"i64", "integer", "int64"},  {"f64", "number", "double"},  {"datetime", "string", "date-time"},
+    {"timespan", "string", NULL}, {"base64", "string", "byte"},
+};
+
+static void put_reference(const struct rest_openapi *d, struct json_writer *w, struct slice name)
+{
+    const struct rest_model *m = rest_model_find(&d->models, name);
+    if (m == NULL) {
+        json_name(w, "type"), json_put_text(w, "object");
+        return;
+    }
+    struct buffer text = {0};
+    buffer_text(&text, d->version == 2 ? "#/definitions/" : "#/components/schemas/");
+    buffer_put(&text, name);
+    if (m->members && d->model_suffix)
+        buffer_text(&text, d->model_suffix);
+    json_name(w, "$ref"), json_put_string(w, buffer_slice(&text));
+    buffer_clear(&text);
+}
+
+static void put_type(const struct rest_openapi *d, struct json_writer *w, struct slice type);
+
+static void put_inner_type(const struct rest_openapi *d, struct json_writer *w, const char *kind,
+                           const char *member, struct slice type)
+{
+    json_name(w, "type"), json_put_text(w, kind);
+    json_name(w, member), put_type(d, w, slice_from(type.at + 1, type.len - 2));
+}
+
+static void put_type_members(const struct rest_openapi *d, struct json_writer *w, struct slice type)
+{
+    if (type.at[0] == '[')
+        put_inner_type(d, w, "array", "items", type);
+    else if (type.at[0] == '{')
+        put_inner_type(d, w, "object", "additionalProperties", type);
+    else if (!slice_eq(type, SLICE("any")))
+        put_reference(d, w, type);
+}
+
+static void put_type(const struct rest_openapi *d, struct json_writer *w, struct slice type)
+{
+    json_object(w);
+    const struct simple *found = NULL;
+    for (size_t i = 0; i < sizeof(simples) / sizeof(simples[0]); i++)
+        if (slice_eq(slice_of(simples[i].name), type))
+            found = &simples[i];
+    if (found) {
+        json_name(w, "type"), json_put_text(w, found->type);
+        json_member(w, "format", slice_of(found->format));
+    } else {
+        put_type_members(d, w, type);
+    }
+    json_end_object(w);
+}
+
+static void put_words(struct json_writer *w, const char *words)
+{
+    json_name(w, "type"), json_put_text(w, "string");
+    json_name(w, "enum"), json_array(w);
+    struct slice left = slice_of(words), word;
+    while (left.len > 0 && slice_split(&left, '|', &word))
+        json_put_string(w, word);
+    json_end_array(w);
+}
+
+static void put_required(struct json_writer *w, const char *members)
+{
+    struct slice left = slice_of(members);
+    struct rest_model_member m;
+    bool any = false;
+    while (rest_model_next(&left, &m)) {
+        if (m.required && !any)
+            json_name(w, "required"), json_array(w);
+        any |= m.required;
+        if (m.required)
+            json_put_string(w, m.name);
+    }
+    if (any)
+        json_end_array(w);
+}
+
+static void put_members(const struct rest_openapi *d, struct json_writer *w, const char *members)
+{
+    json_name(w, "type"), json_put_text(w, "object");
+    put_required(w, members);
+    json_name(w, "properties"), json_object(w);
+    struct slice left = slice_of(members);
+    struct rest_model_member m;
+    while (rest_model_next(&left, &m))
+        json_name_slice(w, m.name), put_type(d, w, m.type);
+    json_end_object(w);
+}
+
+static void put_models(const struct rest_openapi *d, struct json_writer *w)
+{
+    json_object(w);
+    for (size_t i = 0; i < d->models.count; i++) {
+        const struct rest_model *m = &d->models.models[i];
+        struct buffer name = {0};
+        buffer_printf(&name, "%s%s", m->name, m->members && d->model_suffix ? d->model_suffix : "");
+        json_name_slice(w, buffer_slice(&name));
+        buffer_clear(&name);
+        json_object(w);
+        if (m->members)
+            put_members(d, w, m->members);
+        else
+            put_words(w, m->words);
+        json_end_object(w);
+    }
+    json_end_object(w);
+}
+
+/* ---- operations ---- */
+
+static void put_path_parameter(const struct rest_openapi *d, struct json_writer *w,
+                               struct slice name)
+{
+    json_object(w);
+    json_name(w, "name"), json_put_string(w, name);
+    json_name(w, "in"), json_put_text(w, "path");
+    json_name(w, "required"), json_put_bool(w, true);
+    if (d->version == 2)
+        json_name(w, "type"), json_put_text(w, "string");
+    else
+        json_name(w, "schema"), put_type(d, w, SLICE("str"));
+    json_end_object(w);
+}
+
+static void put_body_parameter(const struct rest_openapi *d, struct json_writer *w,
+                               const char *model)
+{
+    json_object(w);
+    json_name(w, "name"), json_put_text(w, "body");
+    json_name(w, "in"), json_put_text(w, "body");
+    json_name(w, "required"), json_put_bool(w, true);
+    json_name(w, "schema"), put_type(d, w, slice_of(model));
+    json_end_object(w);
+}
+
+static void put_parameters(const struct rest_openapi *d, struct json_writer *w,
+                           const struct rest_route *r)
+{
+    json_name(w, "parameters"), json_array(w);
+    struct slice left = slice_of(r->path), segment;
+    while (left.len > 0 && slice_split(&left, '/', &segment))
+        if (segment.len > 2 && segment.at[0] == '{')
+            put_path_parameter(d, w, slice_from(segment.at + 1, segment.len - 2));
+    if (d->version == 2 && r->request)
+        put_body_parameter(d, w, r->request);
+    json_end_array(w);
+}
+
+static void put_content(const struct rest_openapi *d, struct json_writer *w, const char *model)
+{
+    json_name(w, "content"), json_object(w);
+    json_name(w, "application/json"), json_object(w);
+    json_name(w, "schema"), put_type(d, w, slice_of(model));
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void put_responses(const struct rest_openapi *d, struct json_writer *w,
+                          const struct rest_route *r)
+{
+    json_name(w, "responses"), json_object(w);
+    json_name(w, "200"), json_object(w);
+    json_name(w, "description"), json_put_text(w, "Success");
+    if (r->response && d->version == 2)
+        json_name(w, "schema"), put_type(d, w, slice_of(r->response));
+    else if (r->response)
+        put_content(d, w, r->response);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void put_security(struct json_writer *w)
+{
+    json_name(w, "security"), json_array(w);
+    json_object(w);
+    json_name(w, "bearer"), json_array(w), json_end_array(w);
+    json_end_object(w);
+    json_end_array(w);
+}
+
+static void put_media_types(struct json_writer *w, const struct rest_route *r)
+{
+    const char *const names[] = {r->request ? "consumes" : NULL, r->response ? "produces" : NULL};
+    for (size_t i = 0; i < 2; i++)
+        if (names[i]) {
+            json_name(w, names[i]), json_array(w);
+            json_put_text(w, "application/json");
+            json_end_array(w);
+        }
+}
+
+static void put_operation(const struct rest_openapi *d, struct json_writer *w,
+                          const struct rest_route *r)
+{
+    struct buffer method = {0};
+    for (const char *at = r->method; *at; at++)
+        buffer_u8(&method, (uint8_t)tolower(*at));
+    json_name_slice(w, buffer_slice(&method));
+    buffer_clear(&method);
+    json_object(w);
+    json_name(w, "operationId"), json_put_text(w, r->operation);
+    put_parameters(d, w, r);
+    if (d->version == 2)
+        put_media_types(w, r);
+    if (d->version == 3 && r->request) {
+        json_name(w, "requestBody"), json_object(w);
+        put_content(d, w, r->request);
+        json_end_object(w);
+    }
+    put_responses(d, w, r);
+    if (r->access != REST_PUBLIC)
+        put_security(w);
+    json_end_object(w);
+}
+
+/* ---- paths: the rows of one path stand together ---- */
+
+static bool stood_before(const struct rest_table *t, size_t row)
+{
+    for (size_t i = 0; i < row; i++)
+        if (t->routes[i].operation && strcmp(t->routes[i].path, t->routes[row].path) == 0)
+            return true;
+    return false;
+}
+
+static void put_path(const struct rest_openapi *d, struct json_writer *w,
+                     const struct rest_table *t, size_t row)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s%s", t->base, t->routes[row].path);
+    json_name_slice(w, buffer_slice(&path));
+    buffer_clear(&path);
+    json_object(w);
+    for (size_t i = row; i < t->count; i++)
+        if (t->routes[i].operation && strcmp(t->routes[i].path, t->routes[row].path) == 0)
+            put_operation(d, w, &t->routes[i]);
+    json_end_object(w);
+}
+
+static void put_paths(const struct rest_openapi *d, struct json_writer *w)
+{
+    json_name(w, "paths"), json_object(w);
+    for (size_t t = 0; t < d->table_count; t++)
+        for (size_t i = 0; i < d->tables[t].count; i++)
+            if (d->tables[t].routes[i].operation && !stood_before(&d->tables[t], i))
+                put_path(d, w, &d->tables[t], i);
+    json_end_object(w);
+}
+
+static void put_bearer(const struct rest_openapi *d, struct json_writer *w)
+{
+    json_object(w);
+    json_name(w, "bearer"), json_object(w);
+    json_name(w, "type"), json_put_text(w, d->version == 2 ? "apiKey" : "http");
+    if (d->version == 2) {
+        json_name(w, "name"), json_put_text(w, "Authorization");
+        json_name(w, "in"), json_put_text(w, "header");
+    } else {
+        json_name(w, "scheme"), json_put_text(w, "bearer");
+    }
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void put_components(const struct rest_openapi *d, struct json_writer *w)
+{
+    if (d->version == 2) {
+        json_name(w, "definitions"), put_models(d, w);
+        json_name(w, "securityDefinitions"), put_bearer(d, w);
+        return;
+    }
+    json_name(w, "components"), json_object(w);
+    json_name(w, "schemas"), put_models(d, w);
+    json_name(w, "securitySchemes"), put_bearer(d, w);
+    json_end_object(w);
+}
+
+void rest_openapi_put(const struct rest_openapi *d, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    json_name(&w, d->version == 2 ? "swagger" : "openapi");
+    json_put_text(&w, d->version == 2 ? "2.0" : "3.0.3");
+    json_name(&w, "info"), json_object(&w);
+    json_name(&w, "title"), json_put_text(&w, d->title);
+    json_member(&w, "description", slice_of(d->description));
+    json_name(&w, "version"), json_put_text(&w, d->api_version);
+    json_end_object(&w);
+    put_paths(d, &w);
+    put_components(d, &w);
+    json_end_object(&w);
+}
