@@ -1,0 +1,474 @@
+#include "client/module.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "client/module_report.h"
+#include "json/write.h"
+
+#define NAME_MAX_LEN 128 /* of a method */
+#define ROLES_MAX 16
+#define TOKEN_BITS 56
+
+struct module_role {
+    struct module *module;
+    const struct module_role_ops *ops;
+    void *app;
+    uint64_t index;
+};
+
+/* A name on the wire, in lower case. */
+struct entry {
+    char name[NAME_MAX_LEN];
+    const struct module_method *method;
+    struct module_role *role;
+};
+
+struct module {
+    struct module_config config;
+    struct device_client *client;
+    struct module_role roles[ROLES_MAX];
+    size_t role_count;
+    struct map methods; /* of struct entry */
+    struct list calls;
+    size_t call_count;
+    char *site;
+    char *version;
+    char *device_id;
+    char *module_id;
+    struct module_report report;
+};
+
+struct module_call {
+    struct link link;
+    struct module *module;
+    struct module_role *role;
+    const struct module_method *method;
+    struct json_doc *doc;
+    struct arena arena;
+    struct loop_timer deadline;
+    uint64_t ends_ms;
+    uint64_t rid;
+    char id[17];
+    void (*ended)(void *arg);
+    void *arg;
+};
+
+/* ---- the table ---- */
+
+static void lower(char *text)
+{
+    for (; *text; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            *text += 32;
+}
+
+static void add_name(struct module_role *r, const struct module_method *method, const char *suffix)
+{
+    struct entry *e = MEMORY_NEW(struct entry);
+    int len = snprintf(e->name, sizeof(e->name), "%s%s", method->name, suffix);
+    assert(len > 0 && (size_t)len < sizeof(e->name));
+    lower(e->name);
+    e->method = method;
+    e->role = r;
+    void *before = map_put(&r->module->methods, slice_of(e->name), e);
+    assert(before == NULL);
+    (void)before;
+    (void)len;
+}
+
+static void add_method(struct module_role *r, const struct module_method *method)
+{
+    if (method->versions & MODULE_V1)
+        add_name(r, method, "_V1");
+    if (method->versions & MODULE_V2)
+        add_name(r, method, "_V2");
+    if (method->versions & MODULE_PLAIN)
+        add_name(r, method, "");
+}
+
+static const struct entry *find_method(const struct module *m, struct slice name)
+{
+    char text[NAME_MAX_LEN];
+    if (name.len >= sizeof(text))
+        return NULL;
+    memcpy(text, name.at, name.len);
+    text[name.len] = 0;
+    lower(text);
+    return map_get(&m->methods, slice_from(text, name.len));
+}
+
+/* ---- answers ---- */
+
+/* The table of the published contract: what a module says for which kind of failure. */
+int module_status(enum status why)
+{
+    static const int wires[STATUS_COUNT] = {
+        [OK] = 200,          [AGAIN] = 429,        [BAD_FORMAT] = 400, [BAD_ARGUMENT] = 400,
+        [TOO_LARGE] = 413,   [UNAUTHORIZED] = 401, [FORBIDDEN] = 403,  [NOT_FOUND] = 404,
+        [EXISTS] = 409,      [CONFLICT] = 412,     [OFFLINE] = 502,    [TIMED_OUT] = 408,
+        [FULL] = 429,        [BUSY] = 429,         [CANCELLED] = 410,  [UNSUPPORTED] = 501,
+        [PEER_FAILED] = 502, [CLOSED] = 502,       [IO_FAILED] = 502,
+    };
+    int status = (unsigned)why < STATUS_COUNT ? wires[why] : 0;
+    return status ? status : 500;
+}
+
+static void problem(int status, const char *title, const char *detail, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    json_name(&w, "type"), json_put_text(&w, "about:blank");
+    json_name(&w, "title"), json_put_text(&w, title);
+    json_name(&w, "status"), json_put_i64(&w, status);
+    if (detail)
+        json_name(&w, "detail"), json_put_text(&w, detail);
+    json_end_object(&w);
+}
+
+static void reply_problem(struct module *m, uint64_t rid, int status, const char *title,
+                          const char *detail)
+{
+    struct buffer out = {0};
+    problem(status, title, detail, &out);
+    device_client_method_reply(m->client, rid, status, buffer_slice(&out));
+    buffer_clear(&out);
+}
+
+static void end(struct module_call *c)
+{
+    list_remove(&c->link);
+    c->module->call_count--;
+    loop_timer_stop(&c->deadline);
+    json_free(&c->doc);
+    arena_clear(&c->arena);
+    free(c);
+}
+
+void module_reply(struct module_call *c, int status, struct slice json)
+{
+    log_debug("method answered name=%s id=%s status=%d bytes=%zu", c->method->name, c->id, status,
+              json.len);
+    if (json.len > MODULE_RESPONSE_MAX)
+        reply_problem(c->module, c->rid, 413, "the response is too large",
+                      "Ask for less at once: fewer references, fewer values.");
+    else
+        device_client_method_reply(c->module->client, c->rid, status, json);
+    end(c);
+}
+
+void module_reply_error(struct module_call *c, enum status why, const char *detail)
+{
+    struct buffer out = {0};
+    problem(module_status(why), status_name(why), detail, &out);
+    module_reply(c, module_status(why), buffer_slice(&out));
+    buffer_clear(&out);
+}
+
+/* ---- calls ---- */
+
+static void on_deadline(void *arg)
+{
+    struct module_call *c = arg;
+    log_warn("method timed out name=%s id=%s", c->method->name, c->id);
+    if (c->ended)
+        c->ended(c->arg);
+    module_reply_error(c, TIMED_OUT, "The server did not answer in time.");
+}
+
+static struct module_call *begin(struct module *m, const struct entry *e, uint64_t rid,
+                                 struct json_doc *doc)
+{
+    struct module_call *c = MEMORY_NEW(struct module_call);
+    uint32_t own = e->method->timeout_ms, all = m->config.timeout_ms;
+    uint32_t timeout_ms = own ? own : all ? all : MODULE_TIMEOUT_MS;
+    struct loop *l = m->config.device.loop;
+    c->module = m;
+    c->role = e->role;
+    c->method = e->method;
+    c->doc = doc;
+    c->rid = rid;
+    c->ends_ms = loop_now_ms(l) + timeout_ms;
+    snprintf(c->id, sizeof(c->id), "%016llx", (unsigned long long)loop_random_u64(l));
+    list_push(&m->calls, &c->link);
+    m->call_count++;
+    loop_timer_start(l, &c->deadline, timeout_ms, on_deadline, c);
+    return c;
+}
+
+static void on_method(void *arg, uint64_t rid, struct slice name, struct slice payload)
+{
+    struct module *m = arg;
+    const struct entry *e = find_method(m, name);
+    struct json_error error;
+    struct json_doc *doc = NULL;
+    if (e == NULL) {
+        reply_problem(m, rid, 405, "no such method", NULL);
+        return;
+    }
+    if (m->call_count >= MODULE_CALLS_MAX) {
+        reply_problem(m, rid, 429, status_name(BUSY), "Too many calls are under way.");
+        return;
+    }
+    if (payload.len > MODULE_PAYLOAD_MAX) {
+        reply_problem(m, rid, 413, status_name(TOO_LARGE), NULL);
+        return;
+    }
+    if (slice_trim(payload).len && json_parse(payload, JSON_STRICT, &doc, &error) != OK) {
+        reply_problem(m, rid, 400, "the payload is not JSON", error.what);
+        return;
+    }
+    struct module_call *c = begin(m, e, rid, doc);
+    log_debug("method called name=%s id=%s bytes=%zu", e->method->name, c->id, payload.len);
+    e->method->run(c);
+}
+
+void *module_call_app(const struct module_call *c)
+{
+    return c->role->app;
+}
+
+const char *module_call_id(const struct module_call *c)
+{
+    return c->id;
+}
+
+const char *module_call_name(const struct module_call *c)
+{
+    return c->method->name;
+}
+
+const struct json *module_call_payload(const struct module_call *c)
+{
+    return c->doc ? json_root(c->doc) : NULL;
+}
+
+struct arena *module_call_arena(struct module_call *c)
+{
+    return &c->arena;
+}
+
+uint64_t module_call_left_ms(const struct module_call *c)
+{
+    uint64_t now = loop_now_ms(c->module->config.device.loop);
+    return c->ends_ms > now ? c->ends_ms - now : 0;
+}
+
+void module_call_wait(struct module_call *c, void (*ended)(void *arg), void *arg)
+{
+    c->ended = ended;
+    c->arg = arg;
+}
+
+/* ---- the twin ---- */
+
+void module_report(struct module *m, struct slice patch)
+{
+    module_report_add(&m->report, patch);
+}
+
+/* Several roles in one process are what 2.9 calls OpcPublisher. */
+static const char *type_of(const struct module *m)
+{
+    return m->role_count == 1 ? m->roles[0].ops->type : "OpcPublisher";
+}
+
+static void report_self(struct module *m)
+{
+    struct buffer out = {0};
+    struct json_writer w = json_writer(&out);
+    json_object(&w);
+    json_name(&w, "__type__"), json_put_text(&w, type_of(m));
+    json_name(&w, "__version__"), json_put_text(&w, m->version);
+    json_name(&w, "__siteid__");
+    if (m->site)
+        json_put_text(&w, m->site);
+    else
+        json_put_null(&w);
+    json_end_object(&w);
+    module_report(m, buffer_slice(&out));
+    buffer_clear(&out);
+}
+
+static void take_site(struct module *m, const struct json *desired)
+{
+    const struct json *site = json_get(desired, "__siteid__");
+    if (m->config.site || site == NULL)
+        return;
+    free(m->site);
+    m->site = json_string(site).len ? slice_dup(json_string(site)) : NULL;
+    report_self(m);
+}
+
+static void tell_desired(struct module *m, const struct json *desired)
+{
+    take_site(m, desired);
+    for (size_t i = 0; i < m->role_count; i++)
+        if (m->roles[i].ops->on_desired)
+            m->roles[i].ops->on_desired(m->roles[i].app, desired);
+}
+
+static void on_twin(void *arg, enum status why, struct slice json)
+{
+    struct json_doc *doc;
+    if (why != OK || json_parse(json, JSON_STRICT, &doc, NULL) != OK) {
+        log_warn("twin not read why=%s", status_name(why));
+        return;
+    }
+    const struct json *desired = json_get(json_root(doc), "desired");
+    if (json_is(desired, JSON_OBJECT))
+        tell_desired(arg, desired);
+    json_free(&doc);
+}
+
+static void on_desired(void *arg, struct slice patch, uint64_t version)
+{
+    struct json_doc *doc;
+    (void)version;
+    if (json_parse(patch, JSON_STRICT, &doc, NULL) != OK)
+        return;
+    tell_desired(arg, json_root(doc));
+    json_free(&doc);
+}
+
+/* ---- the connection ---- */
+
+static void tell_connected(struct module *m, bool connected)
+{
+    for (size_t i = 0; i < m->role_count; i++)
+        if (m->roles[i].ops->on_connected)
+            m->roles[i].ops->on_connected(m->roles[i].app, connected);
+}
+
+static void on_connected(void *arg)
+{
+    struct module *m = arg;
+    report_self(m);
+    device_client_twin_get(m->client, on_twin, m);
+    tell_connected(m, true);
+}
+
+static void on_disconnected(void *arg, enum status why)
+{
+    (void)why;
+    tell_connected(arg, false);
+}
+
+static void on_sent(void *arg, uint64_t token, enum status why)
+{
+    struct module *m = arg;
+    struct module_role *r = &m->roles[token >> TOKEN_BITS];
+    if (r->ops->on_sent)
+        r->ops->on_sent(r->app, token & ((1ull << TOKEN_BITS) - 1), why);
+}
+
+static void on_room(void *arg)
+{
+    struct module *m = arg;
+    for (size_t i = 0; i < m->role_count; i++)
+        if (m->roles[i].ops->on_room)
+            m->roles[i].ops->on_room(m->roles[i].app);
+}
+
+static const struct device_client_events events = {
+    .on_connected = on_connected,
+    .on_disconnected = on_disconnected,
+    .on_sent = on_sent,
+    .on_room = on_room,
+    .on_method = on_method,
+    .on_desired = on_desired,
+};
+
+enum status module_send(struct module_role *r, const struct iot_message *message, uint64_t token)
+{
+    assert(token >> TOKEN_BITS == 0);
+    return device_client_send(r->module->client, message, r->index << TOKEN_BITS | token);
+}
+
+/* ---- life ---- */
+
+struct module *module_new(const struct module_config *config)
+{
+    struct module *m = MEMORY_NEW(struct module);
+    m->config = *config;
+    m->site = config->site ? memory_text(config->site) : NULL;
+    m->version = memory_text(config->version ? config->version : MILLRACE_VERSION);
+    m->device_id = memory_text(config->device.device_id);
+    m->module_id = memory_text(config->device.module_id ? config->device.module_id : "");
+    m->config.site = m->site; /* whether it was configured; the text is not read through it */
+    list_init(&m->calls);
+    return m;
+}
+
+struct module_role *module_add(struct module *m, const struct module_role_ops *ops, void *app)
+{
+    assert(m->client == NULL && m->role_count < ROLES_MAX);
+    struct module_role *r = &m->roles[m->role_count];
+    *r = (struct module_role){m, ops, app, m->role_count++};
+    for (size_t i = 0; i < ops->method_count; i++)
+        add_method(r, &ops->methods[i]);
+    return r;
+}
+
+void module_start(struct module *m)
+{
+    m->config.device.events = &events;
+    m->config.device.arg = m;
+    m->client = m->report.client = device_client_new(&m->config.device);
+}
+
+static void drop_calls(struct module *m)
+{
+    LIST_EACH(l, &m->calls)
+    {
+        struct module_call *c = LIST_OF(l, struct module_call, link);
+        if (c->ended)
+            c->ended(c->arg);
+        end(c);
+    }
+}
+
+void module_free(struct module **out)
+{
+    struct module *m = *out;
+    size_t at = 0;
+    if (m == NULL)
+        return;
+    drop_calls(m);
+    device_client_free(&m->client);
+    for (struct map_entry *e; (e = map_next(&m->methods, &at)) != NULL;)
+        free(e->value);
+    map_clear(&m->methods);
+    module_report_clear(&m->report);
+    free(m->site);
+    free(m->version);
+    free(m->device_id);
+    free(m->module_id);
+    free(m);
+    *out = NULL;
+}
+
+struct loop *module_loop(const struct module *m)
+{
+    return m->config.device.loop;
+}
+
+const char *module_site(const struct module *m)
+{
+    return m->site ? m->site : "";
+}
+
+const char *module_device_id(const struct module *m)
+{
+    return m->device_id;
+}
+
+const char *module_id(const struct module *m)
+{
+    return m->module_id;
+}

@@ -1,0 +1,99 @@
+/*
+ * The module side of a connection: what publisher, twin and discovery have in common. Roles of one
+ * process register their direct methods in one table and share one connection (client/device.h).
+ *
+ * A method's name on the wire is the table's name with its version, in any case: "Browse_V2". Every
+ * call is answered exactly once: by its handler, or here when its time is over. All on one loop.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "client/device.h"
+#include "json/json.h"
+
+struct module;
+struct module_call;
+
+#define MODULE_CALLS_MAX 256             /* under way; more are answered with 429 */
+#define MODULE_PAYLOAD_MAX (128u << 10)  /* of a request; more is 413 */
+#define MODULE_RESPONSE_MAX (127u << 10) /* IoT Hub takes 128 KB; more becomes 413 */
+#define MODULE_TIMEOUT_MS 25000          /* shorter than the 30 s that callers wait by default */
+
+enum module_version { MODULE_V1 = 1, MODULE_V2 = 2, MODULE_PLAIN = 4 };
+
+typedef void module_method_fn(struct module_call *c);
+
+struct module_method {
+    const char *name;  /* "Browse" */
+    unsigned versions; /* of enum module_version, together */
+    module_method_fn *run;
+    uint32_t timeout_ms; /* 0: the module's */
+};
+
+struct module_role_ops {
+    const char *type; /* "__type__" in the reported twin: "supervisor", "discoverer", "publisher" */
+    const struct module_method *methods;
+    size_t method_count;
+    /* The rest may be NULL. */
+    void (*on_connected)(void *app, bool connected);
+    void (*on_desired)(void *app,
+                       const struct json *desired); /* all of it after connecting, then patches */
+    void (*on_sent)(void *app, uint64_t token, enum status why);
+    void (*on_room)(void *app); /* module_send() that answered FULL may be tried again */
+};
+
+struct module_role; /* a role that was added */
+
+struct module_config {
+    struct device_client_config
+        device;          /* events and arg are filled in here; texts are copied by the client */
+    const char *site;    /* "__siteid__"; NULL: what the desired twin says, or none */
+    const char *version; /* "__version__"; NULL: this program's */
+    uint32_t timeout_ms; /* of a call; 0: MODULE_TIMEOUT_MS */
+};
+
+struct module *module_new(const struct module_config *config);
+/* Before module_start(). `ops` and `app` outlive the module. A method name that is taken is a bug.
+ */
+struct module_role *module_add(struct module *m, const struct module_role_ops *ops, void *app);
+/* Connects, again and again. */
+void module_start(struct module *m);
+/* Ends calls that are under way (their `ended` is called) and unsent messages (on_sent: CANCELLED).
+ */
+void module_free(struct module **m);
+
+struct loop *module_loop(const struct module *m);
+const char *module_site(const struct module *m); /* "" for none */
+const char *module_device_id(const struct module *m);
+const char *module_id(const struct module *m); /* "" for a device */
+
+/* ---- what roles send ---- */
+
+/* Copies. FULL: wait for on_room. `token` is the role's own, below 2^56; on_sent follows. */
+CHECKED enum status module_send(struct module_role *r, const struct iot_message *message,
+                                uint64_t token);
+
+/* A merge patch for the reported properties. Kept while there is no connection, and joined. */
+void module_report(struct module *m, struct slice patch);
+
+/* ---- a call ---- */
+
+void *module_call_app(const struct module_call *c);
+const char *module_call_id(const struct module_call *c);   /* names it in every log line */
+const char *module_call_name(const struct module_call *c); /* as in the table */
+/* The payload, read: NULL when it was empty. Lives as long as the call. */
+const struct json *module_call_payload(const struct module_call *c);
+struct arena *module_call_arena(struct module_call *c); /* ends with the call */
+uint64_t module_call_left_ms(const struct module_call *c);
+
+/* A handler that has not answered when it returns must have called this. `ended` is called when the
+ * module answers in its place (408), or stops: the call is gone then. */
+void module_call_wait(struct module_call *c, void (*ended)(void *arg), void *arg);
+
+/* One of these ends the call. */
+void module_reply(struct module_call *c, int status, struct slice json);
+/* {"title":…,"status":…,"detail":…} with the status of `why`; `detail` may be NULL. */
+void module_reply_error(struct module_call *c, enum status why, const char *detail);
+
+/* 404 for NOT_FOUND and so on: what a module answers for an outcome. */
+int module_status(enum status why);
