@@ -1,0 +1,131 @@
+#include "hub/rest.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "heads/sign_in.h"
+#include "iot/error.h"
+
+struct iot_id hub_rest_id(const struct rest_request *r)
+{
+    return (struct iot_id){rest_param(r, "id"), rest_param(r, "moduleId")};
+}
+
+struct slice hub_rest_if_match(const struct rest_request *r)
+{
+    struct slice v = slice_trim(rest_header(r, "If-Match"));
+    if (v.len >= 2 && v.at[0] == '"' && v.at[v.len - 1] == '"')
+        v = slice_from(v.at + 1, v.len - 2);
+    return v;
+}
+
+void hub_rest_error(struct rest_request *r, enum status why, bool module, const char *text)
+{
+    const struct iot_status_wire *wire = module ? iot_status_wire_module(why) : iot_status_wire(why);
+    struct buffer body = {0};
+    iot_error_body(&(struct iot_error){wire, slice_of(text), slice_of(r->id), loop_wall_ms(r->loop)}, &body);
+    rest_add_header(r, "iothub-errorcode", slice_of(wire->name));
+    rest_reply_json(r, wire->http, buffer_slice(&body));
+    buffer_clear(&body);
+}
+
+void hub_rest_refuse(struct rest_request *r, int status, const char *detail)
+{
+    static const struct {
+        int http;
+        enum status why;
+    } known[] = {{400, BAD_ARGUMENT}, {401, UNAUTHORIZED}, {403, FORBIDDEN}, {413, TOO_LARGE}, {504, TIMED_OUT}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].http == status) {
+            hub_rest_error(r, known[i].why, false, detail ? detail : "refused");
+            return;
+        }
+    rest_reply_problem(r, status, detail);
+}
+
+/* ---- who may call ---- */
+
+static unsigned permission_of(enum rest_access access)
+{
+    switch (access) {
+    case REST_READ:
+        return HUB_REGISTRY_READ;
+    case REST_WRITE:
+    case REST_ADMIN:
+        return HUB_REGISTRY_WRITE;
+    default:
+        return HUB_SERVICE_CONNECT;
+    }
+}
+
+/* An edge asks with the token of its own $edgeHub. */
+static void on_edge_identity(void *arg, enum status why, const struct heads_identity *identity)
+{
+    struct rest_request *r = arg;
+    struct hub *hub = r->app;
+    uint64_t expires_ms;
+    char method[HEADS_AUTH_METHOD_MAX];
+    const char *reason = "there is no such identity";
+    struct heads_credentials c = {.sas = rest_header(r, "Authorization")};
+    if (why == OK)
+        why = heads_sign_in_check(
+            &(struct heads_sign_in){
+                .credentials = &c,
+                .target = identity,
+                .hosts = hub->aliases,
+                .now_ms = loop_wall_ms(r->loop),
+            },
+            &expires_ms, method, &reason);
+    if (why != OK)
+        log_warn("call refused path=%.*s peer=%.*s reason=\"%s\"", SLICE_FMT(r->path), SLICE_FMT(r->peer), reason);
+    rest_authorized(r, why == OK ? OK : UNAUTHORIZED, NULL);
+}
+
+void hub_rest_authorize(struct rest_request *r)
+{
+    struct hub *hub = r->app;
+    struct slice token = rest_header(r, "Authorization");
+    if (r->route->access == REST_DEVICE) {
+        hub_registry_identity(hub->registry, r->loop, (struct iot_id){rest_param(r, "id"), SLICE("$edgeHub")},
+                              on_edge_identity, r);
+        return;
+    }
+    enum status s = hub_policy_check(hub->policies, hub->aliases, token, r->path,
+                                     permission_of(r->route->access), loop_wall_ms(r->loop));
+    if (s != OK)
+        log_warn("call refused path=%.*s peer=%.*s status=%s", SLICE_FMT(r->path), SLICE_FMT(r->peer),
+                 status_name(s));
+    rest_authorized(r, s, NULL);
+}
+
+/* ---- asking the registry ---- */
+
+struct asked {
+    struct rest_request *request;
+    int created;
+};
+
+static void on_answer(void *arg, const struct hub_registry_answer *a)
+{
+    struct asked *asked = arg;
+    struct rest_request *r = asked->request;
+    if (a->why != OK) {
+        hub_rest_error(r, a->why, a->module, a->text);
+    } else if (a->json.len == 0) {
+        rest_reply_empty(r, 204);
+    } else {
+        if (a->etag.len)
+            rest_add_header(r, "ETag", slice_of(arena_printf(&r->arena, "\"%.*s\"", SLICE_FMT(a->etag))));
+        rest_reply_json(r, asked->created, a->json);
+    }
+    free(asked);
+}
+
+void hub_rest_ask(struct rest_request *r, const struct hub_registry_ask *ask, int created)
+{
+    struct asked *asked = MEMORY_NEW(struct asked);
+    asked->request = r;
+    asked->created = created;
+    hub_registry_ask(((struct hub *)r->app)->registry, r->loop, ask, on_answer, asked);
+}
