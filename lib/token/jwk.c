@@ -117,6 +117,24 @@ static bool kind_of(const struct json *key, enum jwk_algorithm *out)
            (alg.len == 0 || slice_eq(alg, slice_of(jwk_algorithm_name(*out))));
 }
 
+bool jwk_is_base64url(struct slice text)
+{
+    struct buffer bytes = {0};
+    bool ok = base64url_decode(text, &bytes) == OK;
+    buffer_clear(&bytes);
+    return ok;
+}
+
+static bool numbers_ok(const struct json *key)
+{
+    static const char *const numbers[] = {"n", "e",  "x",  "y",  "d", "p",
+                                          "q", "dp", "dq", "qi", NULL};
+    for (const char *const *n = numbers; *n; n++)
+        if (!jwk_is_base64url(json_string(json_get(key, *n))))
+            return false;
+    return true;
+}
+
 /* Only what makes the key: x5c and whatever else a set carries stays outside. */
 static void put_core(const struct json *key, bool private_too, struct buffer *out)
 {
@@ -136,7 +154,7 @@ static bool import(const struct json *key, bool private_too, struct jwk *out)
     struct jwk k = {0};
     struct buffer text = {0};
     cjose_err e;
-    if (!kind_of(key, &k.algorithm))
+    if (!kind_of(key, &k.algorithm) || !numbers_ok(key))
         return false;
     put_core(key, private_too, &text);
     k.key = cjose_jwk_import((const char *)text.at, text.len, &e);

@@ -19,3 +19,6 @@ static inline const char *jwk_algorithm_name(enum jwk_algorithm a)
 {
     return a == JWK_ES256 ? "ES256" : "RS256";
 }
+
+/* Whether cjose may be given this text: what it decodes must be base64url without padding. */
+bool jwk_is_base64url(struct slice text);

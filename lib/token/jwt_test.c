@@ -206,6 +206,7 @@ static void what_is_no_token_is_refused(void **state)
     assert_int_equal(verify_text(SLICE("a.b.c.d")), BAD_FORMAT);
     assert_int_equal(verify_text(SLICE("..")), BAD_FORMAT);
     assert_int_equal(verify_text(SLICE("!.b.c")), BAD_FORMAT);
+    assert_int_equal(verify_text(SLICE("eyJhbGciOiJFUzI1NiJ9.eyJ=IjoxfQ.AAAA")), BAD_FORMAT);
     assert_int_equal(forged("[]", "{}", SLICE("AAAA")), BAD_FORMAT);
     static char huge[JWT_MAX + 2];
     memset(huge, 'a', sizeof(huge) - 1);
@@ -260,6 +261,7 @@ static void keys_of_other_kinds_are_passed_over(void **state)
     assert_int_equal(
         jwk_set_parse(SLICE("{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\",\"kid\":\"a\"},"
                             "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"},"
+                            "{\"kty\":\"RSA\",\"n\":\"A=B\",\"e\":\"AQAB=\"},"
                             "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"},"
                             "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"},7]}"),
                       &s),
