@@ -1,0 +1,346 @@
+/* Commits: what has gathered in memory goes to the last segment, or begins one, and is synced. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/job.h"
+#include "store/log_inside.h"
+#include "store/record.h"
+
+/* Records of one block, one behind the other. */
+struct run {
+    struct store_block *block;
+    size_t from, to;
+    uint64_t first;       /* sequence */
+    uint64_t wall_newest; /* found while it is written */
+};
+
+struct store_commit {
+    struct store_job job;
+    struct store_log *log;
+    /* what is asked; the thread reads nothing else */
+    struct store_disk *disk;
+    const char *directory;
+    struct store_segment segment; /* the last one, or the one to begin */
+    bool begins;
+    bool syncs;
+    struct run *runs;
+    size_t count, cap, bytes;
+    uint64_t last; /* sequence */
+    /* what came of it */
+    struct store_file *file;
+    enum status status;
+};
+
+/* ---- on the helper thread ---- */
+
+static void seal(struct run *r, uint32_t salt)
+{
+    for (size_t at = r->from; at < r->to;) {
+        uint8_t *record = r->block->bytes + at;
+        uint64_t wall_ms = store_record_view(record).wall_ms;
+        store_record_seal(record, salt);
+        r->wall_newest = wall_ms > r->wall_newest ? wall_ms : r->wall_newest;
+        at += store_record_size(record);
+    }
+}
+
+static enum status write_runs(struct store_commit *c)
+{
+    uint64_t at = c->segment.size;
+    for (size_t i = 0; i < c->count; i++) {
+        struct run *r = &c->runs[i];
+        seal(r, store_segment_salt(&c->segment));
+        struct slice bytes = slice_from(r->block->bytes + r->from, r->to - r->from);
+        enum status s = c->disk->ops->write(c->file, at, bytes);
+        if (s != OK)
+            return s;
+        at += bytes.len;
+    }
+    return c->syncs ? c->disk->ops->sync(c->file) : OK;
+}
+
+static void begin_thread(struct store_commit *c)
+{
+    struct store_path path = store_segment_path(c->directory, &c->segment, "log");
+    c->status = c->disk->ops->open(c->disk, path.text, true, &c->file);
+    if (c->status != OK)
+        return;
+    c->status = write_runs(c);
+    if (c->status == OK && c->syncs)
+        c->status = c->disk->ops->sync_directory(c->disk, c->directory);
+    if (c->status == OK)
+        return;
+    c->disk->ops->close(&c->file);
+    if (c->disk->ops->remove(c->disk, path.text) != OK)
+        log_warn("segment not removed path=%s", path.text);
+}
+
+/* After a failure the kernel may call pages clean that are not on disk: this file is not written
+ * again. What failed is cut off, as far as that still goes, so that it does not come back. */
+static void go_on_thread(struct store_commit *c)
+{
+    c->status = write_runs(c);
+    if (c->status != OK && c->disk->ops->truncate(c->file, c->segment.size) != OK)
+        log_warn("segment not cut directory=%s first=%" PRIu64, c->directory, c->segment.first);
+}
+
+static void run_thread(struct store_job *j)
+{
+    struct store_commit *c = (struct store_commit *)j;
+    if (c->begins)
+        begin_thread(c);
+    else
+        go_on_thread(c);
+}
+
+/* ---- what a commit takes ---- */
+
+static void take(struct store_commit *c, struct store_block *b, size_t from)
+{
+    if (c->count == c->cap) {
+        c->cap = c->cap ? c->cap * 2 : 8;
+        c->runs = memory_resize(c->runs, c->cap * sizeof(*c->runs));
+    }
+    uint64_t first = c->count ? c->last + 1 : c->log->durable + 1;
+    c->runs[c->count++] =
+        (struct run){.block = store_block_ref(b), .from = from, .to = b->len, .first = first};
+    c->bytes += b->len - from;
+    c->last = b->last;
+}
+
+/* As much as the segment may have, and one run at least; the rest waits for the next commit. */
+static void take_all(struct store_log *l, struct store_commit *c)
+{
+    struct store_block *b = l->uncommitted;
+    size_t from = l->uncommitted_at;
+    for (;;) {
+        bool fits = c->segment.size + c->bytes + (b->len - from) <= l->segment_bytes;
+        if (c->count && !fits)
+            break;
+        if (b->len > from)
+            take(c, b, from);
+        from = b->len;
+        if (b == store_log_tail(l))
+            break;
+        b = LIST_OF(b->link.next, struct store_block, link);
+        from = 0;
+    }
+    l->uncommitted = b;
+    l->uncommitted_at = from;
+}
+
+static struct store_segment new_segment(struct store_log *l)
+{
+    uint32_t salt = (uint32_t)loop_random_u64(l->config.loop);
+    return (struct store_segment){
+        .first = l->durable + 1,
+        .tag = (uint64_t)++l->files_made << 32 | salt,
+        .indexed = true,
+    };
+}
+
+static bool must_begin(const struct store_log *l)
+{
+    if (l->file == NULL || l->roll)
+        return true;
+    const struct store_segment *s = &l->segments.at[l->segments.count - 1];
+    size_t least = l->uncommitted->len - l->uncommitted_at;
+    return s->size + least > l->segment_bytes;
+}
+
+static void done(struct store_job *j);
+static void drop(struct store_job *j);
+
+static struct store_commit *prepare(struct store_log *l)
+{
+    struct store_commit *c = MEMORY_NEW(struct store_commit);
+    store_job_init(&c->job);
+    c->job.run = run_thread;
+    c->job.done = done;
+    c->job.drop = drop;
+    c->log = l;
+    c->disk = l->config.disk;
+    c->directory = l->config.directory;
+    c->syncs = l->config.durability == STORE_FSYNC;
+    c->begins = must_begin(l);
+    if (c->begins)
+        c->segment = new_segment(l);
+    else
+        c->segment = l->segments.at[l->segments.count - 1];
+    c->file = c->begins ? NULL : l->file;
+    take_all(l, c);
+    return c;
+}
+
+static void drop(struct store_job *j)
+{
+    struct store_commit *c = (struct store_commit *)j;
+    for (size_t i = 0; i < c->count; i++)
+        store_block_unref(&c->runs[i].block);
+    free(c->runs);
+    store_job_clear(j);
+    free(c);
+}
+
+/* ---- what came of it ---- */
+
+static void close_segment(struct store_log *l)
+{
+    if (l->file == NULL)
+        return;
+    l->config.disk->ops->close(&l->file);
+    l->segments.at[l->segments.count - 1].unsaved = true;
+    store_log_upkeep_soon(l);
+}
+
+/* The last commit's blocks stay for the readers that are told about it now. */
+static void forget_old_blocks(struct store_log *l)
+{
+    while (l->block_bytes > STORE_RECENT_BYTES) {
+        struct store_block *b = store_log_head(l);
+        if (b == l->uncommitted || b->last >= l->last_commit_first || b == store_log_tail(l))
+            return;
+        store_log_drop_block(l, b);
+    }
+}
+
+static void committed(struct store_log *l, struct store_commit *c)
+{
+    if (c->begins) {
+        close_segment(l);
+        l->file = c->file;
+        l->roll = false;
+        store_segments_add(&l->segments, c->segment);
+    }
+    struct store_segment *s = &l->segments.at[l->segments.count - 1];
+    for (size_t i = 0; i < c->count; i++) {
+        store_index_note(&s->index, c->runs[i].first, s->size);
+        store_index_stamp(&s->index, c->runs[i].wall_newest);
+        s->size += c->runs[i].to - c->runs[i].from;
+    }
+    s->index.age_ms = store_log_age(l);
+    l->bytes += c->bytes;
+    l->pending -= c->bytes;
+    l->last_commit_first = l->durable + 1;
+    l->durable = c->last;
+    forget_old_blocks(l);
+    store_log_retain(l);
+}
+
+/* All that waits is given up, and its numbers are given again. */
+static void rewind_to_durable(struct store_log *l, struct store_block *b, size_t at)
+{
+    while (store_log_tail(l) != b)
+        store_log_drop_block(l, store_log_tail(l));
+    b->len = at;
+    b->last = l->durable;
+    l->uncommitted = b;
+    l->uncommitted_at = at;
+    l->pending = 0;
+    l->next = l->durable + 1;
+}
+
+static void failed(struct store_log *l, struct store_commit *c)
+{
+    log_error("log commit failed directory=%s first=%" PRIu64 " last=%" PRIu64 " status=%s",
+              l->config.directory, l->durable + 1, l->next - 1, status_name(c->status));
+    if (!c->begins)
+        close_segment(l);
+    l->roll = true; /* what is left of this one, if it comes back, is behind the next one's first */
+    if (c->status == FULL)
+        store_log_no_space(l);
+    rewind_to_durable(l, c->runs[0].block, c->runs[0].from);
+}
+
+/* True when all is durable. */
+static bool settle(struct store_log *l, struct store_commit *c)
+{
+    l->commit = NULL;
+    if (c->status == OK)
+        committed(l, c);
+    else
+        failed(l, c);
+    return c->status == OK;
+}
+
+static void tell_durable(struct store_log *l)
+{
+    if (l->room_wanted)
+        store_log_wake(l);
+    if (l->config.on_durable)
+        l->config.on_durable(l->config.arg, l->durable);
+}
+
+static void tell_failed(struct store_log *l, uint64_t last, enum status why)
+{
+    if (l->room_wanted)
+        store_log_wake(l);
+    if (l->config.on_failed)
+        l->config.on_failed(l->config.arg, l->durable + 1, last, why == FULL ? FULL : IO_FAILED);
+}
+
+/* The next commit starts first, so that the disk works while the callbacks do. */
+static void done(struct store_job *j)
+{
+    struct store_commit *c = (struct store_commit *)j;
+    struct store_log *l = c->log;
+    uint64_t last = l->next - 1;
+    enum status why = c->status;
+    bool good = settle(l, c);
+    drop(j);
+    if (good) {
+        store_log_commit(l);
+        tell_durable(l);
+    } else {
+        tell_failed(l, last, why);
+    }
+}
+
+/* ---- what log_inside.h promised ---- */
+
+static void commit_memory(struct store_log *l)
+{
+    l->pending = 0;
+    l->durable = l->next - 1;
+    struct store_block *b = store_log_tail(l);
+    l->uncommitted = b;
+    l->uncommitted_at = b->len;
+    b->age_ms = store_log_age(l);
+    store_log_retain(l);
+    tell_durable(l);
+}
+
+void store_log_commit(struct store_log *l)
+{
+    if (l->commit || l->pending == 0)
+        return;
+    if (store_in_memory(l)) {
+        commit_memory(l);
+        return;
+    }
+    l->commit = prepare(l);
+    store_job_start(&l->commit->job, l->config.loop);
+}
+
+void store_log_commit_all(struct store_log *l)
+{
+    bool good = true;
+    if (store_in_memory(l))
+        return;
+    if (l->commit) {
+        struct store_commit *c = l->commit;
+        store_job_finish(&c->job);
+        good = settle(l, c);
+        c->log = NULL;
+        store_job_let_go(&c->job);
+    }
+    while (good && l->pending) {
+        struct store_commit *c = prepare(l);
+        store_job_run(&c->job);
+        good = settle(l, c);
+        drop(&c->job);
+    }
+}

@@ -1,0 +1,208 @@
+#include "store/disk.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+struct file {
+    struct store_file base;
+    int fd;
+    char path[];
+};
+
+static enum status failed(const char *what, const char *path)
+{
+    int error = errno;
+    if (error == ENOENT)
+        return NOT_FOUND;
+    const char *name = strerrorname_np(error);
+    log_error("disk failed what=%s path=%s error=%s", what, path, name ? name : "unknown");
+    return error == ENOSPC || error == EDQUOT ? FULL : IO_FAILED;
+}
+
+static enum status file_failed(const char *what, const struct file *f)
+{
+    enum status s = failed(what, f->path);
+    return s == NOT_FOUND ? IO_FAILED : s;
+}
+
+static enum status make_one(const char *path)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ? OK : failed("mkdir", path);
+}
+
+static enum status make_directory(struct store_disk *d, const char *path)
+{
+    (void)d;
+    char *parent = memory_text(path);
+    enum status s = OK;
+    for (char *p = parent + 1; s == OK && *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = 0;
+        s = make_one(parent);
+        *p = '/';
+    }
+    free(parent);
+    return s == OK ? make_one(path) : s;
+}
+
+static enum status list(struct store_disk *d, const char *directory, struct buffer *names)
+{
+    (void)d;
+    DIR *dir = opendir(directory);
+    if (dir == NULL)
+        return failed("opendir", directory);
+    struct dirent *e;
+    while ((errno = 0, e = readdir(dir)) != NULL)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            buffer_put(names, slice_from(e->d_name, strlen(e->d_name) + 1));
+    enum status s = errno ? failed("readdir", directory) : OK;
+    closedir(dir);
+    return s;
+}
+
+static int open_again(const char *path, int flags)
+{
+    int fd;
+    do
+        fd = open(path, flags | O_CLOEXEC, 0600);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static enum status open_file(struct store_disk *d, const char *path, bool create,
+                             struct store_file **out)
+{
+    int fd = open_again(path, O_RDWR | (create ? O_CREAT : 0));
+    if (fd < 0)
+        return failed("open", path);
+    struct file *f = memory_new(sizeof(*f) + strlen(path) + 1);
+    f->base.disk = d;
+    f->fd = fd;
+    strcpy(f->path, path);
+    *out = &f->base;
+    return OK;
+}
+
+static enum status rename_file(struct store_disk *d, const char *from, const char *to)
+{
+    (void)d;
+    return rename(from, to) == 0 ? OK : failed("rename", from);
+}
+
+static enum status remove_file(struct store_disk *d, const char *path)
+{
+    (void)d;
+    return unlink(path) == 0 ? OK : failed("unlink", path);
+}
+
+static enum status sync_directory(struct store_disk *d, const char *directory)
+{
+    (void)d;
+    int fd = open_again(directory, O_RDONLY | O_DIRECTORY);
+    if (fd < 0)
+        return failed("open", directory);
+    enum status s = fsync(fd) == 0 ? OK : failed("fsync", directory);
+    close(fd);
+    return s;
+}
+
+static enum status write_file(struct store_file *file, uint64_t at, struct slice bytes)
+{
+    struct file *f = (struct file *)file;
+    while (bytes.len) {
+        ssize_t n = pwrite(f->fd, bytes.at, bytes.len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return file_failed("write", f);
+        bytes = slice_skip(bytes, (size_t)n);
+        at += (uint64_t)n;
+    }
+    return OK;
+}
+
+static enum status read_file(struct store_file *file, uint64_t at, size_t len, struct buffer *out)
+{
+    struct file *f = (struct file *)file;
+    while (len) {
+        ssize_t n = pread(f->fd, buffer_reserve(out, len), len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return file_failed("read", f);
+        if (n == 0)
+            break;
+        buffer_added(out, (size_t)n);
+        len -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return OK;
+}
+
+static enum status size_of(struct store_file *file, uint64_t *out)
+{
+    struct file *f = (struct file *)file;
+    struct stat st;
+    if (fstat(f->fd, &st) != 0)
+        return file_failed("stat", f);
+    *out = (uint64_t)st.st_size;
+    return OK;
+}
+
+static enum status truncate_file(struct store_file *file, uint64_t size)
+{
+    struct file *f = (struct file *)file;
+    int r;
+    do
+        r = ftruncate(f->fd, (off_t)size);
+    while (r != 0 && errno == EINTR);
+    return r == 0 ? OK : file_failed("truncate", f);
+}
+
+/* Never tried twice: after a failure the kernel may have dropped the pages and calls them clean. */
+static enum status sync_file(struct store_file *file)
+{
+    struct file *f = (struct file *)file;
+    return fdatasync(f->fd) == 0 ? OK : file_failed("fdatasync", f);
+}
+
+static void close_file(struct store_file **file)
+{
+    struct file *f = (struct file *)*file;
+    if (f == NULL)
+        return;
+    close(f->fd);
+    free(f);
+    *file = NULL;
+}
+
+static const struct store_disk_ops ops = {
+    .make_directory = make_directory,
+    .list = list,
+    .open = open_file,
+    .rename = rename_file,
+    .remove = remove_file,
+    .sync_directory = sync_directory,
+    .write = write_file,
+    .read = read_file,
+    .size = size_of,
+    .truncate = truncate_file,
+    .sync = sync_file,
+    .close = close_file,
+};
+
+struct store_disk *store_disk_real(void)
+{
+    static struct store_disk real = {&ops};
+    return &real;
+}

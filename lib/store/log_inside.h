@@ -1,0 +1,118 @@
+/*
+ * The inside of a log, shared by the files that make it: log.c (open, append, close), recover.c
+ * (what open finds), commit.c (memory to disk), upkeep.c (what may be late), retention.c (what
+ * goes), cursor.c, reader.c, find_time.c. Nobody else includes it.
+ */
+#pragma once
+
+#include "store/block.h"
+#include "store/log.h"
+#include "store/remember.h"
+#include "store/segment.h"
+
+#define STORE_SEGMENT_BYTES (64u << 20)
+#define STORE_RECENT_BYTES                                                                         \
+    (256u << 10) /* kept in memory for tail readers, besides the last commit */
+#define STORE_SPARE_BLOCKS 16
+#define STORE_DAMAGE_REMEMBERED 1024 /* ranges; more are counted each time they are met */
+#define STORE_DIRECTORY_MAX (STORE_PATH_MAX - 64)
+
+struct store_commit;
+struct store_upkeep;
+
+struct store_range {
+    uint64_t first, last;
+};
+
+struct store_log {
+    struct store_log_config config; /* the directory is a copy */
+    uint64_t segment_bytes;
+
+    uint64_t next, durable;
+    struct list blocks; /* oldest first; the newest takes appends */
+    size_t block_bytes;
+    struct store_block *uncommitted; /* what no commit has taken begins in it, */
+    size_t uncommitted_at;           /* at this byte. NULL before the first append */
+    size_t pending;                  /* bytes appended and not durable; STORE_GATHER_MAX */
+    uint64_t last_commit_first;      /* the last commit's records stay in memory */
+    struct store_block *spare[STORE_SPARE_BLOCKS];
+    size_t spare_count;
+
+    struct store_segments segments;
+    uint64_t bytes;          /* of all segments; in memory of all blocks */
+    struct store_file *file; /* the last segment, while it takes appends */
+    bool roll;               /* the next commit begins a segment */
+    uint32_t files_made;
+
+    struct store_commit *commit; /* at most one runs */
+    struct store_upkeep *upkeep; /* the same */
+    struct store_remember remember;
+    uint64_t remember_turn;
+    bool remember_dirty;
+    struct store_segments doomed; /* dropped, and their files are not removed yet */
+
+    struct loop_timer turn, late, probe;
+    size_t room_wanted; /* bytes for which append answered FULL; 0: nobody waits */
+    bool no_space;      /* the disk said so a moment ago */
+
+    uint64_t age_at_open, opened_ms;
+    uint64_t damaged;
+    struct store_range damage[STORE_DAMAGE_REMEMBERED];
+    size_t damage_count;
+    unsigned readers;
+};
+
+static inline bool store_in_memory(const struct store_log *l)
+{
+    return l->config.durability == STORE_MEMORY;
+}
+
+static inline struct store_block *store_log_tail(const struct store_log *l)
+{
+    return list_empty(&l->blocks) ? NULL : LIST_OF(l->blocks.head.prev, struct store_block, link);
+}
+
+static inline struct store_block *store_log_head(struct store_log *l)
+{
+    return list_empty(&l->blocks) ? NULL
+                                  : LIST_OF(list_first(&l->blocks), struct store_block, link);
+}
+
+/* How long the log has been open in all its life. It cannot jump, as the wall clock does. */
+uint64_t store_log_age(const struct store_log *l);
+
+/* Commit, retention and room are looked at when this turn ends. */
+void store_log_wake(struct store_log *l);
+
+/* Removes it from the list; kept for the next one when that is cheap. */
+void store_log_drop_block(struct store_log *l, struct store_block *b);
+
+/* Sequences that cannot be read; an empty range (last < first) counts too. Known ones are not
+ * counted again. */
+void store_log_note_damage(struct store_log *l, uint64_t first, uint64_t last, const char *what);
+
+/* ---- recover.c ---- */
+CHECKED enum status store_log_recover(struct store_log *l);
+/* The n-th segment's index is in memory. Blocks, the first time. */
+CHECKED enum status store_log_need_index(struct store_log *l, size_t n);
+/* First sequence behind the n-th segment. */
+uint64_t store_log_limit(const struct store_log *l, size_t n);
+
+/* ---- commit.c ---- */
+/* Unless one runs or nothing waits. */
+void store_log_commit(struct store_log *l);
+/* All that waits, in this thread, without callbacks. */
+void store_log_commit_all(struct store_log *l);
+
+/* ---- upkeep.c ---- */
+void store_log_upkeep_soon(struct store_log *l);
+CHECKED enum status store_log_upkeep_now(struct store_log *l); /* in this thread */
+
+/* ---- retention.c ---- */
+void store_log_retain(struct store_log *l);
+/* Room for `bytes` more where nothing unread may go. */
+bool store_log_may_grow(struct store_log *l, size_t bytes);
+
+/* ---- log.c ---- */
+/* Appends answer FULL for a while. */
+void store_log_no_space(struct store_log *l);

@@ -1,0 +1,598 @@
+#include "store/log_rig.h"
+
+#include "store/crc32c.h"
+#include "store/remember.h"
+
+/* ---- append and read ---- */
+
+static void what_is_durable_can_be_read(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    assert_int_equal(store_log_next(r.log), 1);
+    assert_int_equal(store_log_first(r.log), 1);
+    assert_int_equal(store_log_durable(r.log), 0);
+    rig_append_n(&r, 100);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 0); /* nothing before the commit */
+    rig_commit(&r);
+    assert_int_equal(r.durable, 100);
+    uint64_t first, last;
+    assert_int_equal(rig_read(&r, 1, &first, &last), 100);
+    assert_int_equal(first, 1);
+    assert_int_equal(last, 100);
+    rig_stop(&r);
+}
+
+static void one_commit_serves_all_that_gathered(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 10);
+    loop_turn(r.loop); /* the first commit is on its way */
+    rig_append_n(&r, 1000);
+    rig_commit(&r);
+    assert_int_equal(r.commits, 2);
+    assert_int_equal(r.durable, 1010);
+    rig_stop(&r);
+}
+
+static void a_reader_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    struct store_reader *reader = store_reader_open(r.log, 0);
+    struct store_record got;
+    uint64_t want = 1;
+    for (int round = 0; round < 50; round++) {
+        rig_append_n(&r, 1 + round * 7 % 40);
+        assert_int_equal(store_reader_next(reader, &got), AGAIN);
+        rig_commit(&r);
+        while (store_reader_next(reader, &got) == OK) {
+            assert_int_equal(got.sequence, want++);
+            rig_check(&got);
+        }
+        assert_int_equal(want, store_log_next(r.log));
+    }
+    store_reader_close(&reader);
+    rig_stop(&r);
+}
+
+static void a_reader_far_behind_reads_from_disk(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 300000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    for (int i = 0; i < 20; i++) {
+        rig_append_n(&r, 1000);
+        rig_commit(&r);
+    }
+    assert_true(rig_files(&r, ".log") > 5);
+    uint64_t reads = sim_disk_calls(r.disk, SIM_DISK_READ);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 20000);
+    assert_true(sim_disk_calls(r.disk, SIM_DISK_READ) > reads);
+    reads = sim_disk_calls(r.disk, SIM_DISK_READ);
+    assert_int_equal(rig_read(&r, 19990, NULL, NULL), 11);
+    assert_int_equal(sim_disk_calls(r.disk, SIM_DISK_READ), reads); /* the tail is in memory */
+    rig_stop(&r);
+}
+
+static void seeks_anywhere(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 700000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    for (int i = 0; i < 10; i++) {
+        rig_append_n(&r, 3000);
+        rig_commit(&r);
+    }
+    for (int reopened = 0; reopened < 2; reopened++) {
+        struct store_reader *reader = store_reader_open(r.log, 1);
+        struct store_record got;
+        for (uint64_t s = 1; s <= 30000; s += 377) {
+            store_reader_seek(reader, 30001 - s);
+            assert_int_equal(store_reader_next(reader, &got), OK);
+            assert_int_equal(got.sequence, 30001 - s);
+            rig_check(&got);
+        }
+        store_reader_seek(reader, 99999);
+        assert_int_equal(store_reader_next(reader, &got), AGAIN);
+        store_reader_close(&reader);
+        rig_reopen(&r);
+    }
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+static void large_records_are_taken_and_larger_ones_refused(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 1 << 20}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    struct buffer b = {0};
+    uint64_t sequence;
+    memset(buffer_reserve(&b, STORE_RECORD_MAX + 1), 'x', STORE_RECORD_MAX + 1);
+    struct slice whole = slice_from(b.at, STORE_RECORD_MAX);
+    assert_int_equal(store_log_append(r.log, slice_from(b.at, STORE_RECORD_MAX + 1), 1, &sequence),
+                     TOO_LARGE);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(store_log_append(r.log, whole, 1, &sequence), OK);
+    rig_commit(&r);
+    rig_reopen(&r);
+    struct store_reader *reader = store_reader_open(r.log, 1);
+    struct store_record got;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(store_reader_next(reader, &got), OK);
+        assert_true(slice_eq(got.bytes, whole));
+    }
+    assert_int_equal(store_reader_next(reader, &got), AGAIN);
+    store_reader_close(&reader);
+    buffer_clear(&b);
+    rig_stop(&r);
+}
+
+/* ---- reopen, roll, retention ---- */
+
+static void numbers_go_on_after_reopen(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 20000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    for (int i = 1; i <= 30; i++) {
+        rig_append_n(&r, i);
+        if (i % 2)
+            rig_commit(&r); /* else close commits it */
+        rig_reopen(&r);
+        uint64_t all = (uint64_t)i * (i + 1) / 2;
+        assert_int_equal(store_log_next(r.log), all + 1);
+        assert_int_equal(store_log_durable(r.log), all);
+        assert_int_equal(rig_read(&r, 1, NULL, NULL), all);
+    }
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+static void an_index_that_is_gone_is_made_again(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 600000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    for (int i = 0; i < 10; i++) {
+        rig_append_n(&r, 2000);
+        rig_commit(&r);
+    }
+    rig_pass(&r, 1000);
+    size_t indexes = rig_files(&r, ".index");
+    assert_true(indexes > 2);
+    store_log_close(&r.log);
+    char path[1024];
+    while (rig_file(&r, ".index", 0, path))
+        assert_int_equal(r.disk->ops->remove(r.disk, path), OK);
+    assert_int_equal(rig_open(&r), OK);
+    assert_int_equal(rig_read(&r, 5000, NULL, NULL), 15001);
+    assert_int_equal(store_log_find_time(r.log, rig_stamp(100)), 100);
+    rig_pass(&r, 1000);
+    assert_true(rig_files(&r, ".index") > 0);
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+static void retention_drops_the_oldest_by_bytes(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.retain_bytes = 400000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    for (int i = 0; i < 100; i++) {
+        rig_append_n(&r, 100);
+        rig_commit(&r);
+        assert_true(store_log_bytes(r.log) <= 400000);
+    }
+    uint64_t first = store_log_first(r.log), got;
+    assert_true(first > 5000);
+    assert_true(store_log_bytes(r.log) > 300000);
+    assert_int_equal(rig_read(&r, 1, &got, NULL), 10001 - first);
+    assert_int_equal(got, first);
+    rig_pass(&r, 1000);
+    assert_true(sim_disk_used(r.disk) < 600000); /* the files are gone too */
+    rig_reopen(&r);
+    assert_int_equal(store_log_first(r.log), first);
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+static void retention_by_age_is_not_moved_by_the_wall_clock(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 10000, .retain_ms = 60000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 50);
+    rig_commit(&r);
+    rig_append_n(&r, 200);
+    rig_commit(&r);
+    ((struct test_loop *)r.loop)->wall += 1000ull * 3600 * 24 * 3650;
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    assert_int_equal(store_log_first(r.log), 1);
+    rig_pass(&r, 59000);
+    rig_reopen(&r); /* the age goes on */
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    assert_int_equal(store_log_first(r.log), 1);
+    rig_pass(&r, 3000);
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    assert_true(store_log_first(r.log) > 50);
+    rig_stop(&r);
+}
+
+/* ---- cursors ---- */
+
+static void cursors_are_remembered(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    assert_int_equal(store_cursor_get(r.log, SLICE("up")), 0);
+    for (uint64_t i = 1; i <= 50; i++) {
+        store_cursor_set(r.log, SLICE("up"), i);
+        store_cursor_set(r.log, SLICE("route/eu"), i * 2);
+        if (i % 10 == 0)
+            rig_reopen(&r);
+        assert_int_equal(store_cursor_get(r.log, SLICE("up")), i);
+        assert_int_equal(store_cursor_get(r.log, SLICE("route/eu")), i * 2);
+    }
+    store_cursor_set(r.log, SLICE("up"), 77);
+    rig_pass(&r, 100);
+    sim_disk_crash(r.disk);
+    rig_reopen(&r);
+    assert_int_equal(store_cursor_get(r.log, SLICE("up")), 77);
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+static void what_a_cursor_has_not_passed_is_kept(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.retain_bytes = 200000, .retain_unread = true}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    store_cursor_set(r.log, SLICE("up"), 0);
+    while (rig_append(&r) == OK)
+        rig_commit(&r);
+    uint64_t last = store_log_durable(r.log);
+    assert_int_equal(store_log_first(r.log), 1);
+    rig_pass(&r, 1000);
+    assert_int_equal(r.rooms, 0);
+    assert_int_equal(rig_append(&r), FULL);
+    store_cursor_set(r.log, SLICE("up"), last / 2);
+    assert_int_equal(r.rooms, 0); /* never from within */
+    rig_pass(&r, 1000);
+    assert_int_equal(r.rooms, 1);
+    assert_int_equal(rig_append(&r), OK);
+    rig_commit(&r);
+    assert_true(store_log_first(r.log) > 1);
+    assert_true(store_log_first(r.log) <= last / 2 + 1);
+    rig_stop(&r);
+}
+
+/* Also when the one segment that is left takes appends itself. */
+static void full_ends_when_all_is_read(void **state)
+{
+    (void)state;
+    for (int memory = 0; memory < 2; memory++) {
+        struct rig r = {.config = {.retain_bytes = 50000, .retain_unread = true}};
+        r.config.durability = memory ? STORE_MEMORY : STORE_FSYNC;
+        rig_start(&r, 1);
+        assert_int_equal(rig_open(&r), OK);
+        struct buffer b = {0};
+        uint64_t sequence = 0;
+        memset(buffer_reserve(&b, 40000), 'x', 40000);
+        b.len = 40000;
+        for (int i = 0; i < 10; i++) {
+            assert_int_equal(store_log_append(r.log, buffer_slice(&b), 1, &sequence), OK);
+            rig_commit(&r);
+            assert_int_equal(store_log_append(r.log, buffer_slice(&b), 1, &sequence), FULL);
+            store_cursor_set(r.log, SLICE("up"), sequence);
+            rig_pass(&r, 1000);
+            assert_int_equal(r.rooms, i + 1);
+        }
+        buffer_clear(&b);
+        rig_stop(&r);
+    }
+}
+
+/* ---- time ---- */
+
+static void finds_by_time(void **state)
+{
+    (void)state;
+    for (int memory = 0; memory < 2; memory++) {
+        struct rig r = {.config = {.segment_bytes = 500000}};
+        r.config.durability = memory ? STORE_MEMORY : STORE_FSYNC;
+        rig_start(&r, 1);
+        assert_int_equal(rig_open(&r), OK);
+        for (int i = 0; i < 10; i++) {
+            rig_append_n(&r, 1000);
+            rig_commit(&r);
+        }
+        assert_int_equal(store_log_find_time(r.log, 0), 1);
+        for (uint64_t s = 1; s <= 10000; s += 333) {
+            assert_int_equal(store_log_find_time(r.log, rig_stamp(s)), s);
+            assert_int_equal(store_log_find_time(r.log, rig_stamp(s) + 1), s + 1);
+        }
+        assert_int_equal(store_log_find_time(r.log, rig_stamp(10000) + 1), 10001);
+        rig_stop(&r);
+    }
+}
+
+static void finds_by_time_when_the_clock_went_back(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 3000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    uint64_t stamps[600], sequence;
+    for (uint64_t i = 0; i < 600; i++) {
+        stamps[i] = 1000 + i * 7919 % 613;
+        assert_int_equal(store_log_append(r.log, SLICE("some bytes"), stamps[i], &sequence), OK);
+        if (i % 7 == 0)
+            rig_commit(&r);
+    }
+    rig_commit(&r);
+    for (uint64_t t = 990; t < 1620; t++) {
+        uint64_t want = 1;
+        while (want <= 600 && stamps[want - 1] < t)
+            want++;
+        assert_int_equal(store_log_find_time(r.log, t), want);
+    }
+    rig_stop(&r);
+}
+
+/* ---- bounds and failures ---- */
+
+static void gathers_up_to_a_bound(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    struct buffer b = {0};
+    memset(buffer_reserve(&b, 1 << 20), 'x', 1 << 20);
+    b.len = (1 << 20) - 24;
+    uint64_t sequence;
+    for (int i = 0; i < 32; i++)
+        assert_int_equal(store_log_append(r.log, buffer_slice(&b), 1, &sequence), OK);
+    assert_int_equal(store_log_append(r.log, SLICE("x"), 1, &sequence), FULL);
+    assert_int_equal(r.rooms, 0);
+    rig_commit(&r);
+    rig_pass(&r, 10);
+    assert_int_equal(r.rooms, 1);
+    assert_int_equal(store_log_append(r.log, SLICE("x"), 1, &sequence), OK);
+    assert_int_equal(sequence, 33);
+    buffer_clear(&b);
+    rig_stop(&r);
+}
+
+static void a_failed_sync_closes_the_segment_for_good(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 10);
+    rig_commit(&r);
+    rig_append_n(&r, 10);
+    loop_turn(r.loop);
+    sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
+    rig_append_n(&r, 5); /* gathers behind it */
+    rig_commit(&r);
+    assert_int_equal(r.failures, 1);
+    assert_int_equal(r.failed_first, 11);
+    assert_int_equal(r.failed_last, 25);
+    assert_int_equal(r.why, IO_FAILED);
+    assert_int_equal(r.durable, 10);
+    assert_int_equal(store_log_next(r.log), 11);
+    rig_append_n(&r, 3);
+    rig_commit(&r);
+    assert_int_equal(r.durable, 13);
+    assert_int_equal(rig_files(&r, ".log"), 2);
+    sim_disk_crash(r.disk);
+    rig_reopen(&r);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 13);
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+static void a_full_disk_is_tried_again(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 50000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    sim_disk_limit(r.disk, sim_disk_used(r.disk) + 1000);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    assert_int_equal(r.failures, 1);
+    assert_int_equal(r.why, FULL);
+    assert_int_equal(r.durable, 100);
+    assert_int_equal(rig_append(&r), FULL); /* at once, without asking the disk each time */
+    rig_pass(&r, 5000);
+    assert_int_equal(r.rooms, 1);
+    sim_disk_limit(r.disk, 0);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    assert_int_equal(r.durable, 200);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 200);
+    rig_reopen(&r);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 200);
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+static void memory_keeps_what_fits_and_says_what_it_has(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.durability = STORE_MEMORY, .retain_bytes = 100000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    struct store_reader *behind = store_reader_open(r.log, 1);
+    struct store_record got;
+    for (int i = 0; i < 50; i++) {
+        rig_append_n(&r, 100);
+        rig_commit(&r);
+        assert_true(store_log_bytes(r.log) <= 100000 + 12500);
+        assert_int_equal(store_log_durable(r.log), (i + 1) * 100);
+    }
+    uint64_t first = store_log_first(r.log), read_first;
+    assert_true(first > 3000);
+    assert_int_equal(rig_read(&r, 1, &read_first, NULL), 5001 - first);
+    assert_int_equal(read_first, first);
+    assert_int_equal(store_reader_next(behind, &got), OK);
+    assert_int_equal(got.sequence, first);
+    store_reader_close(&behind);
+    assert_int_equal(sim_disk_calls(r.disk, SIM_DISK_ANY), 0);
+    rig_stop(&r);
+}
+
+static void os_durability_does_not_sync(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.durability = STORE_OS}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    assert_int_equal(sim_disk_calls(r.disk, SIM_DISK_SYNC), 0);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 100);
+    rig_reopen(&r);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 100);
+    rig_stop(&r);
+}
+
+/* ---- damage ---- */
+
+static void numbers_that_were_seen_are_not_given_again(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 20);
+    rig_commit(&r);
+    store_log_close(&r.log);
+    char path[1024];
+    assert_true(rig_file(&r, ".log", 0, path));
+    assert_true(sim_disk_cut(r.disk, path, 100));
+    assert_int_equal(rig_open(&r), OK);
+    assert_int_equal(store_log_next(r.log), 21);
+    assert_int_equal(store_log_damaged(r.log), 1);
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    uint64_t last;
+    rig_read(&r, 1, NULL, &last);
+    assert_int_equal(last, 21);
+    assert_int_equal(store_log_damaged(r.log), 1);
+    rig_reopen(&r);
+    rig_read(&r, 1, NULL, &last);
+    assert_int_equal(last, 21);
+    rig_stop(&r);
+}
+
+static void bytes_of_a_payload_never_pass_for_a_record(void **state)
+{
+    (void)state;
+    struct rig r = {0}, other = {0};
+    rig_start(&other, 7); /* records of another log, with other salt, as payload */
+    assert_int_equal(rig_open(&other), OK);
+    rig_append_n(&other, 50);
+    rig_commit(&other);
+    char path[1024];
+    struct buffer payload = {0};
+    assert_true(rig_file(&other, ".log", 0, path));
+    assert_int_equal(sim_disk_copy(other.disk, path, &payload), OK);
+
+    rig_start(&r, 8);
+    assert_int_equal(rig_open(&r), OK);
+    uint64_t sequence;
+    assert_int_equal(store_log_append(r.log, buffer_slice(&payload), 1, &sequence), OK);
+    assert_int_equal(store_log_append(r.log, SLICE("good"), 1, &sequence), OK);
+    rig_commit(&r);
+    store_log_close(&r.log);
+    assert_true(rig_file(&r, ".log", 0, path));
+    assert_true(sim_disk_flip(r.disk, path, 5, 1));
+    assert_int_equal(rig_open(&r), OK);
+    struct store_reader *reader = store_reader_open(r.log, 1);
+    struct store_record got;
+    assert_int_equal(store_reader_next(reader, &got), OK);
+    assert_int_equal(got.sequence, 2);
+    assert_slice(got.bytes, SLICE("good"));
+    store_reader_close(&reader);
+    assert_int_equal(store_log_damaged(r.log), 1);
+    buffer_clear(&payload);
+    rig_stop(&other);
+    rig_stop(&r);
+}
+
+static void a_newer_format_is_refused(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    struct buffer b = {0};
+    struct store_remember newer = {0};
+    store_remember_encode(&newer, 1, &b);
+    b.at[5] = 2; /* version */
+    b.len -= 4;
+    buffer_u32(&b, store_crc32c(0, buffer_slice(&b)));
+    sim_disk_put(r.disk, DIRECTORY "/cursors", buffer_slice(&b));
+    assert_int_equal(rig_open(&r), IO_FAILED);
+    buffer_clear(&b);
+    rig_stop(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_durable_can_be_read),
+        cmocka_unit_test(one_commit_serves_all_that_gathered),
+        cmocka_unit_test(a_reader_goes_on_where_it_was),
+        cmocka_unit_test(a_reader_far_behind_reads_from_disk),
+        cmocka_unit_test(seeks_anywhere),
+        cmocka_unit_test(large_records_are_taken_and_larger_ones_refused),
+        cmocka_unit_test(numbers_go_on_after_reopen),
+        cmocka_unit_test(an_index_that_is_gone_is_made_again),
+        cmocka_unit_test(retention_drops_the_oldest_by_bytes),
+        cmocka_unit_test(retention_by_age_is_not_moved_by_the_wall_clock),
+        cmocka_unit_test(cursors_are_remembered),
+        cmocka_unit_test(what_a_cursor_has_not_passed_is_kept),
+        cmocka_unit_test(full_ends_when_all_is_read),
+        cmocka_unit_test(finds_by_time),
+        cmocka_unit_test(finds_by_time_when_the_clock_went_back),
+        cmocka_unit_test(gathers_up_to_a_bound),
+        cmocka_unit_test(a_failed_sync_closes_the_segment_for_good),
+        cmocka_unit_test(a_full_disk_is_tried_again),
+        cmocka_unit_test(memory_keeps_what_fits_and_says_what_it_has),
+        cmocka_unit_test(os_durability_does_not_sync),
+        cmocka_unit_test(numbers_that_were_seen_are_not_given_again),
+        cmocka_unit_test(bytes_of_a_payload_never_pass_for_a_record),
+        cmocka_unit_test(a_newer_format_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,56 @@
+#include "store/record.h"
+
+#include "base/reader.h"
+#include "store/crc32c.h"
+
+static void put_u32(uint8_t *at, uint32_t v)
+{
+    v = __builtin_bswap32(v);
+    memcpy(at, &v, 4);
+}
+
+static void put_u64(uint8_t *at, uint64_t v)
+{
+    v = __builtin_bswap64(v);
+    memcpy(at, &v, 8);
+}
+
+void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice bytes)
+{
+    put_u32(at + 4, (uint32_t)bytes.len);
+    put_u64(at + 8, sequence);
+    put_u64(at + 16, wall_ms);
+    if (bytes.len)
+        memcpy(at + STORE_RECORD_HEADER, bytes.at, bytes.len);
+}
+
+void store_record_seal(uint8_t *at, uint32_t salt)
+{
+    put_u32(at, store_crc32c(salt, slice_from(at + 4, store_record_size(at) - 4)));
+}
+
+struct store_record store_record_view(const uint8_t *at)
+{
+    struct reader r = reader_of(slice_from(at + 4, STORE_RECORD_HEADER - 4));
+    size_t len = reader_u32(&r);
+    struct store_record v = {.bytes = slice_from(at + STORE_RECORD_HEADER, len)};
+    v.sequence = reader_u64(&r);
+    v.wall_ms = reader_u64(&r);
+    return v;
+}
+
+enum status store_record_decode(struct slice bytes, uint32_t salt, struct store_record *out)
+{
+    if (bytes.len < STORE_RECORD_HEADER)
+        return AGAIN;
+    size_t size = store_record_size(bytes.at);
+    if (size > STORE_RECORD_HEADER + STORE_RECORD_MAX)
+        return BAD_FORMAT;
+    if (bytes.len < size)
+        return AGAIN;
+    struct reader r = reader_of(bytes);
+    if (reader_u32(&r) != store_crc32c(salt, slice_from(bytes.at + 4, size - 4)))
+        return BAD_FORMAT;
+    *out = store_record_view(bytes.at);
+    return OK;
+}

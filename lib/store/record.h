@@ -1,0 +1,30 @@
+/*
+ * A record as it lies in a segment: CRC32C, length, sequence, wall clock, bytes; numbers in network
+ * order. The CRC covers all behind it and starts from the segment's salt, so that bytes which
+ * someone sent as a payload never pass for a record when a damaged segment is searched.
+ */
+#pragma once
+
+#include "base/status.h"
+#include "store/log.h"
+
+#define STORE_RECORD_HEADER 24u
+
+/* Writes header and bytes, all but the CRC: that is store_record_seal()'s, when the segment is
+ * known. */
+void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice bytes);
+void store_record_seal(uint8_t *at, uint32_t salt);
+
+static inline size_t store_record_size(const uint8_t *at)
+{
+    uint32_t len;
+    memcpy(&len, at + 4, 4);
+    return STORE_RECORD_HEADER + __builtin_bswap32(len);
+}
+
+/* Without any check: for what is known to be whole. */
+struct store_record store_record_view(const uint8_t *at);
+
+/* AGAIN: the bytes end before the record does. BAD_FORMAT: no record with this salt. */
+CHECKED enum status store_record_decode(struct slice bytes, uint32_t salt,
+                                        struct store_record *out);

@@ -1,0 +1,125 @@
+/*
+ * What goes: whole segments, oldest first, past retain_bytes or retain_ms. Age is the time that the
+ * log was open since, not the wall clock's: a clock that jumps cannot empty a log, and what was
+ * written before a week of power failure is not a week older for that.
+ */
+#include "store/log_inside.h"
+
+#define MEMORY_BYTES (64u << 20) /* what STORE_MEMORY keeps when retain_bytes is 0 */
+
+/* All up to it was read by every named cursor. Before there is a cursor, nothing was. */
+static uint64_t read_by_all(const struct store_log *l)
+{
+    uint64_t least = l->remember.count ? UINT64_MAX : 0;
+    for (size_t i = 0; i < l->remember.count; i++)
+        if (l->remember.cursors[i].sequence < least)
+            least = l->remember.cursors[i].sequence;
+    return least;
+}
+
+static bool too_old(const struct store_log *l, uint64_t age_ms)
+{
+    uint64_t now = store_log_age(l);
+    return l->config.retain_ms && now > age_ms && now - age_ms > l->config.retain_ms;
+}
+
+static bool may_go(const struct store_log *l, uint64_t last)
+{
+    return !l->config.retain_unread || last <= read_by_all(l);
+}
+
+/* ---- in memory ---- */
+
+static uint64_t memory_bytes(const struct store_log *l)
+{
+    return l->config.retain_bytes ? l->config.retain_bytes : MEMORY_BYTES;
+}
+
+/* The newest block takes appends; it goes when all of it is read and there is no other room. */
+static bool is_in_use(const struct store_log *l, const struct store_block *b)
+{
+    if (b == store_log_tail(l))
+        return !l->config.retain_unread || l->pending;
+    return b == l->uncommitted || b->last > l->durable;
+}
+
+static void retain_blocks(struct store_log *l, size_t more)
+{
+    for (struct store_block *b; (b = store_log_head(l)) != NULL;) {
+        bool goes = l->bytes + more > memory_bytes(l) || too_old(l, b->age_ms);
+        if (!goes || is_in_use(l, b) || !may_go(l, b->last))
+            return;
+        if (b == l->uncommitted)
+            l->uncommitted = NULL;
+        store_log_drop_block(l, b);
+    }
+}
+
+/* ---- on disk ---- */
+
+static bool is_too_old(struct store_log *l, size_t n)
+{
+    if (l->config.retain_ms == 0 || store_log_need_index(l, n) != OK)
+        return false;
+    return too_old(l, l->segments.at[n].index.age_ms);
+}
+
+static void drop_oldest(struct store_log *l)
+{
+    struct store_segment *s = &l->segments.at[0];
+    l->bytes -= s->size;
+    store_segments_add(&l->doomed, (struct store_segment){.first = s->first, .tag = s->tag});
+    store_segments_drop(&l->segments, 0);
+    store_log_upkeep_soon(l);
+}
+
+static void retain_segments(struct store_log *l, size_t more)
+{
+    while (l->segments.count > 1) {
+        bool too_much = l->config.retain_bytes && l->bytes + more > l->config.retain_bytes;
+        if (!too_much && !is_too_old(l, 0))
+            return;
+        if (!may_go(l, store_log_limit(l, 0) - 1))
+            return;
+        drop_oldest(l);
+    }
+}
+
+void store_log_retain(struct store_log *l)
+{
+    if (store_in_memory(l))
+        retain_blocks(l, 0);
+    else
+        retain_segments(l, 0);
+}
+
+/* The segment that takes appends can go only when there is a next one: when all of it is read it
+ * does not count, and the next commit begins that next one. */
+static bool is_read_through(struct store_log *l)
+{
+    bool read = l->segments.count == 1 && may_go(l, l->durable);
+    l->roll = l->roll || read;
+    return read;
+}
+
+static bool segments_may_grow(struct store_log *l, size_t more)
+{
+    if (l->config.retain_bytes == 0 || l->bytes + more <= l->config.retain_bytes)
+        return true;
+    retain_segments(l, more);
+    return l->bytes + more <= l->config.retain_bytes ||
+           (more <= l->config.retain_bytes && is_read_through(l));
+}
+
+static bool blocks_may_grow(struct store_log *l, size_t bytes)
+{
+    if (l->bytes + bytes > memory_bytes(l))
+        retain_blocks(l, bytes);
+    return l->bytes + bytes <= memory_bytes(l);
+}
+
+bool store_log_may_grow(struct store_log *l, size_t bytes)
+{
+    return store_in_memory(l) ? blocks_may_grow(l, bytes)
+                              : segments_may_grow(l, l->pending + bytes);
+}

@@ -1,0 +1,571 @@
+#include "store/sim_disk.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/memory.h"
+
+#define FILE_MAX (1u << 30)
+
+/* What a file holds; several handles may have it open, and it lives on without a name. */
+struct inode {
+    unsigned refs;
+    struct buffer now;    /* as programs read it */
+    struct buffer synced; /* as the power leaves it */
+    struct buffer dirty;  /* a byte per sector: written since the last sync */
+    bool resized;
+};
+
+struct entry {
+    struct link link;
+    char *path;
+    struct inode *inode;
+};
+
+/* A change to a directory that is not synced. */
+struct change {
+    struct link link;
+    char *from;          /* remove, rename */
+    char *to;            /* create, rename */
+    struct inode *inode; /* create */
+};
+
+struct sim_disk {
+    struct store_disk base;
+    pthread_mutex_t lock;
+    uint64_t random;
+    uint64_t limit;
+    struct list now, synced; /* of entry */
+    struct list changes;     /* of change, oldest first */
+    uint64_t calls[SIM_DISK_ANY + 1];
+    uint64_t fail_at[SIM_DISK_ANY + 1]; /* call numbers */
+    unsigned life;                      /* grows with each crash */
+};
+
+struct file {
+    struct store_file base;
+    struct inode *inode;
+    unsigned life;
+};
+
+static uint64_t draw(struct sim_disk *d) /* splitmix64 */
+{
+    uint64_t z = d->random += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static bool coin(struct sim_disk *d)
+{
+    return draw(d) >> 63;
+}
+
+static struct sim_disk *lock(struct store_disk *disk)
+{
+    struct sim_disk *d = (struct sim_disk *)disk;
+    pthread_mutex_lock(&d->lock);
+    return d;
+}
+
+static void unlock(struct sim_disk *d)
+{
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* True when this call is the one that was to fail. */
+static bool count(struct sim_disk *d, enum sim_disk_kind kind)
+{
+    bool one = ++d->calls[kind] == d->fail_at[kind];
+    bool any = ++d->calls[SIM_DISK_ANY] == d->fail_at[SIM_DISK_ANY];
+    return one || any;
+}
+
+/* ---- inodes ---- */
+
+static void resize(struct buffer *b, size_t size)
+{
+    if (size > b->len)
+        memset(buffer_reserve(b, size - b->len), 0, size - b->len);
+    b->len = size;
+}
+
+static void inode_unref(struct inode *i)
+{
+    if (i == NULL || --i->refs > 0)
+        return;
+    buffer_clear(&i->now);
+    buffer_clear(&i->synced);
+    buffer_clear(&i->dirty);
+    free(i);
+}
+
+static void mark(struct inode *i, uint64_t at, uint64_t len)
+{
+    if (len == 0)
+        return;
+    size_t last = (size_t)((at + len - 1) / SIM_DISK_SECTOR);
+    if (i->dirty.len <= last)
+        resize(&i->dirty, last + 1);
+    for (size_t s = (size_t)(at / SIM_DISK_SECTOR); s <= last; s++)
+        i->dirty.at[s] = 1;
+}
+
+static void store_sector(struct inode *i, size_t sector)
+{
+    size_t at = sector * SIM_DISK_SECTOR;
+    size_t end = at + SIM_DISK_SECTOR < i->now.len ? at + SIM_DISK_SECTOR : i->now.len;
+    if (at >= end)
+        return;
+    if (i->synced.len < end)
+        resize(&i->synced, end);
+    memcpy(i->synced.at + at, i->now.at + at, end - at);
+}
+
+/* Brings to the disk what `whole` asks for, or any part of it; in both cases nothing is dirty then.
+ */
+static void flush(struct sim_disk *d, struct inode *i, bool whole)
+{
+    for (size_t s = 0; s < i->dirty.len; s++)
+        if (i->dirty.at[s] && (whole || coin(d)))
+            store_sector(i, s);
+    if (whole || (i->resized && coin(d)))
+        resize(&i->synced, i->now.len);
+    buffer_reset(&i->dirty);
+    i->resized = false;
+}
+
+static void set_size(struct inode *i, uint64_t size)
+{
+    size_t before = i->now.len;
+    resize(&i->now, (size_t)size);
+    i->resized = true;
+    if (size > before)
+        mark(i, before, size - before);
+}
+
+/* ---- names ---- */
+
+static struct entry *find(struct list *names, const char *path)
+{
+    LIST_EACH(l, names)
+    {
+        struct entry *e = LIST_OF(l, struct entry, link);
+        if (strcmp(e->path, path) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+static void drop(struct list *names, const char *path)
+{
+    struct entry *e = find(names, path);
+    if (e == NULL)
+        return;
+    list_remove(&e->link);
+    inode_unref(e->inode);
+    free(e->path);
+    free(e);
+}
+
+static void put(struct list *names, const char *path, struct inode *i)
+{
+    i->refs++;
+    drop(names, path);
+    struct entry *e = MEMORY_NEW(struct entry);
+    e->path = memory_text(path);
+    e->inode = i;
+    list_push(names, &e->link);
+}
+
+static void clear_names(struct list *names)
+{
+    while (!list_empty(names))
+        drop(names, LIST_OF(list_first(names), struct entry, link)->path);
+}
+
+/* In the order of the names: listing must not tell the history. */
+static void add_name(struct buffer *names, const char *name)
+{
+    buffer_put(names, slice_from(name, strlen(name) + 1));
+}
+
+static bool inside(const char *path, const char *directory)
+{
+    size_t len = strlen(directory);
+    return strncmp(path, directory, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/');
+}
+
+static void apply(struct list *names, const struct change *c)
+{
+    struct inode *i = c->inode;
+    if (c->from) {
+        struct entry *e = find(names, c->from);
+        if (e == NULL)
+            return; /* what made it was lost */
+        i = e->inode;
+    }
+    if (c->to)
+        put(names, c->to, i);
+    if (c->from)
+        drop(names, c->from);
+}
+
+static void change(struct sim_disk *d, const char *from, const char *to, struct inode *i)
+{
+    struct change *c = MEMORY_NEW(struct change);
+    c->from = from ? memory_text(from) : NULL;
+    c->to = to ? memory_text(to) : NULL;
+    c->inode = i;
+    if (i)
+        i->refs++;
+    list_push(&d->changes, &c->link);
+    apply(&d->now, c);
+}
+
+static void forget(struct change *c)
+{
+    list_remove(&c->link);
+    free(c->from);
+    free(c->to);
+    inode_unref(c->inode);
+    free(c);
+}
+
+/* ---- the table ---- */
+
+static enum status make_directory(struct store_disk *disk, const char *path)
+{
+    (void)disk, (void)path;
+    return OK;
+}
+
+static enum status list_names(struct store_disk *disk, const char *directory, struct buffer *names)
+{
+    struct sim_disk *d = lock(disk);
+    bool fails = count(d, SIM_DISK_LIST);
+    LIST_EACH(l, &d->now)
+    {
+        const char *path = LIST_OF(l, struct entry, link)->path;
+        if (!fails && inside(path, directory))
+            add_name(names, path + strlen(directory) + 1);
+    }
+    unlock(d);
+    return fails ? IO_FAILED : OK;
+}
+
+static struct store_file *handle(struct sim_disk *d, struct inode *i)
+{
+    struct file *f = MEMORY_NEW(struct file);
+    f->base.disk = &d->base;
+    f->inode = i;
+    f->life = d->life;
+    i->refs++;
+    return &f->base;
+}
+
+static enum status open_file(struct store_disk *disk, const char *path, bool create,
+                             struct store_file **out)
+{
+    struct sim_disk *d = lock(disk);
+    enum status s = count(d, SIM_DISK_OPEN) ? IO_FAILED : OK;
+    struct entry *e = find(&d->now, path);
+    if (s == OK && e == NULL && !create)
+        s = NOT_FOUND;
+    if (s == OK && e == NULL) {
+        struct inode *i = MEMORY_NEW(struct inode);
+        change(d, NULL, path, i);
+        e = find(&d->now, path);
+    }
+    if (s == OK)
+        *out = handle(d, e->inode);
+    unlock(d);
+    return s;
+}
+
+static enum status rename_file(struct store_disk *disk, const char *from, const char *to)
+{
+    struct sim_disk *d = lock(disk);
+    enum status s = count(d, SIM_DISK_RENAME) ? IO_FAILED : find(&d->now, from) ? OK : NOT_FOUND;
+    if (s == OK)
+        change(d, from, to, NULL);
+    unlock(d);
+    return s;
+}
+
+static enum status remove_file(struct store_disk *disk, const char *path)
+{
+    struct sim_disk *d = lock(disk);
+    enum status s = count(d, SIM_DISK_REMOVE) ? IO_FAILED : find(&d->now, path) ? OK : NOT_FOUND;
+    if (s == OK)
+        change(d, path, NULL, NULL);
+    unlock(d);
+    return s;
+}
+
+static enum status sync_directory(struct store_disk *disk, const char *directory)
+{
+    struct sim_disk *d = lock(disk);
+    bool fails = count(d, SIM_DISK_SYNC_DIRECTORY);
+    LIST_EACH(l, &d->changes)
+    {
+        struct change *c = LIST_OF(l, struct change, link);
+        if (fails || !inside(c->to ? c->to : c->from, directory))
+            continue;
+        apply(&d->synced, c);
+        forget(c);
+    }
+    unlock(d);
+    return fails ? IO_FAILED : OK;
+}
+
+/* How many of `len` bytes at `at` still have room. */
+static uint64_t room(struct sim_disk *d, const struct inode *i, uint64_t at, uint64_t len)
+{
+    uint64_t used = 0;
+    LIST_EACH(l, &d->now)
+    used += LIST_OF(l, struct entry, link)->inode->now.len;
+    uint64_t more = at + len > i->now.len ? at + len - i->now.len : 0;
+    uint64_t left = d->limit > used ? d->limit - used : 0;
+    if (d->limit == 0 || more <= left)
+        return len;
+    return len > more - left ? len - (more - left) : 0;
+}
+
+static enum status write_file(struct store_file *file, uint64_t at, struct slice bytes)
+{
+    struct file *f = (struct file *)file;
+    struct sim_disk *d = lock(file->disk);
+    enum status s = count(d, SIM_DISK_WRITE) || f->life != d->life || at + bytes.len > FILE_MAX
+                        ? IO_FAILED
+                        : OK;
+    uint64_t len = s == OK ? room(d, f->inode, at, bytes.len) : draw(d) % (bytes.len + 1);
+    if (s == OK && len < bytes.len)
+        s = FULL;
+    if (f->life == d->life && len) {
+        if (at + len > f->inode->now.len)
+            set_size(f->inode, at + len);
+        memcpy(f->inode->now.at + at, bytes.at, len);
+        mark(f->inode, at, len);
+    }
+    unlock(d);
+    return s;
+}
+
+static enum status read_file(struct store_file *file, uint64_t at, size_t len, struct buffer *out)
+{
+    struct file *f = (struct file *)file;
+    struct sim_disk *d = lock(file->disk);
+    bool fails = count(d, SIM_DISK_READ) || f->life != d->life;
+    if (!fails && at < f->inode->now.len)
+        buffer_put(out, slice_first(slice_skip(buffer_slice(&f->inode->now), (size_t)at), len));
+    unlock(d);
+    return fails ? IO_FAILED : OK;
+}
+
+static enum status size_of(struct store_file *file, uint64_t *out)
+{
+    struct file *f = (struct file *)file;
+    struct sim_disk *d = lock(file->disk);
+    bool fails = f->life != d->life;
+    if (!fails)
+        *out = f->inode->now.len;
+    unlock(d);
+    return fails ? IO_FAILED : OK;
+}
+
+static enum status truncate_file(struct store_file *file, uint64_t size)
+{
+    struct file *f = (struct file *)file;
+    struct sim_disk *d = lock(file->disk);
+    bool fails = count(d, SIM_DISK_TRUNCATE) || f->life != d->life || size > FILE_MAX;
+    if (!fails)
+        set_size(f->inode, size);
+    unlock(d);
+    return fails ? IO_FAILED : OK;
+}
+
+static enum status sync_file(struct store_file *file)
+{
+    struct file *f = (struct file *)file;
+    struct sim_disk *d = lock(file->disk);
+    bool dead = f->life != d->life;
+    bool fails = count(d, SIM_DISK_SYNC) || dead;
+    if (!dead)
+        flush(d, f->inode, !fails);
+    unlock(d);
+    return fails ? IO_FAILED : OK;
+}
+
+static void close_file(struct store_file **file)
+{
+    struct file *f = (struct file *)*file;
+    if (f == NULL)
+        return;
+    struct sim_disk *d = lock(f->base.disk);
+    inode_unref(f->inode);
+    free(f);
+    unlock(d);
+    *file = NULL;
+}
+
+static const struct store_disk_ops ops = {
+    .make_directory = make_directory,
+    .list = list_names,
+    .open = open_file,
+    .rename = rename_file,
+    .remove = remove_file,
+    .sync_directory = sync_directory,
+    .write = write_file,
+    .read = read_file,
+    .size = size_of,
+    .truncate = truncate_file,
+    .sync = sync_file,
+    .close = close_file,
+};
+
+/* ---- what the header promised ---- */
+
+struct store_disk *sim_disk_new(uint64_t seed)
+{
+    struct sim_disk *d = MEMORY_NEW(struct sim_disk);
+    d->base.ops = &ops;
+    d->random = seed;
+    pthread_mutex_init(&d->lock, NULL);
+    list_init(&d->now);
+    list_init(&d->synced);
+    list_init(&d->changes);
+    return &d->base;
+}
+
+void sim_disk_free(struct store_disk **disk)
+{
+    struct sim_disk *d = (struct sim_disk *)*disk;
+    if (d == NULL)
+        return;
+    clear_names(&d->now);
+    clear_names(&d->synced);
+    LIST_EACH(l, &d->changes)
+    forget(LIST_OF(l, struct change, link));
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+    *disk = NULL;
+}
+
+/* A journal keeps the order and loses an end; a file system without one may lose any of them. */
+static void settle_names(struct sim_disk *d)
+{
+    bool journal = coin(d), lost = false;
+    LIST_EACH(l, &d->changes)
+    {
+        struct change *c = LIST_OF(l, struct change, link);
+        lost = (journal && lost) || draw(d) % 4 == 0;
+        if (!lost)
+            apply(&d->synced, c);
+        forget(c);
+    }
+}
+
+static void settle_bytes(struct sim_disk *d, struct inode *i)
+{
+    flush(d, i, false);
+    buffer_reset(&i->now);
+    buffer_put(&i->now, buffer_slice(&i->synced));
+}
+
+void sim_disk_crash(struct store_disk *disk)
+{
+    struct sim_disk *d = lock(disk);
+    d->life++;
+    settle_names(d);
+    clear_names(&d->now);
+    LIST_EACH(l, &d->synced)
+    {
+        struct entry *e = LIST_OF(l, struct entry, link);
+        settle_bytes(d, e->inode);
+        put(&d->now, e->path, e->inode);
+    }
+    unlock(d);
+}
+
+void sim_disk_limit(struct store_disk *disk, uint64_t bytes)
+{
+    struct sim_disk *d = lock(disk);
+    d->limit = bytes;
+    unlock(d);
+}
+
+uint64_t sim_disk_used(struct store_disk *disk)
+{
+    struct sim_disk *d = lock(disk);
+    uint64_t used = 0;
+    LIST_EACH(l, &d->now)
+    used += LIST_OF(l, struct entry, link)->inode->now.len;
+    unlock(d);
+    return used;
+}
+
+void sim_disk_fail(struct store_disk *disk, enum sim_disk_kind kind, uint64_t nth)
+{
+    struct sim_disk *d = lock(disk);
+    d->fail_at[kind] = nth ? d->calls[kind] + nth : 0;
+    unlock(d);
+}
+
+uint64_t sim_disk_calls(struct store_disk *disk, enum sim_disk_kind kind)
+{
+    struct sim_disk *d = lock(disk);
+    uint64_t n = d->calls[kind];
+    unlock(d);
+    return n;
+}
+
+bool sim_disk_flip(struct store_disk *disk, const char *path, uint64_t byte, uint8_t mask)
+{
+    struct sim_disk *d = lock(disk);
+    struct entry *e = find(&d->now, path);
+    bool there = e && byte < e->inode->now.len;
+    if (there) {
+        e->inode->now.at[byte] ^= mask;
+        if (byte < e->inode->synced.len)
+            e->inode->synced.at[byte] ^= mask;
+    }
+    unlock(d);
+    return there;
+}
+
+bool sim_disk_cut(struct store_disk *disk, const char *path, uint64_t size)
+{
+    struct sim_disk *d = lock(disk);
+    struct entry *e = find(&d->now, path);
+    bool there = e && size <= e->inode->now.len;
+    if (there) {
+        resize(&e->inode->now, (size_t)size);
+        if (size < e->inode->synced.len)
+            resize(&e->inode->synced, (size_t)size);
+    }
+    unlock(d);
+    return there;
+}
+
+enum status sim_disk_copy(struct store_disk *disk, const char *path, struct buffer *out)
+{
+    struct sim_disk *d = lock(disk);
+    struct entry *e = find(&d->now, path);
+    if (e)
+        buffer_put(out, buffer_slice(&e->inode->now));
+    unlock(d);
+    return e ? OK : NOT_FOUND;
+}
+
+void sim_disk_put(struct store_disk *disk, const char *path, struct slice bytes)
+{
+    struct sim_disk *d = lock(disk);
+    struct inode *i = MEMORY_NEW(struct inode);
+    buffer_put(&i->now, bytes);
+    buffer_put(&i->synced, bytes);
+    put(&d->now, path, i);
+    put(&d->synced, path, i);
+    unlock(d);
+}

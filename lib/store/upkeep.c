@@ -1,0 +1,206 @@
+/*
+ * What may come a little later than the commit: cursors, indexes of closed segments, files to
+ * remove. A segment's file goes only after it is remembered that the log begins behind it, so that
+ * a crash which brings some of the files back brings no gap.
+ */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/job.h"
+#include "store/log_inside.h"
+
+#define LATE_MS 20
+#define RETRY_MS 1000
+
+struct saved_index {
+    struct store_path path;
+    struct buffer bytes;
+};
+
+struct store_upkeep {
+    struct store_job job;
+    struct store_log *log;
+    struct store_disk *disk;
+    const char *directory;
+    struct buffer slot; /* empty: nothing to remember */
+    uint64_t turn;
+    struct saved_index *indexes;
+    size_t index_count;
+    struct store_segments doomed;
+    enum status status; /* of the slot */
+};
+
+/* ---- on the helper thread ---- */
+
+static void remember_thread(struct store_upkeep *u)
+{
+    struct store_path path = store_path_in(u->directory, "cursors");
+    u->status = store_remember_save(u->disk, path.text, u->turn, buffer_slice(&u->slot));
+    if (u->status == OK && u->turn == 1) /* it made the file */
+        u->status = u->disk->ops->sync_directory(u->disk, u->directory);
+}
+
+/* Not synced: it has a checksum, and without it the segment is read through. */
+static void save_index_thread(struct store_upkeep *u, const struct saved_index *i)
+{
+    struct store_file *f;
+    if (u->disk->ops->open(u->disk, i->path.text, true, &f) != OK)
+        return;
+    if (u->disk->ops->write(f, 0, buffer_slice(&i->bytes)) != OK)
+        log_warn("index not saved path=%s", i->path.text);
+    u->disk->ops->close(&f);
+}
+
+static void remove_thread(struct store_upkeep *u, const struct store_segment *s)
+{
+    static const char *const endings[] = {"log", "index"};
+    for (size_t i = 0; i < 2; i++) {
+        struct store_path path = store_segment_path(u->directory, s, endings[i]);
+        enum status status = u->disk->ops->remove(u->disk, path.text);
+        if (status != OK && status != NOT_FOUND)
+            log_warn("segment not removed path=%s", path.text);
+    }
+}
+
+static void run_thread(struct store_job *j)
+{
+    struct store_upkeep *u = (struct store_upkeep *)j;
+    if (u->slot.len)
+        remember_thread(u);
+    for (size_t i = 0; i < u->index_count; i++)
+        save_index_thread(u, &u->indexes[i]);
+    for (size_t i = 0; u->status == OK && i < u->doomed.count; i++)
+        remove_thread(u, &u->doomed.at[i]);
+}
+
+/* ---- what there is to do ---- */
+
+static void take_indexes(struct store_log *l, struct store_upkeep *u)
+{
+    u->indexes = memory_new(l->segments.count * sizeof(*u->indexes));
+    for (size_t i = 0; i < l->segments.count; i++) {
+        struct store_segment *s = &l->segments.at[i];
+        if (!s->unsaved)
+            continue;
+        struct saved_index *index = &u->indexes[u->index_count++];
+        index->path = store_segment_path(l->config.directory, s, "index");
+        store_index_encode(&s->index, store_segment_salt(s), &index->bytes);
+        s->unsaved = false;
+    }
+}
+
+static void take_remembered(struct store_log *l, struct store_upkeep *u)
+{
+    l->remember.durable = l->durable;
+    l->remember.first = store_log_first(l);
+    l->remember.age_ms = store_log_age(l);
+    u->turn = l->remember_turn + 1;
+    store_remember_encode(&l->remember, u->turn, &u->slot);
+    l->remember_dirty = false;
+}
+
+static void done(struct store_job *j);
+
+static void drop(struct store_job *j)
+{
+    struct store_upkeep *u = (struct store_upkeep *)j;
+    for (size_t i = 0; i < u->index_count; i++)
+        buffer_clear(&u->indexes[i].bytes);
+    free(u->indexes);
+    buffer_clear(&u->slot);
+    store_segments_clear(&u->doomed);
+    store_job_clear(j);
+    free(u);
+}
+
+static struct store_upkeep *prepare(struct store_log *l)
+{
+    struct store_upkeep *u = MEMORY_NEW(struct store_upkeep);
+    store_job_init(&u->job);
+    u->job.run = run_thread;
+    u->job.done = done;
+    u->job.drop = drop;
+    u->log = l;
+    u->disk = l->config.disk;
+    u->directory = l->config.directory;
+    take_indexes(l, u);
+    if (l->remember_dirty || l->doomed.count)
+        take_remembered(l, u);
+    u->doomed = l->doomed;
+    l->doomed = (struct store_segments){0};
+    return u;
+}
+
+/* ---- what came of it ---- */
+
+/* The same slot is written again next time: the other one is whole. */
+static enum status settle(struct store_log *l, struct store_upkeep *u)
+{
+    l->upkeep = NULL;
+    if (u->status == OK) {
+        l->remember_turn += u->slot.len > 0;
+        return OK;
+    }
+    l->remember_dirty = true;
+    for (size_t i = 0; i < u->doomed.count; i++)
+        store_segments_add(&l->doomed, u->doomed.at[i]);
+    u->doomed.count = 0;
+    return u->status;
+}
+
+static bool has_work(const struct store_log *l)
+{
+    bool unsaved = false;
+    for (size_t i = 0; i < l->segments.count; i++)
+        unsaved = unsaved || l->segments.at[i].unsaved;
+    return l->remember_dirty || l->doomed.count || unsaved;
+}
+
+static void on_late(void *arg)
+{
+    struct store_log *l = arg;
+    if (l->upkeep) {
+        store_log_upkeep_soon(l);
+        return;
+    }
+    if (!has_work(l))
+        return;
+    l->upkeep = prepare(l);
+    store_job_start(&l->upkeep->job, l->config.loop);
+}
+
+static void done(struct store_job *j)
+{
+    struct store_upkeep *u = (struct store_upkeep *)j;
+    struct store_log *l = u->log;
+    enum status s = settle(l, u);
+    drop(j);
+    if (s == OK)
+        return;
+    log_error("cursors not saved directory=%s status=%s", l->config.directory, status_name(s));
+    loop_timer_start(l->config.loop, &l->late, RETRY_MS, on_late, l);
+}
+
+void store_log_upkeep_soon(struct store_log *l)
+{
+    if (l->late.node.index == 0)
+        loop_timer_start(l->config.loop, &l->late, LATE_MS, on_late, l);
+}
+
+enum status store_log_upkeep_now(struct store_log *l)
+{
+    if (l->upkeep) {
+        struct store_upkeep *u = l->upkeep;
+        store_job_finish(&u->job);
+        if (settle(l, u) != OK)
+            log_warn("cursors not saved directory=%s", l->config.directory);
+        store_job_let_go(&u->job);
+    }
+    l->remember_dirty = true; /* how far it was durable */
+    struct store_upkeep *u = prepare(l);
+    store_job_run(&u->job);
+    enum status s = settle(l, u);
+    drop(&u->job);
+    return s;
+}
