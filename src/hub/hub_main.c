@@ -1,0 +1,420 @@
+#include "hub/hub_main.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "crypto/server_files.h"
+#include "crypto/tls.h"
+#include "heads/amqp.h"
+#include "heads/mqtt.h"
+#include "hub/backend.h"
+#include "hub/connection_strings.h"
+#include "hub/events.h"
+#include "hub/rest.h"
+#include "io/file.h"
+#include "rest/health.h"
+#include "rest/server.h"
+#include "settings/settings.h"
+
+static const struct setting table[] = {
+    {"name", SETTING_TEXT, "localhost", "host name of the hub, as in connection strings", 0, 0, NULL, false},
+    {"alias", SETTING_LIST, NULL, "further names and addresses that clients use", 0, 0, NULL, false},
+    {"data", SETTING_PATH, "~/.local/state/millrace/hub", "folder for everything that is kept", 0, 0, NULL, false},
+    {"listen", SETTING_TEXT, "0.0.0.0", "address to listen on", 0, 0, NULL, false},
+    {"mqtt.port", SETTING_INTEGER, "8883", "MQTT over TLS", 0, 65535, NULL, false},
+    {"amqp.port", SETTING_INTEGER, "5671", "AMQP 1.0 over TLS", 0, 65535, NULL, false},
+    {"https.port", SETTING_INTEGER, "443", "REST, and MQTT and AMQP over WebSocket", 0, 65535, NULL, false},
+    {"mqtt.plain", SETTING_TEXT, NULL, "loopback address:port for MQTT without TLS; for benchmarks", 0, 0, NULL, false},
+    {"tls.certificate", SETTING_PATH, NULL, "PEM file with the chain; made at first start when absent", 0, 0, NULL, false},
+    {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
+    {"loops", SETTING_INTEGER, "0", "threads that serve; 0: as many as cores", 0, HUB_LOOPS_MAX, NULL, false},
+    {"events.name", SETTING_TEXT, "millrace", "name of the Event-Hub-compatible entity", 0, 0, NULL, false},
+    {"events.partitions", SETTING_INTEGER, "4", "partitions of the stream; fixed after first start", 1, HUB_PARTITIONS_MAX, NULL, false},
+    {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
+    {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
+    {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, "fsync|os|memory", false},
+    SETTINGS_LOG,
+};
+
+static const struct settings_program program = {
+    "hub",
+    "The message hub: devices over MQTT, services over HTTPS, events over AMQP.\n"
+    "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events]\n"
+    "prints what clients need.",
+    table,
+    sizeof(table) / sizeof(table[0]),
+};
+
+/* What the program has besides the hub itself. */
+struct program {
+    struct settings *settings;
+    struct hub hub;
+    struct tls_server *tls;
+    struct rest_server *rest[HUB_LOOPS_MAX];
+    struct rest_health *health;
+    struct rest_metrics *metrics;
+    struct hub_events *events;
+    struct listener *listeners[4];
+    pthread_t threads[HUB_LOOPS_MAX];
+    unsigned started;    /* threads */
+    unsigned next_loop;  /* for connections that belong to no device */
+    const char **aliases;
+    struct server_files files;
+};
+
+/* ---- connections ---- */
+
+/* A connection on its way to the loop that will serve it. */
+struct arrival {
+    struct program *program;
+    struct stream *stream;
+    unsigned loop;
+};
+
+static void send_to_next_loop(struct program *p, struct stream *s, loop_fn *fn)
+{
+    struct arrival *a = MEMORY_NEW(struct arrival);
+    a->program = p;
+    a->stream = s;
+    a->loop = p->next_loop++ % p->hub.loop_count;
+    struct loop *to = p->hub.loops[a->loop].loop;
+    if (to == stream_loop(s))
+        fn(a);
+    else
+        stream_move(s, to, fn, a);
+}
+
+static void serve_https(void *arg)
+{
+    struct arrival *a = arg;
+    rest_server_accept(a->program->rest[a->loop], a->stream);
+    free(a);
+}
+
+static void serve_amqp(void *arg)
+{
+    struct arrival *a = arg;
+    hub_events_accept(a->program->events, a->stream);
+    free(a);
+}
+
+static void on_mqtt(void *arg, struct stream *s)
+{
+    struct program *p = arg;
+    heads_mqtt_accept(s, &p->hub.backend);
+}
+
+static void on_https(void *arg, struct stream *s)
+{
+    send_to_next_loop(arg, s, serve_https);
+}
+
+static void on_amqp(void *arg, struct stream *s)
+{
+    send_to_next_loop(arg, s, serve_amqp);
+}
+
+static void on_websocket(struct rest_request *r, struct stream *s, const char *protocol)
+{
+    struct hub *hub = r->app;
+    struct program *p = (struct program *)((char *)hub - offsetof(struct program, hub));
+    if (strcmp(protocol, "mqtt") == 0)
+        heads_mqtt_accept(s, &hub->backend);
+    else
+        hub_events_accept(p->events, s);
+}
+
+static const char *const iot_protocols[] = {"mqtt", "AMQPWSB10", NULL};
+static const char *const event_protocols[] = {"AMQPWSB10", NULL};
+static const struct rest_upgrade upgrades[] = {
+    {"/$iothub/websocket", iot_protocols, REST_PUBLIC, on_websocket},
+    {"/$servicebus/websocket", event_protocols, REST_PUBLIC, on_websocket},
+};
+
+/* ---- what /readyz and /metrics say ---- */
+
+static bool stream_ready(void *arg, struct buffer *detail)
+{
+    struct program *p = arg;
+    buffer_printf(detail, "durability %s, %u partitions", settings_text(p->settings, "durability"),
+                  p->hub.partition_count);
+    return true;
+}
+
+static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
+{
+    struct hub *hub = arg;
+    (void)m;
+    static const struct {
+        const char *name, *help;
+        enum rest_metric_type type;
+        size_t offset;
+    } rows[] = {
+        {"millrace_hub_messages_total", "telemetry taken in", REST_COUNTER, offsetof(struct hub_loop, count.messages)},
+        {"millrace_hub_bytes_total", "bytes of their bodies", REST_COUNTER, offsetof(struct hub_loop, count.bytes)},
+        {"millrace_hub_refused_total", "sign ins refused", REST_COUNTER, offsetof(struct hub_loop, count.refused)},
+        {"millrace_hub_connected", "devices and modules connected", REST_GAUGE, offsetof(struct hub_loop, count.connected)},
+        {"millrace_hub_connects_total", "connections since the start", REST_COUNTER, offsetof(struct hub_loop, count.connects)},
+        {"millrace_hub_methods_total", "direct methods sent to devices", REST_COUNTER, offsetof(struct hub_loop, count.methods)},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t sum = 0;
+        for (unsigned l = 0; l < hub->loop_count; l++)
+            sum += __atomic_load_n((uint64_t *)((char *)&hub->loops[l] + rows[i].offset), __ATOMIC_RELAXED);
+        rest_metrics_put_head(out, rows[i].name, rows[i].type, rows[i].help);
+        rest_metrics_put(out, rows[i].name, NULL, (double)sum);
+    }
+}
+
+/* ---- start ---- */
+
+static enum store_durability durability(const struct settings *s)
+{
+    const char *word = settings_text(s, "durability");
+    return strcmp(word, "fsync") == 0 ? STORE_FSYNC : strcmp(word, "os") == 0 ? STORE_OS : STORE_MEMORY;
+}
+
+static enum status open_partitions(struct program *p)
+{
+    struct hub *hub = &p->hub;
+    for (unsigned i = 0; i < hub->partition_count; i++) {
+        struct buffer directory = {0};
+        buffer_printf(&directory, "%s/events/%02u", settings_text(p->settings, "data"), i);
+        enum status s = hub_partition_open(
+            &(struct hub_partition_config){
+                .loop = hub->loops[i % hub->loop_count].loop,
+                .disk = store_disk_real(),
+                .directory = buffer_cstr(&directory),
+                .index = i,
+                .durability = durability(p->settings),
+                .retain_bytes = settings_size(p->settings, "events.bytes"),
+                .retain_ms = settings_ms(p->settings, "events.retain"),
+            },
+            &hub->partitions[i]);
+        buffer_clear(&directory);
+        if (s != OK)
+            return s;
+    }
+    return OK;
+}
+
+static enum status open_registry(struct program *p)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/registry.db", settings_text(p->settings, "data"));
+    enum status s = hub_registry_open(buffer_cstr(&path),
+                                      &(struct hub_registry_events){
+                                          .on_identity = hub_backend_identity_changed,
+                                          .on_desired = hub_backend_desired_changed,
+                                          .arg = &p->hub,
+                                      },
+                                      &p->hub.registry);
+    buffer_reset(&path);
+    buffer_printf(&path, "%s/policies.json", settings_text(p->settings, "data"));
+    if (s == OK)
+        s = hub_policies_load(buffer_cstr(&path), &p->hub.policies);
+    buffer_clear(&path);
+    return s;
+}
+
+static enum status open_tls(struct program *p)
+{
+    const char *certificate = settings_text(p->settings, "tls.certificate");
+    const char *key = settings_text(p->settings, "tls.key");
+    if (certificate == NULL || key == NULL) {
+        struct buffer directory = {0};
+        buffer_printf(&directory, "%s/tls", settings_text(p->settings, "data"));
+        enum status s = server_files_ensure(buffer_cstr(&directory), p->hub.name, p->hub.aliases,
+                                            clock_wall_ms(), &p->files);
+        buffer_clear(&directory);
+        if (s != OK)
+            return s;
+        certificate = p->files.certificate;
+        key = p->files.key;
+    }
+    return tls_server_new(&(struct tls_server_config){.certificate_file = certificate, .key_file = key}, &p->tls);
+}
+
+/* The names of the hub: its own, those that were given, and this machine's loopback. */
+static void collect_names(struct program *p)
+{
+    const char *const *given;
+    size_t count = settings_list(p->settings, "alias", &given), n = 0;
+    p->aliases = memory_new((count + 5) * sizeof(*p->aliases));
+    p->aliases[n++] = p->hub.name;
+    for (size_t i = 0; i < count; i++)
+        p->aliases[n++] = given[i];
+    p->aliases[n++] = "localhost";
+    p->aliases[n++] = "127.0.0.1";
+    const char *listen = settings_text(p->settings, "listen");
+    if (strcmp(listen, "0.0.0.0") != 0 && strcmp(listen, "::") != 0 && strcmp(listen, "127.0.0.1") != 0)
+        p->aliases[n++] = listen;
+    p->hub.aliases = p->aliases;
+}
+
+static void make_loops(struct program *p)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned wanted = (unsigned)settings_integer(p->settings, "loops");
+    if (wanted == 0)
+        wanted = cores > 0 ? (unsigned)cores : 1;
+    p->hub.partition_count = (unsigned)settings_integer(p->settings, "events.partitions");
+    p->hub.loop_count = wanted < HUB_LOOPS_MAX ? wanted : HUB_LOOPS_MAX;
+    for (unsigned i = 0; i < p->hub.loop_count; i++)
+        p->hub.loops[i].loop = loop_new();
+}
+
+static void make_servers(struct program *p)
+{
+    struct rest_table tables[] = {
+        {"", hub_rest_devices, hub_rest_devices_count, NULL},
+        {"", hub_rest_twins, hub_rest_twins_count, NULL},
+        {"", hub_rest_methods, hub_rest_methods_count, NULL},
+        rest_health_table(p->health),
+    };
+    for (unsigned i = 0; i < p->hub.loop_count; i++)
+        p->rest[i] = rest_server_new(&(struct rest_server_config){
+            .loop = p->hub.loops[i].loop,
+            .tables = tables,
+            .table_count = sizeof(tables) / sizeof(tables[0]),
+            .upgrades = upgrades,
+            .upgrade_count = sizeof(upgrades) / sizeof(upgrades[0]),
+            .app = &p->hub,
+            .authorize = hub_rest_authorize,
+            .refuse = hub_rest_refuse,
+        });
+}
+
+static enum status listen_on(struct program *p, unsigned at, const char *setting,
+                             void (*on_accept)(void *arg, struct stream *s))
+{
+    return listener_open(
+        &(struct listen_config){
+            .loop = p->hub.loops[0].loop,
+            .host = settings_text(p->settings, "listen"),
+            .port = (int)settings_integer(p->settings, setting),
+            .tls = p->tls,
+            .on_accept = on_accept,
+            .arg = p,
+        },
+        &p->listeners[at]);
+}
+
+static enum status listen_plain(struct program *p)
+{
+    struct slice given = slice_of(settings_text(p->settings, "mqtt.plain"));
+    if (given.len == 0)
+        return OK;
+    size_t colon = slice_find(given, ':');
+    uint64_t port;
+    if (!slice_to_u64(slice_skip(given, colon + 1), &port) || !slice_starts(given, SLICE("127."))) {
+        log_error("mqtt.plain must be a loopback address and a port, such as 127.0.0.1:1883");
+        return BAD_ARGUMENT;
+    }
+    char *host = slice_dup(slice_first(given, colon));
+    enum status s = listener_open(
+        &(struct listen_config){
+            .loop = p->hub.loops[0].loop, .host = host, .port = (int)port, .on_accept = on_mqtt, .arg = p},
+        &p->listeners[3]);
+    free(host);
+    return s;
+}
+
+static enum status listen_all(struct program *p)
+{
+    enum status s = listen_on(p, 0, "mqtt.port", on_mqtt);
+    if (s == OK)
+        s = listen_on(p, 1, "amqp.port", on_amqp);
+    if (s == OK)
+        s = listen_on(p, 2, "https.port", on_https);
+    return s == OK ? listen_plain(p) : s;
+}
+
+static void *run_loop(void *arg)
+{
+    loop_run(arg);
+    return NULL;
+}
+
+static void on_signal(void *arg)
+{
+    struct program *p = arg;
+    log_info("stopping");
+    for (unsigned i = 0; i < p->hub.loop_count; i++)
+        loop_stop(p->hub.loops[i].loop);
+}
+
+static enum status start(struct program *p)
+{
+    p->hub.name = settings_text(p->settings, "name");
+    p->hub.events_name = settings_text(p->settings, "events.name");
+    p->hub.created_ms = clock_wall_ms();
+    enum status s = file_make_directory(settings_text(p->settings, "data"));
+    if (s != OK)
+        return s;
+    collect_names(p);
+    make_loops(p);
+    hub_init(&p->hub);
+    s = open_tls(p);
+    if (s == OK)
+        s = open_registry(p);
+    if (s == OK)
+        s = open_partitions(p);
+    if (s != OK)
+        return s;
+    p->metrics = rest_metrics_new(NULL, 0);
+    rest_metrics_collect(p->metrics, collect, &p->hub);
+    p->health = rest_health_new(p->metrics);
+    rest_health_add(p->health, "stream", stream_ready, p);
+    p->events = hub_events_new(&p->hub);
+    make_servers(p);
+    return listen_all(p);
+}
+
+static void run(struct program *p)
+{
+    loop_on_signal(p->hub.loops[0].loop, on_signal, p);
+    for (p->started = 1; p->started < p->hub.loop_count; p->started++)
+        pthread_create(&p->threads[p->started], NULL, run_loop, p->hub.loops[p->started].loop);
+    log_info("ready name=%s mqtt=%d amqp=%d https=%d loops=%u partitions=%u durability=%s", p->hub.name,
+             listener_port(p->listeners[0]), listener_port(p->listeners[1]), listener_port(p->listeners[2]),
+             p->hub.loop_count, p->hub.partition_count, settings_text(p->settings, "durability"));
+    loop_run(p->hub.loops[0].loop);
+    for (unsigned i = 1; i < p->started; i++)
+        pthread_join(p->threads[i], NULL);
+}
+
+/* What is durable is on the disk and nobody waits for us: the logs are committed and closed, the rest is
+ * the system's to take back. */
+static void finish(struct program *p)
+{
+    for (unsigned i = 0; i < p->hub.partition_count; i++)
+        hub_partition_close(&p->hub.partitions[i]);
+    hub_registry_close(&p->hub.registry);
+}
+
+int hub_main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "connection-string") == 0)
+        return hub_connection_strings(argc - 1, argv + 1);
+    struct program *p = MEMORY_NEW(struct program);
+    int code = settings_load(&program, argc, argv, &p->settings);
+    if (code >= 0) {
+        free(p);
+        return code;
+    }
+    settings_start_log(p->settings);
+    if (start(p) != OK) {
+        log_error("the hub could not start");
+        return 1;
+    }
+    run(p);
+    finish(p);
+    log_info("stopped");
+    return 0;
+}
