@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "crypto/server_files.h"
 #include "crypto/tls.h"
-#include "heads/amqp.h"
 #include "heads/mqtt.h"
 #include "hub/backend.h"
 #include "hub/connection_strings.h"
@@ -58,6 +57,7 @@ struct program {
     struct rest_server *rest[HUB_LOOPS_MAX];
     struct rest_health *health;
     struct rest_metrics *metrics;
+    struct heads_mqtt *mqtt;
     struct hub_events *events;
     struct listener *listeners[4];
     pthread_t threads[HUB_LOOPS_MAX];
@@ -106,7 +106,7 @@ static void serve_amqp(void *arg)
 static void on_mqtt(void *arg, struct stream *s)
 {
     struct program *p = arg;
-    heads_mqtt_accept(s, &p->hub.backend);
+    heads_mqtt_accept(p->mqtt, s);
 }
 
 static void on_https(void *arg, struct stream *s)
@@ -124,7 +124,7 @@ static void on_websocket(struct rest_request *r, struct stream *s, const char *p
     struct hub *hub = r->app;
     struct program *p = (struct program *)((char *)hub - offsetof(struct program, hub));
     if (strcmp(protocol, "mqtt") == 0)
-        heads_mqtt_accept(s, &hub->backend);
+        heads_mqtt_accept(p->mqtt, s);
     else
         hub_events_accept(p->events, s);
 }
@@ -371,6 +371,7 @@ static enum status start(struct program *p)
     rest_metrics_collect(p->metrics, collect, &p->hub);
     p->health = rest_health_new(p->metrics);
     rest_health_add(p->health, "stream", stream_ready, p);
+    p->mqtt = heads_mqtt_new(&p->hub.backend);
     p->events = hub_events_new(&p->hub);
     make_servers(p);
     return listen_all(p);
