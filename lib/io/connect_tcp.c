@@ -8,8 +8,6 @@
 #include "base/memory.h"
 #include "io/stream_tcp.h"
 
-#define CONNECT_MS 20000
-
 /* A name lookup on a helper thread; the stream may be gone when it comes back. */
 struct lookup {
     struct stream_tcp *stream;
@@ -168,8 +166,7 @@ struct stream *connect_tcp(const struct connect_config *config)
     c->port = config->port;
     snprintf(t->peer, sizeof(t->peer), "%.40s:%d", config->host, config->port);
     t->connecting = c;
-    loop_timer_start(config->loop, &c->deadline,
-                     config->timeout_ms ? config->timeout_ms : CONNECT_MS, on_deadline, t);
+    loop_timer_start(config->loop, &c->deadline, config->timeout_ms, on_deadline, t);
     loop_defer(config->loop, start, t);
     return &t->s;
 }

@@ -2,10 +2,20 @@
 
 #include "base/memory.h"
 #include "io/loop_priv.h"
+#include "io/stream_tls.h"
+
+static void accepted(void *arg, struct stream *s)
+{
+    struct listener *l = arg;
+    l->config.on_accept(l->config.arg, s);
+}
 
 void listener_accepted(struct listener *l, struct stream *s)
 {
-    l->config.on_accept(l->config.arg, s);
+    if (l->config.tls)
+        stream_tls_accept(s, l->config.tls, &l->handshaking, accepted, l);
+    else
+        accepted(l, s);
 }
 
 enum status listener_open(const struct listen_config *config, struct listener **out)
@@ -38,6 +48,7 @@ void listener_close(struct listener **listener)
         return;
     *listener = NULL;
     list_remove(&l->in_loop);
+    stream_tls_cancel(&l->handshaking);
     l->config.loop->ops->unlisten(l);
     free(l->host);
     free(l);

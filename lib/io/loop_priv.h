@@ -26,9 +26,11 @@ struct loop_ops {
     /* Plain streams; TLS comes on top. The listener's `made` is set. */
     enum status (*listen)(struct listener *listener);
     void (*unlisten)(struct listener *listener);
-    struct stream *(*connect)(const struct connect_config *config);
+    struct stream *(*connect)(const struct connect_config *config); /* with its timeout_ms set */
     void (*free)(struct loop *l); /* the streams, listeners and mail are gone already */
 };
+
+#define CONNECT_MS 20000 /* a connect_config without timeout_ms */
 
 #define LOOP_SPARE_COUNT 64          /* buffers kept for the next writers, */
 #define LOOP_SPARE_BYTES (64u << 10) /* each of this size at most */

@@ -13,8 +13,6 @@ static void flush_now(void *arg)
     s->flush_queued = false;
     if (s->closed)
         return;
-    if (stream_unsent(s) > STREAM_HIGH_BYTES)
-        s->high = true;
     if (s->out.len)
         s->ops->flush(s);
     if (!s->closed && s->close_wanted) {
@@ -25,9 +23,15 @@ static void flush_now(void *arg)
     }
 }
 
+/* The mark is set here, where the writer looks too: by the end of the turn it may be under it
+ * again. */
 static void queue(struct stream *s)
 {
-    if (s->flush_queued || s->closed)
+    if (s->closed)
+        return;
+    if (!s->high && stream_unsent(s) > STREAM_HIGH_BYTES)
+        s->high = true;
+    if (s->flush_queued)
         return;
     s->flush_queued = true;
     loop_defer(s->loop, flush_now, s);

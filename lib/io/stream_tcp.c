@@ -299,7 +299,8 @@ static void move(struct stream *s, struct loop *to, loop_fn *fn, void *arg)
     if (t->handle && uv_fileno((uv_handle_t *)&t->handle->uv, &fd) == 0) {
         t->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (t->fd < 0)
-            log_error("connection could not be moved peer=%s reason=%s", t->peer, strerrorname_np(errno));
+            log_error("connection could not be moved peer=%s reason=%s", t->peer,
+                      strerrorname_np(errno));
     }
     take_back(t);
     loop_timer_stop(&t->close_timer);

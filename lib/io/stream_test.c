@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cmocka.h"
+#include "crypto/test_certificates.h"
 
 /* One end of a connection, and what it has seen. */
 struct peer {
@@ -64,9 +65,12 @@ static void on_close(void *arg, enum status why)
 static const struct stream_events events = {
     .on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
 
+static struct test_certificates certificates;
+
 /* A server with one connection, and a client. */
 struct pair {
     struct loop *loop;
+    bool tls;
     struct listener *listener;
     struct peer server, client;
     int accepted;
@@ -83,8 +87,10 @@ static void on_accept(void *arg, struct stream *s)
 
 static void pair_connect(struct pair *p)
 {
-    struct connect_config config = {
-        .loop = p->loop, .host = "127.0.0.1", .port = listener_port(p->listener)};
+    struct connect_config config = {.loop = p->loop,
+                                    .host = "127.0.0.1",
+                                    .port = listener_port(p->listener),
+                                    .tls = p->tls ? certificates.tls_client : NULL};
     p->client.stream = stream_connect(&config, &events, &p->client);
 }
 
@@ -103,8 +109,11 @@ static bool both_closed(void *arg)
 static void pair_open(struct pair *p)
 {
     p->loop = loop_new();
-    struct listen_config config = {
-        .loop = p->loop, .host = "127.0.0.1", .on_accept = on_accept, .arg = p};
+    struct listen_config config = {.loop = p->loop,
+                                   .host = "127.0.0.1",
+                                   .tls = p->tls ? certificates.tls_server : NULL,
+                                   .on_accept = on_accept,
+                                   .arg = p};
     assert_int_equal(listener_open(&config, &p->listener), OK);
     pair_connect(p);
     assert_true(loop_run_until(p->loop, both_open, p, 5000));
@@ -135,8 +144,8 @@ static bool closed(void *arg)
 
 static void bytes_go_both_ways_and_a_close_ends_both(void **state)
 {
-    (void)state;
-    struct pair p = {.server = {.echo = true}, .client = {.keep = true}};
+    bool tls = *state;
+    struct pair p = {.tls = tls, .server = {.echo = true}, .client = {.keep = true}};
     pair_open(&p);
     assert_true(strncmp(stream_peer(p.client.stream), "127.0.0.1:", 10) == 0);
     assert_true(strncmp(stream_peer(p.server.stream), "127.0.0.1:", 10) == 0);
@@ -213,8 +222,8 @@ static bool all_checked(void *arg)
 
 static void ten_megabytes_come_back_as_they_were(void **state)
 {
-    (void)state;
-    struct feed f = {.pair.server.echo = true};
+    bool tls = *state;
+    struct feed f = {.pair = {.tls = tls, .server.echo = true}};
     pair_open(&f.pair);
     stream_events(f.pair.client.stream, &feed_events, &f);
     feed_more(&f);
@@ -250,8 +259,8 @@ static void write_until_stuck(struct pair *p)
 
 static void a_paused_peer_holds_the_writer_back_and_a_resume_drains(void **state)
 {
-    (void)state;
-    struct pair p = {0};
+    bool tls = *state;
+    struct pair p = {.tls = tls};
     pair_open(&p);
     stream_pause(p.server.stream, true);
     write_until_stuck(&p);
@@ -268,8 +277,8 @@ static void a_paused_peer_holds_the_writer_back_and_a_resume_drains(void **state
 
 static void what_was_written_before_a_close_still_arrives(void **state)
 {
-    (void)state;
-    struct pair p = {0};
+    bool tls = *state;
+    struct pair p = {.tls = tls};
     pair_open(&p);
     uint8_t *much = calloc(1, 3 << 20);
     stream_write(p.client.stream, slice_from(much, 3 << 20));
@@ -298,8 +307,8 @@ static void answer_close(void *arg)
  * a reset. */
 static void an_answer_survives_the_unread_rest_of_the_question(void **state)
 {
-    (void)state;
-    struct pair p = {.client.keep = true};
+    bool tls = *state;
+    struct pair p = {.tls = tls, .client.keep = true};
     p.server.then = answer_close;
     p.server.then_arg = &p.server;
     pair_open(&p);
@@ -321,8 +330,8 @@ static void abort_in_data(void *arg)
 
 static void a_stream_may_be_aborted_in_its_own_on_data(void **state)
 {
-    (void)state;
-    struct pair p = {0};
+    bool tls = *state;
+    struct pair p = {.tls = tls};
     p.server.then = abort_in_data;
     p.server.then_arg = &p.server;
     pair_open(&p);
@@ -335,8 +344,8 @@ static void a_stream_may_be_aborted_in_its_own_on_data(void **state)
 
 static void streams_that_are_open_when_the_loop_is_freed_end_without_a_call(void **state)
 {
-    (void)state;
-    struct pair p = {0};
+    bool tls = *state;
+    struct pair p = {.tls = tls};
     pair_open(&p);
     stream_write(p.client.stream, SLICE("unsent"));
     loop_free(&p.loop); /* the listener goes with it */
@@ -545,10 +554,11 @@ static void *run_loop(void *arg)
  */
 static void a_stream_moves_under_traffic_and_loses_nothing(void **state)
 {
-    (void)state;
+    bool tls = *state;
     struct journey *j = calloc(1, sizeof(*j));
     struct pair *p = &j->feed.pair;
     p->server.echo = true;
+    p->tls = tls;
     pair_open(p);
     j->loops[0] = p->loop;
     j->loops[1] = loop_new();
@@ -574,8 +584,8 @@ static void never(void *arg)
 
 static void a_stream_under_way_ends_with_the_loop_it_goes_to(void **state)
 {
-    (void)state;
-    struct pair p = {0};
+    bool tls = *state;
+    struct pair p = {.tls = tls};
     pair_open(&p);
     struct loop *other = loop_new();
     stream_write(p.server.stream, SLICE("lost"));
@@ -585,24 +595,163 @@ static void a_stream_under_way_ends_with_the_loop_it_goes_to(void **state)
     pair_close(&p);
 }
 
+/* ---- TLS alone ---- */
+
+static enum status connect_tls(struct pair *p, struct tls_client *client, const char *server_name)
+{
+    struct connect_config config = {.loop = p->loop,
+                                    .host = "127.0.0.1",
+                                    .port = listener_port(p->listener),
+                                    .tls = client,
+                                    .server_name = server_name};
+    p->client = (struct peer){0};
+    p->client.stream = stream_connect(&config, &events, &p->client);
+    assert_true(loop_run_until(p->loop, closed, &p->client, 5000));
+    assert_false(p->client.open);
+    return p->client.why;
+}
+
+static void a_server_that_cannot_be_verified_is_left(void **state)
+{
+    (void)state;
+    struct test_certificates other = test_certificates_make();
+    struct pair p = {.tls = true};
+    pair_open(&p);
+    int accepted = p.accepted;
+    assert_int_equal(connect_tls(&p, certificates.tls_client, "other.example"), UNAUTHORIZED);
+    assert_int_equal(connect_tls(&p, other.tls_client, NULL), UNAUTHORIZED);
+    assert_int_equal(p.accepted, accepted); /* what did not finish its handshake is not told */
+    pair_close(&p);
+    test_certificates_clear(&other);
+}
+
+static void the_clients_certificate_is_told(void **state)
+{
+    (void)state;
+    struct tls_client_config config = {.ca_pem = buffer_slice(&certificates.ca),
+                                       .certificate_pem = buffer_slice(&certificates.client),
+                                       .key_pem = buffer_slice(&certificates.client_key)};
+    struct tls_client *client = NULL;
+    assert_int_equal(tls_client_new(&config, &client), OK);
+    struct pair p = {.tls = true};
+    pair_open(&p);
+    assert_int_equal(stream_peer_certificate(p.server.stream).len, 0);
+    p.server.open = p.client.open = false;
+    struct connect_config connect = {.loop = p.loop,
+                                     .host = "127.0.0.1",
+                                     .port = listener_port(p.listener),
+                                     .tls = client,
+                                     .server_name = "localhost"};
+    p.client.stream = stream_connect(&connect, &events, &p.client);
+    assert_true(loop_run_until(p.loop, both_open, &p, 5000));
+    struct certificate_facts facts;
+    assert_int_equal(certificate_read(stream_peer_certificate(p.server.stream), &facts), OK);
+    assert_string_equal(facts.common_name, "device-1");
+    assert_int_equal(certificate_read(stream_peer_certificate(p.client.stream), &facts), OK);
+    assert_string_equal(facts.common_name, "localhost");
+    pair_close(&p);
+    tls_client_free(&client);
+}
+
+static void hang_up(void *arg)
+{
+    stream_abort(((struct peer *)arg)->stream, CANCELLED);
+}
+
+/* A server that speaks no TLS: it says nothing, or something else, or hangs up. */
+static void a_server_without_tls_fails_the_handshake(void **state)
+{
+    (void)state;
+    struct pair p = {0};
+    pair_open(&p);
+    stream_close(p.client.stream);
+    assert_true(loop_run_until(p.loop, both_closed, &p, 5000));
+    p.server = (struct peer){.echo = true};
+    assert_int_equal(connect_tls(&p, certificates.tls_client, NULL), BAD_FORMAT); /* an echo */
+    assert_true(loop_run_until(p.loop, closed, &p.server, 5000));
+    p.server = (struct peer){0};
+    struct connect_config config = {.loop = p.loop,
+                                    .host = "127.0.0.1",
+                                    .port = listener_port(p.listener),
+                                    .tls = certificates.tls_client,
+                                    .timeout_ms = 50};
+    p.client = (struct peer){0};
+    p.client.stream = stream_connect(&config, &events, &p.client); /* silence */
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    assert_int_equal(p.client.why, TIMED_OUT);
+    assert_true(loop_run_until(p.loop, closed, &p.server, 5000));
+    p.server = (struct peer){.then = hang_up, .then_arg = &p.server};
+    assert_int_equal(connect_tls(&p, certificates.tls_client, NULL), IO_FAILED);
+    pair_close(&p);
+}
+
+static void noise_for_a_tls_listener_is_not_accepted(void **state)
+{
+    (void)state;
+    struct pair p = {.tls = true};
+    pair_open(&p);
+    int accepted = p.accepted;
+    struct connect_config config = {
+        .loop = p.loop, .host = "127.0.0.1", .port = listener_port(p.listener)};
+    p.client = (struct peer){0};
+    p.client.stream = stream_connect(&config, &events, &p.client);
+    stream_write(p.client.stream, SLICE("GET / HTTP/1.1\r\n\r\n"));
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    assert_int_equal(p.accepted, accepted);
+    pair_close(&p);
+}
+
+static void a_listener_may_close_in_the_middle_of_handshakes(void **state)
+{
+    (void)state;
+    struct pair p = {.tls = true};
+    pair_open(&p);
+    struct connect_config config = {
+        .loop = p.loop, .host = "127.0.0.1", .port = listener_port(p.listener)};
+    p.client = (struct peer){0};
+    p.client.stream = stream_connect(&config, &events, &p.client);
+    bool tick = false;
+    for (int turns = 0; turns < 5; turns++, tick = false) {
+        loop_defer(p.loop, set, &tick);
+        assert_true(loop_run_until(p.loop, is_set, &tick, 1000));
+    }
+    listener_close(&p.listener);
+    assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    pair_close(&p);
+}
+
+#define plain_and_tls(test)                                                                        \
+    {#test, test, NULL, NULL, NULL},                                                               \
+    {                                                                                              \
+#test " (TLS)", test, NULL, NULL, &certificates                                            \
+    }
+
 int main(void)
 {
+    certificates = test_certificates_make();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_go_both_ways_and_a_close_ends_both),
-        cmocka_unit_test(ten_megabytes_come_back_as_they_were),
-        cmocka_unit_test(a_paused_peer_holds_the_writer_back_and_a_resume_drains),
-        cmocka_unit_test(what_was_written_before_a_close_still_arrives),
-        cmocka_unit_test(an_answer_survives_the_unread_rest_of_the_question),
-        cmocka_unit_test(a_stream_may_be_aborted_in_its_own_on_data),
-        cmocka_unit_test(streams_that_are_open_when_the_loop_is_freed_end_without_a_call),
+        plain_and_tls(bytes_go_both_ways_and_a_close_ends_both),
+        plain_and_tls(ten_megabytes_come_back_as_they_were),
+        plain_and_tls(a_paused_peer_holds_the_writer_back_and_a_resume_drains),
+        plain_and_tls(what_was_written_before_a_close_still_arrives),
+        plain_and_tls(an_answer_survives_the_unread_rest_of_the_question),
+        plain_and_tls(a_stream_may_be_aborted_in_its_own_on_data),
+        plain_and_tls(streams_that_are_open_when_the_loop_is_freed_end_without_a_call),
         cmocka_unit_test(a_refused_connection_is_told),
         cmocka_unit_test(a_name_is_looked_up),
         cmocka_unit_test(an_attempt_may_be_aborted_at_any_time),
         cmocka_unit_test(a_connection_that_takes_too_long_times_out),
         cmocka_unit_test(a_port_in_use_is_refused),
         cmocka_unit_test(without_descriptors_a_listener_rests_and_then_accepts),
-        cmocka_unit_test(a_stream_moves_under_traffic_and_loses_nothing),
-        cmocka_unit_test(a_stream_under_way_ends_with_the_loop_it_goes_to),
+        plain_and_tls(a_stream_moves_under_traffic_and_loses_nothing),
+        plain_and_tls(a_stream_under_way_ends_with_the_loop_it_goes_to),
+        cmocka_unit_test(a_server_that_cannot_be_verified_is_left),
+        cmocka_unit_test(the_clients_certificate_is_told),
+        cmocka_unit_test(a_server_without_tls_fails_the_handshake),
+        cmocka_unit_test(noise_for_a_tls_listener_is_not_accepted),
+        cmocka_unit_test(a_listener_may_close_in_the_middle_of_handshakes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_certificates_clear(&certificates);
+    return failed;
 }

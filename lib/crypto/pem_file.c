@@ -1,0 +1,89 @@
+#include "crypto/pem_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+static enum status failed(const char *what, const char *path)
+{
+    if (errno == ENOENT)
+        return NOT_FOUND;
+    log_error("file failed doing=%s path=%s reason=%s", what, path, strerrorname_np(errno));
+    return IO_FAILED;
+}
+
+enum status pem_file_read(const char *path, struct buffer *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return failed("open", path);
+    enum status status = OK;
+    size_t before = out->len;
+    for (;;) {
+        ssize_t n = read(fd, buffer_reserve(out, 16384), 16384);
+        if (n > 0)
+            buffer_added(out, (size_t)n);
+        if (n < 0 && errno != EINTR)
+            status = failed("read", path);
+        if (out->len - before > PEM_FILE_MAX)
+            status = TOO_LARGE;
+        if (n == 0 || status != OK)
+            break;
+    }
+    close(fd);
+    if (status != OK)
+        out->len = before;
+    return status;
+}
+
+static bool write_all(int fd, struct slice rest)
+{
+    while (rest.len) {
+        ssize_t n = write(fd, rest.at, rest.len);
+        if (n < 0 && errno != EINTR)
+            return false;
+        rest = slice_skip(rest, n > 0 ? (size_t)n : 0);
+    }
+    return fsync(fd) == 0;
+}
+
+static bool sync_directory_of(const char *path)
+{
+    char *copy = memory_text(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(copy);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
+enum status pem_file_write(const char *path, struct slice bytes, enum pem_file_kind kind)
+{
+    struct buffer draft = {0};
+    buffer_printf(&draft, "%s.XXXXXX", path);
+    char *name = (char *)draft.at;
+    buffer_cstr(&draft);
+    int fd = mkostemp(name, O_CLOEXEC); /* mode 0600 */
+    if (fd < 0) {
+        enum status status = failed("create", path);
+        buffer_clear(&draft);
+        return status;
+    }
+    bool whole = (kind == PEM_FILE_SECRET || fchmod(fd, 0644) == 0) && write_all(fd, bytes);
+    whole = close(fd) == 0 && whole;
+    enum status status = OK;
+    if (!whole || rename(name, path) != 0 || !sync_directory_of(path)) {
+        status = failed("write", path);
+        unlink(name);
+    }
+    buffer_clear(&draft);
+    return status;
+}

@@ -1,0 +1,363 @@
+#include "io/stream_tls.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "crypto/tls.h"
+#include "io/loop_priv.h"
+#include "io/stream_layer.h"
+
+#define PEER_MAX 56
+
+struct stream_tls {
+    struct stream s;             /* first */
+    struct stream *below;        /* NULL when it has ended, or was let go */
+    struct tls_session *session; /* NULL until the stream below is open */
+    bool open;
+    bool ended; /* the peer sends no more */
+    bool pump_queued;
+    bool *gone; /* set when the stream leaves in the middle of a delivery */
+    struct loop_timer deadline;
+    struct buffer certificate;
+    char peer[PEER_MAX];
+    /* Accepted: */
+    struct link handshaking;
+    stream_tls_accepted_fn *accepted;
+    void *accepted_arg;
+    /* Connecting: */
+    struct tls_client *client;
+    char *server_name;
+    /* While it moves: */
+    loop_fn *moved;
+    void *moved_arg;
+};
+
+static struct stream_tls *of(const struct stream *s)
+{
+    return (struct stream_tls *)s;
+}
+
+/* ---- the end ---- */
+
+/* The stream below goes its own way: sends what it has, and closes. */
+static void let_go(struct stream_tls *t)
+{
+    struct stream *below = t->below;
+    t->below = NULL;
+    if (below == NULL)
+        return;
+    stream_events(below, NULL, NULL);
+    stream_close(below);
+}
+
+static void end(struct stream_tls *t, enum status why)
+{
+    loop_timer_stop(&t->deadline);
+    list_remove(&t->handshaking);
+    let_go(t);
+    stream_closed(&t->s, why);
+}
+
+static void log_failure(const struct stream_tls *t, const char *reason)
+{
+    if (t->open)
+        log_debug("tls connection lost: %s peer=%s", reason, t->peer);
+    else if (t->server_name)
+        log_warn("tls handshake failed: %s peer=%s server=%s", reason, t->peer, t->server_name);
+    else
+        log_debug("tls handshake failed: %s peer=%s", reason, t->peer);
+}
+
+/* The alert that tells the peer is in the stream below already. */
+static void fail(struct stream_tls *t, enum status why, const char *reason)
+{
+    log_failure(t, reason);
+    end(t, why);
+}
+
+static void on_deadline(void *arg)
+{
+    fail(arg, TIMED_OUT, "it took too long");
+}
+
+/* ---- from below ---- */
+
+static void opened(struct stream_tls *t)
+{
+    t->open = true;
+    loop_timer_stop(&t->deadline);
+    list_remove(&t->handshaking);
+    tls_session_peer_certificate(t->session, &t->certificate);
+    if (t->s.out.len)
+        stream_flush(&t->s);
+    if (t->accepted)
+        t->accepted(t->accepted_arg, &t->s);
+    else
+        stream_opened(&t->s);
+}
+
+static void shake(struct stream_tls *t)
+{
+    enum status status = tls_session_handshake(t->session, stream_out(t->below));
+    stream_flush(t->below);
+    if (status == OK)
+        opened(t);
+    else if (status != AGAIN)
+        fail(t, status == CLOSED ? BAD_FORMAT : status, tls_session_reason(t->session));
+}
+
+/* What the session has for the user, for as long as he wants it. */
+static void deliver(struct stream_tls *t, const bool *gone)
+{
+    uint8_t plain[TLS_READ_MAX];
+    while (!*gone && stream_wants(&t->s) && t->below && !t->ended) {
+        size_t len = 0;
+        enum status status =
+            tls_session_read(t->session, plain, sizeof(plain), &len, stream_out(t->below));
+        if (t->below->out.len)
+            stream_flush(t->below); /* a key update is answered */
+        if (status == OK) {
+            stream_received(&t->s, slice_from(plain, len));
+        } else if (status == AGAIN) {
+            break;
+        } else if (status == CLOSED) {
+            t->ended = true;
+            stream_close(&t->s);
+        } else {
+            fail(t, status, tls_session_reason(t->session));
+        }
+    }
+}
+
+/* The stream may leave this loop in any call to the user; then another thread has it. */
+static void take(struct stream_tls *t, struct slice bytes)
+{
+    bool gone = false;
+    t->gone = &gone;
+    tls_session_feed(t->session, bytes);
+    if (!t->open)
+        shake(t);
+    if (!gone && t->open)
+        deliver(t, &gone);
+    if (gone)
+        return;
+    t->gone = NULL;
+    tls_session_keep(t->session);
+    if (t->below && t->open && !t->s.closing && !stream_wants(&t->s))
+        stream_pause(t->below, true); /* nobody has asked for bytes yet */
+}
+
+static void pump(void *arg)
+{
+    struct stream_tls *t = arg;
+    t->pump_queued = false;
+    if (t->session && t->below && !t->s.closing)
+        take(t, (struct slice){0});
+}
+
+static void queue_pump(struct stream_tls *t)
+{
+    if (t->pump_queued || !t->open)
+        return;
+    t->pump_queued = true;
+    loop_defer(t->s.loop, pump, t);
+}
+
+static void below_open(void *arg)
+{
+    struct stream_tls *t = arg;
+    snprintf(t->peer, sizeof(t->peer), "%s", stream_peer(t->below));
+    t->session = tls_session_connect(t->client, t->server_name, loop_wall_ms(t->s.loop));
+    shake(t);
+}
+
+static void below_data(void *arg, struct slice bytes)
+{
+    struct stream_tls *t = arg;
+    if (!t->s.closing)
+        take(t, bytes);
+}
+
+static void below_drain(void *arg)
+{
+    stream_sent(&of(arg)->s);
+}
+
+static void below_close(void *arg, enum status why)
+{
+    struct stream_tls *t = arg;
+    bool connected = t->session != NULL;
+    t->below = NULL;
+    if (t->s.closing) {
+        end(t, CLOSED);
+    } else if (t->open || !connected) {
+        end(t, why);
+    } else {
+        log_failure(t, "the peer ended the connection");
+        end(t, why == CLOSED ? IO_FAILED : why);
+    }
+}
+
+static const struct stream_events below_events = {
+    .on_open = below_open, .on_data = below_data, .on_drain = below_drain, .on_close = below_close};
+
+/* ---- from above ---- */
+
+/* Before the handshake the bytes wait in s->out; opened() comes back for them. */
+static void flush(struct stream *s)
+{
+    struct stream_tls *t = of(s);
+    if (!t->open || t->below == NULL)
+        return;
+    enum status status = tls_session_write(t->session, buffer_slice(&s->out), stream_out(t->below));
+    stream_out_taken(s);
+    stream_flush(t->below);
+    if (status != OK)
+        fail(t, status, tls_session_reason(t->session));
+}
+
+static size_t unsent(const struct stream *s)
+{
+    const struct stream_tls *t = of(s);
+    return t->below ? stream_unsent(t->below) : 0;
+}
+
+static void pause_reading(struct stream *s, bool paused)
+{
+    struct stream_tls *t = of(s);
+    if (t->below == NULL || !t->open)
+        return;
+    stream_pause(t->below, paused);
+    if (!paused)
+        queue_pump(t);
+}
+
+static void close_tls(struct stream *s)
+{
+    struct stream_tls *t = of(s);
+    if (!t->open || t->below == NULL) {
+        end(t, CLOSED);
+        return;
+    }
+    tls_session_close(t->session, stream_out(t->below));
+    stream_pause(t->below, false); /* to hear that the peer has gone */
+    stream_close(t->below);        /* sends that first; below_close() follows */
+}
+
+static void abort_tls(struct stream *s, enum status why)
+{
+    struct stream_tls *t = of(s);
+    struct stream *below = t->below;
+    t->below = NULL;
+    loop_timer_stop(&t->deadline);
+    list_remove(&t->handshaking);
+    if (below) {
+        stream_events(below, NULL, NULL);
+        stream_abort(below, why);
+    }
+    stream_close_soon(s, why);
+}
+
+static void arrive(void *arg)
+{
+    struct stream_tls *t = arg;
+    stream_arrived(&t->s, t->s.loop);
+    queue_pump(t);
+    t->moved(t->moved_arg); /* last: it may move on */
+}
+
+static void move(struct stream *s, struct loop *to, loop_fn *fn, void *arg)
+{
+    struct stream_tls *t = of(s);
+    assert(t->open || t->below == NULL);
+    if (t->session)
+        tls_session_keep(t->session);
+    if (t->gone)
+        *t->gone = true;
+    t->gone = NULL;
+    if (t->pump_queued)
+        loop_undefer(s->loop, pump, t);
+    t->pump_queued = false;
+    t->moved = fn;
+    t->moved_arg = arg;
+    s->loop = to;
+    if (t->below)
+        stream_move(t->below, to, arrive, t);
+    else
+        loop_post(to, arrive, t);
+}
+
+static const char *peer(const struct stream *s)
+{
+    return of(s)->peer;
+}
+
+static struct slice certificate(const struct stream *s)
+{
+    return buffer_slice(&of(s)->certificate);
+}
+
+static void destroy(struct stream *s)
+{
+    struct stream_tls *t = of(s);
+    loop_timer_stop(&t->deadline);
+    list_remove(&t->handshaking);
+    tls_session_free(&t->session);
+    buffer_clear(&t->certificate);
+    free(t->server_name);
+    free(t);
+}
+
+static const struct stream_ops ops = {
+    .flush = flush,
+    .unsent = unsent,
+    .pause = pause_reading,
+    .close = close_tls,
+    .abort = abort_tls,
+    .move = move,
+    .peer = peer,
+    .certificate = certificate,
+    .destroy = destroy,
+};
+
+/* ---- making ---- */
+
+static struct stream_tls *stream_new(struct stream *below, uint64_t timeout_ms)
+{
+    struct stream_tls *t = MEMORY_NEW(struct stream_tls);
+    stream_init(&t->s, &ops, stream_loop(below));
+    t->below = below;
+    snprintf(t->peer, sizeof(t->peer), "%s", stream_peer(below));
+    loop_timer_start(t->s.loop, &t->deadline, timeout_ms, on_deadline, t);
+    return t;
+}
+
+void stream_tls_accept(struct stream *below, struct tls_server *server, struct list *handshaking,
+                       stream_tls_accepted_fn *accepted, void *arg)
+{
+    struct stream_tls *t = stream_new(below, TLS_HANDSHAKE_MS);
+    t->accepted = accepted;
+    t->accepted_arg = arg;
+    t->session = tls_session_accept(server);
+    list_push(handshaking, &t->handshaking);
+    stream_events(below, &below_events, t);
+}
+
+void stream_tls_cancel(struct list *handshaking)
+{
+    for (struct link *at; (at = list_pop(handshaking));)
+        stream_abort(&LIST_OF(at, struct stream_tls, handshaking)->s, CANCELLED);
+}
+
+struct stream *stream_tls_connect(struct stream *below, struct tls_client *client,
+                                  const char *server_name, uint64_t timeout_ms)
+{
+    struct stream_tls *t = stream_new(below, timeout_ms);
+    t->client = client;
+    t->server_name = memory_text(server_name);
+    stream_events(below, &below_events, t);
+    return &t->s;
+}

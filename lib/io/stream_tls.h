@@ -1,0 +1,22 @@
+/* TLS on any stream. The result is a stream of the plain bytes; the one below belongs to it. */
+#pragma once
+
+#include "base/list.h"
+#include "io/stream.h"
+
+#define TLS_HANDSHAKE_MS 10000
+
+typedef void stream_tls_accepted_fn(void *arg, struct stream *s);
+
+/* The serving end: `accepted` with the open stream after the handshake; when that fails, nothing.
+ * While it goes on, the stream is in `handshaking`. */
+void stream_tls_accept(struct stream *below, struct tls_server *server, struct list *handshaking,
+                       stream_tls_accepted_fn *accepted, void *arg);
+
+/* Gives up what is in such a list. */
+void stream_tls_cancel(struct list *handshaking);
+
+/* The connecting end: on_open after the handshake. `below` may still be connecting; a lack of
+ * progress ends in TIMED_OUT after `timeout_ms`. */
+struct stream *stream_tls_connect(struct stream *below, struct tls_client *client,
+                                  const char *server_name, uint64_t timeout_ms);
