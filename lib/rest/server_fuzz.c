@@ -1,0 +1,159 @@
+/*
+ * What a peer can send to a server, in pieces: requests, bodies, a WebSocket handshake and its
+ * frames. The first byte says how the rest is cut. Handlers answer at once, later, or never while
+ * the peer is there.
+ */
+#include "rest/server.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "io/stream_layer.h"
+#include "rest/model.h"
+
+/* ---- a stream whose peer is the fuzzer ---- */
+
+static void fuzz_flush(struct stream *s)
+{
+    buffer_reset(&s->out);
+}
+
+static size_t fuzz_unsent(const struct stream *s)
+{
+    (void)s;
+    return 0;
+}
+
+static void fuzz_pause(struct stream *s, bool paused)
+{
+    (void)s, (void)paused;
+}
+
+static void fuzz_close(struct stream *s)
+{
+    stream_close_soon(s, CLOSED);
+}
+
+static const char *fuzz_peer(const struct stream *s)
+{
+    (void)s;
+    return "fuzz";
+}
+
+static void fuzz_destroy(struct stream *s)
+{
+    free(s);
+}
+
+static const struct stream_ops ops = {.flush = fuzz_flush,
+                                      .unsent = fuzz_unsent,
+                                      .pause = fuzz_pause,
+                                      .close = fuzz_close,
+                                      .abort = stream_close_soon,
+                                      .peer = fuzz_peer,
+                                      .destroy = fuzz_destroy};
+
+/* ---- a server ---- */
+
+static struct rest_request *kept;
+
+static void echo(struct rest_request *r)
+{
+    rest_add_header(r, "X-Query", rest_query(r, "q"));
+    rest_add_header(r, "X-Id", rest_param(r, "id"));
+    rest_reply(r, 200, "text/plain", r->body);
+}
+
+static void keep(struct rest_request *r)
+{
+    if (kept)
+        rest_reply_problem(kept, 409, "another came");
+    kept = r;
+}
+
+static const struct rest_model list[] = {
+    {"A", "a:str, c:{i32}, d:W, e:timespan, f:base64, g*:any", NULL}, {"W", NULL, "x|y"}};
+
+static void check(struct rest_request *r)
+{
+    struct json_doc *doc;
+    char why[REST_MODEL_WHY_MAX] = "";
+    if (json_parse(r->body, JSON_STRICT, &doc, NULL) == OK) {
+        struct rest_models models = {list, 2};
+        (void)(rest_model_check(&models, "A", json_root(doc), why) == OK);
+        json_free(&doc);
+    }
+    rest_reply_problem(r, 400, why);
+}
+
+static const struct rest_route routes[] = {
+    {"GET", "/a/{id}", echo, REST_PUBLIC},  {"POST", "/a/{id}", echo, REST_PUBLIC},
+    {"GET", "/k", keep, REST_PUBLIC},       {"POST", "/c", check, REST_PUBLIC},
+    {"GET", "/f/{path*}", echo, REST_READ},
+};
+
+static void ws_data(void *arg, struct slice bytes)
+{
+    stream_write(arg, bytes);
+}
+
+static void ws_close(void *arg, enum status why)
+{
+    (void)arg, (void)why;
+}
+
+static void upgraded(struct rest_request *r, struct stream *s, const char *protocol)
+{
+    (void)r, (void)protocol;
+    static const struct stream_events events = {.on_data = ws_data, .on_close = ws_close};
+    stream_events(s, &events, s);
+}
+
+static const char *const protocols[] = {"mqtt", NULL};
+static const struct rest_upgrade upgrades[] = {{"/w", protocols, REST_PUBLIC, upgraded}};
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    struct loop *loop = loop_new();
+    struct rest_table table = REST_TABLE("", routes, NULL);
+    struct rest_server *server =
+        rest_server_new(&(struct rest_server_config){.loop = loop,
+                                                     .tables = &table,
+                                                     .table_count = 1,
+                                                     .upgrades = upgrades,
+                                                     .upgrade_count = 1,
+                                                     .limits = {.body_bytes = 4096}});
+    struct stream *s = MEMORY_NEW(struct stream);
+    stream_init(s, &ops, loop);
+    rest_server_accept(server, s);
+    size_t step = data[0] ? data[0] : size;
+    struct slice left = {data + 1, size - 1};
+    while (left.len > 0 && !s->closing) {
+        if (stream_wants(s)) {
+            stream_received(s, slice_first(left, step));
+            left = slice_skip(left, step);
+        } else if (kept) {
+            struct rest_request *r = kept;
+            kept = NULL;
+            rest_reply_empty(r, 204);
+        } else {
+            break;
+        }
+    }
+    loop_run_until(loop, never, NULL, 0);
+    rest_server_free(&server);
+    if (kept)
+        rest_reply_empty(kept, 204);
+    kept = NULL;
+    loop_free(&loop);
+    return 0;
+}
