@@ -1,0 +1,56 @@
+/* Inside of the AMQP head: what amqp.c, amqp_link.c, amqp_node.c, amqp_grant.c and amqp_cbs.c
+ * share. */
+#pragma once
+
+#include "heads/amqp.h"
+
+struct grant {
+    char *path;
+    unsigned rights;
+    uint64_t expires_ms;
+};
+
+struct heads_amqp {
+    const struct heads_amqp_config *config;
+    struct loop *loop;
+    struct stream *stream; /* NULL when it is gone */
+    struct amqp_connection *engine;
+    struct loop_timer timer, grant_timer;
+    bool opened, closing, flush_queued;
+    unsigned holds; /* of calls to come: the struct stays until they came */
+    struct list links;
+    struct grant *grants;
+    size_t grant_count;
+    struct heads_amqp_check *sasl; /* PLAIN is being examined */
+};
+
+void head_hold(struct heads_amqp *h);
+void head_release(struct heads_amqp *h); /* may free it */
+
+/* ---- amqp_link.c ---- */
+
+/* False: the peer is slow to read; on_drain will come. */
+bool head_has_room(struct heads_amqp *h);
+
+void head_on_attach(void *arg, struct amqp_link *l, const struct amqp_attach *a);
+void head_on_transfer(void *arg, struct amqp_link *l, const struct amqp_delivery *d);
+void head_on_credit(void *arg, struct amqp_link *l);
+void head_on_settled(void *arg, struct amqp_link *l, uint64_t token,
+                     const struct amqp_state *state);
+void head_on_detach(void *arg, struct amqp_link *l, const struct amqp_error *why);
+void head_links_resume(struct heads_amqp *h);  /* the stream has drained */
+void head_links_recheck(struct heads_amqp *h); /* a grant has expired */
+void head_links_end(struct heads_amqp *h);     /* the connection is gone */
+
+/* ---- amqp_node.c ---- */
+
+extern const struct heads_amqp_node head_cbs_node; /* amqp_cbs.c */
+
+/* The kind for a link to a request and response node; NULL when the address is none. */
+const struct heads_amqp_kind *head_node_kind(struct heads_amqp_link *l, bool sends);
+
+/* ---- amqp_grant.c ---- */
+
+enum status head_on_sasl(struct heads_amqp *h, struct slice mechanism, struct slice response);
+void head_check_token(struct heads_amqp_reply *reply, const struct heads_amqp_token *t);
+void head_grants_clear(struct heads_amqp *h);
