@@ -347,6 +347,7 @@ static void close_session(struct opcua_session *s)
 
 static void destroy(struct opcua_session *s)
 {
+    session_publish_clear(s);
     session_peer_clear(s);
     free(s->url);
     free(s->policy);

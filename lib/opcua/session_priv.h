@@ -44,6 +44,7 @@ struct opcua_session {
     struct list listeners;
     struct list waiting, sent, failed; /* calls */
     size_t call_count;
+    struct session_publish *publish; /* NULL before the first subscription */
 
     struct opcua_limits limits;
     struct opcua_namespaces names;
@@ -79,6 +80,10 @@ struct opcua_call *session_call_early(struct opcua_session *s, const void *reque
                                       void *arg, uint32_t timeout_ms);
 void session_calls_send(struct opcua_session *s);                    /* those that waited */
 void session_calls_fail(struct opcua_session *s, UA_StatusCode why); /* all that are left */
+
+/* ---- publish.c ---- */
+
+void session_publish_clear(struct opcua_session *s);
 
 /* ---- peer.c ---- */
 

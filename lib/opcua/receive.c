@@ -1,0 +1,304 @@
+/*
+ * Notification messages in order, each once. Sequence numbers begin at 1 and never are 0 again
+ * (Part 4, 5.13.1.1); a keep-alive carries the number that the next message will have.
+ */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "opcua/subscription_priv.h"
+
+#define REPUBLISH_MS 10000
+
+static uint32_t next_of(uint32_t sequence)
+{
+    return sequence == UINT32_MAX ? 1 : sequence + 1;
+}
+
+static bool is_before(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+
+/* ---- telling ---- */
+
+static bool tell_part(struct opcua_subscription *s, const UA_ExtensionObject *part)
+{
+    const struct opcua_subscription_events *e = s->config.events;
+    if (part->encoding < UA_EXTENSIONOBJECT_DECODED)
+        return true; /* a kind of notification that nobody knows */
+    const UA_DataType *type = part->content.decoded.type;
+    if (type == &UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION]) {
+        const UA_DataChangeNotification *n = part->content.decoded.data;
+        return !n->monitoredItemsSize ||
+               e->on_data(s->config.arg, n->monitoredItems, n->monitoredItemsSize);
+    }
+    if (type == &UA_TYPES[UA_TYPES_EVENTNOTIFICATIONLIST] && e->on_events) {
+        const UA_EventNotificationList *n = part->content.decoded.data;
+        return !n->eventsSize || e->on_events(s->config.arg, n->events, n->eventsSize);
+    }
+    if (type == &UA_TYPES[UA_TYPES_STATUSCHANGENOTIFICATION])
+        subscription_restart(s,
+                             ((UA_StatusChangeNotification *)part->content.decoded.data)->status);
+    return true;
+}
+
+/* False: the callback had no room; *told says how far it came. */
+static bool tell(struct opcua_subscription *s, const UA_NotificationMessage *m, size_t *told)
+{
+    s->telling = true;
+    while (*told < m->notificationDataSize && tell_part(s, &m->notificationData[*told]))
+        ++*told;
+    s->telling = false;
+    return *told == m->notificationDataSize;
+}
+
+/* ---- holding ---- */
+
+static bool goes_before(const struct held_message *a, const struct held_message *b)
+{
+    return !b->old && is_before(a->message.sequenceNumber, b->message.sequenceNumber);
+}
+
+static void hold(struct opcua_subscription *s, UA_NotificationMessage *m, size_t told)
+{
+    if (s->held_count >= OPCUA_SUBSCRIPTION_HELD_MAX)
+        return; /* not acknowledged: it will be asked for again */
+    struct held_message *h = MEMORY_NEW(struct held_message);
+    h->message = *m;
+    h->told = told;
+    UA_NotificationMessage_init(m);
+    struct link *after = s->held.head.prev;
+    while (after != &s->held.head && goes_before(h, LIST_OF(after, struct held_message, link)))
+        after = after->prev;
+    h->link = (struct link){.prev = after, .next = after->next};
+    after->next->prev = &h->link;
+    after->next = &h->link;
+    s->held_count++;
+}
+
+static struct held_message *first_held(struct opcua_subscription *s)
+{
+    struct link *l = list_first(&s->held);
+    return l ? LIST_OF(l, struct held_message, link) : NULL;
+}
+
+static bool is_held(struct opcua_subscription *s, uint32_t sequence)
+{
+    LIST_EACH(l, &s->held)
+    if (!LIST_OF(l, struct held_message, link)->old &&
+        LIST_OF(l, struct held_message, link)->message.sequenceNumber == sequence)
+        return true;
+    return false;
+}
+
+static void let_go(struct opcua_subscription *s, struct held_message *h)
+{
+    list_remove(&h->link);
+    s->held_count--;
+    UA_NotificationMessage_clear(&h->message);
+    free(h);
+}
+
+/* ---- gaps ---- */
+
+static void report_gap(struct opcua_subscription *s, uint32_t count)
+{
+    log_warn("opcua notifications lost url=%s subscription=%u first=%u count=%u", s->session->url,
+             s->id, s->expected, count);
+    s->counts.gaps += count;
+    if (s->config.events->on_gap)
+        s->config.events->on_gap(s->config.arg, s->expected, count);
+    for (uint32_t i = 0; i < count; i++)
+        s->expected = next_of(s->expected);
+}
+
+static void after_one(struct opcua_subscription *s, uint32_t sequence)
+{
+    s->expected = next_of(sequence);
+    s->counts.notifications++;
+    publish_acknowledge(s, sequence);
+}
+
+/* Tells the held ones, as far as they follow each other. */
+static void tell_held(struct opcua_subscription *s)
+{
+    struct held_message *h;
+    while (!s->paused && (h = first_held(s)) &&
+           (h->old || h->message.sequenceNumber == s->expected)) {
+        s->paused = !tell(s, &h->message, &h->told);
+        if (s->paused)
+            return;
+        bool old = h->old;
+        uint32_t sequence = h->message.sequenceNumber;
+        let_go(s, h);
+        if (!old)
+            after_one(s, sequence);
+    }
+}
+
+static bool is_available(const struct opcua_subscription *s, uint32_t sequence)
+{
+    for (size_t i = 0; i < s->available_count; i++)
+        if (s->available[i] == sequence)
+            return true;
+    return s->available_count == 0; /* the server does not say: ask */
+}
+
+bool subscription_call_was_lost(UA_StatusCode status)
+{
+    return status == UA_STATUSCODE_BADNOTCONNECTED ||
+           status == UA_STATUSCODE_BADSECURECHANNELCLOSED ||
+           status == UA_STATUSCODE_BADSESSIONCLOSED ||
+           status == UA_STATUSCODE_BADSESSIONIDINVALID ||
+           status == UA_STATUSCODE_BADSERVERNOTCONNECTED || status == UA_STATUSCODE_BADSHUTDOWN;
+}
+
+static void on_republish(void *arg, UA_StatusCode status, void *response)
+{
+    struct opcua_subscription *s = arg;
+    UA_RepublishResponse *r = response;
+    s->republish = NULL;
+    if (status == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID) {
+        subscription_restart(s, status);
+        return;
+    }
+    if (subscription_call_was_lost(status))
+        return; /* asked for again when it is back */
+    if (s->asked != s->expected) {
+        s->counts.duplicates++; /* it came by itself meanwhile */
+    } else if (r && r->notificationMessage.sequenceNumber == s->expected &&
+               r->notificationMessage.notificationDataSize) {
+        s->counts.republished++;
+        hold(s, &r->notificationMessage, 0);
+    } else {
+        report_gap(s, 1);
+    }
+    receive_resume(s);
+    publish_refill(s->session);
+}
+
+static void ask_again(struct opcua_subscription *s)
+{
+    UA_RepublishRequest request = {.subscriptionId = s->id,
+                                   .retransmitSequenceNumber = s->expected};
+    s->asked = s->expected;
+    s->republish =
+        OPCUA_CALL(s->session, OPCUA_CALL_NOW, REPUBLISH, &request, on_republish, s, REPUBLISH_MS);
+}
+
+/* Where what is missing ends; `expected` when nothing is. */
+static uint32_t gap_end(struct opcua_subscription *s)
+{
+    struct held_message *h = first_held(s);
+    if (h && !h->old)
+        return h->message.sequenceNumber;
+    return is_before(s->expected, s->known_next) ? s->known_next : s->expected;
+}
+
+/* Gets what is missing, one by one; what the server has no more is a gap. */
+static void fill_gap(struct opcua_subscription *s)
+{
+    uint32_t end = gap_end(s), gone = 0;
+    for (uint32_t at = s->expected; at != end && !is_available(s, at); at = next_of(at))
+        gone++;
+    if (gone)
+        report_gap(s, gone);
+    if (end != s->expected)
+        ask_again(s);
+}
+
+void receive_resume(struct opcua_subscription *s)
+{
+    do {
+        if (s->paused || s->republish || s->state != SUBSCRIPTION_LIVE)
+            return;
+        tell_held(s);
+        if (!s->paused)
+            fill_gap(s);
+    } while (!s->paused && !s->republish && first_held(s));
+}
+
+/* ---- what came in ---- */
+
+static void on_keep_alive(struct opcua_subscription *s, UA_NotificationMessage *m)
+{
+    s->counts.keep_alives++;
+    if (is_before(s->expected, m->sequenceNumber)) {
+        s->known_next = m->sequenceNumber;
+        receive_resume(s);
+    } else if (s->config.events->on_keep_alive) {
+        s->config.events->on_keep_alive(s->config.arg);
+    }
+}
+
+void receive_message(struct opcua_subscription *s, UA_NotificationMessage *m)
+{
+    s->heard_ms = loop_now_ms(s->loop);
+    if (m->notificationDataSize == 0) {
+        on_keep_alive(s, m);
+        return;
+    }
+    if (is_before(m->sequenceNumber, s->expected) || is_held(s, m->sequenceNumber)) {
+        s->counts.duplicates++;
+        if (is_before(m->sequenceNumber, s->expected))
+            publish_acknowledge(s, m->sequenceNumber);
+        return;
+    }
+    size_t told = 0;
+    uint32_t sequence = m->sequenceNumber;
+    if (!s->paused && sequence == s->expected && tell(s, m, &told)) {
+        after_one(s, sequence);
+        if (s->held_count)
+            receive_resume(s);
+        return;
+    }
+    s->paused = s->paused || sequence == s->expected;
+    hold(s, m, told);
+    receive_resume(s);
+}
+
+void receive_available(struct opcua_subscription *s, const uint32_t *sequences, size_t count)
+{
+    if (count > OPCUA_SUBSCRIPTION_HELD_MAX)
+        count = 0; /* too many to look through: ask instead */
+    s->available = memory_resize(s->available, (count + 1) * sizeof *s->available);
+    if (count)
+        memcpy(s->available, sequences, count * sizeof *s->available);
+    s->available_count = count;
+}
+
+void opcua_subscription_resume(struct opcua_subscription *s)
+{
+    if (!s->paused || s->telling)
+        return;
+    s->paused = false;
+    tell_held(s); /* also while there is no connection */
+    receive_resume(s);
+    publish_refill(s->session);
+}
+
+void receive_stop(struct opcua_subscription *s)
+{
+    if (s->republish)
+        opcua_call_cancel(s->republish);
+    s->republish = NULL;
+}
+
+void receive_restart(struct opcua_subscription *s)
+{
+    s->expected = 1;
+    s->known_next = 1;
+    s->available_count = 0;
+    LIST_EACH(l, &s->held)
+    LIST_OF(l, struct held_message, link)->old = true;
+}
+
+void receive_clear(struct opcua_subscription *s)
+{
+    receive_stop(s);
+    struct held_message *h;
+    while ((h = first_held(s)))
+        let_go(s, h);
+    free(s->available);
+}

@@ -1,0 +1,304 @@
+#include "opcua/subscription.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "opcua/subscription_priv.h"
+
+#define KEEP_ALIVE_MS 10000
+#define LIFETIME_MS 120000 /* as long as a session lasts without us */
+#define NOTIFICATIONS_MAX 10000
+#define SILENCE_MS 10000 /* more than what the keep-alives promise */
+#define AGAIN_MS 2000    /* after the server refused to make one */
+
+static void create(struct opcua_subscription *s);
+
+static void tell_state(struct opcua_subscription *s, bool alive)
+{
+    if (s->config.events->on_state)
+        s->config.events->on_state(s->config.arg, alive);
+}
+
+static void nobody_waits(void *arg, UA_StatusCode status, void *response)
+{
+    (void)arg, (void)status, (void)response;
+}
+
+static void delete_at_server(struct opcua_subscription *s)
+{
+    UA_DeleteSubscriptionsRequest request = {.subscriptionIdsSize = 1, .subscriptionIds = &s->id};
+    if (s->id && opcua_session_state(s->session) == OPCUA_SESSION_READY)
+        OPCUA_CALL(s->session, OPCUA_CALL_NOW, DELETESUBSCRIPTIONS, &request, nobody_waits, NULL,
+                   0);
+}
+
+/* ---- being alive ---- */
+
+static uint64_t silence_max_ms(const struct opcua_subscription *s)
+{
+    return (uint64_t)(s->publishing_ms * s->keep_alive_count) + SILENCE_MS;
+}
+
+/* Without publish requests the server would forget us; every service on the subscription resets its
+ * clock. */
+static void touch(struct opcua_subscription *s)
+{
+    UA_SetPublishingModeRequest request = {
+        .publishingEnabled = true, .subscriptionIdsSize = 1, .subscriptionIds = &s->id};
+    OPCUA_CALL(s->session, OPCUA_CALL_NOW, SETPUBLISHINGMODE, &request, nobody_waits, NULL, 0);
+}
+
+static void on_watchdog(void *arg)
+{
+    struct opcua_subscription *s = arg;
+    uint64_t now = loop_now_ms(s->loop);
+    loop_timer_start(s->loop, &s->watchdog, silence_max_ms(s) / 2, on_watchdog, s);
+    if (s->paused) {
+        s->heard_ms = now;
+        touch(s);
+    } else if (now - s->heard_ms > silence_max_ms(s)) {
+        log_warn("opcua subscription silent url=%s subscription=%u", s->session->url, s->id);
+        subscription_restart(s, UA_STATUSCODE_BADTIMEOUT);
+    }
+}
+
+static void go_live(struct opcua_subscription *s)
+{
+    s->state = SUBSCRIPTION_LIVE;
+    s->heard_ms = loop_now_ms(s->loop);
+    loop_timer_start(s->loop, &s->watchdog, silence_max_ms(s) / 2, on_watchdog, s);
+    publish_join(s);
+    items_pump(s);
+    tell_state(s, true);
+    receive_resume(s);
+}
+
+/* ---- making it ---- */
+
+static void on_again(void *arg)
+{
+    struct opcua_subscription *s = arg;
+    if (s->state == SUBSCRIPTION_NONE && opcua_session_state(s->session) == OPCUA_SESSION_READY)
+        create(s);
+}
+
+static void on_created(void *arg, UA_StatusCode status, void *response)
+{
+    struct opcua_subscription *s = arg;
+    UA_CreateSubscriptionResponse *r = response;
+    s->call = NULL;
+    publish_creating(s->session, false);
+    if (!r) {
+        log_warn("opcua subscription refused url=%s status=%s", s->session->url,
+                 UA_StatusCode_name(status));
+        s->state = SUBSCRIPTION_NONE;
+        loop_timer_start(s->loop, &s->again, AGAIN_MS, on_again, s);
+        return;
+    }
+    s->id = r->subscriptionId;
+    s->publishing_ms = r->revisedPublishingInterval;
+    s->keep_alive_count = r->revisedMaxKeepAliveCount;
+    s->counts.made++;
+    receive_restart(s);
+    items_restart(s);
+    go_live(s);
+}
+
+static uint32_t at_least_one(double count)
+{
+    return count < 1 ? 1 : count > UINT16_MAX ? UINT16_MAX : (uint32_t)count;
+}
+
+static void create(struct opcua_subscription *s)
+{
+    double interval = s->config.publishing_ms;
+    uint32_t keep_alive = s->config.keep_alive_count ? s->config.keep_alive_count
+                                                     : at_least_one(KEEP_ALIVE_MS / interval);
+    uint32_t lifetime = at_least_one(LIFETIME_MS / interval);
+    UA_CreateSubscriptionRequest request = {
+        .requestedPublishingInterval = interval,
+        .requestedMaxKeepAliveCount = keep_alive,
+        .requestedLifetimeCount = lifetime > 3 * keep_alive ? lifetime : 3 * keep_alive,
+        .maxNotificationsPerPublish =
+            s->config.notifications_max ? s->config.notifications_max : NOTIFICATIONS_MAX,
+        .publishingEnabled = true,
+        .priority = s->config.priority,
+    };
+    s->state = SUBSCRIPTION_CREATING;
+    publish_creating(s->session, true);
+    s->call =
+        OPCUA_CALL(s->session, OPCUA_CALL_NOW, CREATESUBSCRIPTION, &request, on_created, s, 0);
+}
+
+/* ---- losing it ---- */
+
+static void leave(struct opcua_subscription *s)
+{
+    if (s->call) {
+        opcua_call_cancel(s->call);
+        publish_creating(s->session, false);
+    }
+    s->call = NULL;
+    loop_timer_stop(&s->again);
+    loop_timer_stop(&s->restart);
+    loop_timer_stop(&s->watchdog);
+    receive_stop(s);
+    items_stop(s);
+    publish_leave(s);
+}
+
+static void on_restart(void *arg)
+{
+    struct opcua_subscription *s = arg;
+    if (s->state == SUBSCRIPTION_NONE || s->state == SUBSCRIPTION_CREATING)
+        return;
+    log_warn("opcua subscription begins anew url=%s subscription=%u reason=%s", s->session->url,
+             s->id, UA_StatusCode_name(s->restart_why));
+    bool was_live = s->state == SUBSCRIPTION_LIVE;
+    leave(s);
+    delete_at_server(s);
+    s->state = SUBSCRIPTION_NONE;
+    s->id = 0;
+    s->counts.gaps++;
+    if (was_live)
+        tell_state(s, false);
+    if (s->config.events->on_gap)
+        s->config.events->on_gap(s->config.arg, s->expected, 0);
+    on_again(s);
+}
+
+void subscription_restart(struct opcua_subscription *s, UA_StatusCode why)
+{
+    s->restart_why = why;
+    loop_timer_start(s->loop, &s->restart, 0, on_restart, s);
+}
+
+/* ---- taking it along ---- */
+
+static void resume(struct opcua_subscription *s)
+{
+    if (s->uncertain) {
+        s->state = SUBSCRIPTION_DETACHED;
+        subscription_restart(s, UA_STATUSCODE_UNCERTAIN);
+        return;
+    }
+    go_live(s);
+}
+
+/* What the server still keeps beyond what we had was sent while we were away. */
+static void take_available(struct opcua_subscription *s, const UA_TransferResult *r)
+{
+    receive_available(s, r->availableSequenceNumbers, r->availableSequenceNumbersSize);
+    for (size_t i = 0; i < r->availableSequenceNumbersSize; i++)
+        if ((int32_t)(r->availableSequenceNumbers[i] - s->known_next) >= 0)
+            s->known_next = r->availableSequenceNumbers[i] + 1;
+}
+
+static void on_transferred(void *arg, UA_StatusCode status, void *response)
+{
+    struct opcua_subscription *s = arg;
+    UA_TransferSubscriptionsResponse *r = response;
+    s->call = NULL;
+    publish_creating(s->session, false);
+    s->state = SUBSCRIPTION_DETACHED;
+    if (r && r->resultsSize == 1)
+        status = r->results[0].statusCode;
+    if (subscription_call_was_lost(status))
+        return; /* tried again when the session is back */
+    if (!r || r->resultsSize != 1 || UA_StatusCode_isBad(status)) {
+        subscription_restart(s, status);
+        return;
+    }
+    s->counts.transferred++;
+    take_available(s, &r->results[0]);
+    resume(s);
+}
+
+static void transfer(struct opcua_subscription *s)
+{
+    UA_TransferSubscriptionsRequest request = {.subscriptionIdsSize = 1, .subscriptionIds = &s->id};
+    s->state = SUBSCRIPTION_TRANSFERRING;
+    publish_creating(s->session, true);
+    s->call = OPCUA_CALL(s->session, OPCUA_CALL_NOW, TRANSFERSUBSCRIPTIONS, &request,
+                         on_transferred, s, 0);
+}
+
+static void on_ready(void *arg, bool same)
+{
+    struct opcua_subscription *s = arg;
+    if (s->state == SUBSCRIPTION_NONE)
+        create(s);
+    else if (s->state == SUBSCRIPTION_DETACHED && same)
+        resume(s);
+    else if (s->state == SUBSCRIPTION_DETACHED && !s->config.no_transfer)
+        transfer(s);
+    else if (s->state == SUBSCRIPTION_DETACHED)
+        subscription_restart(s, UA_STATUSCODE_BADSESSIONIDINVALID);
+}
+
+static void on_lost(void *arg, UA_StatusCode why)
+{
+    (void)why;
+    struct opcua_subscription *s = arg;
+    bool was_live = s->state == SUBSCRIPTION_LIVE;
+    bool exists =
+        was_live || s->state == SUBSCRIPTION_DETACHED || s->state == SUBSCRIPTION_TRANSFERRING;
+    leave(s);
+    s->state = exists ? SUBSCRIPTION_DETACHED : SUBSCRIPTION_NONE;
+    if (was_live)
+        tell_state(s, false);
+}
+
+/* ---- what the header promised ---- */
+
+struct opcua_subscription *opcua_subscription_new(const struct opcua_subscription_config *config)
+{
+    assert(config->publishing_ms >= 1 && config->events->on_data);
+    struct opcua_subscription *s = MEMORY_NEW(struct opcua_subscription);
+    s->config = *config;
+    s->session = config->session;
+    s->session->refs++;
+    s->loop = s->session->loop;
+    s->expected = s->known_next = 1;
+    list_init(&s->held);
+    items_init(s);
+    s->listener =
+        (struct opcua_session_listener){.on_ready = on_ready, .on_lost = on_lost, .arg = s};
+    opcua_session_listen(s->session, &s->listener);
+    loop_timer_start(s->loop, &s->again, 0, on_again, s);
+    return s;
+}
+
+void opcua_subscription_free(struct opcua_subscription **subscription)
+{
+    struct opcua_subscription *s = *subscription;
+    if (!s)
+        return;
+    assert(!s->telling);
+    leave(s);
+    if (s->session->thread)
+        delete_at_server(s);
+    opcua_session_unlisten(&s->listener);
+    receive_clear(s);
+    items_clear(s);
+    opcua_session_unref(&s->session);
+    free(s);
+    *subscription = NULL;
+}
+
+struct opcua_subscription_counts opcua_subscription_counts(const struct opcua_subscription *s)
+{
+    struct opcua_subscription_counts c = s->counts;
+    c.items = s->used_count;
+    c.live = s->live_count;
+    c.failed = s->failed_count;
+    c.held = s->held_count;
+    return c;
+}
+
+double opcua_subscription_publishing_ms(const struct opcua_subscription *s)
+{
+    return s->publishing_ms;
+}

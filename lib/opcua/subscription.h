@@ -1,0 +1,90 @@
+/*
+ * A subscription with its monitored items, kept alive by itself: made when the session is ready,
+ * taken along (TransferSubscriptions) or made again after a loss, with what was missed asked for
+ * again (Republish). An item is known by its index, which is its client handle on the wire; nothing
+ * is looked up per value.
+ *
+ * Notifications come decoded, in order of their sequence numbers and each once, and are not copied.
+ * Who cannot take one says so: then it waits here, no more is asked for, and the server's queues
+ * fill (back-pressure). What could not be had is told as a gap.
+ *
+ * All of it on the session's OPC UA thread.
+ */
+#pragma once
+
+#include "opcua/session.h"
+
+struct opcua_subscription;
+
+#define OPCUA_ITEMS_MAX (1u << 20) /* of one subscription; some servers suffer beyond 10,000 */
+#define OPCUA_ITEMS_PER_CALL_MAX                                                                   \
+    1000                              /* or less, when the server's product or its limits say so   \
+                                       */
+#define OPCUA_ITEM_CALLS_MAX 4        /* in flight for one subscription */
+#define OPCUA_PUBLISH_REQUESTS_MAX 32 /* outstanding on one session */
+#define OPCUA_SUBSCRIPTION_HELD_MAX                                                                \
+    64 /* notifications held while the callback says no; more are left to Republish */
+
+/* What to watch. The texts and the filter are borrowed and must live as long as the item. */
+struct opcua_item {
+    const char
+        *node; /* any form of opcua_node_id_parse(); namespaces are looked up at each connect */
+    const char *index_range;          /* NULL: all */
+    const UA_ExtensionObject *filter; /* DataChangeFilter, EventFilter; NULL: none */
+    double sampling_ms;  /* 0: as fast as the server can; -1: as the subscription publishes */
+    uint32_t queue_size; /* 0: the server's least */
+    uint16_t attribute;  /* 0: Value (EventNotifier with an event filter) */
+    bool discard_new;
+};
+
+struct opcua_subscription_events {
+    /* items[i].clientHandle is an index. False: not now, see opcua_subscription_resume(). */
+    bool (*on_data)(void *arg, const UA_MonitoredItemNotification *items, size_t count);
+    /* For event items. NULL when there are none. */
+    bool (*on_events)(void *arg, const UA_EventFieldList *events, size_t count);
+    /* `count` notifications from sequence number `first` on are lost; 0: nobody knows how many (the
+     * subscription was made again). May be NULL. */
+    void (*on_gap)(void *arg, uint32_t first, uint32_t count);
+    /* Good: the item is watched. Otherwise why not; it is tried again by itself. May be NULL. */
+    void (*on_item)(void *arg, uint32_t index, UA_StatusCode status);
+    void (*on_keep_alive)(void *arg);        /* may be NULL */
+    void (*on_state)(void *arg, bool alive); /* notifications can come, or not. May be NULL */
+};
+
+struct opcua_subscription_config {
+    struct opcua_session *session; /* referred to until it is freed */
+    double publishing_ms;          /* at least 1 */
+    uint32_t keep_alive_count;     /* 0: one about every ten seconds */
+    uint32_t notifications_max;    /* per publish; 0: 10,000 */
+    uint8_t priority;
+    bool no_transfer; /* make it again instead */
+    const struct opcua_subscription_events *events;
+    void *arg;
+};
+
+struct opcua_subscription *opcua_subscription_new(const struct opcua_subscription_config *config);
+
+/* Deleted at the server, too. No callback afterwards. */
+void opcua_subscription_free(struct opcua_subscription **s);
+
+/* Gives the new items' indexes, one by one, in `indexes` (may be NULL). FULL beyond
+ * OPCUA_ITEMS_MAX. Indexes of removed items are used again, after the server has forgotten them. */
+CHECKED enum status opcua_subscription_add(struct opcua_subscription *s,
+                                           const struct opcua_item *items, size_t count,
+                                           uint32_t *indexes);
+/* Nothing more comes for the index, but what is under way. */
+void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index);
+
+/* After on_data or on_events said no: what was held is told again from there, before this returns.
+ */
+void opcua_subscription_resume(struct opcua_subscription *s);
+
+struct opcua_subscription_counts {
+    uint32_t items, live, failed; /* now; the rest is under way */
+    uint64_t notifications, republished, gaps, duplicates, keep_alives, made, transferred;
+    size_t held;
+};
+struct opcua_subscription_counts opcua_subscription_counts(const struct opcua_subscription *s);
+
+/* As the server revised it; 0 before. */
+double opcua_subscription_publishing_ms(const struct opcua_subscription *s);

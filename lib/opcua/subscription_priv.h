@@ -1,0 +1,133 @@
+/*
+ * The inside of a subscription, for its files: subscription.c (its life at the server), receive.c
+ * (sequence numbers, gaps, back-pressure), items.c (monitored items), publish.c (the publish
+ * requests of a session, which all of its subscriptions share).
+ */
+#pragma once
+
+#include "opcua/session_priv.h"
+#include "opcua/subscription.h"
+
+enum subscription_state {
+    SUBSCRIPTION_NONE,     /* the server has none of ours; → CREATING */
+    SUBSCRIPTION_CREATING, /* → LIVE, NONE */
+    SUBSCRIPTION_LIVE,     /* → DETACHED, NONE */
+    SUBSCRIPTION_DETACHED, /* without connection, it may live there still; → LIVE, TRANSFERRING,
+                              NONE */
+    SUBSCRIPTION_TRANSFERRING, /* to the new session; → LIVE, NONE, DETACHED */
+};
+
+/* A notification that waits: for the ones before it, or for room behind the callback. */
+struct held_message {
+    struct link link;
+    UA_NotificationMessage message; /* moved out of its response */
+    size_t told;                    /* parts of it that were delivered */
+    bool old;                       /* of a subscription that the server no longer has */
+};
+
+enum item_state {
+    ITEM_FREE,     /* → NEW */
+    ITEM_NEW,      /* to be created; → CREATING, FREE */
+    ITEM_CREATING, /* → LIVE, FAILED, NEW, REMOVED */
+    ITEM_LIVE,     /* → NEW (a new subscription), DELETING */
+    ITEM_FAILED,   /* until `retry_s`; → NEW, FREE */
+    ITEM_REMOVED,  /* to be deleted as soon as its id is known; → DELETING, FREE */
+    ITEM_DELETING, /* → FREE */
+};
+
+struct item_slot {
+    struct opcua_item item;
+    uint32_t server_id;
+    UA_StatusCode status;
+    uint32_t retry_s; /* of the loop's clock; when FREE: the next free index */
+    uint8_t state;
+    uint8_t failures;
+};
+
+struct opcua_subscription {
+    struct opcua_session *session;
+    struct loop *loop;
+    struct opcua_subscription_config config;
+    struct opcua_session_listener listener;
+    struct link link; /* in the session's publishing */
+
+    enum subscription_state state;
+    uint32_t id;
+    double publishing_ms; /* revised */
+    uint32_t keep_alive_count, lifetime_count;
+    struct opcua_call *call;   /* CREATING, TRANSFERRING */
+    struct loop_timer again;   /* after a refusal */
+    struct loop_timer restart; /* for restart_why */
+    UA_StatusCode restart_why;
+    struct loop_timer watchdog;
+    uint64_t heard_ms;
+
+    /* receive.c */
+    uint32_t expected;   /* the next sequence number */
+    uint32_t known_next; /* what the server's next one is at least */
+    struct list held;    /* in order of their sequence numbers */
+    size_t held_count;
+    bool paused;  /* the callback said no */
+    bool telling; /* in the midst of it */
+    struct opcua_call *republish;
+    uint32_t asked;      /* what `republish` is for */
+    uint32_t *available; /* sequence numbers that the server keeps, as it last said */
+    size_t available_count;
+
+    /* items.c */
+    struct item_slot *slots;
+    uint32_t slot_count, slot_cap, free_index;
+    uint32_t new_from; /* no NEW item before it */
+    uint32_t used_count, new_count, failed_count, live_count;
+    uint32_t *to_delete; /* indexes */
+    size_t to_delete_count, to_delete_cap;
+    uint32_t batch; /* 0: what the server allows */
+    struct list item_calls;
+    unsigned item_call_count;
+    bool uncertain; /* a call was lost: who knows which items the server has */
+    struct loop_timer retry;
+
+    struct opcua_subscription_counts counts;
+};
+
+/* ---- subscription.c ---- */
+
+/* The server's subscription is gone or silent: begins anew, on another turn. */
+void subscription_restart(struct opcua_subscription *s, UA_StatusCode why);
+
+/* ---- receive.c ---- */
+
+/* The call ended because of the connection: the server may have heard it or not. */
+bool subscription_call_was_lost(UA_StatusCode status);
+
+/* ---- publish.c ---- */
+
+/* Subscriptions that are LIVE get publish requests; both may be called twice. */
+void publish_join(struct opcua_subscription *s);
+void publish_leave(struct opcua_subscription *s);
+/* A subscription is being made, or that has ended. */
+void publish_creating(struct opcua_session *session, bool begins);
+/* Sends as many as are due. */
+void publish_refill(struct opcua_session *session);
+void publish_acknowledge(struct opcua_subscription *s, uint32_t sequence);
+
+/* ---- receive.c ---- */
+
+/* Takes what it keeps out of *message. */
+void receive_message(struct opcua_subscription *s, UA_NotificationMessage *message);
+/* What the server says it keeps for Republish. Borrowed. */
+void receive_available(struct opcua_subscription *s, const uint32_t *sequences, size_t count);
+/* A new subscription at the server: sequence numbers begin at 1. Held ones stay to be told. */
+void receive_restart(struct opcua_subscription *s);
+/* Asks for what is missing, when the server can be asked. */
+void receive_resume(struct opcua_subscription *s);
+void receive_stop(struct opcua_subscription *s); /* the connection is gone */
+void receive_clear(struct opcua_subscription *s);
+
+/* ---- items.c ---- */
+
+void items_init(struct opcua_subscription *s);
+void items_pump(struct opcua_subscription *s);    /* creates and deletes what is due */
+void items_stop(struct opcua_subscription *s);    /* the connection is gone */
+void items_restart(struct opcua_subscription *s); /* all are to be created again */
+void items_clear(struct opcua_subscription *s);
