@@ -1,0 +1,113 @@
+#include "store/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cmocka.h"
+
+enum { INSERT, GET, COUNT };
+static const char *const migrations[] = {"CREATE TABLE words (name TEXT PRIMARY KEY, value INTEGER)",
+                                         "ALTER TABLE words ADD COLUMN more TEXT"};
+static const char *const statements[] = {
+    [INSERT] = "INSERT INTO words (name, value) VALUES (?1, ?2)",
+    [GET] = "SELECT value FROM words WHERE name = ?1",
+    [COUNT] = "SELECT COUNT(*) FROM words",
+};
+
+static struct store_table *table_at(const char *path, size_t migration_count, bool inline_jobs)
+{
+    struct store_table *t = NULL;
+    enum status s = store_table_open(&(struct store_table_config){path, migrations, migration_count, statements, 3,
+                                                                  inline_jobs},
+                                     &t);
+    if (s != OK)
+        assert_null(t);
+    return t;
+}
+
+struct word {
+    char name[16];
+    bool fail;
+    enum status why;
+    unsigned *left;
+    struct loop *loop;
+};
+
+static enum status insert(struct store_table *t, void *arg)
+{
+    struct word *w = arg;
+    store_bind(t, INSERT, 1, slice_of(w->name));
+    store_bind_i64(t, INSERT, 2, 7);
+    enum status s = store_run(t, INSERT);
+    return s == OK && w->fail ? BAD_ARGUMENT : s;
+}
+
+static void inserted(void *arg, enum status why)
+{
+    struct word *w = arg;
+    w->why = why;
+    if (--*w->left == 0)
+        loop_stop(w->loop);
+}
+
+static enum status count(struct store_table *t, void *arg)
+{
+    enum status s = store_step(t, COUNT);
+    *(int64_t *)arg = store_column_i64(t, COUNT, 0);
+    store_reset(t, COUNT);
+    return s;
+}
+
+/* Many jobs share transactions; one that fails takes nothing of the others with it. */
+static void a_failing_job_is_rolled_back_alone(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    char path[64];
+    snprintf(path, sizeof(path), "/tmp/table_test_%d.db", (int)getpid());
+    struct store_table *t = table_at(path, 2, false);
+    struct loop *loop = loop_new();
+    static struct word words[N];
+    unsigned left = N;
+    for (int i = 0; i < N; i++) {
+        words[i] = (struct word){.fail = i % 10 == 3, .left = &left, .loop = loop};
+        snprintf(words[i].name, sizeof(words[i].name), "w%d", i % 2990); /* the last ten exist already */
+        assert_int_equal(store_table_post(t, loop, insert, inserted, &words[i]), OK);
+    }
+    loop_run(loop);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(words[i].why, i % 10 == 3 ? BAD_ARGUMENT : i >= 2990 ? EXISTS : OK);
+    store_table_close(&t);
+
+    int64_t rows = 0;
+    t = table_at(path, 2, true);
+    assert_int_equal(store_table_post(t, NULL, count, NULL, &rows), OK);
+    assert_int_equal(rows, 2990 - 299);
+    store_table_close(&t);
+    assert_null(table_at(path, 1, true)); /* of a newer version */
+    loop_free(&loop);
+    remove(path);
+}
+
+static void a_file_that_is_no_database_is_refused(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof(path), "/tmp/table_test_bad_%d.db", (int)getpid());
+    FILE *f = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database at all ", f);
+    fclose(f);
+    assert_null(table_at(path, 2, true));
+    remove(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failing_job_is_rolled_back_alone),
+        cmocka_unit_test(a_file_that_is_no_database_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
