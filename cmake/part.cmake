@@ -10,8 +10,9 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
                     -Wpointer-arith -Wno-missing-field-initializers -Werror -fvisibility=hidden)
 add_compile_definitions(_GNU_SOURCE MILLRACE_VERSION="${PROJECT_VERSION}")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g") # asserts stay: a program that is wrong stops, and says where
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  add_compile_options(-O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-plt)
+  add_compile_options(-fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-plt)
   add_link_options(-Wl,-z,relro,-z,now -pie)
 endif()
 
