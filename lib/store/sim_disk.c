@@ -40,6 +40,7 @@ struct sim_disk {
     struct list changes;     /* of change, oldest first */
     uint64_t calls[SIM_DISK_ANY + 1];
     uint64_t fail_at[SIM_DISK_ANY + 1]; /* call numbers */
+    uint64_t power_until;               /* call number; 0: no end is set */
     unsigned life;                      /* grows with each crash */
 };
 
@@ -74,12 +75,15 @@ static void unlock(struct sim_disk *d)
     pthread_mutex_unlock(&d->lock);
 }
 
-/* True when this call is the one that was to fail. */
+/* True when this call is the one that was to fail, or the power has gone. */
 static bool count(struct sim_disk *d, enum sim_disk_kind kind)
 {
     bool one = ++d->calls[kind] == d->fail_at[kind];
     bool any = ++d->calls[SIM_DISK_ANY] == d->fail_at[SIM_DISK_ANY];
-    return one || any;
+    if (d->power_until == 0 || d->calls[SIM_DISK_ANY] < d->power_until)
+        return one || any;
+    d->life += d->calls[SIM_DISK_ANY] == d->power_until;
+    return true;
 }
 
 /* ---- inodes ---- */
@@ -478,6 +482,7 @@ void sim_disk_crash(struct store_disk *disk)
 {
     struct sim_disk *d = lock(disk);
     d->life++;
+    d->power_until = 0;
     settle_names(d);
     clear_names(&d->now);
     LIST_EACH(l, &d->synced)
@@ -486,6 +491,13 @@ void sim_disk_crash(struct store_disk *disk)
         settle_bytes(d, e->inode);
         put(&d->now, e->path, e->inode);
     }
+    unlock(d);
+}
+
+void sim_disk_power_until(struct store_disk *disk, uint64_t nth)
+{
+    struct sim_disk *d = lock(disk);
+    d->power_until = nth ? d->calls[SIM_DISK_ANY] + nth : 0;
     unlock(d);
 }
 

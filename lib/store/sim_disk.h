@@ -18,6 +18,10 @@ void sim_disk_free(struct store_disk **d); /* after all files are closed */
 /* The power goes. Files that were open answer IO_FAILED from now on, and must still be closed. */
 void sim_disk_crash(struct store_disk *d);
 
+/* From the n-th call on (1 is the next) nothing reaches the disk and all calls answer IO_FAILED,
+ * until sim_disk_crash(): so the power goes between a write and its sync. 0 calls that off. */
+void sim_disk_power_until(struct store_disk *d, uint64_t nth);
+
 /* Writes answer FULL, after writing a part, when all files together would have more bytes. 0: no
  * limit. */
 void sim_disk_limit(struct store_disk *d, uint64_t bytes);

@@ -7,8 +7,9 @@
 #include "base/cmocka.h"
 
 enum { INSERT, GET, COUNT };
-static const char *const migrations[] = {"CREATE TABLE words (name TEXT PRIMARY KEY, value INTEGER)",
-                                         "ALTER TABLE words ADD COLUMN more TEXT"};
+static const char *const migrations[] = {
+    "CREATE TABLE words (name TEXT PRIMARY KEY, value INTEGER)",
+    "ALTER TABLE words ADD COLUMN more TEXT"};
 static const char *const statements[] = {
     [INSERT] = "INSERT INTO words (name, value) VALUES (?1, ?2)",
     [GET] = "SELECT value FROM words WHERE name = ?1",
@@ -18,9 +19,9 @@ static const char *const statements[] = {
 static struct store_table *table_at(const char *path, size_t migration_count, bool inline_jobs)
 {
     struct store_table *t = NULL;
-    enum status s = store_table_open(&(struct store_table_config){path, migrations, migration_count, statements, 3,
-                                                                  inline_jobs},
-                                     &t);
+    enum status s = store_table_open(
+        &(struct store_table_config){path, migrations, migration_count, statements, 3, inline_jobs},
+        &t);
     if (s != OK)
         assert_null(t);
     return t;
@@ -72,7 +73,8 @@ static void a_failing_job_is_rolled_back_alone(void **state)
     unsigned left = N;
     for (int i = 0; i < N; i++) {
         words[i] = (struct word){.fail = i % 10 == 3, .left = &left, .loop = loop};
-        snprintf(words[i].name, sizeof(words[i].name), "w%d", i % 2990); /* the last ten exist already */
+        snprintf(words[i].name, sizeof(words[i].name), "w%d",
+                 i % 2990); /* the last ten exist already */
         assert_int_equal(store_table_post(t, loop, insert, inserted, &words[i]), OK);
     }
     loop_run(loop);
