@@ -1,0 +1,235 @@
+/* What the backend says by itself: acknowledgements, methods, desired properties, messages. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "heads/mqtt_connection.h"
+#include "mqtt/text.h"
+
+static struct heads_mqtt_connection *of(struct heads_session *s)
+{
+    return (struct heads_mqtt_connection *)s;
+}
+
+enum status heads_mqtt_down(struct heads_mqtt_connection *c, struct slice payload,
+                            uint16_t packet_id)
+{
+    if (c->state != HEADS_MQTT_READY || stream_unsent(c->stream) > HEADS_MQTT_UNSENT_MAX)
+        return OFFLINE;
+    if (c->topic.len > MQTT_TEXT_MAX)
+        return TOO_LARGE;
+    struct mqtt_publish m = {.topic = buffer_slice(&c->topic),
+                             .payload = payload,
+                             .packet_id = packet_id,
+                             .qos = packet_id ? MQTT_QOS_1 : MQTT_QOS_0};
+    mqtt_publish_encode(&m, stream_out(c->stream));
+    stream_flush(c->stream);
+    return OK;
+}
+
+/* ---- acknowledgements ---- */
+
+static void accepted(struct heads_session *s, uint64_t token, enum status why)
+{
+    struct heads_mqtt_connection *c = of(s);
+    if (c->state != HEADS_MQTT_READY || token >> 32 != c->serial)
+        return;
+    if (why != OK) {
+        heads_mqtt_end(c, why, "message was not stored");
+        return;
+    }
+    heads_mqtt_answers_done(&c->answers, (uint32_t)token, stream_out(c->stream));
+    stream_flush(c->stream);
+    /* In bulk: reading on after every single answer would be a packet a turn. */
+    if (c->paused && heads_mqtt_answers_count(&c->answers) <= HEADS_MQTT_UNANSWERED_MAX / 2)
+        heads_mqtt_read_on(c);
+}
+
+static void resume(struct heads_session *s)
+{
+    struct heads_mqtt_connection *c = of(s);
+    c->full = false;
+    heads_mqtt_read_on(c);
+}
+
+/* ---- desired properties ---- */
+
+static void desired(struct heads_session *s, struct slice patch, uint64_t version)
+{
+    struct heads_mqtt_connection *c = of(s);
+    if (!c->subscribed[HEADS_MQTT_DESIRED])
+        return;
+    buffer_reset(&c->topic);
+    buffer_printf(&c->topic, "$iothub/twin/PATCH/properties/desired/?$version=%llu",
+                  (unsigned long long)version);
+    if (heads_mqtt_down(c, patch, 0) != OK)
+        heads_mqtt_end(c, FULL, "the device does not read");
+}
+
+/* ---- methods: the backend's id never goes on the wire, so no device can answer another's call
+ * ---- */
+
+struct heads_mqtt_call {
+    uint64_t rid;    /* the backend's */
+    uint32_t number; /* on the wire, in hexadecimal; 0: free */
+};
+
+static void method(struct heads_session *s, uint64_t rid, struct slice name, struct slice payload)
+{
+    struct heads_mqtt_connection *c = of(s);
+    if (!c->subscribed[HEADS_MQTT_METHODS] || !mqtt_text_ok(name)) {
+        if (c->device)
+            heads_mqtt_ops(c)->method_reply(c->device, rid, 400, (struct slice){0});
+        return;
+    }
+    if (c->calls == NULL)
+        c->calls = memory_new(HEADS_MQTT_METHODS_MAX * sizeof *c->calls);
+    uint32_t number = ++c->next_call ? c->next_call : ++c->next_call;
+    c->calls[number % HEADS_MQTT_METHODS_MAX] = (struct heads_mqtt_call){rid, number};
+    buffer_reset(&c->topic);
+    buffer_text(&c->topic, "$iothub/methods/POST/");
+    buffer_put(&c->topic, name);
+    buffer_printf(&c->topic, "/?$rid=%x", number);
+    if (heads_mqtt_down(c, payload, 0) != OK)
+        heads_mqtt_end(c, FULL, "the device does not read");
+}
+
+static uint32_t parse_hex(struct slice text)
+{
+    uint32_t v = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i] | 0x20; /* some clients answer in capitals */
+        bool digit = c >= '0' && c <= '9';
+        if (text.len > 8 || (!digit && (c < 'a' || c > 'f')))
+            return 0;
+        v = v << 4 | (uint32_t)(digit ? c - '0' : c - 'a' + 10);
+    }
+    return v;
+}
+
+/* An answer that nobody waits for any more is no error of the device. */
+void heads_mqtt_method_reply(struct heads_mqtt_connection *c, const struct heads_mqtt_topic *t,
+                             struct slice payload)
+{
+    uint32_t number = parse_hex(t->rid);
+    if (c->calls == NULL || number == 0)
+        return;
+    struct heads_mqtt_call *call = &c->calls[number % HEADS_MQTT_METHODS_MAX];
+    if (call->number != number)
+        return;
+    call->number = 0;
+    heads_mqtt_ops(c)->method_reply(c->device, call->rid, t->status, payload);
+}
+
+/* ---- messages: C2D and a module's inputs ---- */
+
+struct heads_mqtt_delivery {
+    uint64_t token;
+    uint16_t packet_id; /* 0: free */
+};
+
+static struct heads_mqtt_delivery *delivery(struct heads_mqtt_connection *c, uint16_t packet_id)
+{
+    if (c->deliveries == NULL)
+        c->deliveries = memory_new(HEADS_MQTT_DELIVERIES_MAX * sizeof *c->deliveries);
+    return &c->deliveries[packet_id % HEADS_MQTT_DELIVERIES_MAX];
+}
+
+static void message_topic(struct heads_mqtt_connection *c, const struct iot_message *m)
+{
+    buffer_reset(&c->topic);
+    buffer_put(&c->topic, buffer_slice(&c->base));
+    if (m->input.len) {
+        buffer_text(&c->topic, "inputs/");
+        buffer_put(&c->topic, m->input);
+        buffer_u8(&c->topic, '/');
+    } else {
+        buffer_text(&c->topic, "messages/devicebound/");
+    }
+    iot_bag_encode(m, &c->topic);
+}
+
+/* OK: the device acknowledges it later, or (QoS 0) is not asked to. */
+static enum status deliver(struct heads_mqtt_connection *c, uint64_t token,
+                           const struct iot_message *m, bool *acknowledged)
+{
+    enum heads_mqtt_filter f = m->input.len ? HEADS_MQTT_INPUTS : HEADS_MQTT_DEVICEBOUND;
+    if (!c->subscribed[f] || !mqtt_text_ok(m->input))
+        return OFFLINE;
+    message_topic(c, m);
+    if (c->qos[f] == MQTT_QOS_0)
+        return heads_mqtt_down(c, m->body, 0);
+    uint16_t id = (uint16_t)(c->next_delivery + 1);
+    id += id == 0; /* [MQTT-2.3.1-1] */
+    struct heads_mqtt_delivery *d = delivery(c, id);
+    if (d->packet_id)
+        return FULL;
+    enum status s = heads_mqtt_down(c, m->body, id);
+    if (s != OK)
+        return s;
+    c->next_delivery = id;
+    *d = (struct heads_mqtt_delivery){token, id};
+    *acknowledged = true;
+    return OK;
+}
+
+static void message(struct heads_session *s, uint64_t token, const struct iot_message *m)
+{
+    struct heads_mqtt_connection *c = of(s);
+    bool acknowledged = false;
+    enum status why = deliver(c, token, m, &acknowledged);
+    if (why == OK && acknowledged)
+        return;
+    /* What can never be sent is rejected, all else may be tried again. */
+    enum status how = why == OK ? OK : why == TOO_LARGE ? FORBIDDEN : CANCELLED;
+    if (c->device)
+        heads_mqtt_ops(c)->delivered(c->device, token, how);
+}
+
+void heads_mqtt_puback(struct heads_mqtt_connection *c, uint16_t packet_id)
+{
+    struct heads_mqtt_delivery *d = c->deliveries ? delivery(c, packet_id) : NULL;
+    if (d == NULL || d->packet_id != packet_id)
+        return;
+    d->packet_id = 0;
+    heads_mqtt_ops(c)->delivered(c->device, d->token, OK);
+}
+
+void heads_mqtt_down_clear(struct heads_mqtt_connection *c)
+{
+    free(c->calls);
+    free(c->deliveries);
+}
+
+/* ---- the end ---- */
+
+static const char *close_reason(enum status why)
+{
+    switch (why) {
+    case REPLACED:
+        return "a newer connection of the same identity";
+    case UNAUTHORIZED:
+        return "token expired or identity changed";
+    default:
+        return "closed by the server";
+    }
+}
+
+/* Signs out before it returns: the backend may forget the session. */
+static void close_session(struct heads_session *s, enum status why)
+{
+    struct heads_mqtt_connection *c = of(s);
+    heads_mqtt_end(c, why, close_reason(why));
+    heads_mqtt_leave(c);
+}
+
+const struct heads_session_ops heads_mqtt_session_ops = {
+    .signed_in = heads_mqtt_signed_in,
+    .accepted = accepted,
+    .resume = resume,
+    .twin = heads_mqtt_twin,
+    .reported = heads_mqtt_reported,
+    .desired = desired,
+    .method = method,
+    .message = message,
+    .close = close_session,
+};
