@@ -71,6 +71,11 @@ static void watch_expiry(struct hub_device *d, uint64_t expires_ms)
     loop_timer_start(d->owner->loop, &d->expiry, expires_ms > now ? expires_ms - now : 0, on_expiry, d);
 }
 
+static void tell_registry(struct hub_device *d, bool connected)
+{
+    hub_registry_connection(d->owner->hub->registry, d->id, connected, loop_wall_ms(d->owner->loop));
+}
+
 void hub_device_connect(struct hub_device *d, struct heads_session *s,
                         const struct heads_identity *identity, uint64_t expires_ms)
 {
@@ -82,6 +87,7 @@ void hub_device_connect(struct hub_device *d, struct heads_session *s,
         old->ops->close(old, REPLACED);
     } else {
         hub_device_ref(d); /* one reference for whichever session is there */
+        tell_registry(d, true);
         __atomic_fetch_add(&d->owner->count.connected, 1, __ATOMIC_RELAXED);
     }
     __atomic_fetch_add(&d->owner->count.connects, 1, __ATOMIC_RELAXED);
@@ -98,6 +104,7 @@ void hub_device_disconnect(struct hub_device *d, struct heads_session *s)
     if (d->session != s)
         return;
     d->session = NULL;
+    tell_registry(d, false);
     memset(d->subscribed, 0, sizeof(d->subscribed));
     loop_timer_stop(&d->expiry);
     __atomic_fetch_sub(&d->owner->count.connected, 1, __ATOMIC_RELAXED);
