@@ -93,8 +93,8 @@ static void answer_full(void *arg)
 }
 
 /* When the registry's queue is full the answer is BUSY, on a later turn as always. */
-static void post(struct hub_registry *r, struct loop *loop, store_table_job *run, store_table_done *done,
-                 void *arg)
+static void post(struct hub_registry *r, struct loop *loop, store_table_job *run,
+                 store_table_done *done, void *arg)
 {
     if (store_table_post(r->table, loop, run, done, arg) == OK)
         return;
@@ -104,8 +104,8 @@ static void post(struct hub_registry *r, struct loop *loop, store_table_job *run
     loop_defer(loop, answer_full, f);
 }
 
-void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot_id id, hub_identity_fn *fn,
-                           void *arg)
+void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot_id id,
+                           hub_identity_fn *fn, void *arg)
 {
     struct lookup *l = MEMORY_NEW(struct lookup);
     l->id = iot_id_copy(&l->arena, id);
@@ -162,7 +162,8 @@ static void end_twin(void *arg, enum status why)
     twin_job_free(j);
 }
 
-void hub_registry_twin(struct hub_registry *r, struct loop *loop, struct iot_id id, hub_twin_fn *fn, void *arg)
+void hub_registry_twin(struct hub_registry *r, struct loop *loop, struct iot_id id, hub_twin_fn *fn,
+                       void *arg)
 {
     struct twin_job *j = twin_job_new(loop, id, arg);
     j->twin_fn = fn;
@@ -175,7 +176,9 @@ static enum status run_report(struct store_table *t, void *arg)
     struct iot_twin twin;
     struct json_doc *doc = NULL;
     const char *why = NULL;
-    enum status s = j->patch.len > IOT_TWIN_TEXT_MAX ? TOO_LARGE : json_parse(j->patch, JSON_STRICT, &doc, NULL);
+    enum status s = j->patch.len > IOT_TWIN_TEXT_MAX
+                        ? TOO_LARGE
+                        : json_parse(j->patch, JSON_STRICT, &doc, NULL);
     if (s == OK)
         s = registry_twin_load(t, &j->arena, j->id, &twin);
     if (s == OK)
@@ -197,8 +200,8 @@ static void end_report(void *arg, enum status why)
     twin_job_free(j);
 }
 
-void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_id id, struct slice patch,
-                         hub_report_fn *fn, void *arg)
+void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_id id,
+                         struct slice patch, hub_report_fn *fn, void *arg)
 {
     struct twin_job *j = twin_job_new(loop, id, arg);
     j->patch = arena_copy(&j->arena, patch);
@@ -228,7 +231,8 @@ static enum status run_connection(struct store_table *t, void *arg)
     return s;
 }
 
-void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool connected, uint64_t wall_ms)
+void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool connected,
+                             uint64_t wall_ms)
 {
     struct connection_job *j = MEMORY_NEW(struct connection_job);
     j->id = iot_id_copy(&j->arena, id);
@@ -262,24 +266,50 @@ static enum status run_ask(struct store_table *t, void *arg)
     return work[j->ask.what](t, j);
 }
 
-/* On the loop that asked; the commit is behind us. */
-static void end_ask(void *arg, enum status why)
+static void tell(const struct registry_job *j)
+{
+    const struct hub_registry_events *events = &j->registry->events;
+    if (j->tell_identity && events->on_identity) {
+        events->on_identity(events->arg, j->ask.id);
+        for (size_t n = 0; n < j->module_count; n++)
+            events->on_identity(events->arg, (struct iot_id){j->ask.id.device, j->modules[n]});
+    }
+    if (j->tell_desired && events->on_desired)
+        events->on_desired(events->arg, j->ask.id, j->desired_patch, j->desired_version);
+}
+
+static void answer(void *arg)
 {
     struct registry_job *j = arg;
-    const struct hub_registry_events *events = &j->registry->events;
-    if (why == OK && j->tell_identity && events->on_identity)
-        events->on_identity(events->arg, j->ask.id);
-    if (why == OK && j->tell_desired && events->on_desired)
-        events->on_desired(events->arg, j->ask.id, j->desired_patch, j->desired_version);
-    j->answer.why = why;
-    j->answer.module = j->ask.id.module.len > 0;
-    j->answer.json = buffer_slice(&j->json);
-    if (why != OK && j->answer.text == NULL)
-        j->answer.text = why == NOT_FOUND ? "there is no such identity" : "the registry could not do it";
     j->fn(j->arg, &j->answer);
     buffer_clear(&j->json);
     arena_clear(&j->arena);
     free(j);
+}
+
+/* On the loop that owns the device, if it is known, else on the one that asked; the commit is
+ * behind us. */
+static void end_ask(void *arg, enum status why)
+{
+    struct registry_job *j = arg;
+    if (why == OK)
+        tell(j);
+    j->answer.why = why;
+    j->answer.module = j->ask.id.module.len > 0;
+    j->answer.json = buffer_slice(&j->json);
+    if (why != OK && j->answer.text == NULL)
+        j->answer.text =
+            why == NOT_FOUND ? "there is no such identity" : "the registry could not do it";
+    if (j->told_on == j->asked_on)
+        answer(j);
+    else
+        loop_post(j->asked_on, answer, j);
+}
+
+static bool changes(enum hub_registry_what what)
+{
+    return what == HUB_IDENTITY_PUT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
+           what == HUB_TWIN_PUT;
 }
 
 void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,
@@ -295,5 +325,8 @@ void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hu
     j->fn = fn;
     j->arg = arg;
     j->now_ms = loop_wall_ms(loop);
-    post(r, loop, run_ask, end_ask, j);
+    j->asked_on = j->told_on = loop;
+    if (changes(ask->what) && r->events.owner)
+        j->told_on = r->events.owner(r->events.arg, j->ask.id);
+    post(r, j->told_on, run_ask, end_ask, j);
 }

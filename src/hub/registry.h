@@ -1,7 +1,10 @@
 /*
  * Who exists: identities and twins of devices and modules, in SQLite on a thread of its own that
- * commits many changes at once. Every call is answered on the loop that asked, after the commit; what
- * is told of a change (hub_registry_events) is told there too, just before the answer.
+ * commits many changes at once. Every call is answered on the loop that asked, after the commit.
+ *
+ * What is told of a change (hub_registry_events) is told before the answer, on the loop that owns
+ * the device when `owner` says which: then a device's news come in the order of the changes, from
+ * whichever loops those were asked. Without `owner` it is told on the loop that asked.
  */
 #pragma once
 
@@ -12,11 +15,13 @@
 struct hub_registry;
 
 struct hub_registry_events {
-    /* Created, changed, disabled or deleted: live connections look again. */
+    /* Changed, disabled or deleted: live connections look again. A device's news go for its modules
+     * too. */
     void (*on_identity)(void *arg, struct iot_id id);
     /* The merge patch with "$version", as the device gets it. */
     void (*on_desired)(void *arg, struct iot_id id, struct slice patch, uint64_t version);
     void *arg;
+    struct loop *(*owner)(void *arg, struct iot_id id); /* may be NULL; called on any loop */
 };
 
 /* `path` is the database file, or ":memory:". */
@@ -42,39 +47,42 @@ void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_i
                          struct slice patch, hub_report_fn *fn, void *arg);
 
 /* A session began or ended: kept for service reads, nobody waits for it. */
-void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool connected, uint64_t wall_ms);
+void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool connected,
+                             uint64_t wall_ms);
 
 /* ---- for services (rest_*.c): JSON in, JSON out, as IoT Hub's REST has it ---- */
 
 enum hub_registry_what {
     HUB_IDENTITY_GET,
-    HUB_IDENTITY_PUT,     /* create without if_match, update with it */
+    HUB_IDENTITY_PUT, /* create without if_match, update with it */
     HUB_IDENTITY_DELETE,
-    HUB_IDENTITY_LIST,    /* devices; with id.device the modules of that device */
+    HUB_IDENTITY_LIST, /* devices; with id.device the modules of that device */
     HUB_TWIN_GET,
     HUB_TWIN_PATCH,
     HUB_TWIN_PUT,
     HUB_STATISTICS_DEVICES,
     HUB_STATISTICS_SERVICE,
-    HUB_SCOPE_LIST,       /* what belongs to the edge id.device: {"devices":[],"modules":[],"continuationLink"} */
-    HUB_SCOPE_ONE,        /* the same form for target, if it belongs to the edge id.device */
+    HUB_SCOPE_LIST, /* what belongs to the edge id.device:
+                     * {"devices":[],"modules":[],"continuationLink"}; devices by name, `top` on a
+                     * page, those after target.device */
+    HUB_SCOPE_ONE,  /* the same form for target, if it belongs to the edge id.device */
 };
 
 struct hub_registry_ask {
     enum hub_registry_what what;
     struct iot_id id;
-    struct iot_id target;    /* HUB_SCOPE_ONE */
-    struct slice body;       /* JSON text, for PUT and PATCH */
-    struct slice if_match;   /* without quotes; "*" is any; empty: none was given */
-    size_t top;              /* of lists; 0: 1000 */
+    struct iot_id target;  /* HUB_SCOPE_ONE */
+    struct slice body;     /* JSON text, for PUT and PATCH */
+    struct slice if_match; /* without quotes; "*" is any; empty: none was given */
+    size_t top;            /* of lists; 0: 1000 */
 };
 
 struct hub_registry_answer {
     enum status why;
-    bool module;             /* what was asked for is a module: for the error's name */
-    struct slice json;       /* the document, empty after a delete */
-    struct slice etag;       /* without quotes */
-    const char *text;        /* for a person, when why is not OK */
+    bool module;       /* what was asked for is a module: for the error's name */
+    struct slice json; /* the document, empty after a delete */
+    struct slice etag; /* without quotes */
+    const char *text;  /* for a person, when why is not OK */
 };
 
 /* `a` lives until the callback returns. */

@@ -5,8 +5,7 @@
 #include "crypto/random.h"
 #include "hub/registry_tables.h"
 
-#define MODULES_MAX 50      /* of one device, IoT Hub's limit */
-#define LIST_MAX 1000       /* GET /devices answers no more */
+#define LIST_MAX 1000 /* GET /devices answers no more */
 #define STATUS_REASON_MAX 128
 
 static enum status refuse(struct registry_job *j, enum status why, const char *text)
@@ -40,9 +39,13 @@ static struct slice new_key(struct arena *a)
     return key;
 }
 
+/* .NET's ticks since 1970, as IoT Hub has it; a device that is made again is never the same
+ * generation. */
 static struct slice new_generation(struct registry_job *j)
 {
-    return slice_of(arena_printf(&j->arena, "%llu", (unsigned long long)(j->now_ms * 10000)));
+    uint64_t ticks = j->now_ms * 10000, *last = &j->registry->last_generation;
+    *last = ticks > *last ? ticks : *last + 1;
+    return slice_of(arena_printf(&j->arena, "%llu", (unsigned long long)*last));
 }
 
 /* ---- reading ---- */
@@ -63,17 +66,6 @@ enum status registry_identity_get(struct store_table *t, struct registry_job *j)
         store_reset(t, SQL_IDENTITY_GET);
     }
     return s;
-}
-
-static enum status print_rows(struct store_table *t, size_t n, struct json_writer *w)
-{
-    enum status s;
-    while ((s = store_step(t, n)) == OK) {
-        struct registry_row row;
-        registry_row_read(t, n, &row);
-        registry_row_print(&row, w);
-    }
-    return s == NOT_FOUND ? OK : s;
 }
 
 static enum status must_exist(struct store_table *t, struct iot_id id)
@@ -99,7 +91,7 @@ enum status registry_identity_list(struct store_table *t, struct registry_job *j
     }
     store_bind_i64(t, n, modules ? 2 : 1, (int64_t)top);
     json_array(&w);
-    enum status s = print_rows(t, n, &w);
+    enum status s = registry_rows_print(t, n, &w);
     json_end_array(&w);
     return s;
 }
@@ -119,7 +111,8 @@ static struct slice text_of(struct registry_job *j, const struct json *v, struct
     return v && !json_is(v, JSON_NULL) ? arena_copy(&j->arena, json_string(v)) : otherwise;
 }
 
-static enum status want_auth(struct registry_job *j, const struct json *authentication, struct heads_identity *i)
+static enum status want_auth(struct registry_job *j, const struct json *authentication,
+                             struct heads_identity *i)
 {
     static const char *const types[] = {"sas", "selfSigned", "certificateAuthority", "none"};
     struct slice type = json_string(json_get(authentication, "type"));
@@ -129,17 +122,23 @@ static enum status want_auth(struct registry_job *j, const struct json *authenti
             i->auth = (enum heads_auth)n;
             known = true;
         }
-    return known ? OK : refuse(j, BAD_ARGUMENT, "authentication.type must be sas, selfSigned, certificateAuthority or none");
+    return known ? OK
+                 : refuse(
+                       j, BAD_ARGUMENT,
+                       "authentication.type must be sas, selfSigned, certificateAuthority or none");
 }
 
-static enum status want_keys(struct registry_job *j, const struct json *authentication, struct heads_identity *i)
+static enum status want_keys(struct registry_job *j, const struct json *authentication,
+                             struct heads_identity *i)
 {
     const struct json *keys = json_get(authentication, "symmetricKey");
     const struct json *thumbprints = json_get(authentication, "x509Thumbprint");
     i->primary_key = text_of(j, json_get(keys, "primaryKey"), i->primary_key);
     i->secondary_key = text_of(j, json_get(keys, "secondaryKey"), i->secondary_key);
-    i->primary_thumbprint = text_of(j, json_get(thumbprints, "primaryThumbprint"), i->primary_thumbprint);
-    i->secondary_thumbprint = text_of(j, json_get(thumbprints, "secondaryThumbprint"), i->secondary_thumbprint);
+    i->primary_thumbprint =
+        text_of(j, json_get(thumbprints, "primaryThumbprint"), i->primary_thumbprint);
+    i->secondary_thumbprint =
+        text_of(j, json_get(thumbprints, "secondaryThumbprint"), i->secondary_thumbprint);
     if (i->auth != HEADS_AUTH_SAS) {
         i->primary_key = i->secondary_key = (struct slice){0};
     } else {
@@ -148,18 +147,23 @@ static enum status want_keys(struct registry_job *j, const struct json *authenti
         if (i->secondary_key.len == 0)
             i->secondary_key = new_key(&j->arena);
         if (!key_ok(i->primary_key) || !key_ok(i->secondary_key))
-            return refuse(j, BAD_ARGUMENT, "authentication.symmetricKey: keys are base64 of 16 to 64 bytes");
+            return refuse(j, BAD_ARGUMENT,
+                          "authentication.symmetricKey: keys are base64 of 16 to 64 bytes");
     }
-    if (i->auth == HEADS_AUTH_SELF_SIGNED && i->primary_thumbprint.len + i->secondary_thumbprint.len == 0)
-        return refuse(j, BAD_ARGUMENT, "authentication.x509Thumbprint: selfSigned needs a thumbprint");
+    if (i->auth == HEADS_AUTH_SELF_SIGNED &&
+        i->primary_thumbprint.len + i->secondary_thumbprint.len == 0)
+        return refuse(j, BAD_ARGUMENT,
+                      "authentication.x509Thumbprint: selfSigned needs a thumbprint");
     return OK;
 }
 
-static enum status want_device(struct registry_job *j, const struct json *body, struct registry_row *row)
+static enum status want_device(struct registry_job *j, const struct json *body,
+                               struct registry_row *row)
 {
     struct slice status = json_string(json_get(body, "status"));
     bool was = row->i.enabled;
-    if (status.len && !slice_eq_nocase(status, SLICE("enabled")) && !slice_eq_nocase(status, SLICE("disabled")))
+    if (status.len && !slice_eq_nocase(status, SLICE("enabled")) &&
+        !slice_eq_nocase(status, SLICE("disabled")))
         return refuse(j, BAD_ARGUMENT, "status must be enabled or disabled");
     if (status.len)
         row->i.enabled = slice_eq_nocase(status, SLICE("enabled"));
@@ -169,25 +173,15 @@ static enum status want_device(struct registry_job *j, const struct json *body, 
     if (row->status_reason.len > STATUS_REASON_MAX)
         return refuse(j, BAD_ARGUMENT, "statusReason is longer than 128 characters");
     row->i.edge = json_bool(json_get(json_get(body, "capabilities"), "iotEdge"), row->i.edge);
-    row->i.device_scope = text_of(j, json_get(body, "deviceScope"), row->i.device_scope);
-    const struct json *parents = json_get(body, "parentScopes");
-    if (json_is(parents, JSON_ARRAY)) {
-        struct buffer text = {0};
-        struct json_writer w = json_writer(&text);
-        json_put_value(&w, parents);
-        row->parent_scopes = arena_copy(&j->arena, buffer_slice(&text));
-        buffer_clear(&text);
-    }
-    if (row->i.edge && row->i.device_scope.len == 0)
-        row->i.device_scope = slice_of(arena_printf(&j->arena, "ms-azure-iot-edge://%.*s-%.*s",
-                                                    SLICE_FMT(row->i.id.device), SLICE_FMT(row->i.generation_id)));
     return OK;
 }
 
-static enum status want(struct registry_job *j, const struct json *body, struct registry_row *row)
+static enum status want(struct store_table *t, struct registry_job *j, const struct json *body,
+                        struct registry_row *row)
 {
     const struct json *authentication = json_get(body, "authentication");
-    struct slice device = json_string(json_get(body, "deviceId")), module = json_string(json_get(body, "moduleId"));
+    struct slice device = json_string(json_get(body, "deviceId")),
+                 module = json_string(json_get(body, "moduleId"));
     if (device.len && !slice_eq(device, row->i.id.device))
         return refuse(j, BAD_ARGUMENT, "deviceId in the body is not the one in the path");
     if (module.len && !slice_eq(module, row->i.id.module))
@@ -197,6 +191,8 @@ static enum status want(struct registry_job *j, const struct json *body, struct 
         s = want_keys(j, authentication, &row->i);
     if (s == OK && row->i.id.module.len == 0)
         s = want_device(j, body, row);
+    if (s == OK && row->i.id.module.len == 0)
+        s = registry_scope_want(t, j, body, row);
     if (row->i.id.module.len)
         row->managed_by = text_of(j, json_get(body, "managedBy"), row->managed_by);
     return s;
@@ -233,32 +229,35 @@ static enum status write_row(struct store_table *t, size_t n, const struct regis
     return store_run(t, n);
 }
 
-static enum status insert(struct store_table *t, struct registry_job *j, const struct registry_row *row)
+static enum status insert(struct store_table *t, struct registry_job *j,
+                          const struct registry_row *row)
 {
     struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
     enum status s = write_row(t, SQL_IDENTITY_INSERT, row);
     return s == OK ? registry_twin_store(t, row->i.id, &twin, true) : s;
 }
 
-static enum status add_system_module(struct store_table *t, struct registry_job *j, struct iot_id device,
-                                     const char *name)
+static enum status add_system_module(struct store_table *t, struct registry_job *j,
+                                     struct iot_id device, const char *name)
 {
     struct registry_row row = {
-        .i = {
-            .id = {device.device, slice_of(name)},
-            .enabled = true,
-            .generation_id = new_generation(j),
-            .etag = new_etag(&j->arena),
-            .primary_key = new_key(&j->arena),
-            .secondary_key = new_key(&j->arena),
-        },
+        .i =
+            {
+                .id = {device.device, slice_of(name)},
+                .enabled = true,
+                .generation_id = new_generation(j),
+                .etag = new_etag(&j->arena),
+                .primary_key = new_key(&j->arena),
+                .secondary_key = new_key(&j->arena),
+            },
         .managed_by = SLICE("iotEdge"),
     };
     enum status s = insert(t, j, &row);
     return s == EXISTS ? OK : s;
 }
 
-static enum status add_system_modules(struct store_table *t, struct registry_job *j, const struct registry_row *row)
+static enum status add_system_modules(struct store_table *t, struct registry_job *j,
+                                      const struct registry_row *row)
 {
     if (row->i.id.module.len || !row->i.edge)
         return OK;
@@ -279,18 +278,19 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
         return s;
     int64_t count = store_column_i64(t, SQL_MODULES_COUNT, 0);
     store_reset(t, SQL_MODULES_COUNT);
-    return count < MODULES_MAX ? OK : refuse(j, FULL, "a device has at most 50 modules");
+    return count < REGISTRY_MODULES_MAX ? OK : refuse(j, FULL, "a device has at most 50 modules");
 }
 
 static enum status create(struct store_table *t, struct registry_job *j, const struct json *body)
 {
-    struct registry_row row = {.i = {.id = j->ask.id, .enabled = true, .generation_id = new_generation(j)}};
+    struct registry_row row = {
+        .i = {.id = j->ask.id, .enabled = true, .generation_id = new_generation(j)}};
     row.i.etag = new_etag(&j->arena);
     if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
         return refuse(j, UNAUTHORIZED, "system modules come with their edge device");
     enum status s = j->ask.id.module.len ? check_new_module(t, j) : OK;
     if (s == OK)
-        s = want(j, body, &row);
+        s = want(t, j, body, &row);
     if (s == OK)
         s = insert(t, j, &row);
     if (s == OK)
@@ -300,47 +300,57 @@ static enum status create(struct store_table *t, struct registry_job *j, const s
     return s;
 }
 
-static void keep_row(struct registry_job *j, struct registry_row *row)
-{
-    struct slice *all[] = {&row->i.id.device, &row->i.id.module, &row->i.generation_id, &row->i.etag,
-                           &row->i.primary_key, &row->i.secondary_key, &row->i.primary_thumbprint,
-                           &row->i.secondary_thumbprint, &row->i.device_scope, &row->status_reason,
-                           &row->parent_scopes, &row->managed_by};
-    for (size_t n = 0; n < sizeof(all) / sizeof(all[0]); n++)
-        *all[n] = arena_copy(&j->arena, *all[n]);
-}
-
 static bool matches(const struct registry_job *j, struct slice etag)
 {
     return slice_eq(j->ask.if_match, SLICE("*")) || slice_eq(j->ask.if_match, etag);
+}
+
+/* The names of a device's modules, which may be connected and look again with it. */
+static enum status collect_modules(struct store_table *t, struct registry_job *j)
+{
+    enum status s = OK;
+    if (j->ask.id.module.len)
+        return OK;
+    store_bind(t, SQL_MODULE_NAMES, 1, j->ask.id.device);
+    while (j->module_count < REGISTRY_MODULES_MAX + 2 &&
+           (s = store_step(t, SQL_MODULE_NAMES)) == OK)
+        j->modules[j->module_count++] = arena_copy(&j->arena, store_column(t, SQL_MODULE_NAMES, 0));
+    if (s == OK)
+        store_reset(t, SQL_MODULE_NAMES);
+    return s == NOT_FOUND ? OK : s;
 }
 
 static enum status update(struct store_table *t, struct registry_job *j, const struct json *body,
                           struct registry_row *row)
 {
     if (!matches(j, row->i.etag))
-        return refuse(j, CONFLICT, "the identity has changed since it was read: its etag is another one");
+        return refuse(j, CONFLICT,
+                      "the identity has changed since it was read: its etag is another one");
     row->i.etag = new_etag(&j->arena);
-    enum status s = want(j, body, row);
+    enum status s = want(t, j, body, row);
     if (s == OK)
         s = write_row(t, SQL_IDENTITY_UPDATE, row);
     if (s == OK)
         s = add_system_modules(t, j, row);
+    if (s == OK)
+        s = collect_modules(t, j);
     if (s == OK)
         answer_row(j, row);
     j->tell_identity = s == OK;
     return s;
 }
 
-static enum status create_or_update(struct store_table *t, struct registry_job *j, const struct json *body)
+static enum status create_or_update(struct store_table *t, struct registry_job *j,
+                                    const struct json *body)
 {
     struct registry_row row;
     enum status s = registry_row_get(t, j->ask.id, &row);
     if (s == NOT_FOUND)
-        return j->ask.if_match.len && !slice_eq(j->ask.if_match, SLICE("*")) ? NOT_FOUND : create(t, j, body);
+        return j->ask.if_match.len ? NOT_FOUND
+                                   : create(t, j, body); /* If-Match says that it must be there */
     if (s != OK)
         return s;
-    keep_row(j, &row);
+    registry_row_keep(&j->arena, &row);
     store_reset(t, SQL_IDENTITY_GET);
     if (j->ask.if_match.len == 0)
         return refuse(j, EXISTS, "it exists already; send If-Match to change it");
@@ -350,9 +360,12 @@ static enum status create_or_update(struct store_table *t, struct registry_job *
 enum status registry_identity_put(struct store_table *t, struct registry_job *j)
 {
     struct json_doc *doc = NULL;
-    if (!iot_id_name_ok(j->ask.id.device) || (j->ask.id.module.len && !iot_id_name_ok(j->ask.id.module)))
-        return refuse(j, BAD_ARGUMENT, "ids have up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;");
-    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK || !json_is(json_root(doc), JSON_OBJECT)) {
+    if (!iot_id_name_ok(j->ask.id.device) ||
+        (j->ask.id.module.len && !iot_id_name_ok(j->ask.id.module)))
+        return refuse(j, BAD_ARGUMENT,
+                      "ids have up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;");
+    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||
+        !json_is(json_root(doc), JSON_OBJECT)) {
         json_free(&doc);
         return refuse(j, BAD_FORMAT, "the body must be a JSON object");
     }
@@ -387,10 +400,13 @@ enum status registry_identity_delete(struct store_table *t, struct registry_job 
     bool same = j->ask.if_match.len == 0 || matches(j, row.i.etag);
     store_reset(t, SQL_IDENTITY_GET);
     if (!same)
-        return refuse(j, CONFLICT, "the identity has changed since it was read: its etag is another one");
+        return refuse(j, CONFLICT,
+                      "the identity has changed since it was read: its etag is another one");
     if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
         return refuse(j, UNAUTHORIZED, "system modules go with their edge device");
-    s = delete_rows(t, j->ask.id);
+    s = collect_modules(t, j);
+    if (s == OK)
+        s = delete_rows(t, j->ask.id);
     j->tell_identity = s == OK;
     return s;
 }
@@ -405,8 +421,10 @@ enum status registry_statistics_devices(struct store_table *t, struct registry_j
     int64_t total = store_column_i64(t, SQL_STATISTICS_DEVICES, 0);
     int64_t enabled = store_column_i64(t, SQL_STATISTICS_DEVICES, 1);
     store_reset(t, SQL_STATISTICS_DEVICES);
-    buffer_printf(&j->json, "{\"totalDeviceCount\":%lld,\"enabledDeviceCount\":%lld,\"disabledDeviceCount\":%lld}",
-                  (long long)total, (long long)enabled, (long long)(total - enabled));
+    buffer_printf(
+        &j->json,
+        "{\"totalDeviceCount\":%lld,\"enabledDeviceCount\":%lld,\"disabledDeviceCount\":%lld}",
+        (long long)total, (long long)enabled, (long long)(total - enabled));
     return OK;
 }
 
@@ -419,73 +437,4 @@ enum status registry_statistics_service(struct store_table *t, struct registry_j
                   (long long)store_column_i64(t, SQL_STATISTICS_SERVICE, 0));
     store_reset(t, SQL_STATISTICS_SERVICE);
     return OK;
-}
-
-/* ---- what belongs to an edge ---- */
-
-static enum status print_modules(struct store_table *t, struct slice device, struct json_writer *w)
-{
-    store_bind(t, SQL_MODULES_LIST, 1, device);
-    store_bind_i64(t, SQL_MODULES_LIST, 2, LIST_MAX);
-    return print_rows(t, SQL_MODULES_LIST, w);
-}
-
-enum status registry_scope_list(struct store_table *t, struct registry_job *j)
-{
-    struct registry_row edge;
-    enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &edge);
-    if (s != OK)
-        return s;
-    keep_row(j, &edge);
-    struct json_writer w = json_writer(&j->json);
-    json_object(&w);
-    json_name(&w, "devices"), json_array(&w);
-    registry_row_print(&edge, &w);
-    store_reset(t, SQL_IDENTITY_GET);
-    store_bind(t, SQL_SCOPE_DEVICES, 1, edge.i.device_scope);
-    store_bind(t, SQL_SCOPE_DEVICES, 2, edge.i.id.device);
-    s = print_rows(t, SQL_SCOPE_DEVICES, &w);
-    json_end_array(&w);
-    json_name(&w, "modules"), json_array(&w);
-    if (s == OK)
-        s = print_modules(t, edge.i.id.device, &w);
-    json_end_array(&w);
-    json_name(&w, "continuationLink"), json_put_null(&w);
-    json_end_object(&w);
-    return s;
-}
-
-enum status registry_scope_one(struct store_table *t, struct registry_job *j)
-{
-    struct registry_row edge, device, target;
-    enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &edge);
-    if (s != OK)
-        return s;
-    keep_row(j, &edge);
-    store_reset(t, SQL_IDENTITY_GET);
-    s = registry_row_get(t, (struct iot_id){.device = j->ask.target.device}, &device);
-    if (s != OK)
-        return s;
-    bool in_scope = slice_eq(device.i.id.device, edge.i.id.device) ||
-                    (edge.i.device_scope.len && slice_eq(device.i.device_scope, edge.i.device_scope));
-    struct json_writer w = json_writer(&j->json);
-    json_object(&w);
-    json_name(&w, "devices"), json_array(&w);
-    registry_row_print(&device, &w);
-    json_end_array(&w);
-    store_reset(t, SQL_IDENTITY_GET);
-    if (!in_scope)
-        return refuse(j, NOT_FOUND, "it does not belong to this edge");
-    json_name(&w, "modules"), json_array(&w);
-    if (j->ask.target.module.len) {
-        s = registry_row_get(t, j->ask.target, &target);
-        if (s == OK) {
-            registry_row_print(&target, &w);
-            store_reset(t, SQL_IDENTITY_GET);
-        }
-    }
-    json_end_array(&w);
-    json_name(&w, "continuationLink"), json_put_null(&w);
-    json_end_object(&w);
-    return s;
 }

@@ -24,48 +24,67 @@ const char *const registry_migrations[] = {
     " desired TEXT NOT NULL, desired_metadata TEXT NOT NULL, desired_version INTEGER NOT NULL,"
     " reported TEXT NOT NULL, reported_metadata TEXT NOT NULL, reported_version INTEGER NOT NULL,"
     " PRIMARY KEY (device, module)) WITHOUT ROWID;",
+    "CREATE INDEX identities_parents ON identities (device) WHERE parent_scopes IS NOT NULL;",
 };
-const size_t registry_migration_count = sizeof(registry_migrations) / sizeof(registry_migrations[0]);
+const size_t registry_migration_count =
+    sizeof(registry_migrations) / sizeof(registry_migrations[0]);
 
 #define COLUMNS                                                                                    \
     "i.device, i.module, i.generation, i.etag, i.enabled, i.status_reason, i.status_ms, i.auth,"   \
     " i.primary_key, i.secondary_key, i.primary_thumbprint, i.secondary_thumbprint, i.edge,"       \
     " i.device_scope, i.parent_scopes, i.managed_by, i.connected, i.connection_ms, i.activity_ms," \
-    " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = '')"
+    " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = ''),"           \
+    " json_extract(i.parent_scopes, '$[0]')"
 
 const char *const registry_statements[SQL_COUNT] = {
     [SQL_IDENTITY_GET] = "SELECT " COLUMNS " FROM identities i WHERE device = ?1 AND module = ?2",
     [SQL_IDENTITY_INSERT] =
-        "INSERT INTO identities (device, module, generation, etag, enabled, status_reason, status_ms, auth,"
+        "INSERT INTO identities (device, module, generation, etag, enabled, status_reason, "
+        "status_ms, auth,"
         " primary_key, secondary_key, primary_thumbprint, secondary_thumbprint, edge, device_scope,"
-        " parent_scopes, managed_by) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+        " parent_scopes, managed_by) VALUES "
+        "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
     [SQL_IDENTITY_UPDATE] =
-        "UPDATE identities SET etag = ?4, enabled = ?5, status_reason = ?6, status_ms = ?7, auth = ?8,"
-        " primary_key = ?9, secondary_key = ?10, primary_thumbprint = ?11, secondary_thumbprint = ?12,"
+        "UPDATE identities SET etag = ?4, enabled = ?5, status_reason = ?6, status_ms = ?7, auth = "
+        "?8,"
+        " primary_key = ?9, secondary_key = ?10, primary_thumbprint = ?11, secondary_thumbprint = "
+        "?12,"
         " edge = ?13, device_scope = ?14, parent_scopes = ?15, managed_by = ?16, generation = ?3"
         " WHERE device = ?1 AND module = ?2",
     [SQL_IDENTITY_DELETE] = "DELETE FROM identities WHERE device = ?1 AND module = ?2",
     [SQL_MODULES_DELETE] = "DELETE FROM identities WHERE device = ?1",
     [SQL_MODULE_NAMES] = "SELECT module FROM identities WHERE device = ?1 AND module <> ''",
-    [SQL_DEVICES_LIST] = "SELECT " COLUMNS " FROM identities i WHERE module = '' ORDER BY device LIMIT ?1",
+    [SQL_DEVICES_LIST] =
+        "SELECT " COLUMNS " FROM identities i WHERE module = '' ORDER BY device LIMIT ?1",
     [SQL_MODULES_LIST] =
-        "SELECT " COLUMNS " FROM identities i WHERE device = ?1 AND module <> '' ORDER BY module LIMIT ?2",
+        "SELECT " COLUMNS
+        " FROM identities i WHERE device = ?1 AND module <> '' ORDER BY module LIMIT ?2",
     [SQL_MODULES_COUNT] = "SELECT COUNT(*) FROM identities WHERE device = ?1 AND module <> ''",
-    [SQL_CONNECTION] =
-        "UPDATE identities SET connected = ?3, connection_ms = ?4, activity_ms = ?4 WHERE device = ?1 AND module = ?2",
+    [SQL_CONNECTION] = "UPDATE identities SET connected = ?3, connection_ms = ?4, activity_ms = ?4 "
+                       "WHERE device = ?1 AND module = ?2",
     [SQL_NOBODY_CONNECTED] = "UPDATE identities SET connected = 0 WHERE connected = 1",
-    [SQL_STATISTICS_DEVICES] = "SELECT COUNT(*), COALESCE(SUM(enabled), 0) FROM identities WHERE module = ''",
-    [SQL_STATISTICS_SERVICE] = "SELECT COUNT(*) FROM identities WHERE module = '' AND connected = 1",
+    [SQL_STATISTICS_DEVICES] =
+        "SELECT COUNT(*), COALESCE(SUM(enabled), 0) FROM identities WHERE module = ''",
+    [SQL_STATISTICS_SERVICE] =
+        "SELECT COUNT(*) FROM identities WHERE module = '' AND connected = 1",
+    [SQL_SCOPE_EXISTS] =
+        "SELECT 1 FROM identities WHERE device_scope = ?1 AND module = '' AND edge = 1",
+    /* The edge itself, the leaves in its scope, the edges below it. */
     [SQL_SCOPE_DEVICES] =
-        "SELECT " COLUMNS " FROM identities i WHERE module = '' AND device_scope = ?1 AND device <> ?2 ORDER BY device",
+        "SELECT " COLUMNS " FROM identities i WHERE module = '' AND device > ?3 AND device IN ("
+        " SELECT ?2 UNION SELECT device FROM identities WHERE device_scope = ?1"
+        " UNION SELECT device FROM identities WHERE parent_scopes IS NOT NULL AND"
+        " json_extract(parent_scopes, '$[0]') = ?1) ORDER BY device LIMIT ?4",
     [SQL_TWIN_GET] =
         "SELECT version, tags, tags_version, desired, desired_metadata, desired_version, reported,"
         " reported_metadata, reported_version FROM twins WHERE device = ?1 AND module = ?2",
-    [SQL_TWIN_INSERT] = "INSERT INTO twins (device, module, version, tags, tags_version, desired, desired_metadata,"
-                        " desired_version, reported, reported_metadata, reported_version)"
-                        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [SQL_TWIN_INSERT] =
+        "INSERT INTO twins (device, module, version, tags, tags_version, desired, desired_metadata,"
+        " desired_version, reported, reported_metadata, reported_version)"
+        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [SQL_TWIN_UPDATE] =
-        "UPDATE twins SET version = ?3, tags = ?4, tags_version = ?5, desired = ?6, desired_metadata = ?7,"
+        "UPDATE twins SET version = ?3, tags = ?4, tags_version = ?5, desired = ?6, "
+        "desired_metadata = ?7,"
         " desired_version = ?8, reported = ?9, reported_metadata = ?10, reported_version = ?11"
         " WHERE device = ?1 AND module = ?2",
     [SQL_TWIN_DELETE] = "DELETE FROM twins WHERE device = ?1 AND module = ?2",
@@ -77,19 +96,21 @@ const char *const registry_statements[SQL_COUNT] = {
 void registry_row_read(struct store_table *t, size_t n, struct registry_row *out)
 {
     *out = (struct registry_row){
-        .i = {
-            .id = {store_column(t, n, 0), store_column(t, n, 1)},
-            .generation_id = store_column(t, n, 2),
-            .etag = store_column(t, n, 3),
-            .enabled = store_column_i64(t, n, 4) && store_column_i64(t, n, 19),
-            .auth = (enum heads_auth)store_column_i64(t, n, 7),
-            .primary_key = store_column(t, n, 8),
-            .secondary_key = store_column(t, n, 9),
-            .primary_thumbprint = store_column(t, n, 10),
-            .secondary_thumbprint = store_column(t, n, 11),
-            .edge = store_column_i64(t, n, 12) != 0,
-            .device_scope = store_column(t, n, 13),
-        },
+        .i =
+            {
+                .id = {store_column(t, n, 0), store_column(t, n, 1)},
+                .generation_id = store_column(t, n, 2),
+                .etag = store_column(t, n, 3),
+                .enabled = store_column_i64(t, n, 4) && store_column_i64(t, n, 19),
+                .auth = (enum heads_auth)store_column_i64(t, n, 7),
+                .primary_key = store_column(t, n, 8),
+                .secondary_key = store_column(t, n, 9),
+                .primary_thumbprint = store_column(t, n, 10),
+                .secondary_thumbprint = store_column(t, n, 11),
+                .edge = store_column_i64(t, n, 12) != 0,
+                .device_scope = store_column(t, n, 13),
+                .parent_scope = store_column(t, n, 20),
+            },
         .status_reason = store_column(t, n, 5),
         .status_ms = store_column_i64(t, n, 6),
         .parent_scopes = store_column(t, n, 14),
@@ -166,7 +187,8 @@ void registry_row_print(const struct registry_row *row, struct json_writer *w)
         put_text_or_null(w, "managedBy", row->managed_by);
     json_member(w, "generationId", row->i.generation_id);
     json_member(w, "etag", row->i.etag);
-    json_name(w, "connectionState"), json_put_text(w, row->connected ? "Connected" : "Disconnected");
+    json_name(w, "connectionState"),
+        json_put_text(w, row->connected ? "Connected" : "Disconnected");
     put_time(w, "connectionStateUpdatedTime", row->connection_ms);
     put_time(w, "lastActivityTime", row->activity_ms);
     json_name(w, "cloudToDeviceMessageCount"), json_put_i64(w, 0);
@@ -174,4 +196,34 @@ void registry_row_print(const struct registry_row *row, struct json_writer *w)
         print_device_part(row, w);
     print_authentication(&row->i, w);
     json_end_object(w);
+}
+
+void registry_row_keep(struct arena *a, struct registry_row *row)
+{
+    struct slice *all[] = {&row->i.id.device,
+                           &row->i.id.module,
+                           &row->i.generation_id,
+                           &row->i.etag,
+                           &row->i.primary_key,
+                           &row->i.secondary_key,
+                           &row->i.primary_thumbprint,
+                           &row->i.secondary_thumbprint,
+                           &row->i.device_scope,
+                           &row->i.parent_scope,
+                           &row->status_reason,
+                           &row->parent_scopes,
+                           &row->managed_by};
+    for (size_t n = 0; n < sizeof(all) / sizeof(all[0]); n++)
+        *all[n] = arena_copy(a, *all[n]);
+}
+
+enum status registry_rows_print(struct store_table *t, size_t n, struct json_writer *w)
+{
+    enum status s;
+    while ((s = store_step(t, n)) == OK) {
+        struct registry_row row;
+        registry_row_read(t, n, &row);
+        registry_row_print(&row, w);
+    }
+    return s == NOT_FOUND ? OK : s;
 }

@@ -5,6 +5,9 @@
 #include "iot/twin.h"
 #include "store/table.h"
 
+#define REGISTRY_MODULES_MAX                                                                       \
+    50 /* of one device, IoT Hub's limit; an edge's two of the system are among them */
+
 extern const char *const registry_migrations[];
 extern const size_t registry_migration_count;
 extern const char *const registry_statements[];
@@ -23,6 +26,7 @@ enum registry_statement {
     SQL_NOBODY_CONNECTED,
     SQL_STATISTICS_DEVICES,
     SQL_STATISTICS_SERVICE,
+    SQL_SCOPE_EXISTS,
     SQL_SCOPE_DEVICES,
     SQL_TWIN_GET,
     SQL_TWIN_INSERT,
@@ -35,7 +39,11 @@ enum registry_statement {
 struct hub_registry {
     struct store_table *table;
     struct hub_registry_events events;
+    uint64_t last_generation; /* on the table's thread */
 };
+
+/* So many devices, with their modules, stand on one page of what belongs to an edge. */
+#define REGISTRY_SCOPE_PAGE_MAX 100
 
 /* A row of identities; slices live until the statement's next step. */
 struct registry_row {
@@ -47,14 +55,21 @@ struct registry_row {
 /* The columns of any statement that selects `registry_columns`. */
 void registry_row_read(struct store_table *t, size_t statement, struct registry_row *out);
 /* OK, and the statement is to be reset; NOT_FOUND. */
-CHECKED enum status registry_row_get(struct store_table *t, struct iot_id id, struct registry_row *out);
+CHECKED enum status registry_row_get(struct store_table *t, struct iot_id id,
+                                     struct registry_row *out);
 void registry_row_print(const struct registry_row *row, struct json_writer *w);
+/* Copies what the slices point to, so that the statement may be reset. */
+void registry_row_keep(struct arena *a, struct registry_row *row);
+/* All rows of a statement whose parameters are bound, into an array that is open. */
+CHECKED enum status registry_rows_print(struct store_table *t, size_t statement,
+                                        struct json_writer *w);
 
 /* One ask on its way, with all that its job makes. */
 struct registry_job {
     struct hub_registry *registry;
     struct arena arena;
     struct hub_registry_ask ask;
+    struct loop *asked_on, *told_on;
     hub_registry_fn *fn;
     void *arg;
     struct hub_registry_answer answer;
@@ -63,6 +78,8 @@ struct registry_job {
     char etag[64];
     /* News for after the commit. */
     bool tell_identity, tell_desired;
+    struct slice modules[REGISTRY_MODULES_MAX + 2]; /* of a device, told with it */
+    size_t module_count;
     struct slice desired_patch;
     uint64_t desired_version;
 };
@@ -79,7 +96,12 @@ enum status registry_statistics_service(struct store_table *t, struct registry_j
 enum status registry_scope_list(struct store_table *t, struct registry_job *j);
 enum status registry_scope_one(struct store_table *t, struct registry_job *j);
 
+/* The part of a device's body that says to which edge it belongs, or which edge it is. */
+CHECKED enum status registry_scope_want(struct store_table *t, struct registry_job *j,
+                                        const struct json *body, struct registry_row *row);
+
 /* Twins as they lie in their table. The texts are copied into the arena. */
-CHECKED enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id, struct iot_twin *out);
-CHECKED enum status registry_twin_store(struct store_table *t, struct iot_id id, const struct iot_twin *twin,
-                                        bool insert);
+CHECKED enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id,
+                                       struct iot_twin *out);
+CHECKED enum status registry_twin_store(struct store_table *t, struct iot_id id,
+                                        const struct iot_twin *twin, bool insert);

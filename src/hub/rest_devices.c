@@ -7,12 +7,15 @@ static void list(struct rest_request *r)
         hub_rest_error(r, BAD_ARGUMENT, false, "top must be a whole number from 1 to 1000");
         return;
     }
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_IDENTITY_LIST, .id = hub_rest_id(r), .top = top}, 200);
+    hub_rest_ask(
+        r, &(struct hub_registry_ask){.what = HUB_IDENTITY_LIST, .id = hub_rest_id(r), .top = top},
+        200);
 }
 
 static void get(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_IDENTITY_GET, .id = hub_rest_id(r)}, 200);
+    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_IDENTITY_GET, .id = hub_rest_id(r)},
+                 200);
 }
 
 static void put(struct rest_request *r)
@@ -27,11 +30,12 @@ static void put(struct rest_request *r)
                  200);
 }
 
-static void delete(struct rest_request *r)
+static void delete (struct rest_request *r)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
-                     .what = HUB_IDENTITY_DELETE, .id = hub_rest_id(r), .if_match = hub_rest_if_match(r)},
+                 &(struct hub_registry_ask){.what = HUB_IDENTITY_DELETE,
+                                            .id = hub_rest_id(r),
+                                            .if_match = hub_rest_if_match(r)},
                  200);
 }
 
@@ -49,7 +53,19 @@ static void statistics_service(struct rest_request *r)
 
 static void scope_list(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_SCOPE_LIST, .id = hub_rest_id(r)}, 200);
+    uint64_t top = 0;
+    if (rest_query(r, "deviceCount").len && !slice_to_u64(rest_query(r, "deviceCount"), &top)) {
+        hub_rest_error(r, BAD_ARGUMENT, false, "deviceCount must be a whole number");
+        return;
+    }
+    hub_rest_ask(r,
+                 &(struct hub_registry_ask){
+                     .what = HUB_SCOPE_LIST,
+                     .id = hub_rest_id(r),
+                     .target = {.device = rest_query(r, "continuationToken")},
+                     .top = top,
+                 },
+                 200);
 }
 
 static void scope_one(struct rest_request *r)
@@ -70,11 +86,17 @@ const struct rest_route hub_rest_devices[] = {
     {"DELETE", "/devices/{id}", delete, REST_WRITE, "Devices_DeleteIdentity", NULL, NULL},
     {"GET", "/devices/{id}/modules", list, REST_READ, "Modules_GetModulesOnDevice", NULL, NULL},
     {"GET", "/devices/{id}/modules/{moduleId}", get, REST_READ, "Modules_GetIdentity", NULL, NULL},
-    {"PUT", "/devices/{id}/modules/{moduleId}", put, REST_WRITE, "Modules_CreateOrUpdateIdentity", NULL, NULL},
-    {"DELETE", "/devices/{id}/modules/{moduleId}", delete, REST_WRITE, "Modules_DeleteIdentity", NULL, NULL},
-    {"GET", "/statistics/devices", statistics_devices, REST_READ, "Statistics_GetDeviceStatistics", NULL, NULL},
-    {"GET", "/statistics/service", statistics_service, REST_READ, "Statistics_GetServiceStatistics", NULL, NULL},
-    {"GET", "/devices/{id}/modules/$edgeHub/devicesAndModulesInDeviceScope", scope_list, REST_DEVICE, NULL, NULL, NULL},
-    {"GET", "/devices/{id}/modules/$edgeHub/deviceAndModuleInDeviceScope", scope_one, REST_DEVICE, NULL, NULL, NULL},
+    {"PUT", "/devices/{id}/modules/{moduleId}", put, REST_WRITE, "Modules_CreateOrUpdateIdentity",
+     NULL, NULL},
+    {"DELETE", "/devices/{id}/modules/{moduleId}", delete, REST_WRITE, "Modules_DeleteIdentity",
+     NULL, NULL},
+    {"GET", "/statistics/devices", statistics_devices, REST_READ, "Statistics_GetDeviceStatistics",
+     NULL, NULL},
+    {"GET", "/statistics/service", statistics_service, REST_READ, "Statistics_GetServiceStatistics",
+     NULL, NULL},
+    {"GET", "/devices/{id}/modules/$edgeHub/devicesAndModulesInDeviceScope", scope_list,
+     REST_DEVICE, NULL, NULL, NULL},
+    {"GET", "/devices/{id}/modules/$edgeHub/deviceAndModuleInDeviceScope", scope_one, REST_DEVICE,
+     NULL, NULL, NULL},
 };
 const size_t hub_rest_devices_count = sizeof(hub_rest_devices) / sizeof(hub_rest_devices[0]);
