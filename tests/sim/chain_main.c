@@ -88,7 +88,7 @@ int main(int argc, char **argv)
         else
             return 2;
     }
-    log_setup("sim", verbose && seeds == 1 ? LOG_LEVEL_DEBUG : (enum log_level) - 1, 0);
+    log_setup("sim", verbose && seeds == 1 ? LOG_LEVEL_DEBUG : LOG_LEVEL_NONE, 0);
     uint64_t began = clock_monotonic_ns();
     for (uint64_t s = first; s < first + seeds; s++)
         failed += !run(s, minutes, verbose);
