@@ -248,6 +248,13 @@ const struct json *module_call_payload(const struct module_call *c)
     return c->doc ? json_root(c->doc) : NULL;
 }
 
+struct json_doc *module_call_take(struct module_call *c)
+{
+    struct json_doc *doc = c->doc;
+    c->doc = NULL;
+    return doc;
+}
+
 struct arena *module_call_arena(struct module_call *c)
 {
     return &c->arena;

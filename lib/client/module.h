@@ -83,6 +83,8 @@ const char *module_call_id(const struct module_call *c);   /* names it in every 
 const char *module_call_name(const struct module_call *c); /* as in the table */
 /* The payload, read: NULL when it was empty. Lives as long as the call. */
 const struct json *module_call_payload(const struct module_call *c);
+/* The same with its document, which is the caller's from now on: for work on another thread. */
+struct json_doc *module_call_take(struct module_call *c);
 struct arena *module_call_arena(struct module_call *c); /* ends with the call */
 uint64_t module_call_left_ms(const struct module_call *c);
 

@@ -1,0 +1,35 @@
+/*
+ * NodeModel: a node with its attributes, and whether it has children. Made for many nodes at once:
+ * their classes where they are not known, then all attributes, then one browse for the children.
+ */
+#pragma once
+
+#include "twin/attribute.h"
+
+struct twin_node {
+    UA_NodeId id;              /* borrowed */
+    UA_NodeId type_definition; /* borrowed; null when not known */
+    UA_NodeClass node_class;   /* 0: to be read */
+    bool with_value;
+    bool with_children;
+    bool has_children;
+    bool children_known;
+    UA_StatusCode status; /* bad: there is no such node */
+    size_t first;         /* of its values */
+};
+
+struct twin_nodes {
+    struct twin_request *request;
+    struct twin_node *nodes; /* in the request's arena */
+    size_t count;
+    UA_DataValue *values;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+/* Fills the nodes in, and then calls done(arg), unless a service failed: then the request has
+ * ended. */
+void twin_nodes_read(struct twin_nodes *n);
+
+/* {"nodeClass":…,"displayName":…,"nodeId":…,…} */
+void twin_put_node(const struct twin_nodes *n, size_t index);

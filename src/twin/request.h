@@ -1,0 +1,102 @@
+/*
+ * One method call on its way: made on the module's loop, worked on by the OPC UA thread, answered
+ * on the loop again. Between begin and one of the endings only the OPC UA thread touches it.
+ */
+#pragma once
+
+#include "opcua/session.h"
+#include "opcua/value_json.h"
+#include "twin/twin.h"
+#include "json/write.h"
+
+struct twin_request;
+
+typedef void twin_run_fn(struct twin_request *r);
+
+struct twin {
+    struct module *module;
+    struct loop *loop;
+    struct opcua_thread *thread;
+    struct list requests; /* of struct twin_request; the module's loop */
+    size_t request_count;
+    struct list holds; /* of sessions; the OPC UA thread */
+    size_t hold_count;
+};
+
+#define TWIN_URLS_MAX 16 /* of one endpoint: the further ones are not tried */
+
+struct twin_request {
+    /* the module's loop */
+    struct link link;
+    struct twin *twin;
+    struct module_call *call; /* NULL: its caller has given up */
+    uint64_t budget_ms;
+
+    /* the OPC UA thread */
+    struct json_doc *doc;
+    const struct json *body; /* "request"; NULL when there is none */
+    twin_run_fn *run;
+    char id[17];
+    struct arena arena;
+    struct owned *owned;
+    struct opcua_session *session; /* ready when run() is called */
+    struct opcua_session_listener listener;
+    struct loop_timer patience;
+    struct opcua_connection connection;
+    struct slice urls[TWIN_URLS_MAX];
+    size_t url_count, url;
+    struct opcua_namespaces names;
+    struct opcua_value_form form;
+    uint64_t ends_ms;
+    struct json_writer writer; /* on `out` */
+    struct buffer out;
+    int status;
+    bool hold; /* keep the session for a continuation token */
+};
+
+/* A handler of the module's: takes the call over. */
+void twin_request_begin(struct module_call *c, twin_run_fn *run);
+
+/* ---- while it runs ---- */
+
+uint32_t twin_request_left_ms(const struct twin_request *r);
+
+/* OPCUA_CALL on the request's session within its time. */
+#define TWIN_CALL(r, NAME, request, done, arg)                                                     \
+    OPCUA_CALL((r)->session, OPCUA_CALL_NOW, NAME, (request), (done), (arg),                       \
+               twin_request_left_ms(r))
+
+/* An array or value of `type` that ends with the request; returns it. */
+void *twin_request_own(struct twin_request *r, void *array, size_t count, const UA_DataType *type);
+
+/* What an id that was read points to ends with the request. */
+void twin_request_own_id(struct twin_request *r, const UA_NodeId *id);
+
+/* ---- how it ends: exactly one of these ---- */
+
+/* With what r->writer wrote, and 200. */
+void twin_request_done(struct twin_request *r);
+/* With problem details. */
+void twin_request_fail(struct twin_request *r, enum status why, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A service has failed: what is between us and the server gets a status, what the server says is
+ * 200 with "errorInfo" (the published contract). `text` may be NULL. */
+void twin_request_fault(struct twin_request *r, UA_StatusCode code, const char *text);
+
+/* ---- pieces of bodies ---- */
+
+/* "errorInfo":{…}, unless the code is good. */
+void twin_put_error(struct json_writer *w, UA_StatusCode code, const char *text);
+
+/* A node id out of a text; false after the request has ended with the reason. */
+bool twin_request_node_id(struct twin_request *r, struct slice text, UA_NodeId *out);
+
+/* The member's texts, ["a","b"] or one text; count 0 when it is absent. False after it has ended.
+ */
+bool twin_request_texts(struct twin_request *r, const struct json *v, struct slice **out,
+                        size_t *count);
+
+void twin_put_node_id(struct twin_request *r, const char *name, const UA_NodeId *id);
+
+void twin_request_drop_holds(void *twin);       /* on the OPC UA thread */
+void twin_request_free(struct twin_request *r); /* of a twin that is being freed */
