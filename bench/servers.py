@@ -1,0 +1,126 @@
+"""Servers to measure, as child processes: each on free ports, in a folder of its own, on core 0.
+
+A server is a class with `start(folder, profile)`; afterwards it has `pid`, `port` and what the load
+generator must be told (`load`). To add one, write the class and name it in SERVERS.
+"""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import iothub
+
+SERVER_CORE, LOAD_CORE = 0, 1
+START_SECONDS = 20
+
+
+class Missing(Exception):
+    """The program is not on this machine."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_bytes(pid):
+    with open(f"/proc/{pid}/statm") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Server:
+    """Starts a command and waits until it listens."""
+
+    def __init__(self):
+        self.process = None
+        self.load = []
+
+    def run(self, command, folder):
+        if shutil.which(command[0]) is None:
+            raise Missing(command[0])
+        pinned = ["taskset", "-c", str(SERVER_CORE)] + command
+        log = open(os.path.join(folder, "server.log"), "wb")
+        self.process = subprocess.Popen(pinned, stdout=log, stderr=log, cwd=folder)
+        log.close()
+        self.pid = self.process.pid
+        self.log = log.name
+        self.wait()
+
+    def wait(self):
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        with open(self.log) as f:
+            raise RuntimeError(f"{type(self).__name__} did not start:\n{f.read()[-2000:]}")
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Mosquitto(Server):
+    """memory: keeps nothing. autosave: a durable subscriber's queue, saved at each change; the nearest
+    that it has to durable, and not the same: it answers before that."""
+
+    def start(self, folder, profile):
+        self.port = free_port()
+        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "user root"]
+        lines += ["max_queued_messages 0", "max_inflight_messages 0", "log_type error"]
+        if profile == "autosave":
+            lines += ["persistence true", f"persistence_location {folder}/"]
+            lines += ["autosave_on_changes true", "autosave_interval 1"]
+        else:
+            lines += ["persistence false"]
+        path = os.path.join(folder, "mosquitto.conf")
+        with open(path, "w") as f:
+            f.write("\n".join(lines) + "\n")
+        self.run([shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", path], folder)
+        if profile == "autosave":
+            self.subscribe()
+
+    def subscribe(self):
+        command = ["mosquitto_sub", "-p", str(self.port), "-i", "keeper", "-c", "-q", "1"]
+        subprocess.run(command + ["-t", "load/#", "-E"], check=True, timeout=10)
+
+
+class Hub(Server):
+    """millrace hub with plain MQTT; the profile is its durability."""
+
+    def __init__(self, binary, connections):
+        super().__init__()
+        self.binary = binary
+        self.connections = connections
+
+    def start(self, folder, profile):
+        self.port, https = free_port(), free_port()
+        data = os.path.join(folder, "data")
+        command = [self.binary, "hub", "--data", data, "--listen", "127.0.0.1", "--loops", "1"]
+        command += ["--mqtt.plain", f"127.0.0.1:{self.port}", "--mqtt.port", "0"]
+        command += ["--amqp.port", "0", "--https.port", str(https), "--durability", profile]
+        self.run(command, folder)
+        owner = subprocess.run([self.binary, "hub", "connection-string", "--data", data],
+                               check=True, capture_output=True, text=True, timeout=10)
+        accounts = os.path.join(folder, "accounts")
+        iothub.write_accounts(accounts, owner.stdout.strip(), https, self.connections)
+        self.load = ["--accounts", accounts]
