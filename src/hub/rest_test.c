@@ -1,0 +1,549 @@
+/* The service REST over a real socket: who may call, what is answered, and how errors look. */
+#include "hub/rest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/cmocka.h"
+#include "hub/device.h"
+#include "hub/methods.h"
+#include "rest/client.h"
+#include "token/sas.h"
+#include "json/json.h"
+
+static const char *const names[] = {"127.0.0.1", "hub.example", NULL};
+
+static struct {
+    struct hub hub;
+    struct loop *loop;
+    struct rest_server *server;
+    struct rest_client *client;
+    struct listener *listener;
+    struct buffer token;
+    /* The last answer. */
+    int status;
+    struct buffer body, etag, code;
+} house;
+
+/* ---- the house ---- */
+
+static void on_accept(void *arg, struct stream *s)
+{
+    (void)arg;
+    rest_server_accept(house.server, s);
+}
+
+static void start_server(void)
+{
+    struct rest_table tables[] = {{"", hub_rest_devices, hub_rest_devices_count, NULL},
+                                  {"", hub_rest_twins, hub_rest_twins_count, NULL},
+                                  {"", hub_rest_methods, hub_rest_methods_count, NULL}};
+    house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
+                                                                .tables = tables,
+                                                                .table_count = 3,
+                                                                .app = &house.hub,
+                                                                .authorize = hub_rest_authorize,
+                                                                .refuse = hub_rest_refuse});
+    assert_int_equal(listener_open(&(struct listen_config){.loop = house.loop,
+                                                           .host = "127.0.0.1",
+                                                           .on_accept = on_accept},
+                                   &house.listener),
+                     OK);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    struct hub *hub = &house.hub;
+    house.loop = loop_new();
+    hub->name = names[0];
+    hub->aliases = names;
+    hub->loop_count = hub->partition_count = 1;
+    hub->loops[0].loop = house.loop;
+    hub_init(hub);
+    hub->policies = hub_policies_random();
+    assert_int_equal(
+        hub_registry_open(":memory:", &(struct hub_registry_events){0}, &hub->registry), OK);
+    start_server();
+    house.client = rest_client_new(&(struct rest_client_config){.loop = house.loop});
+    return 0;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    rest_client_free(&house.client);
+    listener_close(&house.listener);
+    rest_server_free(&house.server);
+    hub_registry_close(&house.hub.registry);
+    loop_free(&house.loop);
+    hub_policies_free(&house.hub.policies);
+    map_clear(&house.hub.loops[0].devices);
+    struct buffer *all[] = {&house.token, &house.body, &house.etag, &house.code};
+    for (size_t n = 0; n < sizeof(all) / sizeof(all[0]); n++)
+        buffer_clear(all[n]);
+    memset(&house, 0, sizeof(house));
+    return 0;
+}
+
+/* ---- calling ---- */
+
+static void keep(struct buffer *to, struct slice s)
+{
+    buffer_reset(to);
+    buffer_put(to, s);
+}
+
+static void on_answer(void *arg, enum status why, const struct rest_answer *a)
+{
+    (void)arg;
+    assert_int_equal(why, OK);
+    house.status = a->status;
+    keep(&house.body, a->body);
+    keep(&house.etag, rest_answer_header(a, "ETag"));
+    keep(&house.code, rest_answer_header(a, "iothub-errorcode"));
+    loop_stop(house.loop);
+}
+
+static int call_with(const char *token, const char *method, const char *path, const char *body,
+                     const char *if_match)
+{
+    char url[512];
+    struct rest_field headers[2];
+    size_t count = 0;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", listener_port(house.listener), path);
+    if (token)
+        headers[count++] = (struct rest_field){SLICE("Authorization"), slice_of(token)};
+    if (if_match)
+        headers[count++] = (struct rest_field){SLICE("If-Match"), slice_of(if_match)};
+    assert_int_equal(rest_client_send(house.client,
+                                      &(struct rest_call){.method = method,
+                                                          .url = url,
+                                                          .headers = headers,
+                                                          .header_count = count,
+                                                          .body = slice_of(body)},
+                                      on_answer, NULL),
+                     OK);
+    loop_run(house.loop);
+    return house.status;
+}
+
+/* A token of a policy, for `resource`, with `key` instead of the policy's when it is given. */
+static const char *token_of(const char *policy, const char *resource, struct slice key,
+                            uint64_t expires_ms)
+{
+    buffer_reset(&house.token);
+    if (key.len == 0)
+        key = hub_policy_key(house.hub.policies, slice_of(policy), false);
+    assert_int_equal(sas_make(slice_of(resource), key, slice_of(policy), expires_ms, &house.token),
+                     OK);
+    return buffer_cstr(&house.token);
+}
+
+static const char *good(const char *policy)
+{
+    return token_of(policy, "127.0.0.1", (struct slice){0}, clock_wall_ms() + 3600000);
+}
+
+static int call(const char *method, const char *path, const char *body)
+{
+    return call_with(good("iothubowner"), method, path, body, NULL);
+}
+
+static int call_if(const char *method, const char *path, const char *body, const char *if_match)
+{
+    return call_with(good("iothubowner"), method, path, body, if_match);
+}
+
+/* A text in the last answer by its path. */
+static void member(const char *path, char out[256])
+{
+    struct json_doc *doc;
+    assert_int_equal(json_parse(buffer_slice(&house.body), JSON_STRICT, &doc, NULL), OK);
+    const struct json *v = json_root(doc);
+    struct slice rest = slice_of(path), name;
+    while (slice_split(&rest, '.', &name))
+        v = json_get_slice(v, name);
+    snprintf(out, 256, "%.*s", SLICE_FMT(json_string(v)));
+    json_free(&doc);
+}
+
+static void message_begins(const char *want)
+{
+    char text[256];
+    member("Message", text);
+    if (strncmp(text, want, strlen(want)) != 0)
+        fail_msg("'%s' does not begin with '%s'", text, want);
+}
+
+/* ---- who may call ---- */
+
+/* Calls fn for every route, with names put in its path. */
+static void each_route(void (*fn)(const struct rest_route *r, const char *path))
+{
+    const struct {
+        const struct rest_route *routes;
+        size_t count;
+    } tables[] = {{hub_rest_devices, hub_rest_devices_count},
+                  {hub_rest_twins, hub_rest_twins_count},
+                  {hub_rest_methods, hub_rest_methods_count}};
+    for (size_t t = 0; t < 3; t++) {
+        for (size_t n = 0; n < tables[t].count; n++) {
+            const struct rest_route *r = &tables[t].routes[n];
+            struct buffer path = {0};
+            struct slice rest = slice_of(r->path), part;
+            for (slice_split(&rest, '/', &part); slice_split(&rest, '/', &part);)
+                buffer_printf(&path, "/%.*s",
+                              SLICE_FMT(part.at[0] == '{' ? SLICE("nobody") : part));
+            fn(r, buffer_cstr(&path));
+            buffer_clear(&path);
+        }
+    }
+}
+
+static void is_refused(const struct rest_route *r, const char *path, const char *token,
+                       const char *what)
+{
+    if (call_with(token, r->method, path, "{}", NULL) != 401)
+        fail_msg("%s %s with %s: %d", r->method, path, what, house.status);
+    assert_true(house.code.len > 0);
+    message_begins("ErrorCode:");
+}
+
+static void try_bad_tokens(const struct rest_route *r, const char *path)
+{
+    uint64_t later = clock_wall_ms() + 3600000, before = clock_wall_ms() - SAS_SKEW_MS - 2000;
+    struct slice own = {0};
+    is_refused(r, path, NULL, "no token");
+    is_refused(r, path, "garbage", "garbage");
+    is_refused(r, path, "Bearer abc", "a bearer token");
+    is_refused(r, path, "SharedAccessSignature sr=127.0.0.1&sig=&se=9999999999&skn=iothubowner",
+               "no signature");
+    is_refused(r, path, "SharedAccessSignature sr=127.0.0.1&sig=AAAA&se=9999999999&skn=iothubowner",
+               "a forged one");
+    is_refused(r, path,
+               token_of("iothubowner", "127.0.0.1", SLICE("b3RoZXJvdGhlcm90aGVyb3RoZXI="), later),
+               "another key");
+    is_refused(r, path,
+               token_of("nobody", "127.0.0.1", SLICE("b3RoZXJvdGhlcm90aGVyb3RoZXI="), later),
+               "another policy");
+    is_refused(r, path, token_of("iothubowner", "127.0.0.1", own, before), "an expired one");
+    is_refused(r, path, token_of("iothubowner", "evil.example", own, later), "another hub's");
+    is_refused(r, path, token_of("iothubowner", "127.0.0.1/devices/other", own, later),
+               "another device's");
+    is_refused(r, path, token_of("", "127.0.0.1", SLICE("b3RoZXJvdGhlcm90aGVyb3RoZXI="), later),
+               "no policy");
+}
+
+static void no_route_is_served_without_a_good_token(void **state)
+{
+    (void)state;
+    each_route(try_bad_tokens);
+}
+
+static void try_policies(const struct rest_route *r, const char *path)
+{
+    static const struct {
+        const char *name;
+        bool read, write, service;
+    } policies[] = {
+        {"iothubowner", true, true, true},        {"service", false, false, true},
+        {"device", false, false, false},          {"registryRead", true, false, false},
+        {"registryReadWrite", true, true, false},
+    };
+    if (r->access == REST_DEVICE)
+        return;
+    for (size_t n = 0; n < sizeof(policies) / sizeof(policies[0]); n++) {
+        bool may = r->access == REST_READ    ? policies[n].read
+                   : r->access == REST_WRITE ? policies[n].write
+                                             : policies[n].service;
+        int status = call_with(good(policies[n].name), r->method, path, "{}", NULL);
+        if ((status != 401) != may)
+            fail_msg("%s %s with policy %s: %d", r->method, path, policies[n].name, status);
+    }
+}
+
+static void a_policy_grants_what_its_permissions_say(void **state)
+{
+    (void)state;
+    each_route(try_policies);
+}
+
+/* ---- identities ---- */
+
+static void a_device_is_made_read_changed_listed_and_deleted(void **state)
+{
+    (void)state;
+    char etag[256], quoted[300];
+    assert_int_equal(
+        call("PUT", "/devices/plc-1?api-version=2021-04-12",
+             "{\"deviceId\":\"plc-1\",\"authentication\":{\"type\":\"sas\",\"symmetricKey\":{"
+             "\"primaryKey\":\"\",\"secondaryKey\":\"\"}}}"),
+        200);
+    member("etag", etag);
+    snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
+    assert_slice(buffer_slice(&house.etag), slice_of(quoted));
+    assert_int_equal(call("PUT", "/devices/plc-1", "{\"deviceId\":\"plc-1\"}"), 409);
+    message_begins("ErrorCode:DeviceAlreadyExists;");
+    assert_int_equal(call_if("PUT", "/devices/plc-1", "{\"status\":\"disabled\"}", quoted), 200);
+    assert_int_equal(call_if("PUT", "/devices/plc-1", "{\"status\":\"enabled\"}", quoted), 412);
+    message_begins("ErrorCode:PreconditionFailed;");
+    assert_slice(buffer_slice(&house.code), SLICE("PreconditionFailed"));
+    assert_int_equal(call("GET", "/devices/?api-version=2021-04-12&top=5", ""), 200);
+    assert_int_equal(call("GET", "/devices?top=0", ""), 400);
+    assert_int_equal(call("GET", "/statistics/devices", ""), 200);
+    assert_slice(
+        buffer_slice(&house.body),
+        SLICE("{\"totalDeviceCount\":1,\"enabledDeviceCount\":0,\"disabledDeviceCount\":1}"));
+    assert_int_equal(call_if("DELETE", "/devices/plc-1", "", "\"*\""), 204);
+    assert_int_equal(call("GET", "/devices/plc-1", ""), 404);
+    message_begins("ErrorCode:DeviceNotFound;");
+}
+
+static void ids_are_percent_encoded_and_have_their_letters(void **state)
+{
+    (void)state;
+    char id[256];
+    assert_int_equal(call("PUT", "/devices/a%24b%2Bc%23", "{}"), 200);
+    member("deviceId", id);
+    assert_string_equal(id, "a$b+c#");
+    assert_int_equal(call("GET", "/devices/a%24b%2bc%23", ""), 200);
+    assert_int_equal(call("PUT", "/devices/invalid%2Fname", "{}"), 400);
+    message_begins("ErrorCode:ArgumentInvalid;");
+    assert_int_equal(call("GET", "/nothing/here", ""), 404);
+    assert_int_equal(call("PATCH", "/devices/d", "{}"), 405);
+}
+
+static void modules_have_their_own_errors(void **state)
+{
+    (void)state;
+    assert_int_equal(call("PUT", "/devices/d", "{}"), 200);
+    assert_int_equal(call("GET", "/devices/d/modules/m", ""), 404);
+    message_begins("ErrorCode:ModuleNotFound;");
+    assert_int_equal(call("PUT", "/devices/d/modules/m", "{\"deviceId\":\"d\",\"moduleId\":\"m\"}"),
+                     200);
+    assert_int_equal(call("PUT", "/devices/d/modules/m", "{}"), 409);
+    message_begins("ErrorCode:ModuleAlreadyExistsOnDevice;");
+    assert_int_equal(call("GET", "/devices/d/modules", ""), 200);
+    assert_int_equal(call("DELETE", "/devices/d/modules/m", ""), 204);
+}
+
+/* ---- twins ---- */
+
+static void twins_are_patched_with_the_etag_in_quotes(void **state)
+{
+    (void)state;
+    char value[256];
+    assert_int_equal(call("PUT", "/devices/d", "{}"), 200);
+    assert_int_equal(call("GET", "/twins/d", ""), 200);
+    assert_slice(buffer_slice(&house.etag), SLICE("\"AAAAAAAAAAE=\""));
+    assert_int_equal(
+        call_if("PATCH", "/twins/d", "{\"tags\":{\"site\":\"north\"}}", "\"AAAAAAAAAAE=\""), 200);
+    assert_int_equal(
+        call_if("PATCH", "/twins/d", "{\"tags\":{\"site\":\"south\"}}", "\"AAAAAAAAAAE=\""), 412);
+    assert_int_equal(call_if("PATCH", "/twins/d", "{\"tags\":{\"site\":\"south\"}}", "\"*\""), 200);
+    member("tags.site", value);
+    assert_string_equal(value, "south");
+    assert_int_equal(call("PATCH", "/twins/d", "{\"tags\":{\"a b\":1}}"), 400);
+    message_begins("ErrorCode:ArgumentInvalid;tags.a b:");
+    assert_int_equal(call("PATCH", "/twins/d", "{"), 400);
+    assert_int_equal(call("PUT", "/twins/d", "{\"tags\":{},\"properties\":{\"desired\":{}}}"), 200);
+    assert_int_equal(call("GET", "/twins/nobody", ""), 404);
+    assert_int_equal(call("GET", "/twins/d/modules/nobody", ""), 404);
+    message_begins("ErrorCode:ModuleNotFound;");
+}
+
+/* ---- direct methods ---- */
+
+/* A device that is connected, and answers every method at once. */
+static struct {
+    struct heads_session session;
+    struct hub_device *device;
+    struct buffer seen; /* name and payload of the last call */
+    struct slice answer;
+} robot;
+
+static void on_method(struct heads_session *s, uint64_t rid, struct slice name,
+                      struct slice payload)
+{
+    (void)s;
+    buffer_reset(&robot.seen);
+    buffer_printf(&robot.seen, "%.*s %.*s", SLICE_FMT(name), SLICE_FMT(payload));
+    if (robot.answer.at)
+        hub_device_method_reply(robot.device, rid, 207, robot.answer);
+}
+
+static void on_close(struct heads_session *s, enum status why)
+{
+    (void)s;
+    (void)why;
+}
+
+static const struct heads_session_ops robot_ops = {.method = on_method, .close = on_close};
+
+static void connect_robot(const char *answer)
+{
+    struct heads_identity fields = {.id = {.device = SLICE("robot")}, .enabled = true};
+    const struct heads_identity *identity = heads_identity_new(&fields);
+    robot.session = (struct heads_session){&robot_ops, house.loop};
+    robot.answer = slice_of(answer);
+    robot.device = hub_device_get(&house.hub.loops[0], fields.id);
+    hub_device_connect(robot.device, &robot.session, identity, 0);
+    robot.device->subscribed[HEADS_METHODS] = true;
+    heads_identity_unref(&identity);
+}
+
+static void disconnect_robot(void)
+{
+    hub_device_disconnect(robot.device, &robot.session);
+    hub_device_unref(&robot.device);
+    buffer_clear(&robot.seen);
+}
+
+static void a_method_goes_to_the_device_and_its_answer_comes_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *seen, *answer, *want;
+    } cases[] = {
+        {"{\"methodName\":\"go\",\"payload\":{\"k1\":\"v1\"}}", "go {\"k1\":\"v1\"}", "{\"a\":[1]}",
+         "{\"status\":207,\"payload\":{\"a\":[1]}}"},
+        {"{\"methodName\":\"go\",\"payload\":null}", "go null", "null",
+         "{\"status\":207,\"payload\":null}"},
+        {"{\"methodName\":\"go\",\"payload\":\"\"}", "go \"\"", "\"\"",
+         "{\"status\":207,\"payload\":\"\"}"},
+        {"{\"methodName\":\"go\",\"payload\":\"foo\"}", "go \"foo\"", "\"foo\"",
+         "{\"status\":207,\"payload\":\"foo\"}"},
+        {"{\"methodName\":\"go\",\"connectTimeoutInSeconds\":5,\"responseTimeoutInSeconds\":300}",
+         "go ", "", "{\"status\":207,\"payload\":null}"},
+    };
+    assert_int_equal(call("PUT", "/devices/robot", "{}"), 200);
+    for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        connect_robot(cases[n].answer);
+        assert_int_equal(call("POST", "/twins/robot/methods", cases[n].body), 200);
+        assert_slice(buffer_slice(&robot.seen), slice_of(cases[n].seen));
+        assert_slice(buffer_slice(&house.body), slice_of(cases[n].want));
+        disconnect_robot();
+    }
+    connect_robot("no json");
+    assert_int_equal(call("POST", "/twins/robot/methods", "{\"methodName\":\"go\"}"), 502);
+    disconnect_robot();
+}
+
+static void a_device_that_does_not_listen_is_offline(void **state)
+{
+    (void)state;
+    char text[256];
+    assert_int_equal(call("PUT", "/devices/robot", "{}"), 200);
+    assert_int_equal(call("POST", "/twins/robot/methods", "{\"methodName\":\"go\"}"), 404);
+    message_begins("{\"errorCode\":404103,");
+    member("ExceptionMessage", text);
+    assert_string_equal(text, "");
+    assert_slice(buffer_slice(&house.code), SLICE("DeviceNotOnline"));
+    connect_robot("1");
+    robot.device->subscribed[HEADS_METHODS] = false; /* connected alone is not enough */
+    assert_int_equal(call("POST", "/twins/robot/methods", "{\"methodName\":\"go\"}"), 404);
+    message_begins("{\"errorCode\":404103,");
+    disconnect_robot();
+    assert_int_equal(call("POST", "/twins/nobody/methods", "{\"methodName\":\"go\"}"), 404);
+    message_begins("ErrorCode:DeviceNotFound;");
+    assert_int_equal(call("POST", "/twins/robot/modules/m/methods", "{\"methodName\":\"go\"}"),
+                     404);
+    message_begins("ErrorCode:ModuleNotFound;");
+}
+
+static void a_method_s_body_has_its_bounds(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"methodName\":\"\"}",
+        "{\"methodName\":7}",
+        "{\"methodName\":\"go\",\"responseTimeoutInSeconds\":4}",
+        "{\"methodName\":\"go\",\"responseTimeoutInSeconds\":301}",
+        "{\"methodName\":\"go\",\"responseTimeoutInSeconds\":\"5\"}",
+        "{\"methodName\":\"go\",\"responseTimeoutInSeconds\":18446744073709551615}",
+        "{\"methodName\":\"go\",\"connectTimeoutInSeconds\":-1}",
+        "{\"methodName\":\"go\",\"connectTimeoutInSeconds\":301}",
+    };
+    assert_int_equal(call("PUT", "/devices/robot", "{}"), 200);
+    for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+        assert_int_equal(call("POST", "/twins/robot/methods", bad[n]), 400);
+        message_begins("ErrorCode:ArgumentInvalid;");
+    }
+    struct buffer large = {0};
+    buffer_printf(&large, "{\"methodName\":\"go\",\"payload\":\"%0*d\"}",
+                  (int)HUB_METHOD_PAYLOAD_MAX, 1);
+    assert_int_equal(call("POST", "/twins/robot/methods", buffer_cstr(&large)), 400);
+    buffer_clear(&large);
+}
+
+/* ---- edges ---- */
+
+static void key_of(const char *device, const char *module, char key[256])
+{
+    char path[256];
+    snprintf(path, sizeof(path), "/devices/%s/modules/%s", device, module);
+    assert_int_equal(call("GET", path, ""), 200);
+    member("authentication.symmetricKey.primaryKey", key);
+}
+
+static int scope_with(const char *key, const char *resource, const char *path)
+{
+    return call_with(token_of("", resource, slice_of(key), clock_wall_ms() + 3600000), "GET", path,
+                     "", NULL);
+}
+
+static void an_edge_asks_for_its_scope_with_the_key_of_its_hub(void **state)
+{
+    (void)state;
+#define LIST                                                                                       \
+    "/devices/edge/modules/$edgeHub/"                                                              \
+    "devicesAndModulesInDeviceScope?deviceCount=1&continuationToken=&api-version=2018-08-30-"      \
+    "preview"
+    char scope[256], body[300], key[256], other[256], link[256];
+    assert_int_equal(call("PUT", "/devices/edge", "{\"capabilities\":{\"iotEdge\":true}}"), 200);
+    member("deviceScope", scope);
+    snprintf(body, sizeof(body), "{\"deviceScope\":\"%s\"}", scope);
+    assert_int_equal(call("PUT", "/devices/leaf", body), 200);
+    assert_int_equal(call("PUT", "/devices/stranger", "{}"), 200);
+    key_of("edge", "$edgeHub", key);
+    key_of("edge", "$edgeAgent", other);
+    assert_int_equal(scope_with(key, "127.0.0.1/devices/edge/modules/%24edgeHub", LIST), 200);
+    member("continuationLink", link);
+    assert_int_equal(scope_with(key, "127.0.0.1/devices/edge/modules/%24edgeHub", link), 200);
+    assert_non_null(strstr(buffer_cstr(&house.body), "\"deviceId\":\"leaf\""));
+    member("continuationLink", link);
+    assert_int_equal(scope_with(key, "127.0.0.1/devices/edge/modules/%24edgeHub", link), 200);
+    assert_slice(buffer_slice(&house.body),
+                 SLICE("{\"devices\":[],\"modules\":[],\"continuationLink\":null}"));
+    assert_int_equal(scope_with(other, "127.0.0.1/devices/edge/modules/%24edgeAgent", LIST), 401);
+    assert_int_equal(scope_with(key, "127.0.0.1/devices/other", LIST), 401);
+#define ONE                                                                                        \
+    "/devices/edge/modules/$edgeHub/deviceAndModuleInDeviceScope?targetModuleId=&targetDeviceId="
+    assert_int_equal(scope_with(key, "127.0.0.1/devices/edge/modules/%24edgeHub", ONE "leaf"), 200);
+    assert_int_equal(scope_with(key, "127.0.0.1/devices/edge/modules/%24edgeHub", ONE "stranger"),
+                     404);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(no_route_is_served_without_a_good_token),
+        TEST(a_policy_grants_what_its_permissions_say),
+        TEST(a_device_is_made_read_changed_listed_and_deleted),
+        TEST(ids_are_percent_encoded_and_have_their_letters),
+        TEST(modules_have_their_own_errors),
+        TEST(twins_are_patched_with_the_etag_in_quotes),
+        TEST(a_method_goes_to_the_device_and_its_answer_comes_back),
+        TEST(a_device_that_does_not_listen_is_offline),
+        TEST(a_method_s_body_has_its_bounds),
+        TEST(an_edge_asks_for_its_scope_with_the_key_of_its_hub),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
