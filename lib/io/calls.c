@@ -22,11 +22,8 @@ void calls_reset(struct calls *c)
     }
 }
 
-void calls_drop(struct calls *c)
+void calls_clear(struct calls *c)
 {
-    for (size_t i = 0; i < c->count; i++)
-        if (c->items[i].drop)
-            c->items[i].drop(c->items[i].arg);
     free(c->items);
     *c = (struct calls){0};
 }

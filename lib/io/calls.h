@@ -5,7 +5,6 @@
 
 struct call {
     loop_fn *fn;
-    loop_fn *drop; /* instead of fn when the loop is freed first; may be NULL */
     void *arg;
 };
 
@@ -21,5 +20,4 @@ void calls_add(struct calls *c, struct call call);
 /* Empties it. */
 void calls_reset(struct calls *c);
 
-/* Empties it, telling each call's `drop`. */
-void calls_drop(struct calls *c);
+void calls_clear(struct calls *c);

@@ -15,6 +15,8 @@ static _Thread_local struct loop *current;
 
 static void run_mail(struct loop *l)
 {
+    if (l->dead)
+        return;
     mailbox_take(&l->mailbox, &l->mail);
     for (size_t i = 0; i < l->mail.count; i++)
         l->mail.items[i].fn(l->mail.items[i].arg);
@@ -29,7 +31,7 @@ static void run_timers(struct loop *l)
     if (n == NULL)
         return;
     uint64_t now = loop_now_ms(l);
-    while (n && n->key <= now && n->order < started) {
+    while (n && n->key <= now && n->order < started && !l->dead) {
         struct loop_timer *t = LIST_OF(n, struct loop_timer, node);
         heap_remove(&l->timers, n);
         t->fn(t->arg);
@@ -39,7 +41,7 @@ static void run_timers(struct loop *l)
 
 static void run_deferred(struct loop *l)
 {
-    for (int round = 0; l->deferred.count && round < DEFER_ROUNDS_MAX; round++) {
+    for (int round = 0; l->deferred.count && !l->dead && round < DEFER_ROUNDS_MAX; round++) {
         struct calls batch = l->deferred;
         l->deferred = l->deferring;
         l->deferring = batch;
@@ -161,16 +163,11 @@ void loop_timer_stop(struct loop_timer *t)
 
 /* ---- calls ---- */
 
-void loop_post_or_drop(struct loop *l, loop_fn *fn, loop_fn *drop, void *arg)
-{
-    bool first = mailbox_put(&l->mailbox, (struct call){.fn = fn, .drop = drop, .arg = arg});
-    if (first && current != l)
-        l->ops->wake(l);
-}
-
 void loop_post(struct loop *l, loop_fn *fn, void *arg)
 {
-    loop_post_or_drop(l, fn, NULL, arg);
+    bool first = mailbox_put(&l->mailbox, (struct call){.fn = fn, .arg = arg});
+    if (first && current != l)
+        l->ops->wake(l);
 }
 
 void loop_defer(struct loop *l, loop_fn *fn, void *arg)
@@ -251,6 +248,13 @@ void loop_init(struct loop *l, const struct loop_ops *ops)
     list_init(&l->arriving);
 }
 
+void loop_silence(struct loop *l)
+{
+    for (struct heap_node *n; (n = heap_first(&l->timers));)
+        heap_remove(&l->timers, n);
+    l->mail.count = l->deferred.count = l->deferring.count = 0;
+}
+
 static void destroy_streams(struct list *streams)
 {
     for (struct link *at; (at = list_pop(streams));) {
@@ -269,13 +273,12 @@ void loop_clear(struct loop *l)
     }
     destroy_streams(&l->streams);
     destroy_streams(&l->arriving);
-    for (struct heap_node *n; (n = heap_first(&l->timers));)
-        heap_remove(&l->timers, n);
+    loop_silence(l);
     heap_clear(&l->timers);
     mailbox_clear(&l->mailbox);
-    calls_drop(&l->mail);
-    calls_drop(&l->deferred);
-    calls_drop(&l->deferring);
+    calls_clear(&l->mail);
+    calls_clear(&l->deferred);
+    calls_clear(&l->deferring);
     buffer_clear(&l->nowhere);
     while (l->spare_count)
         buffer_clear(&l->spare[--l->spare_count]);

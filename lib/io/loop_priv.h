@@ -50,6 +50,7 @@ struct loop {
     bool now_known, wall_known;
     bool running;
     bool freeing;
+    bool dead; /* killed in a simulation: nothing is called any more */
     atomic_bool stop;
 };
 
@@ -67,12 +68,14 @@ uint64_t loop_wait_ms(struct loop *l);
 /* The clocks are asked anew. */
 void loop_clock_stale(struct loop *l);
 
-/* As their namesakes; `drop(arg)` is called when the loop is freed before. */
-void loop_post_or_drop(struct loop *l, loop_fn *fn, loop_fn *drop, void *arg);
+/* As loop_work(); `drop(arg)` is called instead of `done` when the loop is freed before. */
 void loop_work_or_drop(struct loop *l, loop_fn *run, loop_fn *done, loop_fn *drop, void *arg);
 
 /* Forgets deferred calls of fn(arg). */
 void loop_undefer(struct loop *l, loop_fn *fn, void *arg);
+
+/* Forgets timers, mail and deferred calls, also those of a turn that is under way. */
+void loop_silence(struct loop *l);
 
 /* Closes streams and listeners and drops mail, without callbacks. */
 void loop_clear(struct loop *l);

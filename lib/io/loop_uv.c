@@ -153,7 +153,9 @@ static void free_uv(struct loop *l)
 {
     struct loop_uv *u = loop_uv_of(l);
     LIST_EACH(at, &u->works)
-    uv_cancel((uv_req_t *)&LIST_OF(at, struct work, link)->uv);
+    {
+        uv_cancel((uv_req_t *)&LIST_OF(at, struct work, link)->uv);
+    }
     uv_walk(&u->uv, close_left, NULL);
     uv_run(&u->uv, UV_RUN_DEFAULT); /* until nothing is left: close callbacks, work that runs */
     must(uv_loop_close(&u->uv), "close");

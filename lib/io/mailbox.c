@@ -9,7 +9,7 @@ void mailbox_init(struct mailbox *m)
 
 void mailbox_clear(struct mailbox *m)
 {
-    calls_drop(&m->in);
+    calls_clear(&m->in);
     pthread_mutex_destroy(&m->lock);
 }
 

@@ -14,7 +14,7 @@ struct mailbox {
 };
 
 void mailbox_init(struct mailbox *m);
-void mailbox_clear(struct mailbox *m); /* drops what is in it */
+void mailbox_clear(struct mailbox *m);
 
 /* True when it was empty before: somebody has to wake the loop. */
 bool mailbox_put(struct mailbox *m, struct call call);
