@@ -20,6 +20,8 @@ enum store_durability { STORE_FSYNC, STORE_OS, STORE_MEMORY };
 #define STORE_RECORD_MAX (1u << 20)
 /* What may wait for a commit; store_log_append() answers FULL beyond it, until on_room. */
 #define STORE_GATHER_MAX (32u << 20)
+/* What STORE_MEMORY keeps when retain_bytes is 0 or more than this. */
+#define STORE_MEMORY_MAX (64u << 20)
 
 struct store_log_config {
     struct loop *loop;

@@ -5,8 +5,6 @@
  */
 #include "store/log_inside.h"
 
-#define MEMORY_BYTES (64u << 20) /* what STORE_MEMORY keeps when retain_bytes is 0 */
-
 /* All up to it was read by every named cursor. Before there is a cursor, nothing was. */
 static uint64_t read_by_all(const struct store_log *l)
 {
@@ -32,7 +30,8 @@ static bool may_go(const struct store_log *l, uint64_t last)
 
 static uint64_t memory_bytes(const struct store_log *l)
 {
-    return l->config.retain_bytes ? l->config.retain_bytes : MEMORY_BYTES;
+    uint64_t wanted = l->config.retain_bytes;
+    return wanted && wanted < STORE_MEMORY_MAX ? wanted : STORE_MEMORY_MAX;
 }
 
 /* The newest block takes appends; it goes when all of it is read and there is no other room. */

@@ -1,0 +1,210 @@
+/* The real disk and the real loop with its threads; the rest of the log's tests run on simulated
+ * ones. */
+#include "store/disk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cmocka.h"
+#include "io/loop_priv.h"
+#include "store/log.h"
+
+static char folder[] = "/tmp/store-disk-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+static void files_hold_what_was_written(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f;
+    struct buffer got = {0};
+    uint64_t size;
+    assert_int_equal(d->ops->make_directory(d, in_folder("a/b/c")), OK);
+    assert_int_equal(d->ops->make_directory(d, in_folder("a/b/c")), OK);
+    assert_int_equal(d->ops->open(d, in_folder("a/b/c/x"), false, &f), NOT_FOUND);
+    assert_int_equal(d->ops->open(d, in_folder("a/b/c/x"), true, &f), OK);
+    assert_int_equal(d->ops->write(f, 5, SLICE("world")), OK);
+    assert_int_equal(d->ops->write(f, 0, SLICE("hello")), OK);
+    assert_int_equal(d->ops->sync(f), OK);
+    assert_int_equal(d->ops->size(f, &size), OK);
+    assert_int_equal(size, 10);
+    assert_int_equal(d->ops->read(f, 3, 100, &got), OK);
+    assert_slice(buffer_slice(&got), SLICE("loworld"));
+    assert_int_equal(d->ops->truncate(f, 4), OK);
+    buffer_reset(&got);
+    assert_int_equal(d->ops->read(f, 0, 100, &got), OK);
+    assert_slice(buffer_slice(&got), SLICE("hell"));
+    d->ops->close(&f);
+    assert_null(f);
+    buffer_clear(&got);
+}
+
+static void names_are_listed_renamed_and_removed(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f;
+    struct buffer names = {0};
+    assert_int_equal(d->ops->make_directory(d, in_folder("names")), OK);
+    assert_int_equal(d->ops->open(d, in_folder("names/one"), true, &f), OK);
+    d->ops->close(&f);
+    char from[256];
+    snprintf(from, sizeof(from), "%s", in_folder("names/one"));
+    assert_int_equal(d->ops->rename(d, from, in_folder("names/two")), OK);
+    assert_int_equal(d->ops->sync_directory(d, in_folder("names")), OK);
+    assert_int_equal(d->ops->list(d, in_folder("names"), &names), OK);
+    assert_slice(buffer_slice(&names), slice_from("two", 4));
+    assert_int_equal(d->ops->remove(d, from), NOT_FOUND);
+    assert_int_equal(d->ops->remove(d, in_folder("names/two")), OK);
+    buffer_reset(&names);
+    assert_int_equal(d->ops->list(d, in_folder("names"), &names), OK);
+    assert_int_equal(names.len, 0);
+    assert_int_equal(d->ops->list(d, in_folder("nowhere"), &names), NOT_FOUND);
+    buffer_clear(&names);
+}
+
+static void a_file_where_a_directory_must_be_is_an_error(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f;
+    assert_int_equal(d->ops->open(d, in_folder("plain"), true, &f), OK);
+    d->ops->close(&f);
+    assert_int_equal(d->ops->make_directory(d, in_folder("plain/below")), IO_FAILED);
+    struct loop *loop = loop_new();
+    struct store_log *l = NULL;
+    struct store_log_config config = {.loop = loop, .disk = d, .directory = in_folder("plain")};
+    assert_int_equal(store_log_open(&config, &l), IO_FAILED);
+    assert_null(l);
+    loop_free(&loop);
+}
+
+/* Writes with a full window, reads at the tail, drops what is old: all threads at work. */
+struct flow {
+    struct loop *loop;
+    struct store_log *log;
+    struct store_reader *reader;
+    uint64_t appended, read;
+};
+
+#define FLOW 30000u
+
+static void flow_append(struct flow *f)
+{
+    uint64_t sequence, value;
+    while (f->appended < FLOW && f->appended - store_log_durable(f->log) < 500) {
+        value = ++f->appended;
+        assert_int_equal(store_log_append(f->log, slice_from(&value, 8), 1, &sequence), OK);
+        assert_int_equal(sequence, value);
+    }
+}
+
+static void flow_durable(void *arg, uint64_t sequence)
+{
+    struct flow *f = arg;
+    struct store_record r;
+    while (store_reader_next(f->reader, &r) == OK) {
+        assert_int_equal(r.sequence, ++f->read);
+        assert_int_equal(r.bytes.len, 8);
+        assert_memory_equal(r.bytes.at, &r.sequence, 8);
+    }
+    assert_int_equal(f->read, sequence);
+    store_cursor_set(f->log, SLICE("reader"), f->read);
+    flow_append(f);
+}
+
+static bool flow_ended(void *arg)
+{
+    struct flow *f = arg;
+    return f->read == FLOW;
+}
+
+static void a_log_on_real_files(void **state)
+{
+    (void)state;
+    struct flow f = {.loop = loop_new()};
+    struct store_log_config config = {
+        .loop = f.loop,
+        .disk = store_disk_real(),
+        .directory = in_folder("log"),
+        .retain_bytes = 400000,
+        .retain_unread = true,
+        .on_durable = flow_durable,
+        .arg = &f,
+    };
+    assert_int_equal(store_log_open(&config, &f.log), OK);
+    f.reader = store_reader_open(f.log, 1);
+    flow_append(&f);
+    assert_true(loop_run_until(f.loop, flow_ended, &f, 60000));
+    assert_true(store_log_first(f.log) > 1);
+    store_reader_close(&f.reader);
+    uint64_t first = store_log_first(f.log), sequence;
+    assert_int_equal(store_log_append(f.log, SLICE("last"), 2, &sequence), OK);
+    store_log_close(&f.log); /* commits it */
+    config.directory = in_folder("log");
+    assert_int_equal(store_log_open(&config, &f.log), OK);
+    assert_int_equal(store_log_durable(f.log), FLOW + 1);
+    assert_true(store_log_first(f.log) >= first);
+    assert_int_equal(store_cursor_get(f.log, SLICE("reader")), FLOW);
+    assert_int_equal(store_log_damaged(f.log), 0);
+    store_log_close(&f.log);
+    loop_free(&f.loop);
+}
+
+/* A commit is on a thread when the log is closed, and the loop is never run again. */
+static void closing_waits_for_the_thread(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct loop *loop = loop_new();
+        struct store_log *l;
+        struct store_log_config config = {
+            .loop = loop, .disk = store_disk_real(), .directory = in_folder("close")};
+        assert_int_equal(store_log_open(&config, &l), OK);
+        uint64_t sequence, before = store_log_durable(l);
+        assert_int_equal(store_log_append(l, SLICE("one"), 1, &sequence), OK);
+        store_cursor_set(l, SLICE("c"), before);
+        loop_turn(loop);
+        assert_int_equal(store_log_append(l, SLICE("two"), 1, &sequence), OK);
+        store_log_close(&l);
+        loop_free(&loop);
+        loop = config.loop = loop_new();
+        assert_int_equal(store_log_open(&config, &l), OK);
+        assert_int_equal(store_log_durable(l), before + 2);
+        store_log_close(&l);
+        loop_free(&loop);
+    }
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[300];
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_hold_what_was_written),
+        cmocka_unit_test(names_are_listed_renamed_and_removed),
+        cmocka_unit_test(a_file_where_a_directory_must_be_is_an_error),
+        cmocka_unit_test(a_log_on_real_files),
+        cmocka_unit_test(closing_waits_for_the_thread),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
