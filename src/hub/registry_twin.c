@@ -5,7 +5,8 @@ static struct slice keep(struct arena *a, struct store_table *t, int column)
     return arena_copy(a, store_column(t, SQL_TWIN_GET, column));
 }
 
-enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id, struct iot_twin *out)
+enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id,
+                               struct iot_twin *out)
 {
     store_bind(t, SQL_TWIN_GET, 1, id.device);
     store_bind(t, SQL_TWIN_GET, 2, id.module);
@@ -14,7 +15,8 @@ enum status registry_twin_load(struct store_table *t, struct arena *a, struct io
         return s;
     *out = (struct iot_twin){
         .version = (uint64_t)store_column_i64(t, SQL_TWIN_GET, 0),
-        .tags = {.values = keep(a, t, 1), .version = (uint64_t)store_column_i64(t, SQL_TWIN_GET, 2)},
+        .tags = {.values = keep(a, t, 1),
+                 .version = (uint64_t)store_column_i64(t, SQL_TWIN_GET, 2)},
         .desired = {keep(a, t, 3), keep(a, t, 4), (uint64_t)store_column_i64(t, SQL_TWIN_GET, 5)},
         .reported = {keep(a, t, 6), keep(a, t, 7), (uint64_t)store_column_i64(t, SQL_TWIN_GET, 8)},
     };
@@ -22,7 +24,8 @@ enum status registry_twin_load(struct store_table *t, struct arena *a, struct io
     return OK;
 }
 
-enum status registry_twin_store(struct store_table *t, struct iot_id id, const struct iot_twin *twin, bool insert)
+enum status registry_twin_store(struct store_table *t, struct iot_id id,
+                                const struct iot_twin *twin, bool insert)
 {
     size_t n = insert ? SQL_TWIN_INSERT : SQL_TWIN_UPDATE;
     store_bind(t, n, 1, id.device);
@@ -60,15 +63,18 @@ static void print_identity_part(const struct registry_row *row, struct json_writ
     if (row->status_reason.len)
         json_member(w, "statusReason", row->status_reason);
     print_time(w, "statusUpdateTime", row->status_ms);
-    json_name(w, "connectionState"), json_put_text(w, row->connected ? "Connected" : "Disconnected");
+    json_name(w, "connectionState"),
+        json_put_text(w, row->connected ? "Connected" : "Disconnected");
     print_time(w, "lastActivityTime", row->activity_ms);
     json_name(w, "cloudToDeviceMessageCount"), json_put_i64(w, 0);
     json_name(w, "authenticationType"), json_put_text(w, types[row->i.auth]);
     json_name(w, "x509Thumbprint"), json_object(w);
     json_name(w, "primaryThumbprint");
-    row->i.primary_thumbprint.len ? json_put_string(w, row->i.primary_thumbprint) : json_put_null(w);
+    row->i.primary_thumbprint.len ? json_put_string(w, row->i.primary_thumbprint)
+                                  : json_put_null(w);
     json_name(w, "secondaryThumbprint");
-    row->i.secondary_thumbprint.len ? json_put_string(w, row->i.secondary_thumbprint) : json_put_null(w);
+    row->i.secondary_thumbprint.len ? json_put_string(w, row->i.secondary_thumbprint)
+                                    : json_put_null(w);
     json_end_object(w);
     if (row->i.id.module.len == 0) {
         json_name(w, "capabilities"), json_object(w);
@@ -80,7 +86,8 @@ static void print_identity_part(const struct registry_row *row, struct json_writ
     }
 }
 
-static void print_twin(struct registry_job *j, const struct registry_row *row, const struct iot_twin *twin)
+static void print_twin(struct registry_job *j, const struct registry_row *row,
+                       const struct iot_twin *twin)
 {
     struct json_writer w = json_writer(&j->json);
     iot_twin_etag(twin->version, j->etag);
@@ -93,8 +100,8 @@ static void print_twin(struct registry_job *j, const struct registry_row *row, c
     json_end_object(&w);
 }
 
-static enum status load_both(struct store_table *t, struct registry_job *j, struct registry_row *row,
-                             struct iot_twin *twin)
+static enum status load_both(struct store_table *t, struct registry_job *j,
+                             struct registry_row *row, struct iot_twin *twin)
 {
     enum status s = registry_twin_load(t, &j->arena, j->ask.id, twin);
     return s == OK ? registry_row_get(t, j->ask.id, row) : s;
@@ -124,8 +131,8 @@ static enum status change(struct store_table *t, struct registry_job *j, const s
         return CONFLICT;
     }
     enum status s = iot_twin_update(twin, &j->arena, body,
-                                    j->ask.what == HUB_TWIN_PUT ? IOT_TWIN_REPLACE : IOT_TWIN_MERGE, j->now_ms,
-                                    &made, &j->answer.text);
+                                    j->ask.what == HUB_TWIN_PUT ? IOT_TWIN_REPLACE : IOT_TWIN_MERGE,
+                                    j->now_ms, &made, &j->answer.text);
     if (s == OK && (made.tags || made.desired))
         s = registry_twin_store(t, j->ask.id, twin, false);
     j->tell_desired = s == OK && made.desired;
@@ -139,7 +146,8 @@ enum status registry_twin_change(struct store_table *t, struct registry_job *j)
     struct registry_row row;
     struct iot_twin twin;
     struct json_doc *doc = NULL;
-    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK || !json_is(json_root(doc), JSON_OBJECT)) {
+    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||
+        !json_is(json_root(doc), JSON_OBJECT)) {
         json_free(&doc);
         j->answer.text = "the body must be a JSON object";
         return BAD_FORMAT;
