@@ -52,12 +52,15 @@ struct heads_amqp_kind {
     void (*settled)(struct heads_amqp_link *l, uint64_t token, const struct amqp_state *state);
     /* The last call, for every link whose attach was called and that was not refused. */
     void (*detach)(struct heads_amqp_link *l);
+    void *arg; /* the program's: l->kind->arg */
 };
 
 void heads_amqp_accept(struct heads_amqp_link *l,
                        const struct amqp_link_answer *answer /* or NULL */);
-/* Both end the link; a detach call follows the second. `text` is for people. */
+/* All end the link; heads_amqp_detach() makes the detach call before it returns. `text` is for
+ * people. */
 void heads_amqp_refuse(struct heads_amqp_link *l, enum status why, const char *text);
+void heads_amqp_refuse_as(struct heads_amqp_link *l, const char *condition, const char *text);
 void heads_amqp_detach(struct heads_amqp_link *l, const char *condition, const char *text);
 
 /* amqp_link_send(), and AGAIN also while the peer is slow to read; credit() is called when to try
@@ -74,9 +77,9 @@ struct heads_amqp_reply;
 struct heads_amqp_node {
     const char *address; /* "$management" */
     bool (*allowed)(struct heads_amqp_link *l);
-    /* `m` until it returns. */
-    void (*request)(struct heads_amqp *h, struct heads_amqp_reply *reply,
-                    const struct amqp_message *m);
+    /* `m` until it returns; `arg` is the node's. */
+    void (*request)(void *arg, struct heads_amqp_reply *reply, const struct amqp_message *m);
+    void *arg;
 };
 
 /* `body` is one encoded AMQP value; empty: null. The status goes out as the HTTP number of `why`.
@@ -112,6 +115,8 @@ struct heads_amqp_check;
 /* The grant is copied; NULL when `why` is not OK. */
 void heads_amqp_checked(struct heads_amqp_check *check, enum status why,
                         const struct heads_amqp_grant *grant);
+
+uint64_t heads_amqp_check_wall_ms(const struct heads_amqp_check *check); /* its loop's time */
 
 /* Whether a grant of this connection has all `rights` for the address (NULL: for anything). */
 bool heads_amqp_granted(const struct heads_amqp *h, unsigned rights,

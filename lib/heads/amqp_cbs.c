@@ -9,10 +9,9 @@ static struct slice text_property(const struct amqp_message *m, struct slice nam
     return v.bytes;
 }
 
-static void on_request(struct heads_amqp *h, struct heads_amqp_reply *reply,
-                       const struct amqp_message *m)
+static void on_request(void *arg, struct heads_amqp_reply *reply, const struct amqp_message *m)
 {
-    (void)h;
+    (void)arg;
     struct slice operation = text_property(m, SLICE("operation"));
     struct slice type = text_property(m, SLICE("type"));
     struct heads_amqp_token t = {.audience = text_property(m, SLICE("name"))};

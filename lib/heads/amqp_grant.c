@@ -122,6 +122,11 @@ static const char *said(enum status why)
                          : "the token is not good here";
 }
 
+uint64_t heads_amqp_check_wall_ms(const struct heads_amqp_check *check)
+{
+    return loop_wall_ms(check->head->loop);
+}
+
 void heads_amqp_checked(struct heads_amqp_check *check, enum status why,
                         const struct heads_amqp_grant *grant)
 {

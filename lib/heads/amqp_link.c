@@ -46,15 +46,19 @@ void heads_amqp_accept(struct heads_amqp_link *l, const struct amqp_link_answer 
         l->kind->credit(l);
 }
 
+void heads_amqp_refuse_as(struct heads_amqp_link *l, const char *condition, const char *text)
+{
+    struct slice first = l->address.count ? l->address.segments[0] : SLICE("-");
+    log_info("amqp link refused peer=%s address=%.*s condition=%s", stream_peer(l->head->stream),
+             SLICE_FMT(slice_first(first, 64)), condition);
+    amqp_link_refuse(l->link, &(struct amqp_error){.condition = slice_of(condition),
+                                                   .description = slice_of(text)});
+    link_free(l);
+}
+
 void heads_amqp_refuse(struct heads_amqp_link *l, enum status why, const char *text)
 {
-    log_info("amqp link refused peer=%s address=%.*s status=%s", stream_peer(l->head->stream),
-             SLICE_FMT(slice_first(l->address.count ? l->address.segments[0] : SLICE("-"), 64)),
-             status_name(why));
-    amqp_link_refuse(l->link,
-                     &(struct amqp_error){.condition = slice_of(iot_status_wire(why)->amqp),
-                                          .description = slice_of(text)});
-    link_free(l);
+    heads_amqp_refuse_as(l, iot_status_wire(why)->amqp, text);
 }
 
 void heads_amqp_detach(struct heads_amqp_link *l, const char *condition, const char *text)

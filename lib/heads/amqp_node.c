@@ -163,7 +163,7 @@ static void on_transfer(struct heads_amqp_link *l, const struct amqp_delivery *d
     buffer_put(&reply->correlation_id, m.properties.message_id);
     buffer_put(&reply->reply_to, m.properties.reply_to);
     head_hold(l->head);
-    reply->node->request(l->head, reply, &m);
+    reply->node->request(reply->node->arg, reply, &m);
 }
 
 /* ---- attaching ---- */

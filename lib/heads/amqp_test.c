@@ -90,10 +90,9 @@ static const struct heads_amqp_kind kinds[] = {
      .detach = on_link_detach},
 };
 
-static void on_echo(struct heads_amqp *h, struct heads_amqp_reply *reply,
-                    const struct amqp_message *m)
+static void on_echo(void *arg, struct heads_amqp_reply *reply, const struct amqp_message *m)
 {
-    (void)h;
+    (void)arg;
     struct buffer b = {0};
     amqp_write_value(&b, &m->value);
     heads_amqp_answer(reply, OK, "echo", buffer_slice(&b));

@@ -1,0 +1,141 @@
+#include "hub/events_encode.h"
+
+#include <stdio.h>
+
+#include "amqp/message.h"
+
+enum { NUMBER_MAX = 24 };
+
+static struct slice number(int64_t n, char text[NUMBER_MAX])
+{
+    return slice_from(text, (size_t)snprintf(text, NUMBER_MAX, "%lld", (long long)n));
+}
+
+static void put_newest(struct buffer *b, const struct hub_events_newest *n)
+{
+    char offset[NUMBER_MAX];
+    size_t map = amqp_message_map_begin(b, AMQP_DELIVERY_ANNOTATIONS);
+    amqp_write_symbol(b, SLICE("last_enqueued_sequence_number"));
+    amqp_write_long(b, n->sequence);
+    amqp_write_symbol(b, SLICE("last_enqueued_offset"));
+    amqp_write_string(b, number(n->sequence, offset));
+    amqp_write_symbol(b, SLICE("last_enqueued_time_utc"));
+    amqp_write_timestamp(b, (int64_t)n->enqueued_ms);
+    amqp_write_symbol(b, SLICE("runtime_info_retrieval_time_utc"));
+    amqp_write_timestamp(b, (int64_t)n->asked_ms);
+    amqp_write_end(b, map, 8);
+}
+
+static uint32_t put_text(struct buffer *b, struct slice name, struct slice text)
+{
+    if (text.len == 0)
+        return 0;
+    amqp_write_symbol(b, name);
+    amqp_write_string(b, text);
+    return 2;
+}
+
+static struct slice source_name(enum iot_source source)
+{
+    static const struct slice names[IOT_SOURCE_COUNT] = {
+        [IOT_SOURCE_TELEMETRY] = SLICE_INIT("Telemetry"),
+        [IOT_SOURCE_TWIN_CHANGE] = SLICE_INIT("twinChangeEvents"),
+        [IOT_SOURCE_DEVICE_LIFECYCLE] = SLICE_INIT("deviceLifecycleEvents"),
+        [IOT_SOURCE_MODULE_LIFECYCLE] = SLICE_INIT("moduleLifecycleEvents"),
+        [IOT_SOURCE_DEVICE_CONNECTION_STATE] = SLICE_INIT("deviceConnectionStateEvents"),
+        [IOT_SOURCE_DEVICE_JOB_LIFECYCLE] = SLICE_INIT("deviceJobLifecycleEvents"),
+    };
+    return names[source];
+}
+
+static void put_annotations(struct buffer *b, const struct iot_event *e, int64_t sequence)
+{
+    char offset[NUMBER_MAX];
+    size_t map = amqp_message_map_begin(b, AMQP_MESSAGE_ANNOTATIONS);
+    uint32_t items = 8;
+    amqp_write_symbol(b, SLICE("x-opt-sequence-number"));
+    amqp_write_long(b, sequence);
+    amqp_write_symbol(b, SLICE("x-opt-offset"));
+    amqp_write_string(b, number(sequence, offset));
+    amqp_write_symbol(b, SLICE("x-opt-enqueued-time"));
+    amqp_write_timestamp(b, (int64_t)e->enqueued_ms);
+    amqp_write_symbol(b, SLICE("iothub-enqueuedtime"));
+    amqp_write_timestamp(b, (int64_t)e->enqueued_ms);
+    items += put_text(b, SLICE("iothub-connection-device-id"), e->from.device);
+    items += put_text(b, SLICE("iothub-connection-module-id"), e->from.module);
+    items += put_text(b, SLICE("iothub-connection-auth-method"), e->auth_method);
+    items += put_text(b, SLICE("iothub-connection-auth-generation-id"), e->generation_id);
+    items += put_text(b, SLICE("iothub-message-source"), source_name(e->source));
+    items += put_text(b, SLICE("iothub-outputname"), e->message.output);
+    items += put_text(b, SLICE("iothub-interface-id"), e->message.interface_id);
+    items += put_text(b, SLICE("dt-subject"), e->message.subject);
+    items += put_text(b, SLICE("dt-dataschema"), e->message.schema);
+    amqp_write_end(b, map, items);
+}
+
+/* An id with the type that it came with; encoded into `into`. */
+static struct slice id(struct buffer *into, struct slice bytes, uint8_t type)
+{
+    if (bytes.len == 0)
+        return (struct slice){0};
+    size_t at = into->len;
+    if (type == IOT_MESSAGE_ID_UUID && bytes.len == 16) {
+        amqp_write_uuid(into, bytes.at);
+    } else if (type == IOT_MESSAGE_ID_ULONG && bytes.len == 8) {
+        uint64_t v;
+        memcpy(&v, bytes.at, 8);
+        amqp_write_ulong(into, __builtin_bswap64(v));
+    } else if (type == IOT_MESSAGE_ID_BINARY) {
+        amqp_write_binary(into, bytes);
+    } else {
+        amqp_write_string(into, bytes);
+    }
+    return slice_skip(buffer_slice(into), at);
+}
+
+static struct slice text(struct slice s)
+{
+    return s.len ? s : (struct slice){0};
+}
+
+static void put_properties(struct buffer *b, const struct iot_message *m)
+{
+    struct buffer message_id = {0}, correlation_id = {0};
+    struct amqp_properties p = amqp_properties_none();
+    p.message_id = id(&message_id, m->message_id, m->message_id_type);
+    p.correlation_id = id(&correlation_id, m->correlation_id, m->correlation_id_type);
+    p.user_id = text(m->user_id);
+    p.to = text(m->to);
+    p.content_type = text(m->content_type);
+    p.content_encoding = text(m->content_encoding);
+    p.expiry_ms = m->expiry_ms ? (int64_t)m->expiry_ms : AMQP_ABSENT;
+    p.creation_ms = m->creation_ms ? (int64_t)m->creation_ms : AMQP_ABSENT;
+    amqp_properties_write(b, &p);
+    buffer_clear(&message_id);
+    buffer_clear(&correlation_id);
+}
+
+static void put_application_properties(struct buffer *b, struct slice list)
+{
+    struct slice name, value;
+    if (list.len == 0)
+        return;
+    size_t map = amqp_message_map_begin(b, AMQP_APPLICATION_PROPERTIES);
+    uint32_t items = 0;
+    for (; iot_property_next(&list, &name, &value); items += 2) {
+        amqp_write_string(b, name);
+        amqp_write_string(b, value);
+    }
+    amqp_write_end(b, map, items);
+}
+
+void hub_events_encode(const struct iot_event *e, int64_t sequence,
+                       const struct hub_events_newest *newest, struct buffer *out)
+{
+    if (newest)
+        put_newest(out, newest);
+    put_annotations(out, e, sequence);
+    put_properties(out, &e->message);
+    put_application_properties(out, e->message.properties);
+    amqp_message_data(out, e->message.body);
+}

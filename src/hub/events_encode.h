@@ -1,0 +1,21 @@
+/*
+ * An event of the stream as the AMQP message that Event Hubs' SDKs expect: where it stands in
+ * message annotations (x-opt-*), who sent it and how in iothub-*, system properties in properties
+ * with the types that they came with, the device's own properties in application properties, the
+ * body as it was.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "iot/message.h"
+
+/* The newest of the partition, for readers that ask to be told with every event. */
+struct hub_events_newest {
+    int64_t sequence;
+    uint64_t enqueued_ms;
+    uint64_t asked_ms;
+};
+
+/* Appends. `sequence` counts from 0; `newest` may be NULL. */
+void hub_events_encode(const struct iot_event *e, int64_t sequence,
+                       const struct hub_events_newest *newest, struct buffer *out);

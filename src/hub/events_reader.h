@@ -1,0 +1,95 @@
+/*
+ * One reader of one partition for one AMQP link. Two halves on two loops: the link's (events.c) and
+ * the partition's (events_reader.c). Each touches only its own members, and they speak by
+ * loop_post():
+ *
+ *   link's loop                      partition's loop
+ *   -----------                      ----------------
+ *   hub_events_reader_start()   ->   takes its place among the readers, or is refused
+ *                               <-   on_started()
+ *   hub_events_reader_allow()   ->   reads and encodes
+ *                               <-   on_batch()                 at most two under way
+ *   hub_events_reader_done()    ->   the batch may be filled again
+ *                               <-   on_ended()                 stolen, or the disk failed
+ *   hub_events_reader_stop()    ->   the last call of the link's half
+ *                               <-   freed
+ */
+#pragma once
+
+#include "hub/events.h"
+#include "hub/events_position.h"
+#include "store/log.h"
+
+#define HUB_EVENTS_BATCHES 2                /* of a reader under way */
+#define HUB_EVENTS_BATCH_BYTES (128u << 10) /* a batch ends with the message that passes it */
+#define HUB_EVENTS_BATCH_MESSAGES 1024
+
+struct hub_events_reader;
+
+struct hub_events_batch {
+    struct hub_events_reader *reader;
+    struct link node;
+    struct buffer bytes;                      /* messages one after the other */
+    uint32_t ends[HUB_EVENTS_BATCH_MESSAGES]; /* where each ends */
+    unsigned count, next;                     /* `next` is the link's half's */
+    bool at_end;                              /* of what is durable: nothing more to drain */
+    uint64_t allowed;                         /* comes back with it */
+};
+
+/* On a partition's loop: who reads it, and what is known of its newest record. */
+struct hub_events_partition {
+    struct hub_partition *partition;
+    struct loop *loop;
+    struct list readers;
+    uint64_t newest_record; /* whose time newest_ms is */
+    uint64_t newest_ms;
+};
+
+struct hub_events_reader_events {
+    void (*on_started)(struct hub_events_reader *r, const char *refused,
+                       const char *text); /* refused: NULL, or a condition */
+    void (*on_batch)(struct hub_events_reader *r,
+                     struct hub_events_batch *b); /* until hub_events_reader_done() */
+    void (*on_ended)(struct hub_events_reader *r, const char *condition, const char *text);
+};
+
+struct hub_events_reader {
+    struct hub_events *events;
+    struct hub_events_partition *partition;
+    struct loop *home; /* the link's loop */
+    const struct hub_events_reader_events *calls;
+    char group[HUB_EVENTS_GROUP_MAX + 1]; /* lower case */
+    bool has_epoch, tells_newest;
+    int64_t epoch;
+    struct hub_events_position position;
+
+    struct {                          /* the link's half; events.c */
+        struct heads_amqp_link *link; /* NULL: it has gone */
+        struct list batches;
+        uint64_t sent, allowed;
+        bool started, drains;
+    } near;
+
+    struct {              /* the partition's half; events_reader.c */
+        struct link node; /* in the partition's readers */
+        struct hub_partition_watch watch;
+        struct store_reader *log;
+        struct hub_events_batch batches[HUB_EVENTS_BATCHES];
+        struct list idle;
+        uint64_t produced, allowed;
+        bool drains;
+    } far;
+};
+
+/* What is fixed is copied from `like`; the halves are set up here. The posts begin. */
+struct hub_events_reader *hub_events_reader_start(const struct hub_events_reader *like);
+/* So many messages in all; `drains`: a batch, possibly empty, is to tell when there is no more. */
+void hub_events_reader_allow(struct hub_events_reader *r, uint64_t allowed, bool drains);
+void hub_events_reader_done(struct hub_events_batch *b, uint64_t allowed);
+void hub_events_reader_stop(struct hub_events_reader *r);
+
+/* On the partition's loop. The newest record's time, 0 when there is none. */
+uint64_t hub_events_newest_ms(struct hub_events_partition *p);
+
+/* When no loop runs any more. */
+void hub_events_reader_free(struct hub_events_reader *r);
