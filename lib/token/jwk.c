@@ -117,11 +117,15 @@ static bool kind_of(const struct json *key, enum jwk_algorithm *out)
            (alg.len == 0 || slice_eq(alg, slice_of(jwk_algorithm_name(*out))));
 }
 
+/* Also no letters whose last bits mean nothing: one token has one text. */
 bool jwk_is_base64url(struct slice text)
 {
-    struct buffer bytes = {0};
+    struct buffer bytes = {0}, again = {0};
     bool ok = base64url_decode(text, &bytes) == OK;
+    base64url_encode(buffer_slice(&bytes), &again);
+    ok = ok && slice_eq(buffer_slice(&again), text);
     buffer_clear(&bytes);
+    buffer_clear(&again);
     return ok;
 }
 

@@ -189,9 +189,9 @@ static void every_changed_letter_is_noticed(void **state)
     struct buffer token = {0};
     assert_int_equal(jwt_make(ec, SLICE("{" GOOD "}"), &token), OK);
     assert_int_equal(verify_text(buffer_slice(&token)), OK);
-    for (size_t n = 0; n + 1 < token.len; n++) { /* the last letter has bits that mean nothing */
+    for (size_t n = 0; n < token.len; n++) {
         uint8_t was = token.at[n];
-        token.at[n] = was == 'A' ? 'B' : 'A';
+        token.at[n] = was == 'A' ? 'B' : was - 1;
         assert_int_not_equal(verify_text(buffer_slice(&token)), OK);
         token.at[n] = was;
     }
