@@ -1,0 +1,73 @@
+/*
+ * The registry: applications and endpoints that discovery or people put there, kept in a database.
+ * All calls are made on the loop, run on the database's thread and are answered on the loop, after
+ * they are durable.
+ */
+#pragma once
+
+#include "rest/route.h"
+#include "store/table.h"
+
+struct services_registry;
+
+/* IO_FAILED, BAD_FORMAT: the log line says why. ":memory:" is for tests. */
+CHECKED enum status services_registry_open(const char *path, struct loop *loop,
+                                           struct services_registry **out);
+void services_registry_close(struct services_registry **r);
+
+/* Grows with every change that succeeded: what was read at another version may be out of date. */
+uint64_t services_registry_version(const struct services_registry *r);
+
+enum services_registry_what {
+    /* Reading. */
+    REGISTRY_APPLICATIONS, /* -> ApplicationInfoList; fields: ApplicationRegistrationQuery */
+    REGISTRY_APPLICATION,  /* -> ApplicationRegistration */
+    REGISTRY_SITES,        /* -> ApplicationSiteList */
+    REGISTRY_ENDPOINTS,    /* -> EndpointInfoList; fields: EndpointRegistrationQuery */
+    REGISTRY_ENDPOINT,     /* -> EndpointInfo */
+    REGISTRY_POSITIONS,    /* -> {"0":sequence,…} */
+    /* Changing. */
+    REGISTRY_CREATE, /* body: ApplicationRegistrationRequest -> ApplicationRegistrationResponse */
+    REGISTRY_PATCH,  /* body: ApplicationRegistrationUpdate */
+    REGISTRY_DISABLE,
+    REGISTRY_ENABLE,
+    REGISTRY_DELETE,   /* with its endpoints */
+    REGISTRY_PURGE,    /* applications that were not seen for `for_ms` */
+    REGISTRY_ACTIVATE, /* an endpoint. FORBIDDEN: it is disabled */
+    REGISTRY_DEACTIVATE,
+    REGISTRY_MERGE,    /* body: the events of one discovery, see registry_merge.c. positions */
+    REGISTRY_REMEMBER, /* positions alone */
+    REGISTRY_WHAT_COUNT
+};
+
+/* Where reading of a partition of the hub's stream goes on after a start. */
+struct services_position {
+    uint32_t partition;
+    uint64_t sequence; /* the last that is done with */
+};
+
+/* Slices are copied. */
+struct services_registry_ask {
+    enum services_registry_what what;
+    struct slice id;   /* of the application or endpoint */
+    struct slice body; /* JSON */
+    const struct json
+        *fields; /* of a query, an object with the model's names; read before the call returns */
+    struct slice after; /* continuation token: the last id of the page before */
+    uint32_t limit;     /* of a page; 0: 100 */
+    struct slice user;  /* who changes it */
+    uint64_t for_ms;
+    struct slice discoverer; /* of a merge */
+    struct slice supervisor; /* that the merge's endpoints get */
+    const struct services_position *positions;
+    size_t position_count;
+};
+
+#define SERVICES_PAGE_MAX 1000
+
+/* `json` is empty unless `why` is OK and the ask has an answer; alive until the call returns. */
+typedef void services_registry_fn(void *arg, enum status why, struct slice json);
+
+/* BUSY is answered when the database's queue is full. */
+void services_registry_ask(struct services_registry *r, const struct services_registry_ask *ask,
+                           services_registry_fn *fn, void *arg);

@@ -1,0 +1,43 @@
+/* What the registry's files share; for registry*.c alone. */
+#pragma once
+
+#include "base/arena.h"
+#include "services/registry.h"
+#include "services/registry_tables.h"
+
+/* An ask on the database's thread. */
+struct registry_job {
+    struct services_registry *registry;
+    struct store_table *table;
+    struct arena arena;
+    struct services_registry_ask
+        ask; /* its slices in the arena; `fields` is the root of `fields_doc` */
+    struct json_doc *body_doc, *fields_doc;
+    const struct json *body; /* parsed; NULL when there is none */
+    uint64_t now_ms;         /* wall clock */
+    struct buffer out;
+    services_registry_fn *fn;
+    void *arg;
+};
+
+typedef enum status registry_run(struct registry_job *j);
+
+/* registry_read.c */
+registry_run registry_applications, registry_application, registry_sites, registry_endpoints,
+    registry_endpoint, registry_positions;
+/* registry_change.c */
+registry_run registry_create, registry_patch, registry_disable, registry_enable, registry_delete,
+    registry_purge, registry_activate, registry_deactivate, registry_remember;
+/* registry_merge.c */
+registry_run registry_merge;
+
+/* A copy of the row in the job's arena: it outlives the statement. */
+struct application_row application_row_copy(struct registry_job *j,
+                                            const struct application_row *row);
+struct endpoint_row endpoint_row_copy(struct registry_job *j, const struct endpoint_row *row);
+
+/* The application's own siteId, or the gateway of its discoverer, or nothing: SiteOrGatewayId. */
+struct slice registry_site_or_gateway(struct slice site, struct slice discoverer);
+
+/* Text into the arena; *doc must be freed. NULL and no document when it is not JSON. */
+const struct json *registry_parse(struct slice text, struct json_doc **doc);
