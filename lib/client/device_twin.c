@@ -1,0 +1,146 @@
+/* Twin requests: asked on "$iothub/twin/", answered on "$iothub/twin/res/{status}/?$rid=". */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "client/device_private.h"
+
+#define TIMEOUT_MS 30000
+
+struct request {
+    struct link link; /* in c->twin_requests */
+    struct device_client *client;
+    struct loop_timer timer;
+    uint32_t rid;
+    enum status why;                /* when the timer rings */
+    device_client_twin_fn *on_twin; /* one of the two */
+    device_client_report_fn *on_reported;
+    void *arg;
+};
+
+static void finish(struct request *r, enum status why, struct slice json, uint64_t version)
+{
+    struct request done = *r;
+    list_remove(&r->link);
+    loop_timer_stop(&r->timer);
+    done.client->twin_count--;
+    free(r);
+    if (done.on_twin)
+        done.on_twin(done.arg, why, json);
+    else
+        done.on_reported(done.arg, why, version);
+}
+
+static void on_time(void *arg)
+{
+    struct request *r = arg;
+    struct device_client *c = r->client;
+    device_enter(c);
+    finish(r, r->why, (struct slice){0}, 0);
+    device_leave(c);
+}
+
+static struct request *request_new(struct device_client *c, void *arg)
+{
+    struct request *r = MEMORY_NEW(struct request);
+    r->client = c;
+    r->arg = arg;
+    r->rid = ++c->twin_next;
+    r->why = c->state != DEVICE_UP                     ? OFFLINE
+             : c->twin_count >= DEVICE_CLIENT_TWIN_MAX ? FULL
+                                                       : TIMED_OUT;
+    list_push(&c->twin_requests, &r->link);
+    c->twin_count++;
+    loop_timer_start(c->config.loop, &r->timer, r->why == TIMED_OUT ? TIMEOUT_MS : 0, on_time, r);
+    return r;
+}
+
+static void ask(struct device_client *c, const struct request *r, const char *what,
+                struct slice payload)
+{
+    if (r->why != TIMED_OUT)
+        return;
+    buffer_reset(&c->topic);
+    buffer_printf(&c->topic, "$iothub/twin/%s/?$rid=%x", what, r->rid);
+    device_publish(c, payload);
+}
+
+void device_client_twin_get(struct device_client *c, device_client_twin_fn *fn, void *arg)
+{
+    struct request *r = request_new(c, arg);
+    r->on_twin = fn;
+    ask(c, r, "GET", (struct slice){0});
+}
+
+void device_client_twin_report(struct device_client *c, struct slice patch,
+                               device_client_report_fn *fn, void *arg)
+{
+    struct request *r = request_new(c, arg);
+    r->on_reported = fn;
+    ask(c, r, "PATCH/properties/reported", patch);
+}
+
+static enum status status_of(uint64_t http)
+{
+    static const struct {
+        unsigned http;
+        enum status status;
+    } known[] = {{200, OK},        {204, OK},        {400, BAD_ARGUMENT}, {401, UNAUTHORIZED},
+                 {403, FORBIDDEN}, {404, NOT_FOUND}, {412, CONFLICT},     {413, TOO_LARGE},
+                 {429, BUSY},      {503, BUSY},      {504, TIMED_OUT}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].http == http)
+            return known[i].status;
+    return PEER_FAILED;
+}
+
+static struct request *find(struct device_client *c, uint64_t rid)
+{
+    LIST_EACH(l, &c->twin_requests)
+    {
+        struct request *r = LIST_OF(l, struct request, link);
+        if (r->rid == rid && r->why == TIMED_OUT)
+            return r;
+    }
+    return NULL;
+}
+
+static uint64_t parse_hex(struct slice text)
+{
+    char *end, copy[9] = "";
+    if (text.len == 0 || text.len > 8)
+        return 0;
+    memcpy(copy, text.at, text.len);
+    uint64_t v = strtoull(copy, &end, 16);
+    return *end ? 0 : v;
+}
+
+/* "{status}/?$rid={rid}[&$version={v}]" */
+void device_twin_answer(struct device_client *c, struct slice topic_tail, struct slice payload)
+{
+    uint64_t http = 0, version = 0;
+    struct request *r = NULL;
+    size_t slash = slice_find(topic_tail, '/');
+    struct slice rest = slice_skip(topic_tail, slash + 2), pair;
+    if (!slice_to_u64(slice_first(topic_tail, slash), &http))
+        return;
+    while (rest.len && slice_split(&rest, '&', &pair)) {
+        if (slice_starts(pair, SLICE("$rid=")))
+            r = find(c, parse_hex(slice_skip(pair, 5)));
+        else if (slice_starts(pair, SLICE("$version=")))
+            slice_to_u64(slice_skip(pair, 9), &version);
+    }
+    if (r)
+        finish(r, status_of(http), payload, version);
+}
+
+void device_twin_fail(struct device_client *c, enum status why)
+{
+    /* Those that are asked meanwhile are not among them. */
+    struct list lost;
+    struct link *l;
+    list_init(&lost);
+    while ((l = list_pop(&c->twin_requests)))
+        list_push(&lost, l);
+    while ((l = list_first(&lost)))
+        finish(LIST_OF(l, struct request, link), why, (struct slice){0}, 0);
+}

@@ -1,0 +1,123 @@
+#include "client/device_window.h"
+
+#include "base/cmocka.h"
+#include "client/device.h"
+#include "mqtt/publish.h"
+
+static void push(struct device_window *w, uint64_t token)
+{
+    struct buffer b = {0};
+    struct mqtt_publish m = {.topic = SLICE("t"),
+                             .payload = SLICE("p"),
+                             .qos = MQTT_QOS_1,
+                             .packet_id = device_window_id(w)};
+    mqtt_publish_encode(&m, &b);
+    device_window_push(w, &b, token);
+    assert_null(b.at);
+}
+
+static struct mqtt_publish sent(struct device_window *w)
+{
+    struct slice bytes = device_window_next(w);
+    struct mqtt_packet p;
+    struct mqtt_publish m;
+    assert_int_equal(mqtt_packet_next(&bytes, 100, &p), OK);
+    assert_int_equal(mqtt_publish_decode(p.flags, p.body, &m), OK);
+    return m;
+}
+
+static void gives_tokens_back_in_order(void **state)
+{
+    (void)state;
+    struct device_window w;
+    uint64_t token;
+    device_window_init(&w);
+    for (uint64_t i = 0; i < 3; i++)
+        push(&w, 100 + i);
+    assert_false(device_window_ack(&w, 1)); /* not sent yet */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sent(&w).packet_id, i + 1);
+    assert_int_equal(device_window_next(&w).len, 0);
+    assert_true(device_window_ack(&w, 2));
+    assert_false(device_window_pop(&w, false, &token));
+    assert_true(device_window_ack(&w, 1));
+    assert_true(device_window_pop(&w, false, &token) && token == 100);
+    assert_true(device_window_pop(&w, false, &token) && token == 101);
+    assert_false(device_window_pop(&w, false, &token));
+    assert_false(device_window_ack(&w, 1));
+    assert_false(device_window_ack(&w, 0));
+    assert_false(device_window_ack(&w, 65535));
+    assert_true(device_window_pop(&w, true, &token) && token == 102);
+    assert_int_equal(w.bytes, 0);
+    device_window_clear(&w);
+}
+
+static void sends_again_in_order_as_duplicates(void **state)
+{
+    (void)state;
+    struct device_window w;
+    device_window_init(&w);
+    for (uint64_t i = 0; i < 4; i++)
+        push(&w, i);
+    assert_false(sent(&w).dup);
+    assert_false(sent(&w).dup);
+    assert_false(sent(&w).dup);
+    assert_true(device_window_ack(&w, 2));
+    device_window_again(&w);
+    struct mqtt_publish m = sent(&w);
+    assert_true(m.packet_id == 1 && m.dup);
+    m = sent(&w);
+    assert_true(m.packet_id == 3 && m.dup); /* 2 was acknowledged */
+    m = sent(&w);
+    assert_true(m.packet_id == 4 && !m.dup);
+    device_window_clear(&w);
+}
+
+/* Ids wrap many times, with a window that is never empty. */
+static void goes_round_with_its_ids(void **state)
+{
+    (void)state;
+    struct device_window w;
+    uint64_t token;
+    device_window_init(&w);
+    push(&w, 0);
+    sent(&w);
+    for (uint64_t i = 1; i < 200000; i++) {
+        push(&w, i);
+        uint16_t id = sent(&w).packet_id;
+        assert_true(id == i % DEVICE_WINDOW_ID_MAX + 1);
+        assert_true(device_window_ack(&w, (uint16_t)((i - 1) % DEVICE_WINDOW_ID_MAX + 1)));
+        assert_true(device_window_pop(&w, false, &token) && token == i - 1);
+    }
+    assert_int_equal(device_window_count(&w), 1);
+    device_window_clear(&w);
+}
+
+static void has_bounds(void **state)
+{
+    (void)state;
+    struct device_window w;
+    device_window_init(&w);
+    assert_true(device_window_room(&w, DEVICE_CLIENT_WINDOW_BYTES + 1)); /* one alone */
+    for (uint64_t i = 0; i < DEVICE_CLIENT_WINDOW; i++) {
+        assert_true(device_window_room(&w, 10));
+        push(&w, i);
+    }
+    assert_false(device_window_room(&w, 10));
+    uint64_t token;
+    assert_true(device_window_pop(&w, true, &token));
+    assert_true(device_window_room(&w, DEVICE_CLIENT_WINDOW_BYTES - w.bytes));
+    assert_false(device_window_room(&w, DEVICE_CLIENT_WINDOW_BYTES - w.bytes + 1));
+    device_window_clear(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gives_tokens_back_in_order),
+        cmocka_unit_test(sends_again_in_order_as_duplicates),
+        cmocka_unit_test(goes_round_with_its_ids),
+        cmocka_unit_test(has_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
