@@ -37,7 +37,9 @@ static enum status failed(struct store_table *t, const char *what)
     if (code == SQLITE_CONSTRAINT)
         return EXISTS;
     log_error("table: %s failed error=\"%s\"", what, sqlite3_errmsg(t->db));
-    return code == SQLITE_FULL ? FULL : code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? BAD_FORMAT : IO_FAILED;
+    return code == SQLITE_FULL                               ? FULL
+           : code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? BAD_FORMAT
+                                                             : IO_FAILED;
 }
 
 static enum status execute(struct store_table *t, const char *sql)
@@ -62,8 +64,8 @@ static enum status migrate(struct store_table *t, const struct store_table_confi
     size_t version = 0;
     enum status s = read_version(t, &version);
     if (s == OK && version > c->migration_count) {
-        log_error("table: the file is of a newer version path=%s version=%zu known=%zu", c->path, version,
-                  c->migration_count);
+        log_error("table: the file is of a newer version path=%s version=%zu known=%zu", c->path,
+                  version, c->migration_count);
         return BAD_FORMAT;
     }
     for (size_t i = version; s == OK && i < c->migration_count; i++) {
@@ -85,8 +87,8 @@ static enum status prepare(struct store_table *t, const struct store_table_confi
     t->statements = memory_new(c->statement_count * sizeof(*t->statements));
     t->statement_count = c->statement_count;
     for (size_t i = 0; i < c->statement_count; i++)
-        if (sqlite3_prepare_v3(t->db, c->statements[i], -1, SQLITE_PREPARE_PERSISTENT, &t->statements[i], NULL) !=
-            SQLITE_OK)
+        if (sqlite3_prepare_v3(t->db, c->statements[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &t->statements[i], NULL) != SQLITE_OK)
             return failed(t, c->statements[i]);
     return OK;
 }
@@ -99,7 +101,8 @@ static enum status open_database(struct store_table *t, const struct store_table
         return IO_FAILED;
     }
     sqlite3_busy_timeout(t->db, 5000);
-    enum status s = execute(t, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+    enum status s = execute(
+        t, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
     if (s == OK)
         s = migrate(t, c);
     return s == OK ? prepare(t, c) : s;
@@ -115,12 +118,21 @@ static void close_database(struct store_table *t)
 
 /* ---- jobs ---- */
 
+/* Some failures (the disk, RAISE(ROLLBACK)) undo the whole transaction: then what ran before in it
+ * did not happen, and nothing may run on outside of it. */
+static bool in_transaction(struct store_table *t)
+{
+    return sqlite3_get_autocommit(t->db) == 0;
+}
+
 static enum status run_alone(struct store_table *t, struct job *j)
 {
     enum status s = execute(t, "SAVEPOINT job");
     if (s != OK)
         return s;
     s = j->run(t, j->arg);
+    if (!in_transaction(t))
+        return s == OK ? IO_FAILED : s;
     enum status end = execute(t, s == OK ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
     return s == OK ? end : s;
 }
@@ -146,13 +158,15 @@ static void answer(struct job *j, bool deferred)
 static void run_batch(struct store_table *t, struct list *batch)
 {
     enum status begun = execute(t, "BEGIN IMMEDIATE");
-    LIST_EACH(l, batch) {
+    LIST_EACH(l, batch)
+    {
         struct job *j = LIST_OF(l, struct job, link);
-        j->why = begun == OK ? run_alone(t, j) : begun;
+        enum status gone = begun == OK ? IO_FAILED : begun;
+        j->why = in_transaction(t) ? run_alone(t, j) : gone;
     }
-    enum status committed = begun == OK ? execute(t, "COMMIT") : begun;
-    if (begun == OK && committed != OK)
-        (void)execute(t, "ROLLBACK");
+    enum status committed = in_transaction(t) ? execute(t, "COMMIT") : IO_FAILED;
+    if (in_transaction(t) && execute(t, "ROLLBACK") != OK)
+        log_error("table: a transaction could not be ended");
     for (struct link *l; (l = list_pop(batch));) {
         struct job *j = LIST_OF(l, struct job, link);
         if (j->why == OK)
@@ -251,13 +265,14 @@ void store_table_close(struct store_table **table)
 void store_bind(struct store_table *t, size_t n, int at, struct slice text)
 {
     assert(n < t->statement_count);
-    sqlite3_bind_text64(t->statements[n], at, text.len ? (const char *)text.at : "", text.len, SQLITE_STATIC,
-                        SQLITE_UTF8);
+    sqlite3_bind_text64(t->statements[n], at, text.len ? (const char *)text.at : "", text.len,
+                        SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void store_bind_blob(struct store_table *t, size_t n, int at, struct slice bytes)
 {
-    sqlite3_bind_blob64(t->statements[n], at, bytes.len ? (const void *)bytes.at : "", bytes.len, SQLITE_STATIC);
+    sqlite3_bind_blob64(t->statements[n], at, bytes.len ? (const void *)bytes.at : "", bytes.len,
+                        SQLITE_STATIC);
 }
 
 void store_bind_i64(struct store_table *t, size_t n, int at, int64_t v)

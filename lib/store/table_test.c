@@ -1,26 +1,31 @@
 #include "store/table.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cmocka.h"
 
-enum { INSERT, GET, COUNT };
+enum { INSERT, GET, COUNT, BREAK };
 static const char *const migrations[] = {
     "CREATE TABLE words (name TEXT PRIMARY KEY, value INTEGER)",
-    "ALTER TABLE words ADD COLUMN more TEXT"};
+    "ALTER TABLE words ADD COLUMN more TEXT;"
+    "CREATE TABLE broken (x);"
+    "CREATE TRIGGER breaks BEFORE INSERT ON broken BEGIN SELECT RAISE(ROLLBACK, 'gone'); END"};
 static const char *const statements[] = {
     [INSERT] = "INSERT INTO words (name, value) VALUES (?1, ?2)",
     [GET] = "SELECT value FROM words WHERE name = ?1",
     [COUNT] = "SELECT COUNT(*) FROM words",
+    [BREAK] = "INSERT INTO broken VALUES (1)",
 };
 
 static struct store_table *table_at(const char *path, size_t migration_count, bool inline_jobs)
 {
     struct store_table *t = NULL;
     enum status s = store_table_open(
-        &(struct store_table_config){path, migrations, migration_count, statements, 3, inline_jobs},
+        &(struct store_table_config){path, migrations, migration_count, statements,
+                                     sizeof(statements) / sizeof(statements[0]), inline_jobs},
         &t);
     if (s != OK)
         assert_null(t);
@@ -92,6 +97,99 @@ static void a_failing_job_is_rolled_back_alone(void **state)
     remove(path);
 }
 
+/* ---- a thread that is held while jobs gather behind ---- */
+
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    bool entered, open;
+};
+
+static enum status wait_at_gate(struct store_table *t, void *arg)
+{
+    (void)t;
+    struct gate *g = arg;
+    pthread_mutex_lock(&g->lock);
+    g->entered = true;
+    pthread_cond_broadcast(&g->moved);
+    while (!g->open)
+        pthread_cond_wait(&g->moved, &g->lock);
+    pthread_mutex_unlock(&g->lock);
+    return OK;
+}
+
+static void hold(struct store_table *t, struct gate *g)
+{
+    *g = (struct gate){.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+    assert_int_equal(store_table_post(t, NULL, wait_at_gate, NULL, g), OK);
+    pthread_mutex_lock(&g->lock);
+    while (!g->entered)
+        pthread_cond_wait(&g->moved, &g->lock);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void let_go(struct gate *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->open = true;
+    pthread_cond_broadcast(&g->moved);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static enum status break_all(struct store_table *t, void *arg)
+{
+    (void)arg;
+    return store_run(t, BREAK);
+}
+
+/* Nobody is told OK for what was undone with the transaction, and nothing runs on outside of one.
+ */
+static void a_transaction_that_ends_takes_all_its_jobs(void **state)
+{
+    (void)state;
+    struct store_table *t = table_at(":memory:", 2, false);
+    struct loop *loop = loop_new();
+    struct gate gate;
+    unsigned left = 2;
+    struct word before = {.name = "before", .left = &left, .loop = loop}, after = before,
+                next = before;
+    strcpy(after.name, "after");
+    strcpy(next.name, "next");
+    hold(t, &gate);
+    assert_int_equal(store_table_post(t, loop, insert, inserted, &before), OK);
+    assert_int_equal(store_table_post(t, NULL, break_all, NULL, NULL), OK);
+    assert_int_equal(store_table_post(t, loop, insert, inserted, &after), OK);
+    let_go(&gate);
+    loop_run(loop);
+    assert_int_equal(before.why, IO_FAILED);
+    assert_int_equal(after.why, IO_FAILED);
+
+    int64_t rows = -1;
+    left = 1;
+    assert_int_equal(store_table_post(t, NULL, count, NULL, &rows), OK);
+    assert_int_equal(store_table_post(t, loop, insert, inserted, &next), OK);
+    loop_run(loop);
+    assert_int_equal(rows, 0);
+    assert_int_equal(next.why, OK);
+    store_table_close(&t);
+    loop_free(&loop);
+}
+
+static void jobs_that_wait_have_a_bound(void **state)
+{
+    (void)state;
+    struct store_table *t = table_at(":memory:", 2, false);
+    struct gate gate;
+    int64_t rows;
+    hold(t, &gate);
+    for (int i = 0; i < STORE_TABLE_JOBS_MAX; i++)
+        assert_int_equal(store_table_post(t, NULL, count, NULL, &rows), OK);
+    assert_int_equal(store_table_post(t, NULL, count, NULL, &rows), FULL);
+    let_go(&gate);
+    store_table_close(&t); /* runs what waits */
+    assert_int_equal(rows, 0);
+}
+
 static void a_file_that_is_no_database_is_refused(void **state)
 {
     (void)state;
@@ -109,6 +207,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failing_job_is_rolled_back_alone),
+        cmocka_unit_test(a_transaction_that_ends_takes_all_its_jobs),
+        cmocka_unit_test(jobs_that_wait_have_a_bound),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
