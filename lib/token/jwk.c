@@ -165,7 +165,8 @@ static bool import(const struct json *key, bool private_too, struct jwk *out)
     buffer_clear(&text);
     if (!k.key)
         return false;
-    if (k.algorithm == JWK_RS256 && cjose_jwk_get_keysize(k.key, &e) < JWK_RSA_BITS_MIN) {
+    size_t bits = cjose_jwk_get_keysize(k.key, &e);
+    if (k.algorithm == JWK_RS256 && (bits < JWK_RSA_BITS_MIN || bits > JWK_RSA_BITS_MAX)) {
         cjose_jwk_release(k.key);
         return false;
     }

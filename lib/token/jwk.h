@@ -1,6 +1,6 @@
 /*
  * Keys that sign tokens: the issuer's own (private), and the set that an issuer publishes (public,
- * RFC 7517). RSA of at least 2048 bits for RS256, P-256 for ES256; other keys in a set are passed
+ * RFC 7517). RSA of 2048 to 8192 bits for RS256, P-256 for ES256; other keys in a set are passed
  * over.
  */
 #pragma once
@@ -11,6 +11,7 @@
 #define JWK_SET_KEYS_MAX 64
 #define JWK_SET_TEXT_MAX (256u << 10)
 #define JWK_RSA_BITS_MIN 2048
+#define JWK_RSA_BITS_MAX 8192 /* longer ones cost the verifier too much */
 
 enum jwk_algorithm { JWK_RS256, JWK_ES256 };
 

@@ -86,8 +86,8 @@ static void made(void *arg)
     struct making *m = arg;
     struct rest_request *r = m->request;
     if (m->why == OK) {
-        log_info("token issued audience=%s peer=%.*s call=%s", m->audience, SLICE_FMT(r->peer),
-                 r->id);
+        log_info("token issued client=%.*s audience=%s peer=%.*s call=%s",
+                 SLICE_FMT(m->grant.client_id), m->audience, SLICE_FMT(r->peer), r->id);
         answer_token(r, m->issuer->life_ms, buffer_slice(&m->token));
     } else {
         log_warn("token refused peer=%.*s call=%s status=%s", SLICE_FMT(r->peer), r->id,
