@@ -43,7 +43,7 @@ enum services_registry_what {
 /* Where reading of a partition of the hub's stream goes on after a start. */
 struct services_position {
     uint32_t partition;
-    uint64_t sequence; /* the last that is done with */
+    uint64_t next; /* the first sequence number that is not done with */
 };
 
 /* Slices are copied. */

@@ -182,7 +182,7 @@ enum status registry_remember(struct registry_job *j)
         char partition[16];
         snprintf(partition, sizeof(partition), "%u", j->ask.positions[i].partition);
         store_bind(j->table, POSITION_PUT, 1, slice_of(partition));
-        store_bind_i64(j->table, POSITION_PUT, 2, (int64_t)j->ask.positions[i].sequence);
+        store_bind_i64(j->table, POSITION_PUT, 2, (int64_t)j->ask.positions[i].next);
         s = store_run(j->table, POSITION_PUT);
     }
     return s;
