@@ -156,6 +156,8 @@ static void free_uv(struct loop *l)
     {
         uv_cancel((uv_req_t *)&LIST_OF(at, struct work, link)->uv);
     }
+    while (!list_empty(&u->children))
+        child_end_with_loop(list_first(&u->children));
     uv_walk(&u->uv, close_left, NULL);
     uv_run(&u->uv, UV_RUN_DEFAULT); /* until nothing is left: close callbacks, work that runs */
     must(uv_loop_close(&u->uv), "close");
@@ -176,11 +178,17 @@ static const struct loop_ops ops = {
     .free = free_uv,
 };
 
+bool loop_is_uv(const struct loop *l)
+{
+    return l->ops == &ops;
+}
+
 struct loop *loop_new(void)
 {
     struct loop_uv *u = MEMORY_NEW(struct loop_uv);
     loop_init(&u->loop, &ops);
     list_init(&u->works);
+    list_init(&u->children);
     must(uv_loop_init(&u->uv), "start");
     must(uv_async_init(&u->uv, &u->wake, on_wake), "wake");
     must(uv_timer_init(&u->uv, &u->timer), "timer");

@@ -17,6 +17,7 @@ struct loop_uv {
     loop_fn *signal_fn;
     void *signal_arg;
     struct list works;
+    struct list children;
     uint8_t random[LOOP_RANDOM_BYTES];
     size_t random_left;
     uint8_t read[LOOP_READ_BYTES]; /* what every socket of this loop reads into */
@@ -26,6 +27,11 @@ static inline struct loop_uv *loop_uv_of(const struct loop *l)
 {
     return (struct loop_uv *)l;
 }
+
+bool loop_is_uv(const struct loop *l);
+
+/* child.c: its loop is freed while it runs. */
+void child_end_with_loop(struct link *in_loop);
 
 /* listen_tcp.c, connect_tcp.c */
 enum status listen_tcp(struct listener *listener);
