@@ -1,0 +1,115 @@
+/*
+ * publishednodes.json, in the spellings of OPC Publisher 2.5, 2.8 and 2.9: names in any case,
+ * comments, a byte order mark, time spans beside milliseconds. Text in, entries out; no I/O.
+ *
+ * An entry or a node with a mistake is left out alone, and a finding says where it stands, which
+ * field it is, and what to do. Text that is no JSON array gives nothing.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/status.h"
+#include "opcua/session.h"
+#include "json/json.h"
+
+#define CONFIG_TEXT_MAX (64u << 20)
+#define CONFIG_NODES_MAX 1000000 /* of a whole file */
+#define CONFIG_FINDINGS_MAX 1000 /* more are only counted */
+#define CONFIG_UNSET INT64_MIN   /* a number that the file does not give */
+
+enum messaging_mode {
+    MODE_UNSET,
+    MODE_SAMPLES,
+    MODE_FULL_SAMPLES,
+    MODE_PUBSUB,
+    MODE_FULL_NETWORK_MESSAGES,
+    MODE_DATA_SET_MESSAGES,
+    MODE_SINGLE_DATA_SET_MESSAGE,
+    MODE_DATA_SETS,
+    MODE_SINGLE_DATA_SET,
+    MODE_RAW_DATA_SETS,
+    MODE_SINGLE_RAW_DATA_SET,
+};
+
+enum message_encoding { ENCODING_UNSET, ENCODING_JSON, ENCODING_JSON_REVERSIBLE };
+
+enum data_change_trigger {
+    TRIGGER_UNSET,
+    TRIGGER_STATUS,
+    TRIGGER_STATUS_VALUE,
+    TRIGGER_STATUS_VALUE_TIMESTAMP
+};
+enum deadband_type { DEADBAND_NONE, DEADBAND_ABSOLUTE, DEADBAND_PERCENT };
+
+/* As the bits of OPC Publisher's HeartbeatBehavior. */
+enum heartbeat_behavior {
+    HEARTBEAT_UNSET = -1,
+    HEARTBEAT_LKG = 1,          /* only good values */
+    HEARTBEAT_PERIODIC = 2,     /* not restarted by a value */
+    HEARTBEAT_TIMESTAMPS = 4,   /* moved on by the time that went by */
+    HEARTBEAT_DIAGNOSTICS = 8,  /* counted, not sent */
+    HEARTBEAT_DROP_VALUES = 16, /* the heartbeats alone are sent */
+};
+
+enum tristate { NOT_SAID, SAID_NO, SAID_YES };
+
+/* Slices point into the document. */
+struct config_node {
+    struct slice id; /* Id, ExpandedNodeId or NodeId.Identifier */
+    struct slice index_range, field_id, display_name;
+    double deadband;
+    int64_t sampling_ms, publishing_ms, heartbeat_ms, queue_size, cyclic_max_age_ms;
+    int attribute;     /* 0: Value */
+    int trigger;       /* enum data_change_trigger */
+    int deadband_type; /* enum deadband_type */
+    int heartbeat;     /* enum heartbeat_behavior, bits */
+    int discard_new, skip_first, fetch_display_name, cyclic_read, register_node; /* enum tristate */
+    const struct json *event_filter;                                             /* NULL: a value */
+    const struct json *condition_handling, *browse_path;
+    const struct json *at;
+};
+
+struct config_entry {
+    struct slice endpoint_url, security_policy, user, password;
+    struct slice publisher_id, group, writer, data_set, queue_name;
+    int security;  /* enum opcua_security */
+    int mode;      /* enum messaging_mode */
+    int encoding;  /* enum message_encoding */
+    int heartbeat; /* enum heartbeat_behavior, bits */
+    int keep_alive_messages, keep_alive_key_frames, fetch_display_names,
+        no_transfer; /* enum tristate */
+    int64_t publishing_ms, sampling_ms, heartbeat_ms, batch_size, batch_ms, key_frame_count,
+        keep_alive_count, priority, message_ttl_ms;
+    const struct json *extension_fields; /* NULL: none */
+    struct config_node *nodes;
+    size_t node_count;
+    const struct json *at;
+};
+
+struct config_finding {
+    unsigned line, column;
+    bool refused;       /* what it is about was left out; otherwise only a hint */
+    struct slice field; /* may be empty */
+    struct slice text;  /* what is wrong, and what to do */
+};
+
+struct config {
+    struct json_doc *doc;
+    struct arena arena;
+    struct config_entry *entries;
+    size_t entry_count, node_count;
+    struct config_finding *findings; /* in the order of the file */
+    size_t finding_count;
+    size_t refused;     /* entries and nodes left out */
+    size_t places_left; /* findings whose line will still be looked for; then it is 0 */
+};
+
+/* BAD_FORMAT when the text as a whole is of no use: then *out holds one finding and no entry.
+ * TOO_LARGE beyond CONFIG_TEXT_MAX or CONFIG_NODES_MAX, likewise. The caller clears *out in any
+ * case. */
+CHECKED enum status config_read(struct slice text, struct config *out);
+void config_clear(struct config *c);
+
+/* "path:12:5: DataSetPublishingInterval: …" for a person. */
+void config_finding_print(const struct config_finding *f, const char *path, struct buffer *out);
