@@ -14,7 +14,7 @@
 #define DRAIN_MS_MAX (30u * 60 * 1000)
 
 /* What was asked for and never answered dies with its loop: leaks of a killed process are none. */
-const char *__asan_default_options(void);
+const char *__asan_default_options(void) __attribute__((visibility("default")));
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0";

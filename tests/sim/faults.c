@@ -21,8 +21,8 @@ static uint64_t between(struct world *w, uint64_t least, uint64_t most)
 static void start_edge_again(void *arg)
 {
     struct faults *f = arg;
-    if (f->world->edge_loop == NULL)
-        world_start_edge(f->world);
+    if (f->world->edge_loop == NULL && !world_start_edge(f->world))
+        loop_timer_start(f->loop, &f->mend_edge, 500, start_edge_again, f);
 }
 
 static void kill_edge(struct faults *f)
@@ -34,8 +34,8 @@ static void kill_edge(struct faults *f)
 static void start_hub_again(void *arg)
 {
     struct faults *f = arg;
-    if (f->world->hub == NULL)
-        world_start_hub(f->world);
+    if (f->world->hub == NULL && !world_start_hub(f->world))
+        loop_timer_start(f->loop, &f->mend_hub, 500, start_hub_again, f);
 }
 
 static void kill_hub(struct faults *f)
@@ -156,6 +156,9 @@ void faults_end(struct faults **faults)
     sim_disk_fail(f->world->hub_disk, SIM_DISK_SYNC, 0);
     start_edge_again(f);
     start_hub_again(f);
+    if (f->world->edge_loop == NULL || f->world->hub == NULL)
+        buffer_printf(&f->world->wrong, "without faults the %s does not start\n",
+                      f->world->hub ? "edge" : "hub");
     loop_free(&f->loop);
     free(f);
     *faults = NULL;

@@ -20,7 +20,8 @@ static void remember_acked(struct world_module *m, uint64_t n)
     if (n >= m->acked_cap) {
         size_t cap = (n * 2 + 1024) / 64 * 64;
         uint64_t *bigger = memory_new(cap / 8);
-        memcpy(bigger, m->acked, m->acked_cap / 8);
+        if (m->acked_cap)
+            memcpy(bigger, m->acked, m->acked_cap / 8);
         free(m->acked);
         m->acked = bigger;
         m->acked_cap = cap;
@@ -132,7 +133,7 @@ static void know_modules(struct world *w)
     }
 }
 
-void world_start_edge(struct world *w)
+bool world_start_edge(struct world *w)
 {
     w->edge_loop = sim_loop_new(w->sim, "edge");
     enum status s = edge_identities_open(&(struct edge_identities_config){.loop = w->edge_loop}, &w->identities);
@@ -154,24 +155,28 @@ void world_start_edge(struct world *w)
         },
         w->identities, w->twins, &w->edge);
     if (s != OK) {
-        buffer_printf(&w->wrong, "the edge does not start: %s\n", status_name(s));
-        return;
+        edge_twins_close(&w->twins);
+        edge_identities_close(&w->identities);
+        loop_free(&w->edge_loop);
+        return false; /* as a program that ends with an error, to be started again */
     }
     w->edge_mqtt = heads_mqtt_new(&w->edge->backend);
     s = listener_open(&(struct listen_config){.loop = w->edge_loop, .host = "0.0.0.0", .port = MQTT_PORT,
                                               .on_accept = on_edge_mqtt, .arg = w},
                       &w->edge_listener);
     assert(s == OK);
+    return true;
 }
 
 static void stop_edge(struct world *w)
 {
-    listener_close(&w->edge_listener);
-    loop_free(&w->edge_loop);
-    heads_mqtt_free(&w->edge_mqtt);
+    if (w->edge_listener)
+        listener_close(&w->edge_listener);
     edge_close(&w->edge);
     edge_twins_close(&w->twins);
     edge_identities_close(&w->identities);
+    loop_free(&w->edge_loop);
+    heads_mqtt_free(&w->edge_mqtt);
 }
 
 void world_kill_edge(struct world *w)
@@ -192,7 +197,7 @@ static void on_hub_mqtt(void *arg, struct stream *s)
     heads_mqtt_accept(w->hub_mqtt, s);
 }
 
-static void open_partitions(struct world *w)
+static bool open_partitions(struct world *w)
 {
     for (unsigned i = 0; i < w->hub->partition_count; i++) {
         char directory[32];
@@ -207,11 +212,14 @@ static void open_partitions(struct world *w)
             },
             &w->hub->partitions[i]);
         if (s != OK)
-            buffer_printf(&w->wrong, "partition %u does not open: %s\n", i, status_name(s));
+            return false;
     }
+    return true;
 }
 
-void world_start_hub(struct world *w)
+static void stop_hub(struct world *w);
+
+bool world_start_hub(struct world *w)
 {
     struct hub *hub = w->hub = MEMORY_NEW(struct hub);
     hub->name = "hub";
@@ -223,24 +231,27 @@ void world_start_hub(struct world *w)
     for (unsigned i = 0; i < hub->loop_count; i++)
         hub->loops[i].loop = sim_loop_new(w->sim, "hub");
     hub_init(hub);
-    open_partitions(w);
-    if (w->wrong.len)
-        return;
+    if (!open_partitions(w)) {
+        stop_hub(w);
+        return false;
+    }
     w->hub_mqtt = heads_mqtt_new(&hub->backend);
     enum status s = listener_open(&(struct listen_config){.loop = hub->loops[0].loop, .host = "0.0.0.0",
                                                           .port = MQTT_PORT, .on_accept = on_hub_mqtt, .arg = w},
                                   &w->hub_listener);
     assert(s == OK);
+    return true;
 }
 
 static void stop_hub(struct world *w)
 {
-    listener_close(&w->hub_listener);
+    if (w->hub_listener)
+        listener_close(&w->hub_listener);
+    for (unsigned i = 0; i < w->hub->partition_count; i++)
+        hub_partition_close(&w->hub->partitions[i]);
     for (unsigned i = 0; i < w->hub->loop_count; i++)
         loop_free(&w->hub->loops[i].loop);
     heads_mqtt_free(&w->hub_mqtt);
-    for (unsigned i = 0; i < w->hub->partition_count; i++)
-        hub_partition_close(&w->hub->partitions[i]);
     for (unsigned i = 0; i < w->hub->loop_count; i++)
         map_clear(&w->hub->loops[i].devices);
     free(w->hub);

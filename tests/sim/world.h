@@ -66,9 +66,10 @@ struct world {
 struct world *world_new(uint64_t seed);
 void world_free(struct world **w);
 
-void world_start_hub(struct world *w);
+/* False: a fault kept it from starting; try again. */
+bool world_start_hub(struct world *w);
 void world_kill_hub(struct world *w);   /* the process dies and the disk loses what was not synced */
-void world_start_edge(struct world *w);
+bool world_start_edge(struct world *w);
 void world_kill_edge(struct world *w);
 void world_restart_module(struct world *w, unsigned i);
 
