@@ -32,27 +32,37 @@ static struct slice *field_at(struct iot_message *m, const struct field *f)
 
 /* ---- reading ---- */
 
+struct pair {
+    struct slice name, value;
+    bool name_encoded, value_encoded; /* there is a '%' in it */
+};
+
+/* Takes the first pair off *rest. One look at every byte: this runs for every message. */
+static struct pair pair_next(struct slice *rest)
+{
+    size_t i = 0;
+    bool name_encoded = false, value_encoded = false;
+    for (; i < rest->len && rest->at[i] != '=' && rest->at[i] != '&'; i++)
+        name_encoded |= rest->at[i] == '%';
+    size_t name_len = i;
+    i += i < rest->len && rest->at[i] == '=';
+    size_t value_at = i;
+    for (; i < rest->len && rest->at[i] != '&'; i++)
+        value_encoded |= rest->at[i] == '%';
+    struct pair p = {
+        {rest->at, name_len}, {rest->at + value_at, i - value_at}, name_encoded, value_encoded};
+    *rest = slice_skip(*rest, i + 1);
+    return p;
+}
+
 /* `text` has room for the whole bag, so it does not move while slices point into it. */
 static struct slice decoded(struct slice raw, struct buffer *text)
 {
-    if (slice_find(raw, '%') == raw.len)
-        return raw;
     size_t before = text->len;
     percent_decode(raw, text);
     struct slice s = slice_from(text->at + before, text->len - before);
     buffer_u8(text, '&');
     return s;
-}
-
-/* "$.ct" or "%24.ct": false for the name of an application property. */
-static bool is_system(struct slice name, struct slice *key)
-{
-    if (slice_starts(name, SLICE("$."))) {
-        *key = slice_skip(name, 2);
-        return true;
-    }
-    *key = slice_skip(name, 4);
-    return slice_starts(name, SLICE("%24."));
 }
 
 static bool system_put(struct iot_message *m, struct slice key, struct slice value)
@@ -71,17 +81,19 @@ static bool system_put(struct iot_message *m, struct slice key, struct slice val
     return slice_eq(key, SLICE("cdid")) || slice_eq(key, SLICE("cmid"));
 }
 
-static enum status pair_put(struct slice pair, struct iot_bag *memory, struct iot_message *m)
+static enum status pair_put(struct pair p, struct iot_bag *memory, struct iot_message *m)
 {
-    size_t equals = slice_find(pair, '=');
-    struct slice name = slice_first(pair, equals), key;
-    struct slice value = decoded(slice_skip(pair, equals + 1), &memory->text);
-    if (is_system(name, &key) && system_put(m, decoded(key, &memory->text), value))
+    if (p.value_encoded)
+        p.value = decoded(p.value, &memory->text);
+    /* "%24.ct" is what everybody sends; any other encoding of it is found after decoding. */
+    if (p.name_encoded && slice_starts(p.name, SLICE("%24.")) &&
+        system_put(m, slice_skip(p.name, 4), p.value))
         return OK;
-    name = decoded(name, &memory->text);
-    if (is_system(name, &key) && system_put(m, key, value)) /* an encoding that nobody uses */
+    if (p.name_encoded)
+        p.name = decoded(p.name, &memory->text);
+    if (slice_starts(p.name, SLICE("$.")) && system_put(m, slice_skip(p.name, 2), p.value))
         return OK;
-    return iot_property_put(&memory->properties, name, value) ? OK : TOO_LARGE;
+    return iot_property_put(&memory->properties, p.name, p.value) ? OK : TOO_LARGE;
 }
 
 /* Node's module client ends the topic of an output with a slash. */
@@ -98,15 +110,14 @@ enum status iot_bag_decode(struct slice topic_tail, struct iot_bag *memory, stru
     rest = without_slash(rest);
     buffer_reset(&memory->text);
     buffer_reset(&memory->properties);
-    /* Each name and value decodes to no more than it was, and has a separator in the bag already; a
-     * name may be decoded twice. */
-    buffer_reserve(&memory->text, 2 * rest.len + 4);
+    /* Each name and value decodes to no more than it was, and has a separator in the bag already.
+     */
+    buffer_reserve(&memory->text, rest.len + 2);
     while (rest.len) {
-        size_t end = slice_find(rest, '&');
-        enum status s = end ? pair_put(slice_first(rest, end), memory, m) : OK;
+        struct pair p = pair_next(&rest);
+        enum status s = p.name.len || p.value.len ? pair_put(p, memory, m) : OK;
         if (s != OK)
             return s;
-        rest = slice_skip(rest, end + 1);
     }
     m->properties = buffer_slice(&memory->properties);
     return OK;
