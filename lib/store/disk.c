@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,6 +92,16 @@ static enum status open_file(struct store_disk *d, const char *path, bool create
     strcpy(f->path, path);
     *out = &f->base;
     return OK;
+}
+
+static enum status lock_file(struct store_disk *d, const char *path, struct store_file **out)
+{
+    enum status s = open_file(d, path, true, out);
+    if (s != OK || flock(((struct file *)*out)->fd, LOCK_EX | LOCK_NB) == 0)
+        return s;
+    s = errno == EWOULDBLOCK ? BUSY : failed("flock", path);
+    d->ops->close(out);
+    return s;
 }
 
 static enum status rename_file(struct store_disk *d, const char *from, const char *to)
@@ -190,6 +201,7 @@ static const struct store_disk_ops ops = {
     .make_directory = make_directory,
     .list = list,
     .open = open_file,
+    .lock = lock_file,
     .rename = rename_file,
     .remove = remove_file,
     .sync_directory = sync_directory,

@@ -19,6 +19,8 @@ struct store_disk_ops {
     /* Names, each ended by a zero, appended to *names. */
     enum status (*list)(struct store_disk *d, const char *directory, struct buffer *names);
     enum status (*open)(struct store_disk *d, const char *path, bool create, struct store_file **out);
+    /* Made when absent, and no one else's until it is closed; BUSY while it is. */
+    enum status (*lock)(struct store_disk *d, const char *path, struct store_file **out);
     enum status (*rename)(struct store_disk *d, const char *from, const char *to);
     enum status (*remove)(struct store_disk *d, const char *path);
     enum status (*sync_directory)(struct store_disk *d, const char *directory);

@@ -212,6 +212,8 @@ static void free_log(struct store_log *l)
         store_block_unref(&l->spare[--l->spare_count]);
     if (l->file)
         l->config.disk->ops->close(&l->file);
+    if (l->lock)
+        l->config.disk->ops->close(&l->lock);
     store_segments_clear(&l->segments);
     store_segments_clear(&l->doomed);
     store_remember_clear(&l->remember);

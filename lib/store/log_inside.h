@@ -38,6 +38,7 @@ struct store_log {
     struct store_block *spare[STORE_SPARE_BLOCKS];
     size_t spare_count;
 
+    struct store_file *lock; /* while it is open, no other process has this log */
     struct store_segments segments;
     uint64_t bytes;          /* of all segments; in memory of all blocks */
     struct store_file *file; /* the last segment, while it takes appends */

@@ -550,6 +550,19 @@ static void bytes_of_a_payload_never_pass_for_a_record(void **state)
     rig_stop(&r);
 }
 
+static void a_log_is_open_once(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    struct store_log *first = r.log;
+    assert_int_equal(rig_open(&r), IO_FAILED);
+    assert_ptr_equal(r.log, first);
+    rig_reopen(&r);
+    rig_stop(&r);
+}
+
 static void a_newer_format_is_refused(void **state)
 {
     (void)state;
@@ -592,6 +605,7 @@ int main(void)
         cmocka_unit_test(os_durability_does_not_sync),
         cmocka_unit_test(numbers_that_were_seen_are_not_given_again),
         cmocka_unit_test(bytes_of_a_payload_never_pass_for_a_record),
+        cmocka_unit_test(a_log_is_open_once),
         cmocka_unit_test(a_newer_format_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,7 +274,13 @@ static enum status prepare_directory(struct store_log *l)
     struct store_disk *d = l->config.disk;
     if (strlen(l->config.directory) > STORE_DIRECTORY_MAX)
         return TOO_LARGE;
-    return d->ops->make_directory(d, l->config.directory);
+    enum status s = d->ops->make_directory(d, l->config.directory);
+    struct store_path path = store_path_in(l->config.directory, "lock");
+    if (s == OK)
+        s = d->ops->lock(d, path.text, &l->lock);
+    if (s == BUSY)
+        log_error("log is open in another process directory=%s", l->config.directory);
+    return s;
 }
 
 enum status store_log_recover(struct store_log *l)

@@ -8,6 +8,8 @@
 
 #define FILE_MAX (1u << 30)
 
+struct file;
+
 /* What a file holds; several handles may have it open, and it lives on without a name. */
 struct inode {
     unsigned refs;
@@ -15,6 +17,7 @@ struct inode {
     struct buffer synced; /* as the power leaves it */
     struct buffer dirty;  /* a byte per sector: written since the last sync */
     bool resized;
+    struct file *locked; /* by this handle */
 };
 
 struct entry {
@@ -288,6 +291,25 @@ static enum status open_file(struct store_disk *disk, const char *path, bool cre
     return s;
 }
 
+static enum status lock_file(struct store_disk *disk, const char *path, struct store_file **out)
+{
+    struct store_file *f;
+    enum status s = open_file(disk, path, true, &f);
+    if (s != OK)
+        return s;
+    struct sim_disk *d = lock(disk);
+    struct inode *i = ((struct file *)f)->inode;
+    bool busy = i->locked && i->locked->life == d->life;
+    if (!busy)
+        i->locked = (struct file *)f;
+    unlock(d);
+    if (busy)
+        disk->ops->close(&f);
+    else
+        *out = f;
+    return busy ? BUSY : OK;
+}
+
 static enum status rename_file(struct store_disk *disk, const char *from, const char *to)
 {
     struct sim_disk *d = lock(disk);
@@ -408,6 +430,8 @@ static void close_file(struct store_file **file)
     if (f == NULL)
         return;
     struct sim_disk *d = lock(f->base.disk);
+    if (f->inode->locked == f)
+        f->inode->locked = NULL;
     inode_unref(f->inode);
     free(f);
     unlock(d);
@@ -418,6 +442,7 @@ static const struct store_disk_ops ops = {
     .make_directory = make_directory,
     .list = list_names,
     .open = open_file,
+    .lock = lock_file,
     .rename = rename_file,
     .remove = remove_file,
     .sync_directory = sync_directory,
