@@ -75,7 +75,7 @@ static void check_durable_is_whole(struct rig *r, struct truth *t)
 static void some_turns(struct rig *r, uint64_t n)
 {
     while (n--)
-        loop_turn(r->loop);
+        sim_step(r->sim);
 }
 
 static void act(struct rig *r, struct truth *t, uint64_t *seed)

@@ -5,13 +5,14 @@
 
 #include "base/cmocka.h"
 #include "base/memory.h"
+#include "io/sim.h"
 #include "store/log.h"
 #include "store/sim_disk.h"
-#include "store/test_loop.h"
 
 #define DIRECTORY "/data/log"
 
 struct rig {
+    struct sim *sim;
     struct loop *loop;
     struct store_disk *disk;
     struct store_log *log;
@@ -62,14 +63,15 @@ static inline enum status rig_open(struct rig *r)
 
 static inline void rig_start(struct rig *r, uint64_t seed)
 {
-    r->loop = test_loop_new(seed);
+    r->sim = sim_new(seed);
+    r->loop = sim_loop_new(r->sim, "here");
     r->disk = sim_disk_new(seed);
 }
 
 static inline void rig_stop(struct rig *r)
 {
     store_log_close(&r->log);
-    loop_free(&r->loop);
+    sim_free(&r->sim);
     sim_disk_free(&r->disk);
 }
 

@@ -32,7 +32,7 @@ static void one_commit_serves_all_that_gathered(void **state)
     rig_start(&r, 1);
     assert_int_equal(rig_open(&r), OK);
     rig_append_n(&r, 10);
-    loop_turn(r.loop); /* the first commit is on its way */
+    sim_step(r.sim); /* the first commit is on its way */
     rig_append_n(&r, 1000);
     rig_commit(&r);
     assert_int_equal(r.commits, 2);
@@ -221,7 +221,7 @@ static void retention_by_age_is_not_moved_by_the_wall_clock(void **state)
     rig_commit(&r);
     rig_append_n(&r, 200);
     rig_commit(&r);
-    ((struct test_loop *)r.loop)->wall += 1000ull * 3600 * 24 * 3650;
+    sim_wall_jump(r.sim, "here", 1000ll * 3600 * 24 * 3650);
     rig_append_n(&r, 1);
     rig_commit(&r);
     assert_int_equal(store_log_first(r.log), 1);
@@ -397,7 +397,7 @@ static void a_failed_sync_closes_the_segment_for_good(void **state)
     rig_append_n(&r, 10);
     rig_commit(&r);
     rig_append_n(&r, 10);
-    loop_turn(r.loop);
+    sim_step(r.sim);
     sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
     rig_append_n(&r, 5); /* gathers behind it */
     rig_commit(&r);

@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "base/reader.h"
+#include "io/sim.h"
 #include "store/record.h"
 #include "store/sim_disk.h"
-#include "store/test_loop.h"
 
 #define SALT 0x5eedu
 #define PATH "/f/00000000000000000005-0000000100005eed.log"
@@ -80,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
     log_setup("fuzz", LOG_LEVEL_ERROR, 0);
-    struct loop *loop = test_loop_new(1);
+    struct sim *sim = sim_new(1);
+    struct loop *loop = sim_loop_new(sim, "here");
     struct store_disk *disk = sim_disk_new(1);
     struct buffer file = {0};
     build(slice_from(at, len), &file);
@@ -89,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
         sim_disk_put(disk, "/f/cursors", slice_from(at + len / 2, len / 2));
     use(loop, disk);
     buffer_clear(&file);
-    loop_free(&loop);
+    sim_free(&sim);
     sim_disk_free(&disk);
     return 0;
 }
