@@ -282,6 +282,11 @@ const struct heads_backend_ops hub_backend_ops = {
 
 /* ---- the registry's news ---- */
 
+struct loop *hub_backend_owner(void *hub, struct iot_id id)
+{
+    return hub_owner(hub, id)->loop;
+}
+
 struct news {
     struct hub *hub;
     struct iot_id id;

@@ -67,6 +67,9 @@ struct program {
     struct server_files files;
 };
 
+/* A direct method may wait 300 s for the device to connect and 300 s for its answer. */
+#define METHOD_MS_MAX (660u * 1000)
+
 /* ---- connections ---- */
 
 /* A connection on its way to the loop that will serve it. */
@@ -211,6 +214,7 @@ static enum status open_registry(struct program *p)
                                       &(struct hub_registry_events){
                                           .on_identity = hub_backend_identity_changed,
                                           .on_desired = hub_backend_desired_changed,
+                                          .owner = hub_backend_owner,
                                           .arg = &p->hub,
                                       },
                                       &p->hub.registry);
@@ -287,6 +291,7 @@ static void make_servers(struct program *p)
             .app = &p->hub,
             .authorize = hub_rest_authorize,
             .refuse = hub_rest_refuse,
+            .limits = {.request_ms = METHOD_MS_MAX},
         });
 }
 
