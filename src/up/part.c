@@ -42,7 +42,7 @@ void up_part_log_to(struct up_part *p, const char *path)
         log_warn("cannot write the log path=%s", path);
 }
 
-static void on_line(void *arg, bool err, struct slice line)
+static void on_line(void *arg, struct slice line, bool err)
 {
     struct up_part *p = arg;
     struct buffer text = {0};
