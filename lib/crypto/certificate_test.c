@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/cmocka.h"
 #include "base/encoding.h"
 #include "crypto/pem_file.h"
+
+#include "base/cmocka.h"
 
 #define DAY_MS 86400000u
 

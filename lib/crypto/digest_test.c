@@ -2,9 +2,10 @@
 
 #include <pthread.h>
 
-#include "base/cmocka.h"
 #include "base/encoding.h"
 #include "crypto/random.h"
+
+#include "base/cmocka.h"
 
 static void assert_hex(const uint8_t *bytes, size_t len, const char *hex)
 {

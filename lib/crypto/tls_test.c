@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/cmocka.h"
+#include <openssl/ssl.h>
+
+#include "crypto/openssl.h"
 #include "crypto/pem_file.h"
 #include "crypto/test_certificates.h"
+
+#include "base/cmocka.h"
 
 static struct test_certificates certificates;
 
@@ -264,6 +268,96 @@ static void files_that_do_not_fit_are_refused_and_a_reload_keeps_the_old(void **
     assert_int_equal(tls_client_new(&bad, &client), BAD_ARGUMENT);
 }
 
+/* OpenSSL's own client, because ours keeps no tickets. Returns its session, to go on with later. */
+static SSL_SESSION *visit(SSL_CTX *context, SSL_SESSION *before, struct certificate_facts *facts,
+                          bool *resumed)
+{
+    struct tls_session *server = tls_session_accept(certificates.tls_server);
+    SSL *client = SSL_new(context);
+    BIO *to_client = BIO_new(BIO_s_mem());
+    SSL_set_bio(client, to_client, BIO_new(BIO_s_mem()));
+    SSL_set_connect_state(client);
+    if (before)
+        SSL_set_session(client, before);
+    struct buffer in = {0}, out = {0}, der = {0};
+    enum status says = AGAIN;
+    for (int i = 0; i < 6; i++) {
+        uint8_t byte;
+        size_t len = 0;
+        (void)!SSL_read_ex(client, &byte, 1, &len); /* shakes hands, and takes tickets */
+        char *at;
+        long sent = BIO_get_mem_data(SSL_get_wbio(client), &at);
+        buffer_put(&in, slice_from(at, (size_t)sent));
+        (void)BIO_reset(SSL_get_wbio(client));
+        says = step(server, says, &in, &out);
+        if (out.len)
+            BIO_write(to_client, out.at, (int)out.len);
+        buffer_reset(&out);
+    }
+    assert_int_equal(says, OK);
+    *resumed = tls_session_resumed(server);
+    assert_int_equal(SSL_session_reused(client), *resumed);
+    tls_session_peer_certificate(server, &der);
+    assert_int_equal(certificate_read(buffer_slice(&der), facts), OK);
+    SSL_SESSION *session = SSL_get1_session(client);
+    SSL_shutdown(client);
+    SSL_free(client);
+    tls_session_free(&server);
+    buffer_clear(&in), buffer_clear(&out), buffer_clear(&der);
+    return session;
+}
+
+static void a_ticket_resumes_and_the_clients_certificate_is_still_known(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_max_proto_version(context, version);
+        X509 *certificate = openssl_certificate_pem(buffer_slice(&certificates.client));
+        EVP_PKEY *key = openssl_key(buffer_slice(&certificates.client_key));
+        SSL_CTX_use_certificate(context, certificate);
+        SSL_CTX_use_PrivateKey(context, key);
+        struct certificate_facts first, second;
+        bool resumed = true;
+        SSL_SESSION *session = visit(context, NULL, &first, &resumed);
+        assert_false(resumed);
+        SSL_SESSION *next = visit(context, session, &second, &resumed);
+        assert_true(resumed);
+        assert_string_equal(second.sha256, first.sha256);
+        assert_string_equal(second.common_name, "device-1");
+        SSL_SESSION_free(session);
+        SSL_SESSION_free(next);
+        SSL_CTX_free(context);
+        X509_free(certificate);
+        EVP_PKEY_free(key);
+    }
+}
+
+static void older_versions_are_refused(void **state)
+{
+    (void)state;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_security_level(context, 0);
+    SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION);
+    SSL *client = SSL_new(context);
+    SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_connect_state(client);
+    assert_int_equal(SSL_do_handshake(client), -1);
+    char *at;
+    long len = BIO_get_mem_data(SSL_get_wbio(client), &at);
+    assert_true(len > 0);
+    struct tls_session *server = tls_session_accept(certificates.tls_server);
+    struct buffer out = {0};
+    tls_session_feed(server, slice_from(at, (size_t)len));
+    assert_int_equal(tls_session_handshake(server, &out), BAD_FORMAT);
+    assert_non_null(strstr(tls_session_reason(server), "unsupported protocol"));
+    tls_session_free(&server);
+    SSL_free(client);
+    SSL_CTX_free(context);
+    buffer_clear(&out);
+}
+
 int main(void)
 {
     certificates = test_certificates_make();
@@ -274,6 +368,8 @@ int main(void)
         cmocka_unit_test(a_certificate_out_of_its_time_is_refused),
         cmocka_unit_test(an_authority_that_is_not_trusted_is_refused),
         cmocka_unit_test(a_client_may_show_any_certificate_or_none),
+        cmocka_unit_test(a_ticket_resumes_and_the_clients_certificate_is_still_known),
+        cmocka_unit_test(older_versions_are_refused),
         cmocka_unit_test(noise_is_refused),
         cmocka_unit_test(a_changed_record_is_refused),
         cmocka_unit_test(files_that_do_not_fit_are_refused_and_a_reload_keeps_the_old),

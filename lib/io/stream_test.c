@@ -8,8 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cmocka.h"
 #include "crypto/test_certificates.h"
+
+#include "base/cmocka.h"
 
 /* One end of a connection, and what it has seen. */
 struct peer {
