@@ -17,8 +17,8 @@
 #include "settings/settings.h"
 
 static const struct setting table[] = {
-    {"listen.host", SETTING_TEXT, "127.0.0.1", "address to listen on", 0, 0, NULL, false},
-    {"listen.port", SETTING_INTEGER, "9443", "port to listen on; 0 is any free one", 0, 65535, NULL,
+    {"listen", SETTING_TEXT, "127.0.0.1", "address to listen on", 0, 0, NULL, false},
+    {"port", SETTING_INTEGER, "9443", "port to listen on; 0 is any free one", 0, 65535, NULL,
      false},
     {"tls", SETTING_BOOL, "true", "TLS; without it only a loopback address is listened on", 0, 0,
      NULL, false},
@@ -144,7 +144,7 @@ static enum status start_tls(struct serving *v, const struct settings *s)
     const char *const *names;
     struct server_files files;
     if (!settings_bool(s, "tls")) {
-        if (is_loopback(settings_text(s, "listen.host")))
+        if (is_loopback(settings_text(s, "listen")))
             return OK;
         log_error("plain text is served on loopback addresses alone: set tls or listen.host");
         return BAD_ARGUMENT;
@@ -175,8 +175,8 @@ static enum status start_listening(struct serving *v, const struct settings *s)
                                                              .app = &v->issuer,
                                                              .limits = {.body_bytes = 64u << 10}});
     return listener_open(&(struct listen_config){.loop = v->issuer.loop,
-                                                 .host = settings_text(s, "listen.host"),
-                                                 .port = (int)settings_integer(s, "listen.port"),
+                                                 .host = settings_text(s, "listen"),
+                                                 .port = (int)settings_integer(s, "port"),
                                                  .tls = v->tls,
                                                  .on_accept = on_accept,
                                                  .arg = v},

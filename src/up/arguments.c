@@ -86,8 +86,8 @@ static void edge(struct up *u, struct up_part *p)
 static void issuer(struct up *u, struct up_part *p)
 {
     up_part_argument(p, "--data", "%s/issuer", u->data);
-    up_part_argument(p, "--listen.host", "%s", u->listen);
-    up_part_argument(p, "--listen.port", "%d", u->ports.issuer);
+    up_part_argument(p, "--listen", "%s", u->listen);
+    up_part_argument(p, "--port", "%d", u->ports.issuer);
     up_part_argument(p, "--names", "%s,localhost,127.0.0.1", name_of(u));
 }
 

@@ -63,7 +63,7 @@ static void start_again(void *arg)
 static void on_ended(void *arg, int code, int signal)
 {
     struct up_part *p = arg;
-    p->child = NULL;
+    child_free(&p->child);
     if (p->stopping) {
         if (p->on_stopped)
             p->on_stopped(p->arg);
