@@ -18,7 +18,8 @@
 #define LASTED_MS 30000  /* a link that was up for so long makes the back-off start anew */
 #define SIGN_IN_MS 30000 /* from CONNECT to SUBACK */
 #define KEEP_ALIVE_S 60
-#define PING_MS 30000 /* and nothing heard until the next one: the link is dead */
+#define PING_MS 30000               /* and nothing heard until the next one: the link is dead */
+#define UNSENT_BYTES_MAX (4u << 20) /* that a hub does not read, while it sends */
 #define TOKEN_MS 3600000ull
 #define RENEWAL_MS                                                                                 \
     2700000ull /* after 45 minutes, and up to 5 more, so that many do not come at once */
@@ -295,6 +296,8 @@ static void on_data(void *arg, struct slice bytes)
         s = packet(c, &p);
     if (s != OK && s != AGAIN && !c->freed)
         device_link_end(c, s == BAD_FORMAT || s == TOO_LARGE ? PEER_FAILED : s);
+    if (!c->freed && c->stream && stream_unsent(c->stream) > UNSENT_BYTES_MAX)
+        device_link_end(c, PEER_FAILED);
     tell_room(c);
     device_leave(c);
 }

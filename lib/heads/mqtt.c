@@ -91,7 +91,7 @@ static void on_close(void *arg, enum status why)
 static bool takes_packets(const struct heads_mqtt_connection *c)
 {
     if (c->state == HEADS_MQTT_READY)
-        return !c->full && !heads_mqtt_answers_full(&c->answers);
+        return !c->full && !c->choked && !heads_mqtt_answers_full(&c->answers);
     return c->state == HEADS_MQTT_WAITING;
 }
 
@@ -142,6 +142,7 @@ static void feed(struct heads_mqtt_connection *c, struct slice bytes)
         return;
     }
     buffer_put(&c->held, bytes);
+    c->choked = stream_unsent(c->stream) > STREAM_HIGH_BYTES;
     pause_reading(c, !takes_packets(c));
     give_back(c);
     stream_flush(c->stream);
@@ -181,7 +182,15 @@ void heads_mqtt_read_on(struct heads_mqtt_connection *c)
 
 /* ---- coming and going ---- */
 
-static const struct stream_events events = {.on_data = on_data, .on_close = on_close};
+static void on_drain(void *arg)
+{
+    struct heads_mqtt_connection *c = arg;
+    c->choked = false;
+    heads_mqtt_read_on(c);
+}
+
+static const struct stream_events events = {
+    .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
 
 static void on_late(void *arg)
 {

@@ -52,6 +52,7 @@ struct heads_mqtt_connection {
     bool signed_out;
     bool said_goodbye; /* DISCONNECT: no last will */
     bool full;         /* the backend has no room: nothing is read until resume() */
+    bool choked; /* the device does not read what we answer: nothing is read until on_drain() */
     bool paused;
     enum status why; /* of the end */
     const char *reason;

@@ -140,7 +140,7 @@ static void on_silence(void *arg)
 {
     struct heads_mqtt_connection *c = arg;
     uint64_t now = loop_now_ms(c->session.loop);
-    if (c->paused)
+    if (c->paused && !c->choked)
         c->heard_ms = now; /* it is we who do not listen */
     uint64_t silent_ms = now - c->heard_ms;
     if (silent_ms < c->silence_ms_max)

@@ -138,7 +138,7 @@ struct wire {
     struct stream *stream; /* NULL: closed */
     struct mqtt_framer framer;
     struct buffer heard;
-    size_t pubacks;
+    size_t pubacks, publishes;
     struct buffer puback_ids; /* two bytes each */
     bool quiet;
 };
@@ -147,6 +147,9 @@ static void note_publish(struct wire *w, const struct mqtt_packet *p)
 {
     struct mqtt_publish m;
     assert_int_equal(mqtt_publish_decode(p->flags, p->body, &m), OK);
+    w->publishes++;
+    if (w->quiet)
+        return;
     buffer_printf(&w->heard, "PUBLISH %d %u %.*s %.*s\n", m.qos, m.packet_id, SLICE_FMT(m.topic),
                   SLICE_FMT(m.payload));
 }
@@ -605,6 +608,29 @@ static void tries_again_when_there_is_room(void **state)
     got(t, "PUBACK 1\nPUBACK 2\nPUBACK 3\n");
 }
 
+/* A device that asks and does not read is not read on; when it reads, every question has its
+ * answer. */
+static void does_not_read_who_does_not_read(void **state)
+{
+    struct test *t = *state;
+    enum { QUESTIONS = 150000 };
+    connect_device(t);
+    subscribe(t, "$iothub/twin/res/#", MQTT_QOS_0);
+    buffer_reset(&t->fake.heard);
+    t->wire.quiet = true;
+    stream_pause(t->wire.stream, true);
+    for (int i = 0; i < QUESTIONS; i++)
+        publish(t, "$iothub/twin/GET/?$rid=x", "", 0);
+    send(t);
+    loop_run_until(t->loop, unanswered_max_reached, t, 300);
+    assert_true(stream_unsent(t->wire.stream) > 0);
+    stream_pause(t->wire.stream, false);
+    mqtt_packet_bare_encode(MQTT_PINGREQ, &t->out);
+    send(t);
+    got(t, "PINGRESP\n");
+    assert_int_equal(t->wire.publishes, QUESTIONS - HEADS_MQTT_TWIN_REQUESTS_MAX);
+}
+
 /* ---- last will ---- */
 
 static void connect_with_will(struct test *t)
@@ -859,6 +885,7 @@ int main(void)
         TEST(closes_on_what_the_hub_does_not_take),
         TEST(stops_reading_when_too_many_wait),
         TEST(tries_again_when_there_is_room),
+        TEST(does_not_read_who_does_not_read),
         TEST(publishes_the_will_of_who_is_lost),
         TEST(publishes_the_will_of_who_is_replaced),
         TEST(forgets_the_will_of_who_says_goodbye_or_may_not_speak),
