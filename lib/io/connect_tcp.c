@@ -24,6 +24,7 @@ struct connecting {
     struct addrinfo *found; /* all addresses, */
     struct addrinfo *next;  /* and the one to try next */
     int error;              /* of the last attempt */
+    bool quiet;
     struct loop_timer deadline;
 };
 
@@ -54,7 +55,8 @@ void connecting_cancel(struct stream_tcp *t)
 
 static void give_up(struct stream_tcp *t, enum status why, const char *reason)
 {
-    log_warn("cannot connect host=%s port=%d reason=%s", t->connecting->host, t->connecting->port,
+    log_line(t->connecting->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+             "cannot connect host=%s port=%d reason=%s", t->connecting->host, t->connecting->port,
              reason);
     connecting_cancel(t);
     stream_tcp_handle_drop(t);
@@ -164,6 +166,7 @@ struct stream *connect_tcp(const struct connect_config *config)
     struct connecting *c = MEMORY_NEW(struct connecting);
     c->host = memory_text(config->host);
     c->port = config->port;
+    c->quiet = config->quiet;
     snprintf(t->peer, sizeof(t->peer), "%.40s:%d", config->host, config->port);
     t->connecting = c;
     loop_timer_start(config->loop, &c->deadline, config->timeout_ms, on_deadline, t);

@@ -83,6 +83,7 @@ struct connect_config {
     struct tls_client *tls;  /* NULL: plain. Not owned */
     const char *server_name; /* for SNI and the certificate check; NULL: host */
     uint64_t timeout_ms;     /* for name, connection and handshake together; 0: 20 s */
+    bool quiet;              /* a failure is no warning: who scans expects most to fail */
 };
 
 /* Never fails at once: on_open or on_close follows. */
