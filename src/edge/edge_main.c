@@ -312,7 +312,7 @@ int edge_main(int argc, char **argv)
              listener_port(p->mqtt_listener), listener_port(p->health_listener), text(p, "device"),
              text(p, "hub.host"), text(p, "durability"));
     loop_run(p->loop);
-    store_log_close(&p->edge->log); /* commits what has gathered; the rest is the system's to take back */
+    edge_close(&p->edge); /* commits what has gathered; the rest is the system's to take back */
     log_info("stopped");
     return 0;
 }

@@ -188,3 +188,72 @@ class Hub(Program):
                                     {"deviceId": device, "moduleId": module})
         assert status in (200, 201), (status, body)
         return body
+
+
+class Edge(Program):
+    """An edge below a hub: its device is made there."""
+
+    def __init__(self, folder, hub, *more, device="edge", data=None):
+        self.hub = hub
+        self.device = device
+        self.address = own_address()
+        self.data = data or os.path.join(folder, "edge")
+        status, body = hub.request("PUT", f"/devices/{device}", {"deviceId": device, "capabilities": {"iotEdge": True}})
+        assert status in (200, 409), (status, body)
+        status, module = hub.request("GET", f"/devices/{device}/modules/$edgeHub")
+        assert status == 200, (status, module)
+        self.health = free_port()
+        super().__init__("edge", folder, "--data", self.data, "--device", device, "--hub.host", hub.address,
+                         "--hub.mqtt.port", hub.ports["mqtt"], "--hub.https.port", hub.ports["https"],
+                         "--hub.ca", hub.ca, "--name", self.address, "--listen", self.address,
+                         "--health.port", self.health, *more,
+                         environment={"MILLRACE_EDGE_KEY": module["authentication"]["symmetricKey"]["primaryKey"]})
+
+    @property
+    def ca(self):
+        return os.path.join(self.data, "tls", "ca.pem")
+
+    def start(self):
+        super().start()
+        wait_for("the edge to be ready", self.ready)
+        return self
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.health, timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer.status, body
+
+    def ready(self):
+        if not self.alive():
+            raise AssertionError(f"the edge ended: {self.text()[-2000:]}")
+        try:
+            return self.get("/readyz")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def metric(self, name):
+        for line in self.get("/metrics")[1].splitlines():
+            if line.split(" ")[0] == name:
+                return float(line.split(" ")[1])
+        raise AssertionError(f"no metric {name}")
+
+
+def run_tests(*tests):
+    """Runs them in order; the last line is 'N passed, N failed'. Ends the process."""
+    failed = 0
+    for test in tests:
+        began = time.monotonic()
+        try:
+            test()
+            print(f"passed  {test.__name__}  ({time.monotonic() - began:.1f} s)")
+        except Exception:  # every failure is one, whatever its kind
+            import traceback
+            traceback.print_exc()
+            print(f"FAILED  {test.__name__}")
+            failed += 1
+        sys.stdout.flush()
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
