@@ -5,13 +5,14 @@
 
 #include "base/cmocka.h"
 #include "base/memory.h"
+#include "io/sim.h"
 #include "mqtt/connect.h"
 #include "mqtt/framer.h"
 #include "mqtt/publish.h"
 #include "mqtt/subscribe.h"
 #include "token/sas.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 7200000 /* of simulated time */
 #define KEY "a2V5a2V5a2V5"
 
 /* ---- a hub of few words: it notes what comes, line by line, and says what the test tells it to
@@ -30,7 +31,9 @@ struct hub {
 };
 
 struct test {
-    struct loop *loop;
+    struct sim *sim;
+    struct loop *loop;     /* the client's */
+    struct loop *hub_loop; /* on another host */
     struct hub hub;
     struct device_client *client;
     struct buffer told; /* by the client's callbacks */
@@ -120,10 +123,27 @@ static void hub_close(void *arg, enum status why)
 
 static const struct stream_events hub_events = {.on_data = hub_data, .on_close = hub_close};
 
+static void ignore_data(void *arg, struct slice bytes)
+{
+    (void)arg, (void)bytes;
+}
+
+static void ignore_close(void *arg, enum status why)
+{
+    (void)arg, (void)why;
+}
+
+static const struct stream_events ignored = {.on_data = ignore_data, .on_close = ignore_close};
+
+/* A new connection takes the place of one that the hub does not know to be dead. */
 static void on_accept(void *arg, struct stream *s)
 {
     struct hub *h = arg;
-    assert_null(h->stream);
+    if (h->stream) {
+        stream_events(h->stream, &ignored, NULL);
+        stream_abort(h->stream, REPLACED);
+        mqtt_framer_clear(&h->framer);
+    }
     h->stream = s;
     mqtt_framer_init(&h->framer, 1 << 20);
     stream_events(s, &hub_events, h);
@@ -228,7 +248,7 @@ static const struct device_client_events few_events = {.on_sent = on_sent};
 static struct device_client_config config(struct test *t)
 {
     return (struct device_client_config){.loop = t->loop,
-                                         .host = "127.0.0.1",
+                                         .host = "hub",
                                          .port = listener_port(t->hub.listener),
                                          .hub_host = "hub.example",
                                          .device_id = "d",
@@ -241,9 +261,11 @@ static struct device_client_config config(struct test *t)
 static int setup(void **state)
 {
     struct test *t = MEMORY_NEW(struct test);
-    t->loop = loop_new();
+    t->sim = sim_new(1);
+    t->loop = sim_loop_new(t->sim, "site");
+    t->hub_loop = sim_loop_new(t->sim, "hub");
     struct listen_config c = {
-        .loop = t->loop, .host = "127.0.0.1", .on_accept = on_accept, .arg = &t->hub};
+        .loop = t->hub_loop, .host = "0.0.0.0", .on_accept = on_accept, .arg = &t->hub};
     if (listener_open(&c, &t->hub.listener) != OK)
         return -1;
     *state = t;
@@ -255,7 +277,7 @@ static int teardown(void **state)
     struct test *t = *state;
     device_client_free(&t->client);
     listener_close(&t->hub.listener);
-    loop_free(&t->loop);
+    sim_free(&t->sim);
     mqtt_framer_clear(&t->hub.framer);
     buffer_clear(&t->hub.heard);
     buffer_clear(&t->hub.password);
@@ -381,9 +403,12 @@ static void tries_again_when_nobody_listens(void **state)
     int port = listener_port(t->hub.listener);
     listener_close(&t->hub.listener);
     t->client = device_client_new(&c);
-    loop_run_until(t->loop, stands_there, &(struct wanted){&t->told, "connected"}, 50);
-    struct listen_config again = {
-        .loop = t->loop, .host = "127.0.0.1", .port = port, .on_accept = on_accept, .arg = &t->hub};
+    sim_run(t->sim, sim_now_ms(t->sim) + 100);
+    struct listen_config again = {.loop = t->hub_loop,
+                                  .host = "0.0.0.0",
+                                  .port = port,
+                                  .on_accept = on_accept,
+                                  .arg = &t->hub};
     assert_int_equal(listener_open(&again, &t->hub.listener), OK);
     told(t, "connected\n");
 }
@@ -412,6 +437,106 @@ static void gives_up_on_a_hub_that_speaks_nonsense(void **state)
         told(t, "disconnected PEER_FAILED\n");
         device_client_free(&t->client);
     }
+}
+
+/* ---- with time ---- */
+
+static void pass_time(struct test *t, uint64_t ms)
+{
+    sim_run(t->sim, sim_now_ms(t->sim) + ms);
+}
+
+/* Ten minutes of being refused: quick at first, then twice a minute or three times. */
+static void waits_longer_and_longer(void **state)
+{
+    struct test *t = *state;
+    t->hub.connack = MQTT_CONNACK_UNAVAILABLE;
+    struct device_client_config c = config(t);
+    t->client = device_client_new(&c);
+    pass_time(t, 2000);
+    assert_in_range(t->hub.connects, 3, 6);
+    pass_time(t, 598000);
+    assert_in_range(t->hub.connects, 25, 50);
+    t->hub.connack = MQTT_CONNACK_ACCEPTED;
+    told(t, "connected\n");
+    /* A link that lasted makes it quick again, one that did not does not. */
+    unsigned before = t->hub.connects;
+    pass_time(t, 60000);
+    stream_abort(t->hub.stream, CANCELLED);
+    pass_time(t, 500);
+    assert_int_equal(t->hub.connects, before + 1);
+    for (int i = 0; i < 20; i++) {
+        pass_time(t, 1000);
+        if (t->hub.stream)
+            stream_abort(t->hub.stream, CANCELLED);
+    }
+    assert_in_range(t->hub.connects, before + 4, before + 8);
+}
+
+static void renews_its_token_before_it_expires(void **state)
+{
+    struct test *t = *state;
+    connect_up(t);
+    struct buffer first = {0};
+    buffer_put(&first, buffer_slice(&t->hub.password));
+    uint64_t connected_ms = sim_now_ms(t->sim);
+    hub_heard(t, "DISCONNECT\nclosed\nCONNECT d/m");
+    uint64_t after_ms = sim_now_ms(t->sim) - connected_ms;
+    assert_in_range(after_ms, 45 * 60 * 1000, 51 * 60 * 1000);
+    told(t, "disconnected CLOSED\nconnected\n");
+    assert_false(slice_eq(buffer_slice(&first), buffer_slice(&t->hub.password)));
+    buffer_clear(&first);
+}
+
+static void notices_a_link_that_is_dead(void **state)
+{
+    struct test *t = *state;
+    connect_up(t);
+    send(t, "a", 1);
+    hub_heard(t, "PUBLISH 1 ");
+    sim_link(t->sim, "site", "hub", false);
+    uint64_t since_ms = sim_now_ms(t->sim);
+    told(t, "disconnected ");
+    assert_true(sim_now_ms(t->sim) - since_ms <= 61000);
+    assert_int_equal(send(t, "b", 2), OK);
+    pass_time(t, 300000);
+    sim_link(t->sim, "site", "hub", true);
+    told(t, "connected\n");
+    hub_heard(t, "PUBLISH 1 dup " EVENTS " a\nPUBLISH 2 " EVENTS " b\n");
+}
+
+static void keeps_a_quiet_link_alive(void **state)
+{
+    struct test *t = *state;
+    connect_up(t);
+    pass_time(t, 40 * 60 * 1000);
+    assert_int_equal(t->told.len, 0);
+    hub_heard(t, "PINGREQ\nPINGREQ\nPINGREQ\n");
+}
+
+static void gives_up_on_a_hub_that_says_nothing(void **state)
+{
+    struct test *t = *state;
+    t->hub.mute = true;
+    struct device_client_config c = config(t);
+    t->client = device_client_new(&c);
+    hub_heard(t, "CONNECT d/m");
+    uint64_t since_ms = sim_now_ms(t->sim);
+    hub_heard(t, "closed\nCONNECT d/m");
+    assert_in_range(sim_now_ms(t->sim) - since_ms, 30000, 32000);
+}
+
+static void does_not_wait_for_a_twin_for_ever(void **state)
+{
+    struct test *t = *state;
+    connect_up(t);
+    device_client_twin_get(t->client, on_twin, t);
+    uint64_t since_ms = sim_now_ms(t->sim);
+    told(t, "twin TIMED_OUT \n");
+    assert_in_range(sim_now_ms(t->sim) - since_ms, 30000, 30100);
+    hub_publish(t, "$iothub/twin/res/200/?$rid=1", "{}", 0); /* too late */
+    pass_time(t, 1000);
+    assert_int_equal(t->told.len, 0);
 }
 
 /* ---- telemetry ---- */
@@ -669,6 +794,12 @@ int main(void)
         TEST(tries_again_when_it_is_refused),
         TEST(tries_again_when_nobody_listens),
         TEST(gives_up_on_a_hub_that_speaks_nonsense),
+        TEST(waits_longer_and_longer),
+        TEST(renews_its_token_before_it_expires),
+        TEST(notices_a_link_that_is_dead),
+        TEST(keeps_a_quiet_link_alive),
+        TEST(gives_up_on_a_hub_that_says_nothing),
+        TEST(does_not_wait_for_a_twin_for_ever),
         TEST(tells_what_became_of_each_message),
         TEST(refuses_what_would_never_pass),
         TEST(sends_again_after_a_reconnection),

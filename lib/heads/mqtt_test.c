@@ -6,6 +6,7 @@
 
 #include "base/cmocka.h"
 #include "base/memory.h"
+#include "io/sim.h"
 #include "mqtt/connect.h"
 #include "mqtt/framer.h"
 #include "mqtt/publish.h"
@@ -194,6 +195,7 @@ static const struct stream_events wire_events = {.on_data = wire_data, .on_close
 /* ---- both, on one loop ---- */
 
 struct test {
+    struct sim *sim; /* NULL: on real sockets */
     struct loop *loop;
     struct listener *listener;
     struct heads_mqtt *head;
@@ -222,10 +224,11 @@ static void wire_clear(struct wire *w)
     buffer_clear(&w->puback_ids);
 }
 
-static int setup(void **state)
+static int setup_on(void **state, struct sim *sim)
 {
     struct test *t = MEMORY_NEW(struct test);
-    t->loop = loop_new();
+    t->sim = sim;
+    t->loop = sim ? sim_loop_new(sim, "127.0.0.1") : loop_new();
     t->fake.backend.ops = &fake_ops;
     t->fake.owner = t->loop;
     t->head = heads_mqtt_new(&t->fake.backend);
@@ -238,11 +241,24 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup(void **state)
+{
+    return setup_on(state, NULL);
+}
+
+static int setup_sim(void **state)
+{
+    return setup_on(state, sim_new(1));
+}
+
 static int teardown(void **state)
 {
     struct test *t = *state;
     listener_close(&t->listener);
-    loop_free(&t->loop);
+    if (t->sim)
+        sim_free(&t->sim);
+    else
+        loop_free(&t->loop);
     heads_mqtt_free(&t->head);
     wire_clear(&t->wire);
     buffer_clear(&t->fake.heard);
@@ -855,22 +871,70 @@ static void moves_to_the_loop_that_owns_the_device(void **state)
     told(t, "sign_out device\n");
 }
 
-/* ---- silence ---- */
+/* ---- silence, in simulated time ---- */
+
+static uint64_t ms_until_closed(struct test *t, uint16_t keep_alive_s)
+{
+    struct mqtt_connect c = hello("d", "hub/d");
+    c.keep_alive_s = keep_alive_s;
+    mqtt_connect_encode(&c, &t->out);
+    send(t);
+    got(t, "CONNACK 0 0\n");
+    uint64_t since_ms = sim_now_ms(t->sim);
+    struct wanted closed = {&t->wire.heard, "closed\n"};
+    assert_true(loop_run_until(t->loop, stands_there, &closed, 7200000));
+    told(t, "sign_out device\n");
+    wire_clear(&t->wire);
+    t->wire = (struct wire){0};
+    wire_open(t, &t->wire);
+    return sim_now_ms(t->sim) - since_ms;
+}
 
 static void ends_who_is_silent(void **state)
 {
     struct test *t = *state;
-    struct mqtt_connect c = hello("d", "hub/d");
-    c.keep_alive_s = 1;
-    mqtt_connect_encode(&c, &t->out);
-    send(t);
-    got(t, "CONNACK 0 0\nclosed\n");
-    told(t, "sign_out device\n");
+    assert_in_range(ms_until_closed(t, 1), 1500, 1600);
+    assert_in_range(ms_until_closed(t, 240), 360000, 360100);
+    assert_in_range(ms_until_closed(t, 65535), 1767000, 1767100);
+    assert_in_range(ms_until_closed(t, 0), 1767000, 1767100);
+}
+
+static void hears_any_packet(void **state)
+{
+    struct test *t = *state;
+    connect_device(t); /* 60 s */
+    for (int i = 0; i < 20; i++) {
+        sim_run(t->sim, sim_now_ms(t->sim) + 80000);
+        publish(t, EVENTS, "x", 0);
+        send(t);
+        told(t, "telemetry x");
+    }
+    assert_int_equal(t->wire.heard.len, 0);
+}
+
+static void ends_who_does_not_sign_in(void **state)
+{
+    struct test *t = *state;
+    struct wanted closed = {&t->wire.heard, "closed\n"};
+    assert_true(loop_run_until(t->loop, stands_there, &closed, HEADS_MQTT_CONNECT_MS + 1000));
+    assert_int_equal(t->fake.heard.len, 0);
+}
+
+static void gives_up_on_a_backend_that_does_not_answer(void **state)
+{
+    struct test *t = *state;
+    t->fake.sign_in_answer = AGAIN;
+    connect_as(t, "d", "hub/d");
+    told(t, "sign_in d/");
+    struct wanted closed = {&t->wire.heard, "CONNACK 0 3\nclosed\n"};
+    assert_true(loop_run_until(t->loop, stands_there, &closed, HEADS_MQTT_CONNECT_MS + 1000));
+    told(t, "sign_out nobody\n");
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_TIME(name) cmocka_unit_test_setup_teardown(name, setup_sim, teardown)
     const struct CMUnitTest tests[] = {
         TEST(signs_in_with_what_the_user_name_says),
         TEST(says_why_nobody_signs_in),
@@ -897,7 +961,10 @@ int main(void)
         TEST(delivers_to_devices),
         TEST(gives_back_what_is_too_much),
         TEST(moves_to_the_loop_that_owns_the_device),
-        TEST(ends_who_is_silent),
+        TEST_TIME(ends_who_is_silent),
+        TEST_TIME(hears_any_packet),
+        TEST_TIME(ends_who_does_not_sign_in),
+        TEST_TIME(gives_up_on_a_backend_that_does_not_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
