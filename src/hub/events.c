@@ -208,7 +208,7 @@ static void on_attach_entity(struct heads_amqp_link *l, const struct amqp_attach
     if (slice_eq_nocase(l->params[0], slice_of(e->hub->events_name)))
         attach(l, a, l->params[1], l->params[2]);
     else
-        heads_amqp_refuse(l, NOT_FOUND, "there is no event hub of this name");
+        heads_amqp_refuse(l, NOT_FOUND, "the messaging entity of this name could not be found");
 }
 
 static void on_attach_hub(struct heads_amqp_link *l, const struct amqp_attach *a)

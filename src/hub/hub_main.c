@@ -399,6 +399,7 @@ static void run(struct program *p)
  * the system's to take back. */
 static void finish(struct program *p)
 {
+    hub_events_free(&p->events);
     for (unsigned i = 0; i < p->hub.partition_count; i++)
         hub_partition_close(&p->hub.partitions[i]);
     hub_registry_close(&p->hub.registry);

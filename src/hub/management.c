@@ -140,7 +140,7 @@ void hub_management_request(void *arg, struct heads_amqp_reply *reply, const str
     if (!slice_eq(text_property(m, SLICE("operation")), SLICE("READ")))
         refuse(reply, UNSUPPORTED, "READ is the one operation here");
     else if (!slice_eq_nocase(name, slice_of(e->hub->events_name)))
-        refuse(reply, NOT_FOUND, "there is no event hub of this name");
+        refuse(reply, NOT_FOUND, "the messaging entity of this name could not be found");
     else if (slice_eq(type, SLICE("com.microsoft:eventhub")))
         answer_hub(e, reply);
     else if (slice_eq(type, SLICE("com.microsoft:partition")))
