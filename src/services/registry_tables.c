@@ -31,7 +31,7 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
     [APPLICATION_LIST] = "SELECT " APPLICATION_COLUMNS " FROM applications WHERE id > ?1"
         " AND (?3 OR not_seen IS NULL)"
         IS("?4", "discoverer") IS("?5", "site")
-        IS("?6", "info ->> 'applicationType'") IS("lower(?7)", "lower(info ->> 'applicationUri')")
+        IS("lower(?6)", "lower(info ->> 'applicationType')") IS("lower(?7)", "lower(info ->> 'applicationUri')")
         IS("?8", "info ->> 'productUri'") IS("?9", "info ->> 'applicationName'")
         IS("?10", "info ->> 'locale'") IS("?11", "info ->> 'discoveryProfileUri'")
         IS("?12", "info ->> 'gatewayServerUri'")
@@ -49,7 +49,7 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
         " AND (?3 OR not_seen IS NULL)"
         IS("?4", "discoverer") IS("?5", "site") IS("?6", "application") IS("?7", "supervisor")
         IS("lower(?8)", "url") IS("lower(?9)", "lower(certificate)")
-        " AND (?10 = '' OR coalesce(nullif(mode, ''), 'None') = ?10)"
+        " AND (?10 = '' OR lower(coalesce(nullif(mode, ''), 'None')) = lower(?10))"
         IS("lower(?11)", "lower(policy)")
         " AND (?12 < 0 OR activated = ?12)"
         " ORDER BY id LIMIT ?2",

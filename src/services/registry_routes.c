@@ -1,0 +1,286 @@
+/* The registry's REST API, 2.8: applications, their discovery, endpoints. Who may do what is the
+ * `access` column. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/memory.h"
+#include "services/discoverers.h"
+#include "services/models.h"
+#include "services/replies.h"
+#include "services/services.h"
+#include "json/write.h"
+
+/* ---- lists and queries ---- */
+
+static void list(struct rest_request *r, enum services_registry_what what,
+                 const struct json *fields)
+{
+    struct services_registry_ask ask = {.what = what, .fields = fields};
+    if (services_replies_page(r, &ask))
+        services_replies_ask(r, &ask);
+}
+
+static void query_body(struct rest_request *r, enum services_registry_what what, const char *model)
+{
+    struct json_doc *doc;
+    if (services_replies_body(r, &services_models_registry, model, &doc) != OK)
+        return;
+    list(r, what, json_root(doc));
+    json_free(&doc);
+}
+
+/* The query string as the model's JSON. */
+static struct json_doc *fields_of(const struct rest_request *r)
+{
+    struct buffer text = {0};
+    struct json_writer w = json_writer(&text);
+    json_object(&w);
+    for (size_t i = 0; i < r->query_count; i++) {
+        json_name_slice(&w, r->query[i].name);
+        bool yes = slice_eq_nocase(r->query[i].value, SLICE("true"));
+        if (yes || slice_eq_nocase(r->query[i].value, SLICE("false")))
+            json_put_bool(&w, yes);
+        else
+            json_put_string(&w, r->query[i].value);
+    }
+    json_end_object(&w);
+    struct json_doc *doc;
+    enum status s = json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL);
+    buffer_clear(&text);
+    return s == OK ? doc : NULL; /* a name twice */
+}
+
+static void query(struct rest_request *r, enum services_registry_what what, const char *model)
+{
+    if (r->body.len > 0) {
+        query_body(r, what, model);
+        return;
+    }
+    struct json_doc *doc = fields_of(r);
+    char why[REST_MODEL_WHY_MAX] = "a parameter is there twice";
+    if (doc && rest_model_check(&services_models_registry, model, json_root(doc), why) == OK)
+        list(r, what, json_root(doc));
+    else
+        services_replies_fail(r, BAD_ARGUMENT, why);
+    json_free(&doc);
+}
+
+static void list_applications(struct rest_request *r)
+{
+    list(r, REGISTRY_APPLICATIONS, NULL);
+}
+
+static void query_applications(struct rest_request *r)
+{
+    query(r, REGISTRY_APPLICATIONS, "ApplicationRegistrationQuery");
+}
+
+static void list_sites(struct rest_request *r)
+{
+    list(r, REGISTRY_SITES, NULL);
+}
+
+static void list_endpoints(struct rest_request *r)
+{
+    list(r, REGISTRY_ENDPOINTS, NULL);
+}
+
+static void query_endpoints(struct rest_request *r)
+{
+    query(r, REGISTRY_ENDPOINTS, "EndpointRegistrationQuery");
+}
+
+/* ---- one application, one endpoint ---- */
+
+/* As the row of the table says. */
+static enum status body(struct rest_request *r, struct json_doc **out)
+{
+    return services_replies_body(r, &services_models_registry, r->route->request, out);
+}
+
+static void ask_with_id(struct rest_request *r, enum services_registry_what what, const char *param)
+{
+    services_replies_ask(r, &(struct services_registry_ask){
+                                .what = what, .id = rest_param(r, param), .user = r->user});
+}
+
+static void ask_with_body(struct rest_request *r, enum services_registry_what what)
+{
+    struct json_doc *doc;
+    if (body(r, &doc) != OK)
+        return;
+    json_free(&doc);
+    services_replies_ask(r, &(struct services_registry_ask){.what = what,
+                                                            .id = rest_param(r, "applicationId"),
+                                                            .body = r->body,
+                                                            .user = r->user});
+}
+
+static void get_application(struct rest_request *r)
+{
+    ask_with_id(r, REGISTRY_APPLICATION, "applicationId");
+}
+
+static void create_application(struct rest_request *r)
+{
+    ask_with_body(r, REGISTRY_CREATE);
+}
+
+static void patch_application(struct rest_request *r)
+{
+    ask_with_body(r, REGISTRY_PATCH);
+}
+
+static void delete_application(struct rest_request *r)
+{
+    ask_with_id(r, REGISTRY_DELETE, "applicationId");
+}
+
+static void disable_application(struct rest_request *r)
+{
+    ask_with_id(r, REGISTRY_DISABLE, "applicationId");
+}
+
+static void enable_application(struct rest_request *r)
+{
+    ask_with_id(r, REGISTRY_ENABLE, "applicationId");
+}
+
+static void purge_applications(struct rest_request *r)
+{
+    struct slice span = rest_query(r, "notSeenFor");
+    struct services_registry_ask ask = {.what = REGISTRY_PURGE, .user = r->user};
+    if (span.len > 0 && !clock_parse_timespan(span, &ask.for_ms))
+        services_replies_fail(r, BAD_ARGUMENT, "notSeenFor is not a time span ([d.]hh:mm:ss)");
+    else
+        services_replies_ask(r, &ask);
+}
+
+static void get_endpoint(struct rest_request *r)
+{
+    ask_with_id(r, REGISTRY_ENDPOINT, "endpointId");
+}
+
+static void activate_endpoint(struct rest_request *r)
+{
+    ask_with_id(r, REGISTRY_ACTIVATE, "endpointId");
+}
+
+static void deactivate_endpoint(struct rest_request *r)
+{
+    ask_with_id(r, REGISTRY_DEACTIVATE, "endpointId");
+}
+
+/* ---- discovery: direct methods on all discoverers ---- */
+
+static void on_discovered(void *arg, enum status why)
+{
+    struct rest_request *r = arg;
+    if (why == OK)
+        rest_reply_empty(r, 200);
+    else
+        services_replies_fail(
+            r, why, why == NOT_FOUND ? "there is no discoverer" : "no discoverer took it");
+}
+
+static void call_discoverers(struct rest_request *r, const char *method, struct slice payload)
+{
+    struct services *app = r->app;
+    if (app->discoverers)
+        services_discoverers_invoke(app->discoverers, method, payload, r->id, on_discovered, r);
+    else
+        rest_reply_problem(r, 503, "no hub is configured");
+}
+
+/* The caller's id of the request, or that of the call. */
+static void put_id(struct json_writer *w, const struct rest_request *r, const struct json *said)
+{
+    struct slice id = json_string(json_get_nocase(said, "id"));
+    json_name(w, "id"), json_put_string(w, id.len > 0 ? id : slice_of(r->id));
+}
+
+static void discover(struct rest_request *r)
+{
+    struct json_doc *doc;
+    if (body(r, &doc) != OK)
+        return;
+    struct buffer payload = {0};
+    struct json_writer w = json_writer(&payload);
+    json_object(&w);
+    put_id(&w, r, json_root(doc));
+    struct json_walk walk = json_walk(json_root(doc));
+    while (json_next(&walk))
+        if (!slice_eq_nocase(walk.name, SLICE("id")))
+            json_name_slice(&w, walk.name), json_put_value(&w, walk.value);
+    json_end_object(&w);
+    json_free(&doc);
+    call_discoverers(r, "Discover_V2", buffer_slice(&payload));
+    buffer_clear(&payload);
+}
+
+/* Registering a server is a discovery of one URL, with the mode off. */
+static void register_server(struct rest_request *r)
+{
+    struct json_doc *doc;
+    if (body(r, &doc) != OK)
+        return;
+    const struct json *said = json_root(doc), *filter = json_get_nocase(said, "activationFilter");
+    struct buffer payload = {0};
+    struct json_writer w = json_writer(&payload);
+    json_object(&w);
+    put_id(&w, r, said);
+    json_name(&w, "discovery"), json_put_text(&w, "Off");
+    json_name(&w, "configuration"), json_object(&w);
+    json_name(&w, "discoveryUrls"), json_array(&w);
+    json_put_value(&w, json_get_nocase(said, "discoveryUrl"));
+    json_end_array(&w);
+    if (json_is(filter, JSON_OBJECT))
+        json_name(&w, "activationFilter"), json_put_value(&w, filter);
+    json_end_object(&w);
+    json_end_object(&w);
+    json_free(&doc);
+    call_discoverers(r, "Discover_V2", buffer_slice(&payload));
+    buffer_clear(&payload);
+}
+
+static void cancel_discovery(struct rest_request *r)
+{
+    struct buffer payload = {0};
+    struct json_writer w = json_writer(&payload);
+    json_object(&w);
+    json_name(&w, "id"), json_put_string(&w, rest_param(r, "requestId"));
+    json_end_object(&w);
+    call_discoverers(r, "Cancel_V2", buffer_slice(&payload));
+    buffer_clear(&payload);
+}
+
+/* clang-format off */
+static const struct rest_route routes[] = {
+    {"POST", "/v2/applications", register_server, REST_ADMIN, "RegisterServer", "ServerRegistrationRequest", NULL},
+    {"PUT", "/v2/applications", create_application, REST_ADMIN, "CreateApplication", "ApplicationRegistrationRequest", "ApplicationRegistrationResponse"},
+    {"GET", "/v2/applications", list_applications, REST_READ, "GetListOfApplications", NULL, "ApplicationInfoList"},
+    {"DELETE", "/v2/applications", purge_applications, REST_ADMIN, "DeleteAllDisabledApplications", NULL, NULL},
+    {"POST", "/v2/applications/discover", discover, REST_ADMIN, "DiscoverServer", "DiscoveryRequest", NULL},
+    {"DELETE", "/v2/applications/discover/{requestId}", cancel_discovery, REST_ADMIN, "Cancel", NULL, NULL},
+    {"GET", "/v2/applications/sites", list_sites, REST_READ, "GetListOfSites", NULL, "ApplicationSiteList"},
+    {"POST", "/v2/applications/query", query_applications, REST_READ, "QueryApplications", "ApplicationRegistrationQuery", "ApplicationInfoList"},
+    {"GET", "/v2/applications/query", query_applications, REST_READ, "GetFilteredListOfApplications", NULL, "ApplicationInfoList"},
+    {"GET", "/v2/applications/{applicationId}", get_application, REST_READ, "GetApplicationRegistration", NULL, "ApplicationRegistration"},
+    {"PATCH", "/v2/applications/{applicationId}", patch_application, REST_WRITE, "UpdateApplicationRegistration", "ApplicationRegistrationUpdate", NULL},
+    {"DELETE", "/v2/applications/{applicationId}", delete_application, REST_ADMIN, "DeleteApplication", NULL, NULL},
+    {"POST", "/v2/applications/{applicationId}/disable", disable_application, REST_ADMIN, "DisableApplication", NULL, NULL},
+    {"POST", "/v2/applications/{applicationId}/enable", enable_application, REST_ADMIN, "EnableApplication", NULL, NULL},
+    {"GET", "/v2/endpoints", list_endpoints, REST_READ, "GetListOfEndpoints", NULL, "EndpointInfoList"},
+    {"POST", "/v2/endpoints/query", query_endpoints, REST_READ, "QueryEndpoints", "EndpointRegistrationQuery", "EndpointInfoList"},
+    {"GET", "/v2/endpoints/query", query_endpoints, REST_READ, "GetFilteredListOfEndpoints", NULL, "EndpointInfoList"},
+    {"GET", "/v2/endpoints/{endpointId}", get_endpoint, REST_READ, "GetEndpoint", NULL, "EndpointInfo"},
+    {"POST", "/v2/endpoints/{endpointId}/activate", activate_endpoint, REST_WRITE, "ActivateEndpoint", NULL, NULL},
+    {"POST", "/v2/endpoints/{endpointId}/deactivate", deactivate_endpoint, REST_WRITE, "DeactivateEndpoint", NULL, NULL},
+};
+/* clang-format on */
+
+struct rest_table services_registry_table(void)
+{
+    return REST_TABLE("/registry", routes, NULL);
+}

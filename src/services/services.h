@@ -1,0 +1,47 @@
+/*
+ * The services as their own files see them: one loop, one registry, one hub behind them. `millrace
+ * services` is services_main.c; the REST APIs are registry_routes.c and twin_routes.c.
+ */
+#pragma once
+
+#include "client/service.h"
+#include "rest/bearer.h"
+#include "rest/metrics.h"
+#include "rest/model.h"
+#include "rest/server.h"
+#include "services/registry.h"
+
+struct services_discoverers;
+struct services_twin;
+
+enum services_metric {
+    METRIC_REQUESTS,
+    METRIC_REFUSED,
+    METRIC_FAILED,
+    METRIC_TWIN_CALLS,
+    METRIC_TWIN_FAILED,
+    METRIC_TWIN_SECONDS,
+    METRIC_COUNT
+};
+extern const struct rest_metric services_metrics[METRIC_COUNT];
+
+/* The app of all routes. Nothing in it is owned by it but what its maker made. */
+struct services {
+    struct loop *loop;
+    struct services_registry *registry;
+    struct service_client *hub; /* NULL: none is configured; calls are answered with 503 */
+    struct services_discoverers *discoverers;
+    struct services_twin *twin;
+    struct rest_bearer *bearer; /* NULL: everybody may do everything; on loopback alone */
+    struct rest_metrics *metrics;
+};
+
+/* For rest_server_config. */
+rest_authorize_fn services_authorize;
+void services_on_answer(void *app, const struct rest_request *r, int status);
+
+/* registry_routes.c, twin_routes.c, document_routes.c; base paths /registry, /twin and none. */
+#define SERVICES_TABLES 3
+void services_tables(struct rest_table out[SERVICES_TABLES]);
+struct rest_table services_registry_table(void), services_twin_table(void),
+    services_document_table(void);

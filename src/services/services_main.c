@@ -1,0 +1,336 @@
+#include "services/services_main.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "crypto/server_files.h"
+#include "crypto/tls.h"
+#include "io/file.h"
+#include "rest/health.h"
+#include "services/discoverers.h"
+#include "services/onboarding.h"
+#include "services/services.h"
+#include "services/twin_call.h"
+#include "settings/settings.h"
+
+/* clang-format off */
+static const struct setting table[] = {
+    {"name", SETTING_TEXT, "localhost", "host name of this machine, as clients use it", 0, 0, NULL, false},
+    {"alias", SETTING_LIST, NULL, "further names and addresses that clients use", 0, 0, NULL, false},
+    {"data", SETTING_PATH, "~/.local/state/millrace/services", "folder for everything that is kept", 0, 0, NULL, false},
+    {"listen", SETTING_TEXT, "0.0.0.0", "address to listen on", 0, 0, NULL, false},
+    {"https.port", SETTING_INTEGER, "9042", "the REST services; 0 is any free one", 0, 65535, NULL, false},
+    {"http.plain", SETTING_TEXT, NULL, "loopback address:port for REST without TLS; for tests and proxies", 0, 0, NULL, false},
+    {"tls.certificate", SETTING_PATH, NULL, "PEM file with the chain; made at first start when absent", 0, 0, NULL, false},
+    {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
+    {"hub.connection", SETTING_TEXT, NULL, "connection string of a policy that may read identities and invoke methods", 0, 0, NULL, true},
+    {"hub.url", SETTING_TEXT, NULL, "the hub's REST; default: https:// and the HostName", 0, 0, NULL, false},
+    {"hub.ca", SETTING_PATH, NULL, "PEM file of the authority that signed the hub's certificate", 0, 0, NULL, false},
+    {"discovery.module", SETTING_TEXT, "discovery", "id of the modules that discover", 0, 0, NULL, false},
+    {"discovery.list", SETTING_LIST, NULL, "discoverers, {device}_module_{module}; default: looked up at the hub", 0, 0, NULL, false},
+    {"twin.module", SETTING_TEXT, "twin", "id of the modules that talk to endpoints", 0, 0, NULL, false},
+    {"twin.timeout", SETTING_DURATION, "60s", "how long they may take for a call", 5000, 300000, NULL, false},
+    {"auth.required", SETTING_BOOL, "true", "whether callers need a token; without, only loopback is listened on", 0, 0, NULL, false},
+    {"auth.authority", SETTING_TEXT, NULL, "URL of the issuer, under which /.well-known/openid-configuration is", 0, 0, NULL, false},
+    {"auth.issuers", SETTING_LIST, NULL, "what a token's iss may be; default: what the issuer calls itself", 0, 0, NULL, false},
+    {"auth.audiences", SETTING_LIST, "api://millrace", "what a token's aud may be", 0, 0, NULL, false},
+    {"auth.roles", SETTING_BOOL, "true", "whether changes need the roles Write, Admin or Sign", 0, 0, NULL, false},
+    {"auth.ca", SETTING_PATH, NULL, "PEM file of the authority that signed the issuer's certificate", 0, 0, NULL, false},
+    SETTINGS_LOG,
+};
+/* clang-format on */
+
+static const struct settings_program program = {
+    "services",
+    "The REST services: registry of applications and endpoints, and the twin's browse, read, "
+    "write, call.",
+    table,
+    sizeof(table) / sizeof(table[0]),
+};
+
+struct program {
+    struct settings *settings;
+    struct services services;
+    struct rest_client *hub_rest, *issuer_rest;
+    struct services_onboarding *onboarding;
+    struct rest_health *health;
+    struct rest_server *server;
+    struct tls_server *tls;
+    struct listener *listeners[2];
+};
+
+/* ---- what /readyz says ---- */
+
+static bool hub_ready(void *arg, struct buffer *detail)
+{
+    const struct program *p = arg;
+    if (p->services.hub == NULL)
+        buffer_text(detail, "hub.connection is not set");
+    return p->services.hub != NULL;
+}
+
+static bool registry_ready(void *arg, struct buffer *detail)
+{
+    const struct program *p = arg;
+    struct services_onboarding_counts counts = services_onboarding_counts(p->onboarding);
+    buffer_printf(detail, "discoveries merged %llu, pending %zu, dropped %llu",
+                  (unsigned long long)counts.merged, counts.pending,
+                  (unsigned long long)counts.dropped);
+    return true;
+}
+
+/* ---- parts ---- */
+
+static enum status open_registry(struct program *p)
+{
+    const char *data = settings_text(p->settings, "data");
+    enum status s = file_make_directory(data);
+    if (s != OK)
+        return s;
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/registry.db", data);
+    s = services_registry_open(buffer_cstr(&path), p->services.loop, &p->services.registry);
+    buffer_clear(&path);
+    if (s != OK)
+        return s;
+    p->onboarding = services_onboarding_new(&(struct services_onboarding_config){
+        .loop = p->services.loop,
+        .registry = p->services.registry,
+        .supervisor_module = settings_text(p->settings, "twin.module"),
+    });
+    return OK;
+}
+
+static enum status open_hub(struct program *p)
+{
+    const struct settings *s = p->settings;
+    p->services.twin = services_twin_new(
+        &(struct services_twin_config){.timeout_ms = settings_ms(s, "twin.timeout")});
+    if (settings_text(s, "hub.connection") == NULL) {
+        log_warn("hub.connection is not set: no discovery, and no calls of twin modules");
+        return OK;
+    }
+    p->hub_rest = rest_client_new(&(struct rest_client_config){
+        .loop = p->services.loop, .ca_file = settings_text(s, "hub.ca")});
+    enum status status = service_client_new(
+        &(struct service_client_config){.loop = p->services.loop,
+                                        .rest = p->hub_rest,
+                                        .connection_string = settings_text(s, "hub.connection"),
+                                        .url = settings_text(s, "hub.url")},
+        &p->services.hub);
+    if (status != OK) {
+        log_error("hub.connection is no connection string of a policy");
+        return status;
+    }
+    const char *const *list;
+    size_t count = settings_list(s, "discovery.list", &list);
+    p->services.discoverers = services_discoverers_new(
+        &(struct services_discoverers_config){.loop = p->services.loop,
+                                              .hub = p->services.hub,
+                                              .module = settings_text(s, "discovery.module"),
+                                              .list = count > 0 ? list : NULL});
+    return OK;
+}
+
+static bool is_loopback(struct slice host)
+{
+    return slice_starts(host, SLICE("127.")) || slice_eq(host, SLICE("::1"));
+}
+
+static enum status open_bearer(struct program *p)
+{
+    const struct settings *s = p->settings;
+    if (!settings_bool(s, "auth.required")) {
+        if (is_loopback(slice_of(settings_text(s, "listen"))))
+            return OK;
+        log_error("auth.required can be false only when listen is a loopback address");
+        return BAD_ARGUMENT;
+    }
+    if (settings_text(s, "auth.authority") == NULL) {
+        log_error(
+            "auth.authority is not set: the URL of the issuer whose tokens are to be believed");
+        return BAD_ARGUMENT;
+    }
+    const char *const *issuers, *const *audiences;
+    size_t issuer_count = settings_list(s, "auth.issuers", &issuers);
+    settings_list(s, "auth.audiences", &audiences);
+    p->issuer_rest = rest_client_new(&(struct rest_client_config){
+        .loop = p->services.loop, .ca_file = settings_text(s, "auth.ca"), .active = 2});
+    p->services.bearer = rest_bearer_new(
+        &(struct rest_bearer_config){.loop = p->services.loop,
+                                     .client = p->issuer_rest,
+                                     .authority = settings_text(s, "auth.authority"),
+                                     .issuers = issuer_count > 0 ? issuers : NULL,
+                                     .audiences = audiences,
+                                     .any_role = !settings_bool(s, "auth.roles")});
+    return OK;
+}
+
+static void open_server(struct program *p)
+{
+    p->services.metrics = rest_metrics_new(services_metrics, METRIC_COUNT);
+    p->health = rest_health_new(p->services.metrics);
+    rest_health_add(p->health, "registry", registry_ready, p);
+    rest_health_add(p->health, "hub", hub_ready, p);
+    if (p->services.bearer)
+        rest_health_add(p->health, "issuer", rest_bearer_ready, p->services.bearer);
+    struct rest_table tables[SERVICES_TABLES + 1];
+    services_tables(tables);
+    tables[SERVICES_TABLES] = rest_health_table(p->health);
+    p->server = rest_server_new(&(struct rest_server_config){.loop = p->services.loop,
+                                                             .tables = tables,
+                                                             .table_count = SERVICES_TABLES + 1,
+                                                             .app = &p->services,
+                                                             .authorize = services_authorize,
+                                                             .on_answer = services_on_answer});
+}
+
+/* ---- listening ---- */
+
+static void on_accept(void *arg, struct stream *s)
+{
+    struct program *p = arg;
+    rest_server_accept(p->server, s);
+}
+
+static enum status make_certificate(struct program *p, struct server_files *out)
+{
+    const struct settings *s = p->settings;
+    const char *const *given;
+    size_t count = settings_list(s, "alias", &given), n = 0;
+    const char **names = memory_new((count + 5) * sizeof(*names));
+    names[n++] = settings_text(s, "name");
+    names[n++] = "localhost";
+    names[n++] = "127.0.0.1";
+    for (size_t i = 0; i < count; i++)
+        names[n++] = given[i];
+    struct buffer directory = {0};
+    buffer_printf(&directory, "%s/tls", settings_text(s, "data"));
+    enum status status =
+        server_files_ensure(buffer_cstr(&directory), names[0], names, clock_wall_ms(), out);
+    buffer_clear(&directory);
+    free(names);
+    return status;
+}
+
+static enum status open_tls(struct program *p)
+{
+    struct server_files files;
+    struct tls_server_config config = {.certificate_file =
+                                           settings_text(p->settings, "tls.certificate"),
+                                       .key_file = settings_text(p->settings, "tls.key")};
+    if (config.certificate_file == NULL || config.key_file == NULL) {
+        enum status s = make_certificate(p, &files);
+        if (s != OK)
+            return s;
+        config.certificate_file = files.certificate;
+        config.key_file = files.key;
+    }
+    return tls_server_new(&config, &p->tls);
+}
+
+static enum status listen_plain(struct program *p)
+{
+    struct slice given = slice_of(settings_text(p->settings, "http.plain"));
+    if (given.len == 0)
+        return OK;
+    size_t colon = slice_find(given, ':');
+    uint64_t port;
+    if (!slice_to_u64(slice_skip(given, colon + 1), &port) || port > 65535 || !is_loopback(given)) {
+        log_error("http.plain must be a loopback address and a port, such as 127.0.0.1:9041");
+        return BAD_ARGUMENT;
+    }
+    char *host = slice_dup(slice_first(given, colon));
+    enum status s = listener_open(&(struct listen_config){.loop = p->services.loop,
+                                                          .host = host,
+                                                          .port = (int)port,
+                                                          .on_accept = on_accept,
+                                                          .arg = p},
+                                  &p->listeners[1]);
+    free(host);
+    return s;
+}
+
+static enum status listen_all(struct program *p)
+{
+    enum status s = open_tls(p);
+    if (s == OK)
+        s = listener_open(
+            &(struct listen_config){.loop = p->services.loop,
+                                    .host = settings_text(p->settings, "listen"),
+                                    .port = (int)settings_integer(p->settings, "https.port"),
+                                    .tls = p->tls,
+                                    .on_accept = on_accept,
+                                    .arg = p},
+            &p->listeners[0]);
+    return s == OK ? listen_plain(p) : s;
+}
+
+/* ---- start and end ---- */
+
+static enum status start(struct program *p)
+{
+    p->services.loop = loop_new();
+    enum status s = open_registry(p);
+    if (s == OK)
+        s = open_hub(p);
+    if (s == OK)
+        s = open_bearer(p);
+    if (s != OK)
+        return s;
+    open_server(p);
+    return listen_all(p);
+}
+
+static void on_signal(void *arg)
+{
+    struct program *p = arg;
+    log_info("stopping");
+    loop_stop(p->services.loop);
+}
+
+static void finish(struct program *p)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (p->listeners[i])
+            listener_close(&p->listeners[i]);
+    rest_server_free(&p->server);
+    rest_client_free(&p->hub_rest);
+    rest_client_free(&p->issuer_rest);
+    services_discoverers_free(&p->services.discoverers);
+    service_client_free(&p->services.hub);
+    services_onboarding_free(&p->onboarding);
+    services_registry_close(&p->services.registry);
+    services_twin_free(&p->services.twin);
+    rest_bearer_free(&p->services.bearer);
+    rest_health_free(&p->health);
+    rest_metrics_free(&p->services.metrics);
+    loop_free(&p->services.loop);
+    tls_server_free(&p->tls);
+    settings_free(&p->settings);
+}
+
+int services_main(int argc, char **argv)
+{
+    struct program *p = MEMORY_NEW(struct program);
+    int code = settings_load(&program, argc, argv, &p->settings);
+    if (code >= 0) {
+        free(p);
+        return code;
+    }
+    settings_start_log(p->settings);
+    if (start(p) == OK) {
+        loop_on_signal(p->services.loop, on_signal, p);
+        log_info("ready https=%d", listener_port(p->listeners[0]));
+        loop_run(p->services.loop);
+        code = 0;
+    } else {
+        log_error("the services could not start");
+        code = 1;
+    }
+    finish(p);
+    free(p);
+    return code;
+}

@@ -1,0 +1,244 @@
+#include "services/twin_call.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "http/message.h"
+#include "services/ids.h"
+#include "services/replies.h"
+#include "json/json.h"
+#include "json/write.h"
+
+#define PAYLOAD_MAX (128u << 10) /* IoT Hub's, of a direct method */
+
+/* Where an endpoint is reached. */
+struct target {
+    char *id;
+    char *supervisor;
+    struct buffer endpoint; /* EndpointModel */
+};
+
+struct services_twin {
+    uint64_t timeout_ms;
+    char *module;
+    struct map targets;
+    uint64_t version; /* of the registry, when they were read */
+};
+
+struct call {
+    struct rest_request *request;
+    const char *method;
+    struct slice body;  /* in the request's arena */
+    const char *module; /* the same */
+    uint64_t since_ms;
+};
+
+/* ---- endpoints that are remembered ---- */
+
+static void target_free(struct target *t)
+{
+    free(t->id);
+    free(t->supervisor);
+    buffer_clear(&t->endpoint);
+    free(t);
+}
+
+static void forget_all(struct services_twin *t)
+{
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(&t->targets, &at));)
+        target_free(e->value);
+    map_clear(&t->targets);
+}
+
+static struct target *recall(struct services *app, struct slice id)
+{
+    struct services_twin *t = app->twin;
+    uint64_t version = services_registry_version(app->registry);
+    if (t->version != version || t->targets.count >= TWIN_ENDPOINTS_MAX)
+        forget_all(t);
+    t->version = version;
+    return map_get(&t->targets, id);
+}
+
+static struct target *remember(struct services_twin *t, struct slice id, const struct json *info)
+{
+    const struct json *registration = json_get(info, "registration");
+    struct slice supervisor = json_string(json_get(registration, "supervisorId"));
+    struct target *one = MEMORY_NEW(struct target);
+    one->id = slice_dup(id);
+    one->supervisor =
+        supervisor.len > 0 || !t->module ? slice_dup(supervisor) : memory_text(t->module);
+    struct json_writer w = json_writer(&one->endpoint);
+    json_put_value(&w, json_get(registration, "endpoint"));
+    struct target *before = map_put(&t->targets, slice_of(one->id), one);
+    if (before)
+        target_free(before);
+    return one;
+}
+
+/* ---- the answer ---- */
+
+static void finish(struct call *c, enum status why, int status)
+{
+    struct rest_request *r = c->request;
+    struct services *app = r->app;
+    uint64_t took_ms = loop_now_ms(r->loop) - c->since_ms;
+    bool good = why == OK && status >= 200 && status < 300;
+    rest_metrics_add(app->metrics, METRIC_TWIN_CALLS, 1);
+    rest_metrics_add(app->metrics, METRIC_TWIN_FAILED, !good);
+    rest_metrics_observe(app->metrics, METRIC_TWIN_SECONDS, took_ms);
+    log_line(
+        good ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+        "twin call method=%s endpoint=%.*s module=%s user=%.*s why=%s status=%d ms=%llu rid=%s",
+        c->method, SLICE_FMT(rest_param(r, "endpointId")), c->module ? c->module : "-",
+        SLICE_FMT(r->user), status_name(why), status, (unsigned long long)took_ms, r->id);
+    free(c);
+}
+
+static void fail(struct call *c, enum status why, const char *detail)
+{
+    struct rest_request *r = c->request;
+    finish(c, why, 0);
+    services_replies_fail(r, why, detail);
+}
+
+/* What the module says about it: problem details, or an exception of .NET. */
+static const char *module_detail(struct rest_request *r, struct slice payload)
+{
+    static const char *const names[] = {"detail", "Message", "title"};
+    struct json_doc *doc;
+    const char *text = "the twin module refused it";
+    if (json_parse(payload, JSON_STRICT, &doc, NULL) != OK)
+        return text;
+    for (size_t i = 0; i < 3; i++) {
+        struct slice found = json_string(json_get_nocase(json_root(doc), names[i]));
+        if (found.len > 0) {
+            text = arena_text(&r->arena, found);
+            break;
+        }
+    }
+    json_free(&doc);
+    return text;
+}
+
+static void on_method(void *arg, enum status why, int status, struct slice payload)
+{
+    struct call *c = arg;
+    struct rest_request *r = c->request;
+    if (why == OFFLINE || why == NOT_FOUND) {
+        fail(c, OFFLINE, "the endpoint's twin module is not connected");
+    } else if (why == TIMED_OUT) {
+        fail(c, why, "the endpoint's twin module did not answer in time");
+    } else if (why != OK) {
+        fail(c, why, "the hub could not pass the call on");
+    } else if (status >= 200 && status < 300) {
+        finish(c, OK, status);
+        rest_reply_json(r, 200, payload.len > 0 ? payload : SLICE("{}"));
+    } else {
+        const char *detail = module_detail(r, payload);
+        finish(c, OK, status);
+        rest_reply_problem(r, status >= 400 && status <= 599 ? status : 500, detail);
+    }
+}
+
+/* ---- the call ---- */
+
+static void put_payload(const struct call *c, const struct target *t, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    json_name(&w, "endpoint"), json_put_raw(&w, buffer_slice(&t->endpoint));
+    json_name(&w, "request"), json_put_raw(&w, c->body);
+    json_end_object(&w);
+}
+
+static void invoke(struct call *c, const struct target *t)
+{
+    struct rest_request *r = c->request;
+    struct services *app = r->app;
+    if (t->supervisor[0] == 0) {
+        fail(c, NOT_FOUND, "no twin module is responsible for the endpoint");
+        return;
+    }
+    c->module = arena_text(&r->arena, slice_of(t->supervisor));
+    struct buffer payload = {0};
+    put_payload(c, t, &payload);
+    struct service_method m = {.id = services_ids_module(slice_of(c->module)),
+                               .name = c->method,
+                               .payload = buffer_slice(&payload),
+                               .response_timeout_ms = app->twin->timeout_ms,
+                               .call_id = r->id};
+    enum status s = payload.len > PAYLOAD_MAX
+                        ? TOO_LARGE
+                        : service_client_invoke_method(app->hub, &m, on_method, c);
+    buffer_clear(&payload);
+    if (s != OK)
+        fail(c, s,
+             s == TOO_LARGE ? "the request is too large for a direct method"
+                            : "too many calls are under way");
+}
+
+static void on_endpoint(void *arg, enum status why, struct slice json)
+{
+    struct call *c = arg;
+    struct services *app = c->request->app;
+    struct json_doc *doc;
+    if (why != OK) {
+        fail(c, why, why == NOT_FOUND ? "the registry does not know the endpoint" : NULL);
+        return;
+    }
+    if (json_parse(json, JSON_STRICT, &doc, NULL) != OK) {
+        fail(c, IO_FAILED, NULL);
+        return;
+    }
+    struct slice id = rest_param(c->request, "endpointId");
+    (void)recall(app, id); /* so that what is remembered is of this version */
+    struct target *t = remember(app->twin, id, json_root(doc));
+    json_free(&doc);
+    invoke(c, t);
+}
+
+void services_twin_call(struct rest_request *r, const char *method, struct slice request)
+{
+    struct services *app = r->app;
+    if (app->hub == NULL) {
+        rest_reply_problem(r, 503, "no hub is configured");
+        return;
+    }
+    struct call *c = MEMORY_NEW(struct call);
+    c->request = r;
+    c->method = method;
+    c->body = arena_copy(&r->arena, request);
+    c->since_ms = loop_now_ms(r->loop);
+    struct slice id = rest_param(r, "endpointId");
+    struct target *t = recall(app, id);
+    if (t)
+        invoke(c, t);
+    else
+        services_registry_ask(app->registry,
+                              &(struct services_registry_ask){.what = REGISTRY_ENDPOINT, .id = id},
+                              on_endpoint, c);
+}
+
+/* ---- beginning and end ---- */
+
+struct services_twin *services_twin_new(const struct services_twin_config *config)
+{
+    struct services_twin *t = MEMORY_NEW(struct services_twin);
+    t->timeout_ms = config->timeout_ms;
+    t->module = config->module ? memory_text(config->module) : NULL;
+    return t;
+}
+
+void services_twin_free(struct services_twin **t)
+{
+    if (*t == NULL)
+        return;
+    forget_all(*t);
+    free((*t)->module);
+    free(*t);
+    *t = NULL;
+}
