@@ -266,7 +266,8 @@ static void amqp_frame(struct amqp_connection *c, uint16_t channel, struct slice
         struct amqp_session *s = c->state == OPENED ? session_of(c, channel) : NULL;
         if (s)
             session_frame(c, s, code, bytes, r.rest);
-        else
+        else if (code != AMQP_DETACH ||
+                 c->state != OPENED) /* Azure's Python SDK detaches after its end */
             engine_fail(c, "amqp:connection:framing-error", "no session on this channel");
     }
 }

@@ -602,6 +602,19 @@ static void an_error_ends_the_session_and_its_links(void **state)
     finish(&server);
 }
 
+/* Azure's Python SDK ends a session and then detaches its links. */
+static void a_detach_behind_the_end_is_let_be(void **state)
+{
+    (void)state;
+    struct end server = {0};
+    small_peer(&server);
+    FRAME(&server, 5, end, .error = {0});
+    FRAME(&server, 5, detach, .handle = 3);
+    assert_false(server.closed);
+    assert_int_equal(server.detaches, 1);
+    finish(&server);
+}
+
 static void bad_bytes_close_with_a_reason(void **state)
 {
     (void)state;
@@ -710,6 +723,7 @@ int main(void)
         cmocka_unit_test(handles_and_channels_are_used_again),
         cmocka_unit_test(too_many_links_end_the_session),
         cmocka_unit_test(an_error_ends_the_session_and_its_links),
+        cmocka_unit_test(a_detach_behind_the_end_is_let_be),
         cmocka_unit_test(bad_bytes_close_with_a_reason),
         cmocka_unit_test(a_wrong_header_is_answered_with_ours),
         cmocka_unit_test(sending_without_credit_is_refused),
