@@ -18,8 +18,11 @@
 
 static const struct setting table[] = {
     {"listen", SETTING_TEXT, "127.0.0.1", "address to listen on", 0, 0, NULL, false},
-    {"port", SETTING_INTEGER, "9443", "port to listen on; 0 is any free one", 0, 65535, NULL,
+    {"https.port", SETTING_INTEGER, "9443", "port to listen on; 0 is any free one", 0, 65535, NULL,
      false},
+    {"tls.certificate", SETTING_PATH, NULL, "PEM file with the chain; made at first start when absent", 0,
+     0, NULL, false},
+    {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
     {"tls", SETTING_BOOL, "true", "TLS; without it only a loopback address is listened on", 0, 0,
      NULL, false},
     {"names", SETTING_LIST, "localhost,127.0.0.1", "host names and addresses in the certificate", 0,
@@ -146,9 +149,13 @@ static enum status start_tls(struct serving *v, const struct settings *s)
     if (!settings_bool(s, "tls")) {
         if (is_loopback(settings_text(s, "listen")))
             return OK;
-        log_error("plain text is served on loopback addresses alone: set tls or listen.host");
+        log_error("plain text is served on loopback addresses alone: set tls or listen");
         return BAD_ARGUMENT;
     }
+    const char *certificate = settings_text(s, "tls.certificate"), *key = settings_text(s, "tls.key");
+    if (certificate && key)
+        return tls_server_new(
+            &(struct tls_server_config){.certificate_file = certificate, .key_file = key}, &v->tls);
     if (settings_list(s, "names", &names) == 0)
         return BAD_ARGUMENT;
     enum status why =
@@ -176,7 +183,7 @@ static enum status start_listening(struct serving *v, const struct settings *s)
                                                              .limits = {.body_bytes = 64u << 10}});
     return listener_open(&(struct listen_config){.loop = v->issuer.loop,
                                                  .host = settings_text(s, "listen"),
-                                                 .port = (int)settings_integer(s, "port"),
+                                                 .port = (int)settings_integer(s, "https.port"),
                                                  .tls = v->tls,
                                                  .on_accept = on_accept,
                                                  .arg = v},

@@ -54,6 +54,13 @@ static void plant(struct up *u, struct up_part *p)
     up_part_argument(p, "--pki", "%s/plant/pki", u->data);
 }
 
+/* One authority and one certificate for all of them: clients trust one file. */
+static void certificate(struct up *u, struct up_part *p)
+{
+    up_part_argument(p, "--tls.certificate", "%s", u->tls.certificate);
+    up_part_argument(p, "--tls.key", "%s", u->tls.key);
+}
+
 static void hub(struct up *u, struct up_part *p)
 {
     up_part_argument(p, "--data", "%s/hub", u->data);
@@ -62,6 +69,7 @@ static void hub(struct up *u, struct up_part *p)
     up_part_argument(p, "--mqtt.port", "%d", u->ports.hub_mqtt);
     up_part_argument(p, "--amqp.port", "%d", u->ports.hub_amqp);
     up_part_argument(p, "--https.port", "%d", u->ports.hub_https);
+    certificate(u, p);
 }
 
 static void edge(struct up *u, struct up_part *p)
@@ -77,30 +85,56 @@ static void edge(struct up *u, struct up_part *p)
     up_part_argument(p, "--mqtt.port", "%d", u->ports.edge_mqtt);
     up_part_argument(p, "--health.port", "%d", u->ports.edge_health);
     up_part_argument(p, "--hub.host", "%s", name_of(u));
-    up_part_argument(p, "--hub.address", "%s", u->listen);
+    up_part_argument(p, "--hub.address", "%s", u->local);
     up_part_argument(p, "--hub.mqtt.port", "%d", u->ports.hub_mqtt);
     up_part_argument(p, "--hub.https.port", "%d", u->ports.hub_https);
-    up_part_argument(p, "--hub.ca", "%s", u->hub_ca);
+    up_part_argument(p, "--hub.ca", "%s", u->tls.ca);
+    certificate(u, p);
 }
 
 static void issuer(struct up *u, struct up_part *p)
 {
     up_part_argument(p, "--data", "%s/issuer", u->data);
     up_part_argument(p, "--listen", "%s", u->listen);
-    up_part_argument(p, "--port", "%d", u->ports.issuer);
-    up_part_argument(p, "--names", "%s,localhost,127.0.0.1", name_of(u));
+    up_part_argument(p, "--https.port", "%d", u->ports.issuer);
+    up_part_argument(p, "--names", "%s", name_of(u));
+    certificate(u, p);
 }
 
 static void opc(struct up *u, struct up_part *p)
 {
-    (void)u;
-    (void)p;
+    struct config_file f;
+    config_begin(&f);
+    config_put(&f, "key", u->opc_key);
+    config_end(u, &f, p);
+    up_part_argument(p, "--device", "%s", UP_EDGE_DEVICE);
+    up_part_argument(p, "--module", "%s", UP_OPC_MODULE);
+    up_part_argument(p, "--data", "%s/opc", u->data);
+    up_part_argument(p, "--hub.host", "%s", name_of(u));
+    up_part_argument(p, "--edge.host", "%s", u->local);
+    up_part_argument(p, "--edge.port", "%d", u->ports.edge_mqtt);
+    up_part_argument(p, "--edge.ca", "%s", u->tls.ca);
+    up_part_argument(p, "--publishednodes", "%s/publishednodes.json", u->data);
+    up_part_argument(p, "--health.port", "%d", u->ports.opc_health);
 }
 
 static void services(struct up *u, struct up_part *p)
 {
-    (void)u;
-    (void)p;
+    struct config_file f;
+    config_begin(&f);
+    config_put(&f, "hub.connection", u->owner);
+    config_end(u, &f, p);
+    up_part_argument(p, "--data", "%s/services", u->data);
+    up_part_argument(p, "--name", "%s", name_of(u));
+    up_part_argument(p, "--listen", "%s", u->listen);
+    up_part_argument(p, "--https.port", "%d", u->ports.services);
+    up_part_argument(p, "--hub.url", "https://%s:%d", u->local, u->ports.hub_https);
+    up_part_argument(p, "--hub.ca", "%s", u->tls.ca);
+    up_part_argument(p, "--discovery.module", "%s", UP_OPC_MODULE);
+    up_part_argument(p, "--twin.module", "%s", UP_OPC_MODULE);
+    up_part_argument(p, "--auth.authority", "https://%s:%d", name_of(u), u->ports.issuer);
+    up_part_argument(p, "--auth.ca", "%s", u->tls.ca);
+    certificate(u, p);
 }
 
 void up_arguments(struct up *u, enum up_part_id id)

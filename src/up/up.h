@@ -10,6 +10,7 @@
 #pragma once
 
 #include "client/service.h"
+#include "crypto/server_files.h"
 #include "settings/settings.h"
 #include "up/part.h"
 
@@ -28,6 +29,7 @@ struct up {
     const char *binary;
     const char *data;             /* folder */
     const char *listen;           /* address */
+    const char *local;            /* the same for ourselves: 127.0.0.1 when all addresses are listened on */
     bool demo;
     struct up_ports ports;
     struct up_part parts[UP_PART_COUNT];
@@ -36,7 +38,7 @@ struct up {
 
     struct rest_client *rest;     /* trusts the hub; made when its authority's file is there */
     struct service_client *service;
-    char hub_ca[512], edge_ca[512], issuer_ca[512], services_ca[512];
+    struct server_files tls;      /* one authority and certificate for all parts */
     char *owner;                  /* connection string of iothubowner */
     char *edge_key, *opc_key;     /* base64, from provisioning */
 };

@@ -131,7 +131,7 @@ static enum status read_owner(struct up *u)
 static void hub_is_ready(struct up *u)
 {
     char url[256];
-    snprintf(url, sizeof(url), "https://%s:%d", u->listen, u->ports.hub_https);
+    snprintf(url, sizeof(url), "https://%s:%d", u->local, u->ports.hub_https);
     if (read_owner(u) != OK ||
         service_client_new(&(struct service_client_config){.loop = u->loop, .rest = u->rest,
                                                            .connection_string = u->owner, .url = url},
@@ -159,17 +159,13 @@ static void on_ready_answer(void *arg, enum status why, const struct rest_answer
     }
 }
 
-/* The authority's file comes with the hub's first start. */
 static void ask_ready(void *arg)
 {
     struct ready *r = arg;
     struct up *u = r->up;
     char url[256];
-    if (u->rest == NULL && access(u->hub_ca, R_OK) == 0)
-        u->rest = rest_client_new(&(struct rest_client_config){.loop = u->loop, .ca_file = u->hub_ca});
-    snprintf(url, sizeof(url), "https://%s:%d/readyz", u->listen, u->ports.hub_https);
-    if (u->rest == NULL ||
-        rest_client_send(u->rest, &(struct rest_call){.method = "GET", .url = url, .timeout_ms = 2000},
+    snprintf(url, sizeof(url), "https://%s:%d/readyz", u->local, u->ports.hub_https);
+    if (rest_client_send(u->rest, &(struct rest_call){.method = "GET", .url = url, .timeout_ms = 2000},
                          on_ready_answer, r) != OK)
         on_ready_answer(r, OFFLINE, NULL);
 }
@@ -231,12 +227,14 @@ static void on_signal(void *arg)
 
 /* ---- beginning and end ---- */
 
-static void make_paths(struct up *u)
+static enum status make_certificate(struct up *u)
 {
-    snprintf(u->hub_ca, sizeof(u->hub_ca), "%s/hub/tls/ca.pem", u->data);
-    snprintf(u->edge_ca, sizeof(u->edge_ca), "%s/edge/tls/ca.pem", u->data);
-    snprintf(u->issuer_ca, sizeof(u->issuer_ca), "%s/issuer/tls/ca.pem", u->data);
-    snprintf(u->services_ca, sizeof(u->services_ca), "%s/services/tls/ca.pem", u->data);
+    char directory[512];
+    const char *names[] = {settings_text(u->settings, "name"), "localhost", "127.0.0.1", NULL, NULL};
+    if (strcmp(u->listen, u->local) == 0 && strcmp(u->listen, "127.0.0.1") != 0)
+        names[3] = u->listen;
+    snprintf(directory, sizeof(directory), "%s/tls", u->data);
+    return server_files_ensure(directory, names[0], names, clock_wall_ms(), &u->tls);
 }
 
 static enum status start(struct up *u)
@@ -246,10 +244,12 @@ static enum status start(struct up *u)
     snprintf(logs, sizeof(logs), "%s/log", u->data);
     enum status s = file_make_directory(logs);
     if (s == OK)
+        s = make_certificate(u);
+    if (s == OK)
         s = choose_ports(u);
     if (s != OK)
         return s;
-    make_paths(u);
+    u->rest = rest_client_new(&(struct rest_client_config){.loop = u->loop, .ca_file = u->tls.ca});
     for (int i = 0; i < UP_PART_COUNT; i++) {
         up_part_init(&u->parts[i], u->loop, u->binary, names[i]);
         u->parts[i].on_stopped = on_part_stopped;
@@ -279,6 +279,7 @@ int up_main(int argc, char **argv)
     u->binary = len > 0 ? binary : argv[0];
     u->data = settings_text(settings, "data");
     u->listen = settings_text(settings, "listen");
+    u->local = strcmp(u->listen, "0.0.0.0") == 0 ? "127.0.0.1" : u->listen;
     u->demo = settings_bool(settings, "demo");
     u->loop = loop_new();
     loop_on_signal(u->loop, on_signal, u);
