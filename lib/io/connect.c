@@ -9,8 +9,7 @@ struct stream *stream_connect(const struct connect_config *asked,
         config.timeout_ms = CONNECT_MS;
     struct stream *s = config.loop->ops->connect(&config);
     if (config.tls)
-        s = stream_tls_connect(s, config.tls, config.server_name ? config.server_name : config.host,
-                               config.timeout_ms);
+        s = stream_tls_connect(s, &config);
     stream_events(s, events, arg);
     return s;
 }

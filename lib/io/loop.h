@@ -63,3 +63,6 @@ void loop_defer(struct loop *l, loop_fn *fn, void *arg);
 
 /* run(arg) on a helper thread (what blocks: a file, a name lookup), then done(arg) on the loop. */
 void loop_work(struct loop *l, loop_fn *run, loop_fn *done, void *arg);
+
+/* The same; when the loop is freed first (or killed, in a simulation), drop(arg) instead of done(arg). */
+void loop_work_or_drop(struct loop *l, loop_fn *run, loop_fn *done, loop_fn *drop, void *arg);

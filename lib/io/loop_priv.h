@@ -68,9 +68,6 @@ uint64_t loop_wait_ms(struct loop *l);
 /* The clocks are asked anew. */
 void loop_clock_stale(struct loop *l);
 
-/* As loop_work(); `drop(arg)` is called instead of `done` when the loop is freed before. */
-void loop_work_or_drop(struct loop *l, loop_fn *run, loop_fn *done, loop_fn *drop, void *arg);
-
 /* Forgets deferred calls of fn(arg). */
 void loop_undefer(struct loop *l, loop_fn *fn, void *arg);
 

@@ -15,6 +15,7 @@ struct sim_stream {
     struct buffer queued;   /* the window has no room for it */
     struct buffer received; /* arrived while nobody wanted it */
     bool connecting;
+    bool quiet;     /* a refusal is no warning */
     bool finishing; /* closes when all has gone out */
     bool ended;     /* the peer sends no more; told when `received` is empty */
     bool moving;
@@ -70,13 +71,19 @@ static void on_close_late(void *arg)
     end(arg, CLOSED);
 }
 
+static void log_refusal(const struct sim_stream *t, const char *reason)
+{
+    log_line(t->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "cannot connect peer=%s reason=%s",
+             t->peer, reason);
+}
+
 void sim_stream_broken(struct sim_stream *t)
 {
     t->broken = t->moving; /* told after the arrival */
     if (t->moving)
         return;
     if (t->connecting)
-        log_warn("cannot connect peer=%s reason=ECONNREFUSED", t->peer);
+        log_refusal(t, "ECONNREFUSED");
     end(t, IO_FAILED);
 }
 
@@ -301,14 +308,14 @@ void sim_stream_accept(struct sim_end *e, struct listener *l)
 static void on_deadline(void *arg)
 {
     struct sim_stream *t = arg;
-    log_warn("cannot connect peer=%s reason=timed_out", t->peer);
+    log_refusal(t, "timed_out");
     end(t, TIMED_OUT);
 }
 
 static void on_unknown(void *arg)
 {
     struct sim_stream *t = arg;
-    log_warn("cannot connect peer=%s reason=name_not_known", t->peer);
+    log_refusal(t, "name_not_known");
     end(t, IO_FAILED);
 }
 
@@ -325,6 +332,7 @@ struct stream *sim_connect(const struct connect_config *config)
     struct sim_stream *t = stream_new(config->loop);
     snprintf(t->peer, sizeof(t->peer), "%.40s:%d", config->host, config->port);
     t->connecting = true;
+    t->quiet = config->quiet;
     if (l->loop.dead) {
         t->s.closed = true;
         return &t->s;

@@ -30,6 +30,7 @@ struct stream_tls {
     /* Connecting: */
     struct tls_client *client;
     char *server_name;
+    bool quiet;
     /* While it moves: */
     loop_fn *moved;
     void *moved_arg;
@@ -66,7 +67,8 @@ static void log_failure(const struct stream_tls *t, const char *reason)
     if (t->open)
         log_debug("tls connection lost: %s peer=%s", reason, t->peer);
     else if (t->server_name)
-        log_warn("tls handshake failed: %s peer=%s server=%s", reason, t->peer, t->server_name);
+        log_line(t->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+                 "tls handshake failed: %s peer=%s server=%s", reason, t->peer, t->server_name);
     else
         log_debug("tls handshake failed: %s peer=%s", reason, t->peer);
 }
@@ -352,12 +354,12 @@ void stream_tls_cancel(struct list *handshaking)
         stream_abort(&LIST_OF(at, struct stream_tls, handshaking)->s, CANCELLED);
 }
 
-struct stream *stream_tls_connect(struct stream *below, struct tls_client *client,
-                                  const char *server_name, uint64_t timeout_ms)
+struct stream *stream_tls_connect(struct stream *below, const struct connect_config *config)
 {
-    struct stream_tls *t = stream_new(below, timeout_ms);
-    t->client = client;
-    t->server_name = memory_text(server_name);
+    struct stream_tls *t = stream_new(below, config->timeout_ms);
+    t->client = config->tls;
+    t->server_name = memory_text(config->server_name ? config->server_name : config->host);
+    t->quiet = config->quiet;
     stream_events(below, &below_events, t);
     return &t->s;
 }

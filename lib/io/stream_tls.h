@@ -16,7 +16,6 @@ void stream_tls_accept(struct stream *below, struct tls_server *server, struct l
 /* Gives up what is in such a list. */
 void stream_tls_cancel(struct list *handshaking);
 
-/* The connecting end: on_open after the handshake. `below` may still be connecting; a lack of
- * progress ends in TIMED_OUT after `timeout_ms`. */
-struct stream *stream_tls_connect(struct stream *below, struct tls_client *client,
-                                  const char *server_name, uint64_t timeout_ms);
+/* The connecting end, as `config` has it (with its timeout_ms set): on_open after the handshake.
+ * `below` may still be connecting. */
+struct stream *stream_tls_connect(struct stream *below, const struct connect_config *config);
