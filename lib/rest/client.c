@@ -5,12 +5,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/url.h"
 
 #define CALL_MS 30000
+#define WAITING_LOOK_MS 500          /* how late a call that waits for its turn may end */
 #define HEADER_BYTES_MAX (64u << 10) /* of an answer */
 
 /* A call goes from `calls` of the loop's side to the thread and back; the memory it carries belongs
@@ -25,6 +27,7 @@ struct call {
     struct curl_slist *headers;
     struct buffer request, body, answer_headers;
     size_t body_max;
+    uint64_t ends_ms; /* on the machine's clock: curl's thread has no loop to ask */
     bool too_large;
     CURLcode code;
     long status;
@@ -99,10 +102,44 @@ static void fetch_out_thread(struct rest_client *c)
     pthread_mutex_unlock(&c->lock);
 }
 
+static uint64_t machine_ms(void)
+{
+    return clock_monotonic_ns() / 1000000;
+}
+
+static void give_back_thread(struct call *call, CURLcode code)
+{
+    struct rest_client *c = call->client;
+    call->code = code;
+    list_remove(&call->hop);
+    pthread_mutex_lock(&c->lock);
+    list_push(&c->back, &call->hop);
+    tell_thread(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* The time in the queue counts, too. */
+static void expire_waiting_thread(struct rest_client *c)
+{
+    if (list_empty(&c->waiting))
+        return;
+    uint64_t now = machine_ms();
+    LIST_EACH(l, &c->waiting)
+    {
+        struct call *call = LIST_OF(l, struct call, hop);
+        if (now >= call->ends_ms)
+            give_back_thread(call, CURLE_OPERATION_TIMEDOUT);
+    }
+}
+
 static void start_waiting_thread(struct rest_client *c)
 {
+    expire_waiting_thread(c);
     while (c->running_count < c->config.active && !list_empty(&c->waiting)) {
         struct call *call = LIST_OF(list_pop(&c->waiting), struct call, hop);
+        uint64_t now = machine_ms();
+        curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS,
+                         now < call->ends_ms ? (long)(call->ends_ms - now) : 1L);
         list_push(&c->running, &call->hop);
         c->running_count++;
         CURLMcode code = curl_multi_add_handle(c->multi, call->easy);
@@ -116,14 +153,9 @@ static void finish_thread(struct rest_client *c, CURL *easy, CURLcode code)
     struct call *call;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
-    call->code = code;
     curl_multi_remove_handle(c->multi, easy);
-    list_remove(&call->hop);
     c->running_count--;
-    pthread_mutex_lock(&c->lock);
-    list_push(&c->back, &call->hop);
-    tell_thread(c);
-    pthread_mutex_unlock(&c->lock);
+    give_back_thread(call, code);
 }
 
 static void finish_done_thread(struct rest_client *c)
@@ -153,7 +185,7 @@ static void *run_thread(void *arg)
         finish_done_thread(c);
         if (c->running_count < c->config.active && !list_empty(&c->waiting))
             continue;
-        curl_multi_poll(c->multi, NULL, 0, 60000, NULL);
+        curl_multi_poll(c->multi, NULL, 0, list_empty(&c->waiting) ? 60000 : WAITING_LOOK_MS, NULL);
     }
     for (struct link *l; (l = list_pop(&c->running));)
         curl_multi_remove_handle(c->multi, LIST_OF(l, struct call, hop)->easy);
@@ -302,8 +334,6 @@ static void set_transport(struct call *call, const struct rest_call *wanted)
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->config.connect_ms);
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
-                     (long)(wanted->timeout_ms ? wanted->timeout_ms : CALL_MS));
     curl_easy_setopt(e, CURLOPT_PROXY, c->proxy ? c->proxy : "");
     if (c->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
@@ -327,6 +357,7 @@ static struct call *call_new(struct rest_client *c, const struct rest_call *want
     struct call *call = MEMORY_NEW(struct call);
     call->client = c;
     call->body_max = c->config.body_bytes;
+    call->ends_ms = machine_ms() + (wanted->timeout_ms ? wanted->timeout_ms : CALL_MS);
     call->easy = c->spare_count > 0 ? c->spare[--c->spare_count] : curl_easy_init();
     assert(call->easy);
     buffer_put(&call->request, wanted->body);

@@ -232,6 +232,24 @@ static void gives_up_on_a_server_that_says_nothing(void **state)
     forget(&o);
 }
 
+static void waiting_for_its_turn_counts_as_time(void **state)
+{
+    (void)state;
+    rest_client_free(&house.client);
+    open_client((struct rest_client_config){.active = 1});
+    struct outcome first = {0}, second = {0};
+    struct rest_call call = {.method = "GET", .url = url(house.listener, "/keep")};
+    assert_int_equal(start(&first, call), OK);
+    call.timeout_ms = 20;
+    assert_int_equal(start(&second, call), OK);
+    assert_true(loop_run_until(house.loop, is_done, &second, WAIT_MS));
+    assert_int_equal(second.why, TIMED_OUT);
+    assert_int_equal(first.count, 0);
+    rest_client_free(&house.client);
+    forget(&first);
+    forget(&second);
+}
+
 static void refuses_an_answer_over_the_limit(void **state)
 {
     (void)state;
@@ -319,6 +337,7 @@ int main(void)
         TEST(passes_on_what_the_server_refuses),
         TEST(says_when_nobody_listens),
         TEST(gives_up_on_a_server_that_says_nothing),
+        TEST(waiting_for_its_turn_counts_as_time),
         TEST(refuses_an_answer_over_the_limit),
         TEST(says_when_the_server_breaks_off),
         TEST(refuses_what_is_no_url),

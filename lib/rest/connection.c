@@ -9,7 +9,8 @@
 /* What the connection waits for, and so which limit counts. */
 enum phase { PHASE_NONE, PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_RUN, PHASE_LINGER };
 
-#define LINGER_MS 1000 /* to let a peer that still sends read why it was refused */
+#define KEEP_BYTES (16u << 10) /* of memory for the next request; more is given back */
+#define LINGER_MS 1000         /* to let a peer that still sends read why it was refused */
 
 static void read_on(struct connection *c);
 
@@ -142,6 +143,10 @@ static void forget_request(struct connection *c)
 {
     struct rest_request *r = &c->request;
     arena_reset(&r->arena);
+    if (r->arena.left > KEEP_BYTES)
+        arena_clear(&r->arena);
+    if (c->extra.cap > KEEP_BYTES)
+        buffer_clear(&c->extra);
     struct arena arena = r->arena;
     *r = (struct rest_request){.arena = arena, .loop = r->loop};
     buffer_reset(&c->extra);
@@ -281,7 +286,7 @@ static void read_on(struct connection *c)
     struct slice left = consume(c, connection_waiting(c));
     c->waiting_taken = c->waiting.len - left.len;
     if (left.len == 0) {
-        buffer_reset(&c->waiting);
+        buffer_clear(&c->waiting);
         c->waiting_taken = 0;
     }
     after_reading(c);
