@@ -2,28 +2,16 @@
 
 #include <stdlib.h>
 
-#include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/device_private.h"
-#include "mqtt/connect.h"
 #include "mqtt/publish.h"
-#include "mqtt/subscribe.h"
 #include "mqtt/text.h"
-#include "token/sas.h"
 
-#define API_VERSION "2021-04-12"
 #define BACKOFF_MS_MIN 250
 #define BACKOFF_MS_MAX 30000
-#define LASTED_MS 30000  /* a link that was up for so long makes the back-off start anew */
-#define SIGN_IN_MS 30000 /* from CONNECT to SUBACK */
-#define KEEP_ALIVE_S 60
-#define PING_MS 30000               /* and nothing heard until the next one: the link is dead */
+#define LASTED_MS 30000 /* a link that was up for so long makes the back-off start anew */
 #define UNSENT_BYTES_MAX (4u << 20) /* that a hub does not read, while it sends */
-#define TOKEN_MS 3600000ull
-#define RENEWAL_MS                                                                                 \
-    2700000ull /* after 45 minutes, and up to 5 more, so that many do not come at once */
-#define RENEWAL_SPREAD_MS 300000
 
 static void dispose(struct device_client *c);
 
@@ -38,57 +26,6 @@ void device_leave(struct device_client *c)
         dispose(c);
 }
 
-static const char *who(const struct device_client *c)
-{
-    return c->config.device_id;
-}
-
-static const char *who_module(const struct device_client *c)
-{
-    return c->config.module_id ? c->config.module_id : "-";
-}
-
-/* ---- texts ---- */
-
-static void put_id(struct buffer *out, const char *device, const char *between, const char *module)
-{
-    buffer_text(out, device);
-    if (module) {
-        buffer_text(out, between);
-        buffer_text(out, module);
-    }
-}
-
-/* "{hub}/devices/{d}/modules/{m}", encoded: of the client, or of who speaks for it. */
-static enum status put_token(struct device_client *c, struct buffer *out)
-{
-    const struct device_client_config *k = &c->config;
-    bool by_actor = k->auth_chain && k->actor_device_id;
-    struct buffer plain = {0}, resource = {0};
-    buffer_printf(&plain, "%s/devices/", k->hub_host);
-    put_id(&plain, by_actor ? k->actor_device_id : k->device_id, "/modules/",
-           by_actor ? k->actor_module_id : k->module_id);
-    percent_encode(buffer_slice(&plain), &resource);
-    enum status s = sas_make(buffer_slice(&resource), slice_of(k->key), (struct slice){0},
-                             loop_wall_ms(k->loop) + TOKEN_MS, out);
-    buffer_clear(&plain);
-    buffer_clear(&resource);
-    return s;
-}
-
-static void put_username(struct device_client *c, struct buffer *out)
-{
-    const struct device_client_config *k = &c->config;
-    buffer_printf(out, "%s/", k->hub_host);
-    put_id(out, k->device_id, "/", k->module_id);
-    buffer_text(out, "/?api-version=" API_VERSION "&DeviceClientType=");
-    percent_encode(slice_of(k->product), out);
-    if (k->auth_chain) {
-        buffer_text(out, "&auth-chain=");
-        percent_encode(slice_of(k->auth_chain), out);
-    }
-}
-
 /* ---- sending ---- */
 
 void device_publish(struct device_client *c, struct slice payload)
@@ -101,7 +38,7 @@ void device_publish(struct device_client *c, struct slice payload)
 }
 
 /* What is in the window goes as far as the peer takes it; on_drain goes on. */
-static void pump(struct device_client *c)
+void device_pump(struct device_client *c)
 {
     if (c->state < DEVICE_SUBSCRIBING || !c->stream)
         return;
@@ -152,7 +89,7 @@ enum status device_client_send(struct device_client *c, const struct iot_message
     struct buffer packet = {0};
     mqtt_publish_encode(&p, &packet);
     device_window_push(&c->window, &packet, token);
-    pump(c);
+    device_pump(c);
     return OK;
 }
 
@@ -188,83 +125,6 @@ static enum status on_puback(struct device_client *c, const struct mqtt_packet *
     return OK;
 }
 
-/* ---- signing in ---- */
-
-static void on_ping_time(void *arg)
-{
-    struct device_client *c = arg;
-    if (c->pinged_ms && c->heard_ms < c->pinged_ms) {
-        device_link_end(c, TIMED_OUT);
-        return;
-    }
-    mqtt_packet_bare_encode(MQTT_PINGREQ, stream_out(c->stream));
-    stream_flush(c->stream);
-    c->pinged_ms = loop_now_ms(c->config.loop);
-    loop_timer_start(c->config.loop, &c->timer, PING_MS, on_ping_time, c);
-}
-
-/* A new token needs a new connection. */
-static void on_renewal_time(void *arg)
-{
-    struct device_client *c = arg;
-    log_debug("token renewal device=%s module=%s", who(c), who_module(c));
-    c->attempts = 0;
-    c->why = CLOSED;
-    mqtt_packet_bare_encode(MQTT_DISCONNECT, stream_out(c->stream));
-    stream_flush(c->stream);
-    stream_close(c->stream);
-}
-
-static enum status connack_status(enum mqtt_connack_code code)
-{
-    switch (code) {
-    case MQTT_CONNACK_VERSION:
-        return UNSUPPORTED;
-    case MQTT_CONNACK_CLIENT_ID:
-        return BAD_ARGUMENT;
-    case MQTT_CONNACK_CREDENTIALS:
-    case MQTT_CONNACK_UNAUTHORIZED:
-        return UNAUTHORIZED;
-    default:
-        return BUSY;
-    }
-}
-
-static enum status on_connack(struct device_client *c, const struct mqtt_packet *p)
-{
-    struct mqtt_connack ack;
-    if (c->state != DEVICE_SIGNING_IN || mqtt_connack_decode(p->body, &ack) != OK)
-        return BAD_FORMAT;
-    if (ack.code != MQTT_CONNACK_ACCEPTED)
-        return connack_status(ack.code);
-    c->state = DEVICE_SUBSCRIBING;
-    device_down_subscribe(c);
-    device_window_again(&c->window);
-    pump(c);
-    uint64_t spread = loop_random_u64(c->config.loop) % RENEWAL_SPREAD_MS;
-    loop_timer_start(c->config.loop, &c->renewal, RENEWAL_MS + spread, on_renewal_time, c);
-    return OK;
-}
-
-static enum status on_suback(struct device_client *c, const struct mqtt_packet *p)
-{
-    uint16_t id;
-    struct slice codes;
-    if (c->state != DEVICE_SUBSCRIBING || mqtt_suback_decode(p->body, &id, &codes) != OK)
-        return BAD_FORMAT;
-    if (slice_find(codes, MQTT_SUBACK_FAILED) < codes.len)
-        log_warn("a subscription was refused device=%s module=%s", who(c), who_module(c));
-    c->state = DEVICE_UP;
-    c->up_since_ms = loop_now_ms(c->config.loop);
-    c->pinged_ms = 0;
-    loop_timer_start(c->config.loop, &c->timer, PING_MS, on_ping_time, c);
-    log_info("hub connected device=%s module=%s peer=%s", who(c), who_module(c),
-             stream_peer(c->stream));
-    if (c->config.events->on_connected)
-        c->config.events->on_connected(c->config.arg);
-    return OK;
-}
-
 /* ---- reading ---- */
 
 static enum status packet(struct device_client *c, const struct mqtt_packet *p)
@@ -275,9 +135,9 @@ static enum status packet(struct device_client *c, const struct mqtt_packet *p)
     case MQTT_PUBACK:
         return on_puback(c, p);
     case MQTT_CONNACK:
-        return on_connack(c, p);
+        return device_connack(c, p);
     case MQTT_SUBACK:
-        return on_suback(c, p);
+        return device_suback(c, p);
     case MQTT_PINGRESP:
         return OK;
     default:
@@ -304,7 +164,7 @@ static void on_data(void *arg, struct slice bytes)
 
 static void on_drain(void *arg)
 {
-    pump(arg);
+    device_pump(arg);
 }
 
 /* ---- connecting, again and again ---- */
@@ -318,41 +178,6 @@ void device_link_end(struct device_client *c, enum status why)
         stream_abort(c->stream, why);
 }
 
-static void on_sign_in_late(void *arg)
-{
-    device_link_end(arg, TIMED_OUT);
-}
-
-static void on_open(void *arg)
-{
-    struct device_client *c = arg;
-    struct buffer username = {0}, password = {0};
-    enum status s = put_token(c, &password);
-    if (s != OK) {
-        log_error("key is not base64 device=%s module=%s", who(c), who_module(c));
-        device_link_end(c, s);
-        buffer_clear(&password);
-        return;
-    }
-    put_username(c, &username);
-    buffer_reset(&c->scratch);
-    put_id(&c->scratch, c->config.device_id, "/", c->config.module_id);
-    struct mqtt_connect m = {
-        .client_id = buffer_slice(&c->scratch),
-        .username = buffer_slice(&username),
-        .password = buffer_slice(&password),
-        .has_username = true,
-        .has_password = true,
-        .keep_alive_s = KEEP_ALIVE_S,
-    };
-    mqtt_connect_encode(&m, stream_out(c->stream));
-    stream_flush(c->stream);
-    c->state = DEVICE_SIGNING_IN;
-    loop_timer_start(c->config.loop, &c->timer, SIGN_IN_MS, on_sign_in_late, c);
-    buffer_clear(&username);
-    buffer_clear(&password);
-}
-
 static void on_close(void *arg, enum status stream_why)
 {
     struct device_client *c = arg;
@@ -362,8 +187,8 @@ static void on_close(void *arg, enum status stream_why)
     if (was_up && loop_now_ms(c->config.loop) - c->up_since_ms >= LASTED_MS)
         c->attempts = 0;
     log_line(was_up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s device=%s module=%s status=%s",
-             was_up ? "hub disconnected" : "hub could not be connected", who(c), who_module(c),
-             status_name(why));
+             was_up ? "hub disconnected" : "hub could not be connected", device_who(c),
+             device_who_module(c), status_name(why));
     c->stream = NULL;
     c->why = OK;
     c->state = DEVICE_WAITING;
@@ -378,7 +203,7 @@ static void on_close(void *arg, enum status stream_why)
 }
 
 static const struct stream_events events = {
-    .on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
+    .on_open = device_hello, .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
 
 static void on_attempt_time(void *arg)
 {
@@ -440,12 +265,9 @@ struct device_client *device_client_new(const struct device_client_config *confi
 {
     struct device_client *c = MEMORY_NEW(struct device_client);
     copy_config(c, config);
-    struct buffer base = {0};
-    buffer_text(&base, "devices/");
-    put_id(&base, config->device_id, "/modules/", config->module_id);
-    buffer_u8(&base, '/');
-    c->base = arena_copy(&c->arena, buffer_slice(&base));
-    buffer_clear(&base);
+    const char *module = c->config.module_id;
+    c->base = slice_of(arena_printf(&c->arena, "devices/%s%s%s/", c->config.device_id,
+                                    module ? "/modules/" : "", module ? module : ""));
     device_window_init(&c->window);
     list_init(&c->twin_requests);
     c->state = DEVICE_WAITING;

@@ -1,7 +1,7 @@
 /*
  * A device's or module's connection to a hub or an edge, over MQTT: what the publisher, twin,
- * discovery and the edge's upstream use. It connects by itself, again and again with back-off, renews
- * its SAS token, subscribes again, and tells what became of every message. One loop owns it.
+ * discovery and the edge's upstream use. It connects by itself, again and again with back-off,
+ * renews its SAS token, subscribes again, and tells what became of every message. One loop owns it.
  */
 #pragma once
 
@@ -10,33 +10,39 @@
 
 struct device_client;
 
-#define DEVICE_CLIENT_WINDOW 1024 /* messages in flight; device_client_send() answers FULL beyond it */
-#define DEVICE_CLIENT_WINDOW_BYTES (16u << 20) /* of these messages together, topics too; FULL beyond it */
-#define DEVICE_CLIENT_TWIN_MAX 32   /* twin requests under way; FULL beyond it */
-#define DEVICE_CLIENT_METHODS_MAX 256 /* methods under way; the reply to one that is older is dropped */
+#define DEVICE_CLIENT_WINDOW                                                                       \
+    1024 /* messages in flight; device_client_send() answers FULL beyond it */
+#define DEVICE_CLIENT_WINDOW_BYTES                                                                 \
+    (16u << 20)                   /* of these messages together, topics too; FULL beyond it */
+#define DEVICE_CLIENT_TWIN_MAX 32 /* twin requests under way; FULL beyond it */
+#define DEVICE_CLIENT_METHODS_MAX                                                                  \
+    256 /* methods under way; the reply to one that is older is dropped */
 
 struct device_client_config {
     struct loop *loop;
-    const char *host;        /* to connect to: GatewayHostName, or HostName */
-    int port;                /* 8883 */
-    struct tls_client *tls;  /* NULL: plain, for tests and the simulation */
-    const char *hub_host;    /* HostName: in the user name and the token's audience; NULL: host */
+    const char *host;       /* to connect to: GatewayHostName, or HostName */
+    int port;               /* 8883 */
+    struct tls_client *tls; /* NULL: plain, for tests and the simulation */
+    const char *hub_host;   /* HostName: in the user name and the token's audience; NULL: host */
     const char *device_id;
-    const char *module_id;   /* NULL for a device */
-    const char *key;         /* base64; signs tokens */
-    /* To speak for the id as somebody else (an edge for its modules): "target;actor"; the key is the actor's. */
-    const char *auth_chain;  /* NULL: for itself */
-    const char *actor_device_id, *actor_module_id; /* whose audience the token has, with auth_chain */
-    const char *product;     /* DeviceClientType; NULL: "millrace/VERSION" */
+    const char *module_id; /* NULL for a device */
+    const char *key;       /* base64; signs tokens */
+    /* To speak for the id as somebody else (an edge for its modules): "target;actor"; the key is
+     * the actor's. */
+    const char *auth_chain; /* NULL: for itself */
+    const char *actor_device_id,
+        *actor_module_id; /* whose audience the token has, with auth_chain */
+    const char *product;  /* DeviceClientType; NULL: "millrace/VERSION" */
     const struct device_client_events *events;
     void *arg;
 };
 
 struct device_client_events {
-    void (*on_connected)(void *arg);                     /* may be NULL */
-    void (*on_disconnected)(void *arg, enum status why); /* after on_connected; may be NULL; it goes on trying */
-    /* Every send ends in one of these: OK acknowledged, CANCELLED the client was freed. While the link is
-     * down the message stays in flight and is sent again: at least once, in order. */
+    void (*on_connected)(void *arg); /* may be NULL */
+    void (*on_disconnected)(
+        void *arg, enum status why); /* after on_connected; may be NULL; it goes on trying */
+    /* Every send ends in one of these: OK acknowledged, CANCELLED the client was freed. While the
+     * link is down the message stays in flight and is sent again: at least once, in order. */
     void (*on_sent)(void *arg, uint64_t token, enum status why);
     void (*on_room)(void *arg); /* sends that answered FULL may be tried again. May be NULL */
     /* Setting one of these subscribes. */
@@ -45,22 +51,28 @@ struct device_client_events {
     void (*on_message)(void *arg, const struct iot_message *m); /* C2D or module input */
 };
 
-/* Copies what the config points to, but for the loop, TLS and events. BAD keys show when it connects. */
+/* Copies what the config points to, but for the loop, TLS and events. BAD keys show when it
+ * connects. */
 struct device_client *device_client_new(const struct device_client_config *config);
-/* No callback after it returned, but on_sent(CANCELLED) and the twin requests' (CANCELLED) during it. */
+/* No callback after it returned, but on_sent(CANCELLED) and the twin requests' (CANCELLED) during
+ * it. */
 void device_client_free(struct device_client **c);
 bool device_client_connected(const struct device_client *c);
 
-/* Copies. FULL: wait for on_room. TOO_LARGE: over IOT_MESSAGE_MAX, or 64 KB of properties as they are
- * encoded. BAD_ARGUMENT: a property that is not UTF-8, or has a zero character. Neither would ever pass. */
-CHECKED enum status device_client_send(struct device_client *c, const struct iot_message *m, uint64_t token);
+/* Copies. FULL: wait for on_room. TOO_LARGE: over IOT_MESSAGE_MAX, or 64 KB of properties as they
+ * are encoded. BAD_ARGUMENT: a property that is not UTF-8, or has a zero character. Neither would
+ * ever pass. */
+CHECKED enum status device_client_send(struct device_client *c, const struct iot_message *m,
+                                       uint64_t token);
 
-void device_client_method_reply(struct device_client *c, uint64_t rid, int status, struct slice payload);
+void device_client_method_reply(struct device_client *c, uint64_t rid, int status,
+                                struct slice payload);
 
 typedef void device_client_twin_fn(void *arg, enum status why, struct slice json);
 typedef void device_client_report_fn(void *arg, enum status why, uint64_t version);
 
-/* OFFLINE at once (on the next turn) when there is no connection, and when it is lost; TIMED_OUT after 30 s. */
+/* OFFLINE at once (on the next turn) when there is no connection, and when it is lost; TIMED_OUT
+ * after 30 s. */
 void device_client_twin_get(struct device_client *c, device_client_twin_fn *fn, void *arg);
-void device_client_twin_report(struct device_client *c, struct slice patch, device_client_report_fn *fn,
-                               void *arg);
+void device_client_twin_report(struct device_client *c, struct slice patch,
+                               device_client_report_fn *fn, void *arg);

@@ -1,5 +1,5 @@
-/* What the files of the device client share: device.c its life, device_down.c what the hub sends,
- * device_twin.c twin requests. */
+/* What the files of the device client share: device.c its life, device_sign_in.c how it
+ * comes up, device_down.c what the hub sends, device_twin.c twin requests. */
 #pragma once
 
 #include "base/arena.h"
@@ -50,12 +50,31 @@ struct device_client {
     uint64_t method_next;
 };
 
+static inline const char *device_who(const struct device_client *c)
+{
+    return c->config.device_id;
+}
+
+static inline const char *device_who_module(const struct device_client *c)
+{
+    return c->config.module_id ? c->config.module_id : "-";
+}
+
 /* Callbacks may free the client: they run between these two. */
 void device_enter(struct device_client *c);
 void device_leave(struct device_client *c);
 
 /* Ends the link; on_close goes on from there. */
 void device_link_end(struct device_client *c, enum status why);
+
+/* Sends on what is in the window and not sent. */
+void device_pump(struct device_client *c);
+
+/* device_sign_in.c: the stream is open; CONNACK and SUBACK have come. The status ends the link
+ * unless it is OK. */
+void device_hello(void *client);
+CHECKED enum status device_connack(struct device_client *c, const struct mqtt_packet *p);
+CHECKED enum status device_suback(struct device_client *c, const struct mqtt_packet *p);
 
 /* Publishes to c->topic at QoS 0. */
 void device_publish(struct device_client *c, struct slice payload);

@@ -27,9 +27,10 @@ enum mqtt_type {
 
 enum mqtt_qos { MQTT_QOS_0, MQTT_QOS_1, MQTT_QOS_2 };
 
-#define MQTT_REMAINING_MAX 268435455u /* section 2.2.3; callers have a smaller limit of their own  \
-                                       */
-#define MQTT_TEXT_MAX 65535u          /* of a topic, name or password, section 1.5.3 */
+#define MQTT_REMAINING_MAX                                                                         \
+    268435455u               /* section 2.2.3; callers have a smaller limit of their own           \
+                              */
+#define MQTT_TEXT_MAX 65535u /* of a topic, name or password, section 1.5.3 */
 
 struct mqtt_packet {
     enum mqtt_type type;
