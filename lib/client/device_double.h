@@ -30,6 +30,7 @@ static struct device_double {
     struct buffer properties[DEVICE_DOUBLE_KEPT];
     size_t sent;
     bool full; /* refuse to send */
+    size_t refused;
     void (*on_reply)(void);
     void (*on_send)(void);
 } device_double;
@@ -57,8 +58,10 @@ bool device_client_connected(const struct device_client *c)
 enum status device_client_send(struct device_client *c, const struct iot_message *m, uint64_t token)
 {
     (void)c, (void)token;
-    if (device_double.full || device_double.sent == DEVICE_DOUBLE_KEPT)
+    if (device_double.full || device_double.sent == DEVICE_DOUBLE_KEPT) {
+        device_double.refused++;
         return FULL;
+    }
     buffer_put(&device_double.bodies[device_double.sent], m->body);
     buffer_put(&device_double.properties[device_double.sent++], m->properties);
     if (device_double.on_send)

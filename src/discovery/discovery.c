@@ -1,0 +1,316 @@
+#include "discovery/discovery.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "discovery/report.h"
+#include "discovery/run.h"
+#include "json/merge.h"
+
+struct request {
+    struct link link;
+    struct plan plan;
+    bool recurring;
+};
+
+struct discovery {
+    struct discovery_config config;
+    struct loop *loop;
+    struct outbox outbox;
+    struct list requests; /* that wait */
+    size_t request_count;
+    struct run *run; /* one at a time; NULL: none */
+    bool run_recurring;
+    bool stopped;
+    struct loop_timer next; /* of the recurring scan */
+    struct buffer desired;  /* the desired properties, joined */
+    uint64_t idle_ms;
+};
+
+static void start_next(struct discovery *d);
+
+static void request_free(struct request *q)
+{
+    plan_clear(&q->plan);
+    free(q);
+}
+
+/* ---- one at a time ---- */
+
+static void schedule(struct discovery *d, uint64_t after_ms);
+
+static void on_end(void *arg, enum status why)
+{
+    struct discovery *d = arg;
+    (void)why;
+    if (d->stopped)
+        return; /* the OPC UA thread may be looking at it */
+    run_free(&d->run);
+    if (d->run_recurring)
+        schedule(d, d->idle_ms);
+    d->run_recurring = false;
+    start_next(d);
+}
+
+static void discoverer_id(const struct discovery *d, struct buffer *out)
+{
+    const char *module = module_id(d->config.module);
+    buffer_text(out, module_device_id(d->config.module));
+    if (module[0])
+        buffer_printf(out, "_module_%s", module);
+}
+
+static void start_next(struct discovery *d)
+{
+    struct link *l = d->run || d->stopped ? NULL : list_pop(&d->requests);
+    struct buffer id = {0};
+    if (l == NULL)
+        return;
+    struct request *q = LIST_OF(l, struct request, link);
+    d->request_count--;
+    d->run_recurring = q->recurring;
+    discoverer_id(d, &id);
+    struct run_config config = {
+        .loop = d->loop,
+        .thread = d->config.thread,
+        .outbox = &d->outbox,
+        .discoverer_id = buffer_cstr(&id),
+        .device_id = module_device_id(d->config.module),
+        .site = module_site(d->config.module),
+        .plan = q->plan,
+        .on_end = on_end,
+        .arg = d,
+    };
+    q->plan = (struct plan){0}; /* moved */
+    request_free(q);
+    d->run = run_start(&config);
+    buffer_clear(&id);
+}
+
+static void tell_pending(struct discovery *d, const struct plan *plan)
+{
+    struct buffer id = {0}, out = {0};
+    discoverer_id(d, &id);
+    struct report r = {.plan = plan, .discoverer_id = buffer_slice(&id)};
+    struct report_progress p = {
+        .event = "Pending", .wall_ms = loop_wall_ms(d->loop), .total = d->request_count};
+    report_put_progress(&r, &p, &out);
+    outbox_send_progress(&d->outbox, REPORT_PROGRESS_SCHEMA, buffer_slice(&out));
+    buffer_clear(&out);
+    buffer_clear(&id);
+}
+
+static void enqueue(struct discovery *d, struct plan *plan, bool recurring)
+{
+    struct request *q = MEMORY_NEW(struct request);
+    q->plan = *plan;
+    q->recurring = recurring;
+    list_push(&d->requests, &q->link);
+    d->request_count++;
+    if (d->run)
+        tell_pending(d, &q->plan);
+    start_next(d);
+}
+
+/* ---- direct methods ---- */
+
+/* 2.8's controllers have one parameter, and its value is the payload; as "request" it is taken,
+ * too. */
+static const struct json *request_of(const struct module_call *c)
+{
+    const struct json *payload = module_call_payload(c);
+    const struct json *inner = json_get_nocase(payload, "request");
+    return json_is(inner, JSON_OBJECT) ? inner : payload;
+}
+
+static void discover(struct module_call *c)
+{
+    struct discovery *d = module_call_app(c);
+    struct plan plan;
+    struct buffer why = {0};
+    if (d->request_count >= DISCOVERY_REQUESTS_MAX) {
+        module_reply_error(c, BUSY, "Too many discoveries are waiting.");
+        return;
+    }
+    enum status s = plan_read(request_of(c), &d->config.limits, &plan, &why);
+    if (s == OK) {
+        enqueue(d, &plan, false);
+        module_reply(c, 200, SLICE("true"));
+    } else {
+        module_reply_error(c, s, buffer_cstr(&why));
+    }
+    buffer_clear(&why);
+}
+
+/* The payload names the request; without an id the running one is meant. */
+static void cancel(struct module_call *c)
+{
+    struct discovery *d = module_call_app(c);
+    struct slice id = json_string(json_get_nocase(request_of(c), "id"));
+    bool found = d->run && (id.len == 0 || slice_eq(id, run_id(d->run)));
+    if (found)
+        run_cancel(d->run);
+    LIST_EACH(l, &d->requests)
+    {
+        struct request *q = LIST_OF(l, struct request, link);
+        if (id.len == 0 || !slice_eq(id, q->plan.id))
+            continue;
+        list_remove(l);
+        d->request_count--;
+        request_free(q);
+        found = true;
+    }
+    if (found)
+        module_reply(c, 200, SLICE("true"));
+    else
+        module_reply_error(c, NOT_FOUND, "There is no such discovery.");
+}
+
+/* ---- the recurring scan ---- */
+
+static const char *const properties[] = {
+    "Discovery",
+    "AddressRangesToScan",
+    "NetworkProbeTimeout",
+    "MaxNetworkProbes",
+    "PortRangesToScan",
+    "PortProbeTimeout",
+    "MaxPortProbes",
+    "MinPortProbesPercent",
+    "IdleTimeBetweenScans",
+    "DiscoveryUrls",
+    "Locales",
+};
+
+/* The plan that the desired properties make; false when there is none. */
+static bool desired_plan(struct discovery *d, struct plan *out)
+{
+    struct json_doc *doc;
+    struct buffer why = {0};
+    bool on = false;
+    if (d->desired.len == 0 || json_parse(buffer_slice(&d->desired), JSON_STRICT, &doc, NULL) != OK)
+        return false;
+    enum status s = plan_read_desired(json_root(doc), &d->config.limits, out, &why);
+    if (s != OK)
+        log_warn("desired discovery cannot be done reason=\"%s\"", buffer_cstr(&why));
+    else if (out->mode == PLAN_OFF)
+        plan_clear(out);
+    else
+        on = true;
+    json_free(&doc);
+    buffer_clear(&why);
+    return on;
+}
+
+static void on_due(void *arg)
+{
+    struct discovery *d = arg;
+    struct plan plan;
+    if (!desired_plan(d, &plan))
+        return;
+    d->idle_ms = plan.idle_ms;
+    enqueue(d, &plan, true);
+}
+
+static void schedule(struct discovery *d, uint64_t after_ms)
+{
+    loop_timer_start(d->loop, &d->next, after_ms, on_due, d);
+}
+
+/* Our members of the patch, nulls too: they are kept, and reported back. */
+static bool pick(const struct json *patch, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    bool any = false;
+    json_object(&w);
+    for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++) {
+        const struct json *v = json_get(patch, properties[i]);
+        if (v == NULL)
+            continue;
+        any = true;
+        json_name(&w, properties[i]);
+        json_put_value(&w, v);
+    }
+    json_end_object(&w);
+    return any;
+}
+
+static void on_desired(void *app, const struct json *patch)
+{
+    struct discovery *d = app;
+    struct buffer ours = {0}, joined = {0};
+    if (pick(patch, &ours) &&
+        json_merge_text(buffer_slice(&d->desired), buffer_slice(&ours), &joined) == OK) {
+        struct plan plan;
+        buffer_clear(&d->desired);
+        d->desired = joined;
+        joined = (struct buffer){0};
+        module_report(d->config.module, buffer_slice(&ours));
+        loop_timer_stop(&d->next);
+        if (desired_plan(d, &plan)) {
+            plan_clear(&plan);
+            schedule(d, DISCOVERY_FIRST_SCAN_MS);
+        }
+    }
+    buffer_clear(&joined);
+    buffer_clear(&ours);
+}
+
+static void on_room(void *app)
+{
+    outbox_flush(&((struct discovery *)app)->outbox);
+}
+
+/* ---- life ---- */
+
+static const struct module_method methods[] = {
+    {"Discover", MODULE_V1 | MODULE_V2 | MODULE_PLAIN, discover, 0},
+    {"Cancel", MODULE_V1 | MODULE_V2 | MODULE_PLAIN, cancel, 0},
+};
+
+static const struct module_role_ops ops = {
+    .type = "discoverer",
+    .methods = methods,
+    .method_count = sizeof(methods) / sizeof(methods[0]),
+    .on_desired = on_desired,
+    .on_room = on_room,
+};
+
+struct discovery *discovery_start(const struct discovery_config *config)
+{
+    struct discovery *d = MEMORY_NEW(struct discovery);
+    d->config = *config;
+    d->loop = module_loop(config->module);
+    d->idle_ms = PLAN_IDLE_MS;
+    list_init(&d->requests);
+    outbox_init(&d->outbox, module_add(config->module, &ops, d));
+    return d;
+}
+
+static void drop_inquiries(void *arg)
+{
+    run_drop_inquiries(arg);
+}
+
+void discovery_stop(struct discovery *d)
+{
+    d->stopped = true;
+    loop_timer_stop(&d->next);
+    if (d->run)
+        opcua_thread_post(d->config.thread, drop_inquiries, d->run);
+}
+
+void discovery_free(struct discovery **out)
+{
+    struct discovery *d = *out;
+    if (d == NULL)
+        return;
+    for (struct link *l; (l = list_pop(&d->requests)) != NULL;)
+        request_free(LIST_OF(l, struct request, link));
+    run_free(&d->run);
+    outbox_clear(&d->outbox);
+    buffer_clear(&d->desired);
+    free(d);
+    *out = NULL;
+}

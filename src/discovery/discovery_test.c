@@ -1,0 +1,453 @@
+/* The module against a real server in this process: what it sends is what the cloud would get. */
+#include "discovery/discovery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "client/device_double.h"
+#include "discovery/found.h"
+#include "discovery/interfaces.h"
+#include "discovery/plan.h"
+#include "opcua/server.h"
+
+#include "base/cmocka.h"
+
+#define WAIT_MS 20000
+#define EVENT "application/x-discovery-event-v2-json"
+#define PROGRESS "application/x-discovery-message-v2-json"
+
+static struct world {
+    struct loop *loop;
+    struct opcua_server *server;
+    struct opcua_thread *thread;
+    struct module *module;
+    struct discovery *discovery;
+    char url[128];
+    int port;
+} world;
+
+static int setup(void **state)
+{
+    (void)state;
+    struct opcua_server_config config = {
+        .host = "127.0.0.1", .user = "me", .password = "secret", .plain_password = true};
+    assert_int_equal(opcua_server_open(&config, &world.server), OK);
+    assert_int_equal(opcua_server_start(world.server), OK);
+    snprintf(world.url, sizeof(world.url), "%s", opcua_server_url(world.server));
+    world.port = atoi(strrchr(world.url, ':') + 1);
+
+    world.loop = loop_new();
+    world.thread = opcua_thread_new(&(struct opcua_thread_config){.name = "discovery"});
+    struct module_config module = {
+        .device = {.loop = world.loop, .device_id = "edge", .module_id = "discovery"},
+        .site = "plant",
+    };
+    world.module = module_new(&module);
+    struct discovery_config discovery = {.module = world.module, .thread = world.thread};
+    world.discovery = discovery_start(&discovery);
+    module_start(world.module);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    discovery_stop(world.discovery);
+    module_free(&world.module);
+    opcua_thread_free(&world.thread);
+    discovery_free(&world.discovery);
+    loop_free(&world.loop);
+    opcua_server_close(&world.server);
+    device_double_reset();
+    return 0;
+}
+
+static bool has_schema(size_t i, const char *schema)
+{
+    struct slice value;
+    return iot_property_find(buffer_slice(&device_double.properties[i]), SLICE("$$MessageSchema"),
+                             &value) &&
+           slice_eq(value, slice_of(schema));
+}
+
+static bool has_text(size_t i, const char *text)
+{
+    struct slice body = buffer_slice(&device_double.bodies[i]);
+    return slice_find_slice(body, slice_of(text)) < body.len;
+}
+
+static bool told(const char *event)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "\"eventType\":\"%s\"", event);
+    for (size_t i = 0; i < device_double.sent; i++)
+        if (has_schema(i, PROGRESS) && has_text(i, text))
+            return true;
+    return false;
+}
+
+static bool has_finished(void *arg)
+{
+    (void)arg;
+    return told("Finished") || told("Cancelled");
+}
+
+/* The n-th event; the caller frees. */
+static struct json_doc *event(size_t n)
+{
+    struct json_doc *doc;
+    for (size_t i = 0; i < device_double.sent; i++) {
+        if (!has_schema(i, EVENT) || n-- > 0)
+            continue;
+        assert_int_equal(
+            json_parse(buffer_slice(&device_double.bodies[i]), JSON_STRICT, &doc, NULL), OK);
+        return doc;
+    }
+    fail_msg("there is no such event");
+    return NULL;
+}
+
+static size_t event_count(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < device_double.sent; i++)
+        count += has_schema(i, EVENT);
+    return count;
+}
+
+static bool has_two_events(void *arg)
+{
+    (void)arg;
+    return event_count() >= 2;
+}
+
+static void discover(const char *request)
+{
+    device_double_method(1, "Discover_V2", request);
+    if (device_double.status != 200)
+        fail_msg("%d %s", device_double.status, buffer_cstr(&device_double.reply));
+    assert_slice(buffer_slice(&device_double.reply), SLICE("true"));
+}
+
+static struct slice text_of(const struct json *v, const char *a, const char *b)
+{
+    return json_string(b ? json_get(json_get(v, a), b) : json_get(v, a));
+}
+
+static void check_registration(const struct json *r)
+{
+    struct slice id = text_of(r, "id", NULL);
+    const struct json *methods = json_get(r, "authenticationMethods");
+    assert_true(slice_starts(id, SLICE("uat")) && id.len == 43);
+    assert_slice(text_of(r, "endpointUrl", NULL), slice_of(world.url));
+    assert_slice(text_of(r, "endpoint", "url"), slice_of(world.url));
+    assert_slice(text_of(r, "endpoint", "securityMode"), SLICE("None"));
+    assert_slice(text_of(r, "endpoint", "securityPolicy"),
+                 SLICE("http://opcfoundation.org/UA/SecurityPolicy#None"));
+    assert_slice(text_of(r, "discovererId", NULL), SLICE("edge_module_discovery"));
+    assert_slice(text_of(r, "siteId", NULL), SLICE("plant"));
+    assert_int_equal(json_count(methods), 2);
+    assert_slice(text_of(json_at(methods, 0), "credentialType", NULL), SLICE("None"));
+    assert_slice(text_of(json_at(methods, 1), "credentialType", NULL), SLICE("UserName"));
+}
+
+static void check_application(const struct json *a)
+{
+    struct slice id = text_of(a, "applicationId", NULL);
+    assert_true(slice_starts(id, SLICE("uas")) && id.len == 43);
+    assert_slice(text_of(a, "applicationType", NULL), SLICE("Server"));
+    assert_true(text_of(a, "applicationUri", NULL).len > 0);
+    assert_slice(json_string(json_at(json_get(a, "hostAddresses"), 0)), SLICE("127.0.0.1"));
+    assert_true(json_count(json_get(a, "discoveryUrls")) > 0);
+}
+
+/* One event for the endpoint, one for the end, of one time, counted through. */
+static void check_events(bool registers_only)
+{
+    struct json_doc *first = event(0), *last = event(1);
+    uint64_t index = 9, count = 9;
+    assert_int_equal(event_count(), 2);
+    assert_true(json_u64(json_get(json_root(first), "index"), &index) && index == 0);
+    assert_true(json_u64(json_get(json_root(last), "index"), &count) && count == 1);
+    assert_slice(text_of(json_root(first), "timeStamp", NULL),
+                 text_of(json_root(last), "timeStamp", NULL));
+    check_registration(json_get(json_root(first), "registration"));
+    check_application(json_get(json_root(first), "application"));
+    const struct json *result = json_get(json_root(last), "result");
+    assert_slice(text_of(result, "id", NULL), SLICE("d1"));
+    assert_int_equal(json_bool(json_get(result, "registerOnly"), !registers_only), registers_only);
+    assert_slice(text_of(result, "context", "authorityId"), SLICE("me"));
+    json_free(&first);
+    json_free(&last);
+}
+
+static void a_scan_tells_each_endpoint_and_its_end(void **state)
+{
+    (void)state;
+    char request[512];
+    snprintf(request, sizeof(request),
+             "{\"id\":\"d1\",\"discovery\":\"Fast\",\"configuration\":{\"addressRangesToScan\":"
+             "\"127.0.0.1\",\"portRangesToScan\":\"%d-%d\"},\"context\":{\"authorityId\":\"me\"}}",
+             world.port - 1, world.port);
+    discover(request);
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    check_events(false);
+    static const char *const events[] = {"Started",
+                                         "PortScanStarted",
+                                         "PortScanResult",
+                                         "PortScanFinished",
+                                         "ServerDiscoveryStarted",
+                                         "EndpointsDiscoveryStarted",
+                                         "Finished",
+                                         "EndpointsDiscoveryFinished",
+                                         "ServerDiscoveryFinished"};
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+        if (!told(events[i]))
+            fail_msg("%s was not told", events[i]);
+}
+
+static void a_url_is_asked_by_itself(void **state)
+{
+    (void)state;
+    char request[512];
+    snprintf(
+        request, sizeof(request),
+        "{\"id\":\"d1\",\"configuration\":{\"discoveryUrls\":[\"%s\",\"opc.tcp://127.0.0.1:1\"]"
+        "},\"context\":{\"authorityId\":\"me\"}}",
+        world.url);
+    discover(request);
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    check_events(true);
+}
+
+static void nothing_found_is_told_too(void **state)
+{
+    (void)state;
+    discover("{\"id\":\"d1\",\"discovery\":\"Off\"}");
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    assert_int_equal(event_count(), 1);
+}
+
+static void requests_wait_for_each_other(void **state)
+{
+    (void)state;
+    discover("{\"id\":\"a\"}");
+    discover("{\"id\":\"b\"}");
+    assert_true(told("Pending"));
+    assert_true(loop_run_until(world.loop, has_two_events, NULL, WAIT_MS));
+    struct json_doc *second = event(1);
+    assert_slice(text_of(json_root(second), "result", "id"), SLICE("b"));
+    json_free(&second);
+}
+
+static void a_scan_can_be_cancelled(void **state)
+{
+    (void)state;
+    discover(
+        "{\"id\":\"long\",\"configuration\":{\"addressRangesToScan\":\"127.0.0.1-127.0.0.200\","
+        "\"portRangesToScan\":\"*\"}}");
+    discover("{\"id\":\"waiting\"}");
+    device_double_method(2, "Cancel_V2", "{\"id\":\"other\"}");
+    assert_int_equal(device_double.status, 404);
+    device_double_method(2, "Cancel_V2", "{\"id\":\"waiting\"}");
+    assert_int_equal(device_double.status, 200);
+    device_double_method(2, "Cancel_V2", "{\"id\":\"long\"}");
+    assert_int_equal(device_double.status, 200);
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    assert_true(told("Cancelled"));
+    assert_int_equal(event_count(), 0);
+}
+
+static void requests_that_make_no_sense_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "5",
+        "{\"discovery\":\"Everywhere\"}",
+        "{\"configuration\":{\"addressRangesToScan\":\"x\"}}",
+        "{\"configuration\":{\"portRangesToScan\":\"70000\"}}",
+        "{\"configuration\":{\"discoveryUrls\":[\"http://x\"]}}",
+        "{\"configuration\":{\"portProbeTimeout\":\"soon\"}}",
+        "{\"configuration\":5}",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        device_double_method(1, "Discover_V2", bad[i]);
+        assert_int_equal(device_double.status, 400);
+    }
+    device_double_method(1, "Discover_V2",
+                         "{\"configuration\":{\"addressRangesToScan\":\"0.0.0.0/0\"}}");
+    assert_int_equal(device_double.status, 413);
+}
+
+static void requests_have_a_bound(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= DISCOVERY_REQUESTS_MAX; i++)
+        discover("{}");
+    device_double_method(1, "Discover_V2", "{}");
+    assert_int_equal(device_double.status, 429);
+}
+
+static bool was_refused(void *arg)
+{
+    (void)arg;
+    return device_double.refused > 0;
+}
+
+/* The hub makes room on each look. */
+static bool has_event_after_room(void *arg)
+{
+    (void)arg;
+    device_double.client->config.events->on_room(device_double.client->config.arg);
+    return event_count() > 0;
+}
+
+static void what_does_not_fit_in_the_window_waits(void **state)
+{
+    (void)state;
+    device_double.full = true;
+    discover("{\"id\":\"d1\"}");
+    assert_true(loop_run_until(world.loop, was_refused, NULL, WAIT_MS));
+    assert_int_equal(device_double.sent, 0);
+    device_double.full = false;
+    assert_true(loop_run_until(world.loop, has_event_after_room, NULL, WAIT_MS));
+    assert_int_equal(event_count(), 1);
+}
+
+static void desired_properties_are_reported_back(void **state)
+{
+    (void)state;
+    device_double_connect();
+    device_double_desired("{\"Discovery\":\"Fast\",\"PortRangesToScan\":\"4840\",\"LogLevel\":"
+                          "\"Debug\",\"$version\":3}");
+    assert_slice(buffer_slice(&device_double.reported),
+                 SLICE("{\"Discovery\":\"Fast\",\"PortRangesToScan\":\"4840\"}"));
+    device_double_desired("{\"Discovery\":null,\"$version\":4}");
+    assert_slice(buffer_slice(&device_double.reported), SLICE("{\"Discovery\":null}"));
+}
+
+/* ---- plans and what was found ---- */
+
+static void plans_fill_in_what_is_left_open(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        enum plan_mode mode;
+        const char *ports;
+    } rows[] = {
+        {"{}", PLAN_OFF, ""},
+        {"{\"discovery\":\"Local\"}", PLAN_LOCAL, "1-65535"},
+        {"{\"discovery\":\"Network\"}", PLAN_NETWORK, "4840-4841"},
+        {"{\"discovery\":\"Fast\"}", PLAN_FAST,
+         "4840-4841;48000-48100;49320;50000;51200-51300;62222"},
+        {"{\"configuration\":{\"portRangesToScan\":\"4840\"}}", PLAN_FAST, "4840"},
+        {"{\"discovery\":\"Network\",\"configuration\":{\"addressRangesToScan\":\"10.0.0.0/24\"}}",
+         PLAN_FAST, "4840-4841;48000-48100;49320;50000;51200-51300;62222"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct json_doc *doc;
+        struct plan p;
+        struct buffer out = {0};
+        assert_int_equal(json_parse(slice_of(rows[i].request), JSON_STRICT, &doc, NULL), OK);
+        assert_int_equal(plan_read(json_root(doc), &(struct scan_limits){0}, &p, &out), OK);
+        assert_int_equal(p.mode, rows[i].mode);
+        ranges_print_ports(&p.ports, &out);
+        assert_slice(buffer_slice(&out), slice_of(rows[i].ports));
+        plan_clear(&p);
+        json_free(&doc);
+        buffer_clear(&out);
+    }
+}
+
+static void requests_lower_limits_and_never_raise_them(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"configuration\":{\"maxPortProbes\":50,\"portProbeTimeout\":\"00:00:00.3000000\"}}",
+        "{\"configuration\":{\"maxPortProbes\":5000,\"portProbeTimeout\":\"00:01:00\"}}"};
+    for (int i = 0; i < 2; i++) {
+        struct json_doc *doc;
+        struct plan p;
+        struct buffer why = {0};
+        assert_int_equal(json_parse(slice_of(texts[i]), JSON_STRICT, &doc, NULL), OK);
+        assert_int_equal(
+            plan_read(json_root(doc), &(struct scan_limits){.in_flight_max = 100}, &p, &why), OK);
+        assert_int_equal(p.limits.in_flight_max, i ? 100 : 50);
+        assert_int_equal(p.limits.cap_ms, i ? 0 : 300);
+        plan_clear(&p);
+        json_free(&doc);
+    }
+}
+
+static void names_are_replaced_by_the_address_that_answered(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    found_url_with_host(SLICE("opc.tcp://plc-7:4840/a/b"), SLICE("opc.tcp://10.0.0.5:4841"), &out);
+    assert_slice(buffer_slice(&out), SLICE("opc.tcp://10.0.0.5:4841/a/b"));
+    buffer_reset(&out);
+    found_url_with_host(SLICE("opc.tcp://plc-7:4840"), SLICE("opc.tcp://10.0.0.5:4840/"), &out);
+    assert_slice(buffer_slice(&out), SLICE("opc.tcp://10.0.0.5:4840"));
+    buffer_clear(&out);
+}
+
+/* The same server over two addresses is one, with both urls. */
+static void a_server_found_twice_is_one(void **state)
+{
+    (void)state;
+    struct found f = {0};
+    UA_EndpointDescription e;
+    UA_EndpointDescription_init(&e);
+    e.endpointUrl = UA_STRING("opc.tcp://plc-7:4840");
+    e.server.applicationUri = UA_STRING("urn:plc-7");
+    struct opcua_inquiry_answer a = {.endpoints = &e, .endpoint_count = 1};
+    assert_int_equal(found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 1);
+    assert_int_equal(found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.1.5:4840"), &a), 0);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.list[0]->alternatives.count, 3);
+    assert_slice(f.list[0]->reachable, SLICE("opc.tcp://10.0.0.5:4840"));
+    assert_int_equal(f.list[0]->application->addresses.count, 2);
+    e.endpointUrl = UA_STRING("https://plc-7");
+    assert_int_equal(found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 0);
+    found_clear(&f);
+}
+
+static void gateways_come_from_the_routes(void **state)
+{
+    (void)state;
+    struct ranges r = {0};
+    struct buffer out = {0};
+    interfaces_add_gateways(SLICE("Iface\tDestination\tGateway\tFlags\n"
+                                  "eth0\t00000000\t0100A8C0\t0003\t0\n"
+                                  "eth0\t0000A8C0\t00000000\t0001\t0\nnonsense\n"),
+                            &r);
+    ranges_print_addresses(&r, &out);
+    assert_slice(buffer_slice(&out), SLICE("192.168.0.1"));
+    ranges_clear(&r);
+    buffer_clear(&out);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_scan_tells_each_endpoint_and_its_end),
+        TEST(a_url_is_asked_by_itself),
+        TEST(nothing_found_is_told_too),
+        TEST(requests_wait_for_each_other),
+        TEST(a_scan_can_be_cancelled),
+        TEST(requests_that_make_no_sense_are_refused),
+        TEST(requests_have_a_bound),
+        TEST(what_does_not_fit_in_the_window_waits),
+        TEST(desired_properties_are_reported_back),
+        cmocka_unit_test(plans_fill_in_what_is_left_open),
+        cmocka_unit_test(requests_lower_limits_and_never_raise_them),
+        cmocka_unit_test(names_are_replaced_by_the_address_that_answered),
+        cmocka_unit_test(a_server_found_twice_is_one),
+        cmocka_unit_test(gateways_come_from_the_routes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,35 @@
+/*
+ * What a discovery tells the cloud: DiscoveryEventModel, one for each endpoint and one at the end,
+ * and DiscoveryProgressModel meanwhile. Pure: appends JSON.
+ */
+#pragma once
+
+#include "discovery/found.h"
+#include "discovery/plan.h"
+
+#define REPORT_EVENT_SCHEMA "application/x-discovery-event-v2-json"
+#define REPORT_PROGRESS_SCHEMA "application/x-discovery-message-v2-json"
+
+/* What all events of one discovery share. */
+struct report {
+    const struct plan *plan;
+    struct slice discoverer_id; /* "device_module_module" */
+    struct slice site;          /* may be empty */
+    uint64_t wall_ms;
+};
+
+void report_put_endpoint(const struct report *r, const struct found_endpoint *e, size_t index,
+                         struct buffer *out);
+/* `index` is the number of endpoints before it. `failure` NULL: it went to its end. */
+void report_put_result(const struct report *r, size_t index, const char *failure,
+                       struct buffer *out);
+
+struct report_progress {
+    const char *event; /* "PortScanStarted", … */
+    uint64_t wall_ms;
+    uint64_t workers, progress, total, discovered;
+    const char *result; /* NULL: none */
+};
+
+void report_put_progress(const struct report *r, const struct report_progress *p,
+                         struct buffer *out);
