@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "services/ids.h"
 #include "json/json.h"
@@ -258,6 +259,31 @@ static void positions_are_kept_with_the_merge(void **state)
     assert_int_equal(n, 7);
 }
 
+/* On a file, with the database's own thread. */
+static void survives_a_restart(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/services_registry_XXXXXX", path[64];
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/registry.db", directory);
+    for (int round = 0; round < 2; round++) {
+        services_registry_close(&house.registry);
+        assert_int_equal(services_registry_open(path, house.loop, &house.registry), OK);
+        if (round == 0)
+            assert_int_equal(merge(DISCOVERER, "[" FIRST "," SECOND "," RESULT "]"), OK);
+    }
+    assert_int_equal(count(REGISTRY_ENDPOINTS, "{}"), 2);
+    assert_int_equal(get(REGISTRY_POSITIONS, ""), OK);
+    assert_int_equal(json_count(house.json), 2);
+    services_registry_close(&house.registry);
+    static const char *const files[] = {"registry.db", "registry.db-wal", "registry.db-shm"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/%s", directory, files[i]);
+        remove(path);
+    }
+    assert_int_equal(rmdir(directory), 0);
+}
+
 /* ---- people ---- */
 
 static enum status change(enum services_registry_what what, const char *id, const char *body)
@@ -403,6 +429,7 @@ int main(void)
         TEST(the_filter_of_a_discovery_activates),
         TEST(odd_events_do_no_harm),
         TEST(positions_are_kept_with_the_merge),
+        TEST(survives_a_restart),
         TEST(people_register_patch_and_delete),
         TEST(what_is_not_there_is_not_found),
         TEST(disabled_ones_can_be_purged_and_not_activated),

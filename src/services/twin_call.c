@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
-#include "http/message.h"
 #include "services/ids.h"
 #include "services/replies.h"
 #include "json/json.h"
