@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
-#include "crypto/pem_file.h"
+#include "base/file.h"
 
 #include "base/cmocka.h"
 
@@ -224,16 +224,16 @@ static void the_public_half_of_a_key(void **state)
 static void a_key_file_is_for_its_owner_alone(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/pem_file_test.XXXXXX", path[64], public[64];
+    char directory[] = "/tmp/file_test.XXXXXX", path[64], public[64];
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof(path), "%s/key.pem", directory);
     snprintf(public, sizeof(public), "%s/cert.pem", directory);
     struct buffer back = {0};
-    assert_int_equal(pem_file_read(path, &back), NOT_FOUND);
-    assert_int_equal(pem_file_write(path, SLICE("first"), PEM_FILE_SECRET), OK);
-    assert_int_equal(pem_file_write(path, SLICE("second"), PEM_FILE_SECRET), OK);
-    assert_int_equal(pem_file_write(public, SLICE("certificate"), PEM_FILE_PUBLIC), OK);
-    assert_int_equal(pem_file_read(path, &back), OK);
+    assert_int_equal(file_read(path, &back), NOT_FOUND);
+    assert_int_equal(file_write(path, SLICE("first")), OK);
+    assert_int_equal(file_write(path, SLICE("second")), OK);
+    assert_int_equal(file_write_public(public, SLICE("certificate")), OK);
+    assert_int_equal(file_read(path, &back), OK);
     assert_slice(buffer_slice(&back), SLICE("second"));
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
@@ -243,7 +243,7 @@ static void a_key_file_is_for_its_owner_alone(void **state)
     unlink(path);
     unlink(public);
     assert_int_equal(rmdir(directory), 0); /* no draft is left */
-    assert_int_equal(pem_file_write(path, SLICE("nowhere"), PEM_FILE_SECRET), NOT_FOUND);
+    assert_int_equal(file_write(path, SLICE("nowhere")), NOT_FOUND);
     buffer_clear(&back);
 }
 

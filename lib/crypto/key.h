@@ -1,4 +1,4 @@
-/* Private keys, as PEM (PKCS #8) text or DER. A secret: for files see pem_file_write(). */
+/* Private keys, as PEM (PKCS #8) text or DER. A secret: for files see file_write(). */
 #pragma once
 
 #include "base/buffer.h"

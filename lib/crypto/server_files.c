@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "crypto/certificate.h"
-#include "crypto/pem_file.h"
+#include "base/file.h"
 
 #define DAY_MS (24ull * 3600 * 1000)
 
@@ -26,7 +26,7 @@ static bool is_there(const char *path)
 static enum status ensure_ca(struct files *f, const char *common_name, uint64_t wall_ms)
 {
     if (is_there(f->out->ca))
-        return pem_file_read(f->out->ca, &f->ca);
+        return file_read(f->out->ca, &f->ca);
     char name[128];
     snprintf(name, sizeof(name), "Millrace CA of %s", common_name);
     enum status s = certificate_make_ca(
@@ -39,9 +39,9 @@ static enum status ensure_ca(struct files *f, const char *common_name, uint64_t 
         },
         &f->ca, &f->ca_key_pem);
     if (s == OK)
-        s = pem_file_write(f->ca_key, buffer_slice(&f->ca_key_pem), true);
+        s = file_write(f->ca_key, buffer_slice(&f->ca_key_pem));
     if (s == OK)
-        s = pem_file_write(f->out->ca, buffer_slice(&f->ca), false);
+        s = file_write_public(f->out->ca, buffer_slice(&f->ca));
     if (s == OK)
         log_info("made a certificate authority path=%s", f->out->ca);
     return s;
@@ -53,7 +53,7 @@ static bool still_good(struct files *f, uint64_t wall_ms)
     struct certificate_facts facts;
     struct buffer der = {0};
     bool good = is_there(f->out->certificate) && is_there(f->out->key) &&
-                pem_file_read(f->out->certificate, &f->server) == OK &&
+                file_read(f->out->certificate, &f->server) == OK &&
                 certificate_der(buffer_slice(&f->server), &der) == OK &&
                 certificate_read(buffer_slice(&der), &facts) == OK &&
                 facts.not_after_ms > wall_ms + SERVER_RENEW_DAYS * DAY_MS;
@@ -73,7 +73,7 @@ static bool same_names(const char *path, struct slice wanted)
 {
     struct buffer text = {0};
     bool same =
-        is_there(path) && pem_file_read(path, &text) == OK && slice_eq(buffer_slice(&text), wanted);
+        is_there(path) && file_read(path, &text) == OK && slice_eq(buffer_slice(&text), wanted);
     buffer_clear(&text);
     return same;
 }
@@ -81,7 +81,7 @@ static bool same_names(const char *path, struct slice wanted)
 static enum status issue(struct files *f, const char *common_name, const char *const *names,
                          uint64_t wall_ms)
 {
-    enum status s = f->ca_key_pem.len ? OK : pem_file_read(f->ca_key, &f->ca_key_pem);
+    enum status s = f->ca_key_pem.len ? OK : file_read(f->ca_key, &f->ca_key_pem);
     if (s != OK) {
         log_error("the server's certificate must be made anew, but the authority's key is not "
                   "there path=%s",
@@ -102,9 +102,9 @@ static enum status issue(struct files *f, const char *common_name, const char *c
         (struct certificate_issuer){buffer_slice(&f->ca), buffer_slice(&f->ca_key_pem)}, &f->server,
         &f->server_key);
     if (s == OK)
-        s = pem_file_write(f->out->key, buffer_slice(&f->server_key), true);
+        s = file_write(f->out->key, buffer_slice(&f->server_key));
     if (s == OK)
-        s = pem_file_write(f->out->certificate, buffer_slice(&f->server), false);
+        s = file_write_public(f->out->certificate, buffer_slice(&f->server));
     return s;
 }
 
@@ -119,7 +119,7 @@ static enum status ensure(struct files *f, const char *directory, const char *co
     if (s == OK && !(still_good(f, wall_ms) && same_names(names_path, buffer_slice(&wanted)))) {
         s = issue(f, common_name, names, wall_ms);
         if (s == OK)
-            s = pem_file_write(names_path, buffer_slice(&wanted), false);
+            s = file_write_public(names_path, buffer_slice(&wanted));
     }
     buffer_clear(&wanted);
     return s;

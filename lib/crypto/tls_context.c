@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/openssl.h"
-#include "crypto/pem_file.h"
+#include "base/file.h"
 
 struct tls_server {
     pthread_mutex_t lock; /* around the swap in a reload */
@@ -51,7 +51,7 @@ static bool text_of(const char *what, const char *file, struct slice text, struc
         buffer_put(out, text);
         return true;
     }
-    enum status status = pem_file_read(file, out);
+    enum status status = file_read(file, out);
     return status == OK || refuse(what, file, status_name(status));
 }
 

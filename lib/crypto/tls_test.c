@@ -7,7 +7,7 @@
 #include <openssl/ssl.h>
 
 #include "crypto/openssl.h"
-#include "crypto/pem_file.h"
+#include "base/file.h"
 #include "crypto/test_certificates.h"
 
 #include "base/cmocka.h"
@@ -237,14 +237,14 @@ static void files_that_do_not_fit_are_refused_and_a_reload_keeps_the_old(void **
     struct tls_server *server = NULL;
     assert_int_equal(tls_server_new(&config, &server), BAD_ARGUMENT);
     assert_int_equal(
-        pem_file_write(certificate, buffer_slice(&certificates.server), PEM_FILE_PUBLIC), OK);
-    assert_int_equal(pem_file_write(key, buffer_slice(&certificates.client_key), PEM_FILE_SECRET),
+        file_write_public(certificate, buffer_slice(&certificates.server)), OK);
+    assert_int_equal(file_write(key, buffer_slice(&certificates.client_key)),
                      OK);
     assert_int_equal(tls_server_new(&config, &server), BAD_ARGUMENT); /* another's key */
-    assert_int_equal(pem_file_write(key, buffer_slice(&certificates.server_key), PEM_FILE_SECRET),
+    assert_int_equal(file_write(key, buffer_slice(&certificates.server_key)),
                      OK);
     assert_int_equal(tls_server_new(&config, &server), OK);
-    assert_int_equal(pem_file_write(key, SLICE("broken"), PEM_FILE_SECRET), OK);
+    assert_int_equal(file_write(key, SLICE("broken")), OK);
     assert_int_equal(tls_server_reload(server), BAD_ARGUMENT);
 
     struct link_of_two l;
@@ -252,7 +252,7 @@ static void files_that_do_not_fit_are_refused_and_a_reload_keeps_the_old(void **
     shake_hands(&l);
     assert_int_equal(l.client_says, OK);
     link_close(&l);
-    assert_int_equal(pem_file_write(key, buffer_slice(&certificates.server_key), PEM_FILE_SECRET),
+    assert_int_equal(file_write(key, buffer_slice(&certificates.server_key)),
                      OK);
     assert_int_equal(tls_server_reload(server), OK);
     assert_int_equal(tls_server_reload(certificates.tls_server), UNSUPPORTED);

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/certificate.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "opcua/log.h"
 #include "opcua/pki_priv.h"
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "opcua/log.h"
 #include "opcua/pki_priv.h"
 

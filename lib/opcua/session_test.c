@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "opcua/pki.h"
 #include "opcua/server.h"
 #include "opcua/thread_priv.h"

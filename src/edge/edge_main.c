@@ -13,7 +13,7 @@
 #include "edge/twins.h"
 #include "edge/upstream.h"
 #include "heads/mqtt.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "rest/client.h"
 #include "rest/health.h"
 #include "rest/server.h"

@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "edge/identity_json.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "json/write.h"
 #include "rest/client.h"
 #include "token/sas.h"

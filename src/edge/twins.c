@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "json/json.h"
 #include "json/merge.h"
 

@@ -15,7 +15,7 @@
 #include "hub/connection_strings.h"
 #include "hub/events.h"
 #include "hub/rest.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "rest/health.h"
 #include "rest/server.h"
 #include "settings/settings.h"

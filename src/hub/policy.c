@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/random.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "json/json.h"
 #include "json/write.h"
 #include "token/sas.h"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/cmocka.h"
-#include "io/file.h"
+#include "base/file.h"
 
 static char folder[64], path[96];
 static struct arena arena;

@@ -10,7 +10,7 @@
 #include "crypto/random.h"
 #include "crypto/server_files.h"
 #include "crypto/tls.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "issuer/clients.h"
 #include "issuer/issuer.h"
 #include "rest/health.h"

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "json/json.h"
 #include "json/write.h"
 

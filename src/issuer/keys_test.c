@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/cmocka.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "token/jwt.h"
 
 #define HOUR 3600000u

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "crypto/server_files.h"
 #include "crypto/tls.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "rest/health.h"
 #include "services/discoverers.h"
 #include "services/onboarding.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "json/write.h"
 
 static const char *name_of(const struct up *u)
@@ -104,14 +104,14 @@ static void issuer(struct up *u, struct up_part *p)
 static void opc(struct up *u, struct up_part *p)
 {
     struct config_file f;
+    struct buffer connection = {0};
+    buffer_printf(&connection, "HostName=%s;DeviceId=%s;ModuleId=%s;SharedAccessKey=%s;GatewayHostName=%s",
+                  name_of(u), UP_EDGE_DEVICE, UP_OPC_MODULE, u->opc_key, u->local);
     config_begin(&f);
-    config_put(&f, "key", u->opc_key);
+    config_put(&f, "connection", buffer_cstr(&connection));
     config_end(u, &f, p);
-    up_part_argument(p, "--device", "%s", UP_EDGE_DEVICE);
-    up_part_argument(p, "--module", "%s", UP_OPC_MODULE);
+    buffer_clear(&connection);
     up_part_argument(p, "--data", "%s/opc", u->data);
-    up_part_argument(p, "--hub.host", "%s", name_of(u));
-    up_part_argument(p, "--edge.host", "%s", u->local);
     up_part_argument(p, "--edge.port", "%d", u->ports.edge_mqtt);
     up_part_argument(p, "--edge.ca", "%s", u->tls.ca);
     up_part_argument(p, "--publishednodes", "%s/publishednodes.json", u->data);

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "io/file.h"
+#include "base/file.h"
 #include "io/stream.h"
 #include "json/json.h"
 #include "rest/client.h"

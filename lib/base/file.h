@@ -9,12 +9,13 @@
 
 #define FILE_READ_MAX (64u << 20)
 
-/* Appends. NOT_FOUND, TOO_LARGE, IO_FAILED (the log line has the path and why). */
+/* Appends. NOT_FOUND, TOO_LARGE (FILE_READ_MAX), or IO_FAILED, which is logged with the path. */
 CHECKED enum status file_read(const char *path, struct buffer *out);
 
-/* Writes beside it, syncs, and puts it in place of the old one: a reader sees the old or the new, whole.
- * Readable for the user alone. */
+/* Replaces: a reader sees the old file or the new one, whole, and the new one is on the disk when it returns
+ * OK. Readable for its user alone; the public one for everybody. NOT_FOUND: there is no such folder. FULL. */
 CHECKED enum status file_write(const char *path, struct slice bytes);
+CHECKED enum status file_write_public(const char *path, struct slice bytes);
 
 /* With its parents, for the user alone. OK when it is there already. */
 CHECKED enum status file_make_directory(const char *path);

@@ -1,4 +1,4 @@
-#include "crypto/pem_file.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +13,14 @@
 
 static enum status failed(const char *what, const char *path)
 {
-    if (errno == ENOENT)
+    int error = errno;
+    if (error == ENOENT)
         return NOT_FOUND;
-    log_error("file failed doing=%s path=%s reason=%s", what, path, strerrorname_np(errno));
-    return IO_FAILED;
+    log_error("file failed doing=%s path=%s reason=%s", what, path, strerrorname_np(error));
+    return error == ENOSPC ? FULL : IO_FAILED;
 }
 
-enum status pem_file_read(const char *path, struct buffer *out)
+enum status file_read(const char *path, struct buffer *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -32,7 +33,7 @@ enum status pem_file_read(const char *path, struct buffer *out)
             buffer_added(out, (size_t)n);
         if (n < 0 && errno != EINTR)
             status = failed("read", path);
-        if (out->len - before > PEM_FILE_MAX)
+        if (out->len - before > FILE_READ_MAX)
             status = TOO_LARGE;
         if (n == 0 || status != OK)
             break;
@@ -65,7 +66,7 @@ static bool sync_directory_of(const char *path)
     return synced;
 }
 
-enum status pem_file_write(const char *path, struct slice bytes, enum pem_file_kind kind)
+static enum status replace(const char *path, struct slice bytes, mode_t mode)
 {
     struct buffer draft = {0};
     buffer_printf(&draft, "%s.XXXXXX", path);
@@ -77,7 +78,7 @@ enum status pem_file_write(const char *path, struct slice bytes, enum pem_file_k
         buffer_clear(&draft);
         return status;
     }
-    bool whole = (kind == PEM_FILE_SECRET || fchmod(fd, 0644) == 0) && write_all(fd, bytes);
+    bool whole = fchmod(fd, mode) == 0 && write_all(fd, bytes);
     whole = close(fd) == 0 && whole;
     enum status status = OK;
     if (!whole || rename(name, path) != 0 || !sync_directory_of(path)) {
@@ -85,5 +86,34 @@ enum status pem_file_write(const char *path, struct slice bytes, enum pem_file_k
         unlink(name);
     }
     buffer_clear(&draft);
+    return status;
+}
+
+enum status file_write(const char *path, struct slice bytes)
+{
+    return replace(path, bytes, 0600);
+}
+
+enum status file_write_public(const char *path, struct slice bytes)
+{
+    return replace(path, bytes, 0644);
+}
+
+enum status file_make_directory(const char *path)
+{
+    char *copy = memory_text(path);
+    enum status status = OK;
+    for (char *at = copy + 1; status == OK; at++) {
+        char end = *at;
+        if (end != '/' && end != 0)
+            continue;
+        *at = 0;
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+            status = failed("mkdir", copy);
+        if (end == 0)
+            break;
+        *at = end;
+    }
+    free(copy);
     return status;
 }
