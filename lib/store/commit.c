@@ -36,13 +36,13 @@ struct store_commit {
 
 /* ---- on the helper thread ---- */
 
-static void seal(struct run *r, uint32_t salt)
+static void seal(struct run *r, uint64_t commit, uint32_t salt)
 {
     for (size_t at = r->from; at < r->to;) {
         uint8_t *record = r->block->bytes + at;
-        uint64_t wall_ms = store_record_view(record).wall_ms;
-        store_record_seal(record, salt);
-        r->wall_newest = wall_ms > r->wall_newest ? wall_ms : r->wall_newest;
+        struct store_record view = store_record_view(record);
+        store_record_seal(record, (uint32_t)(view.sequence - commit), salt);
+        r->wall_newest = view.wall_ms > r->wall_newest ? view.wall_ms : r->wall_newest;
         at += store_record_size(record);
     }
 }
@@ -52,7 +52,7 @@ static enum status write_runs(struct store_commit *c)
     uint64_t at = c->segment.size;
     for (size_t i = 0; i < c->count; i++) {
         struct run *r = &c->runs[i];
-        seal(r, store_segment_salt(&c->segment));
+        seal(r, c->runs[0].first, store_segment_salt(&c->segment));
         struct slice bytes = slice_from(r->block->bytes + r->from, r->to - r->from);
         enum status s = c->disk->ops->write(c->file, at, bytes);
         if (s != OK)
@@ -147,7 +147,10 @@ static bool must_begin(const struct store_log *l)
     if (l->file == NULL || l->roll)
         return true;
     const struct store_segment *s = &l->segments.at[l->segments.count - 1];
-    size_t least = l->uncommitted->len - l->uncommitted_at;
+    const struct store_block *b = l->uncommitted;
+    size_t least = b->len - l->uncommitted_at;
+    if (least == 0) /* the block was full, and what waits begins with the next */
+        least = LIST_OF(b->link.next, struct store_block, link)->len;
     return s->size + least > l->segment_bytes;
 }
 

@@ -1,6 +1,7 @@
 #include "store/log_rig.h"
 
 #include "store/crc32c.h"
+#include "store/record.h"
 #include "store/remember.h"
 
 /* ---- append and read ---- */
@@ -108,6 +109,39 @@ static void seeks_anywhere(void **state)
         rig_reopen(&r);
     }
     assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+/* A seek does not read the segment from its start. */
+static void the_index_leads_near_the_record(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 4 << 20}};
+    struct buffer b = {0};
+    uint64_t sequence;
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    memset(buffer_reserve(&b, 1000), 'x', 1000);
+    b.len = 1000;
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(store_log_append(r.log, buffer_slice(&b), 1, &sequence), OK);
+        if (i % 1000 == 0)
+            rig_commit(&r);
+    }
+    rig_reopen(&r);
+    struct store_reader *reader = store_reader_open(r.log, 1);
+    struct store_record got;
+    for (uint64_t want = 1; want < 10000; want += 700) {
+        store_reader_seek(reader, want);
+        assert_int_equal(store_reader_next(reader, &got), OK); /* the index is in memory */
+        store_reader_seek(reader, want);
+        uint64_t reads = sim_disk_calls(r.disk, SIM_DISK_READ);
+        assert_int_equal(store_reader_next(reader, &got), OK);
+        assert_int_equal(got.sequence, want);
+        assert_true(sim_disk_calls(r.disk, SIM_DISK_READ) - reads <= 2);
+    }
+    store_reader_close(&reader);
+    buffer_clear(&b);
     rig_stop(&r);
 }
 
@@ -265,6 +299,60 @@ static void cursors_are_remembered(void **state)
     rig_stop(&r);
 }
 
+static void saved_cursors_outlive_a_crash(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rig r = {0};
+        rig_start(&r, seed);
+        assert_int_equal(rig_open(&r), OK);
+        rig_append_n(&r, 100);
+        rig_commit(&r);
+        for (uint64_t i = 1; i <= 10; i++) {
+            store_cursor_set(r.log, SLICE("up"), i);
+            rig_pass(&r, 100);
+            sim_disk_crash(r.disk);
+            rig_reopen(&r);
+            assert_int_equal(store_cursor_get(r.log, SLICE("up")), i);
+        }
+        assert_int_equal(store_log_damaged(r.log), 0);
+        rig_stop(&r);
+    }
+}
+
+static void set_many_cursors(struct rig *r, uint64_t sequence)
+{
+    char name[64];
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof(name), "a cursor with a long name, number %d", i);
+        store_cursor_set(r->log, slice_of(name), sequence);
+    }
+}
+
+/* The power goes while they are written: they are the old ones or the new ones. */
+static void a_torn_write_leaves_the_cursors_of_before(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct rig r = {0};
+        rig_start(&r, seed);
+        assert_int_equal(rig_open(&r), OK);
+        rig_append_n(&r, 100);
+        rig_commit(&r);
+        set_many_cursors(&r, 10);
+        rig_pass(&r, 100);
+        set_many_cursors(&r, 20);
+        sim_disk_power_until(r.disk, 3); /* open, write; not sync */
+        rig_pass(&r, 100);
+        store_log_close(&r.log);
+        sim_disk_crash(r.disk);
+        assert_int_equal(rig_open(&r), OK);
+        uint64_t got = store_cursor_get(r.log, SLICE("a cursor with a long name, number 7"));
+        assert_true(got == 10 || got == 20);
+        rig_stop(&r);
+    }
+}
+
 static void what_a_cursor_has_not_passed_is_kept(void **state)
 {
     (void)state;
@@ -373,7 +461,7 @@ static void gathers_up_to_a_bound(void **state)
     assert_int_equal(rig_open(&r), OK);
     struct buffer b = {0};
     memset(buffer_reserve(&b, 1 << 20), 'x', 1 << 20);
-    b.len = (1 << 20) - 24;
+    b.len = (1 << 20) - STORE_RECORD_HEADER;
     uint64_t sequence;
     for (int i = 0; i < 32; i++)
         assert_int_equal(store_log_append(r.log, buffer_slice(&b), 1, &sequence), OK);
@@ -415,6 +503,92 @@ static void a_failed_sync_closes_the_segment_for_good(void **state)
     rig_reopen(&r);
     assert_int_equal(rig_read(&r, 1, NULL, NULL), 13);
     assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
+/* The file of a commit that failed stays behind, and what comes next would have had room in the one
+ * before. */
+static void a_segment_that_did_not_begin_hides_nothing(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 2000}};
+    struct buffer b = {0};
+    uint64_t sequence;
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    memset(buffer_reserve(&b, 1500), 'x', 1500);
+    assert_int_equal(store_log_append(r.log, slice_from(b.at, 1500), 1, &sequence), OK);
+    rig_commit(&r);
+    sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
+    sim_disk_fail(r.disk, SIM_DISK_REMOVE, 1);
+    assert_int_equal(store_log_append(r.log, slice_from(b.at, 1000), 1, &sequence), OK);
+    rig_commit(&r);
+    assert_int_equal(r.failures, 1);
+    assert_int_equal(rig_files(&r, ".log"), 2);
+    assert_int_equal(store_log_append(r.log, SLICE("small"), 1, &sequence), OK);
+    assert_int_equal(sequence, 2);
+    rig_commit(&r);
+    rig_reopen(&r);
+    struct store_reader *reader = store_reader_open(r.log, 2);
+    struct store_record got;
+    assert_int_equal(store_reader_next(reader, &got), OK);
+    assert_slice(got.bytes, SLICE("small"));
+    store_reader_close(&reader);
+    buffer_clear(&b);
+    rig_stop(&r);
+}
+
+/* It is still in the first segment's file, whole, under the number that another record has now. */
+static void what_failed_is_not_read_in_anothers_place(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    uint64_t sequence;
+    char path[1024];
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    assert_int_equal(store_log_append(r.log, SLICE("one"), 1, &sequence), OK);
+    assert_int_equal(store_log_append(r.log, SLICE("two"), 1, &sequence), OK);
+    rig_commit(&r);
+    sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
+    sim_disk_fail(r.disk, SIM_DISK_TRUNCATE, 1);
+    assert_int_equal(store_log_append(r.log, SLICE("failed"), 1, &sequence), OK);
+    rig_commit(&r);
+    assert_int_equal(r.failures, 1);
+    assert_int_equal(store_log_append(r.log, SLICE("three"), 1, &sequence), OK);
+    rig_commit(&r);
+    store_log_close(&r.log);
+    assert_true(rig_file(&r, ".log", 0, path));
+    assert_true(sim_disk_flip(r.disk, path, 2 * STORE_RECORD_HEADER + 4, 1)); /* "two" */
+    assert_int_equal(rig_open(&r), OK);
+    struct store_reader *reader = store_reader_open(r.log, 1);
+    struct store_record got;
+    assert_int_equal(store_reader_next(reader, &got), OK);
+    assert_slice(got.bytes, SLICE("one"));
+    assert_int_equal(store_reader_next(reader, &got), OK);
+    assert_int_equal(got.sequence, 3);
+    assert_slice(got.bytes, SLICE("three"));
+    assert_int_equal(store_log_damaged(r.log), 1);
+    store_reader_close(&reader);
+    rig_stop(&r);
+}
+
+static void files_go_only_after_that_is_remembered(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.retain_bytes = 40000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    while (store_log_first(r.log) == 1) {
+        rig_append_n(&r, 10);
+        rig_commit(&r);
+    }
+    sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
+    size_t files = rig_files(&r, ".log");
+    rig_pass(&r, 500);
+    assert_int_equal(rig_files(&r, ".log"), files);
+    rig_pass(&r, 2000); /* it is tried again */
+    assert_true(rig_files(&r, ".log") < files);
     rig_stop(&r);
 }
 
@@ -550,6 +724,40 @@ static void bytes_of_a_payload_never_pass_for_a_record(void **state)
     rig_stop(&r);
 }
 
+/* A disk that wrote to the wrong place: a later record stands where another should. */
+static void a_record_in_the_wrong_place_is_passed_over(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    char path[1024];
+    uint64_t sequence;
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(store_log_append(r.log, SLICE("all as long"), 1, &sequence), OK);
+    rig_commit(&r);
+    store_log_close(&r.log);
+    struct buffer file = {0};
+    const size_t size = STORE_RECORD_HEADER + 11;
+    assert_true(rig_file(&r, ".log", 0, path));
+    assert_int_equal(sim_disk_copy(r.disk, path, &file), OK);
+    memcpy(file.at + 4 * size, file.at + 30 * size, size);
+    sim_disk_put(r.disk, path, buffer_slice(&file));
+    assert_int_equal(rig_open(&r), OK);
+    struct store_reader *reader = store_reader_open(r.log, 1);
+    struct store_record got;
+    for (uint64_t want = 1; want <= 40; want++) {
+        if (want == 5)
+            continue;
+        assert_int_equal(store_reader_next(reader, &got), OK);
+        assert_int_equal(got.sequence, want);
+    }
+    assert_int_equal(store_log_damaged(r.log), 1);
+    store_reader_close(&reader);
+    buffer_clear(&file);
+    rig_stop(&r);
+}
+
 static void a_log_is_open_once(void **state)
 {
     (void)state;
@@ -563,21 +771,27 @@ static void a_log_is_open_once(void **state)
     rig_stop(&r);
 }
 
-static void a_newer_format_is_refused(void **state)
+static void refuse_version(uint8_t version)
 {
-    (void)state;
     struct rig r = {0};
     rig_start(&r, 1);
     struct buffer b = {0};
     struct store_remember newer = {0};
     store_remember_encode(&newer, 1, &b);
-    b.at[5] = 2; /* version */
+    b.at[5] = version;
     b.len -= 4;
     buffer_u32(&b, store_crc32c(0, buffer_slice(&b)));
     sim_disk_put(r.disk, DIRECTORY "/cursors", buffer_slice(&b));
     assert_int_equal(rig_open(&r), IO_FAILED);
     buffer_clear(&b);
     rig_stop(&r);
+}
+
+static void another_format_is_refused(void **state)
+{
+    (void)state;
+    refuse_version(1);
+    refuse_version(3);
 }
 
 int main(void)
@@ -588,25 +802,32 @@ int main(void)
         cmocka_unit_test(a_reader_goes_on_where_it_was),
         cmocka_unit_test(a_reader_far_behind_reads_from_disk),
         cmocka_unit_test(seeks_anywhere),
+        cmocka_unit_test(the_index_leads_near_the_record),
         cmocka_unit_test(large_records_are_taken_and_larger_ones_refused),
         cmocka_unit_test(numbers_go_on_after_reopen),
         cmocka_unit_test(an_index_that_is_gone_is_made_again),
         cmocka_unit_test(retention_drops_the_oldest_by_bytes),
         cmocka_unit_test(retention_by_age_is_not_moved_by_the_wall_clock),
         cmocka_unit_test(cursors_are_remembered),
+        cmocka_unit_test(saved_cursors_outlive_a_crash),
+        cmocka_unit_test(a_torn_write_leaves_the_cursors_of_before),
         cmocka_unit_test(what_a_cursor_has_not_passed_is_kept),
         cmocka_unit_test(full_ends_when_all_is_read),
         cmocka_unit_test(finds_by_time),
         cmocka_unit_test(finds_by_time_when_the_clock_went_back),
         cmocka_unit_test(gathers_up_to_a_bound),
         cmocka_unit_test(a_failed_sync_closes_the_segment_for_good),
+        cmocka_unit_test(a_segment_that_did_not_begin_hides_nothing),
+        cmocka_unit_test(what_failed_is_not_read_in_anothers_place),
+        cmocka_unit_test(files_go_only_after_that_is_remembered),
         cmocka_unit_test(a_full_disk_is_tried_again),
         cmocka_unit_test(memory_keeps_what_fits_and_says_what_it_has),
         cmocka_unit_test(os_durability_does_not_sync),
         cmocka_unit_test(numbers_that_were_seen_are_not_given_again),
         cmocka_unit_test(bytes_of_a_payload_never_pass_for_a_record),
+        cmocka_unit_test(a_record_in_the_wrong_place_is_passed_over),
         cmocka_unit_test(a_log_is_open_once),
-        cmocka_unit_test(a_newer_format_is_refused),
+        cmocka_unit_test(another_format_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,12 +20,14 @@ void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct s
     put_u32(at + 4, (uint32_t)bytes.len);
     put_u64(at + 8, sequence);
     put_u64(at + 16, wall_ms);
+    put_u32(at + 24, 0);
     if (bytes.len)
         memcpy(at + STORE_RECORD_HEADER, bytes.at, bytes.len);
 }
 
-void store_record_seal(uint8_t *at, uint32_t salt)
+void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt)
 {
+    put_u32(at + 24, before);
     put_u32(at, store_crc32c(salt, slice_from(at + 4, store_record_size(at) - 4)));
 }
 
@@ -37,6 +39,14 @@ struct store_record store_record_view(const uint8_t *at)
     v.sequence = reader_u64(&r);
     v.wall_ms = reader_u64(&r);
     return v;
+}
+
+uint64_t store_record_commit(const uint8_t *at)
+{
+    struct reader r = reader_of(slice_from(at + 8, STORE_RECORD_HEADER - 8));
+    uint64_t sequence = reader_u64(&r);
+    reader_u64(&r);
+    return sequence - reader_u32(&r);
 }
 
 enum status store_record_decode(struct slice bytes, uint32_t salt, struct store_record *out)

@@ -1,19 +1,21 @@
 /*
- * A record as it lies in a segment: CRC32C, length, sequence, wall clock, bytes; numbers in network
- * order. The CRC covers all behind it and starts from the segment's salt, so that bytes which
- * someone sent as a payload never pass for a record when a damaged segment is searched.
+ * A record as it lies in a segment: CRC32C, length, sequence, wall clock, how many records of the
+ * same commit lie before it, bytes; numbers in network order. The CRC covers all behind it and starts
+ * from the segment's salt, so that bytes which someone sent as a payload never pass for a record when
+ * a damaged segment is searched. The commit tells a torn end from damage: what was committed before
+ * a record's own commit was durable before that was written.
  */
 #pragma once
 
 #include "base/status.h"
 #include "store/log.h"
 
-#define STORE_RECORD_HEADER 24u
+#define STORE_RECORD_HEADER 28u
 
-/* Writes header and bytes, all but the CRC: that is store_record_seal()'s, when the segment is
- * known. */
+/* Writes header and bytes, all but what store_record_seal() adds when the commit is known: the CRC,
+ * and that `before` records of the commit lie before this one. */
 void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice bytes);
-void store_record_seal(uint8_t *at, uint32_t salt);
+void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt);
 
 static inline size_t store_record_size(const uint8_t *at)
 {
@@ -24,6 +26,9 @@ static inline size_t store_record_size(const uint8_t *at)
 
 /* Without any check: for what is known to be whole. */
 struct store_record store_record_view(const uint8_t *at);
+
+/* The first sequence of its commit. The same. */
+uint64_t store_record_commit(const uint8_t *at);
 
 /* AGAIN: the bytes end before the record does. BAD_FORMAT: no record with this salt. */
 CHECKED enum status store_record_decode(struct slice bytes, uint32_t salt,

@@ -15,12 +15,12 @@
 #define SALT 0x5eedu
 #define PATH "/f/00000000000000000005-0000000100005eed.log"
 
-static void put_record(struct buffer *out, uint64_t sequence, struct slice bytes)
+static void put_record(struct buffer *out, uint64_t sequence, uint32_t before, struct slice bytes)
 {
     size_t size = STORE_RECORD_HEADER + bytes.len;
     uint8_t *at = buffer_reserve(out, size);
     store_record_put(at, sequence, 77, bytes);
-    store_record_seal(at, SALT);
+    store_record_seal(at, before, SALT);
     buffer_added(out, size);
 }
 
@@ -37,10 +37,10 @@ static void build(struct slice input, struct buffer *out)
             buffer_put(out, bytes);
             break;
         case 1:
-            put_record(out, sequence + what / 4, bytes);
+            put_record(out, sequence + what / 4, what / 16, bytes);
             break;
         default:
-            put_record(out, sequence++, bytes);
+            put_record(out, sequence++, what / 4, bytes);
         }
     }
 }

@@ -47,7 +47,7 @@ static void both_ways_of_summing_agree_and_can_be_continued(void **state)
 static size_t make(uint8_t out[128], uint32_t salt)
 {
     store_record_put(out, 0x0102030405060708u, 99, SLICE("the bytes"));
-    store_record_seal(out, salt);
+    store_record_seal(out, 3, salt);
     return STORE_RECORD_HEADER + 9;
 }
 
@@ -61,6 +61,7 @@ static void a_record_comes_back_as_it_was(void **state)
     assert_int_equal(store_record_decode(slice_from(bytes, sizeof(bytes)), 5, &r), OK);
     assert_int_equal(r.sequence, 0x0102030405060708u);
     assert_int_equal(r.wall_ms, 99);
+    assert_int_equal(store_record_commit(bytes), 0x0102030405060705u);
     assert_slice(r.bytes, SLICE("the bytes"));
 }
 

@@ -1,12 +1,13 @@
 /*
  * What open finds: only the last segment is read through, the others are believed until somebody
- * reads them. A tail that a crash tore is cut off; a hole in the middle is damage.
+ * reads them. A tail that a crash tore is cut off (tear.h); a hole elsewhere is damage.
  */
 #include <inttypes.h>
 
 #include "base/log.h"
 #include "store/log_inside.h"
 #include "store/scan.h"
+#include "store/tear.h"
 
 uint64_t store_log_limit(const struct store_log *l, size_t n)
 {
@@ -22,18 +23,22 @@ static enum status open_segment(struct store_log *l, const struct store_segment 
     return l->config.disk->ops->open(l->config.disk, path.text, false, out);
 }
 
-/* Notes every record in the index. What is missing before the last whole one is damage. */
+/* Notes every record in the index. What is missing before the last whole one is damage, or with a
+ * tear only looked at. */
 static enum status read_through(struct store_log *l, struct store_scan *scan,
-                                struct store_index *index)
+                                struct store_index *index, struct store_tear *tear)
 {
     struct store_record r;
     uint64_t expected;
     enum status status;
     for (;;) {
+        uint64_t at = scan->good_end;
         status = store_scan_next(scan, &r, &expected);
         if (status != OK)
             return status == CLOSED ? OK : status;
-        if (r.sequence > expected)
+        if (tear)
+            store_tear_look(tear, scan, &r, expected, at);
+        else if (r.sequence > expected)
             store_log_note_damage(l, expected, r.sequence - 1, "hole");
         store_index_note(index, r.sequence, scan->good_end - STORE_RECORD_HEADER - r.bytes.len);
         store_index_stamp(index, r.wall_ms);
@@ -75,7 +80,7 @@ static enum status rebuild_index(struct store_log *l, size_t n)
     if (status != OK)
         return IO_FAILED;
     store_scan_init(&scan, f, store_segment_salt(s), 0, s->size, s->first, store_log_limit(l, n));
-    status = read_through(l, &scan, &index);
+    status = read_through(l, &scan, &index, NULL);
     if (status == OK && scan.expected < scan.limit)
         store_log_note_damage(l, scan.expected, scan.limit - 1, "end");
     store_scan_clear(&scan);
@@ -184,7 +189,7 @@ static enum status find_remembered(struct store_log *l)
     if (s == BAD_FORMAT)
         store_log_note_damage(l, 1, 0, "cursors");
     if (s == UNSUPPORTED)
-        log_error("log is of a newer release directory=%s", l->config.directory);
+        log_error("log is of another release directory=%s", l->config.directory);
     l->age_at_open = l->remember.age_ms;
     return s == BAD_FORMAT || s == NOT_FOUND ? OK : s;
 }
@@ -204,25 +209,51 @@ static enum status cut(struct store_log *l, struct store_file *f, uint64_t from,
     return s;
 }
 
-static enum status read_last(struct store_log *l, struct store_segment *segment)
+/* Up to byte `end`; how far it is good, and the number behind that. */
+static enum status scan_last(struct store_log *l, struct store_segment *segment,
+                             struct store_file *f, struct store_tear *tear, uint64_t *end)
+{
+    struct store_scan scan;
+    store_index_clear(&segment->index);
+    store_scan_init(&scan, f, store_segment_salt(segment), 0, *end, segment->first, UINT64_MAX);
+    enum status s = read_through(l, &scan, &segment->index, tear);
+    *end = scan.good_end;
+    l->next = scan.expected;
+    scan.file = NULL; /* it goes on */
+    store_scan_clear(&scan);
+    return s;
+}
+
+/* Numbers that somebody may have seen: they were durable before the crash. */
+static uint64_t last_seen(const struct store_log *l)
+{
+    uint64_t seen = l->remember.durable;
+    for (size_t i = 0; i < l->remember.count; i++)
+        if (l->remember.cursors[i].sequence > seen)
+            seen = l->remember.cursors[i].sequence;
+    return seen;
+}
+
+static enum status read_last(struct store_log *l, struct store_segment *segment, uint64_t *seen)
 {
     struct store_file *f;
-    struct store_scan scan;
+    struct store_tear tear = {0};
+    uint64_t end = segment->size;
     enum status s = open_segment(l, segment, &f);
     if (s != OK)
         return s;
-    store_scan_init(&scan, f, store_segment_salt(segment), 0, segment->size, segment->first,
-                    UINT64_MAX);
-    s = read_through(l, &scan, &segment->index);
+    s = scan_last(l, segment, f, &tear, &end);
+    if (s == OK && tear.holes) { /* once more, for now it is known what is damage */
+        end = store_tear_found(&tear, *seen) ? tear.at : end;
+        s = scan_last(l, segment, f, NULL, &end);
+    }
     if (s == OK)
-        s = cut(l, f, segment->size, scan.good_end);
-    l->next = scan.expected;
-    l->bytes -= segment->size - scan.good_end;
-    segment->size = scan.good_end;
+        s = cut(l, f, segment->size, end);
+    l->bytes -= segment->size - end;
+    segment->size = end;
     segment->index.age_ms = l->age_at_open;
     segment->indexed = true;
-    scan.file = NULL;
-    store_scan_clear(&scan);
+    *seen = tear.durable > *seen ? tear.durable : *seen;
     if (s == OK)
         l->file = f; /* it goes on */
     else
@@ -231,12 +262,8 @@ static enum status read_last(struct store_log *l, struct store_segment *segment)
 }
 
 /* Numbers that somebody may have seen are not given again. */
-static void check_end(struct store_log *l)
+static void check_end(struct store_log *l, uint64_t seen)
 {
-    uint64_t seen = l->remember.durable;
-    for (size_t i = 0; i < l->remember.count; i++)
-        if (l->remember.cursors[i].sequence > seen)
-            seen = l->remember.cursors[i].sequence;
     if (seen < l->next)
         return;
     store_log_note_damage(l, l->next, seen, "end");
@@ -254,17 +281,18 @@ static enum status drop_empty_last(struct store_log *l)
 
 static enum status recover_last(struct store_log *l)
 {
+    uint64_t seen = last_seen(l);
     if (l->segments.count == 0) {
         l->next = l->remember.first > 1 ? l->remember.first : 1;
-        check_end(l);
+        check_end(l, seen);
         l->durable = l->next - 1;
         return OK;
     }
     struct store_segment *last = &l->segments.at[l->segments.count - 1];
-    enum status s = read_last(l, last);
+    enum status s = read_last(l, last, &seen);
     if (s != OK)
         return s;
-    check_end(l);
+    check_end(l, seen);
     l->durable = l->next - 1;
     return last->size == 0 ? drop_empty_last(l) : OK;
 }

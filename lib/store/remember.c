@@ -7,7 +7,7 @@
 #include "store/crc32c.h"
 
 #define MAGIC 0x4d524c53u /* MRLS */
-#define VERSION 1u
+#define VERSION 2u /* 1: records did not tell their commit */
 #define HEADER 44u
 #define CRC 4u
 
@@ -87,7 +87,7 @@ enum status store_remember_decode(struct slice slot, struct store_remember *out,
     if (!is_whole(slot, &body))
         return BAD_FORMAT;
     struct reader r = reader_of(slice_skip(body, 4));
-    if (reader_u16(&r) > VERSION)
+    if (reader_u16(&r) != VERSION)
         return UNSUPPORTED;
     reader_u32(&r);
     uint16_t count = reader_u16(&r);

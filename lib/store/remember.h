@@ -34,7 +34,7 @@ CHECKED enum status store_remember_set(struct store_remember *r, struct slice na
 
 /* A slot's bytes. `turn` grows with each write; it lies in slot turn % 2. */
 void store_remember_encode(const struct store_remember *r, uint64_t turn, struct buffer *out);
-/* BAD_FORMAT: not whole. UNSUPPORTED: written by a newer release. */
+/* BAD_FORMAT: not whole. UNSUPPORTED: written by another release. */
 CHECKED enum status store_remember_decode(struct slice slot, struct store_remember *out,
                                           uint64_t *turn);
 

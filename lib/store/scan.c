@@ -87,6 +87,7 @@ enum status store_scan_next(struct store_scan *s, struct store_record *out, uint
             return CLOSED;
         status = try_here(s, &rest, out);
         if (status == OK) {
+            s->commit = store_record_commit(rest.at);
             s->used += STORE_RECORD_HEADER + out->bytes.len;
             s->good_end = position(s);
             s->expected = out->sequence + 1;

@@ -16,6 +16,7 @@ struct store_scan {
     uint64_t end;       /* bytes of the file that count */
     uint64_t good_end;  /* behind the last whole record */
     uint64_t expected;  /* next sequence */
+    uint64_t commit;    /* first sequence of the last whole record's commit */
     uint64_t limit;     /* first sequence that is no longer this segment's */
     uint32_t salt;
 };

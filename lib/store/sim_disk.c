@@ -416,9 +416,8 @@ static enum status sync_file(struct store_file *file)
 {
     struct file *f = (struct file *)file;
     struct sim_disk *d = lock(file->disk);
-    bool dead = f->life != d->life;
-    bool fails = count(d, SIM_DISK_SYNC) || dead;
-    if (!dead)
+    bool fails = count(d, SIM_DISK_SYNC) || f->life != d->life;
+    if (f->life == d->life)
         flush(d, f->inode, !fails);
     unlock(d);
     return fails ? IO_FAILED : OK;
