@@ -6,15 +6,24 @@
 #include "edge/edge_main.h"
 #include "hub/hub_main.h"
 #include "issuer/issuer_main.h"
+#include "opc.h"
 #include "plant/plant.h"
+#include "services/services_main.h"
+#include "up/up_main.h"
 
 static const struct program {
     const char *name;
     int (*main)(int argc, char **argv);
     const char *what;
 } programs[] = {
+    {"up", up_main, "the whole platform on this machine; --demo with a simulated plant"},
     {"hub", hub_main, "the message hub: devices over MQTT, services over HTTPS, events over AMQP"},
     {"edge", edge_main, "the edge: stores and forwards what a site sends"},
+    {"opc", opc_main, "the OPC UA module: publisher, twin and discovery in one process"},
+    {"publisher", opc_main, "publishes what publishednodes.json names"},
+    {"twin", opc_main, "serves browse, read, write and call on OPC UA servers"},
+    {"discovery", opc_main, "finds OPC UA servers"},
+    {"services", services_main, "registry and twin REST, with OAuth2"},
     {"issuer", issuer_main, "issues OAuth2 tokens to programs"},
     {"plant", plant_main, "a simulated factory: an OPC UA server for demos and tests"},
 };

@@ -26,6 +26,3 @@ struct discovery *discovery_start(const struct discovery_config *config);
  * opcua_thread_free(), and last: */
 void discovery_stop(struct discovery *d);
 void discovery_free(struct discovery **d);
-
-/* `millrace discovery`. */
-int discovery_main(int argc, char **argv);

@@ -23,6 +23,3 @@ struct twin *twin_start(struct module *m, struct opcua_thread *t);
  * opcua_thread_free(), and last: */
 void twin_stop(struct twin *t);
 void twin_free(struct twin **t);
-
-/* `millrace twin`. */
-int twin_main(int argc, char **argv);

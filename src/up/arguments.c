@@ -105,16 +105,15 @@ static void opc(struct up *u, struct up_part *p)
 {
     struct config_file f;
     struct buffer connection = {0};
-    buffer_printf(&connection, "HostName=%s;DeviceId=%s;ModuleId=%s;SharedAccessKey=%s;GatewayHostName=%s",
-                  name_of(u), UP_EDGE_DEVICE, UP_OPC_MODULE, u->opc_key, u->local);
+    buffer_printf(&connection, "HostName=%s;DeviceId=%s;ModuleId=%s;SharedAccessKey=%s;GatewayHostName=%s:%d",
+                  name_of(u), UP_EDGE_DEVICE, UP_OPC_MODULE, u->opc_key, u->local, u->ports.edge_mqtt);
     config_begin(&f);
     config_put(&f, "connection", buffer_cstr(&connection));
     config_end(u, &f, p);
     buffer_clear(&connection);
-    up_part_argument(p, "--data", "%s/opc", u->data);
-    up_part_argument(p, "--edge.port", "%d", u->ports.edge_mqtt);
-    up_part_argument(p, "--edge.ca", "%s", u->tls.ca);
-    up_part_argument(p, "--publishednodes", "%s/publishednodes.json", u->data);
+    up_part_argument(p, "--ca", "%s", u->tls.ca);
+    up_part_argument(p, "--pki", "%s/opc/pki", u->data);
+    up_part_argument(p, "--file", "%s/publishednodes.json", u->data);
     up_part_argument(p, "--health.port", "%d", u->ports.opc_health);
 }
 

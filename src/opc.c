@@ -1,0 +1,284 @@
+#include "opc.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "client/module.h"
+#include "client/module_access.h"
+#include "discovery/discovery.h"
+#include "discovery/discovery_settings.h"
+#include "opcua/pki.h"
+#include "opcua/thread.h"
+#include "publisher/publisher.h"
+#include "publisher/publisher_settings.h"
+#include "rest/health.h"
+#include "rest/server.h"
+#include "settings/settings.h"
+#include "twin/twin.h"
+
+/* clang-format off */
+static const struct setting own_settings[] = {
+    {"roles", SETTING_LIST, NULL, "publisher, twin, discovery; all of them by default", 0, 0, NULL, false},
+    {"connection", SETTING_TEXT, NULL, "connection string of the module; else EdgeHubConnectionString of the environment", 0, 0, NULL, true},
+    {"ca", SETTING_PATH, NULL, "PEM file of authorities for the edge's or hub's certificate; else EdgeModuleCACertificateFile, or the system's", 0, 0, NULL, false},
+    {"site", SETTING_TEXT, NULL, "what this site is called; else the desired twin says", 0, 0, NULL, false},
+    {"pki", SETTING_PATH, "~/.local/state/millrace/opc/pki", "folder with the own OPC UA certificate, and whom to trust", 0, 0, NULL, false},
+    {"pki.trust.all", SETTING_BOOL, "false", "trusts every OPC UA server; for first tries", 0, 0, NULL, false},
+    {"health.port", SETTING_INTEGER, "9702", "/healthz, /readyz and /metrics, plain, on 127.0.0.1; 0: any free one", 0, 65535, NULL, false},
+    SETTINGS_LOG,
+};
+/* clang-format on */
+
+#define OWN_COUNT (sizeof(own_settings) / sizeof(own_settings[0]))
+#define SETTINGS_MAX 64
+
+static const char usage[] =
+    "The OPC UA module of a site: publishes values, serves browse, read, write and call as direct\n"
+    "methods, and finds servers. It signs in to an edge, or straight to a hub.";
+
+struct opc {
+    const char *word; /* "opc", "publisher", "twin" or "discovery" */
+    struct settings *settings;
+    struct setting table[SETTINGS_MAX];
+    size_t table_count;
+    struct loop *loop;
+    struct module_access access;
+    struct opcua_pki *pki;
+    struct opcua_thread *thread;
+    struct module *module;
+    struct publisher *publisher;
+    struct twin *twin;
+    struct discovery *discovery;
+    struct rest_health *health;
+    struct rest_metrics *metrics;
+    struct rest_server *server;
+    struct listener *listener;
+    char publisher_id[300];
+};
+
+/* ---- settings: the module's own, and those of its roles ---- */
+
+static bool wants(const struct opc *o, const char *role)
+{
+    const char *const *roles;
+    size_t count = settings_list(o->settings, "roles", &roles);
+    if (count == 0)
+        return strcmp(o->word, "opc") == 0 || strcmp(o->word, role) == 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(roles[i], role) == 0)
+            return true;
+    return false;
+}
+
+static void add_rows(struct opc *o, const struct setting *rows, size_t count)
+{
+    assert(o->table_count + count <= SETTINGS_MAX);
+    memcpy(o->table + o->table_count, rows, count * sizeof(*rows));
+    o->table_count += count;
+}
+
+static const char *text_or_environment(const struct opc *o, const char *name, const char *variable)
+{
+    const char *text = settings_text(o->settings, name);
+    return text && text[0] ? text : getenv(variable);
+}
+
+/* ---- what the roles share ---- */
+
+static enum status open_module(struct opc *o)
+{
+    const char *connection = text_or_environment(o, "connection", "EdgeHubConnectionString");
+    const char *ca = text_or_environment(o, "ca", "EdgeModuleCACertificateFile");
+    if (connection == NULL) {
+        log_error("the setting 'connection' is needed: the connection string of this module");
+        return BAD_ARGUMENT;
+    }
+    enum status s = module_access_open(connection, ca, &o->access);
+    if (s != OK)
+        return s;
+    o->access.device.loop = o->loop;
+    o->module = module_new(
+        &(struct module_config){.device = o->access.device, .site = settings_text(o->settings, "site")});
+    return OK;
+}
+
+static enum status open_opcua(struct opc *o)
+{
+    enum status s = opcua_pki_open(&(struct opcua_pki_config){.directory = settings_text(o->settings, "pki"),
+                                                              .trust_all = settings_bool(o->settings, "pki.trust.all")},
+                                   &o->pki);
+    if (s == OK)
+        o->thread = opcua_thread_new(&(struct opcua_thread_config){.pki = o->pki});
+    return s;
+}
+
+/* ---- roles ---- */
+
+static void start_publisher(struct opc *o)
+{
+    const char *module = module_id(o->module);
+    snprintf(o->publisher_id, sizeof(o->publisher_id), "%s%s%s", module_device_id(o->module),
+             module[0] ? "_module_" : "", module);
+    struct publisher_config config = publisher_settings_read(o->settings, o->publisher_id);
+    o->publisher = publisher_start(o->module, o->thread, &config);
+}
+
+static enum status start_roles(struct opc *o)
+{
+    if (wants(o, "publisher"))
+        start_publisher(o);
+    if (wants(o, "twin"))
+        o->twin = twin_start(o->module, o->thread);
+    if (wants(o, "discovery"))
+        o->discovery = discovery_start(&(struct discovery_config){
+            .module = o->module, .thread = o->thread, .limits = discovery_settings_read(o->settings)});
+    if (o->publisher || o->twin || o->discovery)
+        return OK;
+    log_error("the setting 'roles' names none of publisher, twin and discovery");
+    return BAD_ARGUMENT;
+}
+
+/* ---- /readyz and /metrics ---- */
+
+static bool file_taken(void *arg, struct buffer *detail)
+{
+    struct publisher_counts c;
+    publisher_counts(((struct opc *)arg)->publisher, &c);
+    buffer_printf(detail, "%llu nodes, %llu live, %llu refused by servers, %llu left out of the file",
+                  (unsigned long long)c.items, (unsigned long long)c.live, (unsigned long long)c.failed,
+                  (unsigned long long)c.config_refused);
+    return c.config_loads > 0;
+}
+
+static bool queue_moves(void *arg, struct buffer *detail)
+{
+    struct publisher_counts c;
+    publisher_counts(((struct opc *)arg)->publisher, &c);
+    buffer_printf(detail, "%llu messages wait for the hub", (unsigned long long)c.waiting);
+    return true;
+}
+
+static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
+{
+    (void)m;
+    publisher_metrics(((struct opc *)arg)->publisher, out);
+}
+
+static void on_health(void *arg, struct stream *s)
+{
+    rest_server_accept(((struct opc *)arg)->server, s);
+}
+
+static enum status serve_health(struct opc *o)
+{
+    o->metrics = rest_metrics_new(NULL, 0);
+    o->health = rest_health_new(o->metrics);
+    if (o->publisher) {
+        rest_metrics_collect(o->metrics, collect, o);
+        rest_health_add(o->health, "configuration", file_taken, o);
+        rest_health_add(o->health, "queue", queue_moves, o);
+    }
+    struct rest_table tables[] = {rest_health_table(o->health)};
+    o->server = rest_server_new(
+        &(struct rest_server_config){.loop = o->loop, .tables = tables, .table_count = 1, .app = o});
+    return listener_open(&(struct listen_config){.loop = o->loop,
+                                                 .host = "127.0.0.1",
+                                                 .port = (int)settings_integer(o->settings, "health.port"),
+                                                 .on_accept = on_health,
+                                                 .arg = o},
+                         &o->listener);
+}
+
+/* ---- start and end ---- */
+
+static enum status start(struct opc *o)
+{
+    o->loop = loop_new();
+    enum status s = open_module(o);
+    if (s == OK)
+        s = open_opcua(o);
+    if (s == OK)
+        s = start_roles(o);
+    if (s == OK)
+        s = serve_health(o);
+    if (s == OK)
+        module_start(o->module);
+    return s;
+}
+
+static void end_loop(void *arg)
+{
+    struct opc *o = arg;
+    if (o->twin)
+        twin_stop(o->twin);
+    if (o->discovery)
+        discovery_stop(o->discovery);
+    loop_stop(o->loop);
+}
+
+static void on_signal(void *arg)
+{
+    struct opc *o = arg;
+    log_info("stopping");
+    if (o->publisher)
+        publisher_stop(o->publisher, end_loop, o);
+    else
+        end_loop(o);
+}
+
+/* In the order that the roles ask for. */
+static void finish(struct opc *o)
+{
+    listener_close(&o->listener);
+    module_free(&o->module);
+    opcua_thread_free(&o->thread);
+    if (o->publisher)
+        publisher_free(&o->publisher);
+    if (o->twin)
+        twin_free(&o->twin);
+    if (o->discovery)
+        discovery_free(&o->discovery);
+    rest_server_free(&o->server);
+    rest_health_free(&o->health);
+    rest_metrics_free(&o->metrics);
+    loop_free(&o->loop);
+    opcua_pki_close(&o->pki);
+    module_access_close(&o->access);
+}
+
+static int run(struct opc *o)
+{
+    if (start(o) != OK) {
+        log_error("the module could not start");
+        return 1; /* what was opened goes with the process */
+    }
+    loop_on_signal(o->loop, on_signal, o);
+    log_info("ready device=%s module=%s health=%d", module_device_id(o->module), module_id(o->module),
+             listener_port(o->listener));
+    loop_run(o->loop);
+    finish(o);
+    log_info("stopped");
+    return 0;
+}
+
+int opc_main(int argc, char **argv)
+{
+    struct opc *o = MEMORY_NEW(struct opc);
+    o->word = argv[0];
+    add_rows(o, own_settings, OWN_COUNT);
+    add_rows(o, publisher_settings, publisher_settings_count);
+    add_rows(o, discovery_settings, discovery_settings_count);
+    const struct settings_program program = {o->word, usage, o->table, o->table_count};
+    int code = settings_load(&program, argc, argv, &o->settings);
+    if (code < 0) {
+        settings_start_log(o->settings);
+        struct publisher_config config = publisher_settings_read(o->settings, "");
+        code = settings_bool(o->settings, "check.file") ? publisher_check(&config) : run(o);
+        settings_free(&o->settings);
+    }
+    free(o);
+    return code;
+}
