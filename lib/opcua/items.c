@@ -200,34 +200,47 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
     items_pump(s);
 }
 
-static uint32_t attribute_of(const struct opcua_item *i)
+static uint32_t attribute_of(const struct opcua_item *i, const UA_ExtensionObject *filter)
 {
-    bool events = i->filter && i->filter->encoding >= UA_EXTENSIONOBJECT_DECODED &&
-                  i->filter->content.decoded.type == &UA_TYPES[UA_TYPES_EVENTFILTER];
+    bool events = filter && filter->encoding >= UA_EXTENSIONOBJECT_DECODED &&
+                  filter->content.decoded.type == &UA_TYPES[UA_TYPES_EVENTFILTER];
     return i->attribute ? i->attribute
            : events     ? UA_ATTRIBUTEID_EVENTNOTIFIER
                         : UA_ATTRIBUTEID_VALUE;
 }
 
 static void prepare(struct opcua_subscription *s, uint32_t index, const UA_NodeId *node,
-                    UA_MonitoredItemCreateRequest *out)
+                    const UA_ExtensionObject *filter, UA_MonitoredItemCreateRequest *out)
 {
     const struct opcua_item *i = &s->slots[index].item;
     UA_MonitoredItemCreateRequest_init(out);
     out->itemToMonitor.nodeId = *node;
-    out->itemToMonitor.attributeId = attribute_of(i);
+    out->itemToMonitor.attributeId = attribute_of(i, filter);
     out->itemToMonitor.indexRange = opcua_string_of(slice_of(i->index_range));
     out->monitoringMode = UA_MONITORINGMODE_REPORTING;
     out->requestedParameters.clientHandle = index;
     out->requestedParameters.samplingInterval = i->sampling_ms;
     out->requestedParameters.queueSize = i->queue_size;
     out->requestedParameters.discardOldest = !i->discard_new;
-    if (i->filter)
-        out->requestedParameters.filter = *i->filter; /* borrowed */
+    if (filter)
+        UA_ExtensionObject_copy(filter, &out->requestedParameters.filter);
 }
 
-/* Takes the next new item whose node id means something to this server. False: there is none. */
-static bool next_new(struct opcua_subscription *s, uint32_t *index, UA_NodeId *node)
+/* False: the item needs a filter and there is none for this server. */
+static bool filter_of(struct opcua_subscription *s, uint32_t index,
+                      const UA_ExtensionObject **filter)
+{
+    const struct opcua_item *i = &s->slots[index].item;
+    *filter = i->filter;
+    if (!i->late_filter)
+        return true;
+    *filter = s->config.events->filter(s->config.arg, index, opcua_session_namespaces(s->session));
+    return *filter != NULL;
+}
+
+/* Prepares the next new item that means something to this server. False: there is none. */
+static bool next_new(struct opcua_subscription *s, uint32_t *index,
+                     UA_MonitoredItemCreateRequest *out)
 {
     while (s->new_count > 0) {
         uint32_t at = s->new_from++;
@@ -235,13 +248,22 @@ static bool next_new(struct opcua_subscription *s, uint32_t *index, UA_NodeId *n
         if (s->slots[at].state != ITEM_NEW)
             continue;
         s->new_count--;
+        UA_NodeId node;
+        const UA_ExtensionObject *filter;
         enum status parsed = opcua_node_id_parse(slice_of(s->slots[at].item.node),
-                                                 opcua_session_namespaces(s->session), node, NULL);
-        *index = at;
-        if (parsed == OK)
+                                                 opcua_session_namespaces(s->session), &node, NULL);
+        if (parsed != OK) {
+            fail(s, at,
+                 parsed == NOT_FOUND ? UA_STATUSCODE_BADNODEIDUNKNOWN
+                                     : UA_STATUSCODE_BADNODEIDINVALID);
+        } else if (!filter_of(s, at, &filter)) {
+            UA_NodeId_clear(&node);
+            fail(s, at, UA_STATUSCODE_BADFILTERNOTALLOWED);
+        } else {
+            *index = at;
+            prepare(s, at, &node, filter, out);
             return true;
-        fail(s, at,
-             parsed == NOT_FOUND ? UA_STATUSCODE_BADNODEIDUNKNOWN : UA_STATUSCODE_BADNODEIDINVALID);
+        }
     }
     s->new_from = s->slot_count;
     return false;
@@ -256,12 +278,8 @@ static bool create_some(struct opcua_subscription *s)
         return false;
     struct item_call *c = call_new(s, most);
     UA_MonitoredItemCreateRequest *items = memory_new(most * sizeof *items);
-    UA_NodeId node;
-    while (c->count < most && next_new(s, &c->indexes[c->count], &node)) {
-        uint32_t index = c->indexes[c->count];
-        s->slots[index].state = ITEM_CREATING;
-        prepare(s, index, &node, &items[c->count++]);
-    }
+    while (c->count < most && next_new(s, &c->indexes[c->count], &items[c->count]))
+        s->slots[c->indexes[c->count++]].state = ITEM_CREATING;
     UA_CreateMonitoredItemsRequest request = {.subscriptionId = s->id,
                                               .timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH,
                                               .itemsToCreateSize = c->count,
@@ -270,8 +288,10 @@ static bool create_some(struct opcua_subscription *s)
     if (any)
         c->call = OPCUA_CALL(s->session, OPCUA_CALL_NOW, CREATEMONITOREDITEMS, &request, on_created,
                              c, CALL_MS);
-    for (size_t i = 0; i < c->count; i++)
-        UA_NodeId_clear(&items[i].itemToMonitor.nodeId);
+    for (size_t i = 0; i < c->count; i++) {
+        UA_NodeId_clear(&items[i].itemToMonitor.nodeId); /* the index range is borrowed */
+        UA_ExtensionObject_clear(&items[i].requestedParameters.filter);
+    }
     free(items);
     if (!any)
         call_free(c);
@@ -382,11 +402,17 @@ void items_clear(struct opcua_subscription *s)
 {
     drop_calls(s);
     loop_timer_stop(&s->retry);
+    loop_timer_stop(&s->pump);
     free(s->slots);
     free(s->to_delete);
 }
 
 /* ---- what the header promised ---- */
+
+static void on_pump(void *arg)
+{
+    items_pump(arg);
+}
 
 enum status opcua_subscription_add(struct opcua_subscription *s, const struct opcua_item *items,
                                    size_t count, uint32_t *indexes)
@@ -401,7 +427,7 @@ enum status opcua_subscription_add(struct opcua_subscription *s, const struct op
         if (indexes)
             indexes[i] = index;
     }
-    items_pump(s);
+    loop_timer_start(s->loop, &s->pump, 0, on_pump, s); /* more may follow in this turn */
     return OK;
 }
 
@@ -429,5 +455,5 @@ void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index)
     default:
         assert(!"removed twice");
     }
-    items_pump(s);
+    loop_timer_start(s->loop, &s->pump, 0, on_pump, s);
 }

@@ -33,7 +33,9 @@ struct opcua_item {
     const UA_ExtensionObject *filter; /* DataChangeFilter, EventFilter; NULL: none */
     double sampling_ms;  /* 0: as fast as the server can; -1: as the subscription publishes */
     uint32_t queue_size; /* 0: the server's least */
-    uint16_t attribute;  /* 0: Value (EventNotifier with an event filter) */
+    bool
+        late_filter; /* the filter is asked for at each create: its node ids depend on the server */
+    uint16_t attribute; /* 0: Value (EventNotifier with an event filter) */
     bool discard_new;
 };
 
@@ -47,6 +49,9 @@ struct opcua_subscription_events {
     void (*on_gap)(void *arg, uint32_t first, uint32_t count);
     /* Good: the item is watched. Otherwise why not; it is tried again by itself. May be NULL. */
     void (*on_item)(void *arg, uint32_t index, UA_StatusCode status);
+    /* For items with `late_filter`; NULL: the item cannot be watched. Lives until the next call. */
+    const UA_ExtensionObject *(*filter)(void *arg, uint32_t index,
+                                        const struct opcua_namespaces *names);
     void (*on_keep_alive)(void *arg);        /* may be NULL */
     void (*on_state)(void *arg, bool alive); /* notifications can come, or not. May be NULL */
 };

@@ -85,7 +85,7 @@ struct opcua_subscription {
     struct list item_calls;
     unsigned item_call_count;
     bool uncertain; /* a call was lost: who knows which items the server has */
-    struct loop_timer retry;
+    struct loop_timer retry, pump;
 
     struct opcua_subscription_counts counts;
 };

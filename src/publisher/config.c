@@ -450,9 +450,18 @@ static struct slice node_id(const struct json *node, struct slice id)
                               : slice_trim(json_string(json_get_nocase(node, "ExpandedNodeId")));
 }
 
+static bool is_too_long(const struct config_node *n)
+{
+    return n->id.len > CONFIG_NAME_MAX || n->index_range.len > CONFIG_NAME_MAX ||
+           n->field_id.len > CONFIG_NAME_MAX || n->display_name.len > CONFIG_NAME_MAX;
+}
+
 static bool check_node(struct config *c, const struct json *at, const struct config_node *n)
 {
-    if (!n->id.len && !n->browse_path)
+    if (is_too_long(n))
+        find(c, at, (struct slice){0}, true, "has a name or id of more than %d bytes",
+             CONFIG_NAME_MAX);
+    else if (!n->id.len && !n->browse_path)
         find(c, at, SLICE("Id"), true,
              "is missing: say which node to publish, such as \"ns=2;s=Temperature\"");
     else if (n->browse_path && json_count(n->browse_path))

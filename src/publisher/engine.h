@@ -1,0 +1,37 @@
+/*
+ * What runs of the configuration, on the OPC UA thread: writer groups with their writers, and the
+ * sources that these share. A new plan is applied as a difference: what is the same goes on
+ * undisturbed.
+ */
+#pragma once
+
+#include "publisher/source.h"
+#include "publisher/writer.h"
+
+struct engine;
+
+struct engine_config {
+    struct opcua_thread *thread;
+    struct outbox *outbox;
+    uint64_t epoch;  /* of message sequences: this start */
+    size_t body_max; /* 0: GROUP_BODY_MAX */
+};
+
+struct engine *engine_new(const struct engine_config *config);
+
+/* The plan may go afterwards. */
+void engine_apply(struct engine *e, const struct plan *plan);
+
+/* There is room for messages again. */
+void engine_resume(void *engine);
+
+/* What is unsent goes to the outbox first. */
+void engine_free(struct engine **e);
+
+struct engine_counts {
+    struct group_counts groups;
+    struct writer_counts writers;
+    struct source_counts sources;
+    uint64_t group_count, writer_count;
+};
+struct engine_counts engine_counts(const struct engine *e);

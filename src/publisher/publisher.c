@@ -1,0 +1,411 @@
+#include "publisher/publisher.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "publisher/engine.h"
+#include "publisher/watch.h"
+#include "rest/metrics.h"
+
+#define QUEUE_BYTES (32u << 20)
+#define COUNT_MS 1000
+#define STOP_MS 5000
+#define STOP_LOOK_MS 10
+#define FINDINGS_LOGGED 20 /* of one file; the rest is only counted */
+
+struct publisher {
+    struct publisher_config config;
+    char *path, *publisher_id;
+    struct module *module;
+    struct module_role *role;
+    struct loop *loop;
+    struct opcua_thread *thread;
+    struct outbox *outbox;
+    struct engine *engine; /* on the OPC UA thread, from the first plan on */
+    uint64_t epoch;
+
+    struct watch *watch;
+    struct load *load; /* a file that is being read, or its plan on its way */
+    bool load_again;
+    struct buffer waiting; /* the file's content meanwhile */
+    uint64_t config_loads, config_refused;
+
+    struct loop_timer count_timer, stop_timer;
+    struct engine_counts counts;
+    bool counting, stopped, stopping;
+    uint64_t stop_at_ms;
+    loop_fn *on_stopped;
+    void *on_stopped_arg;
+};
+
+/* ---- from file to plan ---- */
+
+/* A file on its way to the OPC UA thread; belongs to who works on it. */
+struct load {
+    struct publisher *publisher;
+    struct buffer text;
+    enum status status;
+    struct config config;
+    struct plan plan;
+};
+
+static void load_free(struct load *l)
+{
+    plan_clear(&l->plan);
+    config_clear(&l->config);
+    if (l->text.len)
+        explicit_bzero(l->text.at, l->text.len); /* passwords stand in it */
+    buffer_clear(&l->text);
+    free(l);
+}
+
+static void read_file(void *arg) /* on a helper thread */
+{
+    struct load *l = arg;
+    l->status = config_read(buffer_slice(&l->text), &l->config);
+    if (l->status == OK)
+        plan_make(&l->config, &l->publisher->config.defaults, &l->plan);
+}
+
+static void log_findings(const struct publisher *p, const struct config *c)
+{
+    struct buffer line = {0};
+    for (size_t i = 0; i < c->finding_count && i < FINDINGS_LOGGED; i++) {
+        buffer_reset(&line);
+        config_finding_print(&c->findings[i], p->path, &line);
+        log_line(c->findings[i].refused ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+                 "publisher file finding=\"%s\"", buffer_cstr(&line));
+    }
+    if (c->finding_count > FINDINGS_LOGGED)
+        log_warn(
+            "publisher file has more findings count=%zu see=\"millrace publisher --check-file\"",
+            c->finding_count - FINDINGS_LOGGED);
+    buffer_clear(&line);
+}
+
+static void begin_load(struct publisher *p, struct slice text);
+
+static void on_applied(void *arg)
+{
+    struct publisher *p = arg;
+    p->load = NULL;
+    if (p->load_again && !p->stopping) {
+        p->load_again = false;
+        struct buffer text = p->waiting;
+        p->waiting = (struct buffer){0};
+        begin_load(p, buffer_slice(&text));
+        buffer_clear(&text);
+    }
+}
+
+static void apply_ua(void *arg)
+{
+    struct load *l = arg;
+    struct publisher *p = l->publisher;
+    if (!p->engine)
+        p->engine = engine_new(&(struct engine_config){.thread = p->thread,
+                                                       .outbox = p->outbox,
+                                                       .epoch = p->epoch,
+                                                       .body_max = p->config.body_max});
+    engine_apply(p->engine, &l->plan);
+    load_free(l);
+    malloc_trim(0); /* the file and its plan were many small pieces */
+    loop_post(p->loop, on_applied, p);
+}
+
+static void on_read(void *arg)
+{
+    struct load *l = arg;
+    struct publisher *p = l->publisher;
+    log_findings(p, &l->config);
+    if (l->status != OK || p->stopping) {
+        if (l->status != OK)
+            log_error("publisher file refused, what runs goes on path=%s status=%s", p->path,
+                      status_name(l->status));
+        load_free(l);
+        on_applied(p);
+        return;
+    }
+    p->config_loads++;
+    p->config_refused = l->config.refused;
+    log_info(
+        "publisher file taken path=%s groups=%zu writers=%zu nodes=%zu duplicates=%zu refused=%zu",
+        p->path, l->plan.group_count, l->plan.writer_count, l->plan.item_count, l->plan.duplicates,
+        l->config.refused);
+    opcua_thread_post(p->thread, apply_ua, l);
+}
+
+static void begin_load(struct publisher *p, struct slice text)
+{
+    p->load = MEMORY_NEW(struct load);
+    p->load->publisher = p;
+    buffer_put(&p->load->text, text);
+    loop_work(p->loop, read_file, on_read, p->load);
+}
+
+static void on_file(void *arg, enum status s, struct slice content)
+{
+    struct publisher *p = arg;
+    if (s != OK) {
+        log_warn("publisher file not there, what runs goes on path=%s status=%s", p->path,
+                 status_name(s));
+        return;
+    }
+    if (!p->load) {
+        begin_load(p, content);
+        return;
+    }
+    p->load_again = true;
+    buffer_reset(&p->waiting);
+    buffer_put(&p->waiting, content);
+}
+
+/* ---- counting ---- */
+
+struct report {
+    struct publisher *publisher;
+    struct engine_counts counts;
+};
+
+static void take_report(void *arg)
+{
+    struct report *r = arg;
+    r->publisher->counts = r->counts;
+    r->publisher->counting = false;
+    free(r);
+}
+
+static void count_ua(void *arg)
+{
+    struct report *r = arg;
+    if (r->publisher->engine)
+        r->counts = engine_counts(r->publisher->engine);
+    loop_post(r->publisher->loop, take_report, r);
+}
+
+static void on_count_timer(void *arg)
+{
+    struct publisher *p = arg;
+    loop_timer_start(p->loop, &p->count_timer, COUNT_MS, on_count_timer, p);
+    if (p->counting)
+        return;
+    struct report *r = MEMORY_NEW(struct report);
+    r->publisher = p;
+    p->counting = true;
+    opcua_thread_post(p->thread, count_ua, r);
+}
+
+void publisher_counts(const struct publisher *p, struct publisher_counts *out)
+{
+    const struct engine_counts *e = &p->counts;
+    struct outbox_counts o = outbox_counts(p->outbox);
+    *out = (struct publisher_counts){
+        .config_loads = p->config_loads,
+        .config_refused = p->config_refused,
+        .groups = e->group_count,
+        .writers = e->writer_count,
+        .items = e->sources.items,
+        .live = e->sources.live,
+        .failed = e->sources.failed,
+        .subscriptions = e->sources.subscriptions,
+        .values = e->groups.values,
+        .data_changes = e->writers.data_changes,
+        .events = e->writers.events,
+        .heartbeats = e->writers.heartbeats,
+        .messages = e->groups.messages,
+        .too_large = e->groups.too_large,
+        .notifications = e->sources.notifications,
+        .republished = e->sources.republished,
+        .transferred = e->sources.transferred,
+        .gaps = e->sources.gaps,
+        .unknown_gaps = e->sources.unknown_gaps,
+        .sent = o.sent,
+        .sent_bytes = o.sent_bytes,
+        .sent_values = o.sent_values,
+        .waiting = o.waiting,
+        .waiting_bytes = o.waiting_bytes,
+        .held = o.held,
+        .lost = o.lost,
+    };
+}
+
+/* clang-format off */
+static const struct metric {
+    const char *name, *help;
+    enum rest_metric_type type;
+    size_t offset;
+} metrics[] = {
+#define METRIC(name, type, field, help) {"millrace_publisher_" name, help, type, offsetof(struct publisher_counts, field)}
+    METRIC("config_loads_total", REST_COUNTER, config_loads, "configuration files taken"),
+    METRIC("config_refused", REST_GAUGE, config_refused, "entries and nodes left out of the last one"),
+    METRIC("groups", REST_GAUGE, groups, "writer groups"),
+    METRIC("writers", REST_GAUGE, writers, "data set writers"),
+    METRIC("subscriptions", REST_GAUGE, subscriptions, "subscriptions at OPC UA servers"),
+    METRIC("items", REST_GAUGE, items, "monitored items wanted"),
+    METRIC("items_live", REST_GAUGE, live, "monitored items that the servers have"),
+    METRIC("items_failed", REST_GAUGE, failed, "monitored items that servers refused; they are tried again"),
+    METRIC("notifications_total", REST_COUNTER, notifications, "notification messages received"),
+    METRIC("republished_total", REST_COUNTER, republished, "notification messages that were asked for again"),
+    METRIC("transferred_total", REST_COUNTER, transferred, "subscriptions taken along to a new session"),
+    METRIC("gaps_total", REST_COUNTER, gaps, "notification messages or subscriptions that were lost at the server"),
+    METRIC("unknown_gaps_total", REST_COUNTER, unknown_gaps, "times that a subscription had to begin anew"),
+    METRIC("values_total", REST_COUNTER, values, "values written to messages"),
+    METRIC("data_changes_total", REST_COUNTER, data_changes, "data change notifications, one for each writer"),
+    METRIC("events_total", REST_COUNTER, events, "events"),
+    METRIC("heartbeats_total", REST_COUNTER, heartbeats, "heartbeats"),
+    METRIC("messages_total", REST_COUNTER, messages, "messages made"),
+    METRIC("too_large_total", REST_COUNTER, too_large, "values that are larger than a message"),
+    METRIC("sent_total", REST_COUNTER, sent, "messages that were acknowledged"),
+    METRIC("sent_bytes_total", REST_COUNTER, sent_bytes, "bytes of them"),
+    METRIC("sent_values_total", REST_COUNTER, sent_values, "values in them"),
+    METRIC("lost_total", REST_COUNTER, lost, "messages that were given up"),
+    METRIC("queue_messages", REST_GAUGE, waiting, "messages that wait to be sent or acknowledged"),
+    METRIC("queue_bytes", REST_GAUGE, waiting_bytes, "bytes of them"),
+    METRIC("held_total", REST_COUNTER, held, "times that servers were held back because the queue was full"),
+#undef METRIC
+};
+/* clang-format on */
+
+void publisher_metrics(const struct publisher *p, struct buffer *out)
+{
+    struct publisher_counts c;
+    publisher_counts(p, &c);
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
+        uint64_t value = *(const uint64_t *)((const char *)&c + metrics[i].offset);
+        rest_metrics_put_head(out, metrics[i].name, metrics[i].type, metrics[i].help);
+        rest_metrics_put(out, metrics[i].name, NULL, (double)value);
+    }
+}
+
+/* ---- the role ---- */
+
+static void on_sent(void *app, uint64_t token, enum status why)
+{
+    outbox_on_sent(((struct publisher *)app)->outbox, token, why);
+}
+
+static void on_room(void *app)
+{
+    outbox_on_room(((struct publisher *)app)->outbox);
+}
+
+static const struct module_role_ops role = {
+    .type = "publisher", .on_sent = on_sent, .on_room = on_room};
+
+static void resume_ua(void *arg)
+{
+    struct publisher *p = arg;
+    if (p->engine)
+        engine_resume(p->engine);
+}
+
+struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
+                                  const struct publisher_config *config)
+{
+    struct publisher *p = MEMORY_NEW(struct publisher);
+    p->config = *config;
+    p->path = memory_text(config->path);
+    p->publisher_id = memory_text(config->defaults.publisher_id);
+    p->config.defaults.publisher_id = p->publisher_id;
+    p->module = m;
+    p->loop = module_loop(m);
+    p->thread = t;
+    p->epoch = loop_wall_ms(p->loop);
+    p->outbox = outbox_new(&(struct outbox_config){
+        .module = m,
+        .thread = t,
+        .bytes_max = config->queue_bytes ? config->queue_bytes : QUEUE_BYTES,
+        .on_room = resume_ua,
+        .arg = p});
+    p->role = module_add(m, &role, p);
+    outbox_set_role(p->outbox, p->role);
+    p->watch = watch_new(p->loop, p->path, on_file, p);
+    loop_timer_start(p->loop, &p->count_timer, COUNT_MS, on_count_timer, p);
+    return p;
+}
+
+/* ---- the end ---- */
+
+static void look_whether_sent(void *arg)
+{
+    struct publisher *p = arg;
+    bool busy = !p->stopped || p->load || p->counting || outbox_counts(p->outbox).waiting > 0;
+    if (busy && loop_now_ms(p->loop) < p->stop_at_ms) {
+        loop_timer_start(p->loop, &p->stop_timer, STOP_LOOK_MS, look_whether_sent, p);
+        return;
+    }
+    if (outbox_counts(p->outbox).waiting > 0)
+        log_warn("publisher stopped with messages unsent count=%llu",
+                 (unsigned long long)outbox_counts(p->outbox).waiting);
+    p->on_stopped(p->on_stopped_arg);
+}
+
+static void on_engine_stopped(void *arg)
+{
+    ((struct publisher *)arg)->stopped = true;
+}
+
+static void stop_ua(void *arg)
+{
+    struct publisher *p = arg;
+    engine_free(&p->engine);
+    loop_post(p->loop, on_engine_stopped, p);
+}
+
+void publisher_stop(struct publisher *p, loop_fn *fn, void *arg)
+{
+    p->stopping = true;
+    p->on_stopped = fn;
+    p->on_stopped_arg = arg;
+    p->stop_at_ms = loop_now_ms(p->loop) + STOP_MS;
+    watch_free(&p->watch);
+    loop_timer_stop(&p->count_timer);
+    opcua_thread_post(p->thread, stop_ua, p);
+    loop_timer_start(p->loop, &p->stop_timer, 0, look_whether_sent, p);
+}
+
+void publisher_free(struct publisher **publisher)
+{
+    struct publisher *p = *publisher;
+    if (!p)
+        return;
+    outbox_free(&p->outbox);
+    buffer_clear(&p->waiting);
+    free(p->path);
+    free(p->publisher_id);
+    free(p);
+    *publisher = NULL;
+}
+
+/* ---- a look at the file alone ---- */
+
+int publisher_check(const struct publisher_config *config)
+{
+    struct buffer text = {0}, line = {0};
+    enum status s = file_read(config->path, &text);
+    if (s != OK) {
+        fprintf(stderr, "%s: cannot be read: %s\n", config->path, status_name(s));
+        return 2;
+    }
+    struct config c;
+    s = config_read(buffer_slice(&text), &c);
+    for (size_t i = 0; i < c.finding_count; i++) {
+        buffer_reset(&line);
+        config_finding_print(&c.findings[i], config->path, &line);
+        fprintf(stderr, "%s\n", buffer_cstr(&line));
+    }
+    struct plan plan;
+    plan_make(&c, &config->defaults, &plan);
+    printf("%s: %zu groups, %zu writers, %zu nodes; %zu entries or nodes left out\n", config->path,
+           plan.group_count, plan.writer_count, plan.item_count, c.refused);
+    int code = s == OK && c.refused == 0 ? 0 : 2;
+    plan_clear(&plan);
+    config_clear(&c);
+    buffer_clear(&text);
+    buffer_clear(&line);
+    return code;
+}

@@ -1,0 +1,52 @@
+/*
+ * OPC Publisher: what publishednodes.json names is subscribed at OPC UA servers and sent as
+ * messages of OPC UA PubSub. A role of a module (client/module.h); it works on sessions that it
+ * shares with the other roles of the process.
+ *
+ * The file is watched. A change is applied as a difference; a file that cannot be read leaves what
+ * runs as it is.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "client/module.h"
+#include "opcua/thread.h"
+#include "publisher/plan.h"
+
+struct publisher;
+
+struct publisher_config {
+    const char *path; /* of publishednodes.json */
+    struct plan_defaults defaults;
+    uint64_t queue_bytes; /* what waits for the hub, at most; then the OPC UA servers are held back.
+                             0: 32 MiB */
+    size_t body_max;      /* of a message; 0: what IoT Hub takes */
+};
+
+/* Adds the role; before module_start(). Both outlive it. The texts are copied. */
+struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
+                                  const struct publisher_config *config);
+
+/* On the module's loop: stops the subscriptions, waits until the hub has what was made (5 s at
+ * most), then calls fn(arg). Then stop the loops, module_free(), opcua_thread_free(), and last
+ * publisher_free(). */
+void publisher_stop(struct publisher *p, loop_fn *fn, void *arg);
+void publisher_free(struct publisher **p);
+
+/* On the module's loop. A second old at most. */
+struct publisher_counts {
+    uint64_t config_loads,
+        config_refused; /* files taken; entries and nodes left out of the last one */
+    uint64_t groups, writers, items, live, failed, subscriptions;
+    uint64_t values, data_changes, events, heartbeats, messages, too_large;
+    uint64_t notifications, republished, transferred, gaps, unknown_gaps;
+    uint64_t sent, sent_bytes, sent_values, waiting, waiting_bytes, held, lost;
+};
+void publisher_counts(const struct publisher *p, struct publisher_counts *out);
+
+/* As Prometheus text. */
+void publisher_metrics(const struct publisher *p, struct buffer *out);
+
+/* Reads the file and says what is wrong with it, on stderr. 0: nothing is; 2: something was left
+ * out, or it cannot be read. */
+int publisher_check(const struct publisher_config *config);

@@ -1,0 +1,366 @@
+#include "publisher/source.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+struct source {
+    struct sources *owner;
+    struct link link;
+    struct buffer key;
+    struct opcua_session *session;
+    struct opcua_subscription *subscription;
+    struct source_item **items; /* by index; NULL when free */
+    uint32_t item_cap, item_count;
+    uint64_t gaps, unknown_gaps;
+    bool refused; /* a notification waits for room */
+};
+
+struct sources {
+    struct opcua_thread *thread;
+    struct outbox *outbox;
+    const struct source_events *events;
+    struct list list;
+    /* Scratch, grown to the largest notification. */
+    uint32_t *next;
+    size_t next_cap;
+};
+
+/* ---- who gets what ---- */
+
+/* The writers of a notification, and the first and last of their values. Most have one. */
+struct chain {
+    struct writer *writer;
+    uint32_t first, last;
+};
+
+#define CHAINS_MAX 64 /* writers in one pass; a notification for more takes more passes */
+
+static void reserve(struct sources *s, size_t count)
+{
+    if (count <= s->next_cap)
+        return;
+    s->next_cap = count;
+    s->next = memory_resize(s->next, count * sizeof *s->next);
+}
+
+struct source_item *source_item_at(struct source *s, uint32_t index)
+{
+    return index < s->item_cap ? s->items[index] : NULL;
+}
+
+static struct chain *chain_of(struct chain *chains, size_t *count, struct writer *w)
+{
+    for (size_t i = *count; i-- > 0;) /* the last one is the likeliest */
+        if (chains[i].writer == w)
+            return &chains[i];
+    if (*count == CHAINS_MAX)
+        return NULL;
+    chains[*count] = (struct chain){w, SOURCE_NO_VALUE, SOURCE_NO_VALUE};
+    return &chains[(*count)++];
+}
+
+/* Sorts values from `from` on by writer; returns where the next pass begins. */
+static size_t sort(struct source *s, const UA_MonitoredItemNotification *values, size_t from,
+                   size_t count, struct chain *chains, size_t *chain_count)
+{
+    uint32_t *next = s->owner->next;
+    struct chain *c = NULL;
+    for (size_t i = from; i < count; i++) {
+        struct source_item *item = source_item_at(s, values[i].clientHandle);
+        if (!item)
+            continue; /* removed meanwhile */
+        if (!c || c->writer != item->writer)
+            c = chain_of(chains, chain_count, item->writer);
+        if (!c)
+            return i;
+        if (c->first == SOURCE_NO_VALUE)
+            c->first = (uint32_t)i;
+        else
+            next[c->last] = (uint32_t)i;
+        c->last = (uint32_t)i;
+        next[i] = SOURCE_NO_VALUE;
+    }
+    return count;
+}
+
+static bool has_room(struct source *s)
+{
+    s->refused = !outbox_has_room_ua(s->owner->outbox);
+    return !s->refused;
+}
+
+static bool on_data(void *arg, const UA_MonitoredItemNotification *values, size_t count)
+{
+    struct source *s = arg;
+    if (!has_room(s))
+        return false;
+    const struct source_events *e = s->owner->events;
+    UA_DateTime now = UA_DateTime_now();
+    reserve(s->owner, count);
+    for (size_t from = 0; from < count;) {
+        struct chain chains[CHAINS_MAX];
+        size_t chain_count = 0;
+        from = sort(s, values, from, count, chains, &chain_count);
+        for (size_t i = 0; i < chain_count; i++)
+            e->on_values(chains[i].writer, s, values, s->owner->next, chains[i].first, now);
+        for (size_t i = 0; i < chain_count; i++)
+            e->on_notified(chains[i].writer);
+    }
+    return true;
+}
+
+static bool on_events(void *arg, const UA_EventFieldList *events, size_t count)
+{
+    struct source *s = arg;
+    if (!has_room(s))
+        return false;
+    UA_DateTime now = UA_DateTime_now();
+    for (size_t i = 0; i < count; i++) {
+        struct source_item *item = source_item_at(s, events[i].clientHandle);
+        if (!item)
+            continue;
+        s->owner->events->on_event(item->writer, item, &events[i], now);
+        s->owner->events->on_notified(item->writer);
+    }
+    return true;
+}
+
+/* Calls fn for each writer that has items here, once. */
+static void each_writer(struct source *s, void (*fn)(struct writer *w, void *arg), void *arg)
+{
+    struct writer *last = NULL;
+    for (uint32_t i = 0; i < s->item_cap; i++) {
+        if (!s->items[i] || s->items[i]->writer == last)
+            continue;
+        last = s->items[i]->writer;
+        bool told = false;
+        for (uint32_t j = 0; j < i && !told; j++)
+            told = s->items[j] && s->items[j]->writer == last;
+        if (!told)
+            fn(last, arg);
+    }
+}
+
+static void tell_keep_alive(struct writer *w, void *arg)
+{
+    struct source *s = arg;
+    s->owner->events->on_keep_alive(w, UA_DateTime_now());
+}
+
+static void on_keep_alive(void *arg)
+{
+    struct source *s = arg;
+    if (has_room(s))
+        each_writer(s, tell_keep_alive, s);
+}
+
+static void on_gap(void *arg, uint32_t first, uint32_t count)
+{
+    (void)first;
+    struct source *s = arg;
+    s->gaps += count;
+    s->unknown_gaps += count == 0;
+}
+
+static void on_item(void *arg, uint32_t index, UA_StatusCode status)
+{
+    struct source *s = arg;
+    struct source_item *item = source_item_at(s, index);
+    if (item)
+        item->status = status;
+}
+
+static const UA_ExtensionObject *filter(void *arg, uint32_t index,
+                                        const struct opcua_namespaces *names)
+{
+    struct source *s = arg;
+    struct source_item *item = source_item_at(s, index);
+    return item ? s->owner->events->filter(item, names) : NULL;
+}
+
+struct state_of_source {
+    struct source *source;
+    bool alive;
+};
+
+static void tell_state(struct writer *w, void *arg)
+{
+    struct state_of_source *state = arg;
+    state->source->owner->events->on_state(w, state->source, state->alive);
+}
+
+static void on_state(void *arg, bool alive)
+{
+    struct state_of_source state = {arg, alive};
+    each_writer(arg, tell_state, &state);
+}
+
+static const struct opcua_subscription_events subscription_events = {
+    .on_data = on_data,
+    .on_events = on_events,
+    .on_gap = on_gap,
+    .on_item = on_item,
+    .filter = filter,
+    .on_keep_alive = on_keep_alive,
+    .on_state = on_state,
+};
+
+/* ---- sharing ---- */
+
+static void make_key(const struct source_spec *spec, struct buffer *out)
+{
+    const struct opcua_connection *c = &spec->connection;
+    const struct slice texts[] = {c->endpoint_url, c->security_policy, c->user, c->password};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        buffer_put(out, texts[i]);
+        buffer_u8(out, 0);
+    }
+    buffer_u8(out, (uint8_t)c->security);
+    buffer_u64(out, (uint64_t)spec->publishing_ms);
+    buffer_u32(out, spec->keep_alive_count);
+    buffer_u8(out, spec->priority);
+    buffer_u8(out, spec->no_transfer);
+}
+
+static struct source *source_new(struct sources *owner, const struct source_spec *spec,
+                                 struct slice key)
+{
+    struct source *s = MEMORY_NEW(struct source);
+    s->owner = owner;
+    buffer_put(&s->key, key);
+    s->session = opcua_session_get(owner->thread, &spec->connection);
+    s->subscription = opcua_subscription_new(&(struct opcua_subscription_config){
+        .session = s->session,
+        .publishing_ms = (double)spec->publishing_ms,
+        .keep_alive_count = spec->keep_alive_count,
+        .priority = spec->priority,
+        .no_transfer = spec->no_transfer,
+        .events = &subscription_events,
+        .arg = s,
+    });
+    list_push(&owner->list, &s->link);
+    return s;
+}
+
+static void source_free(struct source *s)
+{
+    list_remove(&s->link);
+    opcua_subscription_free(&s->subscription);
+    opcua_session_unref(&s->session);
+    buffer_clear(&s->key);
+    free(s->items);
+    free(s);
+}
+
+/* Newest first: the older ones are full. */
+static struct source *find(struct sources *owner, struct slice key)
+{
+    for (struct link *l = owner->list.head.prev; l != &owner->list.head; l = l->prev) {
+        struct source *s = LIST_OF(l, struct source, link);
+        if (s->item_count < SOURCE_ITEMS_MAX && slice_eq(buffer_slice(&s->key), key))
+            return s;
+    }
+    return NULL;
+}
+
+static void remember(struct source *s, struct source_item *place)
+{
+    if (place->index >= s->item_cap) {
+        uint32_t cap = place->index + place->index / 2 + 16;
+        s->items = memory_resize(s->items, cap * sizeof(struct source_item *));
+        memset(s->items + s->item_cap, 0, (cap - s->item_cap) * sizeof(struct source_item *));
+        s->item_cap = cap;
+    }
+    s->items[place->index] = place;
+    s->item_count++;
+}
+
+void source_add(struct sources *owner, const struct source_spec *spec, struct source_item *place,
+                const struct opcua_item *item)
+{
+    struct buffer key = {0};
+    make_key(spec, &key);
+    struct source *s = find(owner, buffer_slice(&key));
+    if (!s)
+        s = source_new(owner, spec, buffer_slice(&key));
+    buffer_clear(&key);
+    place->source = s;
+    place->status = UA_STATUSCODE_GOODCALLAGAIN;
+    if (opcua_subscription_add(s->subscription, item, 1, &place->index) == OK)
+        remember(s, place);
+}
+
+void source_remove(struct source_item *place)
+{
+    struct source *s = place->source;
+    s->items[place->index] = NULL;
+    opcua_subscription_remove(s->subscription, place->index);
+    place->source = NULL;
+    if (--s->item_count == 0)
+        source_free(s);
+}
+
+struct loop *sources_loop(const struct sources *s)
+{
+    return opcua_thread_loop(s->thread);
+}
+
+struct opcua_session *source_session(const struct source *s)
+{
+    return s->session;
+}
+
+struct sources *sources_new(struct opcua_thread *t, struct outbox *o,
+                            const struct source_events *events)
+{
+    struct sources *s = MEMORY_NEW(struct sources);
+    s->thread = t;
+    s->outbox = o;
+    s->events = events;
+    list_init(&s->list);
+    return s;
+}
+
+void sources_free(struct sources **sources)
+{
+    struct sources *s = *sources;
+    if (!s)
+        return;
+    free(s->next);
+    free(s);
+    *sources = NULL;
+}
+
+void sources_resume(struct sources *sources)
+{
+    LIST_EACH(l, &sources->list)
+    {
+        struct source *s = LIST_OF(l, struct source, link);
+        if (s->refused)
+            opcua_subscription_resume(s->subscription);
+    }
+}
+
+struct source_counts sources_counts(const struct sources *sources)
+{
+    struct source_counts c = {0};
+    LIST_EACH(l, &sources->list)
+    {
+        const struct source *s = LIST_OF(l, struct source, link);
+        struct opcua_subscription_counts of = opcua_subscription_counts(s->subscription);
+        c.subscriptions++;
+        c.items += of.items;
+        c.live += of.live;
+        c.failed += of.failed;
+        c.gaps += of.gaps;
+        c.notifications += of.notifications;
+        c.republished += of.republished;
+        c.transferred += of.transferred;
+        c.held += of.held;
+        c.unknown_gaps += s->unknown_gaps;
+        c.ready += opcua_session_state(s->session) == OPCUA_SESSION_READY;
+    }
+    return c;
+}

@@ -1,0 +1,79 @@
+/*
+ * Sources of values: subscriptions that are shared by all writers of the same session, interval and
+ * subscription settings, up to SOURCE_ITEMS_MAX items each; more items make more of them. On the
+ * OPC UA thread.
+ */
+#pragma once
+
+#include "opcua/subscription.h"
+#include "publisher/outbox.h"
+#include "publisher/plan.h"
+
+#define SOURCE_ITEMS_MAX 10000
+
+struct source;
+struct sources;
+struct writer;
+
+/* An item's place on a source, and what the source needs of it. Lives inside the writer's item. */
+struct source_item {
+    struct source *source;
+    struct writer *writer;
+    uint32_t index;
+    uint32_t next; /* of the same writer, in the notification that is being told; see source.c */
+    UA_StatusCode status;
+};
+
+/* What writers do with what comes. */
+struct source_events {
+    /* The values of this writer in `values`: `first`, then linked by next[], SOURCE_NO_VALUE at the
+     * end. */
+    void (*on_values)(struct writer *w, struct source *s,
+                      const UA_MonitoredItemNotification *values, const uint32_t *next,
+                      uint32_t first, UA_DateTime now);
+    void (*on_event)(struct writer *w, struct source_item *item, const UA_EventFieldList *event,
+                     UA_DateTime now);
+    void (*on_keep_alive)(struct writer *w, UA_DateTime now);
+    /* A notification of the server was told to all writers that it is for. */
+    void (*on_notified)(struct writer *w);
+    /* Values can come, or not. */
+    void (*on_state)(struct writer *w, struct source *s, bool alive);
+    /* The filter of an event item for this server; NULL: it cannot be made. */
+    const UA_ExtensionObject *(*filter)(struct source_item *item,
+                                        const struct opcua_namespaces *names);
+};
+
+#define SOURCE_NO_VALUE UINT32_MAX
+
+struct loop *sources_loop(const struct sources *s);
+
+struct sources *sources_new(struct opcua_thread *t, struct outbox *o,
+                            const struct source_events *events);
+/* After all items are gone. */
+void sources_free(struct sources **s);
+
+/* There is room for messages again. */
+void sources_resume(struct sources *s);
+
+struct source_spec { /* what makes a subscription another one */
+    struct opcua_connection connection;
+    int64_t publishing_ms;
+    uint32_t keep_alive_count;
+    uint8_t priority;
+    bool no_transfer;
+};
+
+/* Puts it on a source. What `item` borrows must live until source_remove(). */
+void source_add(struct sources *s, const struct source_spec *spec, struct source_item *place,
+                const struct opcua_item *item);
+void source_remove(struct source_item *place);
+
+struct source_item *source_item_at(struct source *s, uint32_t index);
+struct opcua_session *source_session(const struct source *s);
+
+struct source_counts {
+    uint64_t subscriptions, items, live, failed, gaps, unknown_gaps, notifications, republished,
+        transferred, held;
+    uint64_t sessions, ready;
+};
+struct source_counts sources_counts(const struct sources *s);

@@ -1,0 +1,20 @@
+/*
+ * A file that people and tools change while we run: read when its time or size changed, and handed
+ * over when its content did. It is looked at once a second (a timer, not inotify: files on network
+ * shares and mounted configuration maps change without telling).
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "io/loop.h"
+
+#define WATCH_MS 1000
+
+struct watch;
+
+/* On the loop. OK with the content; NOT_FOUND when the file went away; IO_FAILED, TOO_LARGE. */
+typedef void watch_fn(void *arg, enum status s, struct slice content);
+
+/* The first call comes after the first look, whatever it saw. */
+struct watch *watch_new(struct loop *l, const char *path, watch_fn *fn, void *arg);
+void watch_free(struct watch **w);

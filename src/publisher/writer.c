@@ -1,0 +1,590 @@
+#include "publisher/writer.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "publisher/event_filter.h"
+#include "publisher/heartbeat.h"
+#include "json/write.h"
+
+struct item {
+    struct source_item place; /* first */
+    uint64_t key;             /* hash of the plan's */
+    UA_ExtensionObject *filter;
+    struct event_filter
+        *events; /* for this server; NULL: not an event item, or not asked for yet */
+    struct heartbeat *heartbeat;
+    UA_DataValue *last; /* for key frames */
+    uint32_t stamp;     /* of the data set message that has its value */
+    uint32_t event_filter_len;
+    uint16_t node_len, range_len, head_len, label_len;
+    bool skip_first, seen, wanted;
+    char text[]; /* node, 0, range, 0, head, label, event filter */
+};
+
+struct writer {
+    struct writer_config config;
+    struct data_set data_set;
+    struct buffer key;
+    struct source_spec spec;
+    struct buffer spec_text; /* what the spec's slices point to */
+    struct item **items;
+    size_t item_count, item_cap;
+    uint32_t stamp;
+    uint32_t key_frame_count;
+    bool keep_alive_messages, keep_alive_key_frames;
+    bool marked;
+    /* Values of items that came more than once in a notification wait here for the next data set
+     * message. */
+    uint32_t *later;
+    size_t later_cap;
+};
+
+/* ---- an item's texts ---- */
+
+static struct slice text_at(const struct item *i, size_t at, size_t len)
+{
+    return slice_from(i->text + at, len);
+}
+
+static const char *range_of(const struct item *i)
+{
+    return i->range_len ? i->text + i->node_len + 1 : NULL;
+}
+
+static struct slice head_of(const struct item *i)
+{
+    return text_at(i, i->node_len + i->range_len + 2u, i->head_len);
+}
+
+static struct slice label_of(const struct item *i)
+{
+    return text_at(i, i->node_len + i->range_len + 2u + i->head_len, i->label_len);
+}
+
+static struct slice event_filter_of(const struct item *i)
+{
+    return text_at(i, i->node_len + i->range_len + 2u + i->head_len + i->label_len,
+                   i->event_filter_len);
+}
+
+static struct item *item_at(struct source *s, uint32_t index)
+{
+    return (struct item *)source_item_at(s, index);
+}
+
+/* ---- values ---- */
+
+static bool keeps_last(const struct writer *w)
+{
+    return w->key_frame_count > 0 || w->keep_alive_key_frames;
+}
+
+static void keep_last(struct item *i, const UA_DataValue *v)
+{
+    if (!i->last)
+        i->last = UA_DataValue_new();
+    UA_DataValue_clear(i->last);
+    UA_DataValue_copy(v, i->last);
+}
+
+/* False for the first value when it is to be skipped, and when only heartbeats are wanted. */
+static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
+{
+    bool first = !i->seen;
+    i->seen = true;
+    if (keeps_last(w))
+        keep_last(i, v);
+    if (i->heartbeat && !heartbeat_value(i->heartbeat, v))
+        return false;
+    return !(first && i->skip_first);
+}
+
+static void write_samples(struct writer *w, struct source *s,
+                          const UA_MonitoredItemNotification *values, const uint32_t *next,
+                          uint32_t first, UA_DateTime now)
+{
+    const struct opcua_namespaces *names = opcua_session_namespaces(source_session(s));
+    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at]) {
+        struct item *i = item_at(s, values[at].clientHandle);
+        if (is_sent(w, i, &values[at].value))
+            group_sample(w->config.group, &w->data_set, head_of(i), label_of(i), &values[at].value,
+                         now, names, false);
+    }
+}
+
+static bool is_key_frame_due(const struct writer *w)
+{
+    return w->key_frame_count > 0 && w->data_set.sequence % w->key_frame_count == 0;
+}
+
+/* What a key frame has beside the values that just came. */
+static void write_last_values(struct writer *w)
+{
+    for (size_t i = 0; i < w->item_count; i++)
+        if (w->items[i]->last && w->items[i]->stamp != w->stamp)
+            group_field(w->config.group, head_of(w->items[i]), w->items[i]->last);
+}
+
+static void wait_for_next(struct writer *w, size_t *count, uint32_t at)
+{
+    if (*count == w->later_cap) {
+        w->later_cap = w->later_cap ? 2 * w->later_cap : 64;
+        w->later = memory_resize(w->later, w->later_cap * sizeof *w->later);
+    }
+    w->later[(*count)++] = at;
+}
+
+static void write_value(struct writer *w, struct source *s, const UA_MonitoredItemNotification *v,
+                        uint32_t at, size_t *later)
+{
+    struct item *i = item_at(s, v->clientHandle);
+    if (i->stamp == w->stamp) {
+        wait_for_next(w, later, at);
+        return;
+    }
+    i->stamp = w->stamp;
+    if (is_sent(w, i, &v->value))
+        group_field(w->config.group, head_of(i), &v->value);
+}
+
+static void begin(struct writer *w, const struct opcua_namespaces *names, enum frame frame,
+                  UA_DateTime now)
+{
+    w->stamp++;
+    group_begin(w->config.group, &w->data_set, frame, now, names);
+}
+
+/* One data set message with each item's first value; then one with the second values, and so on. */
+static void write_fields(struct writer *w, struct source *s,
+                         const UA_MonitoredItemNotification *values, const uint32_t *next,
+                         uint32_t first, UA_DateTime now)
+{
+    const struct opcua_namespaces *names = opcua_session_namespaces(source_session(s));
+    bool key = is_key_frame_due(w);
+    size_t later = 0;
+    begin(w, names, key ? FRAME_KEY : FRAME_DELTA, now);
+    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at])
+        write_value(w, s, &values[at], at, &later);
+    if (key)
+        write_last_values(w);
+    group_end(w->config.group);
+    while (later > 0) {
+        size_t count = later;
+        later = 0;
+        begin(w, names, FRAME_DELTA, now);
+        for (size_t i = 0; i < count; i++) /* `later` grows behind what was read */
+            write_value(w, s, &values[w->later[i]], w->later[i], &later);
+        group_end(w->config.group);
+    }
+}
+
+static void on_values(struct writer *w, struct source *s,
+                      const UA_MonitoredItemNotification *values, const uint32_t *next,
+                      uint32_t first, UA_DateTime now)
+{
+    w->config.counts->data_changes++;
+    if (group_form(w->config.group)->samples)
+        write_samples(w, s, values, next, first, now);
+    else
+        write_fields(w, s, values, next, first, now);
+}
+
+static void on_heartbeat(void *arg, const UA_DataValue *v)
+{
+    struct item *i = arg;
+    struct writer *w = i->place.writer;
+    const struct opcua_namespaces *names =
+        opcua_session_namespaces(source_session(i->place.source));
+    UA_DateTime now = UA_DateTime_now();
+    w->config.counts->heartbeats++;
+    if (group_form(w->config.group)->samples) {
+        group_sample(w->config.group, &w->data_set, head_of(i), label_of(i), v, now, names, true);
+    } else {
+        begin(w, names, FRAME_DELTA, now);
+        group_field(w->config.group, head_of(i), v);
+        group_end(w->config.group);
+    }
+    group_notified(w->config.group);
+}
+
+/* ---- events ---- */
+
+static const UA_ExtensionObject *filter(struct source_item *place,
+                                        const struct opcua_namespaces *names)
+{
+    struct item *i = (struct item *)place;
+    struct buffer why = {0};
+    if (i->events)
+        event_filter_clear(i->events);
+    else
+        i->events = MEMORY_NEW(struct event_filter);
+    enum status s = event_filter_make(event_filter_of(i), names, i->events, &why);
+    if (s != OK)
+        log_warn("publisher event filter unusable node=%s status=%s reason=\"%s\"", i->text,
+                 status_name(s), buffer_cstr(&why));
+    buffer_clear(&why);
+    return s == OK ? &i->events->object : NULL;
+}
+
+/* An event as fields of a data set message, or as one sample whose value is an object. */
+static void on_event(struct writer *w, struct source_item *place, const UA_EventFieldList *event,
+                     UA_DateTime now)
+{
+    struct item *i = (struct item *)place;
+    const struct opcua_namespaces *names = opcua_session_namespaces(source_session(place->source));
+    if (!i->events || i->events->field_count != event->eventFieldsSize)
+        return;
+    w->config.counts->events++;
+    if (group_form(w->config.group)->samples) {
+        group_event_sample(w->config.group, &w->data_set, head_of(i), label_of(i), i->events->heads,
+                           event, now, names);
+        return;
+    }
+    begin(w, names, FRAME_EVENT, now);
+    for (size_t f = 0; f < event->eventFieldsSize; f++) {
+        UA_DataValue v = {.hasValue = true, .value = event->eventFields[f]};
+        group_field(w->config.group, buffer_slice(&i->events->heads[f]), &v);
+    }
+    group_end(w->config.group);
+}
+
+/* ---- the source's other news ---- */
+
+static void on_notified(struct writer *w)
+{
+    group_notified(w->config.group);
+}
+
+static void on_keep_alive(struct writer *w, UA_DateTime now)
+{
+    if ((!w->keep_alive_messages && !w->keep_alive_key_frames) ||
+        !group_form(w->config.group)->head)
+        return;
+    w->config.counts->keep_alives++;
+    const struct opcua_namespaces *names =
+        w->item_count ? opcua_session_namespaces(source_session(w->items[0]->place.source)) : NULL;
+    begin(w, names, w->keep_alive_key_frames ? FRAME_KEY : FRAME_KEEP_ALIVE, now);
+    if (w->keep_alive_key_frames)
+        write_last_values(w);
+    group_end(w->config.group);
+    group_notified(w->config.group);
+}
+
+/* On a new connection the first value of each item is old news again. */
+static void on_state(struct writer *w, struct source *s, bool alive)
+{
+    for (size_t n = 0; n < w->item_count; n++) {
+        struct item *i = w->items[n];
+        if (i->place.source == s && i->heartbeat)
+            heartbeat_connected(i->heartbeat, alive);
+    }
+}
+
+const struct source_events writer_source_events = {
+    .on_values = on_values,
+    .on_event = on_event,
+    .on_keep_alive = on_keep_alive,
+    .on_notified = on_notified,
+    .on_state = on_state,
+    .filter = filter,
+};
+
+/* ---- items ---- */
+
+/* {"NodeId":"…" of a sample, or "name": of a data set's field. */
+static void make_head(const struct writer *w, const struct plan_item *plan, struct buffer *out)
+{
+    bool samples = group_form(w->config.group)->samples;
+    if (samples)
+        buffer_put(out, SLICE("{\"NodeId\":"));
+    json_escape(out, samples ? plan->node : plan->field);
+    if (!samples)
+        buffer_u8(out, ':');
+}
+
+static void make_label(const struct writer *w, const struct plan_item *plan, struct buffer *out)
+{
+    if (!group_form(w->config.group)->samples || !plan->display_name.len)
+        return;
+    buffer_put(out, SLICE("\"DisplayName\":"));
+    json_escape(out, plan->display_name);
+}
+
+static UA_ExtensionObject *data_change_filter(const struct plan_item *plan)
+{
+    bool plain = plan->trigger <= TRIGGER_STATUS_VALUE && plan->trigger != TRIGGER_STATUS;
+    if (plan->event_filter.len || (plain && plan->deadband_type == DEADBAND_NONE))
+        return NULL;
+    UA_DataChangeFilter *f = UA_DataChangeFilter_new();
+    f->trigger = plan->trigger == TRIGGER_STATUS ? UA_DATACHANGETRIGGER_STATUS
+                 : plan->trigger == TRIGGER_STATUS_VALUE_TIMESTAMP
+                     ? UA_DATACHANGETRIGGER_STATUSVALUETIMESTAMP
+                     : UA_DATACHANGETRIGGER_STATUSVALUE;
+    bool percent = plan->deadband_type == DEADBAND_PERCENT;
+    f->deadbandType = plan->deadband_type;
+    f->deadbandValue = plan->deadband < 0                ? 0
+                       : percent && plan->deadband > 100 ? 100
+                                                         : plan->deadband;
+    UA_ExtensionObject *o = UA_ExtensionObject_new();
+    UA_ExtensionObject_setValue(o, f, &UA_TYPES[UA_TYPES_DATACHANGEFILTER]);
+    return o;
+}
+
+static void append(char **at, struct slice s)
+{
+    if (s.len)
+        memcpy(*at, s.at, s.len);
+    *at += s.len;
+}
+
+static struct item *item_with_texts(const struct writer *w, const struct plan_item *plan)
+{
+    struct buffer head = {0}, label = {0};
+    make_head(w, plan, &head);
+    make_label(w, plan, &label);
+    size_t len =
+        plan->node.len + plan->index_range.len + 2 + head.len + label.len + plan->event_filter.len;
+    struct item *i = memory_new(sizeof *i + len);
+    i->node_len = (uint16_t)plan->node.len;
+    i->range_len = (uint16_t)plan->index_range.len;
+    i->head_len = (uint16_t)head.len;
+    i->label_len = (uint16_t)label.len;
+    i->event_filter_len = (uint32_t)plan->event_filter.len;
+    char *at = i->text;
+    append(&at, plan->node);
+    at++;
+    append(&at, plan->index_range);
+    at++;
+    append(&at, buffer_slice(&head));
+    append(&at, buffer_slice(&label));
+    append(&at, plan->event_filter);
+    buffer_clear(&head);
+    buffer_clear(&label);
+    return i;
+}
+
+static struct item *item_new(struct writer *w, const struct plan_item *plan)
+{
+    struct item *i = item_with_texts(w, plan);
+    i->key = slice_hash(plan->key);
+    i->skip_first = plan->skip_first;
+    i->filter = data_change_filter(plan);
+    i->place.writer = w;
+    if (plan->heartbeat_ms > 0 && !plan->event_filter.len)
+        i->heartbeat = heartbeat_new(sources_loop(w->config.sources), (uint64_t)plan->heartbeat_ms,
+                                     plan->heartbeat, on_heartbeat, i);
+    struct opcua_item item = {
+        .node = i->text,
+        .index_range = range_of(i),
+        .filter = i->filter,
+        .late_filter = i->event_filter_len > 0,
+        .sampling_ms = (double)plan->sampling_ms,
+        .queue_size = plan->queue_size,
+        .attribute = plan->attribute,
+        .discard_new = plan->discard_new,
+    };
+    source_add(w->config.sources, &w->spec, &i->place, &item);
+    return i;
+}
+
+static void item_free(struct item *i)
+{
+    heartbeat_free(&i->heartbeat);
+    if (i->place.source)
+        source_remove(&i->place);
+    if (i->filter)
+        UA_ExtensionObject_delete(i->filter);
+    if (i->last)
+        UA_DataValue_delete(i->last);
+    if (i->events)
+        event_filter_clear(i->events);
+    free(i->events);
+    free(i);
+}
+
+/* ---- taking over a plan ---- */
+
+static struct slice key_of(const uint64_t *key)
+{
+    return slice_from(key, sizeof *key);
+}
+
+static void add_item(struct writer *w, struct item *i)
+{
+    if (w->item_count == w->item_cap) {
+        w->item_cap = w->item_cap ? w->item_cap + w->item_cap / 2 : 16;
+        w->items = memory_resize(w->items, w->item_cap * sizeof(struct item *));
+    }
+    i->wanted = true;
+    w->items[w->item_count++] = i;
+}
+
+static void drop_unwanted(struct writer *w)
+{
+    size_t kept = 0;
+    for (size_t n = 0; n < w->item_count; n++)
+        if (w->items[n]->wanted)
+            w->items[kept++] = w->items[n];
+        else
+            item_free(w->items[n]);
+    w->item_count = kept;
+}
+
+void writer_update(struct writer *w, const struct plan_writer *plan)
+{
+    struct map known = {0};
+    for (size_t n = 0; n < w->item_count; n++) {
+        w->items[n]->wanted = false;
+        map_put(&known, key_of(&w->items[n]->key), w->items[n]);
+    }
+    size_t before = w->item_count, found = 0;
+    for (size_t n = 0; n < plan->item_count; n++) {
+        uint64_t key = slice_hash(plan->items[n].key);
+        struct item *i = before ? map_get(&known, key_of(&key)) : NULL;
+        found += i != NULL;
+        if (i)
+            i->wanted = true;
+        else
+            add_item(w, item_new(w, &plan->items[n]));
+    }
+    map_clear(&known);
+    if (found < before)
+        drop_unwanted(w);
+}
+
+/* ---- setting up ---- */
+
+static struct slice keep_text(struct buffer *out, struct slice s)
+{
+    struct slice kept = {out->at + out->len, s.len};
+    buffer_put(out, s);
+    return kept;
+}
+
+static void set_spec(struct writer *w, const struct plan_writer *plan)
+{
+    const struct opcua_connection *c = &plan->connection;
+    buffer_reserve(&w->spec_text, c->endpoint_url.len + c->security_policy.len + c->user.len +
+                                      c->password.len + 1);
+    w->spec = (struct source_spec){
+        .connection = {.endpoint_url = keep_text(&w->spec_text, c->endpoint_url),
+                       .security = c->security,
+                       .security_policy = keep_text(&w->spec_text, c->security_policy),
+                       .user = keep_text(&w->spec_text, c->user),
+                       .password = keep_text(&w->spec_text, c->password)},
+        .publishing_ms = plan->publishing_ms,
+        .keep_alive_count = plan->keep_alive_count,
+        .priority = plan->priority,
+        .no_transfer = plan->no_transfer,
+    };
+}
+
+/* Extension fields stand among the others, each in the shape that fields have. */
+static void set_extension_fields(struct writer *w, const struct plan_writer *plan)
+{
+    struct buffer text = {0};
+    struct json_doc *doc;
+    buffer_printf(&text, "{%.*s}", SLICE_FMT(plan->extension_fields));
+    if (json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL) == OK) {
+        bool raw = group_form(w->config.group)->field_mask & OPCUA_FIELD_RAW;
+        struct json_walk fields = json_walk(json_root(doc));
+        while (json_next(&fields)) {
+            struct json_writer out = json_writer(&w->data_set.extra);
+            if (w->data_set.extra.len)
+                buffer_u8(&w->data_set.extra, ',');
+            json_escape(&w->data_set.extra, fields.name);
+            buffer_text(&w->data_set.extra, raw ? ":" : ":{\"Value\":");
+            json_put_value(&out, fields.value);
+            buffer_text(&w->data_set.extra, raw ? "" : "}");
+        }
+        json_free(&doc);
+    }
+    buffer_clear(&text);
+}
+
+/* Full samples carry these as texts. */
+static void set_sample_fields(struct writer *w, const struct plan_writer *plan)
+{
+    const struct plan_group *g = w->config.plan_group;
+    struct buffer *out = &w->data_set.extra;
+    const struct slice members[][2] = {{SLICE("\"DataSetWriterId\":"), plan->name},
+                                       {SLICE(",\"PublisherId\":"), g->publisher_id},
+                                       {SLICE(",\"WriterGroupId\":"), g->name}};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        buffer_put(out, members[i][0]);
+        json_escape(out, members[i][1]);
+    }
+    if (plan->extension_fields.len) {
+        buffer_u8(out, ',');
+        buffer_put(out, plan->extension_fields);
+    }
+}
+
+static void set_data_set(struct writer *w, const struct plan_writer *plan)
+{
+    const struct form *f = group_form(w->config.group);
+    w->data_set.id = w->config.id;
+    json_escape(&w->data_set.name, plan->name);
+    buffer_text(&w->data_set.origin, ",\"EndpointUrl\":");
+    json_escape(&w->data_set.origin, plan->connection.endpoint_url);
+    buffer_u8(&w->data_set.origin, ',');
+    if (f->samples && f->full)
+        set_sample_fields(w, plan);
+    else if (!f->samples && plan->extension_fields.len)
+        set_extension_fields(w, plan);
+}
+
+struct writer *writer_new(const struct writer_config *config, const struct plan_writer *plan)
+{
+    struct writer *w = MEMORY_NEW(struct writer);
+    w->config = *config;
+    w->key_frame_count = group_form(config->group)->key_frames ? plan->key_frame_count : 0;
+    w->keep_alive_messages = plan->keep_alive_messages;
+    w->keep_alive_key_frames = plan->keep_alive_key_frames;
+    buffer_put(&w->key, plan->key);
+    set_spec(w, plan);
+    set_data_set(w, plan);
+    w->config.plan_group = NULL; /* it was the plan's */
+    writer_update(w, plan);
+    return w;
+}
+
+void writer_free(struct writer **writer)
+{
+    struct writer *w = *writer;
+    if (!w)
+        return;
+    for (size_t n = 0; n < w->item_count; n++)
+        item_free(w->items[n]);
+    buffer_clear(&w->data_set.name);
+    buffer_clear(&w->data_set.extra);
+    buffer_clear(&w->data_set.origin);
+    buffer_clear(&w->key);
+    if (w->spec_text.len)
+        explicit_bzero(w->spec_text.at, w->spec_text.len);
+    buffer_clear(&w->spec_text);
+    free(w->items);
+    free(w->later);
+    free(w);
+    *writer = NULL;
+}
+
+struct slice writer_key(const struct writer *w)
+{
+    return buffer_slice(&w->key);
+}
+
+void writer_mark(struct writer *w, bool wanted)
+{
+    w->marked = wanted;
+}
+
+bool writer_marked(const struct writer *w)
+{
+    return w->marked;
+}

@@ -1,0 +1,38 @@
+/*
+ * A data set writer: items of one server whose values leave as data set messages of one writer
+ * group, or as samples. Its items stand on subscriptions that it shares with the writers of the
+ * same session and interval (publisher/source.h). On the OPC UA thread.
+ */
+#pragma once
+
+#include "publisher/group.h"
+#include "publisher/source.h"
+
+struct writer;
+
+struct writer_counts { /* of all writers together */
+    uint64_t data_changes, value_changes, events, heartbeats, keep_alives;
+};
+
+struct writer_config {
+    struct group *group;
+    struct sources *sources;
+    struct writer_counts *counts;
+    const struct plan_group *plan_group;
+    uint32_t id; /* in its group */
+};
+
+/* What writers do with what comes from sources. */
+extern const struct source_events writer_source_events;
+
+/* The plan's texts are copied. Its items are put on sources. */
+struct writer *writer_new(const struct writer_config *config, const struct plan_writer *plan);
+void writer_free(struct writer **w);
+
+struct slice writer_key(const struct writer *w);
+void writer_mark(struct writer *w, bool wanted);
+bool writer_marked(const struct writer *w);
+
+/* Takes over what the plan says about items: those that are there stay undisturbed, others come and
+ * go. */
+void writer_update(struct writer *w, const struct plan_writer *plan);
