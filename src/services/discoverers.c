@@ -2,36 +2,22 @@
 
 #include <stdlib.h>
 
-#include "base/encoding.h"
-#include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "services/ids.h"
-#include "json/json.h"
 
-#define LOOKUP_MS 60000 /* how old a list may be */
+#define FLEET_AGE_MS 60000
 #define CALL_MS 30000
 
 struct services_discoverers {
-    struct loop *loop;
     struct service_client *hub;
+    struct services_fleet *fleet;
     char *module;
-    bool configured;
-    char *ids[DISCOVERERS_MAX]; /* "{device}_module_{module}" */
-    size_t count;
-    uint64_t looked_up_ms; /* 0: never */
-    /* While the hub is asked: */
-    bool looking;
-    size_t asked; /* devices whose modules were asked for and not answered */
-    char *found[DISCOVERERS_MAX];
-    size_t found_count;
-    enum status failed;
-    struct list waiting; /* calls */
+    char **list; /* NULL-ended; NULL: the fleet is asked */
 };
 
 /* One call to all of them. */
 struct call {
-    struct link link;
     struct services_discoverers *discoverers;
     char *method;
     struct buffer payload;
@@ -42,24 +28,18 @@ struct call {
     void *arg;
 };
 
-/* ---- calling ---- */
-
-static void finish(struct call *c, enum status why)
-{
-    c->fn(c->arg, why);
-    free(c->method);
-    buffer_clear(&c->payload);
-    free(c);
-}
-
 static void one_answered(struct call *c, enum status why)
 {
     if (why == OK)
         c->taken++;
     else
         c->last = why;
-    if (--c->left == 0)
-        finish(c, c->taken > 0 ? OK : c->last);
+    if (--c->left > 0)
+        return;
+    c->fn(c->arg, c->taken > 0 ? OK : c->last);
+    free(c->method);
+    buffer_clear(&c->payload);
+    free(c);
 }
 
 static void on_method(void *arg, enum status why, int status, struct slice payload)
@@ -68,142 +48,36 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
     (void)payload;
     if (why == OK && (status < 200 || status > 299))
         why = status == 429 ? BUSY : PEER_FAILED;
+    if (why == NOT_FOUND)
+        why = OFFLINE; /* the module is gone, not the list of modules */
     if (why != OK)
-        log_warn("discoverer did not take %s why=%s status=%d rid=%s", c->method, status_name(why),
-                 status, c->id);
+        log_warn("discoverer did not take it method=%s why=%s status=%d rid=%s", c->method,
+                 status_name(why), status, c->id);
     one_answered(c, why);
 }
 
-static void call_one(struct call *c, const char *id)
+static void call_one(struct call *c, struct iot_id id)
 {
-    struct service_method m = {.id = services_ids_module(slice_of(id)),
+    struct service_method m = {.id = id,
                                .name = c->method,
                                .payload = buffer_slice(&c->payload),
                                .response_timeout_ms = CALL_MS,
                                .call_id = c->id};
+    c->left++;
     enum status s = service_client_invoke_method(c->discoverers->hub, &m, on_method, c);
     if (s != OK)
         one_answered(c, s);
 }
 
-static void call_all(struct call *c)
+static void on_fleet(void *arg, enum status why, const struct services_fleet_list *list)
 {
-    struct services_discoverers *d = c->discoverers;
-    size_t count = d->count;
-    if (count == 0) {
-        finish(c, d->failed != OK ? d->failed : NOT_FOUND);
-        return;
+    struct call *c = arg;
+    for (size_t i = 0; list && i < list->count; i++) {
+        const struct services_fleet_member *m = &list->members[i];
+        if (m->module && strcmp(m->module, c->discoverers->module) == 0)
+            call_one(c, (struct iot_id){slice_of(m->device), slice_of(m->module)});
     }
-    c->left = count + 1; /* one for ourselves: the call must live until the last was sent */
-    c->last = NOT_FOUND;
-    for (size_t i = 0; i < count; i++)
-        call_one(c, d->ids[i]);
-    if (--c->left == 0)
-        finish(c, c->taken > 0 ? OK : c->last);
-}
-
-/* ---- looking up ---- */
-
-static void use_found(struct services_discoverers *d)
-{
-    d->looking = false;
-    if (d->failed == OK) {
-        for (size_t i = 0; i < d->count; i++)
-            free(d->ids[i]);
-        memcpy(d->ids, d->found, sizeof(d->found[0]) * d->found_count);
-        d->count = d->found_count;
-        d->looked_up_ms = loop_now_ms(d->loop) + 1;
-    } else {
-        for (size_t i = 0; i < d->found_count; i++)
-            free(d->found[i]);
-        log_warn("discoverers not looked up why=%s", status_name(d->failed));
-    }
-    d->found_count = 0;
-    struct list ready;
-    list_init(&ready);
-    for (struct link *l; (l = list_pop(&d->waiting));)
-        list_push(&ready, l);
-    for (struct link *l; (l = list_pop(&ready));)
-        call_all(LIST_OF(l, struct call, link));
-}
-
-static void device_answered(struct services_discoverers *d, enum status why)
-{
-    if (why != OK)
-        d->failed = why;
-    if (--d->asked == 0)
-        use_found(d);
-}
-
-static void keep_module(struct services_discoverers *d, const struct json *module)
-{
-    struct iot_id id = {json_string(json_get(module, "deviceId")),
-                        json_string(json_get(module, "moduleId"))};
-    if (!slice_eq(id.module, slice_of(d->module)) || d->found_count == DISCOVERERS_MAX)
-        return;
-    struct buffer text = {0};
-    services_ids_put_module(id, &text);
-    d->found[d->found_count++] = memory_text(buffer_cstr(&text));
-    buffer_clear(&text);
-}
-
-static void on_modules(void *arg, enum status why, const struct rest_answer *a)
-{
-    struct services_discoverers *d = arg;
-    struct json_doc *doc = NULL;
-    if (why == OK && json_parse(a->body, JSON_STRICT, &doc, NULL) != OK)
-        why = PEER_FAILED;
-    struct json_walk w = json_walk(json_root(doc));
-    while (why == OK && json_next(&w))
-        keep_module(d, w.value);
-    json_free(&doc);
-    device_answered(d, why == NOT_FOUND ? OK : why); /* it was deleted meanwhile */
-}
-
-static void ask_for_modules(struct services_discoverers *d, struct slice device)
-{
-    struct buffer path = {0};
-    buffer_text(&path, "/devices/");
-    percent_encode(device, &path);
-    buffer_text(&path, "/modules");
-    struct service_call call = {.method = "GET", .path = buffer_cstr(&path)};
-    d->asked++;
-    enum status s = service_client_request(d->hub, &call, on_modules, d);
-    buffer_clear(&path);
-    if (s != OK)
-        device_answered(d, s);
-}
-
-static bool is_edge(const struct json *device)
-{
-    return json_bool(json_get(json_get(device, "capabilities"), "iotEdge"), false);
-}
-
-static void on_devices(void *arg, enum status why, const struct rest_answer *a)
-{
-    struct services_discoverers *d = arg;
-    struct json_doc *doc = NULL;
-    if (why == OK && json_parse(a->body, JSON_STRICT, &doc, NULL) != OK)
-        why = PEER_FAILED;
-    struct json_walk w = json_walk(json_root(doc));
-    while (why == OK && json_next(&w))
-        if (is_edge(w.value))
-            ask_for_modules(d, json_string(json_get(w.value, "deviceId")));
-    json_free(&doc);
-    device_answered(d, why);
-}
-
-static void look_up(struct services_discoverers *d)
-{
-    if (d->looking)
-        return;
-    d->looking = true;
-    d->failed = OK;
-    d->asked = 1;
-    struct service_call call = {.method = "GET", .path = "/devices?top=1000"};
-    enum status s = service_client_request(d->hub, &call, on_devices, d);
-    if (s != OK)
-        device_answered(d, s);
+    one_answered(c, why == OK ? c->last : why);
 }
 
 void services_discoverers_invoke(struct services_discoverers *d, const char *method,
@@ -211,35 +85,41 @@ void services_discoverers_invoke(struct services_discoverers *d, const char *met
                                  services_discoverers_fn *fn, void *arg)
 {
     struct call *c = MEMORY_NEW(struct call);
-    c->discoverers = d;
-    c->method = memory_text(method);
+    *c = (struct call){.discoverers = d, .method = memory_text(method), .fn = fn, .arg = arg};
     buffer_put(&c->payload, payload);
-    if (call_id)
-        strncpy(c->id, call_id, sizeof(c->id) - 1);
-    c->fn = fn;
-    c->arg = arg;
-    bool fresh = d->looked_up_ms && loop_now_ms(d->loop) < d->looked_up_ms + LOOKUP_MS;
-    if (d->configured || (fresh && d->count > 0)) {
-        call_all(c);
-    } else {
-        list_push(&d->waiting, &c->link);
-        look_up(d);
+    strncpy(c->id, call_id, sizeof(c->id) - 1);
+    c->left = 1; /* for ourselves: it must live until the last was called */
+    c->last = NOT_FOUND;
+    if (d->list == NULL) {
+        services_fleet_look(d->fleet, FLEET_AGE_MS, on_fleet, c);
+        return;
     }
+    for (char **id = d->list; *id; id++)
+        call_one(c, services_ids_module(slice_of(*id)));
+    one_answered(c, c->last);
 }
 
 /* ---- beginning and end ---- */
+
+static char **copy_list(const char *const *list)
+{
+    size_t count = 0;
+    while (list[count])
+        count++;
+    char **copy = memory_new((count + 1) * sizeof(*copy));
+    for (size_t i = 0; i < count; i++)
+        copy[i] = memory_text(list[i]);
+    return copy;
+}
 
 struct services_discoverers *
 services_discoverers_new(const struct services_discoverers_config *config)
 {
     struct services_discoverers *d = MEMORY_NEW(struct services_discoverers);
-    d->loop = config->loop;
     d->hub = config->hub;
+    d->fleet = config->fleet;
     d->module = memory_text(config->module);
-    d->configured = config->list != NULL;
-    for (size_t i = 0; config->list && config->list[i] && i < DISCOVERERS_MAX; i++)
-        d->ids[d->count++] = memory_text(config->list[i]);
-    list_init(&d->waiting);
+    d->list = config->list ? copy_list(config->list) : NULL;
     return d;
 }
 
@@ -247,12 +127,9 @@ void services_discoverers_free(struct services_discoverers **d)
 {
     if (*d == NULL)
         return;
-    for (struct link *l; (l = list_pop(&(*d)->waiting));)
-        finish(LIST_OF(l, struct call, link), CANCELLED);
-    for (size_t i = 0; i < (*d)->count; i++)
-        free((*d)->ids[i]);
-    for (size_t i = 0; i < (*d)->found_count; i++)
-        free((*d)->found[i]);
+    for (char **id = (*d)->list; id && *id; id++)
+        free(*id);
+    free((*d)->list);
     free((*d)->module);
     free(*d);
     *d = NULL;

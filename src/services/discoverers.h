@@ -1,26 +1,23 @@
 /*
  * The modules that discover: a configured list, or the modules of one name on the hub's edge
- * devices, looked up again when the list is a minute old. One call goes to all of them.
+ * devices. One call goes to all of them.
  */
 #pragma once
 
-#include "client/service.h"
-
-#define DISCOVERERS_MAX 1000
+#include "services/fleet.h"
 
 struct services_discoverers;
 
 struct services_discoverers_config {
-    struct loop *loop;
-    struct service_client *hub; /* not owned */
-    const char *module;         /* module id that is looked for: "discovery" */
-    const char *const
-        *list; /* "{device}_module_{module}", NULL at the end; NULL: looked up at the hub */
+    struct service_client *hub; /* neither is owned */
+    struct services_fleet *fleet;
+    const char *module;      /* module id that is looked for: "discovery" */
+    const char *const *list; /* "{device}_module_{module}", NULL at the end; NULL: looked up */
 };
 
 struct services_discoverers *
 services_discoverers_new(const struct services_discoverers_config *config); /* copies */
-/* The hub's rest_client must be freed before. */
+/* After the hub's rest_client and the fleet. */
 void services_discoverers_free(struct services_discoverers **d);
 
 /* OK: at least one took the call. NOT_FOUND: there is no discoverer. Otherwise why the last one did

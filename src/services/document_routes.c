@@ -13,12 +13,12 @@ static void describe(struct rest_request *r, const struct rest_openapi *d)
 
 static void registry(struct rest_request *r)
 {
-    struct rest_table table = services_registry_table();
+    struct rest_table tables[] = {services_registry_table(), services_fleet_table()};
     describe(r, &(struct rest_openapi){.version = 2,
                                        .title = "Opc-Registry-Service",
                                        .api_version = "v2",
-                                       .tables = &table,
-                                       .table_count = 1,
+                                       .tables = tables,
+                                       .table_count = 2,
                                        .models = services_models_registry,
                                        .model_suffix = "ApiModel"});
 }
@@ -46,12 +46,13 @@ static void all(struct rest_request *r)
         for (size_t i = 0; i < parts[p]->count; i++)
             if (!rest_model_find(&joined, slice_of(parts[p]->models[i].name)))
                 models[joined.count++] = parts[p]->models[i];
-    struct rest_table tables[] = {services_registry_table(), services_twin_table()};
+    struct rest_table tables[] = {services_registry_table(), services_fleet_table(),
+                                  services_twin_table()};
     describe(r, &(struct rest_openapi){.version = 2,
                                        .title = "Millrace-Services",
                                        .api_version = "v2",
                                        .tables = tables,
-                                       .table_count = 2,
+                                       .table_count = 3,
                                        .models = joined,
                                        .model_suffix = "ApiModel"});
 }

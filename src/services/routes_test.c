@@ -55,7 +55,7 @@ static void hub_modules(struct rest_request *r)
     char text[256];
     snprintf(text, sizeof(text),
              "[{\"deviceId\":\"%.*s\",\"moduleId\":\"$edgeHub\"},{\"deviceId\":\"%.*s\","
-             "\"moduleId\":\"discovery\"}]",
+             "\"moduleId\":\"discovery\",\"connectionState\":\"Connected\"}]",
              SLICE_FMT(rest_param(r, "id")), SLICE_FMT(rest_param(r, "id")));
     rest_reply_json(r, 200, slice_of(text));
 }
@@ -156,8 +156,12 @@ static int set_up(void **state)
     house.services.metrics = rest_metrics_new(services_metrics, METRIC_COUNT);
     house.services.twin = services_twin_new(&(struct services_twin_config){.timeout_ms = 20000});
     open_hub();
+    house.services.fleet = services_fleet_new(house.loop, house.services.hub);
     house.services.discoverers = services_discoverers_new(&(struct services_discoverers_config){
-        .loop = house.loop, .hub = house.services.hub, .module = "discovery"});
+        .hub = house.services.hub, .fleet = house.services.fleet, .module = "discovery"});
+    house.services.twin_module = "twin";
+    house.services.discovery_module = "discovery";
+    house.services.publisher_module = "publisher";
     struct rest_table tables[SERVICES_TABLES];
     services_tables(tables);
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
@@ -178,6 +182,7 @@ static int tear_down(void **state)
     rest_client_free(&house.caller);
     rest_server_free(&house.server);
     rest_client_free(&house.hub_rest);
+    services_fleet_free(&house.services.fleet);
     services_discoverers_free(&house.services.discoverers);
     service_client_free(&house.services.hub);
     services_twin_free(&house.services.twin);
@@ -397,6 +402,30 @@ static void says_when_no_discoverer_takes_it(void **state)
     assert_int_equal(call("POST", "/registry/v2/applications/discover", "{}"), 502);
 }
 
+static void shows_gateways_and_their_modules(void **state)
+{
+    (void)state;
+    assert_int_equal(call("GET", "/registry/v2/gateways", ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 2);
+    expect("items 0 id", "edge");
+    assert_false(json_bool(in(answer.doc, "items 0 connected"), true));
+    assert_int_equal(call("GET", "/registry/v2/gateways/edge2", ""), 200);
+    expect("gateway id", "edge2");
+    expect("modules discoverer id", "edge2_module_discovery");
+    assert_null(in(answer.doc, "modules supervisor"));
+    assert_int_equal(call("GET", "/registry/v2/discovery/query?connected=true", ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 2);
+    assert_int_equal(call("POST", "/registry/v2/discovery/query", "{\"connected\":false}"), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 0);
+    assert_int_equal(call("GET", "/registry/v2/discovery/edge_module_discovery", ""), 200);
+    expect("id", "edge_module_discovery");
+    assert_int_equal(call("GET", "/registry/v2/discovery/edge_module_$edgeHub", ""), 404);
+    assert_int_equal(call("GET", "/registry/v2/supervisors", ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 0);
+    assert_int_equal(call("GET", "/registry/v2/publishers/query?connected=perhaps", ""), 400);
+    assert_int_equal(house.lookups, 1);
+}
+
 /* ---- the twin ---- */
 
 static void every_call_is_a_method_of_the_endpoints_module(void **state)
@@ -507,7 +536,7 @@ static void every_route_asks_for_its_role(void **state)
     struct rest_table tables[SERVICES_TABLES];
     services_tables(tables);
     static const char *const roles[] = {NULL, "Reader", "Write", "Admin"};
-    for (size_t t = 0; t < 2; t++)
+    for (size_t t = 0; t < SERVICES_TABLES - 1; t++)
         for (size_t i = 0; i < tables[t].count; i++)
             for (int role = 0; role < 4; role++) {
                 const struct rest_route *route = &tables[t].routes[i];
@@ -548,6 +577,7 @@ int main(void)
         TEST(a_discovery_goes_to_every_discoverer),
         TEST(a_server_is_registered_by_its_url),
         TEST(says_when_no_discoverer_takes_it),
+        TEST(shows_gateways_and_their_modules),
         TEST(every_call_is_a_method_of_the_endpoints_module),
         TEST(failures_have_the_published_statuses),
         TEST(a_changed_endpoint_is_looked_up_again),

@@ -41,6 +41,7 @@ void services_on_answer(void *arg, const struct rest_request *r, int status)
 void services_tables(struct rest_table out[SERVICES_TABLES])
 {
     out[0] = services_registry_table();
-    out[1] = services_twin_table();
-    out[2] = services_document_table();
+    out[1] = services_fleet_table();
+    out[2] = services_twin_table();
+    out[3] = services_document_table();
 }

@@ -9,6 +9,7 @@
 #include "rest/metrics.h"
 #include "rest/model.h"
 #include "rest/server.h"
+#include "services/fleet.h"
 #include "services/registry.h"
 
 struct services_discoverers;
@@ -29,8 +30,10 @@ extern const struct rest_metric services_metrics[METRIC_COUNT];
 struct services {
     struct loop *loop;
     struct services_registry *registry;
-    struct service_client *hub; /* NULL: none is configured; calls are answered with 503 */
-    struct services_discoverers *discoverers;
+    struct service_client *hub;   /* NULL: none is configured; calls are answered with 503 */
+    struct services_fleet *fleet; /* NULL like the hub */
+    struct services_discoverers *discoverers;                      /* NULL like the hub */
+    const char *twin_module, *discovery_module, *publisher_module; /* module ids */
     struct services_twin *twin;
     struct rest_bearer *bearer; /* NULL: everybody may do everything; on loopback alone */
     struct rest_metrics *metrics;
@@ -40,8 +43,8 @@ struct services {
 rest_authorize_fn services_authorize;
 void services_on_answer(void *app, const struct rest_request *r, int status);
 
-/* registry_routes.c, twin_routes.c, document_routes.c; base paths /registry, /twin and none. */
-#define SERVICES_TABLES 3
+/* registry_routes.c, fleet_routes.c, twin_routes.c, document_routes.c. */
+#define SERVICES_TABLES 4
 void services_tables(struct rest_table out[SERVICES_TABLES]);
-struct rest_table services_registry_table(void), services_twin_table(void),
-    services_document_table(void);
+struct rest_table services_registry_table(void), services_fleet_table(void),
+    services_twin_table(void), services_document_table(void);

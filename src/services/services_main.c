@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/server_files.h"
 #include "crypto/tls.h"
-#include "base/file.h"
 #include "rest/health.h"
 #include "services/discoverers.h"
 #include "services/onboarding.h"
@@ -31,6 +31,7 @@ static const struct setting table[] = {
     {"discovery.module", SETTING_TEXT, "discovery", "id of the modules that discover", 0, 0, NULL, false},
     {"discovery.list", SETTING_LIST, NULL, "discoverers, {device}_module_{module}; default: looked up at the hub", 0, 0, NULL, false},
     {"twin.module", SETTING_TEXT, "twin", "id of the modules that talk to endpoints", 0, 0, NULL, false},
+    {"publisher.module", SETTING_TEXT, "publisher", "id of the modules that publish", 0, 0, NULL, false},
     {"twin.timeout", SETTING_DURATION, "60s", "how long they may take for a call", 5000, 300000, NULL, false},
     {"auth.required", SETTING_BOOL, "true", "whether callers need a token; without, only loopback is listened on", 0, 0, NULL, false},
     {"auth.authority", SETTING_TEXT, NULL, "URL of the issuer, under which /.well-known/openid-configuration is", 0, 0, NULL, false},
@@ -106,6 +107,9 @@ static enum status open_registry(struct program *p)
 static enum status open_hub(struct program *p)
 {
     const struct settings *s = p->settings;
+    p->services.twin_module = settings_text(s, "twin.module");
+    p->services.discovery_module = settings_text(s, "discovery.module");
+    p->services.publisher_module = settings_text(s, "publisher.module");
     p->services.twin = services_twin_new(
         &(struct services_twin_config){.timeout_ms = settings_ms(s, "twin.timeout")});
     if (settings_text(s, "hub.connection") == NULL) {
@@ -126,9 +130,10 @@ static enum status open_hub(struct program *p)
     }
     const char *const *list;
     size_t count = settings_list(s, "discovery.list", &list);
+    p->services.fleet = services_fleet_new(p->services.loop, p->services.hub);
     p->services.discoverers = services_discoverers_new(
-        &(struct services_discoverers_config){.loop = p->services.loop,
-                                              .hub = p->services.hub,
+        &(struct services_discoverers_config){.hub = p->services.hub,
+                                              .fleet = p->services.fleet,
                                               .module = settings_text(s, "discovery.module"),
                                               .list = count > 0 ? list : NULL});
     return OK;
@@ -299,6 +304,7 @@ static void finish(struct program *p)
     rest_server_free(&p->server);
     rest_client_free(&p->hub_rest);
     rest_client_free(&p->issuer_rest);
+    services_fleet_free(&p->services.fleet);
     services_discoverers_free(&p->services.discoverers);
     service_client_free(&p->services.hub);
     services_onboarding_free(&p->onboarding);
