@@ -105,14 +105,14 @@ static void free_dead(struct amqp_connection *c)
     while ((l = list_pop(&c->dead_links)))
         link_free(LIST_OF(l, struct amqp_link, node));
     while ((l = list_pop(&c->dead_sessions)))
-        session_free(LIST_OF(l, struct amqp_session, node));
+        amqp_session_free(LIST_OF(l, struct amqp_session, node));
 }
 
 static void free_now(struct amqp_connection *c)
 {
     for (unsigned i = 0; i < c->local_count; i++)
         if (c->local[i])
-            session_free(c->local[i]);
+            amqp_session_free(c->local[i]);
     free_dead(c);
     free(c->local);
     free(c->remote);

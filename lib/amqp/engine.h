@@ -157,7 +157,7 @@ void session_settle(struct amqp_session *s, uint32_t id, const struct amqp_state
 bool session_unsettled_add(struct amqp_session *s, uint32_t id, struct amqp_link *l,
                            uint64_t token);
 void session_unsettled_forget(struct amqp_session *s, const struct amqp_link *l);
-void session_free(struct amqp_session *s); /* with its links, now */
+void amqp_session_free(struct amqp_session *s); /* with its links, now */
 
 /* ---- link.c ---- */
 

@@ -50,7 +50,7 @@ static void bury(struct amqp_session *s)
     list_push(&c->dead_sessions, &s->node);
 }
 
-void session_free(struct amqp_session *s)
+void amqp_session_free(struct amqp_session *s)
 {
     list_remove(&s->node);
     for (unsigned i = 0; i < s->local_count; i++)

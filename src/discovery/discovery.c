@@ -32,7 +32,7 @@ static void start_next(struct discovery *d);
 
 static void request_free(struct request *q)
 {
-    plan_clear(&q->plan);
+    discovery_plan_clear(&q->plan);
     free(q);
 }
 
@@ -133,7 +133,7 @@ static void discover(struct module_call *c)
         module_reply_error(c, BUSY, "Too many discoveries are waiting.");
         return;
     }
-    enum status s = plan_read(request_of(c), &d->config.limits, &plan, &why);
+    enum status s = discovery_plan_read(request_of(c), &d->config.limits, &plan, &why);
     if (s == OK) {
         enqueue(d, &plan, false);
         module_reply(c, 200, SLICE("true"));
@@ -191,11 +191,11 @@ static bool desired_plan(struct discovery *d, struct plan *out)
     bool on = false;
     if (d->desired.len == 0 || json_parse(buffer_slice(&d->desired), JSON_STRICT, &doc, NULL) != OK)
         return false;
-    enum status s = plan_read_desired(json_root(doc), &d->config.limits, out, &why);
+    enum status s = discovery_plan_read_desired(json_root(doc), &d->config.limits, out, &why);
     if (s != OK)
         log_warn("desired discovery cannot be done reason=\"%s\"", buffer_cstr(&why));
     else if (out->mode == PLAN_OFF)
-        plan_clear(out);
+        discovery_plan_clear(out);
     else
         on = true;
     json_free(&doc);
@@ -249,7 +249,7 @@ static void on_desired(void *app, const struct json *patch)
         module_report(d->config.module, buffer_slice(&ours));
         loop_timer_stop(&d->next);
         if (desired_plan(d, &plan)) {
-            plan_clear(&plan);
+            discovery_plan_clear(&plan);
             schedule(d, DISCOVERY_FIRST_SCAN_MS);
         }
     }

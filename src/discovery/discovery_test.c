@@ -351,11 +351,11 @@ static void plans_fill_in_what_is_left_open(void **state)
         struct plan p;
         struct buffer out = {0};
         assert_int_equal(json_parse(slice_of(rows[i].request), JSON_STRICT, &doc, NULL), OK);
-        assert_int_equal(plan_read(json_root(doc), &(struct scan_limits){0}, &p, &out), OK);
+        assert_int_equal(discovery_plan_read(json_root(doc), &(struct scan_limits){0}, &p, &out), OK);
         assert_int_equal(p.mode, rows[i].mode);
         ranges_print_ports(&p.ports, &out);
         assert_slice(buffer_slice(&out), slice_of(rows[i].ports));
-        plan_clear(&p);
+        discovery_plan_clear(&p);
         json_free(&doc);
         buffer_clear(&out);
     }
@@ -373,10 +373,10 @@ static void requests_lower_limits_and_never_raise_them(void **state)
         struct buffer why = {0};
         assert_int_equal(json_parse(slice_of(texts[i]), JSON_STRICT, &doc, NULL), OK);
         assert_int_equal(
-            plan_read(json_root(doc), &(struct scan_limits){.in_flight_max = 100}, &p, &why), OK);
+            discovery_plan_read(json_root(doc), &(struct scan_limits){.in_flight_max = 100}, &p, &why), OK);
         assert_int_equal(p.limits.in_flight_max, i ? 100 : 50);
         assert_int_equal(p.limits.cap_ms, i ? 0 : 300);
-        plan_clear(&p);
+        discovery_plan_clear(&p);
         json_free(&doc);
     }
 }

@@ -20,7 +20,7 @@ static const struct mode {
     [PLAN_SCAN] = {"Scan", INTERFACES_SUBNETS, UNASSIGNED_PORTS},
 };
 
-const char *plan_mode_name(enum plan_mode mode)
+const char *discovery_plan_mode_name(enum plan_mode mode)
 {
     return modes[mode].name;
 }
@@ -153,11 +153,11 @@ static enum status keep_or_clear(enum status s, struct plan *p, struct plan *out
     if (s == OK)
         *out = *p;
     else
-        plan_clear(p);
+        discovery_plan_clear(p);
     return s;
 }
 
-enum status plan_read(const struct json *request, const struct scan_limits *limits,
+enum status discovery_plan_read(const struct json *request, const struct scan_limits *limits,
                       struct plan *out, struct buffer *why)
 {
     struct plan p = {.limits = *limits};
@@ -177,7 +177,7 @@ enum status plan_read(const struct json *request, const struct scan_limits *limi
     return keep_or_clear(s, &p, out);
 }
 
-enum status plan_read_desired(const struct json *desired, const struct scan_limits *limits,
+enum status discovery_plan_read_desired(const struct json *desired, const struct scan_limits *limits,
                               struct plan *out, struct buffer *why)
 {
     struct plan p = {.limits = *limits};
@@ -189,7 +189,7 @@ enum status plan_read_desired(const struct json *desired, const struct scan_limi
     return keep_or_clear(s, &p, out);
 }
 
-void plan_clear(struct plan *p)
+void discovery_plan_clear(struct plan *p)
 {
     ranges_clear(&p->addresses);
     ranges_clear(&p->ports);

@@ -32,13 +32,13 @@ struct plan {
 #define PLAN_IDLE_MS (6u * 60 * 60 * 1000)
 
 /* "Off", "Local", … */
-const char *plan_mode_name(enum plan_mode mode);
+const char *discovery_plan_mode_name(enum plan_mode mode);
 
 /* `request` may be NULL. `limits` are the program's settings: a request can lower them, not raise
- * them. BAD_ARGUMENT and the like append a sentence to *why. plan_clear() frees its inside. */
-CHECKED enum status plan_read(const struct json *request, const struct scan_limits *limits,
+ * them. BAD_ARGUMENT and the like append a sentence to *why. discovery_plan_clear() frees its inside. */
+CHECKED enum status discovery_plan_read(const struct json *request, const struct scan_limits *limits,
                               struct plan *out, struct buffer *why);
 /* The same out of desired properties: "Discovery", "AddressRangesToScan", … on one level. */
-CHECKED enum status plan_read_desired(const struct json *desired, const struct scan_limits *limits,
+CHECKED enum status discovery_plan_read_desired(const struct json *desired, const struct scan_limits *limits,
                                       struct plan *out, struct buffer *why);
-void plan_clear(struct plan *p);
+void discovery_plan_clear(struct plan *p);

@@ -128,7 +128,7 @@ static void put_request(struct json_writer *w, const struct plan *p)
 {
     json_object(w);
     json_member(w, "id", p->id);
-    json_name(w, "discovery"), json_put_text(w, plan_mode_name(p->mode));
+    json_name(w, "discovery"), json_put_text(w, discovery_plan_mode_name(p->mode));
     put_raw(w, "configuration", p->configuration);
     put_raw(w, "context", p->context);
     json_end_object(w);

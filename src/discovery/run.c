@@ -283,7 +283,7 @@ static void start(void *arg)
     struct run *r = arg;
     const struct plan *p = &r->config.plan;
     log_info("discovery started id=%.*s mode=%s addresses=%llu ports=%llu urls=%zu",
-             SLICE_FMT(p->id), plan_mode_name(p->mode), (unsigned long long)p->addresses.total,
+             SLICE_FMT(p->id), discovery_plan_mode_name(p->mode), (unsigned long long)p->addresses.total,
              (unsigned long long)p->ports.total, p->url_count);
     tell(r, "Started", NULL);
     start_scan(r);
@@ -341,7 +341,7 @@ void run_free(struct run **out)
     clear_answer(LIST_OF(l, struct target, link));
     map_clear(&r->known);
     found_clear(&r->found);
-    plan_clear(&r->config.plan);
+    discovery_plan_clear(&r->config.plan);
     arena_clear(&r->arena);
     free(r->discoverer_id);
     free(r->device_id);

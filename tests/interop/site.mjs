@@ -1,0 +1,124 @@
+// A site below the hub that launch.mjs started: edge, OPC UA module and plant as real programs.
+import {spawn} from 'node:child_process';
+import {closeSync, openSync, readFileSync, writeFileSync} from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import iothub from 'azure-iothub';
+
+export const hub = process.env.MILLRACE_HUB;
+export const folder = process.env.MILLRACE_FOLDER;
+export const registry = iothub.Registry.fromConnectionString(process.env.MILLRACE_HUB_OWNER);
+
+export async function until(what, condition, ms = 20000) {
+  for (const end = Date.now() + ms; Date.now() < end;) {
+    const value = await condition();
+    if (value)
+      return value;
+    await new Promise(r => setTimeout(r, 20));
+  }
+  throw new Error(`waited ${ms} ms for ${what}`);
+}
+
+export function freePort(address = '127.0.0.1') {
+  return new Promise((resolve, reject) => {
+    const s = net.createServer().once('error', reject).listen(0, address, () => {
+      const {port} = s.address();
+      s.close(() => resolve(port));
+    });
+  });
+}
+
+export const answers = (host, port) => new Promise(resolve => {
+  const s = net.connect(port, host, () => { s.destroy(); resolve(true); });
+  s.on('error', () => resolve(false));
+});
+
+const get = (port, what) => new Promise(resolve => {
+  http.get({host: '127.0.0.1', port, path: what, agent: false}, r => {
+    let text = '';
+    r.on('data', d => { text += d; });
+    r.on('end', () => resolve({status: r.statusCode, text}));
+  }).on('error', () => resolve({status: 0, text: ''}));
+});
+
+// One program; start() again after kill() is the same one.
+export class Program {
+  constructor(word, args, {environment = {}, health, name = word} = {}) {
+    Object.assign(this, {word, args, environment, health, name, log: path.join(folder, `${name}.log`)});
+  }
+
+  start() {
+    const log = openSync(this.log, 'a');
+    this.child = spawn(process.env.MILLRACE, [this.word, ...this.args.map(String)],
+                       {stdio: ['ignore', log, log], env: {...process.env, ...this.environment}});
+    closeSync(log);
+    this.ended = new Promise(resolve => this.child.once('exit', (code, signal) => resolve(signal ?? code)));
+    return this;
+  }
+
+  async end(signal = 'SIGTERM') {
+    if (!this.child)
+      return null;
+    this.child.kill(signal);
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 15000);
+    const how = await this.ended;
+    clearTimeout(late);
+    this.child = null;
+    return how;
+  }
+
+  text() {
+    return readFileSync(this.log, 'utf8');
+  }
+
+  async ready() {
+    return (await get(this.health, '/readyz')).status === 200;
+  }
+
+  async metric(name) {
+    const {text} = await get(this.health, '/metrics');
+    const line = text.split('\n').find(l => l.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.split(' ')[1]);
+  }
+}
+
+export async function plant(...more) {
+  const port = await freePort();
+  const p = new Program('plant', ['--port', port, '--pki', path.join(folder, `plant-${port}`), ...more], {name: `plant-${port}`}).start();
+  p.port = port;
+  p.url = `opc.tcp://127.0.0.1:${port}`;
+  await until('the plant', () => answers('127.0.0.1', port));
+  return p;
+}
+
+export async function edge(device) {
+  await registry.create({deviceId: device, capabilities: {iotEdge: true}});
+  const {responseBody} = await registry.getModule(device, '$edgeHub');
+  const mqtt = await freePort();
+  const health = await freePort();
+  const data = path.join(folder, device);
+  const e = new Program('edge', ['--data', data, '--device', device, '--hub.host', hub, '--hub.ca', process.env.NODE_EXTRA_CA_CERTS,
+    '--listen', '127.0.0.1', '--mqtt.port', mqtt, '--health.port', health],
+  {environment: {MILLRACE_EDGE_KEY: responseBody.authentication.symmetricKey.primaryKey}, health, name: device}).start();
+  Object.assign(e, {device, mqtt, ca: path.join(data, 'tls/ca.pem')});
+  await until('the edge', () => e.ready());
+  return e;
+}
+
+// The OPC UA module below the edge `e`, with what it publishes.
+export async function opc(e, published, {module = 'opc', roles = 'publisher,twin,discovery', more = []} = {}) {
+  await registry.addModule({deviceId: e.device, moduleId: module});
+  const {responseBody} = await registry.getModule(e.device, module);
+  const file = path.join(folder, `${module}-published.json`);
+  writeFileSync(file, JSON.stringify(published));
+  const health = await freePort();
+  const key = responseBody.authentication.symmetricKey.primaryKey;
+  const o = new Program('opc', ['--roles', roles, '--ca', e.ca, '--pki', path.join(folder, `${module}-pki`), '--file', file,
+    '--health.port', health, ...more],
+  {environment: {EdgeHubConnectionString: `HostName=${hub};DeviceId=${e.device};ModuleId=${module};SharedAccessKey=${key};GatewayHostName=127.0.0.1:${e.mqtt}`},
+    health, name: module}).start();
+  Object.assign(o, {file, module});
+  await until('the module', () => o.ready());
+  return o;
+}
