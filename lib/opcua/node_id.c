@@ -14,6 +14,7 @@ struct parts {
     struct slice server; /* a uri */
     uint32_t server_index;
     uint16_t index;
+    bool has_index;
 };
 
 static enum status refuse(enum status s, struct buffer *why, struct slice text, const char *what)
@@ -57,17 +58,17 @@ static enum status parse_identifier(struct slice text, UA_NodeId *out)
     uint64_t number;
     switch (text.at[0]) {
     case 'i':
-        if (!slice_to_u64(value, &number) || number > UINT32_MAX)
+        if (!slice_to_u64(slice_trim(value), &number) || number > UINT32_MAX)
             return BAD_FORMAT;
         out->identifierType = UA_NODEIDTYPE_NUMERIC;
         out->identifier.numeric = (UA_UInt32)number;
         return OK;
     case 'g':
         out->identifierType = UA_NODEIDTYPE_GUID;
-        return opcua_guid_parse(value, &out->identifier.guid) ? OK : BAD_FORMAT;
+        return opcua_guid_parse(slice_trim(value), &out->identifier.guid) ? OK : BAD_FORMAT;
     case 'b':
         out->identifierType = UA_NODEIDTYPE_BYTESTRING;
-        return parse_opaque(value, &out->identifier.byteString);
+        return parse_opaque(slice_trim(value), &out->identifier.byteString);
     default:
         out->identifierType = UA_NODEIDTYPE_STRING;
         return parse_string(value, &out->identifier.string);
@@ -78,15 +79,17 @@ static enum status parse_identifier(struct slice text, UA_NodeId *out)
 static bool parse_component(struct arena *a, struct slice part, struct parts *p)
 {
     uint64_t number;
-    if (slice_starts(part, SLICE("nsu="))) {
+    bool has_namespace = p->has_uri || p->has_index;
+    if (slice_starts(part, SLICE("nsu=")) && !has_namespace) {
         p->uri = percent_decode_in(a, slice_skip(part, 4));
         p->has_uri = true;
         return p->uri.len > 0;
     }
-    if (slice_starts(part, SLICE("ns="))) {
+    if (slice_starts(part, SLICE("ns=")) && !has_namespace) {
         if (!slice_to_u64(slice_skip(part, 3), &number) || number > UINT16_MAX)
             return false;
         p->index = (uint16_t)number;
+        p->has_index = true;
         return true;
     }
     if (slice_starts(part, SLICE("svr="))) {
@@ -177,7 +180,7 @@ static enum status take_apart(struct arena *a, struct slice text, struct parts *
         return OK;
     if (has_components(text) ? parse_components(a, id, p) : parse_uri_form(a, id, p))
         return OK;
-    uint32_t data_type = opcua_data_type_id(text);
+    uint32_t data_type = opcua_data_type_id(slice_trim(text));
     if (data_type == 0)
         return BAD_FORMAT;
     *id = slice_of(arena_printf(a, "i=%u", data_type));
@@ -214,9 +217,9 @@ enum status opcua_expanded_id_parse(struct slice text, const struct opcua_namesp
     struct arena a = {0};
     if (text.len > OPCUA_NODE_ID_TEXT_MAX)
         return refuse(TOO_LARGE, why, text, "… is too long for a node id");
-    text = slice_trim(text);
-    if (text.len == 0)
+    if (slice_trim(text).len == 0)
         return refuse(BAD_FORMAT, why, text, "is empty, and no node id");
+    text = slice_skip(text, (size_t)(slice_trim(text).at - text.at));
     enum status s = parse_in(&a, text, names, out, why);
     arena_clear(&a);
     return s;
@@ -348,7 +351,8 @@ static void print_identifier(const UA_NodeId *id, bool escaped, struct buffer *o
         return;
     case UA_NODEIDTYPE_BYTESTRING:
         buffer_text(out, "b=");
-        base64_encode(opcua_slice(id->identifier.byteString), &text);
+        if (id->identifier.byteString.length)
+            base64_encode(opcua_slice(id->identifier.byteString), &text);
         break;
     default:
         buffer_text(out, "s=");

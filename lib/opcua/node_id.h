@@ -34,8 +34,8 @@ enum opcua_id_format {
 /* `names` may be NULL when there is no session: then a uri is NOT_FOUND unless it is namespace 0's,
  * or the form keeps it (opcua_expanded_id_parse). BAD_FORMAT, TOO_LARGE, NOT_FOUND (a namespace or
  * a server that the table lacks) append a sentence to *why, which may be NULL. An id with a server
- * other than 0 is BAD_ARGUMENT for opcua_node_id_parse. Blanks around the text are ignored; empty
- * text is BAD_FORMAT. */
+ * other than 0 is BAD_ARGUMENT for opcua_node_id_parse. Blanks around it are ignored, but not those
+ * at the end of s=; empty text is BAD_FORMAT. */
 CHECKED enum status opcua_node_id_parse(struct slice text, const struct opcua_namespaces *names,
                                         UA_NodeId *out, struct buffer *why);
 /* The same, and a uri that the table lacks stays as uri in the result. */

@@ -18,6 +18,7 @@ static void check(const UA_ExpandedNodeId *id, const struct opcua_namespaces *na
     buffer_clear(&out);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     UA_String uris[3] = {UA_STRING(OPCUA_NAMESPACE_0), UA_STRING("urn:s"), UA_STRING("http://n/")};

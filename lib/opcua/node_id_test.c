@@ -39,6 +39,8 @@ static void every_form_is_read_and_printed(void **state)
     } rows[] = {
         {"i=85", "i=85", "i=85", "i=85", "nsu=http://opcfoundation.org/UA/;i=85"},
         {" i=85 ", "i=85", "i=85", "i=85", "nsu=http://opcfoundation.org/UA/;i=85"},
+        {"ns=2;s=a ", "http://ns/x#s=a%20", "ns=2;s=a ", "nsu=http://ns/x;s=a ",
+         "nsu=http://ns/x;s=a "},
         {"ns=2;s=a b#c", "http://ns/x#s=a%20b%23c", "ns=2;s=a b#c", "nsu=http://ns/x;s=a b#c",
          "nsu=http://ns/x;s=a b#c"},
         {"nsu=http://ns/x;i=1", "http://ns/x#i=1", "ns=2;i=1", "nsu=http://ns/x;i=1",
@@ -104,6 +106,8 @@ static void refuses_what_is_no_node_id_and_says_why(void **state)
         {"b=?", BAD_FORMAT, "identifier"},
         {"ns=65536;i=1", BAD_FORMAT, "is not a node id"},
         {"ns=2", BAD_FORMAT, "is not a node id"},
+        {"ns=2;nsu=http://ns/x;i=1", BAD_FORMAT, "is not a node id"},
+        {"ns=2;ns=1;i=1", BAD_FORMAT, "is not a node id"},
         {"ns=2;", BAD_FORMAT, "is not a node id"},
         {"ns=;i=1", BAD_FORMAT, "is not a node id"},
         {"nsu=;i=1", BAD_FORMAT, "is not a node id"},
