@@ -168,8 +168,10 @@ static void on_item(void *arg, uint32_t index, UA_StatusCode status)
 {
     struct source *s = arg;
     struct source_item *item = source_item_at(s, index);
-    if (item)
-        item->status = status;
+    if (item == NULL || item->status == status)
+        return;
+    item->status = status;
+    s->owner->events->on_item(item);
 }
 
 static const UA_ExtensionObject *filter(void *arg, uint32_t index,

@@ -38,6 +38,8 @@ struct source_events {
     void (*on_notified)(struct writer *w);
     /* Values can come, or not. */
     void (*on_state)(struct writer *w, struct source *s, bool alive);
+    /* item->status is another one: the server took the node, or refused it. */
+    void (*on_item)(struct source_item *item);
     /* The filter of an event item for this server; NULL: it cannot be made. */
     const UA_ExtensionObject *(*filter)(struct source_item *item,
                                         const struct opcua_namespaces *names);

@@ -231,6 +231,17 @@ static const UA_ExtensionObject *filter(struct source_item *place,
     return s == OK ? &i->events->object : NULL;
 }
 
+/* Said once, and again when it changes: the one line by which a wrong node id is found. */
+static void on_item(struct source_item *place)
+{
+    const struct item *i = (const struct item *)place;
+    if (place->status == UA_STATUSCODE_GOOD)
+        log_debug("publisher node live node=%s", i->text);
+    else
+        log_warn("publisher node refused by the server node=%s url=%.*s status=%s", i->text,
+                 SLICE_FMT(opcua_session_url(source_session(place->source))), UA_StatusCode_name(place->status));
+}
+
 /* An event as fields of a data set message, or as one sample whose value is an object. */
 static void on_event(struct writer *w, struct source_item *place, const UA_EventFieldList *event,
                      UA_DateTime now)
@@ -292,6 +303,7 @@ const struct source_events writer_source_events = {
     .on_notified = on_notified,
     .on_state = on_state,
     .filter = filter,
+    .on_item = on_item,
 };
 
 /* ---- items ---- */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/file.h"
 #include "json/write.h"
+#include "up/demo_nodes.h"
 
 static const char *name_of(const struct up *u)
 {
@@ -52,6 +53,8 @@ static void plant(struct up *u, struct up_part *p)
     up_part_argument(p, "--listen", "%s", u->listen);
     up_part_argument(p, "--port", "%d", u->ports.plant);
     up_part_argument(p, "--pki", "%s/plant/pki", u->data);
+    up_part_argument(p, "--nodes", "%d", DEMO_LOAD_NODES);
+    up_part_argument(p, "--interval", "%dms", DEMO_LOAD_MS);
 }
 
 /* One authority and one certificate for all of them: clients trust one file. */

@@ -6,7 +6,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/stream_reader.h"
+#include "crypto/tls.h"
 #include "io/child.h"
+#include "iot/connection_string.h"
 #include "base/file.h"
 #include "json/json.h"
 #include "json/write.h"
@@ -23,6 +25,7 @@
 struct demo {
     struct up *up;
     struct stream_reader *reader;
+    struct tls_client *tls;
     struct tally tally;
     uint64_t began_ms, first_ms, shown_values, shown_ms;
     struct loop_timer tick, end, ask;
@@ -54,7 +57,7 @@ static void show_addresses(struct demo *d)
 {
     struct up *u = d->up;
     const char *name = settings_text(u->settings, "name");
-    say("");
+    say("%s", "");
     say("  plant      opc.tcp://%s:%d          a simulated factory", u->listen, u->ports.plant);
     say("  edge       mqtts://%s:%d             modules and devices of the site", name, u->ports.edge_mqtt);
     say("  hub        mqtts://%s:%d             devices", name, u->ports.hub_mqtt);
@@ -62,22 +65,44 @@ static void show_addresses(struct demo *d)
     say("             https://%s:%d             IoT Hub's REST, WebSockets", name, u->ports.hub_https);
     say("  services   https://%s:%d             registry and twin REST, with a token", name, u->ports.services);
     say("  issuer     https://%s:%d             OAuth2 tokens", name, u->ports.issuer);
-    say("");
+    say("%s", "");
     say("  trust      %s", u->tls.ca);
     say("  logs       %s/log", u->data);
     say("  stop       Ctrl-C");
-    say("");
+    say("%s", "");
 }
 
 /* ---- what arrives ---- */
 
-static void on_event(void *arg, const struct iot_event *e)
+static int64_t position(void *arg, unsigned partition)
+{
+    (void)arg;
+    (void)partition;
+    return STREAM_READER_NEW;
+}
+
+static void start_publishing(void *arg, unsigned partitions)
+{
+    struct demo *d = arg;
+    (void)partitions;
+    if (d->up->parts[UP_OPC].child == NULL)
+        up_demo_reads(d->up); /* nothing is published before somebody counts */
+}
+
+static void on_event(void *arg, const struct stream_reader_item *item)
 {
     struct demo *d = arg;
     if (d->tally.values == 0)
         d->first_ms = loop_now_ms(d->up->loop);
-    tally_message(&d->tally, &e->message);
+    tally_message(&d->tally, &item->event.message);
+    stream_reader_done(d->reader, item->partition, item->sequence);
 }
+
+static const struct stream_reader_events reader_events = {
+    .on_connected = start_publishing,
+    .position = position,
+    .on_event = on_event,
+};
 
 static void show_rate(struct demo *d)
 {
@@ -109,7 +134,7 @@ static void on_end(void *arg)
     double rate = d->tally.values && lived ? (double)d->tally.values * 1000 / (double)lived : 0;
     bool good = d->tally.values > 0 && d->tally.missing == 0 && d->tally.broken == 0;
     if (d->on_terminal)
-        say("");
+        say("%s", "");
     say("%llu values arrived, %.0f a second, %llu missing; discovered: %s", (unsigned long long)d->tally.values, rate,
         (unsigned long long)d->tally.missing, d->found ? d->found : "nothing");
     up_stop(d->up, good ? 0 : 1);
@@ -301,11 +326,24 @@ static void make_client(struct demo *d)
 static void read_events(struct demo *d)
 {
     struct up *u = d->up;
-    struct buffer events = {0};
-    (void)events;
-    d->reader = NULL;
-    (void)u;
-    (void)on_event;
+    struct iot_connection_string c;
+    if (iot_connection_string_parse(slice_of(u->owner), &c) != OK ||
+        tls_client_new(&(struct tls_client_config){.ca_file = u->tls.ca}, &d->tls) != OK)
+        return; /* both were just made by ourselves */
+    char *key = slice_dup(c.key);
+    d->reader = stream_reader_new(&(struct stream_reader_config){
+        .loop = u->loop,
+        .host = u->local,
+        .port = u->ports.hub_amqp,
+        .tls = d->tls,
+        .hub_host = settings_text(u->settings, "name"),
+        .entity = "millrace",
+        .policy = "iothubowner",
+        .key = key,
+        .events = &reader_events,
+        .arg = d,
+    });
+    free(key);
 }
 
 void up_demo_start(struct up *u)

@@ -50,5 +50,8 @@ void up_provision(struct up *u, void (*done)(struct up *u, enum status why));
 /* Ends all parts, the last started first, then the loop. */
 void up_stop(struct up *u, int code);
 
+/* The demo reads the hub's stream: now what publishes may start. */
+void up_demo_reads(struct up *u);
+
 /* Shows the demo once everything has started. up_stop() when it is over. */
 void up_demo_start(struct up *u);

@@ -12,6 +12,7 @@
 #include "json/json.h"
 #include "rest/client.h"
 #include "up/arguments.h"
+#include "up/demo_nodes.h"
 #include "up/up.h"
 
 static const struct setting table[] = {
@@ -192,14 +193,22 @@ static void on_provisioned(struct up *u, enum status why)
     }
     start_part(u, UP_EDGE);
     start_part(u, UP_ISSUER);
-    start_part(u, UP_OPC);
     start_part(u, UP_SERVICES);
-    if (u->demo)
+    if (u->demo) {
+        if (up_demo_nodes(u) != OK)
+            log_warn("the demo's publishednodes.json could not be written");
         up_demo_start(u);
-    else
-        log_info("up name=%s hub_https=%d hub_mqtt=%d hub_amqp=%d edge_mqtt=%d services=%d issuer=%d",
-                 settings_text(u->settings, "name"), u->ports.hub_https, u->ports.hub_mqtt, u->ports.hub_amqp,
-                 u->ports.edge_mqtt, u->ports.services, u->ports.issuer);
+        return;
+    }
+    start_part(u, UP_OPC);
+    log_info("up name=%s hub_https=%d hub_mqtt=%d hub_amqp=%d edge_mqtt=%d services=%d issuer=%d",
+             settings_text(u->settings, "name"), u->ports.hub_https, u->ports.hub_mqtt, u->ports.hub_amqp,
+             u->ports.edge_mqtt, u->ports.services, u->ports.issuer);
+}
+
+void up_demo_reads(struct up *u)
+{
+    start_part(u, UP_OPC);
 }
 
 static void on_part_stopped(void *arg)
