@@ -46,7 +46,7 @@ static void on_end(void *arg, enum status why)
     (void)why;
     if (d->stopped)
         return; /* the OPC UA thread may be looking at it */
-    run_free(&d->run);
+    discovery_run_free(&d->run);
     if (d->run_recurring)
         schedule(d, d->idle_ms);
     d->run_recurring = false;
@@ -84,7 +84,7 @@ static void start_next(struct discovery *d)
     };
     q->plan = (struct plan){0}; /* moved */
     request_free(q);
-    d->run = run_start(&config);
+    d->run = discovery_run_start(&config);
     buffer_clear(&id);
 }
 
@@ -95,8 +95,8 @@ static void tell_pending(struct discovery *d, const struct plan *plan)
     struct report r = {.plan = plan, .discoverer_id = buffer_slice(&id)};
     struct report_progress p = {
         .event = "Pending", .wall_ms = loop_wall_ms(d->loop), .total = d->request_count};
-    report_put_progress(&r, &p, &out);
-    outbox_send_progress(&d->outbox, REPORT_PROGRESS_SCHEMA, buffer_slice(&out));
+    discovery_report_put_progress(&r, &p, &out);
+    discovery_outbox_send_progress(&d->outbox, REPORT_PROGRESS_SCHEMA, buffer_slice(&out));
     buffer_clear(&out);
     buffer_clear(&id);
 }
@@ -148,9 +148,9 @@ static void cancel(struct module_call *c)
 {
     struct discovery *d = module_call_app(c);
     struct slice id = json_string(json_get_nocase(request_of(c), "id"));
-    bool found = d->run && (id.len == 0 || slice_eq(id, run_id(d->run)));
+    bool found = d->run && (id.len == 0 || slice_eq(id, discovery_run_id(d->run)));
     if (found)
-        run_cancel(d->run);
+        discovery_run_cancel(d->run);
     LIST_EACH(l, &d->requests)
     {
         struct request *q = LIST_OF(l, struct request, link);
@@ -259,7 +259,7 @@ static void on_desired(void *app, const struct json *patch)
 
 static void on_room(void *app)
 {
-    outbox_flush(&((struct discovery *)app)->outbox);
+    discovery_outbox_flush(&((struct discovery *)app)->outbox);
 }
 
 /* ---- life ---- */
@@ -284,13 +284,13 @@ struct discovery *discovery_start(const struct discovery_config *config)
     d->loop = module_loop(config->module);
     d->idle_ms = PLAN_IDLE_MS;
     list_init(&d->requests);
-    outbox_init(&d->outbox, module_add(config->module, &ops, d));
+    discovery_outbox_init(&d->outbox, module_add(config->module, &ops, d));
     return d;
 }
 
 static void drop_inquiries(void *arg)
 {
-    run_drop_inquiries(arg);
+    discovery_run_drop_inquiries(arg);
 }
 
 void discovery_stop(struct discovery *d)
@@ -308,8 +308,8 @@ void discovery_free(struct discovery **out)
         return;
     for (struct link *l; (l = list_pop(&d->requests)) != NULL;)
         request_free(LIST_OF(l, struct request, link));
-    run_free(&d->run);
-    outbox_clear(&d->outbox);
+    discovery_run_free(&d->run);
+    discovery_outbox_clear(&d->outbox);
     buffer_clear(&d->desired);
     free(d);
     *out = NULL;

@@ -351,9 +351,10 @@ static void plans_fill_in_what_is_left_open(void **state)
         struct plan p;
         struct buffer out = {0};
         assert_int_equal(json_parse(slice_of(rows[i].request), JSON_STRICT, &doc, NULL), OK);
-        assert_int_equal(discovery_plan_read(json_root(doc), &(struct scan_limits){0}, &p, &out), OK);
+        assert_int_equal(discovery_plan_read(json_root(doc), &(struct scan_limits){0}, &p, &out),
+                         OK);
         assert_int_equal(p.mode, rows[i].mode);
-        ranges_print_ports(&p.ports, &out);
+        discovery_ranges_print_ports(&p.ports, &out);
         assert_slice(buffer_slice(&out), slice_of(rows[i].ports));
         discovery_plan_clear(&p);
         json_free(&doc);
@@ -372,8 +373,9 @@ static void requests_lower_limits_and_never_raise_them(void **state)
         struct plan p;
         struct buffer why = {0};
         assert_int_equal(json_parse(slice_of(texts[i]), JSON_STRICT, &doc, NULL), OK);
-        assert_int_equal(
-            discovery_plan_read(json_root(doc), &(struct scan_limits){.in_flight_max = 100}, &p, &why), OK);
+        assert_int_equal(discovery_plan_read(json_root(doc),
+                                             &(struct scan_limits){.in_flight_max = 100}, &p, &why),
+                         OK);
         assert_int_equal(p.limits.in_flight_max, i ? 100 : 50);
         assert_int_equal(p.limits.cap_ms, i ? 0 : 300);
         discovery_plan_clear(&p);
@@ -385,10 +387,12 @@ static void names_are_replaced_by_the_address_that_answered(void **state)
 {
     (void)state;
     struct buffer out = {0};
-    found_url_with_host(SLICE("opc.tcp://plc-7:4840/a/b"), SLICE("opc.tcp://10.0.0.5:4841"), &out);
+    discovery_found_url_with_host(SLICE("opc.tcp://plc-7:4840/a/b"),
+                                  SLICE("opc.tcp://10.0.0.5:4841"), &out);
     assert_slice(buffer_slice(&out), SLICE("opc.tcp://10.0.0.5:4841/a/b"));
     buffer_reset(&out);
-    found_url_with_host(SLICE("opc.tcp://plc-7:4840"), SLICE("opc.tcp://10.0.0.5:4840/"), &out);
+    discovery_found_url_with_host(SLICE("opc.tcp://plc-7:4840"), SLICE("opc.tcp://10.0.0.5:4840/"),
+                                  &out);
     assert_slice(buffer_slice(&out), SLICE("opc.tcp://10.0.0.5:4840"));
     buffer_clear(&out);
 }
@@ -403,15 +407,15 @@ static void a_server_found_twice_is_one(void **state)
     e.endpointUrl = UA_STRING("opc.tcp://plc-7:4840");
     e.server.applicationUri = UA_STRING("urn:plc-7");
     struct opcua_inquiry_answer a = {.endpoints = &e, .endpoint_count = 1};
-    assert_int_equal(found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 1);
-    assert_int_equal(found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.1.5:4840"), &a), 0);
+    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 1);
+    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.1.5:4840"), &a), 0);
     assert_int_equal(f.count, 1);
     assert_int_equal(f.list[0]->alternatives.count, 3);
     assert_slice(f.list[0]->reachable, SLICE("opc.tcp://10.0.0.5:4840"));
     assert_int_equal(f.list[0]->application->addresses.count, 2);
     e.endpointUrl = UA_STRING("https://plc-7");
-    assert_int_equal(found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 0);
-    found_clear(&f);
+    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 0);
+    discovery_found_clear(&f);
 }
 
 static void gateways_come_from_the_routes(void **state)
@@ -419,13 +423,13 @@ static void gateways_come_from_the_routes(void **state)
     (void)state;
     struct ranges r = {0};
     struct buffer out = {0};
-    interfaces_add_gateways(SLICE("Iface\tDestination\tGateway\tFlags\n"
-                                  "eth0\t00000000\t0100A8C0\t0003\t0\n"
-                                  "eth0\t0000A8C0\t00000000\t0001\t0\nnonsense\n"),
-                            &r);
-    ranges_print_addresses(&r, &out);
+    discovery_interfaces_add_gateways(SLICE("Iface\tDestination\tGateway\tFlags\n"
+                                            "eth0\t00000000\t0100A8C0\t0003\t0\n"
+                                            "eth0\t0000A8C0\t00000000\t0001\t0\nnonsense\n"),
+                                      &r);
+    discovery_ranges_print_addresses(&r, &out);
     assert_slice(buffer_slice(&out), SLICE("192.168.0.1"));
-    ranges_clear(&r);
+    discovery_ranges_clear(&r);
     buffer_clear(&out);
 }
 

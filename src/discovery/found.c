@@ -38,7 +38,7 @@ static struct slice authority(struct slice url)
     return slice_first(rest, slice_find(rest, '/'));
 }
 
-void found_url_with_host(struct slice url, struct slice other, struct buffer *out)
+void discovery_found_url_with_host(struct slice url, struct slice other, struct buffer *out)
 {
     struct slice mine = authority(url);
     buffer_put(out, slice_first(url, (size_t)(mine.at - url.at)));
@@ -143,7 +143,7 @@ static bool add_endpoint(struct found *f, struct slice site, struct slice asked,
     if (is_new)
         e = endpoint_new(f, id, d);
     e->application = a;
-    found_url_with_host(url, asked, &text);
+    discovery_found_url_with_host(url, asked, &text);
     if (is_new)
         e->reachable = arena_copy(&f->arena, buffer_slice(&text));
     add_text(f, &e->alternatives, buffer_slice(&text));
@@ -164,8 +164,8 @@ static void add_capabilities(struct found *f, const UA_ServerOnNetwork *n)
     }
 }
 
-size_t found_add(struct found *f, struct slice site, struct slice asked,
-                 const struct opcua_inquiry_answer *answer)
+size_t discovery_found_add(struct found *f, struct slice site, struct slice asked,
+                           const struct opcua_inquiry_answer *answer)
 {
     size_t added = 0;
     for (size_t i = 0; i < answer->endpoint_count && f->count < FOUND_ENDPOINTS_MAX; i++)
@@ -175,7 +175,7 @@ size_t found_add(struct found *f, struct slice site, struct slice asked,
     return added;
 }
 
-void found_clear(struct found *f)
+void discovery_found_clear(struct found *f)
 {
     map_clear(&f->applications);
     map_clear(&f->endpoints);

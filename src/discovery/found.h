@@ -51,9 +51,9 @@ struct found {
 
 /* Takes what the server at `asked` ("opc.tcp://10.0.0.5:4840") said. `site` is the site or the
  * gateway. Returns how many endpoints are new. */
-size_t found_add(struct found *f, struct slice site, struct slice asked,
-                 const struct opcua_inquiry_answer *answer);
-void found_clear(struct found *f);
+size_t discovery_found_add(struct found *f, struct slice site, struct slice asked,
+                           const struct opcua_inquiry_answer *answer);
+void discovery_found_clear(struct found *f);
 
 /* "opc.tcp://host:4840/path" with the host and port of another url. Appends. */
-void found_url_with_host(struct slice url, struct slice other, struct buffer *out);
+void discovery_found_url_with_host(struct slice url, struct slice other, struct buffer *out);

@@ -18,7 +18,7 @@ static uint32_t read_u32(struct reader *r)
     return __builtin_bswap32(reader_u32(r));
 }
 
-void hello_put(struct slice url, struct buffer *out)
+void discovery_hello_put(struct slice url, struct buffer *out)
 {
     url = slice_first(url, HELLO_URL_MAX);
     buffer_text(out, "HELF");
@@ -61,7 +61,7 @@ static bool begins_well(struct slice bytes)
     return memcmp(bytes.at, "ACKF", len) == 0 || memcmp(bytes.at, "ERRF", len) == 0;
 }
 
-enum status hello_answer_read(struct slice bytes, struct hello_answer *out)
+enum status discovery_hello_answer_read(struct slice bytes, struct hello_answer *out)
 {
     if (bytes.len == 0)
         return AGAIN;

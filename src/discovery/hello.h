@@ -11,7 +11,7 @@
 #define HELLO_ANSWER_MAX 4120 /* an error with its reason; more is nobody's answer */
 
 /* A Hello for the url, up to HELLO_URL_MAX bytes of it. */
-void hello_put(struct slice url, struct buffer *out);
+void discovery_hello_put(struct slice url, struct buffer *out);
 
 struct hello_answer {
     bool acknowledged;    /* otherwise an error: a server all the same */
@@ -21,4 +21,4 @@ struct hello_answer {
 };
 
 /* AGAIN: more bytes are needed. BAD_FORMAT: no OPC UA server says this. */
-CHECKED enum status hello_answer_read(struct slice bytes, struct hello_answer *out);
+CHECKED enum status discovery_hello_answer_read(struct slice bytes, struct hello_answer *out);

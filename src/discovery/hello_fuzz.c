@@ -9,9 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice bytes = slice_from(data, size);
     struct hello_answer whole, part;
-    enum status s = hello_answer_read(bytes, &whole);
+    enum status s = discovery_hello_answer_read(bytes, &whole);
     for (size_t len = 0; len < size && len < 64; len++) {
-        enum status p = hello_answer_read(slice_first(bytes, len), &part);
+        enum status p = discovery_hello_answer_read(slice_first(bytes, len), &part);
         if (p == OK && s != OK)
             abort();
         if (p == BAD_FORMAT && s != BAD_FORMAT)

@@ -17,7 +17,7 @@ static void add(struct ranges *out, uint32_t low, uint32_t high)
         return;
     if ((uint64_t)high - low + 1 > room)
         high = low + (uint32_t)room - 1;
-    if (ranges_add(out, low, high) != OK)
+    if (discovery_ranges_add(out, low, high) != OK)
         return; /* full */
 }
 
@@ -55,7 +55,7 @@ static void add_interface(enum interfaces_what what, const struct ifaddrs *i, st
 }
 
 /* "eth0 00000000 0101A8C0 0003 …": a gateway's address in the machine's byte order, in hex. */
-void interfaces_add_gateways(struct slice routes, struct ranges *out)
+void discovery_interfaces_add_gateways(struct slice routes, struct ranges *out)
 {
     struct slice line;
     while (routes.len && slice_split(&routes, '\n', &line)) {
@@ -76,11 +76,11 @@ static void add_gateways(struct ranges *out)
         return;
     buffer_added(&text, fread(buffer_reserve(&text, ROUTES_BYTES_MAX), 1, ROUTES_BYTES_MAX, f));
     fclose(f);
-    interfaces_add_gateways(buffer_slice(&text), out);
+    discovery_interfaces_add_gateways(buffer_slice(&text), out);
     buffer_clear(&text);
 }
 
-void interfaces_add(enum interfaces_what what, struct ranges *out)
+void discovery_interfaces_add(enum interfaces_what what, struct ranges *out)
 {
     struct ifaddrs *all;
     if (getifaddrs(&all) != 0)

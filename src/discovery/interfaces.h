@@ -10,7 +10,7 @@ enum interfaces_what {
 };
 
 /* Adds what fits; larger networks are cut to RANGES_ADDRESSES_MAX addresses altogether. */
-void interfaces_add(enum interfaces_what what, struct ranges *out);
+void discovery_interfaces_add(enum interfaces_what what, struct ranges *out);
 
 /* For tests: /proc/net/route's text to gateways. */
-void interfaces_add_gateways(struct slice routes, struct ranges *out);
+void discovery_interfaces_add_gateways(struct slice routes, struct ranges *out);

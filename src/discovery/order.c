@@ -8,7 +8,7 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-struct order order_of(uint64_t count, uint64_t seed)
+struct order discovery_order_of(uint64_t count, uint64_t seed)
 {
     struct order o = {.count = count, .half_bits = 1};
     while (o.half_bits < 31 && (uint64_t)1 << (2 * o.half_bits) < count)
@@ -31,7 +31,7 @@ static uint64_t permute(const struct order *o, uint64_t x)
 }
 
 /* The network permutes a power of four; numbers beyond the end are sent through it again. */
-uint64_t order_at(const struct order *o, uint64_t i)
+uint64_t discovery_order_at(const struct order *o, uint64_t i)
 {
     do
         i = permute(o, i);

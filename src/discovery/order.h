@@ -13,7 +13,7 @@ struct order {
 };
 
 /* n up to 2^62. */
-struct order order_of(uint64_t count, uint64_t seed);
+struct order discovery_order_of(uint64_t count, uint64_t seed);
 
 /* The number at place i < count; each comes once. */
-uint64_t order_at(const struct order *o, uint64_t i);
+uint64_t discovery_order_at(const struct order *o, uint64_t i);

@@ -10,7 +10,7 @@ struct waiting {
     struct buffer body;
 };
 
-void outbox_init(struct outbox *o, struct module_role *role)
+void discovery_outbox_init(struct outbox *o, struct module_role *role)
 {
     *o = (struct outbox){.role = role};
     list_init(&o->messages);
@@ -25,7 +25,7 @@ static void drop_first(struct outbox *o)
     free(m);
 }
 
-void outbox_clear(struct outbox *o)
+void discovery_outbox_clear(struct outbox *o)
 {
     while (o->count)
         drop_first(o);
@@ -50,7 +50,7 @@ static enum status send_now(struct outbox *o, const char *schema, struct slice b
     return s;
 }
 
-void outbox_flush(struct outbox *o)
+void discovery_outbox_flush(struct outbox *o)
 {
     while (o->count) {
         struct waiting *m = LIST_OF(list_first(&o->messages), struct waiting, link);
@@ -60,9 +60,9 @@ void outbox_flush(struct outbox *o)
     }
 }
 
-enum status outbox_send(struct outbox *o, const char *schema, struct slice body)
+enum status discovery_outbox_send(struct outbox *o, const char *schema, struct slice body)
 {
-    outbox_flush(o);
+    discovery_outbox_flush(o);
     enum status s = o->count ? FULL : send_now(o, schema, body);
     if (s != FULL)
         return s;
@@ -77,8 +77,8 @@ enum status outbox_send(struct outbox *o, const char *schema, struct slice body)
     return OK;
 }
 
-void outbox_send_progress(struct outbox *o, const char *schema, struct slice body)
+void discovery_outbox_send_progress(struct outbox *o, const char *schema, struct slice body)
 {
-    if (o->count >= OUTBOX_PROGRESS_MAX || outbox_send(o, schema, body) != OK)
+    if (o->count >= OUTBOX_PROGRESS_MAX || discovery_outbox_send(o, schema, body) != OK)
         o->dropped++;
 }

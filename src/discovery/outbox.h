@@ -19,11 +19,11 @@ struct outbox {
     uint64_t dropped;
 };
 
-void outbox_init(struct outbox *o, struct module_role *role);
-void outbox_clear(struct outbox *o);
+void discovery_outbox_init(struct outbox *o, struct module_role *role);
+void discovery_outbox_clear(struct outbox *o);
 
 /* Copies. FULL: it is not sent. */
-CHECKED enum status outbox_send(struct outbox *o, const char *schema, struct slice body);
-void outbox_send_progress(struct outbox *o, const char *schema, struct slice body);
+CHECKED enum status discovery_outbox_send(struct outbox *o, const char *schema, struct slice body);
+void discovery_outbox_send_progress(struct outbox *o, const char *schema, struct slice body);
 /* There is room again. */
-void outbox_flush(struct outbox *o);
+void discovery_outbox_flush(struct outbox *o);

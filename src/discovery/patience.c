@@ -7,14 +7,14 @@ static uint32_t slot_of(uint32_t address)
     return (address >> 8) * 2654435761u >> 22; /* the upper 10 bits */
 }
 
-void patience_init(struct patience *p, uint32_t floor_ms, uint32_t cap_ms)
+void discovery_patience_init(struct patience *p, uint32_t floor_ms, uint32_t cap_ms)
 {
     memset(p, 0, sizeof(*p));
     p->floor_ms = floor_ms < cap_ms ? floor_ms : cap_ms;
     p->cap_ms = cap_ms;
 }
 
-void patience_measured(struct patience *p, uint32_t address, uint64_t round_trip_ms)
+void discovery_patience_measured(struct patience *p, uint32_t address, uint64_t round_trip_ms)
 {
     struct estimate *e = &p->slots[slot_of(address)];
     uint32_t r = round_trip_ms < p->cap_ms ? (uint32_t)round_trip_ms : p->cap_ms;
@@ -27,7 +27,7 @@ void patience_measured(struct patience *p, uint32_t address, uint64_t round_trip
     e->smoothed += r - mean;
 }
 
-uint32_t patience_ms(const struct patience *p, uint32_t address)
+uint32_t discovery_patience_ms(const struct patience *p, uint32_t address)
 {
     const struct estimate *e = &p->slots[slot_of(address)];
     if (!e->known || e->network != address >> 8)

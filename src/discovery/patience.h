@@ -18,7 +18,7 @@ struct patience {
     } slots[PATIENCE_SLOTS];
 };
 
-void patience_init(struct patience *p, uint32_t floor_ms, uint32_t cap_ms);
-void patience_measured(struct patience *p, uint32_t address, uint64_t round_trip_ms);
+void discovery_patience_init(struct patience *p, uint32_t floor_ms, uint32_t cap_ms);
+void discovery_patience_measured(struct patience *p, uint32_t address, uint64_t round_trip_ms);
 /* The cap where nothing was measured. */
-uint32_t patience_ms(const struct patience *p, uint32_t address);
+uint32_t discovery_patience_ms(const struct patience *p, uint32_t address);

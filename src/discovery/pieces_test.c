@@ -21,7 +21,7 @@ static void expect(parse_fn *parse, print_fn *print, const char *text, const cha
     print(&r, &out);
     assert_slice(buffer_slice(&out), slice_of(want));
     assert_int_equal(r.total, total);
-    ranges_clear(&r);
+    discovery_ranges_clear(&r);
     buffer_clear(&out);
     buffer_clear(&why);
 }
@@ -29,8 +29,8 @@ static void expect(parse_fn *parse, print_fn *print, const char *text, const cha
 static void address_ranges_are_read_and_joined(void **state)
 {
     (void)state;
-    parse_fn *p = ranges_parse_addresses;
-    print_fn *q = ranges_print_addresses;
+    parse_fn *p = discovery_ranges_parse_addresses;
+    print_fn *q = discovery_ranges_print_addresses;
     expect(p, q, "10.0.0.0/24;10.1.0.5-10.1.0.9", "10.0.0.1-10.0.0.254;10.1.0.5-10.1.0.9", 259);
     expect(p, q, " 10.0.0.7 , 10.0.0.6;", "10.0.0.6-10.0.0.7", 2);
     expect(p, q, "10.0.0.4/31", "10.0.0.4-10.0.0.5", 2);
@@ -43,8 +43,8 @@ static void address_ranges_are_read_and_joined(void **state)
 static void port_ranges_are_read_and_joined(void **state)
 {
     (void)state;
-    parse_fn *p = ranges_parse_ports;
-    print_fn *q = ranges_print_ports;
+    parse_fn *p = discovery_ranges_parse_ports;
+    print_fn *q = discovery_ranges_print_ports;
     expect(p, q, "4840-4841;48010", "4840-4841;48010", 3);
     expect(p, q, "0-100;144", "0-100;144", 102);
     expect(p, q, "0-1,1-2,2-3", "0-3", 4);
@@ -63,9 +63,10 @@ static void what_is_no_range_is_refused(void **state)
     struct ranges r = {0};
     struct buffer why = {0};
     for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
-        assert_int_not_equal(ranges_parse_addresses(slice_of(addresses[i]), &r, &why), OK);
+        assert_int_not_equal(discovery_ranges_parse_addresses(slice_of(addresses[i]), &r, &why),
+                             OK);
     for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
-        assert_int_not_equal(ranges_parse_ports(slice_of(ports[i]), &r, &why), OK);
+        assert_int_not_equal(discovery_ranges_parse_ports(slice_of(ports[i]), &r, &why), OK);
     assert_int_equal(r.count, 0);
     assert_true(why.len > 0);
     buffer_clear(&why);
@@ -76,10 +77,10 @@ static void ranges_have_a_bound(void **state)
     (void)state;
     struct ranges r = {0};
     for (uint32_t i = 0; i < RANGES_MAX; i++)
-        assert_int_equal(ranges_add(&r, i * 2, i * 2), OK);
-    assert_int_equal(ranges_add(&r, 9999, 9999), FULL);
-    assert_int_equal(ranges_at(&r, 5), 10);
-    ranges_clear(&r);
+        assert_int_equal(discovery_ranges_add(&r, i * 2, i * 2), OK);
+    assert_int_equal(discovery_ranges_add(&r, 9999, 9999), FULL);
+    assert_int_equal(discovery_ranges_at(&r, 5), 10);
+    discovery_ranges_clear(&r);
 }
 
 static void each_number_comes_once(void **state)
@@ -87,11 +88,11 @@ static void each_number_comes_once(void **state)
     (void)state;
     static const uint64_t counts[] = {1, 2, 3, 7, 64, 1000, 52578};
     for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
-        struct order o = order_of(counts[k], 42);
+        struct order o = discovery_order_of(counts[k], 42);
         uint8_t *seen = calloc(counts[k], 1);
         size_t in_place = 0;
         for (uint64_t i = 0; i < counts[k]; i++) {
-            uint64_t n = order_at(&o, i);
+            uint64_t n = discovery_order_at(&o, i);
             assert_true(n < counts[k] && !seen[n]);
             seen[n] = 1;
             in_place += n == i;
@@ -99,31 +100,31 @@ static void each_number_comes_once(void **state)
         assert_true(counts[k] < 1000 || in_place < 20);
         free(seen);
     }
-    struct order huge = order_of((uint64_t)1 << 40, 1);
-    assert_true(order_at(&huge, 12345) < (uint64_t)1 << 40);
+    struct order huge = discovery_order_of((uint64_t)1 << 40, 1);
+    assert_true(discovery_order_at(&huge, 12345) < (uint64_t)1 << 40);
 }
 
 static void patience_follows_the_round_trips(void **state)
 {
     (void)state;
     struct patience *p = malloc(sizeof(*p));
-    patience_init(p, 200, 1000);
-    assert_int_equal(patience_ms(p, 0x0a000001), 1000); /* nothing is known */
-    patience_measured(p, 0x0a000001, 2);
-    assert_int_equal(patience_ms(p, 0x0a0000fe), 200);  /* a neighbour: the floor */
-    assert_int_equal(patience_ms(p, 0x0a000101), 1000); /* another network */
-    patience_init(p, 10, 1000);
-    patience_measured(p, 0x0a000001, 100); /* RFC 6298: R + 4 * R/2 */
-    assert_int_equal(patience_ms(p, 0x0a000001), 300);
+    discovery_patience_init(p, 200, 1000);
+    assert_int_equal(discovery_patience_ms(p, 0x0a000001), 1000); /* nothing is known */
+    discovery_patience_measured(p, 0x0a000001, 2);
+    assert_int_equal(discovery_patience_ms(p, 0x0a0000fe), 200);  /* a neighbour: the floor */
+    assert_int_equal(discovery_patience_ms(p, 0x0a000101), 1000); /* another network */
+    discovery_patience_init(p, 10, 1000);
+    discovery_patience_measured(p, 0x0a000001, 100); /* RFC 6298: R + 4 * R/2 */
+    assert_int_equal(discovery_patience_ms(p, 0x0a000001), 300);
     for (int i = 0; i < 100; i++)
-        patience_measured(p, 0x0a000001, 100);
-    assert_in_range(patience_ms(p, 0x0a000001), 100, 115);
+        discovery_patience_measured(p, 0x0a000001, 100);
+    assert_in_range(discovery_patience_ms(p, 0x0a000001), 100, 115);
     for (int i = 0; i < 100; i++)
-        patience_measured(p, 0x0a000001, 100000);
-    assert_int_equal(patience_ms(p, 0x0a000001), 1000);
+        discovery_patience_measured(p, 0x0a000001, 100000);
+    assert_int_equal(discovery_patience_ms(p, 0x0a000001), 1000);
     for (int i = 0; i < 1000; i++)
-        patience_measured(p, 0x0a000001, 0);
-    assert_int_equal(patience_ms(p, 0x0a000001), 10);
+        discovery_patience_measured(p, 0x0a000001, 0);
+    assert_int_equal(discovery_patience_ms(p, 0x0a000001), 10);
     free(p);
 }
 
@@ -134,16 +135,16 @@ static void answers_are_read(void **state)
 {
     (void)state;
     struct hello_answer a;
-    assert_int_equal(hello_answer_read(slice_from(acknowledge, 28), &a), OK);
+    assert_int_equal(discovery_hello_answer_read(slice_from(acknowledge, 28), &a), OK);
     assert_true(a.acknowledged && a.max_message == 0x04000000);
-    assert_int_equal(hello_answer_read(slice_from(error_answer, 19), &a), OK);
+    assert_int_equal(discovery_hello_answer_read(slice_from(error_answer, 19), &a), OK);
     assert_false(a.acknowledged);
     assert_int_equal(a.error, 0x807e0000);
     assert_slice(a.reason, SLICE("bad"));
     for (size_t len = 0; len < 28; len++)
-        assert_int_equal(hello_answer_read(slice_from(acknowledge, len), &a), AGAIN);
+        assert_int_equal(discovery_hello_answer_read(slice_from(acknowledge, len), &a), AGAIN);
     for (size_t len = 0; len < 19; len++)
-        assert_int_equal(hello_answer_read(slice_from(error_answer, len), &a), AGAIN);
+        assert_int_equal(discovery_hello_answer_read(slice_from(error_answer, len), &a), AGAIN);
 }
 
 static void other_protocols_are_refused_at_once(void **state)
@@ -161,14 +162,14 @@ static void other_protocols_are_refused_at_once(void **state)
     };
     struct hello_answer a;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(hello_answer_read(bad[i], &a), BAD_FORMAT);
+        assert_int_equal(discovery_hello_answer_read(bad[i], &a), BAD_FORMAT);
 }
 
 static void a_hello_has_the_url(void **state)
 {
     (void)state;
     struct buffer out = {0};
-    hello_put(SLICE("opc.tcp://h:1"), &out);
+    discovery_hello_put(SLICE("opc.tcp://h:1"), &out);
     assert_int_equal(out.len, 45);
     assert_memory_equal(out.at, "HELF\x2d\0\0\0\0\0\0\0\0\0\1\0", 16);
     assert_memory_equal(out.at + 28, "\x0d\0\0\0opc.tcp://h:1", 17);

@@ -79,17 +79,17 @@ static enum status read_ranges(const struct json *config, struct plan *p, struct
     const struct json *ports = json_get_nocase(config, "portRangesToScan");
     enum status s = OK;
     if (given(addresses))
-        s = ranges_parse_addresses(json_string(addresses), &p->addresses, why);
+        s = discovery_ranges_parse_addresses(json_string(addresses), &p->addresses, why);
     if (s == OK && given(ports))
-        s = ranges_parse_ports(json_string(ports), &p->ports, why);
+        s = discovery_ranges_parse_ports(json_string(ports), &p->ports, why);
     if (s == OK && (p->addresses.count || p->ports.count))
         p->mode = PLAN_FAST;
     if (s != OK || p->mode == PLAN_OFF)
         return s;
     if (p->addresses.count == 0)
-        interfaces_add(modes[p->mode].where, &p->addresses);
+        discovery_interfaces_add(modes[p->mode].where, &p->addresses);
     if (p->ports.count == 0)
-        s = ranges_parse_ports(slice_of(modes[p->mode].ports), &p->ports, why);
+        s = discovery_ranges_parse_ports(slice_of(modes[p->mode].ports), &p->ports, why);
     return s;
 }
 
@@ -158,7 +158,7 @@ static enum status keep_or_clear(enum status s, struct plan *p, struct plan *out
 }
 
 enum status discovery_plan_read(const struct json *request, const struct scan_limits *limits,
-                      struct plan *out, struct buffer *why)
+                                struct plan *out, struct buffer *why)
 {
     struct plan p = {.limits = *limits};
     const struct json *config = json_get_nocase(request, "configuration");
@@ -177,8 +177,9 @@ enum status discovery_plan_read(const struct json *request, const struct scan_li
     return keep_or_clear(s, &p, out);
 }
 
-enum status discovery_plan_read_desired(const struct json *desired, const struct scan_limits *limits,
-                              struct plan *out, struct buffer *why)
+enum status discovery_plan_read_desired(const struct json *desired,
+                                        const struct scan_limits *limits, struct plan *out,
+                                        struct buffer *why)
 {
     struct plan p = {.limits = *limits};
     enum status s = read_mode(json_get_nocase(desired, "Discovery"), &p, why);
@@ -191,8 +192,8 @@ enum status discovery_plan_read_desired(const struct json *desired, const struct
 
 void discovery_plan_clear(struct plan *p)
 {
-    ranges_clear(&p->addresses);
-    ranges_clear(&p->ports);
+    discovery_ranges_clear(&p->addresses);
+    discovery_ranges_clear(&p->ports);
     arena_clear(&p->arena);
     *p = (struct plan){0};
 }

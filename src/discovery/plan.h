@@ -35,10 +35,13 @@ struct plan {
 const char *discovery_plan_mode_name(enum plan_mode mode);
 
 /* `request` may be NULL. `limits` are the program's settings: a request can lower them, not raise
- * them. BAD_ARGUMENT and the like append a sentence to *why. discovery_plan_clear() frees its inside. */
-CHECKED enum status discovery_plan_read(const struct json *request, const struct scan_limits *limits,
-                              struct plan *out, struct buffer *why);
+ * them. BAD_ARGUMENT and the like append a sentence to *why. discovery_plan_clear() frees its
+ * inside. */
+CHECKED enum status discovery_plan_read(const struct json *request,
+                                        const struct scan_limits *limits, struct plan *out,
+                                        struct buffer *why);
 /* The same out of desired properties: "Discovery", "AddressRangesToScan", … on one level. */
-CHECKED enum status discovery_plan_read_desired(const struct json *desired, const struct scan_limits *limits,
-                                      struct plan *out, struct buffer *why);
+CHECKED enum status discovery_plan_read_desired(const struct json *desired,
+                                                const struct scan_limits *limits, struct plan *out,
+                                                struct buffer *why);
 void discovery_plan_clear(struct plan *p);

@@ -7,12 +7,12 @@
 
 #define PORT_MAX 65535
 
-void ranges_address_text(uint32_t a, char out[RANGES_ADDRESS_MAX])
+void discovery_ranges_address_text(uint32_t a, char out[RANGES_ADDRESS_MAX])
 {
     snprintf(out, RANGES_ADDRESS_MAX, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
 }
 
-bool ranges_address_parse(struct slice text, uint32_t *out)
+bool discovery_ranges_address_parse(struct slice text, uint32_t *out)
 {
     uint32_t address = 0;
     struct slice part;
@@ -46,7 +46,7 @@ static void merge(struct ranges *r)
         r->total += (uint64_t)r->items[i].high - r->items[i].low + 1;
 }
 
-enum status ranges_add(struct ranges *r, uint32_t low, uint32_t high)
+enum status discovery_ranges_add(struct ranges *r, uint32_t low, uint32_t high)
 {
     if (r->count == RANGES_MAX)
         return FULL;
@@ -62,7 +62,7 @@ enum status ranges_add(struct ranges *r, uint32_t low, uint32_t high)
     return OK;
 }
 
-uint32_t ranges_at(const struct ranges *r, uint64_t i)
+uint32_t discovery_ranges_at(const struct ranges *r, uint64_t i)
 {
     for (size_t k = 0; k < r->count; k++) {
         uint64_t count = (uint64_t)r->items[k].high - r->items[k].low + 1;
@@ -73,7 +73,7 @@ uint32_t ranges_at(const struct ranges *r, uint64_t i)
     return 0;
 }
 
-void ranges_clear(struct ranges *r)
+void discovery_ranges_clear(struct ranges *r)
 {
     free(r->items);
     *r = (struct ranges){0};
@@ -85,7 +85,7 @@ static bool parse_network(struct slice text, size_t slash, struct range *out)
 {
     uint32_t address;
     uint64_t bits;
-    if (!ranges_address_parse(slice_first(text, slash), &address) ||
+    if (!discovery_ranges_address_parse(slice_first(text, slash), &address) ||
         !slice_to_u64(slice_skip(text, slash + 1), &bits) || bits > 32)
         return false;
     uint32_t hosts = bits == 32 ? 0 : UINT32_MAX >> bits;
@@ -103,11 +103,11 @@ static bool parse_address_range(struct slice text, struct range *out)
     size_t slash = slice_find(text, '/'), dash = slice_find(text, '-');
     if (slash < text.len)
         return parse_network(text, slash, out);
-    if (!ranges_address_parse(slice_trim(slice_first(text, dash)), &out->low))
+    if (!discovery_ranges_address_parse(slice_trim(slice_first(text, dash)), &out->low))
         return false;
     out->high = out->low;
     return dash == text.len ||
-           (ranges_address_parse(slice_trim(slice_skip(text, dash + 1)), &out->high) &&
+           (discovery_ranges_address_parse(slice_trim(slice_skip(text, dash + 1)), &out->high) &&
             out->low <= out->high);
 }
 
@@ -159,19 +159,20 @@ static enum status parse(struct slice text, parse_fn *fn, const char *what, stru
             continue;
         if (!fn(part, &one))
             s = refuse(BAD_FORMAT, part, what, why);
-        else if (ranges_add(&r, one.low, one.high) != OK)
+        else if (discovery_ranges_add(&r, one.low, one.high) != OK)
             s = refuse(TOO_LARGE, part, "is one range too many", why);
     }
     if (s == OK) {
-        ranges_clear(out);
+        discovery_ranges_clear(out);
         *out = r;
     } else {
-        ranges_clear(&r);
+        discovery_ranges_clear(&r);
     }
     return s;
 }
 
-enum status ranges_parse_addresses(struct slice text, struct ranges *out, struct buffer *why)
+enum status discovery_ranges_parse_addresses(struct slice text, struct ranges *out,
+                                             struct buffer *why)
 {
     struct ranges r = {0};
     enum status s = parse(text, parse_address_range,
@@ -179,32 +180,32 @@ enum status ranges_parse_addresses(struct slice text, struct ranges *out, struct
     if (s == OK && r.total > RANGES_ADDRESSES_MAX)
         s = refuse(TOO_LARGE, text, "has more addresses than a /12", why);
     if (s == OK) {
-        ranges_clear(out);
+        discovery_ranges_clear(out);
         *out = r;
     } else {
-        ranges_clear(&r);
+        discovery_ranges_clear(&r);
     }
     return s;
 }
 
-enum status ranges_parse_ports(struct slice text, struct ranges *out, struct buffer *why)
+enum status discovery_ranges_parse_ports(struct slice text, struct ranges *out, struct buffer *why)
 {
     return parse(text, parse_port_range, "is not a port or a range of ports", out, why);
 }
 
-void ranges_print_addresses(const struct ranges *r, struct buffer *out)
+void discovery_ranges_print_addresses(const struct ranges *r, struct buffer *out)
 {
     char low[RANGES_ADDRESS_MAX], high[RANGES_ADDRESS_MAX];
     for (size_t i = 0; i < r->count; i++) {
-        ranges_address_text(r->items[i].low, low);
-        ranges_address_text(r->items[i].high, high);
+        discovery_ranges_address_text(r->items[i].low, low);
+        discovery_ranges_address_text(r->items[i].high, high);
         buffer_printf(out, "%s%s", i ? ";" : "", low);
         if (r->items[i].high != r->items[i].low)
             buffer_printf(out, "-%s", high);
     }
 }
 
-void ranges_print_ports(const struct ranges *r, struct buffer *out)
+void discovery_ranges_print_ports(const struct ranges *r, struct buffer *out)
 {
     for (size_t i = 0; i < r->count; i++) {
         buffer_printf(out, "%s%u", i ? ";" : "", r->items[i].low);

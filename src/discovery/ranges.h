@@ -24,20 +24,21 @@ struct ranges {
 /* Of a network the network's own and the broadcast address are left out, up to /30. Separators are
  * ';' and ','. BAD_FORMAT and TOO_LARGE append a sentence to *why; *out is touched only on success.
  */
-CHECKED enum status ranges_parse_addresses(struct slice text, struct ranges *out,
-                                           struct buffer *why);
-CHECKED enum status ranges_parse_ports(struct slice text, struct ranges *out, struct buffer *why);
+CHECKED enum status discovery_ranges_parse_addresses(struct slice text, struct ranges *out,
+                                                     struct buffer *why);
+CHECKED enum status discovery_ranges_parse_ports(struct slice text, struct ranges *out,
+                                                 struct buffer *why);
 
 /* FULL beyond RANGES_MAX. */
-CHECKED enum status ranges_add(struct ranges *r, uint32_t low, uint32_t high);
+CHECKED enum status discovery_ranges_add(struct ranges *r, uint32_t low, uint32_t high);
 
 /* The i-th number of all, i < total. */
-uint32_t ranges_at(const struct ranges *r, uint64_t i);
+uint32_t discovery_ranges_at(const struct ranges *r, uint64_t i);
 
-void ranges_print_addresses(const struct ranges *r, struct buffer *out);
-void ranges_print_ports(const struct ranges *r, struct buffer *out);
-void ranges_clear(struct ranges *r);
+void discovery_ranges_print_addresses(const struct ranges *r, struct buffer *out);
+void discovery_ranges_print_ports(const struct ranges *r, struct buffer *out);
+void discovery_ranges_clear(struct ranges *r);
 
 #define RANGES_ADDRESS_MAX 16
-void ranges_address_text(uint32_t address, char out[RANGES_ADDRESS_MAX]);
-bool ranges_address_parse(struct slice text, uint32_t *out);
+void discovery_ranges_address_text(uint32_t address, char out[RANGES_ADDRESS_MAX]);
+bool discovery_ranges_address_parse(struct slice text, uint32_t *out);

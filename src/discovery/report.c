@@ -85,8 +85,8 @@ static void begin(struct json_writer *w, const struct report *r, size_t index)
     json_name(w, "index"), json_put_u64(w, index);
 }
 
-void report_put_endpoint(const struct report *r, const struct found_endpoint *e, size_t index,
-                         struct buffer *out)
+void discovery_report_put_endpoint(const struct report *r, const struct found_endpoint *e,
+                                   size_t index, struct buffer *out)
 {
     struct json_writer w = json_writer(out);
     begin(&w, r, index);
@@ -107,8 +107,8 @@ static bool registers_only(const struct plan *p)
     return p->mode == PLAN_OFF;
 }
 
-void report_put_result(const struct report *r, size_t index, const char *failure,
-                       struct buffer *out)
+void discovery_report_put_result(const struct report *r, size_t index, const char *failure,
+                                 struct buffer *out)
 {
     struct json_writer w = json_writer(out);
     begin(&w, r, index);
@@ -134,8 +134,8 @@ static void put_request(struct json_writer *w, const struct plan *p)
     json_end_object(w);
 }
 
-void report_put_progress(const struct report *r, const struct report_progress *p,
-                         struct buffer *out)
+void discovery_report_put_progress(const struct report *r, const struct report_progress *p,
+                                   struct buffer *out)
 {
     struct json_writer w = json_writer(out);
     json_object(&w);

@@ -18,11 +18,11 @@ struct report {
     uint64_t wall_ms;
 };
 
-void report_put_endpoint(const struct report *r, const struct found_endpoint *e, size_t index,
-                         struct buffer *out);
+void discovery_report_put_endpoint(const struct report *r, const struct found_endpoint *e,
+                                   size_t index, struct buffer *out);
 /* `index` is the number of endpoints before it. `failure` NULL: it went to its end. */
-void report_put_result(const struct report *r, size_t index, const char *failure,
-                       struct buffer *out);
+void discovery_report_put_result(const struct report *r, size_t index, const char *failure,
+                                 struct buffer *out);
 
 struct report_progress {
     const char *event; /* "PortScanStarted", … */
@@ -31,5 +31,5 @@ struct report_progress {
     const char *result; /* NULL: none */
 };
 
-void report_put_progress(const struct report *r, const struct report_progress *p,
-                         struct buffer *out);
+void discovery_report_put_progress(const struct report *r, const struct report_progress *p,
+                                   struct buffer *out);

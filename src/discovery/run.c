@@ -43,7 +43,7 @@ static void go_on(struct run *r);
 
 static void tell(struct run *r, const char *event, const char *result)
 {
-    struct scan_progress s = r->scan ? scan_progress(r->scan) : (struct scan_progress){0};
+    struct scan_progress s = r->scan ? discovery_scan_progress(r->scan) : (struct scan_progress){0};
     bool scanning = r->scan != NULL;
     struct buffer out = {0};
     struct report_progress p = {
@@ -55,8 +55,8 @@ static void tell(struct run *r, const char *event, const char *result)
         .discovered = scanning ? s.found : r->found.count,
         .result = result,
     };
-    report_put_progress(&r->report, &p, &out);
-    outbox_send_progress(r->config.outbox, REPORT_PROGRESS_SCHEMA, buffer_slice(&out));
+    discovery_report_put_progress(&r->report, &p, &out);
+    discovery_outbox_send_progress(r->config.outbox, REPORT_PROGRESS_SCHEMA, buffer_slice(&out));
     buffer_clear(&out);
 }
 
@@ -124,7 +124,7 @@ static void ask(void *arg)
                                on_answer, t, RUN_INQUIRY_MS);
 }
 
-void run_drop_inquiries(struct run *r)
+void discovery_run_drop_inquiries(struct run *r)
 {
     for (struct link *l; (l = list_pop(&r->inquiries)) != NULL;) {
         struct target *t = LIST_OF(l, struct target, ua_link);
@@ -157,7 +157,7 @@ static void on_arrived(void *arg)
     list_remove(&t->link);
     r->asked_count--;
     r->answered_count++;
-    size_t added = found_add(&r->found, slice_of(site_or_gateway(r)), t->url, &t->answer);
+    size_t added = discovery_found_add(&r->found, slice_of(site_or_gateway(r)), t->url, &t->answer);
     if (!r->cancelled)
         follow(r, &t->answer);
     if (t->status != UA_STATUSCODE_GOOD)
@@ -184,7 +184,7 @@ static void ask_next(struct run *r)
 
 static bool send_event(struct run *r, struct buffer *out)
 {
-    enum status s = outbox_send(r->config.outbox, REPORT_EVENT_SCHEMA, buffer_slice(out));
+    enum status s = discovery_outbox_send(r->config.outbox, REPORT_EVENT_SCHEMA, buffer_slice(out));
     buffer_clear(out);
     return s == OK;
 }
@@ -197,13 +197,13 @@ static void send_found(struct run *r)
     size_t sent = 0;
     r->report.wall_ms = loop_wall_ms(r->config.loop);
     for (size_t i = 0; i < r->found.count; i++) {
-        report_put_endpoint(&r->report, r->found.list[i], sent, &out);
+        discovery_report_put_endpoint(&r->report, r->found.list[i], sent, &out);
         if (send_event(r, &out))
             sent++;
         else
             failure = "there was no room for all that was found";
     }
-    report_put_result(&r->report, sent, failure, &out);
+    discovery_report_put_result(&r->report, sent, failure, &out);
     if (!send_event(r, &out) || failure)
         log_warn("discovery incomplete id=%.*s endpoints=%zu sent=%zu left_out=%zu",
                  SLICE_FMT(r->config.plan.id), r->found.count, sent, r->left_out);
@@ -244,7 +244,7 @@ static void on_found(void *arg, uint32_t address, uint16_t port)
 {
     struct run *r = arg;
     char host[RANGES_ADDRESS_MAX], url[64];
-    ranges_address_text(address, host);
+    discovery_ranges_address_text(address, host);
     snprintf(url, sizeof(url), "opc.tcp://%s:%u", host, port);
     log_info("server found url=%s", url);
     tell(r, "PortScanResult", url + 10);
@@ -256,7 +256,7 @@ static void on_scanned(void *arg)
 {
     struct run *r = arg;
     tell(r, "PortScanFinished", NULL);
-    scan_free(&r->scan);
+    discovery_scan_free(&r->scan);
     go_on(r);
 }
 
@@ -274,7 +274,7 @@ static void start_scan(struct run *r)
         .on_end = on_scanned,
         .arg = r,
     };
-    r->scan = scan_start(&config);
+    r->scan = discovery_scan_start(&config);
     tell(r, "PortScanStarted", NULL);
 }
 
@@ -283,8 +283,9 @@ static void start(void *arg)
     struct run *r = arg;
     const struct plan *p = &r->config.plan;
     log_info("discovery started id=%.*s mode=%s addresses=%llu ports=%llu urls=%zu",
-             SLICE_FMT(p->id), discovery_plan_mode_name(p->mode), (unsigned long long)p->addresses.total,
-             (unsigned long long)p->ports.total, p->url_count);
+             SLICE_FMT(p->id), discovery_plan_mode_name(p->mode),
+             (unsigned long long)p->addresses.total, (unsigned long long)p->ports.total,
+             p->url_count);
     tell(r, "Started", NULL);
     start_scan(r);
     tell(r, "ServerDiscoveryStarted", NULL);
@@ -296,7 +297,7 @@ static void start(void *arg)
 
 /* ---- life ---- */
 
-struct run *run_start(struct run_config *config)
+struct run *discovery_run_start(struct run_config *config)
 {
     struct run *r = MEMORY_NEW(struct run);
     r->config = *config;
@@ -316,31 +317,31 @@ struct run *run_start(struct run_config *config)
     return r;
 }
 
-void run_cancel(struct run *r)
+void discovery_run_cancel(struct run *r)
 {
     if (r->cancelled || r->ended)
         return;
     r->cancelled = true;
-    scan_free(&r->scan);
+    discovery_scan_free(&r->scan);
     go_on(r);
 }
 
-struct slice run_id(const struct run *r)
+struct slice discovery_run_id(const struct run *r)
 {
     return r->config.plan.id;
 }
 
-void run_free(struct run **out)
+void discovery_run_free(struct run **out)
 {
     struct run *r = *out;
     if (r == NULL)
         return;
     loop_timer_stop(&r->tick);
-    scan_free(&r->scan);
+    discovery_scan_free(&r->scan);
     LIST_EACH(l, &r->asked)
     clear_answer(LIST_OF(l, struct target, link));
     map_clear(&r->known);
-    found_clear(&r->found);
+    discovery_found_clear(&r->found);
     discovery_plan_clear(&r->config.plan);
     arena_clear(&r->arena);
     free(r->discoverer_id);

@@ -27,12 +27,12 @@ struct run_config {
     void *arg;
 };
 
-struct run *run_start(struct run_config *config);
+struct run *discovery_run_start(struct run_config *config);
 /* Stops asking; on_end(CANCELLED) follows when the last answer is in. */
-void run_cancel(struct run *r);
-struct slice run_id(const struct run *r);
+void discovery_run_cancel(struct run *r);
+struct slice discovery_run_id(const struct run *r);
 
 /* For the end of the program, in this order: on the OPC UA thread, and after both loops have ended.
  */
-void run_drop_inquiries(struct run *r);
-void run_free(struct run **r);
+void discovery_run_drop_inquiries(struct run *r);
+void discovery_run_free(struct run **r);

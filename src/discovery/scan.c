@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/list.h"
 #include "base/memory.h"
@@ -76,10 +77,10 @@ static void on_open(void *arg)
     struct scan *s = p->scan;
     p->open = true;
     s->progress.open++;
-    patience_measured(&s->patience, p->address, now_of(s) - p->started_ms);
-    ranges_address_text(p->address, host);
+    discovery_patience_measured(&s->patience, p->address, now_of(s) - p->started_ms);
+    discovery_ranges_address_text(p->address, host);
     snprintf(url, sizeof(url), "opc.tcp://%s:%u", host, p->port);
-    hello_put(slice_of(url), &hello);
+    discovery_hello_put(slice_of(url), &hello);
     stream_write(p->stream, buffer_slice(&hello));
     buffer_clear(&hello);
     loop_timer_start(s->config.loop, &p->timer, s->config.limits.hello_ms, on_silence, p);
@@ -92,7 +93,7 @@ static void on_data(void *arg, struct slice bytes)
     if (p->settled)
         return;
     buffer_put(&p->answer, slice_first(bytes, HELLO_ANSWER_MAX - p->answer.len));
-    enum status status = hello_answer_read(buffer_slice(&p->answer), &answer);
+    enum status status = discovery_hello_answer_read(buffer_slice(&p->answer), &answer);
     if (status != AGAIN || p->answer.len == HELLO_ANSWER_MAX)
         settle(p, status == OK);
 }
@@ -103,7 +104,7 @@ static void measure_refusal(struct probe *p, enum status why)
     struct scan *s = p->scan;
     uint64_t took_ms = now_of(s) - p->started_ms;
     if (!p->open && why == IO_FAILED && took_ms < s->config.limits.cap_ms)
-        patience_measured(&s->patience, p->address, took_ms);
+        discovery_patience_measured(&s->patience, p->address, took_ms);
 }
 
 static void on_close(void *arg, enum status why)
@@ -131,12 +132,12 @@ static void probe(struct scan *s, uint32_t address, uint16_t port)
 {
     struct probe *p = MEMORY_NEW(struct probe);
     char host[RANGES_ADDRESS_MAX];
-    ranges_address_text(address, host);
+    discovery_ranges_address_text(address, host);
     struct connect_config config = {
         .loop = s->config.loop,
         .host = host,
         .port = port,
-        .timeout_ms = patience_ms(&s->patience, address),
+        .timeout_ms = discovery_patience_ms(&s->patience, address),
         .quiet = true, /* most are not there */
     };
     p->scan = s;
@@ -163,11 +164,11 @@ static void fill_budget(struct scan *s)
 
 static void probe_next(struct scan *s)
 {
-    uint64_t n = order_at(&s->order, s->next++);
+    uint64_t n = discovery_order_at(&s->order, s->next++);
     uint64_t ports = s->config.ports->total;
     s->budget -= 1000;
-    probe(s, ranges_at(s->config.addresses, n / ports),
-          (uint16_t)ranges_at(s->config.ports, n % ports));
+    probe(s, discovery_ranges_at(s->config.addresses, n / ports),
+          (uint16_t)discovery_ranges_at(s->config.ports, n % ports));
 }
 
 static void on_tick(void *arg)
@@ -184,33 +185,45 @@ static void on_tick(void *arg)
     loop_timer_start(s->config.loop, &s->tick, TICK_MS, on_tick, s);
 }
 
+/* Half of the files that this process may open: when there are none left, a probe looks like a
+ * closed port. */
+static uint32_t files_allowed(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur / 2 > UINT32_MAX)
+        return UINT32_MAX;
+    return (uint32_t)(l.rlim_cur / 2);
+}
+
 static void set_default(uint32_t *limit, uint32_t otherwise)
 {
     if (*limit == 0)
         *limit = otherwise;
 }
 
-struct scan *scan_start(const struct scan_config *config)
+struct scan *discovery_scan_start(const struct scan_config *config)
 {
     struct scan *s = MEMORY_NEW(struct scan);
     s->config = *config;
     struct scan_limits *l = &s->config.limits;
     set_default(&l->rate, SCAN_RATE);
     set_default(&l->in_flight_max, SCAN_IN_FLIGHT);
+    if (l->in_flight_max > files_allowed())
+        l->in_flight_max = files_allowed();
     set_default(&l->floor_ms, SCAN_FLOOR_MS);
     set_default(&l->cap_ms, SCAN_CAP_MS);
     set_default(&l->hello_ms, SCAN_HELLO_MS);
-    patience_init(&s->patience, l->floor_ms, l->cap_ms);
+    discovery_patience_init(&s->patience, l->floor_ms, l->cap_ms);
     list_init(&s->probes);
     s->progress.total = config->addresses->total * config->ports->total;
-    s->order = order_of(s->progress.total, loop_random_u64(config->loop));
+    s->order = discovery_order_of(s->progress.total, loop_random_u64(config->loop));
     s->filled_ms = now_of(s);
     s->budget = 1000;
     loop_timer_start(config->loop, &s->tick, 0, on_tick, s);
     return s;
 }
 
-void scan_free(struct scan **out)
+void discovery_scan_free(struct scan **out)
 {
     struct scan *s = *out;
     if (s == NULL)
@@ -227,7 +240,7 @@ void scan_free(struct scan **out)
     *out = NULL;
 }
 
-struct scan_progress scan_progress(const struct scan *s)
+struct scan_progress discovery_scan_progress(const struct scan *s)
 {
     return s->progress;
 }

@@ -38,7 +38,7 @@ struct scan_progress {
     uint32_t in_flight;
 };
 
-struct scan *scan_start(const struct scan_config *config);
+struct scan *discovery_scan_start(const struct scan_config *config);
 /* At any time; nothing is called any more. */
-void scan_free(struct scan **s);
-struct scan_progress scan_progress(const struct scan *s);
+void discovery_scan_free(struct scan **s);
+struct scan_progress discovery_scan_progress(const struct scan *s);

@@ -94,7 +94,7 @@ static int setup(void **state)
         w->ports[i] = listener_port(w->listeners[i]);
     }
     w->answer = slice_from(acknowledge, 28);
-    assert_int_equal(ranges_add(&w->addresses, ADDRESS, ADDRESS), OK);
+    assert_int_equal(discovery_ranges_add(&w->addresses, ADDRESS, ADDRESS), OK);
     *state = w;
     return 0;
 }
@@ -111,12 +111,12 @@ static bool all_closed(void *arg)
 static int teardown(void **state)
 {
     struct world *w = *state;
-    scan_free(&w->scan);
+    discovery_scan_free(&w->scan);
     assert_true(loop_run_until(w->loop, all_closed, w, WAIT_MS));
     for (int i = 0; i < 3; i++)
         listener_close(&w->listeners[i]);
-    ranges_clear(&w->addresses);
-    ranges_clear(&w->range);
+    discovery_ranges_clear(&w->addresses);
+    discovery_ranges_clear(&w->range);
     loop_free(&w->loop);
     free(w);
     return 0;
@@ -133,7 +133,7 @@ static void start(struct world *w, struct scan_limits limits)
         .on_end = on_end,
         .arg = w,
     };
-    w->scan = scan_start(&config);
+    w->scan = discovery_scan_start(&config);
 }
 
 static void finds_what_says_acknowledge(void **state)
@@ -141,13 +141,14 @@ static void finds_what_says_acknowledge(void **state)
     struct world *w = *state;
     for (int i = 0; i < 3; i++) /* each with some neighbours that nobody listens on, most likely */
         assert_int_equal(
-            ranges_add(&w->range, (uint32_t)w->ports[i] - 5, (uint32_t)w->ports[i] + 5), OK);
+            discovery_ranges_add(&w->range, (uint32_t)w->ports[i] - 5, (uint32_t)w->ports[i] + 5),
+            OK);
     start(w, (struct scan_limits){0});
     assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
     assert_true(w->found >= 3);
     assert_int_equal(w->greeted, 3);
     assert_int_equal(w->found_address, ADDRESS);
-    struct scan_progress p = scan_progress(w->scan);
+    struct scan_progress p = discovery_scan_progress(w->scan);
     assert_int_equal(p.done, p.total);
     assert_int_equal(p.in_flight, 0);
     assert_true(p.total >= 11 && p.open >= 3);
@@ -157,18 +158,20 @@ static void passes_over_what_says_something_else(void **state)
 {
     struct world *w = *state;
     w->answer = SLICE("HTTP/1.1 400 Bad Request\r\n\r\n");
-    assert_int_equal(ranges_add(&w->range, (uint32_t)w->ports[0], (uint32_t)w->ports[0]), OK);
+    assert_int_equal(discovery_ranges_add(&w->range, (uint32_t)w->ports[0], (uint32_t)w->ports[0]),
+                     OK);
     start(w, (struct scan_limits){0});
     assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
     assert_int_equal(w->found, 0);
-    assert_int_equal(scan_progress(w->scan).open, 1);
+    assert_int_equal(discovery_scan_progress(w->scan).open, 1);
 }
 
 static void does_not_wait_long_for_the_silent(void **state)
 {
     struct world *w = *state;
     w->answer = (struct slice){0};
-    assert_int_equal(ranges_add(&w->range, (uint32_t)w->ports[0], (uint32_t)w->ports[0]), OK);
+    assert_int_equal(discovery_ranges_add(&w->range, (uint32_t)w->ports[0], (uint32_t)w->ports[0]),
+                     OK);
     uint64_t began_ms = loop_now_ms(w->loop);
     start(w, (struct scan_limits){.hello_ms = 30});
     assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
@@ -180,7 +183,7 @@ static void does_not_wait_long_for_the_silent(void **state)
 static void keeps_to_its_rate(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(ranges_add(&w->range, 1, 30), OK);
+    assert_int_equal(discovery_ranges_add(&w->range, 1, 30), OK);
     uint64_t began_ms = loop_now_ms(w->loop);
     start(w, (struct scan_limits){.rate = 100});
     assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
@@ -191,12 +194,13 @@ static void can_be_ended_in_the_midst(void **state)
 {
     struct world *w = *state;
     w->answer = (struct slice){0};
-    assert_int_equal(ranges_add(&w->range, (uint32_t)w->ports[0], (uint32_t)w->ports[0]), OK);
+    assert_int_equal(discovery_ranges_add(&w->range, (uint32_t)w->ports[0], (uint32_t)w->ports[0]),
+                     OK);
     start(w, (struct scan_limits){0});
     struct scan *s = w->scan;
-    while (scan_progress(s).open == 0)
+    while (discovery_scan_progress(s).open == 0)
         loop_run_until(w->loop, has_ended, w, 5);
-    scan_free(&w->scan);
+    discovery_scan_free(&w->scan);
     assert_int_equal(w->ended, 0);
 }
 
