@@ -53,18 +53,25 @@ static void say(const char *format, ...)
 
 /* ---- the addresses ---- */
 
+static void show_address(const char *part, const char *scheme, const char *host, int port, const char *what)
+{
+    char url[128];
+    snprintf(url, sizeof(url), "%s://%s:%d", scheme, host, port);
+    say("  %-10s %-34s %s", part, url, what);
+}
+
 static void show_addresses(struct demo *d)
 {
     struct up *u = d->up;
     const char *name = settings_text(u->settings, "name");
     say("%s", "");
-    say("  plant      opc.tcp://%s:%d          a simulated factory", u->listen, u->ports.plant);
-    say("  edge       mqtts://%s:%d             modules and devices of the site", name, u->ports.edge_mqtt);
-    say("  hub        mqtts://%s:%d             devices", name, u->ports.hub_mqtt);
-    say("             amqps://%s:%d             events, for Event Hubs' SDKs", name, u->ports.hub_amqp);
-    say("             https://%s:%d             IoT Hub's REST, WebSockets", name, u->ports.hub_https);
-    say("  services   https://%s:%d             registry and twin REST, with a token", name, u->ports.services);
-    say("  issuer     https://%s:%d             OAuth2 tokens", name, u->ports.issuer);
+    show_address("plant", "opc.tcp", u->listen, u->ports.plant, "a simulated factory");
+    show_address("edge", "mqtts", name, u->ports.edge_mqtt, "modules and devices of the site");
+    show_address("hub", "mqtts", name, u->ports.hub_mqtt, "devices");
+    show_address("", "amqps", name, u->ports.hub_amqp, "events, for Event Hubs' SDKs");
+    show_address("", "https", name, u->ports.hub_https, "IoT Hub's REST, and WebSockets");
+    show_address("services", "https", name, u->ports.services, "registry and twin REST, with a token");
+    show_address("issuer", "https", name, u->ports.issuer, "OAuth2 tokens");
     say("%s", "");
     say("  trust      %s", u->tls.ca);
     say("  logs       %s/log", u->data);
@@ -133,11 +140,9 @@ static void on_end(void *arg)
     uint64_t lived = loop_now_ms(d->up->loop) - d->first_ms;
     double rate = d->tally.values && lived ? (double)d->tally.values * 1000 / (double)lived : 0;
     bool good = d->tally.values > 0 && d->tally.missing == 0 && d->tally.broken == 0;
-    if (d->on_terminal)
-        say("%s", "");
+    up_stop(d->up, good ? 0 : 1);
     say("%llu values arrived, %.0f a second, %llu missing; discovered: %s", (unsigned long long)d->tally.values, rate,
         (unsigned long long)d->tally.missing, d->found ? d->found : "nothing");
-    up_stop(d->up, good ? 0 : 1);
 }
 
 /* ---- discovery, through REST with a token ---- */
@@ -350,6 +355,7 @@ void up_demo_start(struct up *u)
 {
     struct demo *d = MEMORY_NEW(struct demo);
     d->up = u;
+    u->shown = d;
     d->on_terminal = isatty(STDOUT_FILENO);
     d->began_ms = d->shown_ms = loop_now_ms(u->loop);
     show_addresses(d);
@@ -359,4 +365,19 @@ void up_demo_start(struct up *u)
     int64_t seconds = settings_integer(u->settings, "seconds");
     if (seconds)
         loop_timer_start(u->loop, &d->end, (uint64_t)seconds * 1000, on_end, d);
+}
+
+void up_demo_end(struct up *u)
+{
+    struct demo *d = u->shown;
+    if (d == NULL)
+        return;
+    loop_timer_stop(&d->tick);
+    loop_timer_stop(&d->end);
+    loop_timer_stop(&d->ask);
+    if (d->reader)
+        stream_reader_free(&d->reader);
+    if (d->add_client)
+        child_free(&d->add_client);
+    say("%s", d->on_terminal ? "\rstopping …" : "stopping …");
 }

@@ -18,6 +18,7 @@ static void node(struct json_writer *w, const char *name)
     json_object(w);
     json_name(w, "Id"), json_put_text(w, id);
     json_name(w, "DataSetFieldId"), json_put_text(w, name);
+    json_name(w, "QueueSize"), json_put_i64(w, 10); /* none is lost when two changes meet in one interval */
     json_end_object(w);
 }
 

@@ -93,8 +93,18 @@ static bool check_number(struct tally *t, const struct iot_message *m)
     return true;
 }
 
+/* The stream has discovery events and others too. */
+static bool is_network_message(const struct iot_message *m)
+{
+    struct slice schema;
+    return iot_property_find(m->properties, SLICE("$$MessageSchema"), &schema) &&
+           slice_eq(schema, SLICE("application/x-network-message-json-v1"));
+}
+
 void tally_message(struct tally *t, const struct iot_message *m)
 {
+    if (!is_network_message(m))
+        return;
     if (!check_number(t, m))
         return;
     t->messages++;

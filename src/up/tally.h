@@ -1,6 +1,6 @@
 /*
  * The demo's books: what arrived at the hub of what the plant counted. Reads PubSub JSON messages (one
- * network message or an array of them), counts values, and holds two kinds of proof against gaps:
+ * network message or an array of them; other schemas are passed over), counts values, and holds two kinds of proof against gaps:
  *
  *   - the plant's counters ("Load1" …) grow by exactly one with every change;
  *   - the publisher numbers its messages: millrace-source, millrace-epoch, millrace-sequence.

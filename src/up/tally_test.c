@@ -7,6 +7,7 @@
 static void message(struct tally *t, const char *sequence, const char *body)
 {
     struct buffer properties = {0};
+    (void)iot_property_put(&properties, SLICE("$$MessageSchema"), SLICE("application/x-network-message-json-v1"));
     (void)iot_property_put(&properties, SLICE("millrace-source"), SLICE("w"));
     (void)iot_property_put(&properties, SLICE("millrace-epoch"), SLICE("1"));
     (void)iot_property_put(&properties, SLICE("millrace-sequence"), slice_of(sequence));
@@ -32,6 +33,8 @@ static void counts_values_and_finds_what_is_missing(void **state)
     message(&t, "5", LOAD(10)); /* message 4 never came */
     assert_int_equal(t.missing, 2);
     message(&t, "6", "no json");
+    assert_int_equal(t.broken, 1);
+    tally_message(&t, &(struct iot_message){.body = SLICE("{\"result\":{}}")}); /* of another schema */
     assert_int_equal(t.broken, 1);
     tally_clear(&t);
 }

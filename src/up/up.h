@@ -33,7 +33,9 @@ struct up {
     bool demo;
     struct up_ports ports;
     struct up_part parts[UP_PART_COUNT];
-    unsigned stopping;            /* parts that have not ended yet */
+    bool stopping;
+    unsigned stopped;             /* parts that were told to end */
+    struct demo *shown;           /* demo.c; NULL: none */
     int code;                     /* of the program */
 
     struct rest_client *rest;     /* trusts the hub; made when its authority's file is there */
@@ -47,7 +49,7 @@ struct up {
  * u->edge_key and u->opc_key. done(u, why) comes once. */
 void up_provision(struct up *u, void (*done)(struct up *u, enum status why));
 
-/* Ends all parts, the last started first, then the loop. */
+/* Ends all parts, one after the other, then the loop. */
 void up_stop(struct up *u, int code);
 
 /* The demo reads the hub's stream: now what publishes may start. */
@@ -55,3 +57,4 @@ void up_demo_reads(struct up *u);
 
 /* Shows the demo once everything has started. up_stop() when it is over. */
 void up_demo_start(struct up *u);
+void up_demo_end(struct up *u);

@@ -211,11 +211,19 @@ void up_demo_reads(struct up *u)
     start_part(u, UP_OPC);
 }
 
+/* One after the other, the last of the flow first, so that each can hand over what it has. */
+static void stop_next(struct up *u)
+{
+    static const enum up_part_id order[] = {UP_SERVICES, UP_OPC, UP_ISSUER, UP_EDGE, UP_HUB, UP_PLANT};
+    if (u->stopped == UP_PART_COUNT)
+        loop_stop(u->loop);
+    else
+        up_part_stop(&u->parts[order[u->stopped++]]);
+}
+
 static void on_part_stopped(void *arg)
 {
-    struct up *u = arg;
-    if (--u->stopping == 0)
-        loop_stop(u->loop);
+    stop_next(arg);
 }
 
 void up_stop(struct up *u, int code)
@@ -223,9 +231,10 @@ void up_stop(struct up *u, int code)
     if (u->stopping)
         return;
     u->code = code;
-    u->stopping = UP_PART_COUNT;
-    for (int i = UP_PART_COUNT - 1; i >= 0; i--)
-        up_part_stop(&u->parts[i]);
+    u->stopping = true;
+    if (u->demo)
+        up_demo_end(u);
+    stop_next(u);
 }
 
 static void on_signal(void *arg)

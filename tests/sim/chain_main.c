@@ -42,9 +42,15 @@ static bool drain(struct world *w)
     return true;
 }
 
+static uint64_t now_ms(void *sim)
+{
+    return sim_now_ms(sim);
+}
+
 static bool run(uint64_t seed, uint64_t minutes, bool verbose)
 {
     struct world *w = world_new(seed);
+    log_clock(now_ms, w->sim); /* lines begin at 1970-01-01T00:00:00: how long the run has lasted */
     struct faults *f = faults_start(w);
     for (uint64_t m = 0; m < minutes && w->wrong.len == 0; m++)
         sim_run(w->sim, sim_now_ms(w->sim) + 60000);
@@ -68,6 +74,7 @@ static bool run(uint64_t seed, uint64_t minutes, bool verbose)
         printf("%.*s  replay: sim_chain --first %llu --seeds 1 --minutes %llu --verbose\n",
                (int)(w->wrong.len < 2000 ? w->wrong.len : 2000), (const char *)w->wrong.at, (unsigned long long)seed,
                (unsigned long long)minutes);
+    log_clock(NULL, NULL);
     world_free(&w);
     return good;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "hub/backend.h"
 
@@ -104,6 +105,8 @@ void world_restart_module(struct world *w, unsigned i)
 {
     struct world_module *m = &w->modules[i];
     w->kills++;
+    log_info("fate: module killed module=%s sent=%llu acknowledged=%llu", m->name, (unsigned long long)m->sent,
+             (unsigned long long)m->last_acked);
     sim_loop_kill(m->loop);
     stop_module(m);
     m->last_acked = 0; /* the next client's acknowledgements are in order of their own */
@@ -184,6 +187,7 @@ void world_kill_edge(struct world *w)
     if (w->edge_loop == NULL)
         return;
     w->kills++;
+    log_info("fate: edge killed");
     sim_loop_kill(w->edge_loop);
     sim_disk_crash(w->edge_disk);
     stop_edge(w);
@@ -263,6 +267,7 @@ void world_kill_hub(struct world *w)
     if (w->hub == NULL)
         return;
     w->kills++;
+    log_info("fate: hub killed");
     for (unsigned i = 0; i < w->hub->loop_count; i++)
         sim_loop_kill(w->hub->loops[i].loop);
     sim_disk_crash(w->hub_disk);
