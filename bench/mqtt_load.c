@@ -3,6 +3,9 @@
  * Prints one JSON line: messages a second, and how long each waited for its PUBACK. The bytes are
  * written here on purpose and not with lib/mqtt: a broker's own mistakes must not cancel out.
  *
+ * With --idle it sends nothing: when all are connected it prints how long that took, and holds
+ * them.
+ *
  * In templates {n} is the connection's number. A file of accounts has a line for each connection:
  * client id, user name, password, topic, separated by tabs.
  */
@@ -20,12 +23,13 @@
 #include "crypto/tls.h"
 #include "io/stream.h"
 
+#define OPENING 64 /* connections on their way at the same time: listeners have short queues */
 #define PATIENCE_MS 10000 /* without any PUBACK or CONNACK */
 
 static const char *host = "127.0.0.1", *ca_file, *server_name, *accounts_file, *user, *password;
 static const char *client_id = "load-{n}", *topic = "load/{n}";
 static uint64_t port = 1883, connections = 10, window = 64, size = 256, seconds = 5, warm_ms = 500,
-                messages;
+                messages, idle;
 
 static const struct option_row rows[] = {
     {"host", &host, NULL, "broker"},
@@ -38,6 +42,7 @@ static const struct option_row rows[] = {
     {"seconds", NULL, &seconds, "how long is measured"},
     {"warm-ms", NULL, &warm_ms, "before that, not measured"},
     {"messages", NULL, &messages, "instead of seconds: how many of each connection; 0: no limit"},
+    {"idle", NULL, &idle, "instead of messages: seconds to stay connected"},
     {"client-id", &client_id, NULL, "template"},
     {"user", &user, NULL, "template"},
     {"password", &password, NULL, "template"},
@@ -64,10 +69,12 @@ struct load {
     struct connection *connections;
     struct latency *latency;
     struct loop_timer phase, patience;
-    uint64_t ready, acked, acked_at_start, acked_at_end, start_ns, end_ns, acked_at_look;
+    uint64_t opened, ready, acked, acked_at_start, acked_at_end, start_ns, end_ns, acked_at_look;
     bool measuring, stopping;
     const char *trouble;
 };
+
+static const struct stream_events events;
 
 static void fail(struct load *l, const char *what)
 {
@@ -152,6 +159,23 @@ static void send_more(struct connection *c)
     stream_flush(c->stream);
 }
 
+/* ---- connecting ---- */
+
+static void open_next(struct load *l)
+{
+    if (l->opened == connections)
+        return;
+    struct connection *c = &l->connections[l->opened++];
+    struct connect_config config = {
+        .loop = l->loop,
+        .host = host,
+        .port = (int)port,
+        .tls = l->tls,
+        .server_name = server_name,
+    };
+    c->stream = stream_connect(&config, &events, c);
+}
+
 /* ---- what comes back ---- */
 
 static void finish(struct load *l)
@@ -178,8 +202,28 @@ static void on_warm(void *arg)
         loop_timer_start(l->loop, &l->phase, seconds * 1000, on_end, l);
 }
 
+static void on_idle_end(void *arg)
+{
+    loop_stop(((struct load *)arg)->loop);
+}
+
+static void hold(struct load *l)
+{
+    l->end_ns = clock_monotonic_ns();
+    double took = (double)(l->end_ns - l->start_ns) / 1e9;
+    printf("{\"connections\":%llu,\"seconds\":%.3f,\"per_second\":%.0f}\n",
+           (unsigned long long)connections, took, (double)connections / took);
+    fflush(stdout);
+    loop_timer_stop(&l->patience);
+    loop_timer_start(l->loop, &l->phase, idle * 1000, on_idle_end, l);
+}
+
 static void begin(struct load *l)
 {
+    if (idle) {
+        hold(l);
+        return;
+    }
     if (messages || warm_ms == 0)
         on_warm(l);
     else
@@ -197,6 +241,7 @@ static void on_connack(struct connection *c, struct slice body)
         return;
     }
     c->ready = true;
+    open_next(c->load);
     if (++c->load->ready == connections)
         begin(c->load);
 }
@@ -255,7 +300,7 @@ static void on_data(void *arg, struct slice bytes)
     } else {
         buffer_put(&c->unread, slice_skip(bytes, read_packets(c, bytes)));
     }
-    if (c->ready && c->load->ready == connections)
+    if (c->ready && c->load->ready == connections && idle == 0)
         send_more(c);
 }
 
@@ -339,15 +384,10 @@ static void connect_all(struct load *l)
         c->number = n;
         c->sent_ns = memory_new(window * sizeof(*c->sent_ns));
         make_publish(c);
-        struct connect_config config = {
-            .loop = l->loop,
-            .host = host,
-            .port = (int)port,
-            .tls = l->tls,
-            .server_name = server_name,
-        };
-        c->stream = stream_connect(&config, &events, c);
     }
+    l->start_ns = clock_monotonic_ns();
+    for (unsigned n = 0; n < OPENING; n++)
+        open_next(l);
 }
 
 static void look(void *arg)
@@ -413,9 +453,9 @@ int main(int argc, char **argv)
     connect_all(&l);
     loop_timer_start(l.loop, &l.patience, PATIENCE_MS, look, &l);
     loop_run(l.loop);
-    if (l.trouble == NULL)
+    if (l.trouble == NULL && idle == 0)
         report(&l);
-    else
+    else if (l.trouble)
         fprintf(stderr, "%s: %s\n", argv[0], l.trouble);
     bool good = l.trouble == NULL;
     clear(&l);

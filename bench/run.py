@@ -52,6 +52,31 @@ def mqtt_round(options, make, profile, shape):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def connections_round(options, make, profile, shape):
+    """Bytes of memory for each connection that does nothing, and how fast they come."""
+    folder = tempfile.mkdtemp(prefix="bench-", dir=options.folder)
+    server, load = make(options, shape), None
+    try:
+        server.start(folder, profile)
+        before, used = rss_bytes(server.pid), cpu_seconds(server.pid)
+        command = ["taskset", "-c", str(LOAD_CORE), os.path.join(options.binaries, "bench", "bench_mqtt_load")]
+        command += ["--port", str(server.port), "--connections", str(shape["connections"]), "--idle", "60"]
+        load = subprocess.Popen(command + server.load, stdout=subprocess.PIPE, text=True)
+        line = load.stdout.readline()
+        if not line:
+            raise RuntimeError("not all could connect")
+        got = json.loads(line)
+        got["cpu_us"] = (cpu_seconds(server.pid) - used) * 1e6 / shape["connections"]
+        got["kilobytes"] = (rss_bytes(server.pid) - before) / 1e3 / shape["connections"]
+        return got
+    finally:
+        if load:
+            load.kill()
+            load.communicate()
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def log_round(options, make, profile, shape):
     folder = tempfile.mkdtemp(prefix="bench-", dir=options.folder)
     command = [os.path.join(options.binaries, "bench", "bench_log"), os.path.join(folder, "log"), profile]
@@ -71,8 +96,16 @@ def hub(options, shape):
     return Hub(os.path.join(options.binaries, "millrace"), shape["connections"])
 
 
+def hub_tls(options, shape):
+    return Hub(os.path.join(options.binaries, "millrace"), shape["connections"], tls=True)
+
+
 def mosquitto(options, shape):
     return Mosquitto()
+
+
+def mosquitto_tls(options, shape):
+    return Mosquitto(tls=True)
 
 
 def nothing(options, shape):
@@ -81,10 +114,11 @@ def nothing(options, shape):
 
 SMALL = {"connections": 10, "in-flight": 64, "size": 256}
 MANY = {"connections": 50, "in-flight": 100, "size": 256}
+IDLE = {"connections": 2000}
 APPENDS = {"records": 1000000, "size": 256, "in-flight": 640}
 
 # (figure of a round, unit, goal, is the goal a least or a most)
-RATE, CPU, P99 = "per_second", "cpu_us", "p99_ms"
+RATE, CPU, P99, SIZE = "per_second", "cpu_us", "p99_ms", "kilobytes"
 
 BENCHMARKS = [
     # name, round, (side, profile), peer (side, profile) or None, shape, figures
@@ -101,6 +135,12 @@ BENCHMARKS = [
     ("hub ingest QoS 1, fsync, peer saves", mqtt_round, (hub, "fsync"), (mosquitto, "autosave"),
      {"connections": 4, "in-flight": 20, "size": 256},
      [(RATE, "1/s", None, "least"), (P99, "ms", None, "most")]),
+    ("hub ingest QoS 1, fsync, TLS", mqtt_round, (hub_tls, "fsync"), (mosquitto_tls, "memory"), SMALL,
+     [(RATE, "1/s", None, "least"), (CPU, "us", None, "most"), (P99, "ms", None, "most")]),
+    ("hub connections", connections_round, (hub, "fsync"), (mosquitto, "memory"), IDLE,
+     [(SIZE, "kB", 8, "most"), (RATE, "1/s", 5000, "least"), (CPU, "us", None, "most")]),
+    ("hub connections, TLS", connections_round, (hub_tls, "fsync"), (mosquitto_tls, "memory"), IDLE,
+     [(SIZE, "kB", 45, "most"), (RATE, "1/s", None, "least"), (CPU, "us", None, "most")]),
 ]
 
 

@@ -1,7 +1,7 @@
 """Servers to measure, as child processes: each on free ports, in a folder of its own, on core 0.
 
 A server is a class with `start(folder, profile)`; afterwards it has `pid`, `port` and what the load
-generator must be told (`load`). To add one, write the class and name it in SERVERS.
+generator must be told (`load`). To add one, write the class and use it in run.py's table.
 """
 import os
 import shutil
@@ -37,11 +37,21 @@ def rss_bytes(pid):
         return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def self_signed(folder):
+    certificate, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key],
+                   check=True, capture_output=True, timeout=20)
+    return certificate, key
+
+
 class Server:
     """Starts a command and waits until it listens."""
 
-    def __init__(self):
+    def __init__(self, tls=False):
         self.process = None
+        self.tls = tls
         self.load = []
 
     def run(self, command, folder):
@@ -86,6 +96,10 @@ class Mosquitto(Server):
     def start(self, folder, profile):
         self.port = free_port()
         lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "user root"]
+        if self.tls:
+            certificate, key = self_signed(folder)
+            lines += [f"certfile {certificate}", f"keyfile {key}"]
+            self.load = ["--ca", certificate]
         lines += ["max_queued_messages 0", "max_inflight_messages 0", "log_type error"]
         if profile == "autosave":
             lines += ["persistence true", f"persistence_location {folder}/"]
@@ -105,10 +119,10 @@ class Mosquitto(Server):
 
 
 class Hub(Server):
-    """millrace hub with plain MQTT; the profile is its durability."""
+    """millrace hub; the profile is its durability. Plain MQTT on loopback unless it is to be TLS."""
 
-    def __init__(self, binary, connections):
-        super().__init__()
+    def __init__(self, binary, connections, tls=False):
+        super().__init__(tls)
         self.binary = binary
         self.connections = connections
 
@@ -116,11 +130,17 @@ class Hub(Server):
         self.port, https = free_port(), free_port()
         data = os.path.join(folder, "data")
         command = [self.binary, "hub", "--data", data, "--listen", "127.0.0.1", "--loops", "1"]
-        command += ["--mqtt.plain", f"127.0.0.1:{self.port}", "--mqtt.port", "0"]
-        command += ["--amqp.port", "0", "--https.port", str(https), "--durability", profile]
+        command += ["--mqtt.port", str(self.port if self.tls else 0), "--amqp.port", "0"]
+        if not self.tls:
+            command += ["--mqtt.plain", f"127.0.0.1:{self.port}"]
+        command += ["--https.port", str(https), "--durability", profile]
         self.run(command, folder)
         owner = subprocess.run([self.binary, "hub", "connection-string", "--data", data],
                                check=True, capture_output=True, text=True, timeout=10)
         accounts = os.path.join(folder, "accounts")
         iothub.write_accounts(accounts, owner.stdout.strip(), https, self.connections)
+        self.stop()
+        self.run(command, folder)  # so that its memory is not that of making the identities
         self.load = ["--accounts", accounts]
+        if self.tls:
+            self.load += ["--ca", os.path.join(data, "tls", "ca.pem")]
