@@ -8,7 +8,7 @@
 
 uint8_t *buffer_reserve(struct buffer *b, size_t more)
 {
-    if (b->cap - b->len < more) {
+    if (b->at == NULL || b->cap - b->len < more) {
         size_t cap = b->cap ? b->cap : 64;
         while (cap - b->len < more)
             cap += cap / 2 + 64;

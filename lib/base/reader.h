@@ -34,6 +34,8 @@ static inline struct slice reader_bytes(struct reader *r, size_t len)
         return (struct slice){0};
     }
     struct slice taken = {r->rest.at, len};
+    if (len == 0)
+        return taken; /* the rest may be NULL */
     r->rest.at += len;
     r->rest.len -= len;
     return taken;
