@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -408,17 +409,26 @@ static bool make_tls(struct load *l)
     return ca_file == NULL || tls_client_new(&config, &l->tls) == OK;
 }
 
+/* Of this program: where it comes near the core's whole time, the load is the limit. */
+static double cpu_us(void)
+{
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1e6 +
+           (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
+}
+
 static void report(const struct load *l)
 {
     double elapsed = (double)(l->end_ns - l->start_ns) / 1e9;
     uint64_t measured = l->acked_at_end - l->acked_at_start;
     printf("{\"messages\":%llu,\"acknowledged\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,"
            "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"connections\":%llu,"
-           "\"in_flight\":%llu,\"size\":%llu,\"tls\":%s}\n",
+           "\"in_flight\":%llu,\"size\":%llu,\"tls\":%s,\"load_cpu_us\":%.3f}\n",
            (unsigned long long)measured, (unsigned long long)l->acked, elapsed,
            (double)measured / elapsed, latency_ms(l->latency, 500), latency_ms(l->latency, 990),
            latency_ms(l->latency, 999), (unsigned long long)connections, (unsigned long long)window,
-           (unsigned long long)size, ca_file ? "true" : "false");
+           (unsigned long long)size, ca_file ? "true" : "false", cpu_us() / (double)l->acked);
 }
 
 static void clear(struct load *l)
