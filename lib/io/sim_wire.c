@@ -102,6 +102,8 @@ static void put_packet(struct sim_end *to, struct packet *p)
 void sim_wire_send(struct sim_end *from, enum packet_kind kind, struct slice bytes)
 {
     struct sim_end *to = other(from);
+    if (to->given_up && kind != PACKET_RESET)
+        return;
     struct packet *p = memory_new(sizeof(*p) + bytes.len);
     p->kind = kind;
     p->len = bytes.len;
@@ -158,6 +160,28 @@ static void on_acknowledged(void *arg)
     sim_stream_room(e->stream);
 }
 
+static void put_first(struct list *list, struct link *l)
+{
+    l->prev = &list->head;
+    l->next = list->head.next;
+    l->prev->next = l->next->prev = l;
+}
+
+/* The writer's machine tells it before all that is on its way to it. What it writes until it hears
+ * of that never leaves, for it would arrive behind a gap. */
+static void give_up(struct sim_end *e)
+{
+    struct sim_end *writer = other(e);
+    struct sim *s = e->wire->sim;
+    e->given_up = true;
+    struct packet *reset = memory_new(sizeof(*reset));
+    reset->kind = PACKET_RESET;
+    reset->local = true;
+    reset->due_us = reset->sent_us = s->now_us;
+    put_first(&writer->packets, &reset->link);
+    sim_plan(s, &writer->arrival, s->now_us, loop_of(writer));
+}
+
 /* Nobody takes it: the writer is told when its own machine gives up, or when another process
  * answers for the one that is gone. */
 static void wait_for_the_link(struct sim_end *e, const struct packet *p, bool cut)
@@ -169,11 +193,10 @@ static void wait_for_the_link(struct sim_end *e, const struct packet *p, bool cu
         return;
     }
     drop_packets(e);
-    struct packet *reset = memory_new(sizeof(*reset));
-    reset->kind = PACKET_RESET;
-    reset->local = given_up;
-    reset->due_us = s->now_us;
-    put_packet(other(e), reset);
+    if (given_up)
+        give_up(e);
+    else
+        sim_wire_send(e, PACKET_RESET, (struct slice){0});
 }
 
 static void note_packet(struct sim_end *e, const struct packet *p)

@@ -19,6 +19,7 @@ struct sim_end {
     struct sim_stream *stream; /* NULL when it has closed, or not been accepted yet */
     struct sim_host *host;
     bool silent;         /* its machine has gone, without a word */
+    bool given_up;       /* the other end's machine sends it nothing more */
     struct list packets; /* to this end, in the order of their arrival */
     struct sim_event arrival;
     uint64_t busy_until_us, last_due_us;
