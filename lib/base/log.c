@@ -12,6 +12,8 @@
 static const char *part_name = "millrace";
 static enum log_level level_wanted = LOG_LEVEL_INFO;
 static int as_json;
+static uint64_t (*stamp)(void *arg);
+static void *stamp_arg;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -20,6 +22,12 @@ void log_setup(const char *part, enum log_level level, int json)
     part_name = part;
     level_wanted = level;
     as_json = json;
+}
+
+void log_clock(uint64_t (*wall_ms)(void *arg), void *arg)
+{
+    stamp = wall_ms;
+    stamp_arg = arg;
 }
 
 int log_wants(enum log_level level)
@@ -94,7 +102,7 @@ void log_line(enum log_level level, const char *format, ...)
         if (text.at[i] < 0x20)
             text.at[i] = ' '; /* what a peer sent cannot start a line of its own */
     char time[CLOCK_ISO8601_MAX];
-    clock_iso8601(clock_wall_ms(), time);
+    clock_iso8601(stamp ? stamp(stamp_arg) : clock_wall_ms(), time);
     if (as_json)
         put_json(&line, time, level_names[level], buffer_slice(&text));
     else

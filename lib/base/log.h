@@ -5,10 +5,16 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 enum log_level { LOG_LEVEL_NONE = -1, LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Once, before threads start. `part` is the program's name and must outlive it. */
 void log_setup(const char *part, enum log_level level, int json);
+
+/* Lines are stamped by wall_ms(arg) instead of the machine's clock, until NULL is given: for a simulation, that
+ * has one thread. */
+void log_clock(uint64_t (*wall_ms)(void *arg), void *arg);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int log_wants(enum log_level level);
