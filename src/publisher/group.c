@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/encode.h"
 #include "json/write.h"
 
 #define CLOSE_MAX 16     /* brackets that close a message at its end */
@@ -27,6 +28,7 @@ struct group {
     uint64_t sequence;
 
     struct outgoing *message; /* NULL: none begun */
+    size_t last_len;          /* of the last one: the next is likely alike */
     uint32_t notifications, members;
     struct loop_timer timer;
 
@@ -35,6 +37,7 @@ struct group {
     enum frame frame;
     UA_DateTime now;
     size_t open_at; /* where it begins, its comma included */
+    struct encode_clock clock;
     uint32_t fields;
     uint64_t random;
 };
@@ -130,7 +133,7 @@ static struct buffer *begin_message(struct group *g)
         return &g->message->body;
     g->message = outgoing_new();
     struct buffer *out = &g->message->body;
-    buffer_reserve(out, FIRST_BYTES);
+    buffer_reserve(out, g->last_len + g->last_len / 8 + FIRST_BYTES);
     if (g->array)
         buffer_u8(out, '[');
     else if (g->form->network && !g->network_each)
@@ -161,6 +164,7 @@ static void finish_message(struct group *g)
     m->output = g->output ? memory_text(g->output) : NULL;
     m->ttl_ms = g->ttl_ms;
     g->sink.counts->messages++;
+    g->last_len = m->body.len;
     g->message = NULL;
     g->notifications = 0;
     loop_timer_stop(&g->timer);
@@ -252,7 +256,7 @@ static void write_field(struct group *g, struct slice head, const UA_DataValue *
     if (g->fields)
         buffer_u8(out, ',');
     buffer_put(out, head);
-    opcua_value_json_data_value(v, g->form->field_mask, &g->value_form, out);
+    encode_data_value(v, g->form->field_mask, &g->value_form, &g->clock, out);
 }
 
 /* Closes what is open before it and goes on in the next message. */
@@ -342,7 +346,7 @@ static void write_sample(struct group *g, struct data_set *d, const struct sampl
     if (s->event)
         write_event_value(g, s, out);
     else
-        opcua_value_json_data_value(s->value, g->form->field_mask, &g->value_form, out);
+        encode_data_value(s->value, g->form->field_mask, &g->value_form, &g->clock, out);
     if (g->form->full) {
         buffer_put(out, SLICE(",\"SequenceNumber\":"));
         put_number(out, d->sequence + 1);

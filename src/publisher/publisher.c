@@ -303,10 +303,20 @@ static void resume_ua(void *arg)
         engine_resume(p->engine);
 }
 
+/* Reading a large file leaves much free memory at the ends of several heaps. The C library's
+ * threshold for giving it back grows with what was used; fixed ones halve the memory of a process
+ * with 100,000 nodes. */
+static void keep_memory_small(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
 struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                   const struct publisher_config *config)
 {
     struct publisher *p = MEMORY_NEW(struct publisher);
+    keep_memory_small();
     p->config = *config;
     p->path = memory_text(config->path);
     p->publisher_id = memory_text(config->defaults.publisher_id);

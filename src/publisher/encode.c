@@ -1,0 +1,141 @@
+#include "publisher/encode.h"
+
+#include "json/write.h"
+
+#define TICKS_A_SECOND 10000000
+
+static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334"
+                            "3536373839404142434445464748"
+                            "4950515253545556575859606162636465666768697071727374757677787980818283"
+                            "84858687888990919293949596"
+                            "979899";
+
+static uint8_t *put_text(uint8_t *at, const char *text, size_t len)
+{
+    memcpy(at, text, len);
+    return at + len;
+}
+
+#define PUT(at, literal) put_text((at), (literal), sizeof(literal) - 1)
+
+static uint8_t *put_u64(uint8_t *at, uint64_t n)
+{
+    char digits[20];
+    char *d = digits + sizeof digits;
+    while (n >= 100) {
+        d -= 2;
+        memcpy(d, pairs + n % 100 * 2, 2);
+        n /= 100;
+    }
+    if (n >= 10) {
+        d -= 2;
+        memcpy(d, pairs + n * 2, 2);
+    } else {
+        *--d = (char)('0' + n);
+    }
+    return put_text(at, d, (size_t)(digits + sizeof digits - d));
+}
+
+static uint8_t *put_i64(uint8_t *at, int64_t n)
+{
+    if (n >= 0)
+        return put_u64(at, (uint64_t)n);
+    *at = '-';
+    return put_u64(at + 1, -(uint64_t)n);
+}
+
+static bool is_finite(double v)
+{
+    return v - v == 0;
+}
+
+/* NULL: not a kind that is known here. */
+static uint8_t *put_scalar(uint8_t *at, const UA_Variant *v, bool strict)
+{
+    switch ((UA_DataTypeKind)v->type->typeKind) {
+    case UA_DATATYPEKIND_BOOLEAN:
+        return *(UA_Boolean *)v->data ? PUT(at, "true") : PUT(at, "false");
+    case UA_DATATYPEKIND_SBYTE:
+        return put_i64(at, *(UA_SByte *)v->data);
+    case UA_DATATYPEKIND_BYTE:
+        return put_u64(at, *(UA_Byte *)v->data);
+    case UA_DATATYPEKIND_INT16:
+        return put_i64(at, *(UA_Int16 *)v->data);
+    case UA_DATATYPEKIND_UINT16:
+        return put_u64(at, *(UA_UInt16 *)v->data);
+    case UA_DATATYPEKIND_INT32:
+        return put_i64(at, *(UA_Int32 *)v->data);
+    case UA_DATATYPEKIND_UINT32:
+        return put_u64(at, *(UA_UInt32 *)v->data);
+    case UA_DATATYPEKIND_INT64:
+        return strict ? NULL : put_i64(at, *(UA_Int64 *)v->data);
+    case UA_DATATYPEKIND_UINT64:
+        return strict ? NULL : put_u64(at, *(UA_UInt64 *)v->data);
+    case UA_DATATYPEKIND_DOUBLE:
+        return is_finite(*(UA_Double *)v->data)
+                   ? at + json_print_double(*(UA_Double *)v->data, (char *)at)
+                   : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static void set_clock(struct encode_clock *clock, UA_DateTime t, uint64_t second)
+{
+    uint8_t room[64];
+    struct buffer text = {.at = room, .cap = sizeof room};
+    opcua_value_json_time(t, &text);
+    clock->second = second;
+    memcpy(clock->text, text.at, sizeof clock->text);
+}
+
+static uint8_t *put_time(uint8_t *at, UA_DateTime t, struct encode_clock *clock)
+{
+    uint64_t second = (uint64_t)t / TICKS_A_SECOND;
+    unsigned ticks = (unsigned)((uint64_t)t % TICKS_A_SECOND);
+    if (second != clock->second)
+        set_clock(clock, t, second);
+    at = put_text(at, clock->text, sizeof clock->text);
+    *at = (uint8_t)('0' + ticks / 1000000);
+    memcpy(at + 1, pairs + ticks / 10000 % 100 * 2, 2);
+    memcpy(at + 3, pairs + ticks / 100 % 100 * 2, 2);
+    memcpy(at + 5, pairs + ticks % 100 * 2, 2);
+    at[7] = 'Z';
+    at[8] = '"';
+    return at + 9;
+}
+
+/* Times out of the calendar are the general encoder's. */
+static bool is_usual(UA_DateTime t)
+{
+    static const UA_DateTime year_9999 = (UA_DateTime)3067671 * 86400 * TICKS_A_SECOND;
+    return t > TICKS_A_SECOND && t < year_9999;
+}
+
+static bool is_known(const UA_DataValue *v, unsigned fields, const struct opcua_value_form *form)
+{
+    return !form->reversible && !(fields & OPCUA_FIELD_RAW) && v->hasValue &&
+           UA_Variant_isScalar(&v->value) && (!v->hasStatus || v->status == UA_STATUSCODE_GOOD) &&
+           !v->hasSourcePicoseconds && !v->hasServerPicoseconds &&
+           (!v->hasSourceTimestamp || is_usual(v->sourceTimestamp)) &&
+           (!v->hasServerTimestamp || is_usual(v->serverTimestamp));
+}
+
+void encode_data_value(const UA_DataValue *v, unsigned fields, const struct opcua_value_form *form,
+                       struct encode_clock *clock, struct buffer *out)
+{
+    uint8_t *start = buffer_reserve(out, ENCODE_VALUE_MAX);
+    uint8_t *at = is_known(v, fields, form)
+                      ? put_scalar(PUT(start, "{\"Value\":"), &v->value, form->strict)
+                      : NULL;
+    if (!at) {
+        opcua_value_json_data_value(v, fields, form, out);
+        return;
+    }
+    if (v->hasSourceTimestamp && fields & OPCUA_FIELD_SOURCE_TIME)
+        at = put_time(PUT(at, ",\"SourceTimestamp\":"), v->sourceTimestamp, clock);
+    if (v->hasServerTimestamp && fields & OPCUA_FIELD_SERVER_TIME)
+        at = put_time(PUT(at, ",\"ServerTimestamp\":"), v->serverTimestamp, clock);
+    *at++ = '}';
+    buffer_added(out, (size_t)(at - start));
+}
