@@ -8,10 +8,10 @@
 #include <open62541/plugin/securitypolicy_default.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/certificate.h"
-#include "base/file.h"
 #include "opcua/log.h"
 #include "opcua/pki_priv.h"
 

@@ -7,10 +7,10 @@
 #include <open62541/plugin/pki_default.h>
 
 #include "base/encoding.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
-#include "base/file.h"
 #include "opcua/log.h"
 #include "opcua/pki_priv.h"
 

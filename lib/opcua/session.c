@@ -378,7 +378,7 @@ void opcua_session_unref(struct opcua_session **session)
         destroy(s);
 }
 
-void session_free(struct opcua_session *s)
+void opcua_session_free(struct opcua_session *s)
 {
     close_session(s);
     s->thread = NULL; /* the last who holds it frees it */

@@ -69,7 +69,7 @@ void session_note(struct opcua_session *s, UA_SecureChannelState channel, UA_Ses
 /* The server was identified (or not: `why`). */
 void session_identified(struct opcua_session *s, UA_StatusCode why);
 void session_explain(struct opcua_session *s, UA_StatusCode why, const char *what);
-void session_free(struct opcua_session *s); /* the thread is ending */
+void opcua_session_free(struct opcua_session *s); /* the thread is ending */
 
 /* ---- call.c ---- */
 

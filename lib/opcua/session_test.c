@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/memory.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "opcua/pki.h"
 #include "opcua/server.h"
 #include "opcua/thread_priv.h"

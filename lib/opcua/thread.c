@@ -50,7 +50,7 @@ static void close_sessions(struct opcua_thread *t)
 {
     struct link *l;
     while ((l = list_pop(&t->sessions)))
-        session_free(LIST_OF(l, struct opcua_session, link));
+        opcua_session_free(LIST_OF(l, struct opcua_session, link));
 }
 
 static void end(void *arg)
