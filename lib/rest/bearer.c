@@ -230,7 +230,8 @@ static void refuse(struct rest_request *r, const char *error, const char *why)
     const char *text =
         error ? arena_printf(&r->arena, "Bearer error=\"%s\", error_description=\"%s\"", error, why)
               : "Bearer";
-    log_info("request not authenticated why=\"%s\" peer=%.*s rid=%s", why, SLICE_FMT(r->peer),
+    log_line(error ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+             "request not authenticated why=\"%s\" peer=%.*s rid=%s", why, SLICE_FMT(r->peer),
              r->id);
     rest_authorized(r, UNAUTHORIZED, text);
 }

@@ -9,6 +9,8 @@ struct services_registry {
     struct store_table *table;
     struct loop *loop;
     uint64_t version;
+    size_t jobs; /* not answered yet */
+    bool closed;
 };
 
 static const struct what {
@@ -62,7 +64,10 @@ static void done(void *arg, enum status why)
     json_free(&j->fields_doc);
     buffer_clear(&j->out);
     arena_clear(&j->arena);
+    struct services_registry *r = j->registry;
     free(j);
+    if (--r->jobs == 0 && r->closed)
+        free(r);
 }
 
 static void refuse(void *arg)
@@ -109,6 +114,7 @@ void services_registry_ask(struct services_registry *r, const struct services_re
     j->arg = arg;
     j->now_ms = loop_wall_ms(r->loop);
     copy_ask(j, ask);
+    r->jobs++;
     if (store_table_post(r->table, r->loop, run_thread, done, j) != OK)
         loop_defer(r->loop, refuse, j);
 }
@@ -171,7 +177,9 @@ void services_registry_close(struct services_registry **r)
     if (*r == NULL)
         return;
     store_table_close(&(*r)->table);
-    free(*r);
+    (*r)->closed = true;
+    if ((*r)->jobs == 0)
+        free(*r);
     *r = NULL;
 }
 

@@ -13,6 +13,7 @@ struct services_registry;
 /* IO_FAILED, BAD_FORMAT: the log line says why. ":memory:" is for tests. */
 CHECKED enum status services_registry_open(const char *path, struct loop *loop,
                                            struct services_registry **out);
+/* What was asked before is done, and answered when the loop runs on. */
 void services_registry_close(struct services_registry **r);
 
 /* Grows with every change that succeeded: what was read at another version may be out of date. */

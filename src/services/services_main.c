@@ -8,8 +8,10 @@
 #include "base/memory.h"
 #include "crypto/server_files.h"
 #include "crypto/tls.h"
+#include "iot/connection_string.h"
 #include "rest/health.h"
 #include "services/discoverers.h"
+#include "services/events.h"
 #include "services/onboarding.h"
 #include "services/services.h"
 #include "services/twin_call.h"
@@ -28,6 +30,10 @@ static const struct setting table[] = {
     {"hub.connection", SETTING_TEXT, NULL, "connection string of a policy that may read identities and invoke methods", 0, 0, NULL, true},
     {"hub.url", SETTING_TEXT, NULL, "the hub's REST; default: https:// and the HostName", 0, 0, NULL, false},
     {"hub.ca", SETTING_PATH, NULL, "PEM file of the authority that signed the hub's certificate", 0, 0, NULL, false},
+    {"events.host", SETTING_TEXT, NULL, "the hub's AMQP; default: the HostName", 0, 0, NULL, false},
+    {"events.port", SETTING_INTEGER, "5671", "its port", 1, 65535, NULL, false},
+    {"events.name", SETTING_TEXT, "millrace", "name of the Event-Hub-compatible entity", 0, 0, NULL, false},
+    {"events.group", SETTING_TEXT, "onboarding", "consumer group that reads discoveries", 0, 0, NULL, false},
     {"discovery.module", SETTING_TEXT, "discovery", "id of the modules that discover", 0, 0, NULL, false},
     {"discovery.list", SETTING_LIST, NULL, "discoverers, {device}_module_{module}; default: looked up at the hub", 0, 0, NULL, false},
     {"twin.module", SETTING_TEXT, "twin", "id of the modules that talk to endpoints", 0, 0, NULL, false},
@@ -56,6 +62,8 @@ struct program {
     struct services services;
     struct rest_client *hub_rest, *issuer_rest;
     struct services_onboarding *onboarding;
+    struct tls_client *hub_tls;
+    struct services_events *events; /* NULL without a hub */
     struct rest_health *health;
     struct rest_server *server;
     struct tls_server *tls;
@@ -70,6 +78,15 @@ static bool hub_ready(void *arg, struct buffer *detail)
     if (p->services.hub == NULL)
         buffer_text(detail, "hub.connection is not set");
     return p->services.hub != NULL;
+}
+
+static bool events_ready(void *arg, struct buffer *detail)
+{
+    const struct program *p = arg;
+    if (p->events && services_events_connected(p->events))
+        return true;
+    buffer_text(detail, "the hub's stream is not being read");
+    return false;
 }
 
 static bool registry_ready(void *arg, struct buffer *detail)
@@ -101,6 +118,40 @@ static enum status open_registry(struct program *p)
         .registry = p->services.registry,
         .supervisor_module = settings_text(p->settings, "twin.module"),
     });
+    return OK;
+}
+
+/* From the same connection string: the policy's key opens the stream, too. */
+static enum status open_events(struct program *p)
+{
+    const struct settings *s = p->settings;
+    struct iot_connection_string parts;
+    enum status status =
+        iot_connection_string_parse(slice_of(settings_text(s, "hub.connection")), &parts);
+    if (status != OK)
+        return status;
+    status = tls_client_new(&(struct tls_client_config){.ca_file = settings_text(s, "hub.ca")},
+                            &p->hub_tls);
+    if (status != OK)
+        return status;
+    char *name = slice_dup(slice_first(parts.host_name, slice_find(parts.host_name, ':')));
+    char *policy = slice_dup(parts.key_name), *key = slice_dup(parts.key);
+    const char *host = settings_text(s, "events.host");
+    p->events = services_events_new(
+        &(struct services_events_config){.loop = p->services.loop,
+                                         .registry = p->services.registry,
+                                         .onboarding = p->onboarding,
+                                         .host = host ? host : name,
+                                         .port = (int)settings_integer(s, "events.port"),
+                                         .tls = p->hub_tls,
+                                         .hub_host = name,
+                                         .entity = settings_text(s, "events.name"),
+                                         .group = settings_text(s, "events.group"),
+                                         .policy = policy,
+                                         .key = key});
+    free(name);
+    free(policy);
+    free(key);
     return OK;
 }
 
@@ -136,7 +187,7 @@ static enum status open_hub(struct program *p)
                                               .fleet = p->services.fleet,
                                               .module = settings_text(s, "discovery.module"),
                                               .list = count > 0 ? list : NULL});
-    return OK;
+    return open_events(p);
 }
 
 static bool is_loopback(struct slice host)
@@ -179,6 +230,7 @@ static void open_server(struct program *p)
     p->health = rest_health_new(p->services.metrics);
     rest_health_add(p->health, "registry", registry_ready, p);
     rest_health_add(p->health, "hub", hub_ready, p);
+    rest_health_add(p->health, "events", events_ready, p);
     if (p->services.bearer)
         rest_health_add(p->health, "issuer", rest_bearer_ready, p->services.bearer);
     struct rest_table tables[SERVICES_TABLES + 1];
@@ -296,6 +348,18 @@ static void on_signal(void *arg)
     loop_stop(p->services.loop);
 }
 
+static void stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
+/* Lets the answers come that are on their way, so that those who wait for them can go. */
+static void drain(struct program *p)
+{
+    loop_post(p->services.loop, stop_loop, p->services.loop);
+    loop_run(p->services.loop);
+}
+
 static void finish(struct program *p)
 {
     for (size_t i = 0; i < 2; i++)
@@ -307,14 +371,17 @@ static void finish(struct program *p)
     services_fleet_free(&p->services.fleet);
     services_discoverers_free(&p->services.discoverers);
     service_client_free(&p->services.hub);
+    services_events_free(&p->events);
     services_onboarding_free(&p->onboarding);
     services_registry_close(&p->services.registry);
+    drain(p);
     services_twin_free(&p->services.twin);
     rest_bearer_free(&p->services.bearer);
     rest_health_free(&p->health);
     rest_metrics_free(&p->services.metrics);
     loop_free(&p->services.loop);
     tls_server_free(&p->tls);
+    tls_client_free(&p->hub_tls);
     settings_free(&p->settings);
 }
 
