@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/cmocka.h"
-#include "io/loop_priv.h"
 #include "store/log.h"
 
 static char folder[] = "/tmp/store-disk-XXXXXX";

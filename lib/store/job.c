@@ -1,6 +1,6 @@
 #include "store/job.h"
 
-#include "io/loop_priv.h"
+#include "io/loop.h"
 
 void store_job_init(struct store_job *j)
 {

@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""Hub and edge are killed (-9) in turn at random moments under load: what was acknowledged arrives, in order."""
-import json
-import os
+"""Hub, edge and publisher are killed (-9) in turn at random moments under load: what was acknowledged arrives, in order."""
 import random
-import subprocess
 import threading
 import time
 
 import mqtt
-from platform_of_tests import LONG, ROOT, Edge, Folder, Hub, run_tests, wait_for
+from platform_of_tests import LONG, Edge, Folder, Hub, run_tests, wait_for
+from site_of_tests import Opc, Plant, assert_no_gap, entry, numbered, read_events, values_of
 
 KILLS_EACH = 150 if LONG else 10
 MODULES = 3
@@ -67,13 +65,6 @@ def acknowledged(senders):
     return sum(len(s.acknowledged) for s in senders)
 
 
-def read_events(hub):
-    out = subprocess.run(["node", os.path.join(ROOT, "tests/interop/read_all.mjs"), hub.connection_string("--events")],
-                         env=dict(os.environ, NODE_EXTRA_CA_CERTS=hub.ca), capture_output=True, text=True, timeout=300)
-    assert out.returncode == 0, out.stderr
-    return [json.loads(line) for line in out.stdout.splitlines()]
-
-
 def check(senders, events):
     doubles = 0
     for s in senders:
@@ -123,5 +114,32 @@ def nothing_acknowledged_is_lost_when_hub_and_edge_are_killed():
         assert hub.stop() == 0
 
 
+def what_the_publisher_handed_over_survives_all_kills():
+    """Within one life of the publisher its messages are numbered: none is missing, whoever was killed."""
+    with Folder("kill-chain") as folder:
+        hub = Hub(folder).start()
+        edge = Edge(folder, hub).start()
+        plant = Plant(folder, "--nodes", 20, "--interval", "50ms").start()
+        opc = Opc(folder, hub, edge, [entry(plant, [f"Load{i + 1}" for i in range(20)])]).start()
+        for _ in range(KILLS_EACH):
+            for program in (opc, edge, hub):
+                goal = edge.metric("millrace_edge_messages_total") + random.randint(1, 12)
+                wait_for("messages to flow", lambda: edge.metric("millrace_edge_messages_total") >= goal, 60)
+                program.kill()
+                program.start()
+        assert opc.stop() == 0
+        wait_for("the edge's backlog to drain", lambda: edge.metric("millrace_edge_backlog") == 0, 60)
+        events = read_events(hub)
+        numbers, doubles = numbered(events)
+        assert len(numbers) > KILLS_EACH, "every life of the publisher is an epoch of its own"
+        assert_no_gap(numbers)
+        for field, values in values_of(events).items():
+            assert all(b > a for a, b in zip(values, values[1:])), f"{field} goes back"
+        print(f"{3 * KILLS_EACH} kills, {len(events)} messages of {len(numbers)} lives, {doubles} doubles, none missing")
+        for program in (edge, hub, plant):
+            assert program.stop() == 0, program.word
+
+
 if __name__ == "__main__":
-    run_tests(nothing_acknowledged_is_lost_when_hub_and_edge_are_killed)
+    run_tests(nothing_acknowledged_is_lost_when_hub_and_edge_are_killed,
+              what_the_publisher_handed_over_survives_all_kills)
