@@ -4,6 +4,7 @@ import {closeSync, openSync, readFileSync, writeFileSync} from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import {fileURLToPath} from 'node:url';
 import iothub from 'azure-iothub';
 
 export const hub = process.env.MILLRACE_HUB;
@@ -42,15 +43,16 @@ const get = (port, what) => new Promise(resolve => {
   }).on('error', () => resolve({status: 0, text: ''}));
 });
 
-// One program; start() again after kill() is the same one.
+// One program, Millrace's unless `command` is another; start() again after end() is the same one.
 export class Program {
-  constructor(word, args, {environment = {}, health, name = word} = {}) {
-    Object.assign(this, {word, args, environment, health, name, log: path.join(folder, `${name}.log`)});
+  constructor(word, args, {environment = {}, health, name = word, command = [process.env.MILLRACE, word]} = {}) {
+    Object.assign(this, {word, args, environment, health, name, command, log: path.join(folder, `${name}.log`)});
   }
 
   start() {
     const log = openSync(this.log, 'a');
-    this.child = spawn(process.env.MILLRACE, [this.word, ...this.args.map(String)],
+    const [file, ...first] = this.command;
+    this.child = spawn(file, [...first, ...this.args.map(String)],
                        {stdio: ['ignore', log, log], env: {...process.env, ...this.environment}});
     closeSync(log);
     this.ended = new Promise(resolve => this.child.once('exit', (code, signal) => resolve(signal ?? code)));
@@ -89,6 +91,17 @@ export async function plant(...more) {
   p.port = port;
   p.url = `opc.tcp://127.0.0.1:${port}`;
   await until('the plant', () => answers('127.0.0.1', port));
+  return p;
+}
+
+// A server of another make: node_opcua_server.mjs. `inside`: what starts programs in a network namespace.
+export async function nodeOpcua({name = 'node-opcua', address = '127.0.0.1', inside = [], more = []} = {}) {
+  const port = await freePort();
+  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node_opcua_server.mjs');
+  const p = new Program(name, [path.join(folder, name), '--host', address, '--port', port, ...more],
+                        {command: [...inside, process.execPath, script]}).start();
+  Object.assign(p, {port, url: `opc.tcp://${address}:${port}`});
+  await until('the node-opcua server', () => answers(address, port));
   return p;
 }
 

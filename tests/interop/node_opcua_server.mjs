@@ -1,0 +1,121 @@
+// node node_opcua_server.mjs FOLDER: an OPC UA server of another make, for the tests. Ends with SIGTERM.
+//
+//   --host ADDRESS      to listen on, and in its endpoints' URLs (127.0.0.1)
+//   --port N            (0: any free one)
+//   --counters N        Load1, Load2, …: each goes up by exactly one a change (10)
+//   --interval MS       between two changes (100)
+//   --first N           what the counters begin with (0)
+//   --user, --password  who may come in beside the anonymous
+//   --no-anonymous      nobody else may
+//
+// Anonymous users may use the endpoint without security, and all may use Basic256Sha256.
+// It prints its URL in one line when it is ready. FOLDER keeps its certificates, so that it is the
+// same one after a restart.
+import path from 'node:path';
+import {parseArgs} from 'node:util';
+import {OPCUACertificateManager} from 'node-opcua-certificate-manager';
+import {DataType, MessageSecurityMode, SecurityPolicy, StatusCodes, Variant, VariantArrayType} from 'node-opcua-client';
+import {OPCUAServer} from 'node-opcua-server';
+
+const NAMESPACE = 'urn:tests:factory';
+const {values: options, positionals: [folder]} = parseArgs({
+  allowPositionals: true,
+  options: {
+    host: {type: 'string', default: '127.0.0.1'},
+    port: {type: 'string', default: '0'},
+    counters: {type: 'string', default: '10'},
+    interval: {type: 'string', default: '100'},
+    first: {type: 'string', default: '0'},
+    user: {type: 'string'},
+    password: {type: 'string'},
+    'no-anonymous': {type: 'boolean', default: false},
+  },
+});
+
+async function certificates(name) {
+  const manager = new OPCUACertificateManager({rootFolder: path.join(folder, name), automaticallyAcceptUnknownCertificate: true});
+  await manager.initialize();
+  return manager;
+}
+
+const server = new OPCUAServer({
+  host: options.host,
+  hostname: options.host,
+  port: Number(options.port),
+  allowAnonymous: !options['no-anonymous'],
+  userManager: {isValidUser: (user, password) => user === options.user && password === options.password},
+  securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
+  securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256],
+  serverInfo: {applicationUri: 'urn:tests:node-opcua', productUri: 'urn:tests', applicationName: {text: 'node-opcua', locale: 'en'}},
+  serverCertificateManager: await certificates('pki'),
+  userCertificateManager: await certificates('users'),
+});
+await server.initialize();
+const {addressSpace} = server.engine;
+const space = addressSpace.registerNamespace(NAMESPACE);
+const factory = space.addFolder(addressSpace.rootFolder.objects, {browseName: 'Factory', nodeId: 's=Factory'});
+
+// ---- counters ----
+
+const load = space.addFolder(factory, {browseName: 'Load', nodeId: 's=Load'});
+let count = Number(options.first);
+const counters = Array.from({length: Number(options.counters)}, (_, i) => space.addVariable({
+  componentOf: load, browseName: `Load${i + 1}`, nodeId: `s=Load${i + 1}`, dataType: 'UInt32', minimumSamplingInterval: 0,
+  value: new Variant({dataType: DataType.UInt32, value: count}),
+}));
+
+function change() {
+  count++;
+  for (const c of counters)
+    c.setValueFromSource({dataType: DataType.UInt32, value: count});
+}
+
+// ---- variables of the scalar types, each named as its type; and arrays ----
+
+const scalars = {
+  Boolean: false, SByte: -1, Byte: 1, Int16: -2, UInt16: 2, Int32: -3, UInt32: 3, Int64: [0, 4], UInt64: [0, 4], Float: 0.5,
+  Double: 0.25, String: 'text', DateTime: new Date('2024-01-02T03:04:05.678Z'), Guid: '72962B91-FA75-4AE6-8D28-B404DC7DAF63',
+  ByteString: Buffer.from('bytes'), LocalizedText: {text: 'text', locale: 'en'}, QualifiedName: {name: 'name', namespaceIndex: 0},
+};
+const writable = space.addFolder(factory, {browseName: 'Writable', nodeId: 's=Writable'});
+for (const [name, value] of Object.entries(scalars))
+  space.addVariable({componentOf: writable, browseName: name, nodeId: `s=${name}`, dataType: name,
+    value: new Variant({dataType: DataType[name], arrayType: VariantArrayType.Scalar, value})});
+space.addVariable({componentOf: writable, browseName: 'Array', nodeId: 's=Array', dataType: 'Int32', valueRank: 1, arrayDimensions: [0],
+  value: new Variant({dataType: DataType.Int32, arrayType: VariantArrayType.Array, value: [1, 2, 3]})});
+space.addVariable({componentOf: writable, browseName: 'Constant', nodeId: 's=Constant', dataType: 'Int32', accessLevel: 'CurrentRead',
+  userAccessLevel: 'CurrentRead', value: new Variant({dataType: DataType.Int32, value: 42})});
+
+// ---- a method: sum and text of its arguments ----
+
+const methods = space.addObject({organizedBy: factory, browseName: 'Methods', nodeId: 's=Methods'});
+const add = space.addMethod(methods, {
+  browseName: 'Add', nodeId: 's=Add',
+  inputArguments: [
+    {name: 'a', dataType: DataType.Int32, description: {text: 'the first'}},
+    {name: 'b', dataType: DataType.Int32, description: {text: 'the second'}},
+    {name: 'unit', dataType: DataType.String, description: {text: 'what is added'}},
+  ],
+  outputArguments: [
+    {name: 'sum', dataType: DataType.Int32, description: {text: 'a + b'}},
+    {name: 'text', dataType: DataType.String, description: {text: 'the sum with its unit'}},
+  ],
+});
+add.bindMethod((inputs, _context, callback) => {
+  const sum = inputs[0].value + inputs[1].value;
+  callback(null, {statusCode: StatusCodes.Good, outputArguments: [
+    {dataType: DataType.Int32, value: sum},
+    {dataType: DataType.String, value: `${sum} ${inputs[2].value}`},
+  ]});
+});
+
+// ---- from start to end ----
+
+await server.start();
+const timer = setInterval(change, Number(options.interval));
+console.log(`opc.tcp://${options.host}:${server.endpoints[0].port}`);
+process.once('SIGTERM', async () => {
+  clearInterval(timer);
+  await server.shutdown(0);
+  process.exit(0);
+});
