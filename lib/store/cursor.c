@@ -9,6 +9,8 @@ uint64_t store_cursor_get(struct store_log *l, struct slice name)
 
 void store_cursor_set(struct store_log *l, struct slice name, uint64_t sequence)
 {
+    if (sequence > l->durable)
+        sequence = l->durable; /* nobody can have done what nobody could read */
     enum status s = store_remember_set(&l->remember, name, sequence);
     if (s != OK) {
         log_error("cursor not kept name=%.*s status=%s", SLICE_FMT(name), status_name(s));

@@ -290,6 +290,8 @@ static void cursors_are_remembered(void **state)
         assert_int_equal(store_cursor_get(r.log, SLICE("up")), i);
         assert_int_equal(store_cursor_get(r.log, SLICE("route/eu")), i * 2);
     }
+    store_cursor_set(r.log, SLICE("far"), UINT64_MAX);
+    assert_int_equal(store_cursor_get(r.log, SLICE("far")), 100);
     store_cursor_set(r.log, SLICE("up"), 77);
     rig_pass(&r, 100);
     sim_disk_crash(r.disk);

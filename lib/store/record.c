@@ -61,6 +61,10 @@ enum status store_record_decode(struct slice bytes, uint32_t salt, struct store_
     struct reader r = reader_of(bytes);
     if (reader_u32(&r) != store_crc32c(salt, slice_from(bytes.at + 4, size - 4)))
         return BAD_FORMAT;
-    *out = store_record_view(bytes.at);
+    struct store_record view = store_record_view(bytes.at);
+    uint64_t commit = store_record_commit(bytes.at);
+    if (commit == 0 || commit > view.sequence) /* before the first: no log wrote that */
+        return BAD_FORMAT;
+    *out = view;
     return OK;
 }

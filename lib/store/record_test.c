@@ -79,6 +79,13 @@ static void refuses_what_is_cut_short_or_changed(void **state)
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     assert_int_equal(store_record_decode(slice_from(bytes, len), 6, &r), BAD_FORMAT);
+    store_record_put(bytes, 3, 99, SLICE("the bytes"));
+    store_record_seal(bytes, 2, 5);
+    assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), OK);
+    store_record_seal(bytes, 3, 5);
+    assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), BAD_FORMAT);
+    store_record_seal(bytes, 4, 5);
+    assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), BAD_FORMAT);
     bytes[4] = 0x7f; /* a length past STORE_RECORD_MAX is not waited for */
     assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), BAD_FORMAT);
 }
@@ -102,6 +109,7 @@ static void segments_have_names_that_sort(void **state)
         "0000000000000000004x-00000003deadbeef.log",
         "00000000000000000000-00000003deadbeef.log",
         "99999999999999999999-00000003deadbeef.log",
+        "09999999999999999999-00000003deadbeef.log",
         "00000000000000000042_00000003deadbeef.log",
         "00000000000000000042-00000003deadbee.log",
     };

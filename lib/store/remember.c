@@ -7,7 +7,7 @@
 #include "store/crc32c.h"
 
 #define MAGIC 0x4d524c53u /* MRLS */
-#define VERSION 2u /* 1: records did not tell their commit */
+#define VERSION 2u        /* 1: records did not tell their commit */
 #define HEADER 44u
 #define CRC 4u
 
@@ -75,7 +75,7 @@ static bool read_cursors(struct reader *r, uint16_t count, struct store_remember
     for (uint16_t i = 0; i < count; i++) {
         struct slice name = reader_bytes(r, reader_u16(r));
         uint64_t sequence = reader_u64(r);
-        if (!reader_ok(r) || store_remember_set(out, name, sequence) != OK)
+        if (!reader_ok(r) || sequence > INT64_MAX || store_remember_set(out, name, sequence) != OK)
             return false;
     }
     return true;
@@ -95,7 +95,8 @@ enum status store_remember_decode(struct slice slot, struct store_remember *out,
     struct store_remember got = {.durable = reader_u64(&r)};
     got.first = reader_u64(&r);
     got.age_ms = reader_u64(&r);
-    if (!read_cursors(&r, count, &got) || !reader_done(&r)) {
+    bool sane = got.durable <= INT64_MAX && got.first <= INT64_MAX;
+    if (!sane || !read_cursors(&r, count, &got) || !reader_done(&r)) {
         store_remember_clear(&got);
         return BAD_FORMAT;
     }

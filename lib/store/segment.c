@@ -46,6 +46,7 @@ bool store_segment_parse(struct slice name, const char *ending, struct store_seg
     *out = (struct store_segment){0};
     return name.len > dot && name.at[dash] == '-' && name.at[dot] == '.' &&
            slice_to_u64(slice_first(name, dash), &out->first) && out->first > 0 &&
+           out->first <= INT64_MAX && /* so that counting on never comes round */
            parse_hex(slice_first(slice_skip(name, dash + 1), TAG_DIGITS), &out->tag) &&
            slice_eq(slice_skip(name, dot + 1), slice_of(ending));
 }
