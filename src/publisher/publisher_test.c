@@ -179,6 +179,8 @@ static const struct plan_defaults defaults = {.publisher_id = "me",
                                               .queue_size = 1000,
                                               .trigger = TRIGGER_STATUS_VALUE};
 
+static bool own_thread; /* OPC UA on a thread of its own, as in the program */
+
 static void start_with(const char *entries, struct publisher_config config)
 {
     world = (struct world){0};
@@ -607,6 +609,22 @@ static void what_is_not_acknowledged_counts_as_waiting(void **state)
     assert_int_equal(world.out_of_order, 0);
 }
 
+static void it_works_on_two_threads(void **state)
+{
+    (void)state;
+    own_thread = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]",
+               (struct publisher_config){.queue_bytes = 4000});
+    own_thread = false;
+    want_more(50);
+    hub.full = true;
+    WAIT_FOR(is_held);
+    hub.full = false;
+    hub.client->config.events->on_room(hub.client->config.arg);
+    want_more(100);
+    assert_int_equal(world.out_of_order, 0);
+}
+
 /* ---- the file ---- */
 
 static void a_change_is_applied_as_a_difference(void **state)
@@ -682,6 +700,7 @@ int main(void)
         cmocka_unit_test_teardown(values_go_on_after_the_server_was_restarted, stop),
         cmocka_unit_test_teardown(a_hub_that_takes_nothing_holds_the_server_back, stop),
         cmocka_unit_test_teardown(what_is_not_acknowledged_counts_as_waiting, stop),
+        cmocka_unit_test_teardown(it_works_on_two_threads, stop),
         cmocka_unit_test_teardown(a_change_is_applied_as_a_difference, stop),
         cmocka_unit_test_teardown(a_broken_file_leaves_what_runs, stop),
         cmocka_unit_test_teardown(metrics_are_prometheus_text, stop),
