@@ -157,6 +157,11 @@ static void a_log_on_real_files(void **state)
     loop_free(&f.loop);
 }
 
+static bool after_a_turn(void *arg)
+{
+    return (*(int *)arg)++ > 0;
+}
+
 /* A commit is on a thread when the log is closed, and the loop is never run again. */
 static void closing_waits_for_the_thread(void **state)
 {
@@ -170,7 +175,7 @@ static void closing_waits_for_the_thread(void **state)
         uint64_t sequence, before = store_log_durable(l);
         assert_int_equal(store_log_append(l, SLICE("one"), 1, &sequence), OK);
         store_cursor_set(l, SLICE("c"), before);
-        loop_turn(loop);
+        loop_run_until(loop, after_a_turn, &(int){0}, 1000);
         assert_int_equal(store_log_append(l, SLICE("two"), 1, &sequence), OK);
         store_log_close(&l);
         loop_free(&loop);
