@@ -112,10 +112,30 @@ static void upgraded(struct rest_request *r, struct stream *s, const char *proto
 static const char *const protocols[] = {"mqtt", NULL};
 static const struct rest_upgrade upgrades[] = {{"/w", protocols, REST_PUBLIC, upgraded}};
 
-static bool never(void *arg)
+/* A few turns, each of which flushes, and ends what was closed. There is always mail, so none
+ * waits. */
+struct turns {
+    struct loop *loop;
+    int left;
+};
+
+static void next_turn(void *arg)
 {
-    (void)arg;
-    return false;
+    struct turns *t = arg;
+    if (t->left-- > 0)
+        loop_post(t->loop, next_turn, t);
+}
+
+static bool is_over(void *arg)
+{
+    return ((struct turns *)arg)->left < 0;
+}
+
+static void turn(struct loop *loop)
+{
+    struct turns t = {loop, 3};
+    loop_post(loop, next_turn, &t);
+    loop_run_until(loop, is_over, &t, 1000);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -149,11 +169,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         }
     }
-    loop_run_until(loop, never, NULL, 0);
+    turn(loop);
     rest_server_free(&server);
     if (kept)
         rest_reply_empty(kept, 204);
     kept = NULL;
+    turn(loop);
     loop_free(&loop);
     return 0;
 }
