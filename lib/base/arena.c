@@ -25,7 +25,7 @@ static void add_block(struct arena *a, size_t cap)
 void *arena_take(struct arena *a, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
-    if (a->left < size)
+    if (a->blocks == NULL || a->left < size)
         add_block(a, size > BLOCK_BYTES ? size : BLOCK_BYTES);
     uint8_t *at = a->blocks->bytes + (a->blocks->cap - a->left);
     a->left -= size;

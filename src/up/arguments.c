@@ -132,7 +132,10 @@ static void services(struct up *u, struct up_part *p)
     up_part_argument(p, "--https.port", "%d", u->ports.services);
     up_part_argument(p, "--hub.url", "https://%s:%d", u->local, u->ports.hub_https);
     up_part_argument(p, "--hub.ca", "%s", u->tls.ca);
+    up_part_argument(p, "--events.host", "%s", u->local);
+    up_part_argument(p, "--events.port", "%d", u->ports.hub_amqp);
     up_part_argument(p, "--discovery.module", "%s", UP_OPC_MODULE);
+    up_part_argument(p, "--publisher.module", "%s", UP_OPC_MODULE);
     up_part_argument(p, "--twin.module", "%s", UP_OPC_MODULE);
     up_part_argument(p, "--auth.authority", "https://%s:%d", name_of(u), u->ports.issuer);
     up_part_argument(p, "--auth.ca", "%s", u->tls.ca);
