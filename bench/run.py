@@ -221,6 +221,9 @@ def main():
         print("\n".join(b[0] for b in chosen))
         return 0
     print(f"# server on core {SERVER_CORE}, load on core {LOAD_CORE}, median of {options.rounds}")
+    if os.getloadavg()[0] > 0.7:
+        print(f"# the machine is busy (load average {os.getloadavg()[0]:.1f}): rates are too low, "
+              "latencies too high; processor time is the steadier figure")
     print(f"{'figure':<58}{'value':>12} {'unit':<4}{'peer':>12}{'ratio':>9}{'goal':>12}")
     missed = 0
     for benchmark in chosen:
