@@ -166,7 +166,7 @@ static void answer_attach(struct amqp_link *l, const struct amqp_link_answer *an
 
 void amqp_link_accept(struct amqp_link *l, const struct amqp_link_answer *answer)
 {
-    if (l->state != LINK_ASKED)
+    if (l->state != LINK_ASKED || l->session->connection->state != OPENED)
         return;
     l->state = LINK_ATTACHED;
     answer_attach(l, answer ? answer : &(struct amqp_link_answer){0}, false);
@@ -176,7 +176,7 @@ void amqp_link_accept(struct amqp_link *l, const struct amqp_link_answer *answer
 
 void amqp_link_refuse(struct amqp_link *l, const struct amqp_error *why)
 {
-    if (l->state != LINK_ASKED)
+    if (l->state != LINK_ASKED || l->session->connection->state != OPENED)
         return;
     answer_attach(l, &(struct amqp_link_answer){0}, true);
     write_detach(l, true, why);

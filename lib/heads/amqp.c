@@ -47,6 +47,15 @@ struct stream *heads_amqp_stream(const struct heads_amqp *h)
     return h->stream;
 }
 
+struct slice head_printable(struct slice text)
+{
+    enum { LEN_MAX = 64 };
+    size_t len = 0;
+    while (len < text.len && len < LEN_MAX && text.at[len] > ' ' && text.at[len] < 0x7f)
+        len++;
+    return slice_first(text, len);
+}
+
 /* ---- time ---- */
 
 static void on_timer(void *arg)
@@ -108,7 +117,7 @@ static void on_open(void *arg, const struct amqp_open *peer)
     h->opened = true;
     loop_timer_start(h->loop, &h->timer, 1, on_timer, h); /* learns when it has to speak */
     log_debug("amqp connection opened peer=%s container=%.*s", stream_peer(h->stream),
-              SLICE_FMT(slice_first(peer->container_id, 128)));
+              SLICE_FMT(head_printable(peer->container_id)));
 }
 
 static void on_close(void *arg, enum status why, const struct amqp_error *error)
@@ -117,7 +126,7 @@ static void on_close(void *arg, enum status why, const struct amqp_error *error)
     h->closing = true;
     if (why != CLOSED || error->condition.len)
         log_info("amqp connection closed peer=%s status=%s condition=%.*s", stream_peer(h->stream),
-                 status_name(why), SLICE_FMT(slice_first(error->condition, 64)));
+                 status_name(why), SLICE_FMT(head_printable(error->condition)));
     loop_timer_stop(&h->timer);
     stream_close(h->stream);
 }

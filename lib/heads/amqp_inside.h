@@ -27,6 +27,9 @@ struct heads_amqp {
 void head_hold(struct heads_amqp *h);
 void head_release(struct heads_amqp *h); /* may free it */
 
+/* What of a peer's text goes into a log line: up to the first blank or control character. */
+struct slice head_printable(struct slice text);
+
 /* ---- amqp_link.c ---- */
 
 /* False: the peer is slow to read; on_drain will come. */

@@ -50,7 +50,7 @@ void heads_amqp_refuse_as(struct heads_amqp_link *l, const char *condition, cons
 {
     struct slice first = l->address.count ? l->address.segments[0] : SLICE("-");
     log_info("amqp link refused peer=%s address=%.*s condition=%s", stream_peer(l->head->stream),
-             SLICE_FMT(slice_first(first, 64)), condition);
+             SLICE_FMT(head_printable(first)), condition);
     amqp_link_refuse(l->link, &(struct amqp_error){.condition = slice_of(condition),
                                                    .description = slice_of(text)});
     link_free(l);

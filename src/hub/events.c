@@ -82,6 +82,7 @@ static void on_started(struct hub_events_reader *r, const char *refused, const c
     if (l == NULL)
         return;
     if (refused) {
+        r->near.link = NULL;
         heads_amqp_refuse_as(l, refused, text);
         hub_events_reader_stop(r);
         return;
