@@ -60,7 +60,7 @@ static void expect(struct reader *r, const char *any_of)
 static unsigned fraction_ms(struct reader *r)
 {
     unsigned ms = 0, weight = 100, digits = 0;
-    while (r->rest.len && r->rest.at[0] >= '0' && r->rest.at[0] <= '9') {
+    while (!r->failed && r->rest.len && r->rest.at[0] >= '0' && r->rest.at[0] <= '9') {
         ms += (reader_u8(r) - '0') * weight;
         weight /= 10;
         digits++;
