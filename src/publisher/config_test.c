@@ -123,6 +123,23 @@ static void a_time_span_beats_the_number_beside_it(void **state)
     assert_int_equal(only_node()->sampling_ms, 2000);
 }
 
+static void broken_time_spans_are_refused(void **state)
+{
+    (void)state;
+    static const char *spans[] = {"00:00[01.500",         "::.1",     "1:2:3", "00:00:00.",
+                                  "99999999999.00:00:00", "-00:00:01"};
+    for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"Id\": \"i=1\","
+                 "\"OpcSamplingIntervalTimespan\": \"%s\"}]}]",
+                 spans[i]);
+        read_text(text);
+        assert_int_equal(config.refused, 1);
+        config_clear(&config);
+    }
+}
+
 static void null_is_as_good_as_absent(void **state)
 {
     (void)state;
@@ -234,6 +251,7 @@ int main(void)
         cmocka_unit_test_teardown(reads_the_spelling_of_2_9, tear_down),
         cmocka_unit_test_teardown(names_match_in_any_case, tear_down),
         cmocka_unit_test_teardown(a_time_span_beats_the_number_beside_it, tear_down),
+        cmocka_unit_test_teardown(broken_time_spans_are_refused, tear_down),
         cmocka_unit_test_teardown(null_is_as_good_as_absent, tear_down),
         cmocka_unit_test_teardown(an_empty_file_publishes_nothing, tear_down),
         cmocka_unit_test_teardown(one_bad_entry_leaves_the_others, tear_down),
