@@ -8,6 +8,7 @@ import subprocess
 
 import mqtt
 from platform_of_tests import Edge, Folder, Hub, run_tests, wait_for
+from site_of_tests import Opc, Plant, entry
 
 KEY_OF_NOBODY = "bm90IHRoZSBrZXkgYXQgYWxs"
 
@@ -133,6 +134,36 @@ def fill_it(folder, disk):
     assert hub.stop() == 0
 
 
+def a_broken_configuration_leaves_what_runs_and_says_where():
+    with Folder("config") as folder:
+        hub = Hub(folder).start()
+        edge = Edge(folder, hub).start()
+        plant = Plant(folder, "--nodes", 2, "--interval", "50ms", "--user", "maria", "--password", "right").start()
+        opc = Opc(folder, hub, edge, [entry(plant, ["Load1"])]).start()
+
+        def flows():
+            before = edge.metric("millrace_edge_messages_total")
+            wait_for("messages to flow", lambda: edge.metric("millrace_edge_messages_total") > before + 2)
+
+        flows()
+        opc.publish('[\n {"EndpointUrl": "opc.tcp://127.0.0.1:1",\n  "OpcNodes": [ {"Id": "i=1" ]\n }]')
+        wait_for("the broken line to be named", lambda: "opc-published.json:3:" in opc.text())
+        flows()
+        good = entry(plant, ["Load1", "Load2"])
+        opc.publish([good, entry(plant, ["Load2"], DataSetPublishingInterval="fast", DataSetWriterId="second")])
+        wait_for("the wrong field to be named", lambda: "DataSetPublishingInterval" in opc.text())
+        flows()
+        opc.publish([good, entry(plant, ["Load2"], DataSetWriterId="third", OpcAuthenticationMode="UsernamePassword",
+                                 OpcAuthenticationUsername="maria", OpcAuthenticationPassword="wrong"),
+                     {"EndpointUrl": "opc.tcp://127.0.0.1:9", "OpcNodes": [{"Id": "i=2258"}]}])
+        wait_for("the refused user", lambda: "BadUserAccessDenied" in opc.text() or "BadIdentityToken" in opc.text())
+        assert "wrong" not in [w.strip('"') for w in opc.text().split()], "a password is in the log"
+        flows()
+        for program in (opc, edge, hub, plant):
+            assert program.stop() == 0, program.word
+
+
 if __name__ == "__main__":
     run_tests(garbage_on_every_port_disturbs_nobody, wrong_key_unknown_device_and_too_large_a_message,
-              rest_says_what_is_wrong, a_full_disk_holds_senders_back_and_loses_nothing)
+              rest_says_what_is_wrong, a_full_disk_holds_senders_back_and_loses_nothing,
+              a_broken_configuration_leaves_what_runs_and_says_where)
