@@ -19,6 +19,7 @@
 #include "io/stream.h"
 
 #define HEADS_AMQP_GRANTS_MAX 1024
+#define HEADS_AMQP_LINKS_UNSIGNED_MAX 32 /* of a connection that no token was put on */
 #define HEADS_AMQP_REPLIES_MAX 64
 #define HEADS_AMQP_OPEN_TIMEOUT_MS 20000
 

@@ -19,6 +19,7 @@ struct heads_amqp {
     bool opened, closing, flush_queued;
     unsigned holds; /* of calls to come: the struct stays until they came */
     struct list links;
+    unsigned link_count;
     struct grant *grants;
     size_t grant_count;
     struct heads_amqp_check *sasl; /* PLAIN is being examined */

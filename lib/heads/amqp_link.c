@@ -14,6 +14,7 @@ static struct heads_amqp_link *link_new(struct heads_amqp *h, struct amqp_link *
     l->head = h;
     l->link = link;
     list_push(&h->links, &l->node);
+    h->link_count++;
     amqp_link_set_arg(link, l);
     return l;
 }
@@ -23,6 +24,7 @@ static void link_free(struct heads_amqp_link *l)
     if (l->link)
         amqp_link_set_arg(l->link, NULL);
     list_remove(&l->node);
+    l->head->link_count--;
     arena_clear(&l->arena);
     free(l);
 }
@@ -138,7 +140,9 @@ void head_on_attach(void *arg, struct amqp_link *link, const struct amqp_attach 
     if (heads_amqp_address_read(address, &l->address) != OK || l->address.count == 0)
         l->address.count = 0;
     l->kind = find_kind(l, a->receiver);
-    if (l->kind == NULL)
+    if (l->head->grant_count == 0 && l->head->link_count > HEADS_AMQP_LINKS_UNSIGNED_MAX)
+        heads_amqp_refuse(l, FULL, "too many links without a token");
+    else if (l->kind == NULL)
         heads_amqp_refuse(l, NOT_FOUND, "nothing is served at this address");
     else if (l->kind->allowed && !l->kind->allowed(l))
         heads_amqp_refuse(l, UNAUTHORIZED, "no token on this connection allows this link");

@@ -516,6 +516,19 @@ static void nothing_is_at_other_addresses(void **state)
     stop(&w);
 }
 
+static void without_a_token_there_are_few_links(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    start(&w, anonymous, SLICE(""));
+    for (unsigned i = 0; i < HEADS_AMQP_LINKS_UNSIGNED_MAX; i++)
+        assert_true(attaches(&w, false, "/sink"));
+    assert_false(attaches(&w, false, "/sink"));
+    assert_string_equal(w.condition, "amqp:resource-limit-exceeded");
+    stop(&w);
+    assert_int_equal(w.detached, HEADS_AMQP_LINKS_UNSIGNED_MAX);
+}
+
 static bool all_came(void *arg)
 {
     struct world *w = arg;
@@ -608,6 +621,7 @@ int main(void)
         cmocka_unit_test(an_expired_token_ends_its_links),
         cmocka_unit_test(plain_takes_a_name_and_a_token),
         cmocka_unit_test(nothing_is_at_other_addresses),
+        cmocka_unit_test(without_a_token_there_are_few_links),
         cmocka_unit_test(a_slow_reader_holds_the_sender),
         cmocka_unit_test(a_sink_settles_what_it_gets),
         cmocka_unit_test(the_server_says_goodbye),
