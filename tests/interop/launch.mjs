@@ -14,7 +14,7 @@ const address = `127.${15 + random(230)}.${random(250)}.${1 + random(250)}`;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'millrace-interop-'));
 const data = path.join(folder, 'hub');
 const log = openSync(path.join(folder, 'hub.log'), 'a');
-const hub = spawn(millrace, ['hub', '--data', data, '--name', address, '--listen', address],
+const hub = spawn(millrace, ['hub', '--data', data, '--name', address, '--listen', address, '--log.level', 'debug'],
                   {stdio: ['ignore', log, log]});
 let ended = null;
 hub.on('exit', code => { ended = code ?? -1; });

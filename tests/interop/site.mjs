@@ -43,6 +43,12 @@ const get = (port, what) => new Promise(resolve => {
   }).on('error', () => resolve({status: 0, text: ''}));
 });
 
+const started = new Set();
+process.once('exit', () => { // whatever a test that broke left behind
+  for (const child of started)
+    child.kill('SIGKILL');
+});
+
 // One program, Millrace's unless `command` is another; start() again after end() is the same one.
 export class Program {
   constructor(word, args, {environment = {}, health, name = word, command = [process.env.MILLRACE, word]} = {}) {
@@ -55,7 +61,12 @@ export class Program {
     this.child = spawn(file, [...first, ...this.args.map(String)],
                        {stdio: ['ignore', log, log], env: {...process.env, ...this.environment}});
     closeSync(log);
-    this.ended = new Promise(resolve => this.child.once('exit', (code, signal) => resolve(signal ?? code)));
+    const {child} = this;
+    started.add(child);
+    this.ended = new Promise(resolve => child.once('exit', (code, signal) => {
+      started.delete(child);
+      resolve(signal ?? code);
+    }));
     return this;
   }
 
@@ -85,18 +96,22 @@ export class Program {
   }
 }
 
-export async function plant(...more) {
-  const port = await freePort();
-  const p = new Program('plant', ['--port', port, '--pki', path.join(folder, `plant-${port}`), ...more], {name: `plant-${port}`}).start();
-  p.port = port;
-  p.url = `opc.tcp://127.0.0.1:${port}`;
-  await until('the plant', () => answers('127.0.0.1', port));
+export const plant = (...more) => plantAt({more});
+
+// `inside`: what starts programs in a network namespace.
+export async function plantAt({address = '127.0.0.1', port = 0, inside = [], more = []}) {
+  port ||= await freePort(address);
+  const name = `plant-${port}`;
+  const p = new Program('plant', ['--listen', address, '--port', port, '--pki', path.join(folder, name), ...more],
+                        {name, command: [...inside, process.env.MILLRACE, 'plant']}).start();
+  Object.assign(p, {port, url: `opc.tcp://${address}:${port}`});
+  await until('the plant', () => answers(address, port));
   return p;
 }
 
-// A server of another make: node_opcua_server.mjs. `inside`: what starts programs in a network namespace.
-export async function nodeOpcua({name = 'node-opcua', address = '127.0.0.1', inside = [], more = []} = {}) {
-  const port = await freePort();
+// A server of another make: node_opcua_server.mjs.
+export async function nodeOpcua({name = 'node-opcua', address = '127.0.0.1', port = 0, inside = [], more = []} = {}) {
+  port ||= await freePort(address);
   const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node_opcua_server.mjs');
   const p = new Program(name, [path.join(folder, name), '--host', address, '--port', port, ...more],
                         {command: [...inside, process.execPath, script]}).start();
