@@ -8,7 +8,6 @@
 #include "opcua/event_loop.h"
 #include "opcua/session_priv.h"
 
-#define TRY_MS 15000
 #define RETRY_FIRST_MS 100
 #define RETRY_MS_MAX 30000
 #define OPENED_MAX                                                                                 \
@@ -164,7 +163,7 @@ static void on_session_gone(struct opcua_session *s)
     s->same = false;
     s->reached = true;
     loop_timer_stop(&s->watchdog);
-    loop_timer_start(s->loop, &s->deadline, TRY_MS, on_deadline, s);
+    loop_timer_start(s->loop, &s->deadline, s->thread->try_ms, on_deadline, s);
     tell_all(s, tell_lost, UA_STATUSCODE_BADSESSIONIDINVALID);
 }
 
@@ -209,7 +208,7 @@ static void try_to_connect(void *arg)
     s->opened = 0;
     s->reached = false;
     s->same = s->client != NULL && s->was_ready;
-    loop_timer_start(s->loop, &s->deadline, TRY_MS, on_deadline, s);
+    loop_timer_start(s->loop, &s->deadline, s->thread->try_ms, on_deadline, s);
     if (!s->client) {
         s->was_ready = false;
         s->client = session_client_new(s);

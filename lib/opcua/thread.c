@@ -8,6 +8,8 @@
 #include "opcua/event_loop.h"
 #include "opcua/session_priv.h"
 
+#define LEASE_MS 10000
+#define TRY_MS 15000
 #define CLOSING_MS 2000 /* for the last bytes to the servers */
 
 struct own_thread { /* with a loop of its own */
@@ -26,7 +28,8 @@ static void *run(void *arg)
 static void set_up(struct opcua_thread *t, const struct opcua_thread_config *config)
 {
     t->pki = config->pki;
-    t->lease_ms = config->lease_ms ? config->lease_ms : 10000;
+    t->lease_ms = config->lease_ms ? config->lease_ms : LEASE_MS;
+    t->try_ms = config->try_ms ? config->try_ms : TRY_MS;
     list_init(&t->sessions);
     t->event_loop = opcua_event_loop_new(t->loop);
 }

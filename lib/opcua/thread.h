@@ -28,6 +28,7 @@ struct opcua_thread_config {
         *pki; /* own certificate and whom to trust (opcua/pki.h); NULL: security None only */
     /* A session is kept this long after its last user left it. 0: 10 s. */
     uint32_t lease_ms;
+    uint32_t try_ms; /* one try to connect, all its steps together. 0: 15 s */
 };
 
 /* Starts it. */

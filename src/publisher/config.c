@@ -132,6 +132,8 @@ static const struct field entry_fields[] = {
     {"OpcAuthenticationMode", WORD, EXTRA(authentication), authentications},
     {"OpcAuthenticationUsername", TEXT, ENTRY(user), NULL},
     {"OpcAuthenticationPassword", TEXT, ENTRY(password), NULL},
+    {"Username", TEXT, ENTRY(user), NULL}, /* as payloads of 2.8's direct methods have them */
+    {"Password", TEXT, ENTRY(password), NULL},
     {"EncryptedAuthUsername", VALUE, EXTRA(encrypted_user), NULL},
     {"EncryptedAuthPassword", KNOWN, 0, NULL},
     {"PublisherId", TEXT, ENTRY(publisher_id), NULL},
