@@ -16,7 +16,7 @@ struct device_client;
     (16u << 20)                   /* of these messages together, topics too; FULL beyond it */
 #define DEVICE_CLIENT_TWIN_MAX 32 /* twin requests under way; FULL beyond it */
 #define DEVICE_CLIENT_METHODS_MAX                                                                  \
-    256 /* methods under way; the reply to one that is older is dropped */
+    256 /* methods under way; with one more, the reply to the oldest is dropped */
 
 struct device_client_config {
     struct loop *loop;

@@ -37,9 +37,22 @@ struct device_method {
     char *hub_rid; /* what the hub does */
 };
 
-static struct device_method *method_at(struct device_client *c, uint64_t rid)
+/* rid 0 finds a free place. NULL: there is none. */
+static struct device_method *method_of(struct device_client *c, uint64_t rid)
 {
-    return &c->methods[rid % DEVICE_CLIENT_METHODS_MAX];
+    for (int i = 0; c->methods && i < DEVICE_CLIENT_METHODS_MAX; i++)
+        if (c->methods[i].rid == rid)
+            return &c->methods[i];
+    return NULL;
+}
+
+static struct device_method *oldest_method(struct device_client *c)
+{
+    struct device_method *oldest = c->methods;
+    for (int i = 1; i < DEVICE_CLIENT_METHODS_MAX; i++)
+        if (c->methods[i].rid < oldest->rid)
+            oldest = &c->methods[i];
+    return oldest;
 }
 
 static void method_drop(struct device_method *m)
@@ -59,8 +72,9 @@ static void on_method(struct device_client *c, struct slice tail, struct slice p
     if (c->methods == NULL)
         c->methods = memory_new(DEVICE_CLIENT_METHODS_MAX * sizeof *c->methods);
     uint64_t number = ++c->method_next;
-    struct device_method *m = method_at(c, number);
-    method_drop(m);
+    struct device_method *m = method_of(c, 0);
+    if (m == NULL)
+        method_drop(m = oldest_method(c));
     *m = (struct device_method){number, slice_dup(rid)};
     c->config.events->on_method(c->config.arg, number, slice_first(tail, at), payload);
 }
@@ -68,8 +82,8 @@ static void on_method(struct device_client *c, struct slice tail, struct slice p
 void device_client_method_reply(struct device_client *c, uint64_t rid, int status,
                                 struct slice payload)
 {
-    struct device_method *m = c->methods && rid ? method_at(c, rid) : NULL;
-    if (m == NULL || m->rid != rid)
+    struct device_method *m = rid ? method_of(c, rid) : NULL;
+    if (m == NULL)
         return; /* it was called over a connection that is gone: nobody waits for it */
     buffer_reset(&c->topic);
     buffer_printf(&c->topic, "$iothub/methods/res/%d/?$rid=%s", status, m->hub_rid);

@@ -771,6 +771,22 @@ static void runs_methods(void **state)
                      t->hub.heard.len);
 }
 
+static void remembers_a_slow_method_among_many_quick_ones(void **state)
+{
+    struct test *t = *state;
+    connect_up(t);
+    hub_publish(t, "$iothub/methods/POST/slow/?$rid=slow", "", 0);
+    for (unsigned i = 2; i < 2 * DEVICE_CLIENT_METHODS_MAX; i++) {
+        hub_publish(t, "$iothub/methods/POST/quick/?$rid=q", "", 0);
+        char line[64];
+        snprintf(line, sizeof line, "method %u quick \n", i);
+        told(t, line);
+        device_client_method_reply(t->client, i, 200, SLICE("1"));
+    }
+    device_client_method_reply(t->client, 1, 200, SLICE("done"));
+    hub_heard(t, "PUBLISH 0 $iothub/methods/res/200/?$rid=slow done\n");
+}
+
 static void passes_on_what_the_hub_says(void **state)
 {
     struct test *t = *state;
@@ -812,6 +828,7 @@ int main(void)
         TEST(says_that_it_is_offline),
         TEST(bounds_twin_requests),
         TEST(runs_methods),
+        TEST(remembers_a_slow_method_among_many_quick_ones),
         TEST(passes_on_what_the_hub_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

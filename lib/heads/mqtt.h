@@ -1,7 +1,6 @@
 /*
  * The hub end of a device's or module's MQTT 3.1.1 connection, over any stream, in front of
- * heads/backend.h. Azure's topics and rules: docs/protocol names them, heads/mqtt_topic.c has the
- * table.
+ * heads/backend.h. Azure's topics: the table in heads/mqtt_topic.c.
  *
  *     mqtt.c             life of a connection, bytes to packets, back-pressure
  *     mqtt_sign_in.c     CONNECT to CONNACK, the move to the owner's loop, the last will
@@ -24,7 +23,8 @@
     1767 /* without a packet, whatever keep-alive says; 1.5 times that otherwise */
 #define HEADS_MQTT_UNANSWERED_MAX 1024  /* messages without PUBACK; more are not read before */
 #define HEADS_MQTT_TWIN_REQUESTS_MAX 32 /* under way; more are answered 429 */
-#define HEADS_MQTT_METHODS_MAX 64 /* under way; the reply to one that is older is not passed on */
+#define HEADS_MQTT_METHODS_MAX                                                                     \
+    256 /* under way; with one more, the reply to the oldest is not passed on */
 #define HEADS_MQTT_DELIVERIES_MAX                                                                  \
     64 /* messages that the device has not acknowledged; more are given back (CANCELLED) */
 #define HEADS_MQTT_UNSENT_MAX                                                                      \

@@ -779,6 +779,49 @@ static void carries_methods_and_their_replies(void **state)
                  SLICE("method_reply 99 404 null\nmethod_reply 1234567890123 200 {\"ok\":true}\n"));
 }
 
+static void answer(struct test *t, uint32_t number)
+{
+    char topic[64];
+    snprintf(topic, sizeof topic, "$iothub/methods/res/200/?$rid=%x", number);
+    publish(t, topic, "1", 0);
+    send(t);
+}
+
+static void remembers_a_slow_method_among_many_quick_ones(void **state)
+{
+    struct test *t = *state;
+    connect_device(t);
+    subscribe(t, "$iothub/methods/POST/#", MQTT_QOS_0);
+    told(t, "subscribe methods on\n");
+    struct heads_session *s = t->fake.session;
+    s->ops->method(s, 7000000, SLICE("slow"), SLICE(""));
+    for (uint32_t i = 2; i < 2 * HEADS_MQTT_METHODS_MAX; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "method_reply %u 200 1\n", i);
+        s->ops->method(s, i, SLICE("quick"), SLICE(""));
+        answer(t, i);
+        told(t, line);
+    }
+    answer(t, 1);
+    told(t, "method_reply 7000000 200 1\n");
+}
+
+static void forgets_the_oldest_of_too_many_methods(void **state)
+{
+    struct test *t = *state;
+    connect_device(t);
+    subscribe(t, "$iothub/methods/POST/#", MQTT_QOS_0);
+    told(t, "subscribe methods on\n");
+    struct heads_session *s = t->fake.session;
+    for (uint32_t i = 1; i <= HEADS_MQTT_METHODS_MAX + 1; i++)
+        s->ops->method(s, i, SLICE("never"), SLICE(""));
+    answer(t, 1);
+    answer(t, 2);
+    told(t, "method_reply 2 200 1\n");
+    assert_int_equal(slice_find_slice(buffer_slice(&t->fake.heard), SLICE("method_reply 1 ")),
+                     t->fake.heard.len);
+}
+
 /* ---- messages ---- */
 
 static void delivers_to_inputs_and_reports_acknowledgements(void **state)
@@ -957,6 +1000,8 @@ int main(void)
         TEST(refuses_too_many_twin_requests),
         TEST(tells_desired_properties_to_subscribers),
         TEST(carries_methods_and_their_replies),
+        TEST(remembers_a_slow_method_among_many_quick_ones),
+        TEST(forgets_the_oldest_of_too_many_methods),
         TEST(delivers_to_inputs_and_reports_acknowledgements),
         TEST(delivers_to_devices),
         TEST(gives_back_what_is_too_much),
