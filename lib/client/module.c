@@ -54,7 +54,7 @@ struct module_call {
     struct loop_timer deadline;
     uint64_t ends_ms;
     uint64_t rid;
-    char id[17];
+    char id[MODULE_CALL_ID_MAX];
     void (*ended)(void *arg);
     void *arg;
 };
@@ -181,6 +181,29 @@ static void on_deadline(void *arg)
     module_reply_error(c, TIMED_OUT, "The server did not answer in time.");
 }
 
+static bool id_ok(struct slice id)
+{
+    if (id.len == 0 || id.len >= MODULE_CALL_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        uint8_t b = id.at[i], letter = b | 32;
+        if (!(b >= '0' && b <= '9') && !(letter >= 'a' && letter <= 'z') && b != '-' && b != '_')
+            return false;
+    }
+    return true;
+}
+
+/* What the services called it, when that can stand in a log line. */
+static void name_call(struct module_call *c, struct loop *l)
+{
+    struct slice given =
+        c->doc ? json_string(json_get(json_root(c->doc), "callId")) : (struct slice){0};
+    if (id_ok(given))
+        snprintf(c->id, sizeof(c->id), "%.*s", SLICE_FMT(given));
+    else
+        snprintf(c->id, sizeof(c->id), "%016llx", (unsigned long long)loop_random_u64(l));
+}
+
 static struct module_call *begin(struct module *m, const struct entry *e, uint64_t rid,
                                  struct json_doc *doc)
 {
@@ -194,7 +217,7 @@ static struct module_call *begin(struct module *m, const struct entry *e, uint64
     c->doc = doc;
     c->rid = rid;
     c->ends_ms = loop_now_ms(l) + timeout_ms;
-    snprintf(c->id, sizeof(c->id), "%016llx", (unsigned long long)loop_random_u64(l));
+    name_call(c, l);
     list_push(&m->calls, &c->link);
     m->call_count++;
     loop_timer_start(l, &c->deadline, timeout_ms, on_deadline, c);

@@ -17,6 +17,7 @@ struct module_call;
 #define MODULE_CALLS_MAX 256             /* under way; more are answered with 429 */
 #define MODULE_PAYLOAD_MAX (128u << 10)  /* of a request; more is 413 */
 #define MODULE_RESPONSE_MAX (127u << 10) /* IoT Hub takes 128 KB; more becomes 413 */
+#define MODULE_CALL_ID_MAX 37            /* of a call's id, with its zero */
 #define MODULE_TIMEOUT_MS 25000          /* shorter than the 30 s that callers wait by default */
 
 enum module_version { MODULE_V1 = 1, MODULE_V2 = 2, MODULE_PLAIN = 4 };
@@ -79,7 +80,9 @@ void module_report(struct module *m, struct slice patch);
 /* ---- a call ---- */
 
 void *module_call_app(const struct module_call *c);
-const char *module_call_id(const struct module_call *c);   /* names it in every log line */
+/* Names it in every log line: "callId" of the payload, as the services put it there, or one made
+ * here. */
+const char *module_call_id(const struct module_call *c);
 const char *module_call_name(const struct module_call *c); /* as in the table */
 /* The payload, read: NULL when it was empty. Lives as long as the call. */
 const struct json *module_call_payload(const struct module_call *c);

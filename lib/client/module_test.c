@@ -149,6 +149,29 @@ static void payloads_are_read_or_refused(void **state)
     assert_int_equal(device_double.status, 400);
 }
 
+/* Anything else gets an id of its own: 16 hex digits. */
+static void a_call_has_the_callers_id_when_it_can_stand_in_a_log_line(void **state)
+{
+    struct world *w = *state;
+    static const char *const others[] = {"",
+                                         "{}",
+                                         "7",
+                                         "{\"callId\":7}",
+                                         "{\"callId\":\"\"}",
+                                         "{\"callId\":\"a b\"}",
+                                         "{\"callId\":\"a\\nerror\"}",
+                                         "{\"callId\":\"0123456789012345678901234567890123456\"}"};
+    device_double_method(1, "Wait_V2", "{\"callId\":\"72962B91-fa75-4ae6-8d28-b404dc7daf63\"}");
+    assert_string_equal(module_call_id(w->waiting), "72962B91-fa75-4ae6-8d28-b404dc7daf63");
+    module_reply(w->waiting, 200, SLICE("{}"));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        device_double_method(2, "Wait_V2", others[i]);
+        assert_int_equal(strspn(module_call_id(w->waiting), "0123456789abcdef"), 16);
+        assert_int_equal(strlen(module_call_id(w->waiting)), 16);
+        module_reply(w->waiting, 200, SLICE("{}"));
+    }
+}
+
 static void errors_are_problem_details(void **state)
 {
     (void)state;
@@ -268,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(names_match_with_their_versions_in_any_case),
         TEST(payloads_are_read_or_refused),
+        TEST(a_call_has_the_callers_id_when_it_can_stand_in_a_log_line),
         TEST(errors_are_problem_details),
         TEST(what_does_not_answer_is_answered_in_its_place),
         TEST(a_late_answer_goes_out_while_there_is_time),

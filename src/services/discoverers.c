@@ -42,14 +42,22 @@ static void one_answered(struct call *c, enum status why)
     free(c);
 }
 
+static enum status outcome(enum status why, int status)
+{
+    if (why != OK)
+        return why == NOT_FOUND ? OFFLINE : why; /* the module is gone, not the list of modules */
+    return status >= 200 && status <= 299 ? OK
+           : status == 400                ? BAD_ARGUMENT
+           : status == 404                ? NOT_FOUND
+           : status == 429                ? BUSY
+                                          : PEER_FAILED;
+}
+
 static void on_method(void *arg, enum status why, int status, struct slice payload)
 {
     struct call *c = arg;
     (void)payload;
-    if (why == OK && (status < 200 || status > 299))
-        why = status == 429 ? BUSY : PEER_FAILED;
-    if (why == NOT_FOUND)
-        why = OFFLINE; /* the module is gone, not the list of modules */
+    why = outcome(why, status);
     if (why != OK)
         log_warn("discoverer did not take it method=%s why=%s status=%d rid=%s", c->method,
                  status_name(why), status, c->id);

@@ -180,8 +180,10 @@ static void on_discovered(void *arg, enum status why)
     if (why == OK)
         rest_reply_empty(r, 200);
     else
-        services_replies_fail(
-            r, why, why == NOT_FOUND ? "there is no discoverer" : "no discoverer took it");
+        services_replies_fail(r, why,
+                              why == NOT_FOUND      ? "there is no such discovery, or no discoverer"
+                              : why == BAD_ARGUMENT ? "the discoverers cannot read it"
+                                                    : "no discoverer took it");
 }
 
 static void call_discoverers(struct rest_request *r, const char *method, struct slice payload)
@@ -193,11 +195,13 @@ static void call_discoverers(struct rest_request *r, const char *method, struct 
         rest_reply_problem(r, 503, "no hub is configured");
 }
 
-/* The caller's id of the request, or that of the call. */
-static void put_id(struct json_writer *w, const struct rest_request *r, const struct json *said)
+/* The caller's id of the discovery, or that of the call; and the call's, for the module's log
+ * lines.
+ */
+static void put_ids(struct json_writer *w, const struct rest_request *r, struct slice said)
 {
-    struct slice id = json_string(json_get_nocase(said, "id"));
-    json_name(w, "id"), json_put_string(w, id.len > 0 ? id : slice_of(r->id));
+    json_name(w, "callId"), json_put_text(w, r->id);
+    json_name(w, "id"), json_put_string(w, said.len > 0 ? said : slice_of(r->id));
 }
 
 static void discover(struct rest_request *r)
@@ -208,10 +212,11 @@ static void discover(struct rest_request *r)
     struct buffer payload = {0};
     struct json_writer w = json_writer(&payload);
     json_object(&w);
-    put_id(&w, r, json_root(doc));
+    put_ids(&w, r, json_string(json_get_nocase(json_root(doc), "id")));
     struct json_walk walk = json_walk(json_root(doc));
     while (json_next(&walk))
-        if (!slice_eq_nocase(walk.name, SLICE("id")))
+        if (!slice_eq_nocase(walk.name, SLICE("id")) &&
+            !slice_eq_nocase(walk.name, SLICE("callId")))
             json_name_slice(&w, walk.name), json_put_value(&w, walk.value);
     json_end_object(&w);
     json_free(&doc);
@@ -229,7 +234,7 @@ static void register_server(struct rest_request *r)
     struct buffer payload = {0};
     struct json_writer w = json_writer(&payload);
     json_object(&w);
-    put_id(&w, r, said);
+    put_ids(&w, r, json_string(json_get_nocase(said, "id")));
     json_name(&w, "discovery"), json_put_text(&w, "Off");
     json_name(&w, "configuration"), json_object(&w);
     json_name(&w, "discoveryUrls"), json_array(&w);
@@ -249,7 +254,7 @@ static void cancel_discovery(struct rest_request *r)
     struct buffer payload = {0};
     struct json_writer w = json_writer(&payload);
     json_object(&w);
-    json_name(&w, "id"), json_put_string(&w, rest_param(r, "requestId"));
+    put_ids(&w, r, rest_param(r, "requestId"));
     json_end_object(&w);
     call_discoverers(r, "Cancel_V2", buffer_slice(&payload));
     buffer_clear(&payload);

@@ -369,14 +369,13 @@ static void a_discovery_goes_to_every_discoverer(void **state)
     assert_int_equal(house.methods, 2);
     assert_string_equal(house.module, "discovery");
     expect_asked("methodName", "\"Discover_V2\"");
-    expect_asked(
-        "payload",
-        "{\"id\":\"d1\",\"discovery\":\"Fast\",\"configuration\":{\"portRangesToScan\":\"4840\"}}");
+    expect_asked("payload", "{\"callId\":\"call-7\",\"id\":\"d1\",\"discovery\":\"Fast\","
+                            "\"configuration\":{\"portRangesToScan\":\"4840\"}}");
     assert_int_equal(call("DELETE", "/registry/v2/applications/discover/d1", ""), 200);
     assert_int_equal(house.methods, 4);
     assert_int_equal(house.lookups, 1);
     expect_asked("methodName", "\"Cancel_V2\"");
-    expect_asked("payload", "{\"id\":\"d1\"}");
+    expect_asked("payload", "{\"callId\":\"call-7\",\"id\":\"d1\"}");
 }
 
 static void a_server_is_registered_by_its_url(void **state)
@@ -386,9 +385,9 @@ static void a_server_is_registered_by_its_url(void **state)
         call("POST", "/registry/v2/applications",
              "{\"discoveryUrl\":\"opc.tcp://x\",\"activationFilter\":{\"securityMode\":\"Best\"}}"),
         200);
-    expect_asked("payload",
-                 "{\"id\":\"call-7\",\"discovery\":\"Off\",\"configuration\":{\"discoveryUrls\":["
-                 "\"opc.tcp://x\"],\"activationFilter\":{\"securityMode\":\"Best\"}}}");
+    expect_asked("payload", "{\"callId\":\"call-7\",\"id\":\"call-7\",\"discovery\":\"Off\","
+                            "\"configuration\":{\"discoveryUrls\":[\"opc.tcp://"
+                            "x\"],\"activationFilter\":{\"securityMode\":\"Best\"}}}");
 }
 
 static void says_when_no_discoverer_takes_it(void **state)
@@ -400,6 +399,10 @@ static void says_when_no_discoverer_takes_it(void **state)
     house.hub_status = 200;
     house.hub_answer = "{\"status\":500,\"payload\":null}";
     assert_int_equal(call("POST", "/registry/v2/applications/discover", "{}"), 502);
+    house.hub_answer = "{\"status\":400,\"payload\":null}";
+    assert_int_equal(call("POST", "/registry/v2/applications/discover", "{}"), 400);
+    house.hub_answer = "{\"status\":404,\"payload\":null}";
+    assert_int_equal(call("DELETE", "/registry/v2/applications/discover/d1", ""), 404);
 }
 
 static void shows_gateways_and_their_modules(void **state)
@@ -473,6 +476,7 @@ static void every_call_is_a_method_of_the_endpoints_module(void **state)
         assert_string_equal(house.id, "call-7");
         expect_asked("methodName", rows[i].name);
         expect_asked("responseTimeoutInSeconds", "20");
+        expect_asked("payload callId", "\"call-7\"");
         expect_asked("payload request", rows[i].request);
         expect_asked("payload endpoint",
                      "{\"url\":\"opc.tcp://one:4840\",\"securityMode\":\"Sign\"}");

@@ -149,6 +149,7 @@ static void put_payload(const struct call *c, const struct target *t, struct buf
 {
     struct json_writer w = json_writer(out);
     json_object(&w);
+    json_name(&w, "callId"), json_put_text(&w, c->request->id); /* for the module's log lines */
     json_name(&w, "endpoint"), json_put_raw(&w, buffer_slice(&t->endpoint));
     json_name(&w, "request"), json_put_raw(&w, c->body);
     json_end_object(&w);

@@ -36,7 +36,7 @@ struct twin_request {
     struct json_doc *doc;
     const struct json *body; /* "request"; NULL when there is none */
     twin_run_fn *run;
-    char id[17];
+    char id[MODULE_CALL_ID_MAX];
     struct arena arena;
     struct owned *owned;
     struct opcua_session *session; /* ready when run() is called */
