@@ -51,3 +51,11 @@ void heads_identity_unref(const struct heads_identity **identity)
     if (i && __atomic_sub_fetch(&i->refs, 1, __ATOMIC_ACQ_REL) == 0)
         free(i);
 }
+
+bool heads_identity_same_rights(const struct heads_identity *a, const struct heads_identity *b)
+{
+    return a->enabled == b->enabled && a->auth == b->auth && slice_eq(a->generation_id, b->generation_id) &&
+           slice_eq(a->primary_key, b->primary_key) && slice_eq(a->secondary_key, b->secondary_key) &&
+           slice_eq(a->primary_thumbprint, b->primary_thumbprint) &&
+           slice_eq(a->secondary_thumbprint, b->secondary_thumbprint);
+}

@@ -27,3 +27,6 @@ struct heads_identity {
 const struct heads_identity *heads_identity_new(const struct heads_identity *fields);
 const struct heads_identity *heads_identity_ref(const struct heads_identity *i);
 void heads_identity_unref(const struct heads_identity **i);
+
+/* The same credentials, of the same generation, and enabled alike: who signed in as `a` may stay as `b`. */
+bool heads_identity_same_rights(const struct heads_identity *a, const struct heads_identity *b);

@@ -124,7 +124,7 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
         e->count.received++;
         store_waiters_add(&e->waiters, sequence, edge_child_ref(c), token);
     } else if (s == FULL) {
-        edge_wait_for_room(e, c);
+        c->full = true; /* on_room of the log tells it */
     }
     return s;
 }

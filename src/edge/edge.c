@@ -37,12 +37,6 @@ static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
     accept_up_to(e, last, why);
 }
 
-void edge_wait_for_room(struct edge *e, struct edge_child *c)
-{
-    (void)e;
-    c->full = true;
-}
-
 static void on_room(void *arg)
 {
     struct edge *e = arg;

@@ -53,8 +53,3 @@ CHECKED enum status edge_open(const struct edge_config *config, struct edge_iden
                               struct edge_twins *twins, struct edge **out);
 void edge_close(struct edge **e);
 
-/* ---- log_* below are what the log tells, edge.c ---- */
-
-/* Remembers who is to be told that there is room again. */
-struct edge_child;
-void edge_wait_for_room(struct edge *e, struct edge_child *c);

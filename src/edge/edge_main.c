@@ -36,7 +36,7 @@ static const struct setting table[] = {
     {"tls.certificate", SETTING_PATH, NULL, "PEM file with the chain; made at first start when absent", 0, 0, NULL, false},
     {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
     {"store.bytes", SETTING_SIZE, "8GiB", "how much is kept for the hub; then senders are held back", 1 << 20, INT64_MAX, NULL, false},
-    {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, "fsync|os|memory", false},
+    {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
     SETTINGS_LOG,
 };
 
@@ -114,12 +114,6 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
 
 /* ---- start ---- */
 
-static enum store_durability durability(const struct program *p)
-{
-    const char *word = text(p, "durability");
-    return strcmp(word, "fsync") == 0 ? STORE_FSYNC : strcmp(word, "os") == 0 ? STORE_OS : STORE_MEMORY;
-}
-
 static bool needs(const struct program *p, const char *name)
 {
     if (text(p, name))
@@ -131,21 +125,14 @@ static bool needs(const struct program *p, const char *name)
 /* `names` are the edge's own, for its certificate; `hosts` the hub's too, for tokens. */
 static void collect_names(struct program *p)
 {
-    const char *const *given;
-    size_t count = settings_list(p->settings, "alias", &given), n = 0, h = 0;
-    p->names = memory_new((count + 5) * sizeof(*p->names));
-    p->hosts = memory_new((count + 6) * sizeof(*p->hosts));
-    p->names[n++] = text(p, "name");
-    for (size_t i = 0; i < count; i++)
-        p->names[n++] = given[i];
-    p->names[n++] = "localhost";
-    p->names[n++] = "127.0.0.1";
-    const char *listen = text(p, "listen");
-    if (strcmp(listen, "0.0.0.0") != 0 && strcmp(listen, "::") != 0 && strcmp(listen, "127.0.0.1") != 0)
-        p->names[n++] = listen;
-    p->hosts[h++] = text(p, "hub.host");
-    for (size_t i = 0; i < n; i++)
-        p->hosts[h++] = p->names[i];
+    const char *const *more;
+    size_t count = settings_list(p->settings, "alias", &more), n = 0;
+    p->names = server_names(text(p, "name"), more, count, text(p, "listen"));
+    while (p->names[n])
+        n++;
+    p->hosts = memory_new((n + 2) * sizeof(*p->hosts));
+    p->hosts[0] = text(p, "hub.host");
+    memcpy(p->hosts + 1, p->names, n * sizeof(*p->hosts));
 }
 
 static void make_paths(struct program *p)
@@ -161,20 +148,18 @@ static void make_paths(struct program *p)
 
 static enum status open_tls(struct program *p)
 {
-    const char *certificate = text(p, "tls.certificate"), *key = text(p, "tls.key");
-    struct server_files files;
-    if (certificate == NULL || key == NULL) {
-        char directory[512];
-        snprintf(directory, sizeof(directory), "%s/tls", text(p, "data"));
-        enum status s = server_files_ensure(directory, text(p, "name"), p->names, clock_wall_ms(), &files);
-        if (s != OK)
-            return s;
-        certificate = files.certificate;
-        key = files.key;
-    }
-    enum status s = tls_server_new(
-        &(struct tls_server_config){.certificate_file = certificate, .key_file = key}, &p->tls);
+    char directory[512];
+    snprintf(directory, sizeof(directory), "%s/tls", text(p, "data"));
+    enum status s = server_tls_open(text(p, "tls.certificate"), text(p, "tls.key"), directory, p->names,
+                                    clock_wall_ms(), &p->tls);
     return s == OK ? tls_client_new(&(struct tls_client_config){.ca_file = text(p, "hub.ca")}, &p->hub_tls) : s;
+}
+
+static void on_identity_changed(void *arg, struct iot_id id)
+{
+    struct program *p = arg;
+    if (p->edge) /* not while the kept ones are read */
+        edge_backend_identity_changed(p->edge, id);
 }
 
 static enum status open_identities(struct program *p)
@@ -192,6 +177,8 @@ static enum status open_identities(struct program *p)
             .hub_host = text(p, "hub.host"),
             .device_id = text(p, "device"),
             .key = text(p, "key"),
+            .on_changed = on_identity_changed,
+            .arg = p,
         },
         &p->identities);
 }
@@ -203,7 +190,7 @@ static enum status open_edge(struct program *p)
             .loop = p->loop,
             .disk = store_disk_real(),
             .directory = p->log_directory,
-            .durability = durability(p),
+            .durability = store_durability(text(p, "durability")),
             .store_bytes = settings_size(p->settings, "store.bytes"),
             .device_id = text(p, "device"),
             .key = text(p, "key"),

@@ -53,14 +53,6 @@ static struct known *find(struct edge_identities *i, struct iot_id id)
     return k;
 }
 
-static bool same(const struct heads_identity *a, const struct heads_identity *b)
-{
-    return a->enabled == b->enabled && a->auth == b->auth && slice_eq(a->generation_id, b->generation_id) &&
-           slice_eq(a->primary_key, b->primary_key) && slice_eq(a->secondary_key, b->secondary_key) &&
-           slice_eq(a->primary_thumbprint, b->primary_thumbprint) &&
-           slice_eq(a->secondary_thumbprint, b->secondary_thumbprint);
-}
-
 static void tell_changed(struct edge_identities *i, struct iot_id id)
 {
     if (i->config.on_changed)
@@ -80,7 +72,7 @@ static bool put(struct edge_identities *i, const struct heads_identity *fields)
         map_put(&i->known, slice_of(k->key), k);
     }
     k->seen = true;
-    bool changed = k->identity == NULL || !same(k->identity, fields);
+    bool changed = k->identity == NULL || !heads_identity_same_rights(k->identity, fields);
     bool told = k->identity != NULL && changed;
     heads_identity_unref(&k->identity);
     k->identity = heads_identity_new(fields);

@@ -1,7 +1,7 @@
 /*
  * Who may connect here: the modules of this edge and the devices in its scope, as the hub lists them.
- * Kept in a file, so that they can sign in while the hub is away; asked for again every hour, and when
- * somebody unknown knocks (at most every EDGE_IDENTITIES_DELAY_MS).
+ * Kept in a file, so that they can sign in while the hub is away; asked for again every hour
+ * (EDGE_IDENTITIES_DELAY_MS after a failure), and about whoever is unknown when he knocks.
  */
 #pragma once
 

@@ -326,19 +326,11 @@ void hub_backend_desired_changed(void *hub, struct iot_id id, struct slice patch
     loop_post(hub_owner(n->hub, n->id)->loop, tell_desired, n);
 }
 
-static bool same_rights(const struct heads_identity *a, const struct heads_identity *b)
-{
-    return b->enabled && a->auth == b->auth && slice_eq(a->generation_id, b->generation_id) &&
-           slice_eq(a->primary_key, b->primary_key) && slice_eq(a->secondary_key, b->secondary_key) &&
-           slice_eq(a->primary_thumbprint, b->primary_thumbprint) &&
-           slice_eq(a->secondary_thumbprint, b->secondary_thumbprint);
-}
-
 static void on_identity_again(void *arg, enum status why, const struct heads_identity *identity)
 {
     struct news *n = arg;
     struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
-    if (d && d->session && (why != OK || !same_rights(d->identity, identity))) {
+    if (d && d->session && (why != OK || !heads_identity_same_rights(d->identity, identity))) {
         log_info("disconnected: its identity has changed device=%s", d->key);
         d->session->ops->close(d->session, UNAUTHORIZED);
     }
