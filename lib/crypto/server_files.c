@@ -7,7 +7,9 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "crypto/certificate.h"
+#include "crypto/tls.h"
 #include "base/file.h"
 
 #define DAY_MS (24ull * 3600 * 1000)
@@ -144,4 +146,32 @@ enum status server_files_ensure(const char *directory, const char *common_name,
     buffer_clear(&f.server);
     buffer_clear(&f.server_key);
     return s;
+}
+
+const char **server_names(const char *name, const char *const *more, size_t count, const char *listen)
+{
+    const char **names = memory_new((count + 5) * sizeof(*names));
+    size_t n = 0;
+    names[n++] = name;
+    for (size_t i = 0; i < count; i++)
+        names[n++] = more[i];
+    names[n++] = "localhost";
+    names[n++] = "127.0.0.1";
+    if (strcmp(listen, "0.0.0.0") != 0 && strcmp(listen, "::") != 0 && strcmp(listen, "127.0.0.1") != 0)
+        names[n++] = listen;
+    return names;
+}
+
+enum status server_tls_open(const char *certificate, const char *key, const char *directory,
+                            const char *const *names, uint64_t wall_ms, struct tls_server **out)
+{
+    struct server_files files;
+    if (certificate == NULL || key == NULL) {
+        enum status s = server_files_ensure(directory, names[0], names, wall_ms, &files);
+        if (s != OK)
+            return s;
+        certificate = files.certificate;
+        key = files.key;
+    }
+    return tls_server_new(&(struct tls_server_config){.certificate_file = certificate, .key_file = key}, out);
 }

@@ -254,3 +254,8 @@ void store_log_close(struct store_log **log)
     free_log(l);
     *log = NULL;
 }
+
+enum store_durability store_durability(const char *word)
+{
+    return strcmp(word, "memory") == 0 ? STORE_MEMORY : strcmp(word, "os") == 0 ? STORE_OS : STORE_FSYNC;
+}

@@ -17,6 +17,10 @@ struct store_log;
 
 enum store_durability { STORE_FSYNC, STORE_OS, STORE_MEMORY };
 
+/* The settings' words for them. `word` is one of these. */
+#define STORE_DURABILITY_WORDS "fsync|os|memory"
+enum store_durability store_durability(const char *word);
+
 #define STORE_RECORD_MAX (1u << 20)
 /* What may wait for a commit; store_log_append() answers FULL beyond it, until on_room. */
 #define STORE_GATHER_MAX (32u << 20)

@@ -36,7 +36,7 @@ static const struct setting table[] = {
     {"events.partitions", SETTING_INTEGER, "4", "partitions of the stream; fixed after first start", 1, HUB_PARTITIONS_MAX, NULL, false},
     {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
     {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
-    {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, "fsync|os|memory", false},
+    {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
     SETTINGS_LOG,
 };
 
@@ -64,7 +64,6 @@ struct program {
     unsigned started;    /* threads */
     unsigned next_loop;  /* for connections that belong to no device */
     const char **aliases;
-    struct server_files files;
 };
 
 /* A direct method may wait 300 s for the device to connect and 300 s for its answer. */
@@ -149,9 +148,29 @@ static bool stream_ready(void *arg, struct buffer *detail)
     return true;
 }
 
+static void collect_events(const struct program *p, struct buffer *out)
+{
+    struct hub_events_count c = hub_events_count(p->events);
+    const struct {
+        const char *name, *help;
+        enum rest_metric_type type;
+        uint64_t value;
+    } rows[] = {
+        {"millrace_hub_events_connections", "AMQP connections", REST_GAUGE, c.connections},
+        {"millrace_hub_events_readers", "links that read a partition", REST_GAUGE, c.readers},
+        {"millrace_hub_events_messages_total", "events given to readers", REST_COUNTER, c.messages},
+        {"millrace_hub_events_bytes_total", "bytes of them, as they are encoded", REST_COUNTER, c.bytes},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        rest_metrics_put_head(out, rows[i].name, rows[i].type, rows[i].help);
+        rest_metrics_put(out, rows[i].name, NULL, (double)rows[i].value);
+    }
+}
+
 static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
 {
-    struct hub *hub = arg;
+    struct program *p = arg;
+    const struct hub *hub = &p->hub;
     (void)m;
     static const struct {
         const char *name, *help;
@@ -172,15 +191,10 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
         rest_metrics_put_head(out, rows[i].name, rows[i].type, rows[i].help);
         rest_metrics_put(out, rows[i].name, NULL, (double)sum);
     }
+    collect_events(p, out);
 }
 
 /* ---- start ---- */
-
-static enum store_durability durability(const struct settings *s)
-{
-    const char *word = settings_text(s, "durability");
-    return strcmp(word, "fsync") == 0 ? STORE_FSYNC : strcmp(word, "os") == 0 ? STORE_OS : STORE_MEMORY;
-}
 
 static enum status open_partitions(struct program *p)
 {
@@ -194,7 +208,7 @@ static enum status open_partitions(struct program *p)
                 .disk = store_disk_real(),
                 .directory = buffer_cstr(&directory),
                 .index = i,
-                .durability = durability(p->settings),
+                .durability = store_durability(settings_text(p->settings, "durability")),
                 .retain_bytes = settings_size(p->settings, "events.bytes"),
                 .retain_ms = settings_ms(p->settings, "events.retain"),
             },
@@ -228,37 +242,16 @@ static enum status open_registry(struct program *p)
 
 static enum status open_tls(struct program *p)
 {
-    const char *certificate = settings_text(p->settings, "tls.certificate");
-    const char *key = settings_text(p->settings, "tls.key");
-    if (certificate == NULL || key == NULL) {
-        struct buffer directory = {0};
-        buffer_printf(&directory, "%s/tls", settings_text(p->settings, "data"));
-        enum status s = server_files_ensure(buffer_cstr(&directory), p->hub.name, p->hub.aliases,
-                                            clock_wall_ms(), &p->files);
-        buffer_clear(&directory);
-        if (s != OK)
-            return s;
-        certificate = p->files.certificate;
-        key = p->files.key;
-    }
-    return tls_server_new(&(struct tls_server_config){.certificate_file = certificate, .key_file = key}, &p->tls);
-}
-
-/* The names of the hub: its own, those that were given, and this machine's loopback. */
-static void collect_names(struct program *p)
-{
-    const char *const *given;
-    size_t count = settings_list(p->settings, "alias", &given), n = 0;
-    p->aliases = memory_new((count + 5) * sizeof(*p->aliases));
-    p->aliases[n++] = p->hub.name;
-    for (size_t i = 0; i < count; i++)
-        p->aliases[n++] = given[i];
-    p->aliases[n++] = "localhost";
-    p->aliases[n++] = "127.0.0.1";
-    const char *listen = settings_text(p->settings, "listen");
-    if (strcmp(listen, "0.0.0.0") != 0 && strcmp(listen, "::") != 0 && strcmp(listen, "127.0.0.1") != 0)
-        p->aliases[n++] = listen;
+    const char *const *more;
+    size_t count = settings_list(p->settings, "alias", &more);
+    struct buffer directory = {0};
+    p->aliases = server_names(p->hub.name, more, count, settings_text(p->settings, "listen"));
     p->hub.aliases = p->aliases;
+    buffer_printf(&directory, "%s/tls", settings_text(p->settings, "data"));
+    enum status s = server_tls_open(settings_text(p->settings, "tls.certificate"), settings_text(p->settings, "tls.key"),
+                                    buffer_cstr(&directory), p->hub.aliases, clock_wall_ms(), &p->tls);
+    buffer_clear(&directory);
+    return s;
 }
 
 static void make_loops(struct program *p)
@@ -362,7 +355,6 @@ static enum status start(struct program *p)
     enum status s = file_make_directory(settings_text(p->settings, "data"));
     if (s != OK)
         return s;
-    collect_names(p);
     make_loops(p);
     hub_init(&p->hub);
     s = open_tls(p);
@@ -373,7 +365,7 @@ static enum status start(struct program *p)
     if (s != OK)
         return s;
     p->metrics = rest_metrics_new(NULL, 0);
-    rest_metrics_collect(p->metrics, collect, &p->hub);
+    rest_metrics_collect(p->metrics, collect, p);
     p->health = rest_health_new(p->metrics);
     rest_health_add(p->health, "stream", stream_ready, p);
     p->mqtt = heads_mqtt_new(&p->hub.backend);

@@ -145,26 +145,16 @@ static bool is_loopback(const char *host)
 static enum status start_tls(struct serving *v, const struct settings *s)
 {
     const char *const *names;
-    struct server_files files;
     if (!settings_bool(s, "tls")) {
         if (is_loopback(settings_text(s, "listen")))
             return OK;
         log_error("plain text is served on loopback addresses alone: set tls or listen");
         return BAD_ARGUMENT;
     }
-    const char *certificate = settings_text(s, "tls.certificate"), *key = settings_text(s, "tls.key");
-    if (certificate && key)
-        return tls_server_new(
-            &(struct tls_server_config){.certificate_file = certificate, .key_file = key}, &v->tls);
     if (settings_list(s, "names", &names) == 0)
         return BAD_ARGUMENT;
-    enum status why =
-        server_files_ensure(settings_text(s, "data"), names[0], names, clock_wall_ms(), &files);
-    if (why != OK)
-        return why;
-    return tls_server_new(
-        &(struct tls_server_config){.certificate_file = files.certificate, .key_file = files.key},
-        &v->tls);
+    return server_tls_open(settings_text(s, "tls.certificate"), settings_text(s, "tls.key"),
+                           settings_text(s, "data"), names, clock_wall_ms(), &v->tls);
 }
 
 static void on_accept(void *arg, struct stream *stream)

@@ -70,6 +70,9 @@ struct program {
     struct listener *listeners[2];
 };
 
+/* The longest twin.timeout, the wait of service_client for the hub, and a lookup of the endpoint. */
+#define REQUEST_MS 330000
+
 /* ---- what /readyz says ---- */
 
 static bool hub_ready(void *arg, struct buffer *detail)
@@ -241,7 +244,8 @@ static void open_server(struct program *p)
                                                              .table_count = SERVICES_TABLES + 1,
                                                              .app = &p->services,
                                                              .authorize = services_authorize,
-                                                             .on_answer = services_on_answer});
+                                                             .on_answer = services_on_answer,
+                                                             .limits = {.request_ms = REQUEST_MS}});
 }
 
 /* ---- listening ---- */
@@ -252,40 +256,19 @@ static void on_accept(void *arg, struct stream *s)
     rest_server_accept(p->server, s);
 }
 
-static enum status make_certificate(struct program *p, struct server_files *out)
-{
-    const struct settings *s = p->settings;
-    const char *const *given;
-    size_t count = settings_list(s, "alias", &given), n = 0;
-    const char **names = memory_new((count + 5) * sizeof(*names));
-    names[n++] = settings_text(s, "name");
-    names[n++] = "localhost";
-    names[n++] = "127.0.0.1";
-    for (size_t i = 0; i < count; i++)
-        names[n++] = given[i];
-    struct buffer directory = {0};
-    buffer_printf(&directory, "%s/tls", settings_text(s, "data"));
-    enum status status =
-        server_files_ensure(buffer_cstr(&directory), names[0], names, clock_wall_ms(), out);
-    buffer_clear(&directory);
-    free(names);
-    return status;
-}
-
 static enum status open_tls(struct program *p)
 {
-    struct server_files files;
-    struct tls_server_config config = {.certificate_file =
-                                           settings_text(p->settings, "tls.certificate"),
-                                       .key_file = settings_text(p->settings, "tls.key")};
-    if (config.certificate_file == NULL || config.key_file == NULL) {
-        enum status s = make_certificate(p, &files);
-        if (s != OK)
-            return s;
-        config.certificate_file = files.certificate;
-        config.key_file = files.key;
-    }
-    return tls_server_new(&config, &p->tls);
+    const struct settings *s = p->settings;
+    const char *const *more;
+    size_t count = settings_list(s, "alias", &more);
+    struct buffer directory = {0};
+    const char **names = server_names(settings_text(s, "name"), more, count, settings_text(s, "listen"));
+    buffer_printf(&directory, "%s/tls", settings_text(s, "data"));
+    enum status why = server_tls_open(settings_text(s, "tls.certificate"), settings_text(s, "tls.key"),
+                                      buffer_cstr(&directory), names, clock_wall_ms(), &p->tls);
+    buffer_clear(&directory);
+    free(names);
+    return why;
 }
 
 static enum status listen_plain(struct program *p)
