@@ -1,40 +1,10 @@
 #include "publisher/config.h"
 
-#include <stddef.h>
-#include <stdio.h>
-
-#include "base/clock.h"
+#include "publisher/config_field.h"
 
 #define PLACES_BYTES (256u << 20) /* of text that is looked through for lines and columns */
 
 /* ---- the tables ---- */
-
-enum kind {
-    TEXT,      /* struct slice */
-    FLAG,      /* int, enum tristate */
-    NUMBER,    /* int64_t, not negative */
-    DECIMAL,   /* double */
-    MS,        /* int64_t, milliseconds */
-    SECONDS,   /* int64_t, from seconds */
-    SPAN,      /* int64_t, from "[d.]hh:mm:ss[.f]"; stands after its sibling, and beats it */
-    WORD,      /* int, one of `words` */
-    VALUE,     /* const struct json * */
-    NODES,     /* read elsewhere */
-    KNOWN,     /* of no consequence here */
-    NOT_BUILT, /* changes what is sent, and is not built: a hint when it is used */
-};
-
-struct word {
-    const char *name;
-    int value;
-};
-
-struct field {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    const struct word *words;
-};
 
 static const struct word modes[] = {
     {"Samples", MODE_SAMPLES},
@@ -125,324 +95,121 @@ struct entry_extra {
 
 /* clang-format off */
 static const struct field entry_fields[] = {
-    {"EndpointUrl", TEXT, ENTRY(endpoint_url), NULL},
-    {"UseSecurity", FLAG, EXTRA(use_security), NULL},
-    {"EndpointSecurityMode", WORD, EXTRA(endpoint_security), securities},
-    {"EndpointSecurityPolicy", TEXT, ENTRY(security_policy), NULL},
-    {"OpcAuthenticationMode", WORD, EXTRA(authentication), authentications},
-    {"OpcAuthenticationUsername", TEXT, ENTRY(user), NULL},
-    {"OpcAuthenticationPassword", TEXT, ENTRY(password), NULL},
-    {"Username", TEXT, ENTRY(user), NULL}, /* as payloads of 2.8's direct methods have them */
-    {"Password", TEXT, ENTRY(password), NULL},
-    {"EncryptedAuthUsername", VALUE, EXTRA(encrypted_user), NULL},
-    {"EncryptedAuthPassword", KNOWN, 0, NULL},
-    {"PublisherId", TEXT, ENTRY(publisher_id), NULL},
-    {"DataSetWriterGroup", TEXT, ENTRY(group), NULL},
-    {"DataSetWriterId", TEXT, ENTRY(writer), NULL},
-    {"DataSetName", TEXT, ENTRY(data_set), NULL},
-    {"DataSetPublishingInterval", MS, ENTRY(publishing_ms), NULL},
-    {"DataSetPublishingIntervalTimespan", SPAN, ENTRY(publishing_ms), NULL},
-    {"DataSetSamplingInterval", MS, ENTRY(sampling_ms), NULL},
-    {"DataSetSamplingIntervalTimespan", SPAN, ENTRY(sampling_ms), NULL},
-    {"DataSetKeyFrameCount", NUMBER, ENTRY(key_frame_count), NULL},
-    {"DataSetExtensionFields", VALUE, ENTRY(extension_fields), NULL},
-    {"DataSetFetchDisplayNames", FLAG, ENTRY(fetch_display_names), NULL},
-    {"SendKeepAliveDataSetMessages", FLAG, ENTRY(keep_alive_messages), NULL},
-    {"SendKeepAliveAsKeyFrameMessages", FLAG, ENTRY(keep_alive_key_frames), NULL},
-    {"MaxKeepAliveCount", NUMBER, ENTRY(keep_alive_count), NULL},
-    {"Priority", NUMBER, ENTRY(priority), NULL},
-    {"DisableSubscriptionTransfer", FLAG, ENTRY(no_transfer), NULL},
-    {"DefaultHeartbeatInterval", SECONDS, ENTRY(heartbeat_ms), NULL},
-    {"DefaultHeartbeatIntervalTimespan", SPAN, ENTRY(heartbeat_ms), NULL},
-    {"DefaultHeartbeatBehavior", WORD, ENTRY(heartbeat), heartbeats},
-    {"MessagingMode", WORD, ENTRY(mode), modes},
-    {"MessageEncoding", WORD, ENTRY(encoding), encodings},
-    {"BatchSize", NUMBER, ENTRY(batch_size), NULL},
-    {"BatchTriggerInterval", MS, ENTRY(batch_ms), NULL},
-    {"BatchTriggerIntervalTimespan", SPAN, ENTRY(batch_ms), NULL},
-    {"WriterGroupQueueName", TEXT, ENTRY(queue_name), NULL},
-    {"WriterGroupMessageTtlTimepan", SPAN, ENTRY(message_ttl_ms), NULL},
-    {"WriterGroupMessageTtlTimespan", SPAN, ENTRY(message_ttl_ms), NULL},
-    {"NodeId", VALUE, EXTRA(node_id), NULL},
-    {"OpcNodes", NODES, EXTRA(nodes), NULL},
-    {"UseReverseConnect", NOT_BUILT, 0, NULL},
-    {"DataSetRouting", NOT_BUILT, 0, NULL},
-    {"OpcNodeWatchdogTimespan", NOT_BUILT, 0, NULL},
-    {"WriterGroupTransport", NOT_BUILT, 0, NULL},
-    {"WriterGroupPartitions", KNOWN, 0, NULL},
-    {"MetaDataUpdateTime", NOT_BUILT, 0, NULL},
-    {"MetaDataUpdateTimeTimespan", NOT_BUILT, 0, NULL},
-    {"QueueName", NOT_BUILT, 0, NULL},
-    {"Version", KNOWN, 0, NULL},
-    {"LastChangeDateTime", KNOWN, 0, NULL},
-    {"LastChangeTimespan", KNOWN, 0, NULL},
-    {"Tag", KNOWN, 0, NULL},
-    {"DataSetDescription", KNOWN, 0, NULL},
-    {"DataSetClassId", KNOWN, 0, NULL},
-    {"DataSetType", KNOWN, 0, NULL},
-    {"DataSetSubject", KNOWN, 0, NULL},
-    {"DataSetSourceUri", KNOWN, 0, NULL},
-    {"DataSetRootNodeId", KNOWN, 0, NULL},
-    {"WriterGroupRootNodeId", KNOWN, 0, NULL},
-    {"WriterGroupType", KNOWN, 0, NULL},
-    {"WriterGroupProperties", KNOWN, 0, NULL},
-    {"WriterGroupTransportConfiguration", KNOWN, 0, NULL},
-    {"WriterGroupQualityOfService", KNOWN, 0, NULL},
-    {"WriterGroupMessageRetention", KNOWN, 0, NULL},
-    {"QualityOfService", KNOWN, 0, NULL},
-    {"MessageTtlTimespan", KNOWN, 0, NULL},
-    {"MessageRetention", KNOWN, 0, NULL},
-    {"MetaDataQueueName", KNOWN, 0, NULL},
-    {"MetaDataRetention", KNOWN, 0, NULL},
-    {"MetaDataTtlTimespan", KNOWN, 0, NULL},
-    {"RepublishAfterTransfer", KNOWN, 0, NULL}, /* always */
-    {"OpcNodeWatchdogCondition", KNOWN, 0, NULL},
-    {"DataSetWriterWatchdogBehavior", KNOWN, 0, NULL},
-    {"DumpConnectionDiagnostics", KNOWN, 0, NULL},
+    {"EndpointUrl", FIELD_TEXT, ENTRY(endpoint_url), NULL},
+    {"UseSecurity", FIELD_FLAG, EXTRA(use_security), NULL},
+    {"EndpointSecurityMode", FIELD_WORD, EXTRA(endpoint_security), securities},
+    {"EndpointSecurityPolicy", FIELD_TEXT, ENTRY(security_policy), NULL},
+    {"OpcAuthenticationMode", FIELD_WORD, EXTRA(authentication), authentications},
+    {"OpcAuthenticationUsername", FIELD_TEXT, ENTRY(user), NULL},
+    {"OpcAuthenticationPassword", FIELD_TEXT, ENTRY(password), NULL},
+    {"Username", FIELD_TEXT, ENTRY(user), NULL}, /* as payloads of 2.8's direct methods have them */
+    {"Password", FIELD_TEXT, ENTRY(password), NULL},
+    {"EncryptedAuthUsername", FIELD_VALUE, EXTRA(encrypted_user), NULL},
+    {"EncryptedAuthPassword", FIELD_KNOWN, 0, NULL},
+    {"PublisherId", FIELD_TEXT, ENTRY(publisher_id), NULL},
+    {"DataSetWriterGroup", FIELD_TEXT, ENTRY(group), NULL},
+    {"DataSetWriterId", FIELD_TEXT, ENTRY(writer), NULL},
+    {"DataSetName", FIELD_TEXT, ENTRY(data_set), NULL},
+    {"DataSetPublishingInterval", FIELD_MS, ENTRY(publishing_ms), NULL},
+    {"DataSetPublishingIntervalTimespan", FIELD_SPAN, ENTRY(publishing_ms), NULL},
+    {"DataSetSamplingInterval", FIELD_MS, ENTRY(sampling_ms), NULL},
+    {"DataSetSamplingIntervalTimespan", FIELD_SPAN, ENTRY(sampling_ms), NULL},
+    {"DataSetKeyFrameCount", FIELD_NUMBER, ENTRY(key_frame_count), NULL},
+    {"DataSetExtensionFields", FIELD_VALUE, ENTRY(extension_fields), NULL},
+    {"DataSetFetchDisplayNames", FIELD_FLAG, ENTRY(fetch_display_names), NULL},
+    {"SendKeepAliveDataSetMessages", FIELD_FLAG, ENTRY(keep_alive_messages), NULL},
+    {"SendKeepAliveAsKeyFrameMessages", FIELD_FLAG, ENTRY(keep_alive_key_frames), NULL},
+    {"MaxKeepAliveCount", FIELD_NUMBER, ENTRY(keep_alive_count), NULL},
+    {"Priority", FIELD_NUMBER, ENTRY(priority), NULL},
+    {"DisableSubscriptionTransfer", FIELD_FLAG, ENTRY(no_transfer), NULL},
+    {"DefaultHeartbeatInterval", FIELD_SECONDS, ENTRY(heartbeat_ms), NULL},
+    {"DefaultHeartbeatIntervalTimespan", FIELD_SPAN, ENTRY(heartbeat_ms), NULL},
+    {"DefaultHeartbeatBehavior", FIELD_WORD, ENTRY(heartbeat), heartbeats},
+    {"MessagingMode", FIELD_WORD, ENTRY(mode), modes},
+    {"MessageEncoding", FIELD_WORD, ENTRY(encoding), encodings},
+    {"BatchSize", FIELD_NUMBER, ENTRY(batch_size), NULL},
+    {"BatchTriggerInterval", FIELD_MS, ENTRY(batch_ms), NULL},
+    {"BatchTriggerIntervalTimespan", FIELD_SPAN, ENTRY(batch_ms), NULL},
+    {"WriterGroupQueueName", FIELD_TEXT, ENTRY(queue_name), NULL},
+    {"WriterGroupMessageTtlTimepan", FIELD_SPAN, ENTRY(message_ttl_ms), NULL},
+    {"WriterGroupMessageTtlTimespan", FIELD_SPAN, ENTRY(message_ttl_ms), NULL},
+    {"NodeId", FIELD_VALUE, EXTRA(node_id), NULL},
+    {"OpcNodes", FIELD_NODES, EXTRA(nodes), NULL},
+    {"UseReverseConnect", FIELD_NOT_BUILT, 0, NULL},
+    {"DataSetRouting", FIELD_NOT_BUILT, 0, NULL},
+    {"OpcNodeWatchdogTimespan", FIELD_NOT_BUILT, 0, NULL},
+    {"WriterGroupTransport", FIELD_NOT_BUILT, 0, NULL},
+    {"WriterGroupPartitions", FIELD_KNOWN, 0, NULL},
+    {"MetaDataUpdateTime", FIELD_NOT_BUILT, 0, NULL},
+    {"MetaDataUpdateTimeTimespan", FIELD_NOT_BUILT, 0, NULL},
+    {"QueueName", FIELD_NOT_BUILT, 0, NULL},
+    {"Version", FIELD_KNOWN, 0, NULL},
+    {"LastChangeDateTime", FIELD_KNOWN, 0, NULL},
+    {"LastChangeTimespan", FIELD_KNOWN, 0, NULL},
+    {"Tag", FIELD_KNOWN, 0, NULL},
+    {"DataSetDescription", FIELD_KNOWN, 0, NULL},
+    {"DataSetClassId", FIELD_KNOWN, 0, NULL},
+    {"DataSetType", FIELD_KNOWN, 0, NULL},
+    {"DataSetSubject", FIELD_KNOWN, 0, NULL},
+    {"DataSetSourceUri", FIELD_KNOWN, 0, NULL},
+    {"DataSetRootNodeId", FIELD_KNOWN, 0, NULL},
+    {"WriterGroupRootNodeId", FIELD_KNOWN, 0, NULL},
+    {"WriterGroupType", FIELD_KNOWN, 0, NULL},
+    {"WriterGroupProperties", FIELD_KNOWN, 0, NULL},
+    {"WriterGroupTransportConfiguration", FIELD_KNOWN, 0, NULL},
+    {"WriterGroupQualityOfService", FIELD_KNOWN, 0, NULL},
+    {"WriterGroupMessageRetention", FIELD_KNOWN, 0, NULL},
+    {"QualityOfService", FIELD_KNOWN, 0, NULL},
+    {"MessageTtlTimespan", FIELD_KNOWN, 0, NULL},
+    {"MessageRetention", FIELD_KNOWN, 0, NULL},
+    {"MetaDataQueueName", FIELD_KNOWN, 0, NULL},
+    {"MetaDataRetention", FIELD_KNOWN, 0, NULL},
+    {"MetaDataTtlTimespan", FIELD_KNOWN, 0, NULL},
+    {"RepublishAfterTransfer", FIELD_KNOWN, 0, NULL}, /* always */
+    {"OpcNodeWatchdogCondition", FIELD_KNOWN, 0, NULL},
+    {"DataSetWriterWatchdogBehavior", FIELD_KNOWN, 0, NULL},
+    {"DumpConnectionDiagnostics", FIELD_KNOWN, 0, NULL},
 };
 
 static const struct field node_fields[] = {
-    {"Id", TEXT, NODE(id), NULL},
-    {"ExpandedNodeId", KNOWN, 0, NULL}, /* see node_id() */
-    {"DataSetFieldId", TEXT, NODE(field_id), NULL},
-    {"DisplayName", TEXT, NODE(display_name), NULL},
-    {"IndexRange", TEXT, NODE(index_range), NULL},
-    {"AttributeId", WORD, NODE(attribute), attributes},
-    {"FetchDisplayName", FLAG, NODE(fetch_display_name), NULL},
-    {"OpcSamplingInterval", MS, NODE(sampling_ms), NULL},
-    {"OpcSamplingIntervalTimespan", SPAN, NODE(sampling_ms), NULL},
-    {"OpcPublishingInterval", MS, NODE(publishing_ms), NULL},
-    {"OpcPublishingIntervalTimespan", SPAN, NODE(publishing_ms), NULL},
-    {"HeartbeatInterval", SECONDS, NODE(heartbeat_ms), NULL},
-    {"HeartbeatIntervalTimespan", SPAN, NODE(heartbeat_ms), NULL},
-    {"HeartbeatBehavior", WORD, NODE(heartbeat), heartbeats},
-    {"QueueSize", NUMBER, NODE(queue_size), NULL},
-    {"DiscardNew", FLAG, NODE(discard_new), NULL},
-    {"SkipFirst", FLAG, NODE(skip_first), NULL},
-    {"DataChangeTrigger", WORD, NODE(trigger), triggers},
-    {"DeadbandType", WORD, NODE(deadband_type), deadbands},
-    {"DeadbandValue", DECIMAL, NODE(deadband), NULL},
-    {"EventFilter", VALUE, NODE(event_filter), NULL},
-    {"ConditionHandling", VALUE, NODE(condition_handling), NULL},
-    {"UseCyclicRead", FLAG, NODE(cyclic_read), NULL},
-    {"CyclicReadMaxAge", MS, NODE(cyclic_max_age_ms), NULL},
-    {"CyclicReadMaxAgeTimespan", SPAN, NODE(cyclic_max_age_ms), NULL},
-    {"RegisterNode", FLAG, NODE(register_node), NULL},
-    {"BrowsePath", VALUE, NODE(browse_path), NULL},
-    {"ModelChangeHandling", NOT_BUILT, 0, NULL},
-    {"Topic", NOT_BUILT, 0, NULL},
-    {"TriggeredNodes", KNOWN, 0, NULL}, /* of no effect there either */
-    {"DataSetClassFieldId", KNOWN, 0, NULL},
-    {"QualityOfService", KNOWN, 0, NULL},
-    {"TypeDefinitionId", KNOWN, 0, NULL},
-    {"MethodMetadata", KNOWN, 0, NULL},
+    {"Id", FIELD_TEXT, NODE(id), NULL},
+    {"ExpandedNodeId", FIELD_KNOWN, 0, NULL}, /* see node_id() */
+    {"DataSetFieldId", FIELD_TEXT, NODE(field_id), NULL},
+    {"DisplayName", FIELD_TEXT, NODE(display_name), NULL},
+    {"IndexRange", FIELD_TEXT, NODE(index_range), NULL},
+    {"AttributeId", FIELD_WORD, NODE(attribute), attributes},
+    {"FetchDisplayName", FIELD_FLAG, NODE(fetch_display_name), NULL},
+    {"OpcSamplingInterval", FIELD_MS, NODE(sampling_ms), NULL},
+    {"OpcSamplingIntervalTimespan", FIELD_SPAN, NODE(sampling_ms), NULL},
+    {"OpcPublishingInterval", FIELD_MS, NODE(publishing_ms), NULL},
+    {"OpcPublishingIntervalTimespan", FIELD_SPAN, NODE(publishing_ms), NULL},
+    {"HeartbeatInterval", FIELD_SECONDS, NODE(heartbeat_ms), NULL},
+    {"HeartbeatIntervalTimespan", FIELD_SPAN, NODE(heartbeat_ms), NULL},
+    {"HeartbeatBehavior", FIELD_WORD, NODE(heartbeat), heartbeats},
+    {"QueueSize", FIELD_NUMBER, NODE(queue_size), NULL},
+    {"DiscardNew", FIELD_FLAG, NODE(discard_new), NULL},
+    {"SkipFirst", FIELD_FLAG, NODE(skip_first), NULL},
+    {"DataChangeTrigger", FIELD_WORD, NODE(trigger), triggers},
+    {"DeadbandType", FIELD_WORD, NODE(deadband_type), deadbands},
+    {"DeadbandValue", FIELD_DECIMAL, NODE(deadband), NULL},
+    {"EventFilter", FIELD_VALUE, NODE(event_filter), NULL},
+    {"ConditionHandling", FIELD_VALUE, NODE(condition_handling), NULL},
+    {"UseCyclicRead", FIELD_FLAG, NODE(cyclic_read), NULL},
+    {"CyclicReadMaxAge", FIELD_MS, NODE(cyclic_max_age_ms), NULL},
+    {"CyclicReadMaxAgeTimespan", FIELD_SPAN, NODE(cyclic_max_age_ms), NULL},
+    {"RegisterNode", FIELD_FLAG, NODE(register_node), NULL},
+    {"BrowsePath", FIELD_VALUE, NODE(browse_path), NULL},
+    {"ModelChangeHandling", FIELD_NOT_BUILT, 0, NULL},
+    {"Topic", FIELD_NOT_BUILT, 0, NULL},
+    {"TriggeredNodes", FIELD_KNOWN, 0, NULL}, /* of no effect there either */
+    {"DataSetClassFieldId", FIELD_KNOWN, 0, NULL},
+    {"QualityOfService", FIELD_KNOWN, 0, NULL},
+    {"TypeDefinitionId", FIELD_KNOWN, 0, NULL},
+    {"MethodMetadata", FIELD_KNOWN, 0, NULL},
 };
 /* clang-format on */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* ---- findings ---- */
-
-static void find_at(struct config *c, unsigned line, unsigned column, struct slice field,
-                    bool refused, const char *format, va_list args)
-{
-    if (c->finding_count == CONFIG_FINDINGS_MAX)
-        return;
-    struct config_finding *f = &c->findings[c->finding_count++];
-    char text[512];
-    int len = vsnprintf(text, sizeof text, format, args);
-    size_t kept = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
-    char *copy = arena_take(&c->arena, kept + 1);
-    memcpy(copy, text, kept);
-    *f = (struct config_finding){.line = line,
-                                 .column = column,
-                                 .field = field,
-                                 .refused = refused,
-                                 .text = slice_from(copy, kept)};
-}
-
-__attribute__((format(printf, 5, 6))) static void find(struct config *c, const struct json *at,
-                                                       struct slice field, bool refused,
-                                                       const char *format, ...)
-{
-    unsigned line = 0, column = 0;
-    if (at && c->places_left > 0) { /* each place is looked for from the beginning of the text */
-        c->places_left--;
-        if (!json_where(c->doc, at, &line, &column))
-            line = column = 0;
-    }
-    va_list args;
-    va_start(args, format);
-    find_at(c, line, column, field, refused, format, args);
-    va_end(args);
-}
-
-void config_finding_print(const struct config_finding *f, const char *path, struct buffer *out)
-{
-    buffer_printf(out, "%s:%u:%u: ", path, f->line, f->column);
-    if (f->field.len)
-        buffer_printf(out, "%.*s: ", SLICE_FMT(f->field));
-    buffer_put(out, f->text);
-}
-
-/* ---- one field ---- */
-
-static bool is_whole(const struct json *v, int64_t *out)
-{
-    uint64_t text;
-    if (json_is(v, JSON_STRING) && slice_to_u64(slice_trim(json_string(v)), &text) &&
-        text <= INT64_MAX) {
-        *out = (int64_t)text;
-        return true;
-    }
-    return json_is(v, JSON_NUMBER) && json_i64(v, out) && *out >= 0;
-}
-
-/* "true" in quotes is what templates give. */
-static bool is_flag(const struct json *v, int *out)
-{
-    struct slice text = json_string(v);
-    bool yes = slice_eq_nocase(text, SLICE("true")), no = slice_eq_nocase(text, SLICE("false"));
-    if (!json_is(v, JSON_BOOL) && !yes && !no)
-        return false;
-    *out = yes || json_bool(v, false) ? SAID_YES : SAID_NO;
-    return true;
-}
-
-static bool is_word(const struct json *v, const struct word *words, int *out)
-{
-    int64_t number;
-    for (const struct word *w = words; w->name; w++)
-        if (slice_eq_nocase(json_string(v), slice_of(w->name)) ||
-            (json_is(v, JSON_NUMBER) && json_i64(v, &number) && number == w->value)) {
-            *out = w->value;
-            return true;
-        }
-    return false;
-}
-
-static void list_words(const struct word *words, struct buffer *out)
-{
-    for (const struct word *w = words; w->name; w++)
-        buffer_printf(out, "%s%s", w == words ? "" : ", ", w->name);
-}
-
-static bool refuse(struct config *c, const struct json *v, struct slice name, const char *wanted)
-{
-    find(c, v, name, true, "must be %s", wanted);
-    return false;
-}
-
-static bool refuse_word(struct config *c, const struct json *v, const struct field *f,
-                        struct slice name)
-{
-    struct buffer known = {0};
-    list_words(f->words, &known);
-    find(c, v, name, true, "'%.*s' is not known or not built; use one of %s",
-         SLICE_FMT(json_string(v)), buffer_cstr(&known));
-    buffer_clear(&known);
-    return false;
-}
-
-#define INTERVAL_MS_MAX (1000LL * 3600 * 24 * 365)
-
-static bool read_interval(struct config *c, const struct json *v, struct slice name, int64_t unit,
-                          int64_t *out)
-{
-    int64_t n;
-    if (!is_whole(v, &n) || n > INTERVAL_MS_MAX / unit)
-        return refuse(c, v, name, unit == 1 ? "milliseconds, 0 or more" : "seconds, 0 or more");
-    *out = n * unit;
-    return true;
-}
-
-static bool read_span(struct config *c, const struct json *v, struct slice name, int64_t *out)
-{
-    uint64_t ms;
-    if (!clock_parse_timespan(json_string(v), &ms) || ms > INTERVAL_MS_MAX)
-        return refuse(c, v, name, "a time span such as \"00:00:01.500\"");
-    *out = (int64_t)ms;
-    return true;
-}
-
-static bool read_field(struct config *c, const struct field *f, const struct json *v,
-                       struct slice name, void *into)
-{
-    void *at = (char *)into + f->offset;
-    if (json_is(v, JSON_NULL))
-        return true;
-    switch (f->kind) {
-    case TEXT:
-        *(struct slice *)at = json_string(v);
-        return json_is(v, JSON_STRING) || refuse(c, v, name, "a text");
-    case FLAG:
-        return is_flag(v, at) || refuse(c, v, name, "true or false");
-    case NUMBER:
-        return is_whole(v, at) || refuse(c, v, name, "a whole number, 0 or more");
-    case DECIMAL:
-        *(double *)at = json_double(v, 0);
-        return json_is(v, JSON_NUMBER) || refuse(c, v, name, "a number");
-    case MS:
-        return read_interval(c, v, name, 1, at);
-    case SECONDS:
-        return read_interval(c, v, name, 1000, at);
-    case SPAN:
-        return json_string(v).len == 0 || read_span(c, v, name, at);
-    case WORD:
-        return (json_is(v, JSON_STRING) && json_string(v).len == 0) || is_word(v, f->words, at) ||
-               refuse_word(c, v, f, name);
-    case VALUE:
-    case NODES:
-        *(const struct json **)at = v;
-        return true;
-    case NOT_BUILT:
-        if (!json_is(v, JSON_BOOL) || json_bool(v, false))
-            find(c, v, name, false, "is not built; what it says is ignored");
-        return true;
-    case KNOWN:
-        break;
-    }
-    return true;
-}
-
-static const struct field *find_field(const struct field *fields, size_t count, struct slice name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (slice_eq_nocase(slice_of(fields[i].name), name))
-            return &fields[i];
-    return NULL;
-}
-
-struct fields {
-    const struct field *at;
-    size_t count;
-};
-
-static bool read_pass(struct config *c, const struct json *object, struct fields fields, bool spans,
-                      bool *more, void *into)
-{
-    bool good = true;
-    struct json_walk w = json_walk(object);
-    while (json_next(&w)) {
-        const struct field *f = find_field(fields.at, fields.count, w.name);
-        if (f && (f->kind == SPAN) == spans)
-            good = read_field(c, f, w.value, w.name, into) && good;
-        else if (f)
-            *more = true;
-        else if (!spans)
-            find(c, w.value, w.name, false, "is not a known name; it is ignored");
-    }
-    return good;
-}
-
-/* Time spans come last, whatever the order in the file: they beat the numbers. */
-static bool read_fields(struct config *c, const struct json *object, struct fields fields,
-                        void *into)
-{
-    bool more = false;
-    bool good = read_pass(c, object, fields, false, &more, into);
-    return (!more || read_pass(c, object, fields, true, &more, into)) && good;
-}
 
 /* ---- nodes ---- */
 
@@ -461,21 +228,36 @@ static bool is_too_long(const struct config_node *n)
 static bool check_node(struct config *c, const struct json *at, const struct config_node *n)
 {
     if (is_too_long(n))
-        find(c, at, (struct slice){0}, true, "has a name or id of more than %d bytes",
-             CONFIG_NAME_MAX);
+        config_find(c, at, (struct slice){0}, true, "has a name or id of more than %d bytes",
+                    CONFIG_NAME_MAX);
     else if (!n->id.len && !n->browse_path)
-        find(c, at, SLICE("Id"), true,
-             "is missing: say which node to publish, such as \"ns=2;s=Temperature\"");
+        config_find(c, at, SLICE("Id"), true,
+                    "is missing: say which node to publish, such as \"ns=2;s=Temperature\"");
     else if (n->browse_path && json_count(n->browse_path))
-        find(c, n->browse_path, SLICE("BrowsePath"), true, "is not built: give the node's own Id");
+        config_find(c, n->browse_path, SLICE("BrowsePath"), true,
+                    "is not built: give the node's own Id");
     else if (n->condition_handling)
-        find(c, n->condition_handling, SLICE("ConditionHandling"), true,
-             "is not built: leave it out to get the events");
+        config_find(c, n->condition_handling, SLICE("ConditionHandling"), true,
+                    "is not built: leave it out to get the events");
     else if (n->cyclic_read == SAID_YES)
-        find(c, at, SLICE("UseCyclicRead"), true, "is not built: leave it out to subscribe");
+        config_find(c, at, SLICE("UseCyclicRead"), true, "is not built: leave it out to subscribe");
     else
         return true;
     return false;
+}
+
+/* What is understood and not done is said, so that nobody looks for it in vain. */
+static void hint_at_node(struct config *c, const struct config_entry *e,
+                         const struct config_node *n)
+{
+    bool fetch = n->fetch_display_name == SAID_YES ||
+                 (n->fetch_display_name == NOT_SAID && e->fetch_display_names == SAID_YES);
+    if (fetch && !n->display_name.len && !n->field_id.len)
+        config_find(c, n->at, SLICE("FetchDisplayName"), false,
+                    "is not built: the node's id is its name; give a DisplayName for another one");
+    if (n->register_node == SAID_YES)
+        config_find(c, n->at, SLICE("RegisterNode"), false,
+                    "is not built; the node is published without");
 }
 
 static void read_node(struct config *c, struct config_entry *e, const struct json *v)
@@ -488,13 +270,15 @@ static void read_node(struct config *c, struct config_entry *e, const struct jso
                             .at = v};
     bool good = json_is(v, JSON_OBJECT);
     if (!good)
-        find(c, v, SLICE("OpcNodes"), true, "holds something that is not an object");
-    good = good && read_fields(c, v, (struct fields){node_fields, COUNT(node_fields)}, &n);
+        config_find(c, v, SLICE("OpcNodes"), true, "holds something that is not an object");
+    good = good && config_fields_read(c, v, (struct fields){node_fields, COUNT(node_fields)}, &n);
     n.id = node_id(v, n.id);
-    if (good && check_node(c, v, &n))
+    if (good && check_node(c, v, &n)) {
+        hint_at_node(c, e, &n);
         e->nodes[e->node_count++] = n;
-    else
+    } else {
         c->refused++;
+    }
 }
 
 /* 2.5's one node of an entry: {"NodeId": {"Identifier": …}}. */
@@ -511,19 +295,19 @@ static void read_legacy_node(struct config *c, struct config_entry *e, const str
                                                          .heartbeat = HEARTBEAT_UNSET,
                                                          .at = v};
     else
-        find(c, v, SLICE("NodeId"), true, "has no Identifier; use OpcNodes");
+        config_find(c, v, SLICE("NodeId"), true, "has no Identifier; use OpcNodes");
 }
 
 static bool read_nodes(struct config *c, struct entry_extra *x)
 {
     size_t count = json_count(x->nodes) + 1;
     if (x->nodes && !json_is(x->nodes, JSON_ARRAY) && !json_is(x->nodes, JSON_NULL)) {
-        find(c, x->nodes, SLICE("OpcNodes"), true, "must be an array");
+        config_find(c, x->nodes, SLICE("OpcNodes"), true, "must be an array");
         return false;
     }
     if (count > CONFIG_NODES_MAX - c->node_count) {
-        find(c, x->nodes, SLICE("OpcNodes"), true, "makes more than %d nodes; split the file",
-             CONFIG_NODES_MAX);
+        config_find(c, x->nodes, SLICE("OpcNodes"), true,
+                    "makes more than %d nodes; split the file", CONFIG_NODES_MAX);
         return false;
     }
     x->entry.nodes = arena_take(&c->arena, count * sizeof *x->entry.nodes);
@@ -543,18 +327,18 @@ static bool check_entry(struct config *c, const struct json *at, struct entry_ex
     struct config_entry *e = &x->entry;
     e->endpoint_url = slice_trim(e->endpoint_url);
     if (!e->endpoint_url.len)
-        find(c, at, SLICE("EndpointUrl"), true,
-             "is missing: say which server, such as \"opc.tcp://plc:4840\"");
+        config_find(c, at, SLICE("EndpointUrl"), true,
+                    "is missing: say which server, such as \"opc.tcp://plc:4840\"");
     else if (!slice_starts(e->endpoint_url, SLICE("opc.tcp://")))
-        find(c, json_get_nocase(at, "EndpointUrl"), SLICE("EndpointUrl"), true,
-             "must begin with opc.tcp://");
+        config_find(c, json_get_nocase(at, "EndpointUrl"), SLICE("EndpointUrl"), true,
+                    "must begin with opc.tcp://");
     else if (x->authentication == 1 && !e->user.len && x->encrypted_user)
-        find(c, x->encrypted_user, SLICE("EncryptedAuthUsername"), true,
-             "cannot be decrypted here: give OpcAuthenticationUsername and "
-             "OpcAuthenticationPassword");
+        config_find(c, x->encrypted_user, SLICE("EncryptedAuthUsername"), true,
+                    "cannot be decrypted here: give OpcAuthenticationUsername and "
+                    "OpcAuthenticationPassword");
     else if (x->authentication == 1 && !e->user.len)
-        find(c, at, SLICE("OpcAuthenticationUsername"), true,
-             "is missing for OpcAuthenticationMode UsernamePassword");
+        config_find(c, at, SLICE("OpcAuthenticationUsername"), true,
+                    "is missing for OpcAuthenticationMode UsernamePassword");
     else
         return true;
     return false;
@@ -583,8 +367,8 @@ static void read_entry(struct config *c, const struct json *v)
                             .authentication = -1};
     bool good = json_is(v, JSON_OBJECT);
     if (!good)
-        find(c, v, (struct slice){0}, true, "the file must be an array of objects");
-    good = good && read_fields(c, v, (struct fields){entry_fields, COUNT(entry_fields)}, &x);
+        config_find(c, v, (struct slice){0}, true, "the file must be an array of objects");
+    good = good && config_fields_read(c, v, (struct fields){entry_fields, COUNT(entry_fields)}, &x);
     if (good && check_entry(c, v, &x) && read_nodes(c, &x)) {
         settle(&x);
         c->entries[c->entry_count++] = x.entry;
@@ -600,7 +384,7 @@ static enum status refuse_all(struct config *c, enum status why, unsigned line, 
 {
     va_list args;
     va_start(args, format);
-    find_at(c, line, column, (struct slice){0}, true, format, args);
+    config_find_at(c, line, column, (struct slice){0}, true, format, args);
     va_end(args);
     return why;
 }

@@ -7,24 +7,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
-#include "publisher/event_filter.h"
-#include "publisher/heartbeat.h"
+#include "publisher/item.h"
 #include "json/write.h"
-
-struct item {
-    struct source_item place; /* first */
-    uint64_t key;             /* hash of the plan's */
-    UA_ExtensionObject *filter;
-    struct event_filter
-        *events; /* for this server; NULL: not an event item, or not asked for yet */
-    struct heartbeat *heartbeat;
-    UA_DataValue *last; /* for key frames */
-    uint32_t stamp;     /* of the data set message that has its value */
-    uint32_t event_filter_len;
-    uint16_t node_len, range_len, head_len, label_len;
-    bool skip_first, seen, wanted;
-    char text[]; /* node, 0, range, 0, head, label, event filter */
-};
 
 struct writer {
     struct writer_config config;
@@ -43,34 +27,6 @@ struct writer {
     uint32_t *later;
     size_t later_cap;
 };
-
-/* ---- an item's texts ---- */
-
-static struct slice text_at(const struct item *i, size_t at, size_t len)
-{
-    return slice_from(i->text + at, len);
-}
-
-static const char *range_of(const struct item *i)
-{
-    return i->range_len ? i->text + i->node_len + 1 : NULL;
-}
-
-static struct slice head_of(const struct item *i)
-{
-    return text_at(i, i->node_len + i->range_len + 2u, i->head_len);
-}
-
-static struct slice label_of(const struct item *i)
-{
-    return text_at(i, i->node_len + i->range_len + 2u + i->head_len, i->label_len);
-}
-
-static struct slice event_filter_of(const struct item *i)
-{
-    return text_at(i, i->node_len + i->range_len + 2u + i->head_len + i->label_len,
-                   i->event_filter_len);
-}
 
 static struct item *item_at(struct source *s, uint32_t index)
 {
@@ -112,8 +68,8 @@ static void write_samples(struct writer *w, struct source *s,
     for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at]) {
         struct item *i = item_at(s, values[at].clientHandle);
         if (is_sent(w, i, &values[at].value))
-            group_sample(w->config.group, &w->data_set, head_of(i), label_of(i), &values[at].value,
-                         now, names, false);
+            group_sample(w->config.group, &w->data_set, item_head(i), item_label(i),
+                         &values[at].value, now, names, false);
     }
 }
 
@@ -127,7 +83,7 @@ static void write_last_values(struct writer *w)
 {
     for (size_t i = 0; i < w->item_count; i++)
         if (w->items[i]->last && w->items[i]->stamp != w->stamp)
-            group_field(w->config.group, head_of(w->items[i]), w->items[i]->last);
+            group_field(w->config.group, item_head(w->items[i]), w->items[i]->last);
 }
 
 static void wait_for_next(struct writer *w, size_t *count, uint32_t at)
@@ -149,7 +105,7 @@ static void write_value(struct writer *w, struct source *s, const UA_MonitoredIt
     }
     i->stamp = w->stamp;
     if (is_sent(w, i, &v->value))
-        group_field(w->config.group, head_of(i), &v->value);
+        group_field(w->config.group, item_head(i), &v->value);
 }
 
 static void begin(struct writer *w, const struct opcua_namespaces *names, enum frame frame,
@@ -203,10 +159,11 @@ static void on_heartbeat(void *arg, const UA_DataValue *v)
     UA_DateTime now = UA_DateTime_now();
     w->config.counts->heartbeats++;
     if (group_form(w->config.group)->samples) {
-        group_sample(w->config.group, &w->data_set, head_of(i), label_of(i), v, now, names, true);
+        group_sample(w->config.group, &w->data_set, item_head(i), item_label(i), v, now, names,
+                     true);
     } else {
         begin(w, names, FRAME_DELTA, now);
-        group_field(w->config.group, head_of(i), v);
+        group_field(w->config.group, item_head(i), v);
         group_end(w->config.group);
     }
     group_notified(w->config.group);
@@ -223,7 +180,7 @@ static const UA_ExtensionObject *filter(struct source_item *place,
         event_filter_clear(i->events);
     else
         i->events = MEMORY_NEW(struct event_filter);
-    enum status s = event_filter_make(event_filter_of(i), names, i->events, &why);
+    enum status s = event_filter_make(item_event_filter(i), names, i->events, &why);
     if (s != OK)
         log_warn("publisher event filter unusable node=%s status=%s reason=\"%s\"", i->text,
                  status_name(s), buffer_cstr(&why));
@@ -239,7 +196,8 @@ static void on_item(struct source_item *place)
         log_debug("publisher node live node=%s", i->text);
     else
         log_warn("publisher node refused by the server node=%s url=%.*s status=%s", i->text,
-                 SLICE_FMT(opcua_session_url(source_session(place->source))), UA_StatusCode_name(place->status));
+                 SLICE_FMT(opcua_session_url(source_session(place->source))),
+                 UA_StatusCode_name(place->status));
 }
 
 /* An event as fields of a data set message, or as one sample whose value is an object. */
@@ -252,8 +210,8 @@ static void on_event(struct writer *w, struct source_item *place, const UA_Event
         return;
     w->config.counts->events++;
     if (group_form(w->config.group)->samples) {
-        group_event_sample(w->config.group, &w->data_set, head_of(i), label_of(i), i->events->heads,
-                           event, now, names);
+        group_event_sample(w->config.group, &w->data_set, item_head(i), item_label(i),
+                           i->events->heads, event, now, names);
         return;
     }
     begin(w, names, FRAME_EVENT, now);
@@ -306,119 +264,6 @@ const struct source_events writer_source_events = {
     .on_item = on_item,
 };
 
-/* ---- items ---- */
-
-/* {"NodeId":"…" of a sample, or "name": of a data set's field. */
-static void make_head(const struct writer *w, const struct plan_item *plan, struct buffer *out)
-{
-    bool samples = group_form(w->config.group)->samples;
-    if (samples)
-        buffer_put(out, SLICE("{\"NodeId\":"));
-    json_escape(out, samples ? plan->node : plan->field);
-    if (!samples)
-        buffer_u8(out, ':');
-}
-
-static void make_label(const struct writer *w, const struct plan_item *plan, struct buffer *out)
-{
-    if (!group_form(w->config.group)->samples || !plan->display_name.len)
-        return;
-    buffer_put(out, SLICE("\"DisplayName\":"));
-    json_escape(out, plan->display_name);
-}
-
-static UA_ExtensionObject *data_change_filter(const struct plan_item *plan)
-{
-    bool plain = plan->trigger <= TRIGGER_STATUS_VALUE && plan->trigger != TRIGGER_STATUS;
-    if (plan->event_filter.len || (plain && plan->deadband_type == DEADBAND_NONE))
-        return NULL;
-    UA_DataChangeFilter *f = UA_DataChangeFilter_new();
-    f->trigger = plan->trigger == TRIGGER_STATUS ? UA_DATACHANGETRIGGER_STATUS
-                 : plan->trigger == TRIGGER_STATUS_VALUE_TIMESTAMP
-                     ? UA_DATACHANGETRIGGER_STATUSVALUETIMESTAMP
-                     : UA_DATACHANGETRIGGER_STATUSVALUE;
-    bool percent = plan->deadband_type == DEADBAND_PERCENT;
-    f->deadbandType = plan->deadband_type;
-    f->deadbandValue = plan->deadband < 0                ? 0
-                       : percent && plan->deadband > 100 ? 100
-                                                         : plan->deadband;
-    UA_ExtensionObject *o = UA_ExtensionObject_new();
-    UA_ExtensionObject_setValue(o, f, &UA_TYPES[UA_TYPES_DATACHANGEFILTER]);
-    return o;
-}
-
-static void append(char **at, struct slice s)
-{
-    if (s.len)
-        memcpy(*at, s.at, s.len);
-    *at += s.len;
-}
-
-static struct item *item_with_texts(const struct writer *w, const struct plan_item *plan)
-{
-    struct buffer head = {0}, label = {0};
-    make_head(w, plan, &head);
-    make_label(w, plan, &label);
-    size_t len =
-        plan->node.len + plan->index_range.len + 2 + head.len + label.len + plan->event_filter.len;
-    struct item *i = memory_new(sizeof *i + len);
-    i->node_len = (uint16_t)plan->node.len;
-    i->range_len = (uint16_t)plan->index_range.len;
-    i->head_len = (uint16_t)head.len;
-    i->label_len = (uint16_t)label.len;
-    i->event_filter_len = (uint32_t)plan->event_filter.len;
-    char *at = i->text;
-    append(&at, plan->node);
-    at++;
-    append(&at, plan->index_range);
-    at++;
-    append(&at, buffer_slice(&head));
-    append(&at, buffer_slice(&label));
-    append(&at, plan->event_filter);
-    buffer_clear(&head);
-    buffer_clear(&label);
-    return i;
-}
-
-static struct item *item_new(struct writer *w, const struct plan_item *plan)
-{
-    struct item *i = item_with_texts(w, plan);
-    i->key = slice_hash(plan->key);
-    i->skip_first = plan->skip_first;
-    i->filter = data_change_filter(plan);
-    i->place.writer = w;
-    if (plan->heartbeat_ms > 0 && !plan->event_filter.len)
-        i->heartbeat = heartbeat_new(sources_loop(w->config.sources), (uint64_t)plan->heartbeat_ms,
-                                     plan->heartbeat, on_heartbeat, i);
-    struct opcua_item item = {
-        .node = i->text,
-        .index_range = range_of(i),
-        .filter = i->filter,
-        .late_filter = i->event_filter_len > 0,
-        .sampling_ms = (double)plan->sampling_ms,
-        .queue_size = plan->queue_size,
-        .attribute = plan->attribute,
-        .discard_new = plan->discard_new,
-    };
-    source_add(w->config.sources, &w->spec, &i->place, &item);
-    return i;
-}
-
-static void item_free(struct item *i)
-{
-    heartbeat_free(&i->heartbeat);
-    if (i->place.source)
-        source_remove(&i->place);
-    if (i->filter)
-        UA_ExtensionObject_delete(i->filter);
-    if (i->last)
-        UA_DataValue_delete(i->last);
-    if (i->events)
-        event_filter_clear(i->events);
-    free(i->events);
-    free(i);
-}
-
 /* ---- taking over a plan ---- */
 
 static struct slice key_of(const uint64_t *key)
@@ -450,6 +295,11 @@ static void drop_unwanted(struct writer *w)
 void writer_update(struct writer *w, const struct plan_writer *plan)
 {
     struct map known = {0};
+    struct item_home home = {.writer = w,
+                             .form = group_form(w->config.group),
+                             .sources = w->config.sources,
+                             .spec = &w->spec,
+                             .on_heartbeat = on_heartbeat};
     for (size_t n = 0; n < w->item_count; n++) {
         w->items[n]->wanted = false;
         map_put(&known, key_of(&w->items[n]->key), w->items[n]);
@@ -462,7 +312,7 @@ void writer_update(struct writer *w, const struct plan_writer *plan)
         if (i)
             i->wanted = true;
         else
-            add_item(w, item_new(w, &plan->items[n]));
+            add_item(w, item_new(&home, &plan->items[n]));
     }
     map_clear(&known);
     if (found < before)

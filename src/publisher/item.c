@@ -1,0 +1,147 @@
+#include "publisher/item.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "json/write.h"
+
+/* ---- an item's texts ---- */
+
+static struct slice text_at(const struct item *i, size_t at, size_t len)
+{
+    return slice_from(i->text + at, len);
+}
+
+static const char *range_of(const struct item *i)
+{
+    return i->range_len ? i->text + i->node_len + 1 : NULL;
+}
+
+struct slice item_head(const struct item *i)
+{
+    return text_at(i, i->node_len + i->range_len + 2u, i->head_len);
+}
+
+struct slice item_label(const struct item *i)
+{
+    return text_at(i, i->node_len + i->range_len + 2u + i->head_len, i->label_len);
+}
+
+struct slice item_event_filter(const struct item *i)
+{
+    return text_at(i, i->node_len + i->range_len + 2u + i->head_len + i->label_len,
+                   i->event_filter_len);
+}
+
+/* ---- making one ---- */
+
+/* {"NodeId":"…" of a sample, or "name": of a data set's field. */
+static void make_head(const struct form *form, const struct plan_item *plan, struct buffer *out)
+{
+    bool samples = form->samples;
+    if (samples)
+        buffer_put(out, SLICE("{\"NodeId\":"));
+    json_escape(out, samples ? plan->node : plan->field);
+    if (!samples)
+        buffer_u8(out, ':');
+}
+
+static void make_label(const struct form *form, const struct plan_item *plan, struct buffer *out)
+{
+    if (!form->samples || !plan->display_name.len)
+        return;
+    buffer_put(out, SLICE("\"DisplayName\":"));
+    json_escape(out, plan->display_name);
+}
+
+static UA_ExtensionObject *data_change_filter(const struct plan_item *plan)
+{
+    bool plain = plan->trigger <= TRIGGER_STATUS_VALUE && plan->trigger != TRIGGER_STATUS;
+    if (plan->event_filter.len || (plain && plan->deadband_type == DEADBAND_NONE))
+        return NULL;
+    UA_DataChangeFilter *f = UA_DataChangeFilter_new();
+    f->trigger = plan->trigger == TRIGGER_STATUS ? UA_DATACHANGETRIGGER_STATUS
+                 : plan->trigger == TRIGGER_STATUS_VALUE_TIMESTAMP
+                     ? UA_DATACHANGETRIGGER_STATUSVALUETIMESTAMP
+                     : UA_DATACHANGETRIGGER_STATUSVALUE;
+    bool percent = plan->deadband_type == DEADBAND_PERCENT;
+    f->deadbandType = plan->deadband_type;
+    f->deadbandValue = plan->deadband < 0                ? 0
+                       : percent && plan->deadband > 100 ? 100
+                                                         : plan->deadband;
+    UA_ExtensionObject *o = UA_ExtensionObject_new();
+    UA_ExtensionObject_setValue(o, f, &UA_TYPES[UA_TYPES_DATACHANGEFILTER]);
+    return o;
+}
+
+static void append(char **at, struct slice s)
+{
+    if (s.len)
+        memcpy(*at, s.at, s.len);
+    *at += s.len;
+}
+
+static struct item *item_with_texts(const struct form *form, const struct plan_item *plan)
+{
+    struct buffer head = {0}, label = {0};
+    make_head(form, plan, &head);
+    make_label(form, plan, &label);
+    size_t len =
+        plan->node.len + plan->index_range.len + 2 + head.len + label.len + plan->event_filter.len;
+    struct item *i = memory_new(sizeof *i + len);
+    i->node_len = (uint16_t)plan->node.len;
+    i->range_len = (uint16_t)plan->index_range.len;
+    i->head_len = (uint16_t)head.len;
+    i->label_len = (uint16_t)label.len;
+    i->event_filter_len = (uint32_t)plan->event_filter.len;
+    char *at = i->text;
+    append(&at, plan->node);
+    at++;
+    append(&at, plan->index_range);
+    at++;
+    append(&at, buffer_slice(&head));
+    append(&at, buffer_slice(&label));
+    append(&at, plan->event_filter);
+    buffer_clear(&head);
+    buffer_clear(&label);
+    return i;
+}
+
+struct item *item_new(const struct item_home *home, const struct plan_item *plan)
+{
+    struct item *i = item_with_texts(home->form, plan);
+    i->key = slice_hash(plan->key);
+    i->skip_first = plan->skip_first;
+    i->filter = data_change_filter(plan);
+    i->place.writer = home->writer;
+    if (plan->heartbeat_ms > 0 && !plan->event_filter.len)
+        i->heartbeat = heartbeat_new(sources_loop(home->sources), (uint64_t)plan->heartbeat_ms,
+                                     plan->heartbeat, home->on_heartbeat, i);
+    struct opcua_item item = {
+        .node = i->text,
+        .index_range = range_of(i),
+        .filter = i->filter,
+        .late_filter = i->event_filter_len > 0,
+        .sampling_ms = (double)plan->sampling_ms,
+        .queue_size = plan->queue_size,
+        .attribute = plan->attribute,
+        .discard_new = plan->discard_new,
+    };
+    source_add(home->sources, home->spec, &i->place, &item);
+    return i;
+}
+
+void item_free(struct item *i)
+{
+    heartbeat_free(&i->heartbeat);
+    if (i->place.source)
+        source_remove(&i->place);
+    if (i->filter)
+        UA_ExtensionObject_delete(i->filter);
+    if (i->last)
+        UA_DataValue_delete(i->last);
+    if (i->events)
+        event_filter_clear(i->events);
+    free(i->events);
+    free(i);
+}
