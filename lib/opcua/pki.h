@@ -29,8 +29,8 @@ struct opcua_pki_config {
                        first tries */
 };
 
-/* IO_FAILED with the reason in the log line. Makes the own certificate when there is none, or when
- * it has run out. */
+/* IO_FAILED or NOT_FOUND with the reason in the log line. Makes the own certificate when there is
+ * none, or when it has run out. */
 CHECKED enum status opcua_pki_open(const struct opcua_pki_config *config, struct opcua_pki **out);
 void opcua_pki_close(struct opcua_pki **pki);
 
