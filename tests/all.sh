@@ -27,7 +27,7 @@ for script in tests/system/*_test.py; do
     [ -e "$script" ] && suite "system-$(basename "$script" _test.py)" timeout 900 python3 "$script"
 done
 for script in tests/interop/*.test.mjs; do
-    [ -e "$script" ] && suite "interop-$(basename "$script" .test.mjs)" timeout 600 node tests/interop/launch.mjs "$script"
+    [ -e "$script" ] && suite "interop-$(basename "$script" .test.mjs)" timeout 240 node tests/interop/launch.mjs "$script"
 done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
