@@ -1,49 +1,13 @@
 #include "client/module_report.h"
 
 #include "base/log.h"
-#include "json/write.h"
+#include "json/merge.h"
 
-static void join_objects(const struct json *first, const struct json *second,
-                         struct json_writer *w);
-
-/* What the second says replaces the first; objects are joined. Nulls stay: they delete. */
-static void join_values(const struct json *first, const struct json *second, struct json_writer *w)
-{
-    if (json_is(first, JSON_OBJECT) && json_is(second, JSON_OBJECT))
-        join_objects(first, second, w);
-    else
-        json_put_value(w, second ? second : first);
-}
-
-static void join_objects(const struct json *first, const struct json *second, struct json_writer *w)
-{
-    struct json_walk walk = json_walk(first);
-    json_object(w);
-    while (json_next(&walk)) {
-        json_name_slice(w, walk.name);
-        join_values(walk.value, json_get_slice(second, walk.name), w);
-    }
-    walk = json_walk(second);
-    while (json_next(&walk)) {
-        if (json_get_slice(first, walk.name))
-            continue;
-        json_name_slice(w, walk.name);
-        json_put_value(w, walk.value);
-    }
-    json_end_object(w);
-}
-
+/* What is no JSON is no patch: then the second is all. */
 static void join(struct slice first, struct slice second, struct buffer *out)
 {
-    struct json_doc *a = NULL, *b = NULL;
-    struct json_writer w = json_writer(out);
-    if (first.len && json_parse(first, JSON_STRICT, &a, NULL) == OK &&
-        json_parse(second, JSON_STRICT, &b, NULL) == OK)
-        join_values(json_root(a), json_root(b), &w);
-    else
+    if (json_merge_patches(first, second, out) != OK)
         buffer_put(out, second);
-    json_free(&a);
-    json_free(&b);
 }
 
 static void on_reported(void *arg, enum status why, uint64_t version)

@@ -45,17 +45,57 @@ void json_merge(const struct json *target, const struct json *patch, struct json
     json_end_object(w);
 }
 
-enum status json_merge_text(struct slice target, struct slice patch, struct buffer *out)
+static void join(const struct json *first, const struct json *second, struct json_writer *w)
 {
-    struct json_doc *old = NULL, *change = NULL;
-    enum status s = target.len ? json_parse(target, JSON_STRICT, &old, NULL) : OK;
+    if (!json_is(first, JSON_OBJECT) || !json_is(second, JSON_OBJECT)) {
+        json_put_value(w, second);
+        return;
+    }
+    struct json_index firsts = json_index(first), seconds = json_index(second);
+    json_object(w);
+    for (struct json_walk m = json_walk(first); json_next(&m);) {
+        const struct json *over = json_index_get(&seconds, m.name);
+        json_name_slice(w, m.name);
+        if (over)
+            join(m.value, over, w);
+        else
+            json_put_value(w, m.value);
+    }
+    for (struct json_walk m = json_walk(second); json_next(&m);) {
+        if (json_index_get(&firsts, m.name))
+            continue;
+        json_name_slice(w, m.name);
+        json_put_value(w, m.value);
+    }
+    json_end_object(w);
+    json_index_clear(&firsts);
+    json_index_clear(&seconds);
+}
+
+static enum status on_texts(struct slice first, struct slice second,
+                            void (*run)(const struct json *, const struct json *,
+                                        struct json_writer *),
+                            struct buffer *out)
+{
+    struct json_doc *a = NULL, *b = NULL;
+    enum status s = first.len ? json_parse(first, JSON_STRICT, &a, NULL) : OK;
     if (s == OK)
-        s = json_parse(patch, JSON_STRICT, &change, NULL);
+        s = json_parse(second, JSON_STRICT, &b, NULL);
     if (s == OK) {
         struct json_writer w = json_writer(out);
-        json_merge(json_root(old), json_root(change), &w);
+        run(json_root(a), json_root(b), &w);
     }
-    json_free(&old);
-    json_free(&change);
+    json_free(&a);
+    json_free(&b);
     return s;
+}
+
+enum status json_merge_text(struct slice target, struct slice patch, struct buffer *out)
+{
+    return on_texts(target, patch, json_merge, out);
+}
+
+enum status json_merge_patches(struct slice first, struct slice second, struct buffer *out)
+{
+    return on_texts(first, second, join, out);
 }

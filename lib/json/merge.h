@@ -10,3 +10,9 @@ void json_merge(const struct json *target, const struct json *patch, struct json
 /* The same on texts; appends to `out`. BAD_FORMAT when one of them is not JSON; an empty target is
  * not there. */
 CHECKED enum status json_merge_text(struct slice target, struct slice patch, struct buffer *out);
+
+/* Two patches as one that does what both do, one after the other: unlike in a target, a null stays,
+ * for it still has to remove. (One thing no patch can say: what the first removed and the second
+ * makes anew as an object keeps the members that the target had.) Otherwise as above; an empty
+ * `first` is not there. */
+CHECKED enum status json_merge_patches(struct slice first, struct slice second, struct buffer *out);

@@ -56,6 +56,26 @@ static void many_members_merge_as_few_do(void **state)
     buffer_clear(&out);
 }
 
+static void two_patches_are_one(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"", "{\"a\":null}", "{\"a\":null}"},
+        {"{\"a\":1,\"b\":2}", "{\"b\":null,\"c\":{\"d\":null}}",
+         "{\"a\":1,\"b\":null,\"c\":{\"d\":null}}"},
+        {"{\"a\":{\"x\":1,\"y\":null}}", "{\"a\":{\"y\":2,\"z\":3}}",
+         "{\"a\":{\"x\":1,\"y\":2,\"z\":3}}"},
+        {"{\"a\":{\"x\":1}}", "{\"a\":5}", "{\"a\":5}"},
+        {"{\"a\":5}", "{\"a\":{\"x\":1}}", "{\"a\":{\"x\":1}}"},
+    };
+    for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
+        struct buffer out = {0};
+        assert_int_equal(json_merge_patches(slice_of(rows[n][0]), slice_of(rows[n][1]), &out), OK);
+        assert_slice(buffer_slice(&out), slice_of(rows[n][2]));
+        buffer_clear(&out);
+    }
+}
+
 static void a_broken_text_changes_nothing(void **state)
 {
     (void)state;
@@ -63,6 +83,8 @@ static void a_broken_text_changes_nothing(void **state)
     assert_int_equal(json_merge_text(SLICE("{}"), SLICE("{"), &out), BAD_FORMAT);
     assert_int_equal(json_merge_text(SLICE("{"), SLICE("{}"), &out), BAD_FORMAT);
     assert_int_equal(json_merge_text(SLICE("{}"), SLICE(""), &out), BAD_FORMAT);
+    assert_int_equal(json_merge_patches(SLICE("{}"), SLICE("{"), &out), BAD_FORMAT);
+    assert_int_equal(json_merge_patches(SLICE("{"), SLICE("{}"), &out), BAD_FORMAT);
     assert_int_equal(out.len, 0);
 }
 
@@ -71,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rfc_s_examples_hold),
         cmocka_unit_test(many_members_merge_as_few_do),
+        cmocka_unit_test(two_patches_are_one),
         cmocka_unit_test(a_broken_text_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,31 +59,6 @@ static void set(struct buffer *b, struct slice to)
     *b = fresh;
 }
 
-/* Two merge patches as one: unlike in a document, a null stays, for it still has to remove. */
-static void combine(struct json_writer *w, const struct json *first, const struct json *second)
-{
-    if (!json_is(first, JSON_OBJECT) || !json_is(second, JSON_OBJECT)) {
-        json_put_value(w, second);
-        return;
-    }
-    json_object(w);
-    for (struct json_walk m = json_walk(first); json_next(&m);) {
-        const struct json *over = json_get_slice(second, m.name);
-        json_name_slice(w, m.name);
-        if (over)
-            combine(w, m.value, over);
-        else
-            json_put_value(w, m.value);
-    }
-    for (struct json_walk m = json_walk(second); json_next(&m);) {
-        if (json_get_slice(first, m.name) == NULL) {
-            json_name_slice(w, m.name);
-            json_put_value(w, m.value);
-        }
-    }
-    json_end_object(w);
-}
-
 static uint64_t version_of(const struct json *twin, const char *section)
 {
     uint64_t v = 0;
@@ -279,19 +254,9 @@ static bool is_object(struct slice patch)
 
 static void add_pending(struct copy *c, struct slice patch)
 {
-    struct json_doc *first = NULL, *second = NULL;
     struct buffer both = {0};
-    struct json_writer w = json_writer(&both);
-    if (json_parse(patch, JSON_STRICT, &second, NULL) == OK) {
-        bool had = c->pending.len && json_parse(buffer_slice(&c->pending), JSON_STRICT, &first, NULL) == OK;
-        if (had)
-            combine(&w, json_root(first), json_root(second));
-        else
-            json_put_value(&w, json_root(second));
+    if (json_merge_patches(buffer_slice(&c->pending), patch, &both) == OK)
         set(&c->pending, buffer_slice(&both));
-    }
-    json_free(&first);
-    json_free(&second);
     buffer_clear(&both);
 }
 
