@@ -291,8 +291,8 @@ const id = makes['node-opcua'].id;
 test('write: each scalar type is written and read back', async () => {
   const types = {
     Boolean: [true, false], SByte: [-128, 127], Byte: [0, 255], Int16: [-32768, 32767], UInt16: [0, 65535], Int32: [-2147483648, 2147483647],
-    UInt32: [0, 4294967295], Int64: ['-9223372036854775808', '9223372036854775807'], UInt64: ['0', '18446744073709551615'],
-    Float: [0.5, -1.25], Double: [1e300, -0.1], String: ['', 'Grüße, "Welt"\n'], DateTime: ['2024-02-29T12:34:56.789Z'],
+    UInt32: [0, 4294967295], Int64: [-9007199254740991], UInt64: [0, 9007199254740991],
+    Float: [0.5, -1.25], Double: [1e300, -0.1], String: ['', 'Grüße, "Welt"\n'], DateTime: ['2024-02-29T12:34:56.7890000Z'],
     Guid: ['09087e75-8e5e-499b-954f-f2a9603db28a'], ByteString: ['AAEC/w=='],
   };
   for (const [dataType, values] of Object.entries(types))
@@ -301,14 +301,19 @@ test('write: each scalar type is written and read back', async () => {
         await good('write', factory, {nodeId: id(dataType), value, ...given});
         const read = await good('read', factory, {nodeId: id(dataType)});
         assert.equal(read.dataType, dataType);
-        const same = typeof value === 'string' && typeof read.value === 'number' ? String(read.value) : read.value;
-        assert.deepEqual(dataType === 'Guid' ? same.toLowerCase() : same, value, `${dataType} ${JSON.stringify(read)}`);
+        assert.equal(dataType === 'Guid' ? read.value.toLowerCase() : read.value, value, `${dataType} ${JSON.stringify(read)}`);
       }
-  for (const [dataType, value] of [['LocalizedText', {Text: 'Hallo', Locale: 'de'}], ['QualifiedName', 'urn:tests:factory#Name']]) {
+  for (const [dataType, value] of [['Int64', '-9223372036854775808'], ['Int64', '9223372036854775807'], ['UInt64', '18446744073709551615']]) {
+    await good('write', factory, {nodeId: id(dataType), value}); // a text keeps what a number of JavaScript cannot
+    const {text} = await services.call('POST', `/twin/v2/read/${endpointOf(factory)}`, {bearer: tokens.reader, body: {nodeId: id(dataType)}});
+    assert.ok(text.includes(`"value":${value},`), text);
+  }
+  const others = [['LocalizedText', {Text: 'Hallo', Locale: 'de'}, 'Hallo'], ['LocalizedText', 'Hello', 'Hello'],
+    ['QualifiedName', 'urn:tests:factory#Name', 'urn:tests:factory#Name']];
+  for (const [dataType, value, seen] of others) {
     await good('write', factory, {nodeId: id(dataType), value});
     const read = await good('read', factory, {nodeId: id(dataType)});
-    assert.equal(read.dataType, dataType);
-    assert.deepEqual(read.value, value);
+    assert.deepEqual([read.value, read.dataType], [seen, dataType]);
   }
 });
 
@@ -371,7 +376,7 @@ test('without a token 401, and with one that lacks the role 403', async () => {
     ['POST', `/twin/v2/write/${endpointOf(factory)}`, value, 'writer'],
     ['POST', `/twin/v2/write/${endpointOf(factory)}/attributes`, {attributes: [{...value, attribute: 'Value'}]}, 'writer'],
     ['POST', `/twin/v2/call/${endpointOf(factory)}`, {methodId: id('Add'), objectId: id('Methods'), arguments: []}, 'writer'],
-    ['DELETE', '/registry/v2/applications/discover/nothing', undefined, 'admin'],
+    ['DELETE', `/registry/v2/applications/discover/${randomUUID()}`, undefined, 'admin'],
     ['POST', '/registry/v2/applications/discover', {discovery: 'Off'}, 'admin'],
   ];
   const order = ['reader', 'writer', 'admin'];
@@ -386,7 +391,7 @@ test('without a token 401, and with one that lacks the role 403', async () => {
       if (order.indexOf(who) < order.indexOf(least))
         assert.equal(status, 403, `${what} as ${who}: ${text}`);
       else
-        assert.notEqual(Math.floor(status / 100), 5, `${what} as ${who}: ${text}`), assert.ok(![401, 403].includes(status), `${what} as ${who}: ${text}`);
+        assert.ok(status === 200 || status === 404 && method === 'DELETE', `${what} as ${who}: ${status} ${text}`);
     }
   }
 });
