@@ -82,7 +82,7 @@ static void log_findings(const struct publisher *p, const struct config *c)
     }
     if (c->finding_count > FINDINGS_LOGGED)
         log_warn(
-            "publisher file has more findings count=%zu see=\"millrace publisher --check-file\"",
+            "publisher file has more findings count=%zu see=\"millrace publisher --check.file\"",
             c->finding_count - FINDINGS_LOGGED);
     buffer_clear(&line);
 }
