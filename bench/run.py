@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+import publisher
 from servers import LOAD_CORE, SERVER_CORE, Hub, Missing, Mosquitto, cpu_seconds, rss_bytes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -141,6 +142,7 @@ BENCHMARKS = [
      [(SIZE, "kB", 8, "most"), (RATE, "1/s", 5000, "least"), (CPU, "us", None, "most")]),
     ("hub connections, TLS", connections_round, (hub_tls, "fsync"), (mosquitto_tls, "memory"), IDLE,
      [(SIZE, "kB", 45, "most"), (RATE, "1/s", None, "least"), (CPU, "us", None, "most")]),
+    *publisher.BENCHMARKS,
 ]
 
 
@@ -202,7 +204,7 @@ def print_row(r):
 def parse_arguments():
     p = argparse.ArgumentParser(description="benchmarks side by side", epilog=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--binaries", default=os.path.join(HERE, "..", "build", "release"))
+    p.add_argument("--binaries", "--build", default=os.path.join(HERE, "..", "build", "release"))
     p.add_argument("--only", action="append", default=[], help="part of a name; may be repeated")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--seconds", type=int, default=4, help="of each round")

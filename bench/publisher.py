@@ -1,0 +1,205 @@
+"""OPC UA values → JSON → MQTT QoS 1: `millrace publisher` beside a gateway on node-opcua and mqtt.js.
+
+Both subscribe to all counters of `millrace plant --nodes` and send to bench_mqtt_sink, which only
+acknowledges, looks at every value, and so knows what was lost. The gateway has core 0; the plant and the
+sink share core 1. `live_s` is from the gateway's start until a value of the last counter has arrived.
+
+The plant counts only when it is sampled, so what a full core 1 keeps back does not exist, and is not lost:
+then fewer values come than were asked for, and a line says whose core was full.
+"""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from servers import LOAD_CORE, SERVER_CORE, Missing, free_port, rss_bytes, self_signed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGES = os.path.join(HERE, "..", "tests", "interop", "node_modules")
+NAMESPACE = "http://microsoft.com/Opc/OpcPlc/"
+LIVE_SECONDS = 60
+WARM_SECONDS = 2
+QUEUE = 10  # values that the plant keeps for a node between two notifications, on both sides
+
+
+def cpu_seconds(pid):
+    """Of all its threads, by the nanosecond; /proc counts in hundredths, too coarse for a few seconds."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+# ---- programs ----
+
+class Child:
+    def __init__(self, command, core, log, talks=True, environment=None):
+        if shutil.which(command[0]) is None:
+            raise Missing(command[0])
+        self.log = log
+        with open(log, "wb") as f:
+            self.process = subprocess.Popen(["taskset", "-c", str(core)] + command, stderr=f, text=True,
+                                            stdout=subprocess.PIPE if talks else f,
+                                            env={**os.environ, **(environment or {})})
+        self.pid = self.process.pid
+
+    def line(self):
+        text = self.process.stdout.readline()
+        if not text:
+            self.ended()
+        return text.strip()
+
+    def ended(self):
+        with open(self.log) as f:
+            raise RuntimeError(f"{os.path.basename(self.log)} ended:\n{f.read()[-2000:]}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+
+def start_plant(options, folder, shape):
+    command = [os.path.join(options.binaries, "millrace"), "plant", "--port", str(free_port())]
+    command += ["--nodes", str(shape["nodes"]), "--interval", f"{shape['interval']}ms"]
+    command += ["--fast.nodes", "0", "--slow.nodes", "0", "--events", "0s", "--pki", os.path.join(folder, "plant-pki")]
+    return Child(command, LOAD_CORE, os.path.join(folder, "plant.log"))
+
+
+class Sink(Child):
+    def __init__(self, options, folder, shape, tls):
+        command = [os.path.join(options.binaries, "bench", "bench_mqtt_sink"), "--nodes", str(shape["nodes"])]
+        self.ca = None
+        if tls:
+            self.ca, key = self_signed(folder)
+            command += ["--certificate", self.ca, "--key", key]
+        super().__init__(command, LOAD_CORE, os.path.join(folder, "sink.log"))
+        self.port = json.loads(self.line())["port"]
+
+    def until(self, done, gateway, seconds, what):
+        """What it says when done(that) is true for the first time."""
+        end = time.monotonic() + seconds
+        while True:
+            got = json.loads(self.line())
+            if done(got):
+                return got
+            if gateway.process.poll() is not None:
+                gateway.ended()
+            if time.monotonic() > end:
+                raise RuntimeError(f"{what}: not within {seconds} s; came: {got}")
+
+
+# ---- the two gateways ----
+
+def write_nodes(path, url, shape):
+    nodes = [{"Id": f"nsu={NAMESPACE};s=Load{n + 1}", "DisplayName": f"Load{n + 1}"} for n in range(shape["nodes"])]
+    with open(path, "w") as f:
+        json.dump([{"EndpointUrl": url, "UseSecurity": False, "OpcNodes": nodes}], f)
+
+
+def millrace(options, folder, url, sink, shape):
+    path = os.path.join(folder, "publishednodes.json")
+    write_nodes(path, url, shape)
+    connection = f"HostName=127.0.0.1:{sink.port};DeviceId=bench;ModuleId=publisher;SharedAccessKey=c2VjcmV0"
+    interval = f"{shape['interval']}ms"
+    command = [os.path.join(options.binaries, "millrace"), "publisher", "--file", path, "--health.port", "0"]
+    command += ["--pki", os.path.join(folder, "pki"), "--mode", "PubSub", "--queue.size", str(QUEUE)]
+    command += ["--publishing.interval", interval, "--sampling.interval", interval, "--batch.interval", "100ms"]
+    if sink.ca:
+        command += ["--ca", sink.ca]
+    else:
+        connection += ";UseDevelopmentEmulator=true"
+    return command, {"EdgeHubConnectionString": connection}
+
+
+def node_opcua(options, folder, url, sink, shape):
+    if not os.path.isdir(os.path.join(PACKAGES, "node-opcua-client")):
+        raise Missing("node-opcua-client in tests/interop/node_modules (npm ci)")
+    broker = f"mqtts://127.0.0.1:{sink.port}" if sink.ca else f"mqtt://127.0.0.1:{sink.port}"
+    command = ["node", os.path.join(HERE, "gateway_node.mjs"), url, broker]
+    command += [str(shape["nodes"]), str(shape["interval"])]
+    environment = {"XDG_CONFIG_HOME": folder}  # where node-opcua makes its certificate
+    return command, {**environment, "NODE_EXTRA_CA_CERTS": sink.ca} if sink.ca else environment
+
+
+# ---- one round of one side ----
+
+def observe(options, gateway, plant, sink, begun, shape):
+    live = sink.until(lambda got: got["live"] == shape["nodes"], gateway, LIVE_SECONDS, "all counters")
+    first = sink.until(lambda got: got["at_s"] > live["at_s"] + WARM_SECONDS, gateway, 30, "warm")
+    pids = (gateway.pid, plant.pid)
+    before = [cpu_seconds(pid) for pid in pids]
+    end = first["at_s"] + options.seconds
+    last = sink.until(lambda got: got["at_s"] > end, gateway, options.seconds + 30, "the end")
+    used = [cpu_seconds(pid) - b for pid, b in zip(pids, before)]
+    seconds, values = last["at_s"] - first["at_s"], last["values"] - first["values"]
+    if values == 0:
+        raise RuntimeError("no values came")
+    return {
+        "per_second": values / seconds,
+        "cpu_us": used[0] * 1e6 / values,
+        "rss_mb": rss_bytes(gateway.pid) / 1e6,
+        "live_s": live["live_at_s"] - begun,
+        "lost": last["lost"],
+        "again": last["again"],
+        "bytes_per_value": (last["bytes"] - first["bytes"]) / values,
+        "gateway_core": used[0] / seconds,
+        "load_core": (used[1] + last["cpu_s"] - first["cpu_s"]) / seconds,
+    }
+
+
+def tell(name, got, shape):
+    """Whatever makes a round's figures less than they seem."""
+    asked = shape["nodes"] * 1000 / shape["interval"]
+    cores = f"gateway's core {got['gateway_core']:.0%} used by it, load's core {got['load_core']:.0%}"
+    if got["per_second"] < 0.95 * asked:
+        print(f"#   {name}: {got['per_second']:,.0f} of {asked:,.0f} values/s came; {cores}", file=sys.stderr)
+    if got["lost"] or got["again"]:
+        print(f"#   {name}: {got['lost']:,} values lost, {got['again']:,} came again; {cores}", file=sys.stderr)
+
+
+def publisher_round(options, make, profile, shape):
+    folder = tempfile.mkdtemp(prefix="bench-", dir=options.folder)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        plant = start_plant(options, folder, shape)
+        stack.callback(plant.stop)
+        sink = Sink(options, folder, shape, profile == "tls")
+        stack.callback(sink.stop)
+        command, environment = make(options, folder, plant.line(), sink, shape)
+        begun = time.clock_gettime(time.CLOCK_MONOTONIC)
+        gateway = Child(command, SERVER_CORE, os.path.join(folder, "gateway.log"), False, environment)
+        stack.callback(gateway.stop)
+        got = observe(options, gateway, plant, sink, begun, shape)
+    tell(make.__name__, got, shape)
+    return got
+
+
+# ---- rows of run.py's table ----
+
+RATE, CPU, RSS, LIVE, LOST = "per_second", "cpu_us", "rss_mb", "live_s", "lost"
+
+
+def row(name, profile, nodes, interval, figures):
+    shape = {"nodes": nodes, "interval": interval}
+    return (name, publisher_round, (millrace, profile), (node_opcua, profile), shape, figures)
+
+
+BENCHMARKS = [
+    row("publisher, 10 k nodes x 100 ms", "plain", 10000, 100,
+        [(RATE, "1/s", 95000, "least"), (CPU, "us", 0.25, "most"), (RSS, "MB", None, "most"),
+         (LIVE, "s", None, "most"), (LOST, "", 0, "most")]),
+    row("publisher, 10 k nodes x 100 ms, TLS", "tls", 10000, 100,
+        [(RATE, "1/s", 95000, "least"), (CPU, "us", 0.4, "most"), (LOST, "", 0, "most")]),
+    row("publisher, 50 k nodes x 100 ms", "plain", 50000, 100,
+        [(RATE, "1/s", 500000, "least"), (CPU, "us", 0.25, "most"), (RSS, "MB", None, "most"),
+         (LIVE, "s", None, "most"), (LOST, "", 0, "most")]),
+    row("publisher, 100 k nodes x 1 s", "plain", 100000, 1000,
+        [(RATE, "1/s", 95000, "least"), (CPU, "us", 0.25, "most"), (RSS, "MB", 64, "most"),
+         (LIVE, "s", 2, "most"), (LOST, "", 0, "most")]),
+]
