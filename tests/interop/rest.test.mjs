@@ -1,121 +1,26 @@
 // REST with tokens: issuer, services, hub, edge and the OPC UA module find two servers of two makes, and browse, read,
 // write and call them.
 import assert from 'node:assert/strict';
-import {createHash, randomUUID} from 'node:crypto';
+import {randomUUID} from 'node:crypto';
 import {readdirSync, readFileSync, renameSync} from 'node:fs';
 import path from 'node:path';
 import test, {after, before, describe} from 'node:test';
-import {OPCUACertificateManager} from 'node-opcua-certificate-manager';
-import {MessageSecurityMode, OPCUAClient} from 'node-opcua-client';
-import {network} from './network.mjs';
-import {newToken, startIssuer, startServices} from './rest_call.mjs';
-import {edge, folder, nodeOpcua, opc, plantAt, until} from './site.mjs';
+import {
+  applicationId, applicationOf, ask, close, discover, discoverer, endpointId, endpointOf, factory, good, makes, module, MODULE, open, password, plant,
+  refused, services, tokens, twin, user,
+} from './rest_site.mjs';
+import {folder, until} from './site.mjs';
 
-const MODULE = 'opc';
-const device = `edge-${randomUUID().slice(0, 8)}`;
-const user = 'operator';
-const password = `pass-${randomUUID()}`;
-const running = [];
-const tokens = {};
-let net, factory, plant, services, module;
-
-async function run(what) {
-  const p = await what;
-  running.push(p);
-  return p;
-}
-
-before(async () => {
-  net = network();
-  if (!net.isolated)
-    console.log('no network namespace without root: the servers are on loopback addresses');
-  const {first, second, inside} = net;
-  const [site, issuer, ...servers] = await Promise.all([
-    run(edge(device)),
-    run(startIssuer()),
-    run(nodeOpcua({address: first, port: 4840, inside, more: ['--user', user, '--password', password]})),
-    run(plantAt({address: second, port: 50000, inside, more: ['--nodes', 20, '--trust.all', 'true']})),
-  ]);
-  [factory, plant] = servers;
-  [services, module] = await Promise.all([
-    run(startServices(['--hub.ca', process.env.NODE_EXTRA_CA_CERTS, '--auth.authority', issuer.url, '--auth.ca', issuer.ca,
-      '--discovery.module', MODULE, '--twin.module', MODULE, '--publisher.module', MODULE, '--log.level', 'debug'],
-    {environment: {MILLRACE_SERVICES_HUB_CONNECTION: process.env.MILLRACE_HUB_OWNER}})),
-    run(opc(site, [], {module: MODULE, roles: 'twin,discovery', more: ['--log.level', 'debug']})),
-  ]);
-  for (const [name, roles] of [['reader', 'Read'], ['writer', 'Write'], ['admin', 'Admin']])
-    tokens[name] = await newToken(issuer, name, roles);
-});
-
-after(async () => {
-  try {
-    for (const p of running.reverse())
-      assert.equal(await p.end(), 0, `${p.name} ends in order`);
-  } finally {
-    net.remove();
-  }
-});
-
-// ---- requests ----
-
-async function ask(method, what, {as = 'admin', status = 200, ...more} = {}) {
-  const answer = await services.call(method, what, {bearer: tokens[as], ...more});
-  assert.equal(answer.status, status, `${method} ${what} ${JSON.stringify(more.body)}: ${answer.status} ${answer.text}`);
-  return answer.json;
-}
-
-const twin = (verb, server, body, {then = '', ...more} = {}) => ask('POST', `/twin/v2/${verb}/${endpointOf(server)}${then}`, {as: 'writer', body, ...more});
-
-async function good(verb, server, body, more) {
-  const answer = await twin(verb, server, body, more);
-  assert.equal(answer.errorInfo, undefined, `${verb} ${JSON.stringify(body)}: ${JSON.stringify(answer)}`);
-  return answer;
-}
-
-async function refused(verb, server, body, symbol) {
-  const {errorInfo} = await twin(verb, server, body);
-  assert.ok(errorInfo, `${verb} ${JSON.stringify(body)} was not refused`);
-  assert.equal(errorInfo.symbolicId, symbol, JSON.stringify(errorInfo));
-  assert.equal(errorInfo.statusCode >>> 31, 1);
-  assert.match(errorInfo.errorMessage, /./);
-}
-
-// ---- ids, as Azure Industrial IoT computes them ----
-
-const sha1 = text => createHash('sha1').update(text).digest('hex');
-const applicationId = uri => `uas${sha1(`${device}-Server-${uri.toLowerCase()}`)}`;
-const endpointId = (application, url, mode, policy) =>
-    `uat${sha1(`${url.toLowerCase()}-${application}-${mode === 'None' ? 'Best' : mode}-${policy.toLowerCase()}`)}`;
 const POLICY = 'http://opcfoundation.org/UA/SecurityPolicy#';
+const ids = references => references.map(r => r.target.nodeId);
+const names = references => references.map(r => r.target.displayName);
 
-// What the server itself says, asked with another client.
-async function endpointsOf(server) {
-  const manager = new OPCUACertificateManager({rootFolder: path.join(folder, 'client-pki')});
-  const client = OPCUAClient.create({endpointMustExist: false, clientCertificateManager: manager, connectionStrategy: {maxRetry: 1}});
-  await client.connect(server.url);
-  const endpoints = await client.getEndpoints();
-  await client.disconnect();
-  return endpoints.map(e => ({
-    application: e.server.applicationUri, url: e.endpointUrl, mode: MessageSecurityMode[e.securityMode], policy: e.securityPolicyUri,
-  }));
-}
-
-function endpointOf(server, mode = 'None') {
-  const e = server.endpoints.find(x => x.mode === mode);
-  return endpointId(applicationId(e.application), e.url, e.mode, e.policy);
-}
+before(open);
+after(close);
 
 test('two servers are found in a network of silent addresses, and have the ids that they must have', async () => {
-  for (const server of [factory, plant])
-    server.endpoints = await endpointsOf(server);
   assert.ok(factory.endpoints.length >= 3 && plant.endpoints.length >= 2);
-  await ask('POST', '/registry/v2/applications/discover', {body: {
-    discovery: 'Fast', configuration: {addressRangesToScan: net.range, portRangesToScan: '4839-4841;49999-50001'},
-  }});
-  const applications = await until('both applications', async () => {
-    const {items} = await ask('GET', '/registry/v2/applications', {as: 'reader'});
-    return items.length >= 2 ? items : null;
-  });
+  const applications = await discover('both applications', items => items.length >= 2);
   const {items: endpoints} = await ask('GET', '/registry/v2/endpoints', {as: 'reader'});
   const all = [...factory.endpoints, ...plant.endpoints];
   const uris = [...new Set(all.map(e => e.application))];
@@ -123,14 +28,14 @@ test('two servers are found in a network of silent addresses, and have the ids t
   for (const a of applications) {
     assert.equal(a.applicationId, applicationId(a.applicationUri));
     assert.equal(a.applicationType, 'Server');
-    assert.equal(a.discovererId, `${device}_module_${MODULE}`);
+    assert.equal(a.discovererId, discoverer);
     assert.ok(a.discoveryUrls.length > 0);
   }
   assert.deepEqual(endpoints.map(e => e.registration.id).sort(),
                    all.map(e => endpointId(applicationId(e.application), e.url, e.mode, e.policy)).sort());
   for (const {registration: r, applicationId: application} of endpoints) {
     assert.equal(r.id, endpointId(application, r.endpointUrl, r.endpoint.securityMode, r.endpoint.securityPolicy));
-    assert.equal(r.supervisorId, `${device}_module_${MODULE}`);
+    assert.equal(r.supervisorId, discoverer);
     assert.ok(r.endpoint.securityPolicy.startsWith(POLICY));
     assert.ok(r.authenticationMethods.length > 0);
   }
@@ -150,7 +55,7 @@ test('lists come in pages, queries choose, one is read by its id', async () => {
   assert.deepEqual(pages.map(e => e.registration.id).sort(), items.map(e => e.registration.id).sort());
   const {items: secret} = await ask('POST', '/registry/v2/endpoints/query', {as: 'reader', body: {securityMode: 'SignAndEncrypt'}});
   assert.deepEqual(new Set(secret.map(e => e.registration.endpoint.securityMode)), new Set(['SignAndEncrypt']));
-  const id = applicationId(factory.endpoints[0].application);
+  const id = applicationOf(factory);
   const {application, endpoints} = await ask('GET', `/registry/v2/applications/${id}`, {as: 'reader'});
   assert.equal(application.applicationName, 'node-opcua');
   assert.equal(endpoints.length, factory.endpoints.length);
@@ -160,20 +65,6 @@ test('lists come in pages, queries choose, one is read by its id', async () => {
 });
 
 // ---- the twin ----
-
-const ids = references => references.map(r => r.target.nodeId);
-const names = references => references.map(r => r.target.displayName);
-
-const makes = {
-  'node-opcua': {
-    get server() { return factory; }, space: 'urn:tests:factory', id: s => `nsu=urn:tests:factory;s=${s}`, uri: s => `urn:tests:factory#s=${s}`,
-    top: 'Factory', folder: 'Load', children: Array.from({length: 10}, (_, i) => `Load${i + 1}`), readOnly: 'Constant', writable: 'Int32',
-  },
-  plant: {
-    get server() { return plant; }, space: 'http://microsoft.com/Opc/OpcPlc/', id: s => `nsu=http://microsoft.com/Opc/OpcPlc/;s=${s}`, uri: s => `http://microsoft.com/Opc/OpcPlc/#s=${s}`,
-    top: 'OpcPlc', folder: 'Load', children: Array.from({length: 20}, (_, i) => `Load${i + 1}`), readOnly: 'StepUp', writable: 'WritableInt32',
-  },
-};
 
 for (const [name, make] of Object.entries(makes)) {
   describe(`the twin and ${name}`, () => {
