@@ -106,22 +106,6 @@ void hex_encode(struct slice bytes, struct buffer *out)
     }
 }
 
-enum status hex_decode(struct slice text, struct buffer *out)
-{
-    size_t before = out->len;
-    if (text.len % 2)
-        return BAD_FORMAT;
-    for (size_t i = 0; i < text.len; i += 2) {
-        int high = value16(text.at[i]), low = value16(text.at[i + 1]);
-        if (high < 0 || low < 0) {
-            out->len = before;
-            return BAD_FORMAT;
-        }
-        buffer_u8(out, (uint8_t)(high << 4 | low));
-    }
-    return OK;
-}
-
 static bool unreserved(uint8_t c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||

@@ -13,7 +13,6 @@ void base64url_encode(struct slice bytes, struct buffer *out); /* no padding, as
 CHECKED enum status base64url_decode(struct slice text, struct buffer *out);
 
 void hex_encode(struct slice bytes, struct buffer *out); /* lower case */
-CHECKED enum status hex_decode(struct slice text, struct buffer *out);
 
 /* Everything but ALPHA DIGIT - . _ ~ becomes %XX. */
 void percent_encode(struct slice bytes, struct buffer *out);

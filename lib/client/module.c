@@ -50,7 +50,6 @@ struct module_call {
     struct module_role *role;
     const struct module_method *method;
     struct json_doc *doc;
-    struct arena arena;
     struct loop_timer deadline;
     uint64_t ends_ms;
     uint64_t rid;
@@ -146,7 +145,6 @@ static void end(struct module_call *c)
     c->module->call_count--;
     loop_timer_stop(&c->deadline);
     json_free(&c->doc);
-    arena_clear(&c->arena);
     free(c);
 }
 
@@ -261,11 +259,6 @@ const char *module_call_id(const struct module_call *c)
     return c->id;
 }
 
-const char *module_call_name(const struct module_call *c)
-{
-    return c->method->name;
-}
-
 const struct json *module_call_payload(const struct module_call *c)
 {
     return c->doc ? json_root(c->doc) : NULL;
@@ -276,11 +269,6 @@ struct json_doc *module_call_take(struct module_call *c)
     struct json_doc *doc = c->doc;
     c->doc = NULL;
     return doc;
-}
-
-struct arena *module_call_arena(struct module_call *c)
-{
-    return &c->arena;
 }
 
 uint64_t module_call_left_ms(const struct module_call *c)

@@ -83,12 +83,10 @@ void *module_call_app(const struct module_call *c);
 /* Names it in every log line: "callId" of the payload, as the services put it there, or one made
  * here. */
 const char *module_call_id(const struct module_call *c);
-const char *module_call_name(const struct module_call *c); /* as in the table */
 /* The payload, read: NULL when it was empty. Lives as long as the call. */
 const struct json *module_call_payload(const struct module_call *c);
 /* The same with its document, which is the caller's from now on: for work on another thread. */
 struct json_doc *module_call_take(struct module_call *c);
-struct arena *module_call_arena(struct module_call *c); /* ends with the call */
 uint64_t module_call_left_ms(const struct module_call *c);
 
 /* A handler that has not answered when it returns must have called this. `ended` is called when the

@@ -10,6 +10,8 @@ static void join(struct slice first, struct slice second, struct buffer *out)
         buffer_put(out, second);
 }
 
+static void flush(struct module_report *r);
+
 static void on_reported(void *arg, enum status why, uint64_t version)
 {
     struct module_report *r = arg;
@@ -17,7 +19,7 @@ static void on_reported(void *arg, enum status why, uint64_t version)
     r->sending = false;
     if (why == OK) {
         buffer_reset(&r->sent);
-        module_report_flush(r);
+        flush(r);
         return;
     }
     log_warn("properties not reported why=%s", status_name(why));
@@ -31,7 +33,7 @@ static void on_reported(void *arg, enum status why, uint64_t version)
     buffer_reset(&r->sent);
 }
 
-void module_report_flush(struct module_report *r)
+static void flush(struct module_report *r)
 {
     if (r->sending || r->pending.len == 0 || !r->client || !device_client_connected(r->client))
         return;
@@ -49,7 +51,7 @@ void module_report_add(struct module_report *r, struct slice patch)
     join(buffer_slice(&r->pending), patch, &both);
     buffer_clear(&r->pending);
     r->pending = both;
-    module_report_flush(r);
+    flush(r);
 }
 
 void module_report_clear(struct module_report *r)

@@ -15,5 +15,4 @@ struct module_report {
 };
 
 void module_report_add(struct module_report *r, struct slice patch);
-void module_report_flush(struct module_report *r); /* after connecting */
 void module_report_clear(struct module_report *r); /* after the client was freed */

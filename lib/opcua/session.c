@@ -397,14 +397,6 @@ enum opcua_session_state opcua_session_state(const struct opcua_session *s)
     return s->state;
 }
 
-const char *opcua_session_state_name(enum opcua_session_state state)
-{
-    static const char *names[] = {[OPCUA_SESSION_CONNECTING] = "connecting",
-                                  [OPCUA_SESSION_READY] = "ready",
-                                  [OPCUA_SESSION_WAITING] = "waiting"};
-    return names[state];
-}
-
 UA_StatusCode opcua_session_error(const struct opcua_session *s, const char **text)
 {
     if (text)
@@ -430,11 +422,6 @@ struct slice opcua_session_url(const struct opcua_session *s)
 struct slice opcua_session_application_uri(const struct opcua_session *s)
 {
     return slice_of(s->application_uri);
-}
-
-struct slice opcua_session_product(const struct opcua_session *s)
-{
-    return slice_of(s->product);
 }
 
 void opcua_session_listen(struct opcua_session *s, struct opcua_session_listener *l)

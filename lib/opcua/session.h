@@ -48,7 +48,6 @@ enum opcua_session_state {
 };
 
 enum opcua_session_state opcua_session_state(const struct opcua_session *s);
-const char *opcua_session_state_name(enum opcua_session_state state); /* "ready" */
 
 /* Why it is not ready, or last was not: Good when it never failed. The text says what to do where
  * that is known, and belongs to the session until the next change. */
@@ -73,8 +72,6 @@ const struct opcua_namespaces *opcua_session_namespaces(const struct opcua_sessi
  * connect). */
 struct slice opcua_session_url(const struct opcua_session *s);
 struct slice opcua_session_application_uri(const struct opcua_session *s);
-/* BuildInfo's ProductName, to know the limits that a server does not tell; may be empty. */
-struct slice opcua_session_product(const struct opcua_session *s);
 
 /* ---- coming and going ---- */
 

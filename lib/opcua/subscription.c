@@ -297,8 +297,3 @@ struct opcua_subscription_counts opcua_subscription_counts(const struct opcua_su
     c.held = s->held_count;
     return c;
 }
-
-double opcua_subscription_publishing_ms(const struct opcua_subscription *s)
-{
-    return s->publishing_ms;
-}

@@ -91,5 +91,3 @@ struct opcua_subscription_counts {
 };
 struct opcua_subscription_counts opcua_subscription_counts(const struct opcua_subscription *s);
 
-/* As the server revised it; 0 before. */
-double opcua_subscription_publishing_ms(const struct opcua_subscription *s);

@@ -269,12 +269,6 @@ void store_bind(struct store_table *t, size_t n, int at, struct slice text)
                         SQLITE_STATIC, SQLITE_UTF8);
 }
 
-void store_bind_blob(struct store_table *t, size_t n, int at, struct slice bytes)
-{
-    sqlite3_bind_blob64(t->statements[n], at, bytes.len ? (const void *)bytes.at : "", bytes.len,
-                        SQLITE_STATIC);
-}
-
 void store_bind_i64(struct store_table *t, size_t n, int at, int64_t v)
 {
     sqlite3_bind_int64(t->statements[n], at, v);
@@ -310,11 +304,6 @@ void store_reset(struct store_table *t, size_t n)
     sqlite3_clear_bindings(t->statements[n]);
 }
 
-int64_t store_changes(struct store_table *t)
-{
-    return sqlite3_changes64(t->db);
-}
-
 struct slice store_column(struct store_table *t, size_t n, int at)
 {
     const void *bytes = sqlite3_column_blob(t->statements[n], at);
@@ -325,9 +314,4 @@ struct slice store_column(struct store_table *t, size_t n, int at)
 int64_t store_column_i64(struct store_table *t, size_t n, int at)
 {
     return sqlite3_column_int64(t->statements[n], at);
-}
-
-bool store_column_is_null(struct store_table *t, size_t n, int at)
-{
-    return sqlite3_column_type(t->statements[n], at) == SQLITE_NULL;
 }

@@ -41,7 +41,6 @@ CHECKED enum status store_table_post(struct store_table *t, struct loop *loop, s
 
 /* Parameters count from 1. Texts are bound as TEXT and must live until the step. */
 void store_bind(struct store_table *t, size_t n, int at, struct slice text);
-void store_bind_blob(struct store_table *t, size_t n, int at, struct slice bytes);
 void store_bind_i64(struct store_table *t, size_t n, int at, int64_t v);
 void store_bind_null(struct store_table *t, size_t n, int at);
 
@@ -53,9 +52,7 @@ CHECKED enum status store_step(struct store_table *t, size_t n);
 CHECKED enum status store_run(struct store_table *t, size_t n);
 /* After the last row that is wanted. */
 void store_reset(struct store_table *t, size_t n);
-int64_t store_changes(struct store_table *t); /* rows that the last statement changed */
 
 /* Columns count from 0; slices live until the next step or reset. Empty and 0 for NULL. */
 struct slice store_column(struct store_table *t, size_t n, int at);
 int64_t store_column_i64(struct store_table *t, size_t n, int at);
-bool store_column_is_null(struct store_table *t, size_t n, int at);

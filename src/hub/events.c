@@ -271,8 +271,9 @@ static bool is_key(const struct hub_events *e, struct slice policy, struct slice
            (secondary.len && crypto_equal(secondary, secret));
 }
 
-void hub_events_verify(void *arg, struct heads_amqp_check *check,
-                       const struct heads_amqp_token *token)
+/* Tokens of policies, as SAS over $cbs or in SASL PLAIN, or SASL PLAIN with the policy's name and
+ * key. A grant's rights are enum hub_permission. */
+static void verify(void *arg, struct heads_amqp_check *check, const struct heads_amqp_token *token)
 {
     const struct hub_events *e = arg;
     struct arena arena = {0};
@@ -358,7 +359,7 @@ static void fill_tables(struct hub_events *e)
         .kind_count = HUB_EVENTS_KINDS,
         .nodes = &e->management,
         .node_count = 1,
-        .verify = hub_events_verify,
+        .verify = verify,
         .on_gone = on_gone,
         .arg = e,
     };
@@ -394,14 +395,4 @@ void hub_events_free(struct hub_events **events)
     }
     free(e);
     *events = NULL;
-}
-
-const struct heads_amqp_kind *hub_events_kinds(const struct hub_events *e)
-{
-    return e->kinds;
-}
-
-const struct heads_amqp_node *hub_events_management(const struct hub_events *e)
-{
-    return &e->management;
 }

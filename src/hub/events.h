@@ -29,17 +29,6 @@ void hub_events_free(struct hub_events **e);
 /* On the stream's loop: serves AMQP on it from here on. */
 void hub_events_accept(struct hub_events *e, struct stream *s);
 
-/* For an AMQP head that serves other links too. */
-#define HUB_EVENTS_KINDS 2
-const struct heads_amqp_kind *hub_events_kinds(const struct hub_events *e);
-const struct heads_amqp_node *hub_events_management(const struct hub_events *e);
-
-/* For heads_amqp_config.verify, with the struct hub_events as arg: tokens of policies, as SAS over
- * $cbs or in SASL PLAIN, or SASL PLAIN with the policy's name and key. A grant's rights are
- * enum hub_permission. */
-void hub_events_verify(void *events, struct heads_amqp_check *check,
-                       const struct heads_amqp_token *t);
-
 /* For /metrics, from any thread. */
 struct hub_events_count {
     uint64_t connections, readers; /* now */

@@ -4,6 +4,8 @@
 
 #include "hub/events_reader.h"
 
+#define HUB_EVENTS_KINDS 2 /* addresses that a partition is read at */
+
 struct hub_events {
     const struct hub *hub;
     struct heads_amqp_config config;

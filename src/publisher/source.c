@@ -360,9 +360,7 @@ struct source_counts sources_counts(const struct sources *sources)
         c.notifications += of.notifications;
         c.republished += of.republished;
         c.transferred += of.transferred;
-        c.held += of.held;
         c.unknown_gaps += s->unknown_gaps;
-        c.ready += opcua_session_state(s->session) == OPCUA_SESSION_READY;
     }
     return c;
 }

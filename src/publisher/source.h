@@ -20,7 +20,6 @@ struct source_item {
     struct source *source;
     struct writer *writer;
     uint32_t index;
-    uint32_t next; /* of the same writer, in the notification that is being told; see source.c */
     UA_StatusCode status;
 };
 
@@ -75,7 +74,6 @@ struct opcua_session *source_session(const struct source *s);
 
 struct source_counts {
     uint64_t subscriptions, items, live, failed, gaps, unknown_gaps, notifications, republished,
-        transferred, held;
-    uint64_t sessions, ready;
+        transferred;
 };
 struct source_counts sources_counts(const struct sources *s);

@@ -137,17 +137,6 @@ struct application_row application_row_copy(struct registry_job *j,
     return copy;
 }
 
-struct endpoint_row endpoint_row_copy(struct registry_job *j, const struct endpoint_row *row)
-{
-    struct endpoint_row copy = *row;
-    struct slice *const texts[] = {
-        &copy.id,  &copy.application, &copy.site,   &copy.discoverer,  &copy.supervisor,
-        &copy.url, &copy.mode,        &copy.policy, &copy.certificate, &copy.registration};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        *texts[i] = arena_copy(&j->arena, *texts[i]);
-    return copy;
-}
-
 struct slice registry_site_or_gateway(struct slice site, struct slice discoverer)
 {
     return site.len > 0 ? site : services_ids_module(discoverer).device;

@@ -34,7 +34,6 @@ registry_run registry_merge;
 /* A copy of the row in the job's arena: it outlives the statement. */
 struct application_row application_row_copy(struct registry_job *j,
                                             const struct application_row *row);
-struct endpoint_row endpoint_row_copy(struct registry_job *j, const struct endpoint_row *row);
 
 /* The application's own siteId, or the gateway of its discoverer, or nothing: SiteOrGatewayId. */
 struct slice registry_site_or_gateway(struct slice site, struct slice discoverer);

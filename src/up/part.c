@@ -9,7 +9,7 @@
 #include "base/log.h"
 
 #define PAUSE_FIRST_MS 200
-#define STEADY_MS 10000 /* who lived so long starts again at once */
+#define STEADY_MS 10000 /* who lived so long starts again after the first pause */
 #define GRACE_MS 10000
 
 void up_part_init(struct up_part *p, struct loop *loop, const char *binary, const char *name)
@@ -106,13 +106,4 @@ void up_part_stop(struct up_part *p)
         child_stop(p->child, GRACE_MS);
     else if (p->on_stopped)
         p->on_stopped(p->arg);
-}
-
-void up_part_clear(struct up_part *p)
-{
-    for (size_t i = 0; i < p->argument_count; i++)
-        free(p->arguments[i]);
-    if (p->log_fd >= 0)
-        close(p->log_fd);
-    *p = (struct up_part){.log_fd = -1};
 }

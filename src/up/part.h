@@ -1,6 +1,6 @@
 /*
  * One program of the platform as a child of `millrace up`: started, watched, started again when it
- * dies (at once, then with a growing pause), and ended in order. Its log lines go on to stderr.
+ * dies (after 200 ms, then with a growing pause), and ended in order. Its log lines go on to stderr.
  */
 #pragma once
 
@@ -34,4 +34,3 @@ void up_part_log_to(struct up_part *p, const char *path);
 void up_part_start(struct up_part *p);
 /* on_stopped follows, at once when it does not run. */
 void up_part_stop(struct up_part *p);
-void up_part_clear(struct up_part *p);
