@@ -1,7 +1,7 @@
 /*
- * The contract between the protocol heads and what stands behind them. The heads (MQTT, later AMQP
- * and HTTPS for devices) speak the wire; the hub (src/hub/backend.c) and the edge (src/edge/backend.c)
- * implement this table. All calls for one device, both ways, are made on the loop that owns it.
+ * The contract between a protocol head for devices and what stands behind it. The head (mqtt.c; there is
+ * no other yet) speaks the wire; the hub (src/hub/backend.c) and the edge (src/edge/backend.c) implement
+ * this table. All calls for one device, both ways, are made on the loop that owns it.
  *
  *   head                                backend
  *   ----                                -------

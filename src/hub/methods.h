@@ -17,7 +17,8 @@ struct hub_method_call {
     const char *call_id;         /* for log lines; copied */
 };
 
-/* OK: the device answered with `status` and JSON. OFFLINE, TIMED_OUT, NOT_FOUND is for the caller to check before. */
+/* OK: the device answered with `status` and, it says, JSON. OFFLINE, TIMED_OUT; BUSY: HUB_DEVICE_CALLS_MAX are under
+ * way; TOO_LARGE: the answer. Whether there is such an identity is for the caller to check before. */
 typedef void hub_method_fn(void *arg, enum status why, int status, struct slice payload);
 
 /* Copies the call. fn(arg) comes exactly once, on `loop`. */

@@ -4,7 +4,7 @@
 const struct setting publisher_settings[] = {
     {"file", SETTING_PATH, "publishednodes.json", "which nodes to publish; watched for changes", 0, 0, NULL, false},
     {"check.file", SETTING_BOOL, "false", "says what is wrong with that file, and ends", 0, 0, NULL, false},
-    {"publisher.id", SETTING_TEXT, NULL, "in messages; else device and module, or the machine's name", 0, 0, NULL, false},
+    {"publisher.id", SETTING_TEXT, NULL, "in messages; else {device}_module_{module}", 0, 0, NULL, false},
     {"mode", SETTING_WORD, "Samples", "shape of messages when an entry does not say", 0, 0, "Samples|FullSamples|PubSub|FullNetworkMessages|DataSetMessages|SingleDataSetMessage|DataSets|SingleDataSet|RawDataSets|SingleRawDataSet", false},
     {"encoding", SETTING_WORD, "Json", "of values when an entry does not say", 0, 0, "Json|JsonReversible", false},
     {"strict", SETTING_BOOL, "false", "OPC UA Part 14 to the letter", 0, 0, NULL, false},

@@ -244,7 +244,7 @@ static void on_keep_alive(struct writer *w, UA_DateTime now)
     group_notified(w->config.group);
 }
 
-/* On a new connection the first value of each item is old news again. */
+/* Heartbeats say whether what they repeat is still true. */
 static void on_state(struct writer *w, struct source *s, bool alive)
 {
     for (size_t n = 0; n < w->item_count; n++) {

@@ -101,7 +101,6 @@ static void put_class(struct twin_request *r, const struct twin_attribute *a, co
         json_member(&r->writer, a->member, slice_of(name));
 }
 
-/* The type of an enumeration or of NodeClass itself is Int32 on the wire, but stacks differ. */
 static void put_notifier(struct twin_request *r, const struct twin_attribute *a,
                          const UA_DataValue *v)
 {

@@ -1,11 +1,13 @@
 /*
  * `millrace up` as its own files see it: folders, ports, keys, and the parts that it starts in this
- * order: plant (demo), hub, then what needs an identity at the hub: edge, issuer, opc, services.
+ * order: plant (demo), hub; when the hub is ready and has the identities: edge, issuer, services, and last
+ * opc, in the demo not before somebody counts what arrives. Ended in the order of stop_next().
  *
- *   up_main.c    settings, ports, order of start and end
- *   part.c       one child process
- *   provision.c  the edge's and the module's identity at the hub
- *   demo.c       what the demo shows
+ *   up_main.c     settings, ports, order of start and end
+ *   arguments.c   what each part is told on its command line
+ *   part.c        one child process
+ *   provision.c   the edge's and the module's identity at the hub
+ *   demo.c        what the demo shows; demo_nodes.c what it publishes, tally.c its books
  */
 #pragma once
 
