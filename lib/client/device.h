@@ -33,6 +33,7 @@ struct device_client_config {
     const char *actor_device_id,
         *actor_module_id; /* whose audience the token has, with auth_chain */
     const char *product;  /* DeviceClientType; NULL: "millrace/VERSION" */
+    uint64_t twin_timeout_ms; /* 0: 30 s */
     const struct device_client_events *events;
     void *arg;
 };
@@ -72,7 +73,7 @@ typedef void device_client_twin_fn(void *arg, enum status why, struct slice json
 typedef void device_client_report_fn(void *arg, enum status why, uint64_t version);
 
 /* OFFLINE at once (on the next turn) when there is no connection, and when it is lost; TIMED_OUT
- * after 30 s. */
+ * after twin_timeout_ms. */
 void device_client_twin_get(struct device_client *c, device_client_twin_fn *fn, void *arg);
 void device_client_twin_report(struct device_client *c, struct slice patch,
                                device_client_report_fn *fn, void *arg);

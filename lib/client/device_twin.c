@@ -50,7 +50,8 @@ static struct request *request_new(struct device_client *c, void *arg)
                                                        : TIMED_OUT;
     list_push(&c->twin_requests, &r->link);
     c->twin_count++;
-    loop_timer_start(c->config.loop, &r->timer, r->why == TIMED_OUT ? TIMEOUT_MS : 0, on_time, r);
+    uint64_t timeout_ms = c->config.twin_timeout_ms ? c->config.twin_timeout_ms : TIMEOUT_MS;
+    loop_timer_start(c->config.loop, &r->timer, r->why == TIMED_OUT ? timeout_ms : 0, on_time, r);
     return r;
 }
 

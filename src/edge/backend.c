@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "edge/child.h"
+#include "edge/downstream.h"
 #include "edge/identities.h"
 #include "edge/twins.h"
 #include "heads/sign_in.h"
@@ -152,24 +153,35 @@ static void asked_free(struct asked *a)
     free(a);
 }
 
+/* What is told from here on is told on top of this. */
 static void answer_from_copy(struct asked *a)
 {
-    struct slice json = edge_twins_get(a->child->edge->twins, a->child->id);
-    if (json.len == 0)
-        json = SLICE("{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
+    struct edge_twins *t = a->child->edge->twins;
+    struct slice json = edge_twins_get(t, a->child->id);
+    if (json.len == 0) {
+        struct buffer none = {0};
+        edge_twins_set(t, a->child->id, SLICE("{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}"), &none);
+        buffer_clear(&none);
+        json = edge_twins_get(t, a->child->id);
+    }
     a->session->ops->twin(a->session, a->token, OK, json);
+}
+
+static bool is_away(enum status why)
+{
+    return why == OFFLINE || why == TIMED_OUT || why == CANCELLED;
 }
 
 static void on_twin(void *arg, enum status why, struct slice json)
 {
     struct asked *a = arg;
     if (why == OK)
-        edge_twins_set(a->child->edge->twins, a->child->id, json);
-    if (a->child->session == a->session && a->session) {
-        if (why == OFFLINE || why == TIMED_OUT || why == CANCELLED)
+        edge_downstream_learn(a->child, json, a->session);
+    if (a->session && a->child->session == a->session) {
+        if (why == OK || is_away(why))
             answer_from_copy(a);
         else
-            a->session->ops->twin(a->session, a->token, why, json);
+            a->session->ops->twin(a->session, a->token, why, (struct slice){0});
     }
     asked_free(a);
 }
@@ -180,39 +192,9 @@ static void twin_get(struct heads_device *device, uint64_t token)
     device_client_twin_get(c->up, on_twin, ask(c, token));
 }
 
-struct reported {
-    struct asked asked;
-    struct buffer patch;
-};
-
-static void reported_end(void *arg, enum status why, uint64_t version)
-{
-    struct reported *r = arg;
-    struct edge_child *c = r->asked.child;
-    if (c->session == r->asked.session && c->session)
-        c->session->ops->reported(c->session, r->asked.token, why, version);
-    buffer_clear(&r->patch);
-    edge_child_unref(&r->asked.child);
-    free(r);
-}
-
-static void on_reported(void *arg, enum status why, uint64_t version)
-{
-    struct reported *r = arg;
-    struct edge_child *c = r->asked.child;
-    if (why == OFFLINE || why == TIMED_OUT || why == CANCELLED)
-        edge_twins_report(c->edge->twins, c->id, buffer_slice(&r->patch), reported_end, r);
-    else
-        reported_end(r, why, version);
-}
-
 static void twin_report(struct heads_device *device, struct slice patch, uint64_t token)
 {
-    struct edge_child *c = (struct edge_child *)device;
-    struct reported *r = MEMORY_NEW(struct reported);
-    r->asked = (struct asked){edge_child_ref(c), c->session, token};
-    buffer_put(&r->patch, patch);
-    device_client_twin_report(c->up, buffer_slice(&r->patch), on_reported, r);
+    edge_reports_put((struct edge_child *)device, patch, token);
 }
 
 /* ---- the rest of the table ---- */

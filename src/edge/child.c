@@ -17,6 +17,8 @@ static struct edge_child *make(struct edge *e, struct iot_id id)
     c->id.device = slice_from(c->key, id.device.len);
     c->id.module = id.module.len ? slice_from(c->key + id.device.len + 1, id.module.len) : (struct slice){0};
     c->edge = e;
+    c->stale = true;
+    edge_reports_init(&c->reports);
     map_put(&e->children, slice_of(c->key), c);
     return c;
 }
@@ -52,6 +54,7 @@ void edge_child_unref(struct edge_child **child)
     map_remove(&c->edge->children, slice_of(c->key));
     loop_timer_stop(&c->expiry);
     loop_timer_stop(&c->idle);
+    loop_timer_stop(&c->again);
     heads_identity_unref(&c->identity);
     free(c->key);
     free(c);
@@ -86,7 +89,6 @@ void edge_child_connect(struct edge_child *c, struct heads_session *s,
     c->identity = heads_identity_ref(identity);
     heads_identity_unref(&before);
     c->session = s;
-    c->desired_version = 0;
     if (expires_ms) {
         uint64_t now = loop_wall_ms(c->edge->loop);
         loop_timer_start(c->edge->loop, &c->expiry, expires_ms > now ? expires_ms - now : 0, on_expiry, c);

@@ -6,6 +6,7 @@
 
 #include "client/device.h"
 #include "edge/edge.h"
+#include "edge/reports.h"
 #include "heads/identity.h"
 
 struct edge_child {
@@ -22,7 +23,9 @@ struct edge_child {
     struct device_client *up;               /* made by upstream.c; NULL: not needed yet */
     uint64_t up_in_flight;                  /* messages on their way to the hub */
     struct loop_timer idle;                 /* frees `up` some time after the last use */
-    uint64_t desired_version;               /* last told to the session */
+    struct edge_reports reports;            /* of its twin, on their way up */
+    bool stale, fetching;                   /* the copy of its twin may be older than the hub's; is asked for */
+    struct loop_timer again;                /* tries what the hub has not answered */
 };
 
 struct edge_child *edge_child_get(struct edge *e, struct iot_id id); /* a new reference */

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "edge/twins.h"
 #include "json/json.h"
-#include "json/write.h"
 
 void edge_downstream_method(void *arg, uint64_t rid, struct slice name, struct slice payload)
 {
@@ -20,69 +19,90 @@ void edge_downstream_method(void *arg, uint64_t rid, struct slice name, struct s
                                SLICE("{\"message\":\"the module is not connected to its edge\"}"));
 }
 
+/* ---- desired properties ---- */
+
+static void tell(struct edge_child *c, struct slice patch, uint64_t version)
+{
+    if (c->session && c->subscribed[HEADS_DESIRED])
+        c->session->ops->desired(c->session, patch, version);
+}
+
+/* A patch alone is no use to who missed the one before: then the whole twin is fetched. */
 void edge_downstream_desired(void *arg, struct slice patch, uint64_t version)
 {
     struct edge_child *c = arg;
-    edge_twins_desired(c->edge->twins, c->id, patch, version);
-    if (c->session && c->subscribed[HEADS_DESIRED] && version > c->desired_version) {
-        c->desired_version = version;
-        c->session->ops->desired(c->session, patch, version);
-    }
+    enum status s = edge_twins_desired(c->edge->twins, c->id, patch, version);
+    if (s == OK)
+        tell(c, patch, version);
+    else if (s == CONFLICT)
+        edge_downstream_stale(c);
+}
+
+static uint64_t version_in(struct slice patch)
+{
+    struct json_doc *doc = NULL;
+    uint64_t version = 0;
+    if (json_parse(patch, JSON_STRICT, &doc, NULL) == OK)
+        json_u64(json_get(json_root(doc), "$version"), &version);
+    json_free(&doc);
+    return version;
+}
+
+void edge_downstream_learn(struct edge_child *c, struct slice json, const struct heads_session *gets_it)
+{
+    struct buffer change = {0};
+    edge_twins_set(c->edge->twins, c->id, json, &change);
+    if (change.len && c->session != gets_it)
+        tell(c, buffer_slice(&change), version_in(buffer_slice(&change)));
+    buffer_clear(&change);
 }
 
 /* ---- after a connection: pending reports first, then the twin ---- */
 
-static uint64_t desired_version(const struct json *twin, struct buffer *desired)
-{
-    const struct json *d = json_get(twin, "desired");
-    uint64_t version = 0;
-    struct json_writer w = json_writer(desired);
-    json_put_value(&w, d);
-    return json_u64(json_get(d, "$version"), &version) ? version : 0;
-}
-
 static void on_twin(void *arg, enum status why, struct slice json)
 {
     struct edge_child *c = arg;
-    struct json_doc *doc = NULL;
-    if (why == OK && json_parse(json, JSON_STRICT, &doc, NULL) == OK) {
-        struct buffer desired = {0};
-        uint64_t version = desired_version(json_root(doc), &desired);
-        edge_twins_set(c->edge->twins, c->id, json);
-        /* The first twin a session sees comes with its own get; later ones it is told of here. */
-        if (c->session && c->subscribed[HEADS_DESIRED] && c->desired_version &&
-            version > c->desired_version)
-            c->session->ops->desired(c->session, buffer_slice(&desired), version);
-        c->desired_version = version;
-        buffer_clear(&desired);
-    }
-    json_free(&doc);
+    c->fetching = false;
+    if (why == OK)
+        edge_downstream_learn(c, json, NULL);
+    else
+        c->stale = true;
+    if (why == OK && c->stale)
+        edge_downstream_refresh(c);
+    else if (c->stale)
+        edge_downstream_again(c);
     edge_child_unref(&c);
 }
 
 static void fetch_twin(struct edge_child *c)
 {
+    if (!c->stale || c->fetching)
+        return;
+    c->stale = false;
+    c->fetching = true;
     device_client_twin_get(c->up, on_twin, edge_child_ref(c));
-}
-
-static void on_reported(void *arg, enum status why, uint64_t version)
-{
-    struct edge_child *c = arg;
-    (void)version;
-    if (why == OK || why == BAD_FORMAT || why == BAD_ARGUMENT || why == TOO_LARGE)
-        edge_twins_flushed(c->edge->twins, c->id);
-    if (c->up && why != OFFLINE)
-        fetch_twin(c);
-    edge_child_unref(&c);
 }
 
 void edge_downstream_refresh(struct edge_child *c)
 {
-    if (!device_client_connected(c->up))
-        return;
-    struct slice pending = edge_twins_pending(c->edge->twins, c->id);
-    if (pending.len)
-        device_client_twin_report(c->up, pending, on_reported, edge_child_ref(c));
-    else
+    edge_reports_go_on(c);
+    if (c->up && device_client_connected(c->up))
         fetch_twin(c);
+}
+
+void edge_downstream_stale(struct edge_child *c)
+{
+    c->stale = true;
+    edge_downstream_refresh(c);
+}
+
+static void on_again(void *arg)
+{
+    edge_downstream_refresh(arg);
+}
+
+void edge_downstream_again(struct edge_child *c)
+{
+    if (c->edge->upstream) /* or it is closing */
+        loop_timer_start(c->edge->loop, &c->again, EDGE_DOWNSTREAM_AGAIN_MS, on_again, c);
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "edge/backend.h"
 #include "edge/child.h"
+#include "edge/twins.h"
 #include "edge/upstream.h"
 
 static void accept_up_to(struct edge *e, uint64_t sequence, enum status why)
@@ -90,6 +91,7 @@ void edge_close(struct edge **edge)
     if (e == NULL)
         return;
     edge_upstream_free(&e->upstream);
+    edge_twins_cancel(e->twins); /* whoever waits for it is a child of this edge */
     store_log_close(&e->log);
     struct store_waiter w;
     while (store_waiters_take(&e->waiters, UINT64_MAX, &w))

@@ -59,10 +59,42 @@ static void set(struct buffer *b, struct slice to)
     *b = fresh;
 }
 
+/* The merge patch that makes `to` of `from`. */
+static void put_change(struct json_writer *w, const struct json *from, const struct json *to)
+{
+    json_object(w);
+    for (struct json_walk m = json_walk(from); json_next(&m);)
+        if (json_get_slice(to, m.name) == NULL)
+            json_name_slice(w, m.name), json_put_null(w);
+    for (struct json_walk m = json_walk(to); json_next(&m);) {
+        const struct json *old = json_get_slice(from, m.name);
+        if (json_equal(old, m.value))
+            continue;
+        json_name_slice(w, m.name);
+        if (json_is(old, JSON_OBJECT) && json_is(m.value, JSON_OBJECT))
+            put_change(w, old, m.value);
+        else
+            json_put_value(w, m.value);
+    }
+    json_end_object(w);
+}
+
+/* 0: it is not there. */
 static uint64_t version_of(const struct json *twin, const char *section)
 {
     uint64_t v = 0;
-    return json_u64(json_get(json_get(twin, section), "$version"), &v) ? v : 1;
+    json_u64(json_get(json_get(twin, section), "$version"), &v);
+    return v;
+}
+
+static uint64_t copy_version(const struct copy *c, const char *section)
+{
+    struct json_doc *doc = NULL;
+    uint64_t v = 0;
+    if (c && json_parse(buffer_slice(&c->twin), JSON_STRICT, &doc, NULL) == OK)
+        v = version_of(json_root(doc), section);
+    json_free(&doc);
+    return v;
 }
 
 /* The twin with `patch` merged into `section`, whose version becomes `version`. */
@@ -204,8 +236,7 @@ void edge_twins_close(struct edge_twins **twins)
     struct edge_twins *t = *twins;
     if (t == NULL)
         return;
-    answer(&t->saving, CANCELLED);
-    answer(&t->waiting, CANCELLED);
+    edge_twins_cancel(t);
     size_t at = 0;
     for (struct map_entry *e; (e = map_next(&t->copies, &at));) {
         struct copy *c = e->value;
@@ -229,18 +260,53 @@ struct slice edge_twins_get(struct edge_twins *t, struct iot_id id)
     return c ? buffer_slice(&c->twin) : (struct slice){0};
 }
 
-void edge_twins_set(struct edge_twins *t, struct iot_id id, struct slice json)
+static void put_desired_change(struct slice before, struct slice after, struct buffer *change)
 {
-    struct copy *c = copy_of(t, id, true);
-    if (slice_eq(buffer_slice(&c->twin), json))
-        return;
-    set(&c->twin, json);
-    changed(t);
+    struct json_doc *from = NULL, *to = NULL;
+    if (json_parse(before, JSON_STRICT, &from, NULL) == OK && json_parse(after, JSON_STRICT, &to, NULL) == OK) {
+        const struct json *old = json_get(json_root(from), "desired"), *new = json_get(json_root(to), "desired");
+        struct json_writer w = json_writer(change);
+        if (!json_equal(old, new))
+            put_change(&w, old, new);
+    }
+    json_free(&from);
+    json_free(&to);
 }
 
-void edge_twins_desired(struct edge_twins *t, struct iot_id id, struct slice patch, uint64_t version)
+void edge_twins_set(struct edge_twins *t, struct iot_id id, struct slice json, struct buffer *change)
 {
-    patched(copy_of(t, id, true), "desired", patch, version);
+    struct copy *c = copy_of(t, id, true);
+    struct buffer before = c->twin;
+    c->twin = (struct buffer){0};
+    buffer_put(&c->twin, json);
+    if (c->pending.len)
+        patched(c, "reported", buffer_slice(&c->pending), copy_version(c, "reported") + 1);
+    if (!slice_eq(buffer_slice(&before), buffer_slice(&c->twin))) {
+        put_desired_change(buffer_slice(&before), buffer_slice(&c->twin), change);
+        changed(t);
+    }
+    buffer_clear(&before);
+}
+
+enum status edge_twins_desired(struct edge_twins *t, struct iot_id id, struct slice patch, uint64_t version)
+{
+    struct copy *c = copy_of(t, id, false);
+    uint64_t known = copy_version(c, "desired");
+    if (known && version <= known)
+        return EXISTS;
+    if (known == 0 || version > known + 1)
+        return CONFLICT;
+    patched(c, "desired", patch, version);
+    changed(t);
+    return OK;
+}
+
+void edge_twins_reported(struct edge_twins *t, struct iot_id id, struct slice patch, uint64_t version)
+{
+    struct copy *c = copy_of(t, id, false);
+    if (c == NULL || c->twin.len == 0)
+        return; /* it comes with the whole twin */
+    patched(c, "reported", patch, version);
     changed(t);
 }
 
@@ -272,11 +338,8 @@ void edge_twins_report(struct edge_twins *t, struct iot_id id, struct slice patc
         free(w);
         return;
     }
-    struct json_doc *doc = NULL;
-    w->version = 2;
-    if (c->twin.len && json_parse(buffer_slice(&c->twin), JSON_STRICT, &doc, NULL) == OK)
-        w->version = version_of(json_root(doc), "reported") + 1;
-    json_free(&doc);
+    w->version = copy_version(c, "reported");
+    w->version = w->version ? w->version + (c->pending.len == 0) : 2;
     patched(c, "reported", patch, w->version);
     add_pending(c, patch);
     list_push(&t->waiting, &w->link);
@@ -289,11 +352,19 @@ struct slice edge_twins_pending(struct edge_twins *t, struct iot_id id)
     return c ? buffer_slice(&c->pending) : (struct slice){0};
 }
 
-void edge_twins_flushed(struct edge_twins *t, struct iot_id id)
+void edge_twins_flushed(struct edge_twins *t, struct iot_id id, uint64_t version)
 {
     struct copy *c = copy_of(t, id, false);
-    if (c && c->pending.len) {
-        buffer_clear(&c->pending);
-        changed(t);
-    }
+    if (c == NULL || c->pending.len == 0)
+        return;
+    if (version)
+        patched(c, "reported", buffer_slice(&c->pending), version);
+    buffer_clear(&c->pending);
+    changed(t);
+}
+
+void edge_twins_cancel(struct edge_twins *t)
+{
+    answer(&t->saving, CANCELLED);
+    answer(&t->waiting, CANCELLED);
 }

@@ -35,7 +35,7 @@ static void on_connected(void *arg)
     struct edge_child *c = arg;
     c->edge->upstream->connected++;
     log_info("hub connected device=%s", c->key);
-    edge_downstream_refresh(c);
+    edge_downstream_stale(c);
 }
 
 static void on_disconnected(void *arg, enum status why)
@@ -83,6 +83,7 @@ static void connect_up(struct edge_child *c)
         .auth_chain = buffer_cstr(&chain),
         .actor_device_id = config->device_id,
         .actor_module_id = "$edgeHub",
+        .twin_timeout_ms = EDGE_UPSTREAM_TWIN_MS,
         .events = &client_events,
         .arg = edge_child_ref(c),
     });
@@ -102,17 +103,21 @@ static void disconnect_up(struct edge_child *c)
     edge_child_unref(&c);
 }
 
-static void on_idle(void *arg)
-{
-    struct edge_child *c = arg;
-    if (c->session == NULL && c->up_in_flight == 0)
-        disconnect_up(c);
-}
+static void on_idle(void *arg);
 
 static void maybe_idle(struct edge_child *c)
 {
     if (c->up && c->session == NULL && c->up_in_flight == 0)
         loop_timer_start(c->edge->loop, &c->idle, EDGE_UPSTREAM_IDLE_MS, on_idle, c);
+}
+
+static void on_idle(void *arg)
+{
+    struct edge_child *c = arg;
+    if (edge_reports_wait(c))
+        maybe_idle(c);
+    else if (c->session == NULL && c->up_in_flight == 0)
+        disconnect_up(c);
 }
 
 void edge_upstream_wanted(struct edge_upstream *u, struct edge_child *c)

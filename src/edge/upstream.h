@@ -11,6 +11,7 @@
 
 #define EDGE_UPSTREAM_WINDOW 4096
 #define EDGE_UPSTREAM_BYTES (16u << 20)
+#define EDGE_UPSTREAM_TWIN_MS 20000 /* for the hub's answer: less than the child waits for ours */
 #define EDGE_UPSTREAM_IDLE_MS (60u * 1000) /* a connection that neither session nor log needs is closed */
 
 struct edge_upstream *edge_upstream_new(struct edge *e);

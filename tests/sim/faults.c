@@ -18,6 +18,11 @@ static uint64_t between(struct world *w, uint64_t least, uint64_t most)
     return least + sim_below(w->sim, most - least + 1);
 }
 
+static enum world_death a_death(struct world *w)
+{
+    return sim_below(w->sim, 3) ? WORLD_POWER_FAILS : WORLD_KILLED;
+}
+
 static void start_edge_again(void *arg)
 {
     struct faults *f = arg;
@@ -27,7 +32,7 @@ static void start_edge_again(void *arg)
 
 static void kill_edge(struct faults *f)
 {
-    world_kill_edge(f->world);
+    world_kill_edge(f->world, a_death(f->world));
     loop_timer_start(f->loop, &f->mend_edge, between(f->world, 10, 5000), start_edge_again, f);
 }
 
@@ -40,13 +45,13 @@ static void start_hub_again(void *arg)
 
 static void kill_hub(struct faults *f)
 {
-    world_kill_hub(f->world);
+    world_kill_hub(f->world, a_death(f->world));
     loop_timer_start(f->loop, &f->mend_hub, between(f->world, 10, 20000), start_hub_again, f);
 }
 
 static void kill_module(struct faults *f)
 {
-    world_restart_module(f->world, (unsigned)sim_below(f->world->sim, WORLD_MODULES));
+    world_module_restart(f->world, (unsigned)sim_below(f->world->sim, WORLD_MODULES));
 }
 
 static void link_up(void *arg)
@@ -157,8 +162,7 @@ void faults_end(struct faults **faults)
     start_edge_again(f);
     start_hub_again(f);
     if (f->world->edge_loop == NULL || f->world->hub == NULL)
-        buffer_printf(&f->world->wrong, "without faults the %s does not start\n",
-                      f->world->hub ? "edge" : "hub");
+        world_wrong(f->world, "without faults the %s does not start", f->world->hub ? "edge" : "hub");
     loop_free(&f->loop);
     free(f);
     *faults = NULL;
