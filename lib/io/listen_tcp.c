@@ -104,7 +104,8 @@ static int open_socket(const struct addrinfo *address)
 
 static enum status refuse(const struct listen_config *config, const char *reason)
 {
-    log_error("cannot listen host=%s port=%d reason=%s", config->host, config->port, reason);
+    if (!config->quiet)
+        log_error("cannot listen host=%s port=%d reason=%s", config->host, config->port, reason);
     return IO_FAILED;
 }
 

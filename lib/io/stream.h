@@ -69,6 +69,7 @@ struct listen_config {
     struct tls_server *tls; /* NULL: plain. Not owned */
     void (*on_accept)(void *arg, struct stream *s); /* open; TLS is done (10 s at most) */
     void *arg;
+    bool quiet; /* a failure is no error: who asks has another port to try */
 };
 
 /* IO_FAILED with the reason in the log line. SO_REUSEPORT is not used. */

@@ -55,7 +55,8 @@ static void refuse_all(void *arg, struct stream *s)
 static bool is_free(struct up *u, int port, int *got)
 {
     struct listener *l;
-    if (listener_open(&(struct listen_config){.loop = u->loop, .host = u->listen, .port = port, .on_accept = refuse_all},
+    if (listener_open(&(struct listen_config){.loop = u->loop, .host = u->listen, .port = port, .on_accept = refuse_all,
+                                              .quiet = true},
                       &l) != OK)
         return false;
     *got = listener_port(l);
