@@ -19,13 +19,12 @@
 #include "base/memory.h"
 #include "base/reader.h"
 #include "bench/options.h"
+#include "bench/packet.h"
 #include "crypto/tls.h"
 #include "io/stream.h"
 
 #define PACKET_MAX (16u << 20)
 #define TWIN_TOPIC "$iothub/twin/"
-
-enum { CONNECT = 1, CONNACK, PUBLISH, PUBACK, SUBSCRIBE = 8, SUBACK, PINGREQ = 12, PINGRESP };
 
 static const char *certificate, *key;
 static uint64_t port, nodes, every_ms = 100;
@@ -113,18 +112,10 @@ static void count_values(struct sink *s, struct slice payload)
 
 /* ---- packets ---- */
 
-static void put_packet(struct stream *to, uint8_t first, struct slice body)
-{
-    struct buffer *out = stream_out(to);
-    buffer_u8(out, first);
-    buffer_u8(out, (uint8_t)body.len); /* all that is sent here is short */
-    buffer_put(out, body);
-}
-
 static void acknowledge(struct connection *c, uint8_t type, uint16_t id)
 {
     const uint8_t body[] = {(uint8_t)(id >> 8), (uint8_t)id};
-    put_packet(c->stream, (uint8_t)(type << 4), slice_from(body, sizeof(body)));
+    packet_put(stream_out(c->stream), (uint8_t)(type << 4), slice_from(body, sizeof(body)));
 }
 
 /* A twin without anything in it, for a module that asks: it would ask again. */
@@ -142,7 +133,7 @@ static void answer_twin(struct connection *c, struct slice topic)
     buffer_put(&body, base);
     buffer_put(&body, rid);
     buffer_put(&body, twin);
-    put_packet(c->stream, PUBLISH << 4, buffer_slice(&body));
+    packet_put(stream_out(c->stream), PUBLISH << 4, buffer_slice(&body));
     buffer_clear(&body);
 }
 
@@ -179,14 +170,14 @@ static void on_subscribe(struct connection *c, struct slice body)
         reader_bytes(&r, reader_u16(&r));
         answer[len++] = reader_u8(&r) & 1;
     }
-    put_packet(c->stream, SUBACK << 4, slice_from(answer, len));
+    packet_put(stream_out(c->stream), SUBACK << 4, slice_from(answer, len));
 }
 
 static void on_packet(struct connection *c, uint8_t first, struct slice body)
 {
     switch (first >> 4) {
     case CONNECT:
-        put_packet(c->stream, CONNACK << 4, slice_from("\0\0", 2));
+        packet_put(stream_out(c->stream), CONNACK << 4, slice_from("\0\0", 2));
         break;
     case PUBLISH:
         on_publish(c, first, body);
@@ -196,25 +187,9 @@ static void on_packet(struct connection *c, uint8_t first, struct slice body)
             on_subscribe(c, body);
         break;
     case PINGREQ:
-        put_packet(c->stream, PINGRESP << 4, (struct slice){0});
+        packet_put(stream_out(c->stream), PINGRESP << 4, (struct slice){0});
         break;
     }
-}
-
-/* Bytes of the packet at the front; 0 when it is not whole. */
-static size_t packet_size(struct slice s, struct slice *body)
-{
-    size_t len = 0;
-    for (size_t i = 1; i < s.len && i < 5; i++) {
-        len |= (size_t)(s.at[i] & 127) << 7 * (i - 1);
-        if (s.at[i] & 128)
-            continue;
-        if (s.len < i + 1 + len)
-            return 0;
-        *body = slice_from(s.at + i + 1, len);
-        return i + 1 + len;
-    }
-    return 0;
 }
 
 static size_t read_packets(struct connection *c, struct slice bytes)

@@ -196,7 +196,8 @@ BENCHMARKS = [
          (LIVE, "s", None, "most"), (LOST, "", 0, "most")]),
     row("publisher, 10 k nodes x 100 ms, TLS", "tls", 10000, 100,
         [(RATE, "1/s", 95000, "least"), (CPU, "us", 0.4, "most"), (LOST, "", 0, "most")]),
-    row("publisher, 50 k nodes x 100 ms", "plain", 50000, 100,
+    # asks for more than the goal, or nobody could reach it
+    row("publisher, 60 k nodes x 100 ms", "plain", 60000, 100,
         [(RATE, "1/s", 500000, "least"), (CPU, "us", 0.25, "most"), (RSS, "MB", None, "most"),
          (LIVE, "s", None, "most"), (LOST, "", 0, "most")]),
     row("publisher, 100 k nodes x 1 s", "plain", 100000, 1000,

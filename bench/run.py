@@ -19,6 +19,7 @@ import sys
 import tempfile
 
 import publisher
+import rest
 from servers import LOAD_CORE, SERVER_CORE, Hub, Missing, Mosquitto, cpu_seconds, rss_bytes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -143,6 +144,7 @@ BENCHMARKS = [
     ("hub connections, TLS", connections_round, (hub_tls, "fsync"), (mosquitto_tls, "memory"), IDLE,
      [(SIZE, "kB", 45, "most"), (RATE, "1/s", None, "least"), (CPU, "us", None, "most")]),
     *publisher.BENCHMARKS,
+    *rest.BENCHMARKS,
 ]
 
 
