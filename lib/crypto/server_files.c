@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/certificate.h"
-#include "crypto/tls.h"
 #include "base/file.h"
 
 #define DAY_MS (24ull * 3600 * 1000)
@@ -160,18 +159,4 @@ const char **server_names(const char *name, const char *const *more, size_t coun
     if (strcmp(listen, "0.0.0.0") != 0 && strcmp(listen, "::") != 0 && strcmp(listen, "127.0.0.1") != 0)
         names[n++] = listen;
     return names;
-}
-
-enum status server_tls_open(const char *certificate, const char *key, const char *directory,
-                            const char *const *names, uint64_t wall_ms, struct tls_server **out)
-{
-    struct server_files files;
-    if (certificate == NULL || key == NULL) {
-        enum status s = server_files_ensure(directory, names[0], names, wall_ms, &files);
-        if (s != OK)
-            return s;
-        certificate = files.certificate;
-        key = files.key;
-    }
-    return tls_server_new(&(struct tls_server_config){.certificate_file = certificate, .key_file = key}, out);
 }

@@ -29,10 +29,3 @@ CHECKED enum status server_files_ensure(const char *directory, const char *commo
  * the address that it listens on, unless that is all addresses. NULL at the end; to be freed, the texts stay
  * the caller's. */
 const char **server_names(const char *name, const char *const *more, size_t count, const char *listen);
-
-struct tls_server;
-
-/* TLS with the certificate and key of these two files; when one is NULL, with what server_files_ensure() makes
- * in `directory`. */
-CHECKED enum status server_tls_open(const char *certificate, const char *key, const char *directory,
-                                    const char *const *names, uint64_t wall_ms, struct tls_server **out);

@@ -13,6 +13,7 @@
 #include "edge/twins.h"
 #include "edge/upstream.h"
 #include "heads/mqtt.h"
+#include "io/server_tls.h"
 #include "base/file.h"
 #include "rest/client.h"
 #include "rest/health.h"
@@ -59,11 +60,11 @@ struct program {
     struct rest_health *health;
     struct rest_metrics *metrics;
     struct heads_mqtt *mqtt;
-    struct tls_server *tls;
+    struct server_tls *tls;
     struct tls_client *hub_tls;
     struct listener *mqtt_listener, *health_listener;
     const char **names, **hosts;
-    char hub_url[512], identities_path[512], twins_path[512], log_directory[512];
+    char tls_directory[512], hub_url[512], identities_path[512], twins_path[512], log_directory[512];
 };
 
 static const char *text(const struct program *p, const char *name)
@@ -148,10 +149,13 @@ static void make_paths(struct program *p)
 
 static enum status open_tls(struct program *p)
 {
-    char directory[512];
-    snprintf(directory, sizeof(directory), "%s/tls", text(p, "data"));
-    enum status s = server_tls_open(text(p, "tls.certificate"), text(p, "tls.key"), directory, p->names,
-                                    clock_wall_ms(), &p->tls);
+    snprintf(p->tls_directory, sizeof(p->tls_directory), "%s/tls", text(p, "data"));
+    enum status s = server_tls_open(&(struct server_tls_config){.loop = p->loop,
+                                                                .certificate = text(p, "tls.certificate"),
+                                                                .key = text(p, "tls.key"),
+                                                                .directory = p->tls_directory,
+                                                                .names = p->names},
+                                    &p->tls);
     return s == OK ? tls_client_new(&(struct tls_client_config){.ca_file = text(p, "hub.ca")}, &p->hub_tls) : s;
 }
 
@@ -235,7 +239,7 @@ static enum status listen_all(struct program *p)
             .loop = p->loop,
             .host = text(p, "listen"),
             .port = (int)settings_integer(p->settings, "mqtt.port"),
-            .tls = p->tls,
+            .tls = server_tls(p->tls),
             .on_accept = on_mqtt,
             .arg = p,
         },

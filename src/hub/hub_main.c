@@ -9,13 +9,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/server_files.h"
-#include "crypto/tls.h"
 #include "heads/mqtt.h"
 #include "hub/backend.h"
 #include "hub/connection_strings.h"
 #include "hub/events.h"
 #include "hub/rest.h"
 #include "base/file.h"
+#include "io/server_tls.h"
 #include "rest/health.h"
 #include "rest/server.h"
 #include "settings/settings.h"
@@ -53,7 +53,7 @@ static const struct settings_program program = {
 struct program {
     struct settings *settings;
     struct hub hub;
-    struct tls_server *tls;
+    struct server_tls *tls;
     struct rest_server *rest[HUB_LOOPS_MAX];
     struct rest_health *health;
     struct rest_metrics *metrics;
@@ -64,6 +64,7 @@ struct program {
     unsigned started;    /* threads */
     unsigned next_loop;  /* for connections that belong to no device */
     const char **aliases;
+    char *tls_directory;
 };
 
 /* A direct method may wait 300 s for the device to connect and 300 s for its answer. */
@@ -248,10 +249,14 @@ static enum status open_tls(struct program *p)
     p->aliases = server_names(p->hub.name, more, count, settings_text(p->settings, "listen"));
     p->hub.aliases = p->aliases;
     buffer_printf(&directory, "%s/tls", settings_text(p->settings, "data"));
-    enum status s = server_tls_open(settings_text(p->settings, "tls.certificate"), settings_text(p->settings, "tls.key"),
-                                    buffer_cstr(&directory), p->hub.aliases, clock_wall_ms(), &p->tls);
+    p->tls_directory = slice_dup(buffer_slice(&directory));
     buffer_clear(&directory);
-    return s;
+    return server_tls_open(&(struct server_tls_config){.loop = p->hub.loops[0].loop,
+                                                       .certificate = settings_text(p->settings, "tls.certificate"),
+                                                       .key = settings_text(p->settings, "tls.key"),
+                                                       .directory = p->tls_directory,
+                                                       .names = p->hub.aliases},
+                           &p->tls);
 }
 
 static void make_loops(struct program *p)
@@ -296,7 +301,7 @@ static enum status listen_on(struct program *p, unsigned at, const char *setting
             .loop = p->hub.loops[0].loop,
             .host = settings_text(p->settings, "listen"),
             .port = (int)settings_integer(p->settings, setting),
-            .tls = p->tls,
+            .tls = server_tls(p->tls),
             .on_accept = on_accept,
             .arg = p,
         },

@@ -8,8 +8,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "crypto/random.h"
-#include "crypto/server_files.h"
-#include "crypto/tls.h"
+#include "io/server_tls.h"
 #include "base/file.h"
 #include "issuer/clients.h"
 #include "issuer/issuer.h"
@@ -61,7 +60,7 @@ struct serving {
     struct issuer issuer;
     struct rest_health *health;
     struct rest_server *server;
-    struct tls_server *tls;
+    struct server_tls *tls;
     struct listener *listener;
 };
 
@@ -153,8 +152,12 @@ static enum status start_tls(struct serving *v, const struct settings *s)
     }
     if (settings_list(s, "names", &names) == 0)
         return BAD_ARGUMENT;
-    return server_tls_open(settings_text(s, "tls.certificate"), settings_text(s, "tls.key"),
-                           settings_text(s, "data"), names, clock_wall_ms(), &v->tls);
+    return server_tls_open(&(struct server_tls_config){.loop = v->issuer.loop,
+                                                       .certificate = settings_text(s, "tls.certificate"),
+                                                       .key = settings_text(s, "tls.key"),
+                                                       .directory = settings_text(s, "data"),
+                                                       .names = names},
+                           &v->tls);
 }
 
 static void on_accept(void *arg, struct stream *stream)
@@ -174,7 +177,7 @@ static enum status start_listening(struct serving *v, const struct settings *s)
     return listener_open(&(struct listen_config){.loop = v->issuer.loop,
                                                  .host = settings_text(s, "listen"),
                                                  .port = (int)settings_integer(s, "https.port"),
-                                                 .tls = v->tls,
+                                                 .tls = v->tls ? server_tls(v->tls) : NULL,
                                                  .on_accept = on_accept,
                                                  .arg = v},
                          &v->listener);
@@ -240,9 +243,9 @@ static int serve(struct serving *v, const struct settings *s)
         listener_close(&v->listener);
     if (v->server)
         rest_server_free(&v->server);
+    server_tls_close(&v->tls);
     loop_free(&i->loop);
     rest_health_free(&v->health);
-    tls_server_free(&v->tls);
     issuer_keys_unref(&i->keys);
     return why == OK ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 #include "services/services_main.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -7,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/server_files.h"
-#include "crypto/tls.h"
+#include "io/server_tls.h"
 #include "iot/connection_string.h"
 #include "rest/health.h"
 #include "services/discoverers.h"
@@ -66,7 +67,9 @@ struct program {
     struct services_events *events; /* NULL without a hub */
     struct rest_health *health;
     struct rest_server *server;
-    struct tls_server *tls;
+    struct server_tls *tls;
+    const char **names;
+    char tls_directory[512];
     struct listener *listeners[2];
 };
 
@@ -261,14 +264,14 @@ static enum status open_tls(struct program *p)
     const struct settings *s = p->settings;
     const char *const *more;
     size_t count = settings_list(s, "alias", &more);
-    struct buffer directory = {0};
-    const char **names = server_names(settings_text(s, "name"), more, count, settings_text(s, "listen"));
-    buffer_printf(&directory, "%s/tls", settings_text(s, "data"));
-    enum status why = server_tls_open(settings_text(s, "tls.certificate"), settings_text(s, "tls.key"),
-                                      buffer_cstr(&directory), names, clock_wall_ms(), &p->tls);
-    buffer_clear(&directory);
-    free(names);
-    return why;
+    p->names = server_names(settings_text(s, "name"), more, count, settings_text(s, "listen"));
+    snprintf(p->tls_directory, sizeof(p->tls_directory), "%s/tls", settings_text(s, "data"));
+    return server_tls_open(&(struct server_tls_config){.loop = p->services.loop,
+                                                       .certificate = settings_text(s, "tls.certificate"),
+                                                       .key = settings_text(s, "tls.key"),
+                                                       .directory = p->tls_directory,
+                                                       .names = p->names},
+                           &p->tls);
 }
 
 static enum status listen_plain(struct program *p)
@@ -301,7 +304,7 @@ static enum status listen_all(struct program *p)
             &(struct listen_config){.loop = p->services.loop,
                                     .host = settings_text(p->settings, "listen"),
                                     .port = (int)settings_integer(p->settings, "https.port"),
-                                    .tls = p->tls,
+                                    .tls = server_tls(p->tls),
                                     .on_accept = on_accept,
                                     .arg = p},
             &p->listeners[0]);
@@ -362,8 +365,9 @@ static void finish(struct program *p)
     rest_bearer_free(&p->services.bearer);
     rest_health_free(&p->health);
     rest_metrics_free(&p->services.metrics);
+    server_tls_close(&p->tls);
     loop_free(&p->services.loop);
-    tls_server_free(&p->tls);
+    free(p->names);
     tls_client_free(&p->hub_tls);
     settings_free(&p->settings);
 }
