@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
 import {mkdirSync, readdirSync, renameSync} from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import test, {after, before} from 'node:test';
 import {eventHubs, readUntil} from './events.mjs';
@@ -25,16 +26,45 @@ before(async () => {
 
 after(async () => {
   for (const p of running.reverse())
-    assert.equal(await p.end(), 0);
+    assert.equal(await p.end() ?? 0, 0);
   assert.equal(await server.end(), 0);
   assert.equal(await site.end(), 0);
 });
 
+// Between the publisher and the server: cut() breaks all connections.
+async function wire(port) {
+  const pairs = new Set();
+  const listener = net.createServer(near => {
+    const far = net.connect(port, '127.0.0.1');
+    const pair = {near, far};
+    pairs.add(pair);
+    for (const [a, b] of [[near, far], [far, near]]) {
+      a.pipe(b);
+      a.on('error', () => {});
+      a.on('close', () => { b.destroy(); pairs.delete(pair); });
+    }
+  });
+  await new Promise(resolve => listener.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    for (const {near, far} of pairs) {
+      near.resetAndDestroy();
+      far.destroy();
+    }
+  };
+  return {url: `opc.tcp://127.0.0.1:${listener.address().port}`, cut, end: () => new Promise(resolve => { listener.close(resolve); cut(); })};
+}
+
 const entry = more => [{
   EndpointUrl: server.url, DataSetWriterGroup: 'group', DataSetWriterId: 'writer', MessagingMode: 'PubSub',
-  DataSetPublishingInterval: 200, DataSetSamplingInterval: 25, BatchTriggerInterval: 200,
+  DataSetPublishingInterval: 200, DataSetSamplingInterval: 0, BatchTriggerInterval: 200, // 0: the server tells every change
   OpcNodes: Array.from({length: COUNTERS}, (_, i) => ({Id: name(i), DataSetFieldId: `Load${i + 1}`, QueueSize: 1000})), ...more,
 }];
+
+const security = {
+  without: {UseSecurity: false},
+  with: {EndpointSecurityMode: 'SignAndEncrypt', EndpointSecurityPolicy: 'Basic256Sha256',
+    OpcAuthenticationMode: 'UsernamePassword', OpcAuthenticationUsername: user, OpcAuthenticationPassword: password},
+};
 
 const of = (module, events) => events.filter(e => e.systemProperties['iothub-connection-module-id'] === module);
 const networkMessages = e => Array.isArray(e.body) ? e.body : [e.body];
@@ -88,7 +118,7 @@ function assertPubSub(events) {
 }
 
 test('without security: counters arrive as PubSub JSON, in order and none missing', async () => {
-  const o = await opc(site, entry({UseSecurity: false}), {module: 'plain', roles: 'publisher'});
+  const o = await opc(site, entry(security.without), {module: 'plain', roles: 'publisher'});
   running.push(o);
   const events = await arrived('plain', have(100));
   assertPubSub(events);
@@ -104,10 +134,7 @@ const certificates = (module, where) => {
 };
 
 test('Basic256Sha256 with a user: refused until somebody trusts the server, then it works by itself', async () => {
-  const o = await opc(site, entry({
-    EndpointSecurityMode: 'SignAndEncrypt', EndpointSecurityPolicy: 'Basic256Sha256',
-    OpcAuthenticationMode: 'UsernamePassword', OpcAuthenticationUsername: user, OpcAuthenticationPassword: password,
-  }), {module: 'secret', roles: 'publisher'});
+  const o = await opc(site, entry(security.with), {module: 'secret', roles: 'publisher'});
   running.push(o);
   const rejected = certificates('secret', 'rejected');
   const [file, ...others] = await until('the rejected certificate', () => {
@@ -135,6 +162,26 @@ test('a wrong password is refused, and said without the password', async () => {
   await until('the refusal', () => /BadUserAccessDenied|BadIdentityToken/.test(o.text()));
   assert.equal(o.text().includes(wrong), false);
 });
+
+for (const [name, how] of Object.entries(security)) {
+  test(`the connection ${name} security breaks again and again: none is missing`, async () => {
+    const w = await wire(server.port);
+    const module = `broken-${name}`;
+    const o = await opc(site, entry({EndpointUrl: w.url, ...how}), {module, roles: 'publisher', more: ['--pki.trust.all', 'true']});
+    running.push(o, w);
+    let last = 0;
+    for (let breaks = 0; breaks < 5; breaks++) {
+      const events = await arrived(module, have(15, v => v > last));
+      last = Math.max(...series(events).Load1);
+      w.cut();
+    }
+    const events = await arrived(module, have(15, v => v > last));
+    assertPubSub(events);
+    for (const [field, values] of Object.entries(series(events))) // node-opcua tells the last one again to a session that came back
+      assertNoGap(field, values.filter((v, i) => v !== values[i - 1]));
+    assert.doesNotMatch(o.text(), /begins anew/);
+  });
+}
 
 test('the server is restarted: publishing goes on by itself', async () => {
   assert.equal(await server.end(), 0);
