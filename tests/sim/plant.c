@@ -7,7 +7,6 @@
 #include "sim/world.h"
 
 #define LARGE_ONE_IN 400 /* messages that fill more than a packet, a block, a window */
-#define LARGE_BYTES 100000
 
 struct iot_id world_module_id(const struct world_module *m)
 {
@@ -32,7 +31,7 @@ static void put_body(struct world_module *m, uint64_t number, struct buffer *out
 {
     buffer_printf(out, "%s %llu ", m->name, (unsigned long long)number);
     size_t len = sim_below(m->world->sim, LARGE_ONE_IN) ? sim_below(m->world->sim, 100)
-                                                        : sim_below(m->world->sim, LARGE_BYTES);
+                                                        : sim_below(m->world->sim, WORLD_LARGE_BYTES);
     memset(buffer_reserve(out, len), '.', len);
     buffer_added(out, len);
 }

@@ -80,7 +80,9 @@ static void look_again_soon(struct world_module *m);
 static void accept_report(struct world_module *m, uint64_t n, uint64_t version)
 {
     struct world *w = m->world;
-    m->reports_acked = n > m->reports_acked ? n : m->reports_acked;
+    if (n < m->reports_acked)
+        return; /* the edge's file had it later than the hub the next one */
+    m->reports_acked = n;
     /* An edge that is started again may have to count on from an older copy. */
     if (m->edge_life == w->edge_life && version < m->reported.version)
         world_wrong(w, "%s: reported version %llu after %llu", m->name, (unsigned long long)version,

@@ -30,6 +30,7 @@
 
 #define WORLD_MODULES 4
 #define WORLD_PARTITIONS 4
+#define WORLD_LARGE_BYTES 100000 /* of a message, now and then */
 #define WORLD_MQTT_PORT 8883
 #define WORLD_EDGE_KEY "ZWRnZSBodWIgc2ltdWxhdGVkIGtleSE="
 #define WORLD_MODULE_KEY "bW9kdWxlIHNpbXVsYXRlZCBrZXkhISE="
