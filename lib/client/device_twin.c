@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "client/device_private.h"
+#include "iot/status_wire.h"
 
 #define TIMEOUT_MS 30000
 
@@ -80,20 +81,6 @@ void device_client_twin_report(struct device_client *c, struct slice patch,
     ask(c, r, "PATCH/properties/reported", patch);
 }
 
-static enum status status_of(uint64_t http)
-{
-    static const struct {
-        unsigned http;
-        enum status status;
-    } known[] = {{200, OK},        {204, OK},        {400, BAD_ARGUMENT}, {401, UNAUTHORIZED},
-                 {403, FORBIDDEN}, {404, NOT_FOUND}, {412, CONFLICT},     {413, TOO_LARGE},
-                 {429, BUSY},      {503, BUSY},      {504, TIMED_OUT}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].http == http)
-            return known[i].status;
-    return PEER_FAILED;
-}
-
 static struct request *find(struct device_client *c, uint64_t rid)
 {
     LIST_EACH(l, &c->twin_requests)
@@ -131,7 +118,7 @@ void device_twin_answer(struct device_client *c, struct slice topic_tail, struct
             slice_to_u64(slice_skip(pair, 9), &version);
     }
     if (r)
-        finish(r, status_of(http), payload, version);
+        finish(r, iot_status_of_http((int)http), payload, version);
 }
 
 void device_twin_fail(struct device_client *c, enum status why)

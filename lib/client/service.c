@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "iot/connection_string.h"
 #include "token/sas.h"
+#include "iot/status_wire.h"
 #include "json/json.h"
 #include "json/write.h"
 
@@ -77,32 +78,7 @@ static bool device_is_offline(const struct rest_answer *a)
 
 static enum status outcome(const struct rest_answer *a)
 {
-    if (a->status >= 200 && a->status < 300)
-        return OK;
-    switch (a->status) {
-    case 400:
-        return BAD_ARGUMENT;
-    case 401:
-        return UNAUTHORIZED;
-    case 403:
-        return FORBIDDEN;
-    case 404:
-        return device_is_offline(a) ? OFFLINE : NOT_FOUND;
-    case 409:
-        return EXISTS;
-    case 412:
-        return CONFLICT;
-    case 413:
-        return TOO_LARGE;
-    case 429:
-    case 503:
-        return BUSY;
-    case 408:
-    case 504:
-        return TIMED_OUT;
-    default:
-        return PEER_FAILED;
-    }
+    return a->status == 404 && device_is_offline(a) ? OFFLINE : iot_status_of_http(a->status);
 }
 
 static void on_answer(void *arg, enum status why, const struct rest_answer *a)

@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "client/stream_reader_private.h"
+#include "iot/status_wire.h"
 #include "token/sas.h"
 
 #define TOKEN_MS 3600000
@@ -190,13 +191,6 @@ static void on_told(struct stream_reader *r, const struct amqp_value *body)
     ask_next(r);
 }
 
-static enum status status_of(int64_t code)
-{
-    if (code >= 200 && code < 300)
-        return OK;
-    return code == 401 ? UNAUTHORIZED : code == 404 ? NOT_FOUND : PEER_FAILED;
-}
-
 void reader_sign_in_answer(struct stream_reader *r, struct amqp_link *l, struct slice message)
 {
     struct amqp_message m;
@@ -208,7 +202,7 @@ void reader_sign_in_answer(struct stream_reader *r, struct amqp_link *l, struct 
         reader_end(r, PEER_FAILED);
         return;
     }
-    enum status s = status_of(code);
+    enum status s = iot_status_of_http((int)code);
     if (s != OK)
         reader_end(r, s);
     else if (l == r->cbs_receive)

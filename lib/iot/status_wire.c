@@ -42,3 +42,21 @@ const struct iot_status_wire *iot_status_wire_module(enum status s)
 {
     return s == NOT_FOUND ? &module_not_found : s == EXISTS ? &module_exists : iot_status_wire(s);
 }
+
+enum status iot_status_of_http(int http)
+{
+    static const struct {
+        int http;
+        enum status status;
+    } known[] = {
+        {400, BAD_ARGUMENT}, {401, UNAUTHORIZED}, {403, FORBIDDEN}, {404, NOT_FOUND}, {408, TIMED_OUT},
+        {409, EXISTS},       {412, CONFLICT},     {413, TOO_LARGE}, {429, BUSY},      {503, BUSY},
+        {504, TIMED_OUT},
+    };
+    if (http >= 200 && http < 300)
+        return OK;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].http == http)
+            return known[i].status;
+    return PEER_FAILED;
+}

@@ -16,3 +16,6 @@ const struct iot_status_wire *iot_status_wire(enum status s);
 
 /* The same where a module is what was asked for: "ModuleNotFound". */
 const struct iot_status_wire *iot_status_wire_module(enum status s);
+
+/* The way back: what an HTTP status from a peer means. Every 2xx is OK; what nobody here sends is PEER_FAILED. */
+enum status iot_status_of_http(int http);

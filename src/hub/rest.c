@@ -32,16 +32,11 @@ void hub_rest_error(struct rest_request *r, enum status why, bool module, const 
 
 void hub_rest_refuse(struct rest_request *r, int status, const char *detail)
 {
-    static const struct {
-        int http;
-        enum status why;
-    } known[] = {{400, BAD_ARGUMENT}, {401, UNAUTHORIZED}, {403, FORBIDDEN}, {413, TOO_LARGE}, {504, TIMED_OUT}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (known[i].http == status) {
-            hub_rest_error(r, known[i].why, false, detail ? detail : "refused");
-            return;
-        }
-    rest_reply_problem(r, status, detail);
+    enum status why = iot_status_of_http(status);
+    if (status == 400 || status == 401 || status == 403 || status == 413 || status == 504)
+        hub_rest_error(r, why, false, detail ? detail : "refused");
+    else
+        rest_reply_problem(r, status, detail);
 }
 
 /* ---- who may call ---- */
