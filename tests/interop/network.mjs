@@ -1,7 +1,9 @@
 // A network of its own for servers: a namespace with two addresses in a /28, of which the others are silent.
 // Where that is not allowed, the loopback addresses stand for it.
 import {execFileSync} from 'node:child_process';
+import {existsSync, readdirSync} from 'node:fs';
 
+const NAMESPACES = '/run/netns';
 const ip = (...args) => execFileSync('ip', args, {stdio: 'pipe'});
 
 function build(name, n) {
@@ -19,11 +21,23 @@ function build(name, n) {
   return {range: `${of(0)}/28`, first: of(2), second: of(3), inside: ['ip', 'netns', 'exec', name]};
 }
 
+// And with it the pair of links. What ends the test may end `ip`, too: so more than once.
 function remove(name) {
-  try {
-    ip('netns', 'delete', name); // and with it the pair of links
-  } catch {
-    // it was not made, or is gone
+  for (let tries = 0; tries < 3 && existsSync(`${NAMESPACES}/${name}`); tries++) {
+    try {
+      ip('netns', 'delete', name);
+    } catch {
+      // the next try, or the next test
+    }
+  }
+}
+
+// What tests left that were killed.
+function sweep() {
+  for (const name of existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : []) {
+    const [, pid] = /^millrace-(\d+)$/.exec(name) ?? [];
+    if (pid && !existsSync(`/proc/${pid}`))
+      remove(name);
   }
 }
 
@@ -33,7 +47,9 @@ export function network() {
   const away = () => remove(name);
   process.once('exit', away);
   for (const signal of ['SIGINT', 'SIGTERM'])
-    process.once(signal, () => process.exit(1));
+    process.on(signal, () => process.exit(1)); // not once: a second one would end it on its way out
+  if (process.getuid() === 0)
+    sweep();
   for (let tries = 0; tries < 5 && process.getuid() === 0; tries++) {
     try {
       const made = build(name, 1 + Math.floor(Math.random() * 250));
