@@ -21,7 +21,7 @@
 
 /* clang-format off */
 static const struct setting own_settings[] = {
-    {"roles", SETTING_LIST, NULL, "publisher, twin, discovery; all of them by default", 0, 0, NULL, false},
+    {"roles", SETTING_LIST, NULL, "what it does; all of it by default", 0, 0, "publisher|twin|discovery", false},
     {"connection", SETTING_TEXT, NULL, "connection string of the module; else EdgeHubConnectionString of the environment", 0, 0, NULL, true},
     {"ca", SETTING_PATH, NULL, "PEM file of authorities for the edge's or hub's certificate; else EdgeModuleCACertificateFile, or the system's", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "what this site is called; else the desired twin says", 0, 0, NULL, false},

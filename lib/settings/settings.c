@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "json/json.h"
 #include "settings/value.h"
+#include "json/json.h"
 
 #define FILE_MAX (4u << 20)
 
@@ -82,8 +82,8 @@ static void unknown(struct settings *s, const char *where, struct slice name)
     if (best)
         complain(s, where, "unknown setting '%.*s'; did you mean '%s'?", SLICE_FMT(name), best);
     else
-        complain(s, where, "unknown setting '%.*s'; 'millrace %s --help' lists them", SLICE_FMT(name),
-                 s->program->name);
+        complain(s, where, "unknown setting '%.*s'; 'millrace %s --help' lists them",
+                 SLICE_FMT(name), s->program->name);
 }
 
 static void give(struct settings *s, size_t i, struct slice text, const char *where)
@@ -135,7 +135,8 @@ struct file {
     const struct json_doc *doc;
 };
 
-static void walk(struct settings *s, const struct file *f, const struct json *object, struct slice prefix)
+static void walk(struct settings *s, const struct file *f, const struct json *object,
+                 struct slice prefix)
 {
     for (struct json_walk w = json_walk(object); json_next(&w);) {
         struct buffer name = {0}, where = {0}, text = {0};
@@ -230,7 +231,15 @@ static const char *next_word(struct words *w)
     return w->at < w->argc ? w->argv[w->at++] : NULL;
 }
 
-static void flag(struct settings *s, struct words *w, struct slice name, const char *value, const char *word)
+/* A switch needs no value, but may have one: "--tls false". */
+static bool said_outright(const struct words *w)
+{
+    const char *next = w->at < w->argc ? w->argv[w->at] : "";
+    return strcmp(next, "true") == 0 || strcmp(next, "false") == 0;
+}
+
+static void flag(struct settings *s, struct words *w, struct slice name, const char *value,
+                 const char *word)
 {
     long i = find(s, name);
     if (i < 0 && slice_starts(name, SLICE("no-"))) {
@@ -246,7 +255,7 @@ static void flag(struct settings *s, struct words *w, struct slice name, const c
         return;
     }
     if (value == NULL && s->program->table[i].type == SETTING_BOOL)
-        value = "true";
+        value = said_outright(w) ? next_word(w) : "true";
     if (value == NULL)
         value = next_word(w);
     if (value == NULL)
@@ -257,6 +266,11 @@ static void flag(struct settings *s, struct words *w, struct slice name, const c
 
 static void add_argument(struct settings *s, char *word)
 {
+    if (!s->program->commands) {
+        complain(s, word, "belongs to no setting; 'millrace %s --help' lists them",
+                 s->program->name);
+        return;
+    }
     s->arguments = memory_resize(s->arguments, (s->argument_count + 1) * sizeof(char *));
     s->arguments[s->argument_count++] = word;
 }
@@ -326,7 +340,8 @@ static void print_help(const struct settings *s)
            "JSON with comments; names as above, nested or dotted", "check",
            "looks at all settings and ends: 0 when they are good, 2 when not", "show-origin",
            "prints every value and where it comes from");
-    printf("Each can also be an environment variable, such as %s; flags win over variables,\nvariables "
+    printf("Each can also be an environment variable, such as %s; flags win over "
+           "variables,\nvariables "
            "over the file.\n",
            buffer_cstr(&example));
     buffer_clear(&example);
@@ -337,12 +352,16 @@ static void print_origins(const struct settings *s)
     for (size_t i = 0; i < s->program->count; i++) {
         const struct setting *row = &s->program->table[i];
         const char *text = s->values[i].text;
-        printf("%-28s %-30s %s\n", row->name, text == NULL ? "-" : row->secret ? "***" : text,
+        printf("%-28s %-30s %s\n", row->name,
+               text == NULL  ? "-"
+               : row->secret ? "***"
+                             : text,
                s->origins[i] ? s->origins[i] : "-");
     }
 }
 
-int settings_load(const struct settings_program *program, int argc, char **argv, struct settings **out)
+int settings_load(const struct settings_program *program, int argc, char **argv,
+                  struct settings **out)
 {
     struct settings *s = MEMORY_NEW(struct settings);
     s->program = program;

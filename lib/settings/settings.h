@@ -14,13 +14,13 @@
 
 enum setting_type {
     SETTING_TEXT,
-    SETTING_PATH,     /* "~/" is the user's home */
+    SETTING_PATH,     /* "~/" is the user's home; not empty */
     SETTING_INTEGER,
     SETTING_SIZE,     /* "64MiB", "100kB", "1024": bytes */
     SETTING_DURATION, /* "250ms", "30s", "5m", "2h", "7d", or .NET's "00:00:30": milliseconds */
-    SETTING_BOOL,     /* true, false; on the command line --name alone is true, --no-name false */
+    SETTING_BOOL,     /* true, false; on the command line --name alone is true too, --no-name false */
     SETTING_WORD,     /* one of `words` */
-    SETTING_LIST,     /* texts: a JSON array, or divided by commas */
+    SETTING_LIST,     /* texts: a JSON array, or divided by commas; each one of `words`, if there are */
 };
 
 struct setting {
@@ -38,13 +38,14 @@ struct settings_program {
     const char *usage;     /* what it does, for --help */
     const struct setting *table;
     size_t count;
+    bool commands; /* words that are no flags are its to look at; otherwise they are errors */
 };
 
 struct settings;
 
 /* -1: go on with *out. Otherwise the program's exit code: 0 after --help, --check, --show-origin; 2 after
  * errors, each of which is on stderr as file:line:column, or with the flag or variable it stands in.
- * argv[0] is the program's word. Words that are no flags are kept for settings_argument(). */
+ * argv[0] is the program's word. */
 int settings_load(const struct settings_program *program, int argc, char **argv, struct settings **out);
 void settings_free(struct settings **s);
 

@@ -13,11 +13,12 @@ static const struct setting table[] = {
     {"timeout", SETTING_DURATION, "30s", "how long to wait", 1, 60000, NULL, false},
     {"verbose", SETTING_BOOL, "false", "says more", 0, 0, NULL, false},
     {"names", SETTING_LIST, NULL, "of the hub", 0, 0, NULL, false},
+    {"roles", SETTING_LIST, NULL, "what it does", 0, 0, "read|write", false},
+    {"data", SETTING_PATH, NULL, "where it is kept", 0, 0, NULL, false},
     {"key", SETTING_TEXT, NULL, "of the device", 0, 0, NULL, true},
     SETTINGS_LOG,
 };
-static const struct settings_program program = {"probe", "A test.", table,
-                                                sizeof(table) / sizeof(table[0])};
+static struct settings_program program = {"probe", "A test.", table, sizeof(table) / sizeof(table[0]), true};
 
 static int load(struct settings **out, const char *first, ...)
 {
@@ -79,9 +80,26 @@ static void what_is_wrong_ends_with_code_2(void **state)
     assert_int_equal(load(&s, "--config", path, NULL), 2);
     path = file_with("{\"mqtt\": }");
     assert_int_equal(load(&s, "--config", path, NULL), 2);
+    assert_int_equal(load(&s, "--roles", "read,cook", NULL), 2);
+    assert_int_equal(load(&s, "--roles", "read,write", "--check", NULL), 0);
+    assert_int_equal(load(&s, "--data", "", NULL), 2);
     assert_int_equal(load(&s, "--check", NULL), 0);
     assert_null(s);
     remove(path);
+}
+
+static void a_word_that_nobody_looks_at_is_an_error(void **state)
+{
+    (void)state;
+    struct settings *s = NULL;
+    assert_int_equal(load(&s, "junk", "--check", NULL), 0);
+    program.commands = false;
+    assert_int_equal(load(&s, "junk", NULL), 2);
+    assert_int_equal(load(&s, "--verbose", "falsch", NULL), 2);
+    assert_int_equal(load(&s, "--verbose", "false", NULL), -1);
+    assert_false(settings_bool(s, "verbose"));
+    settings_free(&s);
+    program.commands = true;
 }
 
 int main(void)
@@ -89,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_win_over_variables_and_variables_over_the_file),
         cmocka_unit_test(what_is_wrong_ends_with_code_2),
+        cmocka_unit_test(a_word_that_nobody_looks_at_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

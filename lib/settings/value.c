@@ -11,13 +11,14 @@ struct unit {
 };
 
 static const struct unit sizes[] = {
-    {"B", 1},          {"kB", 1000},      {"MB", 1000000},     {"GB", 1000000000},
-    {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30},   {"K", 1u << 10},
+    {"B", 1},          {"kB", 1000},      {"MB", 1000000},   {"GB", 1000000000},
+    {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}, {"K", 1u << 10},
     {"M", 1u << 20},   {"G", 1u << 30},   {NULL, 0},
 };
 
 static const struct unit durations[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
+    {"ms", 1},      {"s", 1000},     {"m", 60000}, {"min", 60000},
+    {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
 
 static bool parse_unit(struct slice text, const struct unit *units, uint64_t *out)
@@ -50,8 +51,10 @@ static bool one_of(struct slice text, const char *words)
 
 static bool parse_bool(struct slice text, int64_t *out)
 {
-    bool yes = slice_eq(text, SLICE("true")) || slice_eq(text, SLICE("1")) || slice_eq(text, SLICE("yes"));
-    bool no = slice_eq(text, SLICE("false")) || slice_eq(text, SLICE("0")) || slice_eq(text, SLICE("no"));
+    bool yes =
+        slice_eq(text, SLICE("true")) || slice_eq(text, SLICE("1")) || slice_eq(text, SLICE("yes"));
+    bool no =
+        slice_eq(text, SLICE("false")) || slice_eq(text, SLICE("0")) || slice_eq(text, SLICE("no"));
     *out = yes;
     return yes || no;
 }
@@ -85,6 +88,17 @@ static void split_list(struct slice text, struct setting_value *out)
         out->list[out->list_count++] = slice_dup(part);
         out->list[out->list_count] = NULL;
     }
+}
+
+static enum status check_words(const struct setting *s, const struct setting_value *v,
+                               struct buffer *why)
+{
+    for (size_t i = 0; s->words && i < v->list_count; i++)
+        if (!one_of(slice_of(v->list[i]), s->words)) {
+            buffer_printf(why, "must be some of %s, divided by commas", s->words);
+            return BAD_ARGUMENT;
+        }
+    return OK;
 }
 
 static char *path_of(struct slice text)
@@ -124,7 +138,12 @@ enum status setting_parse(const struct setting *s, struct slice text, struct set
     enum status status = OK;
     switch (s->type) {
     case SETTING_TEXT:
+        break;
     case SETTING_PATH:
+        if (text.len == 0) {
+            buffer_text(why, "must be a path");
+            status = BAD_ARGUMENT;
+        }
         break;
     case SETTING_INTEGER:
         status = number(s, slice_to_i64(text, &v.number), &v.number, "must be a whole number", why);
@@ -148,10 +167,13 @@ enum status setting_parse(const struct setting *s, struct slice text, struct set
         break;
     case SETTING_LIST:
         split_list(text, &v);
+        status = check_words(s, &v, why);
         break;
     }
-    if (status != OK)
+    if (status != OK) {
+        setting_value_clear(&v);
         return status;
+    }
     v.text = s->type == SETTING_PATH ? path_of(text) : slice_dup(text);
     setting_value_clear(out);
     *out = v;

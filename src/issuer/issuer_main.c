@@ -52,6 +52,7 @@ static const struct settings_program program = {
     "  millrace issuer list-clients",
     table,
     sizeof(table) / sizeof(table[0]),
+    .commands = true,
 };
 
 /* What lives as long as the program. */
@@ -150,8 +151,10 @@ static enum status start_tls(struct serving *v, const struct settings *s)
         log_error("plain text is served on loopback addresses alone: set tls or listen");
         return BAD_ARGUMENT;
     }
-    if (settings_list(s, "names", &names) == 0)
+    if (settings_list(s, "names", &names) == 0) {
+        log_error("the setting 'names' is empty: a certificate needs a host name");
         return BAD_ARGUMENT;
+    }
     return server_tls_open(&(struct server_tls_config){.loop = v->issuer.loop,
                                                        .certificate = settings_text(s, "tls.certificate"),
                                                        .key = settings_text(s, "tls.key"),
@@ -211,8 +214,12 @@ static enum status prepare(struct serving *v, const struct settings *s)
         .replace_ms = settings_ms(s, "key.life"),
         .keep_ms = i->life_ms,
     };
-    if (!i->tenant || settings_list(s, "audiences", &i->audiences) == 0)
+    if (!i->tenant)
+        return IO_FAILED;
+    if (settings_list(s, "audiences", &i->audiences) == 0) {
+        log_error("the setting 'audiences' is empty: no token could be made for anything");
         return BAD_ARGUMENT;
+    }
     return issuer_keys_load(&i->keys_config, clock_wall_ms(), &i->keys);
 }
 
@@ -247,6 +254,8 @@ static int serve(struct serving *v, const struct settings *s)
     loop_free(&i->loop);
     rest_health_free(&v->health);
     issuer_keys_unref(&i->keys);
+    if (why != OK)
+        log_error("the issuer could not start");
     return why == OK ? 0 : 1;
 }
 
