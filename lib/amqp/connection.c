@@ -181,6 +181,10 @@ static void on_open(struct amqp_connection *c, struct slice bytes)
         engine_fail(c, "amqp:invalid-field", "max-frame-size is below 512");
         return;
     }
+    if (c->peer_idle_ms && c->peer_idle_ms < AMQP_IDLE_MS_MIN) { /* part 2, section 2.4.5 */
+        engine_fail(c, "amqp:invalid-field", "idle-time-out is below 500 ms");
+        return;
+    }
     if (!c->open_sent)
         write_open(c);
     c->state = OPENED;

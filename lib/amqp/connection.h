@@ -24,6 +24,7 @@
 #define AMQP_SESSION_WINDOW 2048u /* transfer frames that a peer may send ahead */
 #define AMQP_UNSETTLED_MAX 8192u  /* of ours in a session that the peer has not settled */
 #define AMQP_PARTIAL_MAX (16u << 20)
+#define AMQP_IDLE_MS_MIN 500u /* that a peer may ask for: we would do little but send empty frames */
 #define AMQP_TAG_MAX 32u /* part 2, section 2.8.7 */
 
 struct amqp_connection;

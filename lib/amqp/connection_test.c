@@ -388,6 +388,18 @@ static void frame(struct buffer *b, uint16_t channel, const struct buffer *perfo
     .handle = AMQP_ABSENT, .delivery_count = AMQP_ABSENT, .credit = AMQP_ABSENT,                   \
     .available = AMQP_ABSENT
 
+static void an_idle_timeout_of_nearly_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct end server = {0};
+    begin(&server, false, false);
+    amqp_connection_in(server.connection, SLICE("AMQP\0\1\0\0"), 1000);
+    FRAME(&server, 0, open, .container_id = SLICE("hasty"), .frame_max = 512, .channel_max = 5, .idle_ms = 1);
+    assert_true(server.closed);
+    assert_string_equal(server.condition, "amqp:invalid-field");
+    finish(&server);
+}
+
 /* By hand: frames of 512 bytes, a session window of one, and a receiver with two credits. */
 static void small_peer(struct end *server)
 {
@@ -716,6 +728,7 @@ int main(void)
         cmocka_unit_test(dispositions_gather),
         cmocka_unit_test(outcomes_arrive_in_any_order),
         cmocka_unit_test(a_message_of_many_frames_is_put_together),
+        cmocka_unit_test(an_idle_timeout_of_nearly_nothing_is_refused),
         cmocka_unit_test(a_small_session_window_is_respected),
         cmocka_unit_test(settled_messages_are_not_told_of),
         cmocka_unit_test(a_link_can_be_refused),
