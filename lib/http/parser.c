@@ -130,6 +130,15 @@ static int on_head(llhttp_t *h)
     return p->no_body ? 1 : 0;
 }
 
+/* A chunk says its size before it comes. */
+static int on_chunk(llhttp_t *h)
+{
+    struct http_parser *p = parser_of(h);
+    return h->content_length > p->body_bytes_max - p->body.len
+               ? refuse(p, TOO_LARGE, "body too large")
+               : 0;
+}
+
 static int on_body(llhttp_t *h, const char *at, size_t len)
 {
     struct http_parser *p = parser_of(h);
@@ -156,6 +165,7 @@ static const llhttp_settings_t settings = {
     .on_header_value = on_value,
     .on_header_value_complete = on_value_complete,
     .on_headers_complete = on_head,
+    .on_chunk_header = on_chunk,
     .on_body = on_body,
     .on_message_complete = on_complete,
 };

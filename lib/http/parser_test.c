@@ -191,6 +191,8 @@ static void refuses_what_is_too_large(void **state)
     refuses(buffer_slice(&b), TOO_LARGE);
 
     refuses(SLICE("PUT / HTTP/1.1\r\nContent-Length: 65\r\n\r\n"), TOO_LARGE);
+    refuses(SLICE("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n41\r\n"), TOO_LARGE);
+    refuses(SLICE("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n"), TOO_LARGE);
     buffer_reset(&b);
     buffer_text(&b, "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (int i = 0; i <= BODY_MAX; i++)
