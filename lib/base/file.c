@@ -99,17 +99,24 @@ enum status file_write_public(const char *path, struct slice bytes)
     return replace(path, bytes, 0644);
 }
 
+/* Its parents were made just now: what is not found here is no folder that could be made. */
+static enum status no_directory(const char *path)
+{
+    log_error("file failed doing=mkdir path=%s reason=%s", path, strerrorname_np(errno));
+    return errno == ENOSPC ? FULL : IO_FAILED;
+}
+
 enum status file_make_directory(const char *path)
 {
     char *copy = memory_text(path);
     enum status status = OK;
-    for (char *at = copy + 1; status == OK; at++) {
+    for (char *at = copy + (*copy != 0); status == OK; at++) {
         char end = *at;
         if (end != '/' && end != 0)
             continue;
         *at = 0;
         if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-            status = failed("mkdir", copy);
+            status = no_directory(copy);
         if (end == 0)
             break;
         *at = end;

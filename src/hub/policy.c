@@ -125,6 +125,8 @@ enum status hub_policies_load(const char *path, struct hub_policies **out)
         p = hub_policies_random();
         print(p, &text);
         s = file_write(path, buffer_slice(&text));
+        if (s == NOT_FOUND)
+            log_error("the policies' file cannot be made, there is no such folder path=%s", path);
     } else if (s == OK) {
         p = MEMORY_NEW(struct hub_policies);
         s = parse(buffer_slice(&text), p);
