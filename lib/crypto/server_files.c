@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/certificate.h"
-#include "base/file.h"
+#include "crypto/key.h"
 
 #define DAY_MS (24ull * 3600 * 1000)
 
@@ -24,10 +25,26 @@ static bool is_there(const char *path)
     return access(path, F_OK) == 0;
 }
 
+/* Clients trust this file. A broken one lets no new client in, but those that have a copy go on. */
+static enum status read_ca(struct files *f)
+{
+    struct buffer der = {0};
+    struct certificate_facts facts;
+    enum status s = file_read(f->out->ca, &f->ca);
+    if (s == OK && (certificate_der(buffer_slice(&f->ca), &der) != OK ||
+                    certificate_read(buffer_slice(&der), &facts) != OK))
+        log_error(
+            "the authority's certificate cannot be read: bring it back, or remove it for another "
+            "authority path=%s",
+            f->out->ca);
+    buffer_clear(&der);
+    return s;
+}
+
 static enum status ensure_ca(struct files *f, const char *common_name, uint64_t wall_ms)
 {
     if (is_there(f->out->ca))
-        return file_read(f->out->ca, &f->ca);
+        return read_ca(f);
     char name[128];
     snprintf(name, sizeof(name), "Millrace CA of %s", common_name);
     enum status s = certificate_make_ca(
@@ -48,7 +65,16 @@ static enum status ensure_ca(struct files *f, const char *common_name, uint64_t 
     return s;
 }
 
-/* Good for another while, and leads to our authority. */
+static bool key_readable(const char *path)
+{
+    struct buffer pem = {0}, half = {0};
+    bool good = file_read(path, &pem) == OK && key_public(buffer_slice(&pem), &half) == OK;
+    buffer_clear(&pem);
+    buffer_clear(&half);
+    return good;
+}
+
+/* Good for another while, and its key is there. */
 static bool still_good(struct files *f, uint64_t wall_ms)
 {
     struct certificate_facts facts;
@@ -57,7 +83,8 @@ static bool still_good(struct files *f, uint64_t wall_ms)
                 file_read(f->out->certificate, &f->server) == OK &&
                 certificate_der(buffer_slice(&f->server), &der) == OK &&
                 certificate_read(buffer_slice(&der), &facts) == OK &&
-                facts.not_after_ms > wall_ms + SERVER_RENEW_DAYS * DAY_MS;
+                facts.not_after_ms > wall_ms + SERVER_RENEW_DAYS * DAY_MS &&
+                key_readable(f->out->key);
     buffer_clear(&der);
     return good;
 }
@@ -102,6 +129,8 @@ static enum status issue(struct files *f, const char *common_name, const char *c
         CERTIFICATE_SERVER,
         (struct certificate_issuer){buffer_slice(&f->ca), buffer_slice(&f->ca_key_pem)}, &f->server,
         &f->server_key);
+    if (s != OK)
+        log_error("a certificate cannot be made for these names: %s", common_name);
     if (s == OK)
         s = file_write(f->out->key, buffer_slice(&f->server_key));
     if (s == OK)
@@ -147,7 +176,8 @@ enum status server_files_ensure(const char *directory, const char *common_name,
     return s;
 }
 
-const char **server_names(const char *name, const char *const *more, size_t count, const char *listen)
+const char **server_names(const char *name, const char *const *more, size_t count,
+                          const char *listen)
 {
     const char **names = memory_new((count + 5) * sizeof(*names));
     size_t n = 0;
@@ -156,7 +186,8 @@ const char **server_names(const char *name, const char *const *more, size_t coun
         names[n++] = more[i];
     names[n++] = "localhost";
     names[n++] = "127.0.0.1";
-    if (strcmp(listen, "0.0.0.0") != 0 && strcmp(listen, "::") != 0 && strcmp(listen, "127.0.0.1") != 0)
+    if (strcmp(listen, "0.0.0.0") != 0 && strcmp(listen, "::") != 0 &&
+        strcmp(listen, "127.0.0.1") != 0)
         names[n++] = listen;
     return names;
 }

@@ -14,7 +14,7 @@ struct server_tls;
 
 struct server_tls_config {
     struct loop *loop;
-    const char *certificate, *key; /* PEM files; when one is NULL, they are made in `directory` */
+    const char *certificate, *key; /* PEM files; both NULL: they are made in `directory` */
     const char *directory;
     const char *const *names; /* for the certificate, NULL at the end: server_names() */
 };
