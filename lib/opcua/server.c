@@ -19,6 +19,7 @@
 #define BASIC256SHA256_URI "http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256"
 #define URL_MAX 512
 #define QUEUE_SIZE_MAX 10000
+#define SAMPLING_MS_MIN 5
 
 struct opcua_server {
     UA_Server *server;
@@ -96,7 +97,7 @@ static void describe(const struct opcua_server_config *config, UA_ServerConfig *
     to->shutdownDelay = 0;
     to->maxSessions = config->sessions_max ? config->sessions_max : 100;
     to->publishingIntervalLimits.min = 10;
-    to->samplingIntervalLimits.min = 5;
+    to->samplingIntervalLimits.min = SAMPLING_MS_MIN;
     to->queueSizeLimits.max = QUEUE_SIZE_MAX;
     to->maxNotificationsPerPublish =
         config->notifications_per_publish ? config->notifications_per_publish : 1000;
@@ -284,11 +285,13 @@ void opcua_server_add_source(struct opcua_server *s, struct opcua_place parent,
                              opcua_server_read_fn *read, void *arg)
 {
     struct context *c = context_new(s, arg);
+    UA_VariableAttributes a = attributes_of(name, type, false);
+    a.minimumSamplingInterval = SAMPLING_MS_MIN; /* with 0 the stack waits for writes, in vain */
     c->read = read;
     check(UA_Server_addDataSourceVariableNode(
               s->server, node_of(at), node_of(parent), UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES),
-              name_of(at, name), UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATAVARIABLETYPE),
-              attributes_of(name, type, false), (UA_DataSource){.read = read_source}, c, NULL),
+              name_of(at, name), UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATAVARIABLETYPE), a,
+              (UA_DataSource){.read = read_source}, c, NULL),
           name);
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "opcua/session.h"
+#include "opcua/subscription.h"
 
 #include "base/cmocka.h"
 
@@ -167,6 +167,35 @@ static void a_load_counter_counts_when_it_is_watched(void **state)
     assert_int_equal(next, first + 1);
 }
 
+static bool on_data(void *arg, const UA_MonitoredItemNotification *items, size_t count)
+{
+    struct world *w = arg;
+    (void)items;
+    w->answers += (int)count;
+    return true;
+}
+
+static bool has_counted(void *arg)
+{
+    return ((struct world *)arg)->answers >= 5;
+}
+
+static void a_load_counter_counts_when_it_is_watched_as_fast_as_can_be(void **state)
+{
+    static const struct opcua_subscription_events events = {.on_data = on_data};
+    struct world *w = *state;
+    struct opcua_subscription *s = opcua_subscription_new(&(struct opcua_subscription_config){
+        .session = w->session, .publishing_ms = 20, .events = &events, .arg = w});
+    w->answers = 0;
+    assert_int_equal(
+        opcua_subscription_add(
+            s, &(struct opcua_item){.node = "ns=2;s=Load5", .sampling_ms = 0, .queue_size = 10}, 1,
+            NULL),
+        OK);
+    assert_true(loop_run_until(w->loop, has_counted, w, WAIT_MS));
+    opcua_subscription_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +203,7 @@ int main(void)
         cmocka_unit_test(its_values_change_by_themselves),
         cmocka_unit_test(methods_stop_and_reset),
         cmocka_unit_test(a_load_counter_counts_when_it_is_watched),
+        cmocka_unit_test(a_load_counter_counts_when_it_is_watched_as_fast_as_can_be),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
