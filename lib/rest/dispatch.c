@@ -16,9 +16,8 @@ static bool id_ok(struct slice id)
     return true;
 }
 
-/* The caller's id when it can stand in a log line; else the seed, counted on: unique, not secret.
- */
-static void name_call(struct connection *c)
+/* The caller's id when it can stand in a log line; else the seed, counted on: unique, not secret. */
+static void make_call_id(struct connection *c)
 {
     struct rest_request *r = &c->request;
     struct slice sent = rest_header(r, "x-ms-client-request-id");
@@ -34,6 +33,13 @@ static void name_call(struct connection *c)
     tail ^= __builtin_bswap64(c->server->id_next++ & 0xffffffffffff);
     memcpy(bytes + 8, &tail, 8);
     uuid_text(bytes, r->id);
+}
+
+/* The answer says it too: by it the call is found in the logs. */
+static void name_call(struct connection *c)
+{
+    make_call_id(c);
+    rest_add_header(&c->request, "x-ms-request-id", slice_of(c->request.id));
 }
 
 static void read_headers(struct rest_request *r, const struct http_message *m)
