@@ -23,6 +23,9 @@ suite() { # name command...
 
 mkdir -p build/tests
 suite unit ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 300
+seeds=200
+[ "${MILLRACE_TEST_FORM:-test}" = long ] && seeds=10000
+suite simulation timeout 3600 build/release/tests/sim/sim_chain --seeds "$seeds" --minutes 10 --jobs "$(nproc)"
 for script in tests/system/*_test.py; do
     [ -e "$script" ] && suite "system-$(basename "$script" _test.py)" timeout 900 python3 "$script"
 done

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "sim/world.h"
 
-#define DRAIN_MS_MAX (30u * 60 * 1000)
+#define SETTLE_MS_MAX 90000u /* three times the longest back-off */
 #define CALM_MS (3u * 60 * 1000) /* after all has settled: does it stay so? */
 #define LOOK_MS 1000
 #define TWINS_LOOK_MS 5000
@@ -62,13 +62,14 @@ static bool settled(struct world *w)
 
 static void calm_down(struct world *w)
 {
-    uint64_t end = sim_now_ms(w->sim) + DRAIN_MS_MAX;
+    uint64_t began = sim_now_ms(w->sim), end = began + SETTLE_MS_MAX;
     w->quiet = true;
     while (w->wrong.len == 0 && !settled(w) && sim_now_ms(w->sim) < end)
         pass(w, LOOK_MS);
     if (w->wrong.len == 0 && !settled(w))
-        world_wrong(w, "after %u minutes of calm not settled: telemetry %d, twins %d, methods %d",
-                    DRAIN_MS_MAX / 60000, world_books_drained(w), world_twins_settled(w), world_calls_ended(w));
+        world_wrong(w, "after %u s of calm not settled: telemetry %d, twins %d, methods %d",
+                    SETTLE_MS_MAX / 1000, world_books_drained(w), world_twins_settled(w), world_calls_ended(w));
+    w->count.settled_ms = sim_now_ms(w->sim) - began;
     pass(w, CALM_MS);
     if (w->wrong.len == 0)
         world_calls_all(w);
@@ -92,12 +93,12 @@ static void print_counts(const struct world *w)
         acked += w->modules[i].acked.count;
     }
     printf("seed %llu: %llu sent, %llu acknowledged, %llu delivered, %llu doubles, %llu reported, %llu calls, "
-           "%llu answers, %llu kills, trace %016llx\n",
+           "%llu answers, %llu kills, settled after %llu s, trace %016llx\n",
            (unsigned long long)w->seed, (unsigned long long)sent, (unsigned long long)acked,
            (unsigned long long)w->count.delivered, (unsigned long long)w->count.doubles,
            (unsigned long long)w->count.reported, (unsigned long long)w->count.calls,
            (unsigned long long)w->count.answers, (unsigned long long)w->count.kills,
-           (unsigned long long)sim_trace(w->sim));
+           (unsigned long long)w->count.settled_ms / 1000, (unsigned long long)sim_trace(w->sim));
 }
 
 static void print_wrong(const struct world *w, const struct arguments *a)
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
     (void)argc;
     const struct arguments a = read_arguments(argv);
     log_setup("sim", a.verbose && a.seeds == 1 ? LOG_LEVEL_DEBUG : LOG_LEVEL_NONE, 0);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* the lines of several jobs stay whole */
     uint64_t began = clock_monotonic_ns();
     uint64_t failed = run_all(&a);
     double seconds = (double)(clock_monotonic_ns() - began) / 1e9;

@@ -124,7 +124,7 @@ struct world {
     size_t call_count, call_cap;
 
     struct {
-        uint64_t kills, delivered, doubles, desired, reported, calls, answers;
+        uint64_t kills, delivered, doubles, desired, reported, calls, answers, settled_ms;
     } count;
     struct buffer wrong; /* what was found to be wrong; empty is good */
 };
