@@ -103,6 +103,13 @@ static void tell_sent(struct device_client *c, bool any, enum status why)
             c->config.events->on_sent(c->config.arg, token, why);
 }
 
+void device_client_recall(struct device_client *c)
+{
+    device_enter(c);
+    tell_sent(c, true, CANCELLED);
+    device_leave(c);
+}
+
 /* Not at the first free place: who waits then gets a batch. */
 static void tell_room(struct device_client *c)
 {

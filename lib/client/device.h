@@ -31,8 +31,8 @@ struct device_client_config {
      * the actor's. */
     const char *auth_chain; /* NULL: for itself */
     const char *actor_device_id,
-        *actor_module_id; /* whose audience the token has, with auth_chain */
-    const char *product;  /* DeviceClientType; NULL: "millrace/VERSION" */
+        *actor_module_id;     /* whose audience the token has, with auth_chain */
+    const char *product;      /* DeviceClientType; NULL: "millrace/VERSION" */
     uint64_t twin_timeout_ms; /* 0: 30 s */
     const struct device_client_events *events;
     void *arg;
@@ -42,8 +42,12 @@ struct device_client_events {
     void (*on_connected)(void *arg); /* may be NULL */
     void (*on_disconnected)(
         void *arg, enum status why); /* after on_connected; may be NULL; it goes on trying */
-    /* Every send ends in one of these: OK acknowledged, CANCELLED the client was freed. While the
-     * link is down the message stays in flight and is sent again: at least once, in order. */
+    /* The hub answered the sign-in with "no" (CONNACK 4 or 5): the identity is gone, disabled or
+     * has another key. It goes on trying, with back-off. May be NULL. */
+    void (*on_refused)(void *arg, enum status why);
+    /* Every send ends in one of these: OK acknowledged, CANCELLED the client was freed or the
+     * message recalled. While the link is down the message stays in flight and is sent again: at
+     * least once, in order. */
     void (*on_sent)(void *arg, uint64_t token, enum status why);
     void (*on_room)(void *arg); /* sends that answered FULL may be tried again. May be NULL */
     /* Setting one of these subscribes. */
@@ -65,6 +69,10 @@ bool device_client_connected(const struct device_client *c);
  * ever pass. */
 CHECKED enum status device_client_send(struct device_client *c, const struct iot_message *m,
                                        uint64_t token);
+
+/* Ends all messages that are not acknowledged with on_sent(CANCELLED), in their order, before it
+ * returns; the connection stays. Those already written may arrive all the same. */
+void device_client_recall(struct device_client *c);
 
 void device_client_method_reply(struct device_client *c, uint64_t rid, int status,
                                 struct slice payload);

@@ -133,13 +133,20 @@ static enum status connack_status(enum mqtt_connack_code code)
     }
 }
 
+static enum status refused(struct device_client *c, enum status why)
+{
+    if (why == UNAUTHORIZED && c->config.events->on_refused)
+        c->config.events->on_refused(c->config.arg, why);
+    return why;
+}
+
 enum status device_connack(struct device_client *c, const struct mqtt_packet *p)
 {
     struct mqtt_connack ack;
     if (c->state != DEVICE_SIGNING_IN || mqtt_connack_decode(p->body, &ack) != OK)
         return BAD_FORMAT;
     if (ack.code != MQTT_CONNACK_ACCEPTED)
-        return connack_status(ack.code);
+        return refused(c, connack_status(ack.code));
     c->state = DEVICE_SUBSCRIBING;
     device_down_subscribe(c);
     device_window_again(&c->window);

@@ -180,6 +180,14 @@ static void on_disconnected(void *arg, enum status why)
         device_client_free(&t->client);
 }
 
+static void on_refused(void *arg, enum status why)
+{
+    struct test *t = arg;
+    buffer_printf(&t->told, "refused %s\n", status_name(why));
+    if (t->frees_in_callback)
+        device_client_free(&t->client);
+}
+
 static void on_sent(void *arg, uint64_t token, enum status why)
 {
     struct test *t = arg;
@@ -235,6 +243,7 @@ static void on_reported(void *arg, enum status why, uint64_t version)
 
 static const struct device_client_events all_events = {.on_connected = on_connected,
                                                        .on_disconnected = on_disconnected,
+                                                       .on_refused = on_refused,
                                                        .on_sent = on_sent,
                                                        .on_room = on_room,
                                                        .on_method = on_method,
@@ -391,9 +400,44 @@ static void tries_again_when_it_is_refused(void **state)
     struct device_client_config c = config(t);
     t->client = device_client_new(&c);
     hub_heard(t, "closed\nCONNECT d/m");
+    told(t, "refused UNAUTHORIZED\nrefused UNAUTHORIZED\n");
     t->hub.connack = MQTT_CONNACK_ACCEPTED;
     told(t, "connected\n");
     assert_int_equal(t->told.len, 0); /* it never was disconnected */
+}
+
+/* Who is only busy has refused nobody. */
+static void tells_a_refusal_from_a_hub_that_is_busy(void **state)
+{
+    struct test *t = *state;
+    t->hub.connack = MQTT_CONNACK_UNAVAILABLE;
+    struct device_client_config c = config(t);
+    t->client = device_client_new(&c);
+    hub_heard(t, "closed\nCONNECT d/m");
+    assert_int_equal(t->told.len, 0);
+    t->hub.connack = MQTT_CONNACK_CREDENTIALS;
+    t->frees_in_callback = true;
+    told(t, "refused UNAUTHORIZED\n");
+    assert_null(t->client);
+}
+
+static void gives_back_what_is_not_acknowledged(void **state)
+{
+    struct test *t = *state;
+    connect_up(t);
+    assert_int_equal(send(t, "a", 1), OK);
+    assert_int_equal(send(t, "b", 2), OK);
+    hub_heard(t, "PUBLISH 2 ");
+    device_client_recall(t->client);
+    told(t, "sent 1 CANCELLED\nsent 2 CANCELLED\n");
+    assert_true(device_client_connected(t->client));
+    assert_int_equal(send(t, "c", 3), OK);
+    hub_heard(t, "PUBLISH 3 ");
+    hub_puback(t, 1); /* too late: they are told of already */
+    hub_puback(t, 2);
+    hub_puback(t, 3);
+    told(t, "sent 3 OK\n");
+    assert_int_equal(t->told.len, 0);
 }
 
 static void tries_again_when_nobody_listens(void **state)
@@ -808,6 +852,8 @@ int main(void)
         TEST(speaks_for_another_with_its_own_audience),
         TEST(subscribes_to_what_it_has_callbacks_for),
         TEST(tries_again_when_it_is_refused),
+        TEST(tells_a_refusal_from_a_hub_that_is_busy),
+        TEST(gives_back_what_is_not_acknowledged),
         TEST(tries_again_when_nobody_listens),
         TEST(gives_up_on_a_hub_that_speaks_nonsense),
         TEST(waits_longer_and_longer),

@@ -18,6 +18,7 @@ struct sign_in {
     struct edge_child *child;
     struct heads_session *session; /* NULL: the head has gone meanwhile */
     struct heads_credentials credentials;
+    bool asked; /* what is known here would not let him in, so the hub is asked, too */
     struct arena arena;
 };
 
@@ -33,25 +34,43 @@ static void sign_in_end(struct sign_in *in, enum status why)
     edge_child_unref(&c);
 }
 
+static enum status check(struct sign_in *in, const struct heads_identity *identity, uint64_t *expires_ms,
+                         const char **reason)
+{
+    return heads_sign_in_check(
+        &(struct heads_sign_in){
+            .credentials = &in->credentials,
+            .target = identity,
+            .hosts = in->edge->config.hosts,
+            .now_ms = loop_wall_ms(in->edge->loop),
+        },
+        expires_ms, in->child->auth_method, reason);
+}
+
+static void refuse(struct sign_in *in, enum status why, const char *reason)
+{
+    log_warn("sign in refused device=%s peer=%.*s reason=\"%s\"", in->child->key,
+             SLICE_FMT(in->credentials.peer), reason);
+    in->edge->count.refused++;
+    sign_in_end(in, why == OFFLINE ? BUSY : UNAUTHORIZED);
+}
+
+static void on_identity_again(void *arg, enum status why, const struct heads_identity *identity);
+
 static void on_identity(void *arg, enum status why, const struct heads_identity *identity)
 {
     struct sign_in *in = arg;
     const char *reason = why == OFFLINE ? "not known here, and the hub cannot be asked" : "no such identity";
     uint64_t expires_ms = 0;
     if (why == OK)
-        why = heads_sign_in_check(
-            &(struct heads_sign_in){
-                .credentials = &in->credentials,
-                .target = identity,
-                .hosts = in->edge->config.hosts,
-                .now_ms = loop_wall_ms(in->edge->loop),
-            },
-            &expires_ms, in->child->auth_method, &reason);
+        why = check(in, identity, &expires_ms, &reason);
+    if (identity && why != OK && !in->asked) {
+        in->asked = true; /* it may have another key since, or be enabled */
+        edge_identities_ask(in->edge->identities, in->credentials.id, on_identity_again, in);
+        return;
+    }
     if (why != OK) {
-        log_warn("sign in refused device=%s peer=%.*s reason=\"%s\"", in->child->key,
-                 SLICE_FMT(in->credentials.peer), reason);
-        in->edge->count.refused++;
-        sign_in_end(in, why == OFFLINE ? BUSY : UNAUTHORIZED);
+        refuse(in, why, reason);
         return;
     }
     if (in->session) {
@@ -59,6 +78,15 @@ static void on_identity(void *arg, enum status why, const struct heads_identity 
         edge_child_connect(in->child, in->session, identity, expires_ms);
     }
     sign_in_end(in, OK);
+}
+
+static void on_identity_again(void *arg, enum status why, const struct heads_identity *identity)
+{
+    struct sign_in *in = arg;
+    if (why == OFFLINE) /* then what is known here counts, with which it came to this */
+        refuse(in, UNAUTHORIZED, "not let in by what is known here, and the hub cannot be asked");
+    else
+        on_identity(in, why, identity);
 }
 
 static void sign_in(struct heads_backend *b, const struct heads_credentials *c, struct heads_session *s)
@@ -189,7 +217,10 @@ static void on_twin(void *arg, enum status why, struct slice json)
 static void twin_get(struct heads_device *device, uint64_t token)
 {
     struct edge_child *c = (struct edge_child *)device;
-    device_client_twin_get(c->up, on_twin, ask(c, token));
+    if (c->up)
+        device_client_twin_get(c->up, on_twin, ask(c, token));
+    else
+        on_twin(ask(c, token), OFFLINE, (struct slice){0});
 }
 
 static void twin_report(struct heads_device *device, struct slice patch, uint64_t token)

@@ -50,11 +50,12 @@ void edge_child_unref(struct edge_child **child)
     *child = NULL;
     if (c == NULL || --c->refs)
         return;
-    assert(c->session == NULL && c->up == NULL);
+    assert(c->session == NULL && c->up == NULL && !list_linked(&c->lane.link));
     map_remove(&c->edge->children, slice_of(c->key));
     loop_timer_stop(&c->expiry);
     loop_timer_stop(&c->idle);
     loop_timer_stop(&c->again);
+    loop_timer_stop(&c->lane.turn);
     heads_identity_unref(&c->identity);
     free(c->key);
     free(c);

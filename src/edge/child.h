@@ -6,6 +6,7 @@
 
 #include "client/device.h"
 #include "edge/edge.h"
+#include "edge/lane.h"
 #include "edge/reports.h"
 #include "heads/identity.h"
 
@@ -22,6 +23,9 @@ struct edge_child {
     struct loop_timer expiry;
     struct device_client *up;               /* made by upstream.c; NULL: not needed yet */
     uint64_t up_in_flight;                  /* messages on their way to the hub */
+    uint64_t up_heard_ms;                   /* when it last connected or acknowledged one */
+    struct edge_lane lane;                  /* how they go */
+    bool asking;                            /* the hub, what has become of its identity */
     struct loop_timer idle;                 /* frees `up` some time after the last use */
     struct edge_reports reports;            /* of its twin, on their way up */
     bool stale, fetching;                   /* the copy of its twin may be older than the hub's; is asked for */

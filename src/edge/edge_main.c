@@ -102,6 +102,7 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
         {"millrace_edge_sent_total", "messages that the hub has acknowledged", REST_COUNTER, p->edge->count.sent},
         {"millrace_edge_set_aside_total", "messages that could not be sent for good", REST_COUNTER, p->edge->count.set_aside},
         {"millrace_edge_refused_total", "sign ins refused", REST_COUNTER, p->edge->count.refused},
+        {"millrace_edge_identity_requests_total", "requests to the hub about who may connect", REST_COUNTER, edge_identities_requests(p->identities)},
         {"millrace_edge_connected", "modules and devices connected", REST_GAUGE, p->edge->count.connected},
         {"millrace_edge_backlog", "messages that wait for the hub", REST_GAUGE, edge_upstream_backlog(p->edge->upstream)},
         {"millrace_edge_store_bytes", "bytes in the log", REST_GAUGE, store_log_bytes(p->edge->log)},

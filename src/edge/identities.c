@@ -30,12 +30,24 @@ struct question {
     struct iot_id id;
     edge_identity_fn *fn;
     void *arg;
+    bool anew;  /* what is known here does not count */
+    bool waits; /* for the hub: the first about an id asks, the others get its answer */
+};
+
+/* What the hub said a moment ago. */
+struct answer {
+    char *key; /* NULL: free */
+    uint64_t until_ms;
+    enum status why; /* OK, NOT_FOUND, UNAUTHORIZED, OFFLINE */
 };
 
 struct edge_identities {
     struct edge_identities_config config;
     struct map known;
     struct list questions;
+    struct answer answers[EDGE_IDENTITIES_ANSWERS_MAX];
+    size_t answer_next;     /* the newest is before it */
+    uint64_t requests;
     struct loop_timer refresh;
     struct buffer image;    /* what the save under way writes */
     enum status saved;
@@ -159,6 +171,7 @@ static void load(struct edge_identities *i)
 static enum status ask(struct edge_identities *i, const char *target, rest_client_fn *done, void *arg)
 {
     const struct edge_identities_config *c = &i->config;
+    i->requests++;
     struct buffer url = {0}, resource = {0}, token = {0};
     buffer_printf(&url, "%s%s", c->hub_url, target);
     buffer_printf(&resource, "%s/devices/", c->hub_host);
@@ -274,7 +287,39 @@ static void on_page(void *arg, enum status why, const struct rest_answer *a)
     json_free(&doc);
 }
 
-/* ---- one that is not known yet ---- */
+/* ---- what the hub said a moment ago ---- */
+
+static void remember(struct edge_identities *i, struct iot_id id, enum status why)
+{
+    struct answer *a = &i->answers[i->answer_next];
+    struct buffer key = {0};
+    iot_id_print(id, &key);
+    free(a->key);
+    *a = (struct answer){slice_dup(buffer_slice(&key)), loop_now_ms(i->config.loop) + EDGE_IDENTITIES_ANSWER_MS, why};
+    buffer_clear(&key);
+    i->answer_next = (i->answer_next + 1) % EDGE_IDENTITIES_ANSWERS_MAX;
+}
+
+/* From the newest on; behind the first that is too old are only older ones. */
+static const struct answer *recall(const struct edge_identities *i, struct iot_id id)
+{
+    struct buffer key = {0};
+    const struct answer *found = NULL;
+    uint64_t now = loop_now_ms(i->config.loop);
+    iot_id_print(id, &key);
+    for (size_t n = 1; n <= EDGE_IDENTITIES_ANSWERS_MAX && found == NULL; n++) {
+        const struct answer *a =
+            &i->answers[(i->answer_next + EDGE_IDENTITIES_ANSWERS_MAX - n) % EDGE_IDENTITIES_ANSWERS_MAX];
+        if (a->key == NULL || a->until_ms <= now)
+            break;
+        if (slice_eq(slice_of(a->key), buffer_slice(&key)))
+            found = a;
+    }
+    buffer_clear(&key);
+    return found;
+}
+
+/* ---- one alone ---- */
 
 static void question_end(struct question *q, enum status why)
 {
@@ -287,56 +332,129 @@ static void question_end(struct question *q, enum status why)
     free(q);
 }
 
-static void on_one(void *arg, enum status why, const struct rest_answer *a)
+static bool same_id(struct iot_id a, struct iot_id b)
 {
-    struct question *q = arg;
-    struct json_doc *doc = NULL;
-    if (why == OK && a->status == 200 && json_parse(a->body, JSON_STRICT, &doc, NULL) == OK) {
-        if (take(q->identities, json_root(doc)))
-            save(q->identities);
-    } else {
-        bool known_no = why == OK && (a->status == 404 || a->status == 401 || a->status == 403);
-        why = known_no ? NOT_FOUND : OFFLINE;
-    }
-    json_free(&doc);
-    question_end(q, why);
+    return slice_eq(a.device, b.device) && slice_eq(a.module, b.module);
 }
 
-static void ask_one(struct question *q)
+static struct question *who_waits_for(struct edge_identities *i, struct iot_id id)
+{
+    LIST_EACH(l, &i->questions) {
+        struct question *q = LIST_OF(l, struct question, link);
+        if (q->waits && same_id(q->id, id))
+            return q;
+    }
+    return NULL;
+}
+
+/* The hub has spoken, to him who asked and to all who wait for the same. */
+static void hub_said(struct question *asker, enum status why)
+{
+    struct edge_identities *i = asker->identities;
+    struct known *k = find(i, asker->id);
+    remember(i, asker->id, why == OK && k == NULL ? NOT_FOUND : why);
+    if (why == NOT_FOUND && k) {
+        forget(i, k);
+        save(i);
+    }
+    asker->waits = false;
+    for (struct question *q; (q = who_waits_for(i, asker->id));)
+        question_end(q, why);
+    question_end(asker, why);
+}
+
+static void ask_about(struct question *q, struct iot_id id, rest_client_fn *done)
 {
     struct buffer target = {0};
     buffer_text(&target, "/devices/");
     percent_encode(slice_of(q->identities->config.device_id), &target);
     buffer_text(&target, "/modules/%24edgeHub/deviceAndModuleInDeviceScope?targetDeviceId=");
-    percent_encode(q->id.device, &target);
+    percent_encode(id.device, &target);
     buffer_text(&target, "&targetModuleId=");
-    percent_encode(q->id.module, &target);
+    percent_encode(id.module, &target);
     buffer_text(&target, "&api-version=" API_VERSION);
-    if (ask(q->identities, buffer_cstr(&target), on_one, q) != OK)
-        question_end(q, OFFLINE);
+    if (ask(q->identities, buffer_cstr(&target), done, q) != OK)
+        hub_said(q, OFFLINE);
     buffer_clear(&target);
+}
+
+static bool is_no(const struct rest_answer *a)
+{
+    return a->status == 404 || a->status == 401 || a->status == 403;
+}
+
+/* Only to an edge that the hub knows can it say who is not there: "no" to one that is no edge any more
+ * says nothing about its modules. */
+static void on_self(void *arg, enum status why, const struct rest_answer *a)
+{
+    struct question *q = arg;
+    if (why == OK && a->status == 200)
+        hub_said(q, NOT_FOUND);
+    else
+        hub_said(q, why == OK && is_no(a) ? UNAUTHORIZED : OFFLINE);
+}
+
+static void on_one(void *arg, enum status why, const struct rest_answer *a)
+{
+    struct question *q = arg;
+    struct edge_identities *i = q->identities;
+    struct json_doc *doc = NULL;
+    if (why == OK && a->status == 404) {
+        ask_about(q, (struct iot_id){slice_of(i->config.device_id), SLICE("$edgeHub")}, on_self);
+        return;
+    }
+    if (why == OK && a->status == 200 && json_parse(a->body, JSON_STRICT, &doc, NULL) == OK) {
+        if (take(i, json_root(doc)))
+            save(i);
+    } else {
+        why = why == OK && is_no(a) ? UNAUTHORIZED : OFFLINE;
+    }
+    json_free(&doc);
+    hub_said(q, why);
 }
 
 static void answer_later(void *arg)
 {
     struct question *q = arg;
-    if (find(q->identities, q->id))
+    struct edge_identities *i = q->identities;
+    const struct answer *said = recall(i, q->id);
+    if (!q->anew && find(i, q->id))
         question_end(q, OK);
-    else if (q->identities->config.rest)
-        ask_one(q);
+    else if (said && (q->anew || said->why != OFFLINE))
+        question_end(q, said->why);
+    else if (i->config.rest == NULL)
+        question_end(q, OK); /* or NOT_FOUND: there is none but what is known */
+    else if (who_waits_for(i, q->id))
+        q->waits = true;
     else
-        question_end(q, NOT_FOUND);
+        q->waits = true, ask_about(q, q->id, on_one);
 }
 
-void edge_identities_get(struct edge_identities *i, struct iot_id id, edge_identity_fn *fn, void *arg)
+static void put_question(struct edge_identities *i, struct iot_id id, bool anew, edge_identity_fn *fn, void *arg)
 {
     struct question *q = MEMORY_NEW(struct question);
     q->identities = i;
     q->id = iot_id_copy(&q->arena, id);
+    q->anew = anew;
     q->fn = fn;
     q->arg = arg;
     list_push(&i->questions, &q->link);
     loop_defer(i->config.loop, answer_later, q);
+}
+
+void edge_identities_get(struct edge_identities *i, struct iot_id id, edge_identity_fn *fn, void *arg)
+{
+    put_question(i, id, false, fn, arg);
+}
+
+void edge_identities_ask(struct edge_identities *i, struct iot_id id, edge_identity_fn *fn, void *arg)
+{
+    put_question(i, id, true, fn, arg);
+}
+
+uint64_t edge_identities_requests(const struct edge_identities *i)
+{
+    return i->requests;
 }
 
 /* ---- beginning and end ---- */
@@ -364,6 +482,8 @@ void edge_identities_close(struct edge_identities **identities)
     for (struct map_entry *e; (e = map_next(&i->known, &at));)
         known_free(e->value);
     map_clear(&i->known);
+    for (size_t n = 0; n < EDGE_IDENTITIES_ANSWERS_MAX; n++)
+        free(i->answers[n].key);
     buffer_clear(&i->image);
     free(i);
     *identities = NULL;

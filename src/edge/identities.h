@@ -1,7 +1,11 @@
 /*
  * Who may connect here: the modules of this edge and the devices in its scope, as the hub lists them.
  * Kept in a file, so that they can sign in while the hub is away; asked for again every hour
- * (EDGE_IDENTITIES_DELAY_MS after a failure), and about whoever is unknown when he knocks.
+ * (EDGE_IDENTITIES_DELAY_MS after a failure), about whoever is unknown when he knocks, and when there is
+ * reason to believe that what is known is not so any more.
+ *
+ * The hub's answers are remembered for EDGE_IDENTITIES_ANSWER_MS, the newest EDGE_IDENTITIES_ANSWERS_MAX of
+ * them, so that who knocks or is refused again and again does not cost the hub a request each time.
  */
 #pragma once
 
@@ -10,6 +14,8 @@
 
 #define EDGE_IDENTITIES_REFRESH_MS (3600u * 1000)
 #define EDGE_IDENTITIES_DELAY_MS (5u * 1000)
+#define EDGE_IDENTITIES_ANSWER_MS (3u * 1000)
+#define EDGE_IDENTITIES_ANSWERS_MAX 1024
 
 struct edge_identities;
 struct rest_client;
@@ -32,5 +38,12 @@ void edge_identities_close(struct edge_identities **i);
 void edge_identities_put(struct edge_identities *i, const struct heads_identity *fields);
 
 typedef void edge_identity_fn(void *arg, enum status why, const struct heads_identity *identity);
-/* Answers on a later turn. NOT_FOUND when the hub does not know it either, OFFLINE when the hub cannot be asked. */
+/* Answers on a later turn. NOT_FOUND when the hub does not know it either, or not as one of this edge's;
+ * UNAUTHORIZED when the hub does not answer this edge; OFFLINE when the hub cannot be asked. */
 void edge_identities_get(struct edge_identities *i, struct iot_id id, edge_identity_fn *fn, void *arg);
+
+/* The same, but what is known here does not count: the hub's word, at most EDGE_IDENTITIES_ANSWER_MS old.
+ * What it says is kept; on NOT_FOUND the identity is forgotten. */
+void edge_identities_ask(struct edge_identities *i, struct iot_id id, edge_identity_fn *fn, void *arg);
+
+uint64_t edge_identities_requests(const struct edge_identities *i); /* made to the hub so far */
