@@ -94,6 +94,12 @@ UA_Client *session_client_new(struct opcua_session *s)
     return client;
 }
 
+void session_client_cut(struct opcua_session *s)
+{
+    if (s->client)
+        UA_Client_disconnectSecureChannelAsync(s->client);
+}
+
 void session_client_drop(struct opcua_session *s)
 {
     UA_Client *client = s->client;

@@ -12,8 +12,6 @@
 #define RETRY_MS_MAX 30000
 #define OPENED_MAX                                                                                 \
     4 /* connections in one try: discovery, the found endpoint, and one each to spare */
-#define WATCHDOG_MS 5000
-#define PROBE_MS 10000
 
 static void try_to_connect(void *arg);
 
@@ -148,10 +146,14 @@ static void fail(struct opcua_session *s, UA_StatusCode why)
         on_failed(s, why);
 }
 
+/* A session that was ready is worth coming back to: the server queues for its subscriptions. */
 static void on_deadline(void *arg)
 {
     struct opcua_session *s = arg;
-    session_client_drop(s);
+    if (s->state == OPCUA_SESSION_READY || s->same)
+        session_client_cut(s);
+    if (s->state != OPCUA_SESSION_READY)
+        session_client_drop(s);
     fail(s, UA_STATUSCODE_BADTIMEOUT);
 }
 
@@ -245,7 +247,7 @@ static void probe(struct opcua_session *s)
                               .nodesToRead = &read};
     s->probing = true;
     session_call_early(s, &request, &UA_TYPES[UA_TYPES_READREQUEST],
-                       &UA_TYPES[UA_TYPES_READRESPONSE], on_probed, s, PROBE_MS);
+                       &UA_TYPES[UA_TYPES_READRESPONSE], on_probed, s, 2 * s->thread->silence_ms);
 }
 
 static void on_watchdog(void *arg)
@@ -255,7 +257,7 @@ static void on_watchdog(void *arg)
     if (received == s->received && !s->probing)
         probe(s);
     s->received = received;
-    loop_timer_start(s->loop, &s->watchdog, WATCHDOG_MS, on_watchdog, s);
+    loop_timer_start(s->loop, &s->watchdog, s->thread->silence_ms, on_watchdog, s);
 }
 
 void session_identified(struct opcua_session *s, UA_StatusCode why)
@@ -275,7 +277,7 @@ void session_identified(struct opcua_session *s, UA_StatusCode why)
     s->failures = 0;
     s->was_ready = true;
     loop_timer_stop(&s->deadline);
-    loop_timer_start(s->loop, &s->watchdog, WATCHDOG_MS, on_watchdog, s);
+    loop_timer_start(s->loop, &s->watchdog, s->thread->silence_ms, on_watchdog, s);
     session_calls_send(s);
     tell_all(s, tell_ready, UA_STATUSCODE_GOOD);
 }

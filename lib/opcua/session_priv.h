@@ -58,8 +58,11 @@ struct opcua_session {
 /* A client that is set up for the session's connection, not connected. NULL: s->error and s->text
  * say why. */
 UA_Client *session_client_new(struct opcua_session *s);
-/* Closes without waiting for the server. Never from within one of its callbacks. Ends the calls
- * that it has. */
+/* Closes the connection alone, which may be dead: the server keeps the session. Never from within
+ * one of its callbacks. */
+void session_client_cut(struct opcua_session *s);
+/* Closes, the session with its subscriptions, too, without waiting for the server. Never from
+ * within one of its callbacks. Ends the calls that it has. */
 void session_client_drop(struct opcua_session *s);
 
 /* ---- session.c ---- */

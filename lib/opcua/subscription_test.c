@@ -200,11 +200,14 @@ static const struct opcua_subscription_events events = {.on_data = on_data,
 
 static const struct opcua_item count_item = {.node = "nsu=urn:test;s=Count", .queue_size = 5000};
 
+static uint32_t silence_ms; /* of the next world; 0: as usual */
+
 static struct world *world_new(uint32_t keep_alive_count, bool no_transfer)
 {
     struct world *w = MEMORY_NEW(struct world);
     w->loop = loop_new();
-    w->thread = opcua_thread_new(&(struct opcua_thread_config){.loop = w->loop, .lease_ms = 1});
+    w->thread = opcua_thread_new(
+        &(struct opcua_thread_config){.loop = w->loop, .lease_ms = 1, .silence_ms = silence_ms});
     start_server(w);
     w->proxy = (struct proxy){.loop = w->loop, .server_port = w->port};
     struct listen_config listen = {
@@ -341,6 +344,28 @@ static void a_cut_connection_loses_nothing(void **state)
         WAIT_FOR(is_alive, w);
     }
     want_more(w, 50);
+    assert_int_equal(w->out_of_order, 0);
+    assert_int_equal(w->gaps + w->unknown_gaps, 0);
+    world_free(w);
+}
+
+/* As when a cable is out: the client's words arrive later, and must not end the session. */
+static void a_server_that_is_silent_for_a_while_loses_nothing(void **state)
+{
+    (void)state;
+    silence_ms = 100;
+    struct world *w = world_new(0, false);
+    silence_ms = 0;
+    add(w, count_item);
+    want_more(w, 20);
+    w->proxy.swallow = true;
+    WAIT_FOR(is_dead, w);
+    w->proxy.swallow = false;
+    WAIT_FOR(is_alive, w);
+    want_more(w, 50);
+    struct opcua_subscription_counts c = opcua_subscription_counts(w->subscription);
+    assert_int_equal(c.made, 1);
+    assert_int_equal(c.transferred, 0);
     assert_int_equal(w->out_of_order, 0);
     assert_int_equal(w->gaps + w->unknown_gaps, 0);
     world_free(w);
@@ -527,6 +552,7 @@ int main(void)
         cmocka_unit_test(every_change_comes_once_and_in_order),
         cmocka_unit_test(what_was_lost_on_the_way_is_republished),
         cmocka_unit_test(a_cut_connection_loses_nothing),
+        cmocka_unit_test(a_server_that_is_silent_for_a_while_loses_nothing),
         cmocka_unit_test(a_new_session_takes_the_subscription_along),
         cmocka_unit_test(after_a_restart_of_the_server_it_begins_anew),
         cmocka_unit_test(who_has_no_room_stops_the_server),

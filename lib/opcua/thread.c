@@ -10,6 +10,7 @@
 
 #define LEASE_MS 10000
 #define TRY_MS 15000
+#define SILENCE_MS 5000
 #define CLOSING_MS 2000 /* for the last bytes to the servers */
 
 struct own_thread { /* with a loop of its own */
@@ -30,6 +31,7 @@ static void set_up(struct opcua_thread *t, const struct opcua_thread_config *con
     t->pki = config->pki;
     t->lease_ms = config->lease_ms ? config->lease_ms : LEASE_MS;
     t->try_ms = config->try_ms ? config->try_ms : TRY_MS;
+    t->silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
     list_init(&t->sessions);
     t->event_loop = opcua_event_loop_new(t->loop);
 }

@@ -29,6 +29,9 @@ struct opcua_thread_config {
     /* A session is kept this long after its last user left it. 0: 10 s. */
     uint32_t lease_ms;
     uint32_t try_ms; /* one try to connect, all its steps together. 0: 15 s */
+    /* A server that said nothing for so long is asked whether it is there, and has twice as long to
+     * answer. 0: 5 s. */
+    uint32_t silence_ms;
 };
 
 /* Starts it. */

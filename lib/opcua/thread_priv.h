@@ -9,6 +9,6 @@ struct opcua_thread {
     bool own_loop;
     UA_EventLoop *event_loop;
     struct opcua_pki *pki;
-    uint32_t lease_ms, try_ms;
+    uint32_t lease_ms, try_ms, silence_ms;
     struct list sessions;
 };
