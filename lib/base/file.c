@@ -20,14 +20,24 @@ static enum status failed(const char *what, const char *path)
     return error == ENOSPC ? FULL : IO_FAILED;
 }
 
+static enum status regular(int fd, const char *path)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode))
+        return OK;
+    log_error("not a file path=%s", path);
+    return IO_FAILED;
+}
+
 enum status file_read(const char *path, struct buffer *out)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC |
+                            O_NONBLOCK); /* a pipe would hold us until somebody writes */
     if (fd < 0)
         return failed("open", path);
-    enum status status = OK;
+    enum status status = regular(fd, path);
     size_t before = out->len;
-    for (;;) {
+    while (status == OK) {
         ssize_t n = read(fd, buffer_reserve(out, 16384), 16384);
         if (n > 0)
             buffer_added(out, (size_t)n);
@@ -35,7 +45,7 @@ enum status file_read(const char *path, struct buffer *out)
             status = failed("read", path);
         if (out->len - before > FILE_READ_MAX)
             status = TOO_LARGE;
-        if (n == 0 || status != OK)
+        if (n == 0)
             break;
     }
     close(fd);

@@ -9,7 +9,8 @@
 
 #define FILE_READ_MAX (64u << 20)
 
-/* Appends. NOT_FOUND, TOO_LARGE (FILE_READ_MAX), or IO_FAILED, which is logged with the path. */
+/* Appends. NOT_FOUND, TOO_LARGE (FILE_READ_MAX), or IO_FAILED, which is logged with the path: also for what is
+ * no regular file, such as a pipe or a folder. */
 CHECKED enum status file_read(const char *path, struct buffer *out);
 
 /* Replaces: a reader sees the old file or the new one, whole, and the new one is on the disk when it returns
