@@ -223,13 +223,26 @@ enum status store_table_post(struct store_table *t, struct loop *loop, store_tab
     return full ? FULL : OK;
 }
 
+static enum status run_first(struct store_table *t, store_table_job *first)
+{
+    enum status s = execute(t, "BEGIN IMMEDIATE");
+    if (s == OK)
+        s = first(t, NULL);
+    return s == OK ? execute(t, "COMMIT") : s;
+}
+
 enum status store_table_open(const struct store_table_config *config, struct store_table **out)
 {
     struct store_table *t = MEMORY_NEW(struct store_table);
     t->inline_jobs = config->inline_jobs;
     list_init(&t->waiting);
     enum status s = open_database(t, config);
+    if (s == OK && config->first)
+        s = run_first(t, config->first);
     if (s != OK) {
+        log_error("table: the file cannot be used: bring back a copy, or remove it and begin anew "
+                  "path=%s",
+                  config->path);
         close_database(t);
         free(t);
         return s;

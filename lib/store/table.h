@@ -1,8 +1,8 @@
 /*
- * A database of tables in one file, on a thread of its own: what must be found again by name, where the
- * log keeps what must be read again in order. Jobs run one after the other on that thread; all that wait
- * go into one transaction, and are answered on the loop that asked after it was committed (WAL,
- * synchronous=FULL). A job that fails is rolled back alone.
+ * A database of tables in one file, on a thread of its own: what must be found again by name, where
+ * the log keeps what must be read again in order. Jobs run one after the other on that thread; all
+ * that wait go into one transaction, and are answered on the loop that asked after it was committed
+ * (WAL, synchronous=FULL). A job that fails is rolled back alone.
  */
 #pragma once
 
@@ -13,23 +13,29 @@ struct store_table;
 #define STORE_TABLE_JOBS_MAX 100000 /* waiting; store_table_post() answers FULL beyond it */
 #define STORE_TABLE_BATCH_MAX 1000  /* jobs in one transaction */
 
+/* On the table's thread. Other than OK rolls the job's changes back. */
+typedef enum status store_table_job(struct store_table *t, void *arg);
+
 struct store_table_config {
-    const char *path;                /* or ":memory:" */
-    const char *const *migrations;   /* SQL scripts, in order; how many ran is in the file (user_version) */
+    const char *path; /* or ":memory:" */
+    const char *const
+        *migrations; /* SQL scripts, in order; how many ran is in the file (user_version) */
     size_t migration_count;
-    const char *const *statements;   /* SQL, prepared once, named by index */
+    const char *const *statements; /* SQL, prepared once, named by index */
     size_t statement_count;
-    bool inline_jobs;                /* no thread: a job runs and commits within store_table_post(), `done` is
-                                      * deferred on the loop. For the simulation and for tests */
+    bool inline_jobs; /* no thread: a job runs and commits within store_table_post(), `done` is
+                       * deferred on the loop. For the simulation and for tests */
+    store_table_job *first; /* run and committed before the table is open; when it fails, so does
+                             * that. With NULL as its argument. May be NULL */
 };
 
-/* IO_FAILED (the log line says what), BAD_FORMAT when the file is of a newer version or no database. */
-CHECKED enum status store_table_open(const struct store_table_config *config, struct store_table **out);
+/* IO_FAILED (the log line says what), BAD_FORMAT when the file is of a newer version or no
+ * database. */
+CHECKED enum status store_table_open(const struct store_table_config *config,
+                                     struct store_table **out);
 /* Runs what waits, then closes; their `done` are posted. */
 void store_table_close(struct store_table **t);
 
-/* On the table's thread. Other than OK rolls the job's changes back. */
-typedef enum status store_table_job(struct store_table *t, void *arg);
 /* On the loop: what the job returned, or IO_FAILED when the commit failed. */
 typedef void store_table_done(void *arg, enum status why);
 
@@ -44,9 +50,9 @@ void store_bind(struct store_table *t, size_t n, int at, struct slice text);
 void store_bind_i64(struct store_table *t, size_t n, int at, int64_t v);
 void store_bind_null(struct store_table *t, size_t n, int at);
 
-/* OK: there is a row. NOT_FOUND: no (further) row, the statement is done and reset. EXISTS: a key is there
- * already. FULL: the disk. IO_FAILED: the log line says why. After all but OK the statement is reset and
- * its parameters are cleared. */
+/* OK: there is a row. NOT_FOUND: no (further) row, the statement is done and reset. EXISTS: a key
+ * is there already. FULL: the disk. IO_FAILED: the log line says why. After all but OK the
+ * statement is reset and its parameters are cleared. */
 CHECKED enum status store_step(struct store_table *t, size_t n);
 /* For statements that give no rows: OK when done. */
 CHECKED enum status store_run(struct store_table *t, size_t n);

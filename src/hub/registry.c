@@ -25,13 +25,11 @@ enum status hub_registry_open(const char *path, const struct hub_registry_events
             .migration_count = registry_migration_count,
             .statements = registry_statements,
             .statement_count = SQL_COUNT,
+            .first = nobody_connected,
             .inline_jobs = strcmp(path, ":memory:") == 0,
         },
         &r->table);
-    if (s == OK)
-        s = store_table_post(r->table, NULL, nobody_connected, NULL, NULL);
     if (s != OK) {
-        store_table_close(&r->table);
         free(r);
         return s;
     }
