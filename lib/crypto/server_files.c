@@ -106,6 +106,16 @@ static bool same_names(const char *path, struct slice wanted)
     return same;
 }
 
+static void log_names(const char *const *names)
+{
+    struct buffer all = {0};
+    for (size_t i = 0; names[i]; i++)
+        buffer_printf(&all, "%s'%s'", i ? ", " : "", names[i]);
+    log_error("a certificate cannot be made, one of these is no host name or address: %s",
+              buffer_cstr(&all));
+    buffer_clear(&all);
+}
+
 static enum status issue(struct files *f, const char *common_name, const char *const *names,
                          uint64_t wall_ms)
 {
@@ -130,7 +140,7 @@ static enum status issue(struct files *f, const char *common_name, const char *c
         (struct certificate_issuer){buffer_slice(&f->ca), buffer_slice(&f->ca_key_pem)}, &f->server,
         &f->server_key);
     if (s != OK)
-        log_error("a certificate cannot be made for these names: %s", common_name);
+        log_names(names);
     if (s == OK)
         s = file_write(f->out->key, buffer_slice(&f->server_key));
     if (s == OK)

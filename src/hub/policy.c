@@ -90,14 +90,45 @@ static void print(const struct hub_policies *p, struct buffer *out)
     json_end_object(&w);
 }
 
+static unsigned permission_of(struct slice name)
+{
+    for (size_t n = 0; n < 4; n++)
+        if (slice_eq(name, slice_of(permission_names[n].name)))
+            return permission_names[n].permission;
+    return 0;
+}
+
+/* 0: none, or one that is not known. */
 static unsigned permissions_of(const struct json *list)
 {
     unsigned all = 0;
-    for (struct json_walk w = json_walk(list); json_next(&w);)
-        for (size_t n = 0; n < 4; n++)
-            if (slice_eq(json_string(w.value), slice_of(permission_names[n].name)))
-                all |= permission_names[n].permission;
+    for (struct json_walk w = json_walk(list); json_next(&w);) {
+        unsigned one = permission_of(json_string(w.value));
+        if (one == 0)
+            return 0;
+        all |= one;
+    }
     return all & HUB_REGISTRY_WRITE ? all | HUB_REGISTRY_READ : all;
+}
+
+static bool is_key(const char *text)
+{
+    struct buffer bytes = {0};
+    bool good = base64_decode(slice_of(text), &bytes) == OK && bytes.len;
+    buffer_clear(&bytes);
+    return good;
+}
+
+/* A field that nobody can use would be found out by whoever is refused. */
+static enum status check(const struct policy *p)
+{
+    const char *field = p->permissions == 0         ? "permissions"
+                        : !is_key(p->primary)   ? "primaryKey"
+                        : !is_key(p->secondary) ? "secondaryKey"
+                                                : NULL;
+    if (field)
+        log_error("the policy '%s' cannot be used: %s is missing or not understood", p->name, field);
+    return field ? BAD_FORMAT : OK;
 }
 
 static enum status parse(struct slice text, struct hub_policies *p)
@@ -105,15 +136,18 @@ static enum status parse(struct slice text, struct hub_policies *p)
     struct json_doc *doc = NULL;
     if (json_parse(text, JSON_CONFIG, &doc, NULL) != OK)
         return BAD_FORMAT;
-    for (struct json_walk w = json_walk(json_root(doc)); json_next(&w) && p->count < POLICIES_MAX;)
-        p->at[p->count++] = (struct policy){
+    enum status s = OK;
+    for (struct json_walk w = json_walk(json_root(doc)); s == OK && json_next(&w) && p->count < POLICIES_MAX;) {
+        p->at[p->count] = (struct policy){
             .name = slice_dup(w.name),
             .permissions = permissions_of(json_get(w.value, "permissions")),
             .primary = slice_dup(json_string(json_get(w.value, "primaryKey"))),
             .secondary = slice_dup(json_string(json_get(w.value, "secondaryKey"))),
         };
+        s = check(&p->at[p->count++]);
+    }
     json_free(&doc);
-    return p->count ? OK : BAD_FORMAT;
+    return s == OK && p->count == 0 ? BAD_FORMAT : s;
 }
 
 enum status hub_policies_load(const char *path, struct hub_policies **out)
