@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -188,13 +189,25 @@ static const UA_ExtensionObject *filter(struct source_item *place,
     return s == OK ? &i->events->object : NULL;
 }
 
+/* A file of a hundred thousand wrong nodes must not fill the log at every connect. */
+static bool may_say_refused(struct writer_counts *c)
+{
+    uint64_t minute = clock_monotonic_ns() / 60000000000u;
+    if (c->refused_minute != minute)
+        c->refused_lines = 0;
+    c->refused_minute = minute;
+    if (c->refused_lines == WRITER_REFUSED_LINES_MAX)
+        log_warn("publisher more nodes refused by servers, not listed for a minute: items_failed counts them");
+    return c->refused_lines++ < WRITER_REFUSED_LINES_MAX;
+}
+
 /* Said once, and again when it changes: the one line by which a wrong node id is found. */
 static void on_item(struct source_item *place)
 {
     const struct item *i = (const struct item *)place;
     if (place->status == UA_STATUSCODE_GOOD)
         log_debug("publisher node live node=%s", i->text);
-    else
+    else if (may_say_refused(place->writer->config.counts))
         log_warn("publisher node refused by the server node=%s url=%.*s status=%s", i->text,
                  SLICE_FMT(opcua_session_url(source_session(place->source))),
                  UA_StatusCode_name(place->status));

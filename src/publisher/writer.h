@@ -8,10 +8,14 @@
 #include "publisher/group.h"
 #include "publisher/source.h"
 
+#define WRITER_REFUSED_LINES_MAX 50 /* of refused nodes in the log a minute, of all writers; metrics count all */
+
 struct writer;
 
 struct writer_counts { /* of all writers together */
     uint64_t data_changes, value_changes, events, heartbeats, keep_alives;
+    uint64_t refused_minute; /* since the machine started; in which there were so many lines of refused nodes */
+    uint32_t refused_lines;
 };
 
 struct writer_config {
