@@ -14,7 +14,8 @@ void edge_downstream_method(void *arg, uint64_t rid, struct slice name, struct s
         c->session->ops->method(c->session, rid, name, payload);
         return;
     }
-    log_warn("method for a module that does not listen device=%s method=%.*s", c->key, SLICE_FMT(name));
+    log_warn("method for a module that does not listen device=%s method=%.*s", c->key,
+             SLICE_FMT(name));
     device_client_method_reply(c->up, rid, 404,
                                SLICE("{\"message\":\"the module is not connected to its edge\"}"));
 }
@@ -48,7 +49,8 @@ static uint64_t version_in(struct slice patch)
     return version;
 }
 
-void edge_downstream_learn(struct edge_child *c, struct slice json, const struct heads_session *gets_it)
+void edge_downstream_learn(struct edge_child *c, struct slice json,
+                           const struct heads_session *gets_it)
 {
     struct buffer change = {0};
     edge_twins_set(c->edge->twins, c->id, json, &change);

@@ -64,8 +64,9 @@ static void on_flushed(void *arg, enum status why, uint64_t version)
     if (why == OK || is_refusal(why))
         edge_twins_flushed(c->edge->twins, c->id, version);
     if (is_refusal(why)) {
-        log_error("the hub refused for good what was reported while it was away device=%s status=%s", c->key,
-                  status_name(why));
+        log_error(
+            "the hub refused for good what was reported while it was away device=%s status=%s",
+            c->key, status_name(why));
         edge_downstream_stale(c);
     }
     if (why != OK && !is_refusal(why))

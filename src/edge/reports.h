@@ -1,7 +1,8 @@
 /*
- * What a child reports of its twin, on its way to the hub: one report at a time, so that the hub has them
- * in the order in which they were made, whatever fails between. While the hub is away or does not answer,
- * all that waits is merged into what is pending (twins.h), which is sent before anything newer.
+ * What a child reports of its twin, on its way to the hub: one report at a time, so that the hub
+ * has them in the order in which they were made, whatever fails between. While the hub is away or
+ * does not answer, all that waits is merged into what is pending (twins.h), which is sent before
+ * anything newer.
  *
  * How many wait is bounded by the heads: HEADS_MQTT_TWIN_REQUESTS_MAX of a session.
  */
@@ -19,7 +20,8 @@ struct edge_reports {
 
 void edge_reports_init(struct edge_reports *r);
 
-/* The session of the child is answered with reported(token): when the hub has taken it, or the file. */
+/* The session of the child is answered with reported(token): when the hub has taken it, or the
+ * file. */
 void edge_reports_put(struct edge_child *c, struct slice patch, uint64_t token);
 
 /* There is a connection, or time has passed: what waits is tried. */

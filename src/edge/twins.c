@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
-#include "base/file.h"
 #include "json/json.h"
 #include "json/merge.h"
 
@@ -103,7 +103,9 @@ static void patched(struct copy *c, const char *section, struct slice patch, uin
     struct buffer wrapped = {0}, merged = {0};
     struct buffer change = {0};
     buffer_printf(&change, "{\"$version\":%llu}", (unsigned long long)version);
-    struct slice start = c->twin.len ? buffer_slice(&c->twin) : SLICE("{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
+    struct slice start =
+        c->twin.len ? buffer_slice(&c->twin)
+                    : SLICE("{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
     buffer_printf(&wrapped, "{\"%s\":%.*s}", section, SLICE_FMT(patch));
     if (json_merge_text(start, buffer_slice(&wrapped), &merged) == OK) {
         buffer_reset(&wrapped);
@@ -206,7 +208,8 @@ static void load(struct edge_twins *t)
         if (!iot_id_parse(w.name, &id))
             continue;
         struct copy *c = copy_of(t, id, true);
-        const struct json *twin = json_get(w.value, "twin"), *pending = json_get(w.value, "pending");
+        const struct json *twin = json_get(w.value, "twin"),
+                          *pending = json_get(w.value, "pending");
         struct json_writer tw = json_writer(&c->twin), pw = json_writer(&c->pending);
         if (twin)
             json_put_value(&tw, twin);
@@ -263,8 +266,10 @@ struct slice edge_twins_get(struct edge_twins *t, struct iot_id id)
 static void put_desired_change(struct slice before, struct slice after, struct buffer *change)
 {
     struct json_doc *from = NULL, *to = NULL;
-    if (json_parse(before, JSON_STRICT, &from, NULL) == OK && json_parse(after, JSON_STRICT, &to, NULL) == OK) {
-        const struct json *old = json_get(json_root(from), "desired"), *new = json_get(json_root(to), "desired");
+    if (json_parse(before, JSON_STRICT, &from, NULL) == OK &&
+        json_parse(after, JSON_STRICT, &to, NULL) == OK) {
+        const struct json *old = json_get(json_root(from), "desired"),
+                          *new = json_get(json_root(to), "desired");
         struct json_writer w = json_writer(change);
         if (!json_equal(old, new))
             put_change(&w, old, new);
@@ -273,7 +278,8 @@ static void put_desired_change(struct slice before, struct slice after, struct b
     json_free(&to);
 }
 
-void edge_twins_set(struct edge_twins *t, struct iot_id id, struct slice json, struct buffer *change)
+void edge_twins_set(struct edge_twins *t, struct iot_id id, struct slice json,
+                    struct buffer *change)
 {
     struct copy *c = copy_of(t, id, true);
     struct buffer before = c->twin;
@@ -288,7 +294,8 @@ void edge_twins_set(struct edge_twins *t, struct iot_id id, struct slice json, s
     buffer_clear(&before);
 }
 
-enum status edge_twins_desired(struct edge_twins *t, struct iot_id id, struct slice patch, uint64_t version)
+enum status edge_twins_desired(struct edge_twins *t, struct iot_id id, struct slice patch,
+                               uint64_t version)
 {
     struct copy *c = copy_of(t, id, false);
     uint64_t known = copy_version(c, "desired");
@@ -301,7 +308,8 @@ enum status edge_twins_desired(struct edge_twins *t, struct iot_id id, struct sl
     return OK;
 }
 
-void edge_twins_reported(struct edge_twins *t, struct iot_id id, struct slice patch, uint64_t version)
+void edge_twins_reported(struct edge_twins *t, struct iot_id id, struct slice patch,
+                         uint64_t version)
 {
     struct copy *c = copy_of(t, id, false);
     if (c == NULL || c->twin.len == 0)
@@ -313,7 +321,8 @@ void edge_twins_reported(struct edge_twins *t, struct iot_id id, struct slice pa
 static bool is_object(struct slice patch)
 {
     struct json_doc *doc = NULL;
-    bool yes = json_parse(patch, JSON_STRICT, &doc, NULL) == OK && json_is(json_root(doc), JSON_OBJECT);
+    bool yes =
+        json_parse(patch, JSON_STRICT, &doc, NULL) == OK && json_is(json_root(doc), JSON_OBJECT);
     json_free(&doc);
     return yes;
 }
@@ -326,8 +335,8 @@ static void add_pending(struct copy *c, struct slice patch)
     buffer_clear(&both);
 }
 
-void edge_twins_report(struct edge_twins *t, struct iot_id id, struct slice patch, edge_twins_fn *fn,
-                       void *arg)
+void edge_twins_report(struct edge_twins *t, struct iot_id id, struct slice patch,
+                       edge_twins_fn *fn, void *arg)
 {
     struct copy *c = copy_of(t, id, true);
     struct waiting *w = MEMORY_NEW(struct waiting);

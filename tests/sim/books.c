@@ -56,8 +56,8 @@ void world_wrong(struct world *w, const char *format, ...)
 struct book {
     const char *name;
     struct world_set seen;
-    uint64_t newest;               /* highest number seen */
-    uint64_t late, late_first;     /* came after a higher one */
+    uint64_t newest;           /* highest number seen */
+    uint64_t late, late_first; /* came after a higher one */
     uint64_t late_last, late_after;
 };
 
@@ -89,7 +89,8 @@ static void enter(struct world *w, struct book *books, const struct iot_event *e
     unsigned long long n = 0;
     char text[64];
     snprintf(text, sizeof(text), "%.*s", SLICE_FMT(slice_first(e->message.body, sizeof(text) - 1)));
-    if (sscanf(text, "m%u %llu", &i, &n) != 2 || i >= WORLD_MODULES || n == 0 || n > w->modules[i].sent) {
+    if (sscanf(text, "m%u %llu", &i, &n) != 2 || i >= WORLD_MODULES || n == 0 ||
+        n > w->modules[i].sent) {
         world_wrong(w, "an event that nobody sent: '%s'", text);
         return;
     }
@@ -126,11 +127,11 @@ static void close_book(struct world *w, struct book *b, const struct world_modul
             lost++;
         }
     if (lost)
-        world_wrong(w, "%s: %llu acknowledged and lost, the first is %llu", m->name, (unsigned long long)lost,
-                    (unsigned long long)first);
+        world_wrong(w, "%s: %llu acknowledged and lost, the first is %llu", m->name,
+                    (unsigned long long)lost, (unsigned long long)first);
     if (b->late)
-        world_wrong(w, "%s: %llu out of order, the first is %llu, the last %llu, after %llu", m->name,
-                    (unsigned long long)b->late, (unsigned long long)b->late_first,
+        world_wrong(w, "%s: %llu out of order, the first is %llu, the last %llu, after %llu",
+                    m->name, (unsigned long long)b->late, (unsigned long long)b->late_first,
                     (unsigned long long)b->late_last, (unsigned long long)b->late_after);
     world_set_clear(&b->seen);
 }

@@ -18,11 +18,13 @@ static uint64_t in_flight(const struct edge *e)
 static void at_most(struct world *w, const char *what, uint64_t is, uint64_t bound)
 {
     if (is > bound)
-        world_wrong(w, "%s: %llu, the bound is %llu", what, (unsigned long long)is, (unsigned long long)bound);
+        world_wrong(w, "%s: %llu, the bound is %llu", what, (unsigned long long)is,
+                    (unsigned long long)bound);
 }
 
-/* The segment that takes appends is dropped only when the next one is begun, and what a failed commit left
- * at its end counts when it is found there: so much more than the limit may lie on the disk. */
+/* The segment that takes appends is dropped only when the next one is begun, and what a failed
+ * commit left at its end counts when it is found there: so much more than the limit may lie on the
+ * disk. */
 static uint64_t log_slack(const struct world *w)
 {
     return w->edge_store_bytes / 8 + WORLD_LARGE_BYTES + 1000;
@@ -30,7 +32,8 @@ static uint64_t log_slack(const struct world *w)
 
 static void look_at_edge(struct world *w)
 {
-    at_most(w, "bytes in the edge's log", store_log_bytes(w->edge->log), w->edge_store_bytes + log_slack(w));
+    at_most(w, "bytes in the edge's log", store_log_bytes(w->edge->log),
+            w->edge_store_bytes + log_slack(w));
     at_most(w, "messages on their way to the hub", in_flight(w->edge), EDGE_UPSTREAM_WINDOW);
     at_most(w, "messages that wait for the edge's disk", w->edge->waiters.count,
             WORLD_MODULES * HEADS_MQTT_UNANSWERED_MAX);

@@ -1,10 +1,10 @@
 /*
  * sim_chain [--seeds N] [--first SEED] [--minutes M] [--jobs N] [--twice] [--verbose]
  *
- * N runs of M simulated minutes with faults, then a calm in which everything must arrive and agree. A
- * seed that fails is printed with the command that replays it. --twice runs each seed again, which must be
- * the same, event for event. --verbose with one seed logs everything, stamped with the simulated time. The
- * last line is "N passed, N failed".
+ * N runs of M simulated minutes with faults, then a calm in which everything must arrive and agree.
+ * A seed that fails is printed with the command that replays it. --twice runs each seed again,
+ * which must be the same, event for event. --verbose with one seed logs everything, stamped with
+ * the simulated time. The last line is "N passed, N failed".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "sim/world.h"
 
-#define SETTLE_MS_MAX 90000u /* three times the longest back-off */
+#define SETTLE_MS_MAX 90000u     /* three times the longest back-off */
 #define CALM_MS (3u * 60 * 1000) /* after all has settled: does it stay so? */
 #define LOOK_MS 1000
 #define TWINS_LOOK_MS 5000
@@ -68,7 +68,8 @@ static void calm_down(struct world *w)
         pass(w, LOOK_MS);
     if (w->wrong.len == 0 && !settled(w))
         world_wrong(w, "after %u s of calm not settled: telemetry %d, twins %d, methods %d",
-                    SETTLE_MS_MAX / 1000, world_books_drained(w), world_twins_settled(w), world_calls_ended(w));
+                    SETTLE_MS_MAX / 1000, world_books_drained(w), world_twins_settled(w),
+                    world_calls_ended(w));
     w->count.settled_ms = sim_now_ms(w->sim) - began;
     pass(w, CALM_MS);
     if (w->wrong.len == 0)
@@ -92,7 +93,8 @@ static void print_counts(const struct world *w)
         sent += w->modules[i].sent;
         acked += w->modules[i].acked.count;
     }
-    printf("seed %llu: %llu sent, %llu acknowledged, %llu delivered, %llu doubles, %llu reported, %llu calls, "
+    printf("seed %llu: %llu sent, %llu acknowledged, %llu delivered, %llu doubles, %llu reported, "
+           "%llu calls, "
            "%llu answers, %llu kills, settled after %llu s, trace %016llx\n",
            (unsigned long long)w->seed, (unsigned long long)sent, (unsigned long long)acked,
            (unsigned long long)w->count.delivered, (unsigned long long)w->count.doubles,
@@ -104,8 +106,8 @@ static void print_counts(const struct world *w)
 static void print_wrong(const struct world *w, const struct arguments *a)
 {
     struct slice wrong = slice_first(buffer_slice(&w->wrong), WRONG_PRINTED);
-    printf("%.*s  replay: sim_chain --first %llu --seeds 1 --minutes %llu --verbose\n", SLICE_FMT(wrong),
-           (unsigned long long)w->seed, (unsigned long long)a->minutes);
+    printf("%.*s  replay: sim_chain --first %llu --seeds 1 --minutes %llu --verbose\n",
+           SLICE_FMT(wrong), (unsigned long long)w->seed, (unsigned long long)a->minutes);
 }
 
 static bool run(uint64_t seed, const struct arguments *a, uint64_t *trace)
@@ -137,8 +139,8 @@ static bool run_seed(uint64_t seed, const struct arguments *a)
         return good;
     good = run(seed, a, &again) && again == trace;
     if (again != trace)
-        printf("seed %llu: another run of it was another one: %016llx, %016llx\n", (unsigned long long)seed,
-               (unsigned long long)trace, (unsigned long long)again);
+        printf("seed %llu: another run of it was another one: %016llx, %016llx\n",
+               (unsigned long long)seed, (unsigned long long)trace, (unsigned long long)again);
     return good;
 }
 
@@ -198,8 +200,10 @@ static struct arguments read_arguments(char **argv)
     const struct {
         const char *name;
         uint64_t *to;
-    } numbers[] = {
-        {"--seeds", &a.seeds}, {"--first", &a.first}, {"--minutes", &a.minutes}, {"--jobs", &a.jobs}};
+    } numbers[] = {{"--seeds", &a.seeds},
+                   {"--first", &a.first},
+                   {"--minutes", &a.minutes},
+                   {"--jobs", &a.jobs}};
     while (*++argv) {
         size_t i = 0;
         while (i < 4 && strcmp(*argv, numbers[i].name) != 0)
@@ -226,8 +230,10 @@ int main(int argc, char **argv)
     uint64_t began = clock_monotonic_ns();
     uint64_t failed = run_all(&a);
     double seconds = (double)(clock_monotonic_ns() - began) / 1e9;
-    printf("%llu seeds of %llu simulated minutes in %.1f s: %.0f times real time\n", (unsigned long long)a.seeds,
-           (unsigned long long)a.minutes, seconds, (double)(a.seeds * a.minutes * 60) / seconds);
-    printf("%llu passed, %llu failed\n", (unsigned long long)(a.seeds - failed), (unsigned long long)failed);
+    printf("%llu seeds of %llu simulated minutes in %.1f s: %.0f times real time\n",
+           (unsigned long long)a.seeds, (unsigned long long)a.minutes, seconds,
+           (double)(a.seeds * a.minutes * 60) / seconds);
+    printf("%llu passed, %llu failed\n", (unsigned long long)(a.seeds - failed),
+           (unsigned long long)failed);
     return failed != 0;
 }

@@ -4,8 +4,8 @@
 #include "sim/world.h"
 
 /*
- * Every few seconds one of a table of things goes wrong, and is mended after a while: processes die with
- * torn disks, links go, connections reset, a disk fills up or fails once, clocks jump.
+ * Every few seconds one of a table of things goes wrong, and is mended after a while: processes die
+ * with torn disks, links go, connections reset, a disk fills up or fails once, clocks jump.
  */
 struct faults {
     struct world *world;
@@ -76,18 +76,21 @@ static void cut_plant_link(struct faults *f)
 static void network_again(void *arg)
 {
     struct faults *f = arg;
-    sim_network_set(f->world->sim, &(struct sim_network){.latency_us = 500, .jitter_us = 500,
-                                                         .window_bytes = 256u << 10, .give_up_ms = 30000});
+    sim_network_set(f->world->sim, &(struct sim_network){.latency_us = 500,
+                                                         .jitter_us = 500,
+                                                         .window_bytes = 256u << 10,
+                                                         .give_up_ms = 30000});
 }
 
 static void bad_network(struct faults *f)
 {
-    sim_network_set(f->world->sim, &(struct sim_network){.latency_us = between(f->world, 1000, 600000),
-                                                         .jitter_us = 50000,
-                                                         .bytes_per_second = 20000,
-                                                         .resets_per_million = 2000,
-                                                         .window_bytes = 16u << 10,
-                                                         .give_up_ms = 30000});
+    sim_network_set(f->world->sim,
+                    &(struct sim_network){.latency_us = between(f->world, 1000, 600000),
+                                          .jitter_us = 50000,
+                                          .bytes_per_second = 20000,
+                                          .resets_per_million = 2000,
+                                          .window_bytes = 16u << 10,
+                                          .give_up_ms = 30000});
     loop_timer_start(f->loop, &f->mend_link, between(f->world, 1000, 30000), network_again, f);
 }
 
@@ -100,13 +103,15 @@ static void disk_again(void *arg)
 
 static void full_edge_disk(struct faults *f)
 {
-    sim_disk_limit(f->world->edge_disk, sim_disk_used(f->world->edge_disk) + between(f->world, 0, 4000));
+    sim_disk_limit(f->world->edge_disk,
+                   sim_disk_used(f->world->edge_disk) + between(f->world, 0, 4000));
     loop_timer_start(f->loop, &f->mend_disk, between(f->world, 1000, 15000), disk_again, f);
 }
 
 static void full_hub_disk(struct faults *f)
 {
-    sim_disk_limit(f->world->hub_disk, sim_disk_used(f->world->hub_disk) + between(f->world, 0, 4000));
+    sim_disk_limit(f->world->hub_disk,
+                   sim_disk_used(f->world->hub_disk) + between(f->world, 0, 4000));
     loop_timer_start(f->loop, &f->mend_disk, between(f->world, 1000, 15000), disk_again, f);
 }
 
@@ -129,9 +134,9 @@ static void clock_jumps(struct faults *f)
 }
 
 static void (*const kinds[])(struct faults *f) = {
-    kill_edge,     kill_edge,      kill_hub,      kill_hub,        kill_module,    cut_hub_link,
-    cut_plant_link, bad_network,   full_edge_disk, full_hub_disk,  edge_sync_fails, hub_sync_fails,
-    clock_jumps,
+    kill_edge,       kill_edge,      kill_hub,    kill_hub,       kill_module,
+    cut_hub_link,    cut_plant_link, bad_network, full_edge_disk, full_hub_disk,
+    edge_sync_fails, hub_sync_fails, clock_jumps,
 };
 
 static void break_something(void *arg)
@@ -162,7 +167,8 @@ void faults_end(struct faults **faults)
     start_edge_again(f);
     start_hub_again(f);
     if (f->world->edge_loop == NULL || f->world->hub == NULL)
-        world_wrong(f->world, "without faults the %s does not start", f->world->hub ? "edge" : "hub");
+        world_wrong(f->world, "without faults the %s does not start",
+                    f->world->hub ? "edge" : "hub");
     loop_free(&f->loop);
     free(f);
     *faults = NULL;

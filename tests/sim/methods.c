@@ -3,8 +3,8 @@
 
 #include "base/memory.h"
 #include "hub/methods.h"
-#include "json/json.h"
 #include "sim/world.h"
+#include "json/json.h"
 
 #define SLACK_MS 50 /* between the hub's loops */
 #define NEVER_ONE_IN 20
@@ -53,7 +53,8 @@ void world_method(struct world_module *m, uint64_t rid, struct slice name, struc
 {
     struct json_doc *doc = NULL;
     uint64_t number = 0;
-    bool good = slice_eq(name, SLICE("count")) && json_parse(payload, JSON_STRICT, &doc, NULL) == OK &&
+    bool good = slice_eq(name, SLICE("count")) &&
+                json_parse(payload, JSON_STRICT, &doc, NULL) == OK &&
                 json_u64(json_get(json_root(doc), "call"), &number);
     json_free(&doc);
     if (!good || number >= m->world->call_count || m->world->calls[number]->module != m)
@@ -87,10 +88,11 @@ static bool is_its_answer(const struct world_call *c, struct slice payload)
 static void check_answer(const struct world_call *c, int status, struct slice payload)
 {
     if (status == 200 && !is_its_answer(c, payload))
-        world_wrong(c->world, "call %llu: an answer that %s did not give: %.*s", (unsigned long long)c->number,
-                    c->module->name, SLICE_FMT(payload));
+        world_wrong(c->world, "call %llu: an answer that %s did not give: %.*s",
+                    (unsigned long long)c->number, c->module->name, SLICE_FMT(payload));
     else if (status != 200 && (status != 404 || c->must))
-        world_wrong(c->world, "call %llu: answered with status %d", (unsigned long long)c->number, status);
+        world_wrong(c->world, "call %llu: answered with status %d", (unsigned long long)c->number,
+                    status);
 }
 
 static void check_failure(const struct world_call *c, enum status why, uint64_t waited_ms)
@@ -98,10 +100,12 @@ static void check_failure(const struct world_call *c, enum status why, uint64_t 
     bool known = why == OFFLINE || why == TIMED_OUT;
     uint64_t least = why == OFFLINE ? c->connect_ms : c->response_ms;
     if (!known || c->must)
-        world_wrong(c->world, "call %llu: ended with %s", (unsigned long long)c->number, status_name(why));
+        world_wrong(c->world, "call %llu: ended with %s", (unsigned long long)c->number,
+                    status_name(why));
     else if (waited_ms < least)
-        world_wrong(c->world, "call %llu: ended with %s after %llu ms, it had %llu", (unsigned long long)c->number,
-                    status_name(why), (unsigned long long)waited_ms, (unsigned long long)least);
+        world_wrong(c->world, "call %llu: ended with %s after %llu ms, it had %llu",
+                    (unsigned long long)c->number, status_name(why), (unsigned long long)waited_ms,
+                    (unsigned long long)least);
 }
 
 static void on_ended(void *arg, enum status why, int status, struct slice payload)

@@ -1,4 +1,5 @@
-/* The modules below the edge. Each sends numbers, reports and answers; what it was told is in the books. */
+/* The modules below the edge. Each sends numbers, reports and answers; what it was told is in the
+ * books. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,8 +22,8 @@ static void on_sent(void *arg, uint64_t token, enum status why)
     if (why != OK)
         return; /* not acknowledged: it may arrive or not */
     if (token <= m->last_acked)
-        world_wrong(m->world, "%s: %llu acknowledged after %llu", m->name, (unsigned long long)token,
-                    (unsigned long long)m->last_acked);
+        world_wrong(m->world, "%s: %llu acknowledged after %llu", m->name,
+                    (unsigned long long)token, (unsigned long long)m->last_acked);
     m->last_acked = token;
     world_set_add(&m->acked, token);
 }
@@ -30,8 +31,9 @@ static void on_sent(void *arg, uint64_t token, enum status why)
 static void put_body(struct world_module *m, uint64_t number, struct buffer *out)
 {
     buffer_printf(out, "%s %llu ", m->name, (unsigned long long)number);
-    size_t len = sim_below(m->world->sim, LARGE_ONE_IN) ? sim_below(m->world->sim, 100)
-                                                        : sim_below(m->world->sim, WORLD_LARGE_BYTES);
+    size_t len = sim_below(m->world->sim, LARGE_ONE_IN)
+                     ? sim_below(m->world->sim, 100)
+                     : sim_below(m->world->sim, WORLD_LARGE_BYTES);
     memset(buffer_reserve(out, len), '.', len);
     buffer_added(out, len);
 }
@@ -43,8 +45,8 @@ static void send_next(void *arg)
     if (m->world->quiet)
         return;
     put_body(m, m->sent + 1, &body);
-    enum status s =
-        device_client_send(m->client, &(struct iot_message){.body = buffer_slice(&body)}, m->sent + 1);
+    enum status s = device_client_send(
+        m->client, &(struct iot_message){.body = buffer_slice(&body)}, m->sent + 1);
     buffer_clear(&body);
     if (s == OK)
         m->sent++;
@@ -132,8 +134,8 @@ void world_module_restart(struct world *w, unsigned i)
 {
     struct world_module *m = &w->modules[i];
     w->count.kills++;
-    log_info("fate: module killed module=%s sent=%llu acknowledged=%llu", m->name, (unsigned long long)m->sent,
-             (unsigned long long)m->last_acked);
+    log_info("fate: module killed module=%s sent=%llu acknowledged=%llu", m->name,
+             (unsigned long long)m->sent, (unsigned long long)m->last_acked);
     sim_loop_kill(m->loop);
     world_module_stop(m);
     world_module_start(w, i);

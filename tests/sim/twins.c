@@ -1,13 +1,13 @@
 /*
  * Twins: services change what is desired, modules report, and each module keeps what it knows as a
- * simple program would: it asks for the twin when it connects, and merges what it is told afterwards.
- * Every report carries "n", that counts on.
+ * simple program would: it asks for the twin when it connects, and merges what it is told
+ * afterwards. Every report carries "n", that counts on.
  */
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "json/write.h"
 #include "sim/world.h"
+#include "json/write.h"
 
 #define REPORTING_MAX 3
 #define REPLACED_ONE_IN 8 /* desired properties that are replaced as a whole */
@@ -165,8 +165,8 @@ void world_twin_desired(struct world_module *m, struct slice patch, uint64_t ver
         return;
     }
     if (m->knows_desired && version <= m->desired.version)
-        world_wrong(m->world, "%s: desired version %llu after %llu", m->name, (unsigned long long)version,
-                    (unsigned long long)m->desired.version);
+        world_wrong(m->world, "%s: desired version %llu after %llu", m->name,
+                    (unsigned long long)version, (unsigned long long)m->desired.version);
     merge(&m->desired, json_root(doc));
     if (m->desired.version != version)
         world_wrong(m->world, "%s: desired version %llu says of itself that it is %llu", m->name,
@@ -191,7 +191,8 @@ static void look_again(void *arg)
 static void look_again_soon(struct world_module *m)
 {
     if (m->twin_again.node.index == 0)
-        loop_timer_start(m->loop, &m->twin_again, 200 + sim_below(m->world->sim, 2000), look_again, m);
+        loop_timer_start(m->loop, &m->twin_again, 200 + sim_below(m->world->sim, 2000), look_again,
+                         m);
 }
 
 void world_twin_connected(struct world_module *m)
@@ -289,7 +290,8 @@ static void on_look(void *arg, enum status why, struct slice json)
 void world_twins_look(struct world *w)
 {
     for (unsigned i = 0; i < WORLD_MODULES; i++)
-        hub_registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_look, &w->modules[i]);
+        hub_registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_look,
+                          &w->modules[i]);
 }
 
 bool world_twins_settled(const struct world *w)
@@ -326,8 +328,10 @@ static void on_check(void *arg, enum status why, struct slice json)
     take(&reported, json_get(json_root(doc), "reported"));
     json_u64(json_get(json_get(json_root(doc), "reported"), "n"), &n);
     if (!same(&desired, &m->desired) || desired.version != m->desired.version)
-        world_wrong(m->world, "%s: what is desired is of version %llu and was not heard of, the module has %llu",
-                    m->name, (unsigned long long)desired.version, (unsigned long long)m->desired.version);
+        world_wrong(
+            m->world,
+            "%s: what is desired is of version %llu and was not heard of, the module has %llu",
+            m->name, (unsigned long long)desired.version, (unsigned long long)m->desired.version);
     if (!same(&reported, &m->reported) || n != m->reports)
         world_wrong(m->world, "%s: the registry has report %llu, the module made %llu", m->name,
                     (unsigned long long)n, (unsigned long long)m->reports);
@@ -338,6 +342,7 @@ static void on_check(void *arg, enum status why, struct slice json)
 void world_twins_check(struct world *w)
 {
     for (unsigned i = 0; i < WORLD_MODULES; i++)
-        hub_registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_check, &w->modules[i]);
+        hub_registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_check,
+                          &w->modules[i]);
     sim_run(w->sim, sim_now_ms(w->sim) + 100);
 }

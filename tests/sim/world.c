@@ -71,7 +71,8 @@ bool world_start_edge(struct world *w)
 {
     w->edge_loop = sim_loop_new(w->sim, "edge");
     w->edge_life++;
-    enum status s = edge_identities_open(&(struct edge_identities_config){.loop = w->edge_loop}, &w->identities);
+    enum status s = edge_identities_open(&(struct edge_identities_config){.loop = w->edge_loop},
+                                         &w->identities);
     assert(s == OK);
     know_modules(w);
     s = edge_twins_open(w->edge_loop, w->edge_twins_path, &w->twins);
@@ -83,8 +84,11 @@ bool world_start_edge(struct world *w)
         return false; /* as a program that ends with an error, to be started again */
     }
     w->edge_mqtt = heads_mqtt_new(&w->edge->backend);
-    s = listener_open(&(struct listen_config){.loop = w->edge_loop, .host = "0.0.0.0", .port = WORLD_MQTT_PORT,
-                                              .on_accept = on_edge_mqtt, .arg = w},
+    s = listener_open(&(struct listen_config){.loop = w->edge_loop,
+                                              .host = "0.0.0.0",
+                                              .port = WORLD_MQTT_PORT,
+                                              .on_accept = on_edge_mqtt,
+                                              .arg = w},
                       &w->edge_listener);
     assert(s == OK);
     return true;
@@ -174,8 +178,10 @@ bool world_start_hub(struct world *w)
         return false;
     }
     w->hub_mqtt = heads_mqtt_new(&hub->backend);
-    enum status s = listener_open(&(struct listen_config){.loop = hub->loops[0].loop, .host = "0.0.0.0",
-                                                          .port = WORLD_MQTT_PORT, .on_accept = on_hub_mqtt,
+    enum status s = listener_open(&(struct listen_config){.loop = hub->loops[0].loop,
+                                                          .host = "0.0.0.0",
+                                                          .port = WORLD_MQTT_PORT,
+                                                          .on_accept = on_hub_mqtt,
                                                           .arg = w},
                                   &w->hub_listener);
     assert(s == OK);
@@ -196,7 +202,8 @@ void world_kill_hub(struct world *w, enum world_death how)
     disk_goes_on(w->hub_disk, how);
 }
 
-/* ---- the registry: its SQLite is outside of the simulation, and outlives the hub's process ---- */
+/* ---- the registry: its SQLite is outside of the simulation, and outlives the hub's process ----
+ */
 
 static void on_identity(void *arg, struct iot_id id)
 {
@@ -227,7 +234,9 @@ static void on_made(void *arg, const struct hub_registry_answer *a)
 static void make(struct world *w, struct iot_id id, const char *body, const char *if_match)
 {
     hub_registry_ask(w->registry, w->service,
-                     &(struct hub_registry_ask){.what = HUB_IDENTITY_PUT, .id = id, .body = slice_of(body),
+                     &(struct hub_registry_ask){.what = HUB_IDENTITY_PUT,
+                                                .id = id,
+                                                .body = slice_of(body),
                                                 .if_match = slice_of(if_match)},
                      on_made, NULL);
 }
@@ -235,8 +244,8 @@ static void make(struct world *w, struct iot_id id, const char *body, const char
 static void make_identities(struct world *w)
 {
     make(w, (struct iot_id){.device = SLICE("edge")},
-         "{\"capabilities\":{\"iotEdge\":true},\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" WORLD_EDGE_KEY
-         "\"}}}",
+         "{\"capabilities\":{\"iotEdge\":true},\"authentication\":{\"symmetricKey\":{"
+         "\"primaryKey\":\"" WORLD_EDGE_KEY "\"}}}",
          "");
     make(w, (struct iot_id){SLICE("edge"), SLICE("$edgeHub")},
          "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" WORLD_EDGE_KEY "\"}}}", "*");
@@ -244,7 +253,8 @@ static void make_identities(struct world *w)
         char name[16];
         snprintf(name, sizeof(name), "m%u", i);
         make(w, (struct iot_id){SLICE("edge"), slice_of(name)},
-             "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" WORLD_MODULE_KEY "\"}}}", "");
+             "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" WORLD_MODULE_KEY "\"}}}",
+             "");
     }
     while (sim_step(w->sim))
         ;
@@ -261,13 +271,13 @@ static void open_registry(struct world *w)
 
 /* ---- the world ---- */
 
-/* The edge's twins are in a file of their own, and the simulated disk knows logs alone: a real file, in
- * memory where there is such a place. */
+/* The edge's twins are in a file of their own, and the simulated disk knows logs alone: a real
+ * file, in memory where there is such a place. */
 static void choose_twins_path(struct world *w)
 {
     const char *directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(w->edge_twins_path, sizeof(w->edge_twins_path), "%s/millrace-sim-%d-twins.json", directory,
-             (int)getpid());
+    snprintf(w->edge_twins_path, sizeof(w->edge_twins_path), "%s/millrace-sim-%d-twins.json",
+             directory, (int)getpid());
     unlink(w->edge_twins_path);
 }
 

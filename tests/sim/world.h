@@ -1,18 +1,19 @@
 /*
- * The world of one run: a hub, an edge and modules below it, each a "process" that can be killed, with
- * the disks that survive them, services that use the hub, and the books in which every promise is kept.
+ * The world of one run: a hub, an edge and modules below it, each a "process" that can be killed,
+ * with the disks that survive them, services that use the hub, and the books in which every promise
+ * is kept.
  *
- *   module (device_client)  ⇄  edge (MQTT head, log, twins)  ⇄  hub (MQTT head, partitions, registry)
+ *   module (device_client)  ⇄  edge (MQTT head, log, twins)  ⇄  hub (MQTT head, partitions,
+ * registry)
  *
  * What is checked, and where:
  *
- *     books.c     what was acknowledged to a module is in the hub's partitions in the end, of each module in
- *                 the order in which it was sent. Doubles are allowed, and counted
- *     twins.c     versions only grow; in the end module, edge and registry have the same twin, with all that
- *                 was reported and desired; nothing reported is ever undone by something older
- *     methods.c   each call ends once, in time; an answer is the one that the module gave; none is carried
- *                 out twice
- *     bounds.c    queues keep to their bounds, and when all is calm nothing is left in them
+ *     books.c     what was acknowledged to a module is in the hub's partitions in the end, of each
+ * module in the order in which it was sent. Doubles are allowed, and counted twins.c     versions
+ * only grow; in the end module, edge and registry have the same twin, with all that was reported
+ * and desired; nothing reported is ever undone by something older methods.c   each call ends once,
+ * in time; an answer is the one that the module gave; none is carried out twice bounds.c    queues
+ * keep to their bounds, and when all is calm nothing is left in them
  *
  * world.c has the processes, plant.c the modules, faults.c what goes wrong.
  */
@@ -73,19 +74,19 @@ struct world_module {
 
     /* its twin, as it knows it */
     struct world_properties desired, reported;
-    bool knows_desired;            /* since it connected */
-    bool getting;                  /* the twin; at most one at a time */
-    bool unsure;                   /* a report failed: all of it is reported again */
-    unsigned reporting;            /* reports under way */
-    uint64_t reports;              /* made so far: the property "n" */
-    uint64_t reports_acked;        /* the newest that was answered */
-    uint64_t reports_seen;         /* the newest that the registry had when it was looked at */
-    uint64_t edge_life;            /* in which the version of what was reported was told */
+    bool knows_desired;     /* since it connected */
+    bool getting;           /* the twin; at most one at a time */
+    bool unsure;            /* a report failed: all of it is reported again */
+    unsigned reporting;     /* reports under way */
+    uint64_t reports;       /* made so far: the property "n" */
+    uint64_t reports_acked; /* the newest that was answered */
+    uint64_t reports_seen;  /* the newest that the registry had when it was looked at */
+    uint64_t edge_life;     /* in which the version of what was reported was told */
     struct loop_timer twin_next, twin_again;
 
     /* methods */
-    struct world_set called;       /* calls that it carried out */
-    struct loop_timer slow;        /* the answer to one of them comes later */
+    struct world_set called; /* calls that it carried out */
+    struct loop_timer slow;  /* the answer to one of them comes later */
     uint64_t slow_rid, slow_number;
 };
 
@@ -111,8 +112,8 @@ struct world {
     struct store_disk *hub_disk;
     struct hub_registry *registry;
     struct hub_policies *policies;
-    struct hub *hub;     /* NULL while it is dead */
-    uint64_t hub_life;   /* counts its starts and ends */
+    struct hub *hub;   /* NULL while it is dead */
+    uint64_t hub_life; /* counts its starts and ends */
     struct heads_mqtt *hub_mqtt;
     struct listener *hub_listener;
     unsigned hub_loops;
@@ -137,8 +138,8 @@ void world_wrong(struct world *w, const char *format, ...) __attribute__((format
 
 struct iot_id world_module_id(const struct world_module *m);
 
-/* How a process ends: with the power, and what was not synced is lost or torn; or alone, and the system
- * keeps what it wrote. */
+/* How a process ends: with the power, and what was not synced is lost or torn; or alone, and the
+ * system keeps what it wrote. */
 enum world_death { WORLD_POWER_FAILS, WORLD_KILLED };
 
 /* False: a fault kept it from starting; try again. */
@@ -163,7 +164,8 @@ void world_twin_connected(struct world_module *m);
 void world_twin_disconnected(struct world_module *m);
 void world_twin_desired(struct world_module *m, struct slice patch, uint64_t version);
 void world_twin_stop(struct world_module *m);
-void world_twins_look(struct world *w);        /* now and then: is what the registry has newer than before? */
+void world_twins_look(
+    struct world *w); /* now and then: is what the registry has newer than before? */
 bool world_twins_settled(const struct world *w); /* all that was to be reported is */
 void world_twins_check(struct world *w);         /* when all is calm: do all have the same? */
 
@@ -171,8 +173,8 @@ void world_twins_check(struct world *w);         /* when all is calm: do all hav
 void world_methods_start(struct world *w);
 void world_method(struct world_module *m, uint64_t rid, struct slice name, struct slice payload);
 void world_method_stop(struct world_module *m);
-void world_calls_look(struct world *w);      /* are there calls that should have ended? */
-void world_calls_all(struct world *w);       /* one to each module, that must be answered */
+void world_calls_look(struct world *w); /* are there calls that should have ended? */
+void world_calls_all(struct world *w);  /* one to each module, that must be answered */
 bool world_calls_ended(const struct world *w);
 void world_calls_free(struct world *w);
 
