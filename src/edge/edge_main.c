@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/server_files.h"
@@ -14,6 +15,7 @@
 #include "edge/upstream.h"
 #include "heads/mqtt.h"
 #include "io/server_tls.h"
+#include "iot/identity.h"
 #include "base/file.h"
 #include "rest/client.h"
 #include "rest/health.h"
@@ -122,6 +124,20 @@ static bool needs(const struct program *p, const char *name)
         return true;
     log_error("the setting '%s' is needed; see millrace edge --help", name);
     return false;
+}
+
+/* What the hub would refuse without end is refused here, once. */
+static bool usable(const struct program *p)
+{
+    struct buffer key = {0};
+    bool device = iot_id_name_ok(slice_of(text(p, "device")));
+    bool decoded = base64_decode(slice_of(text(p, "key")), &key) == OK && key.len;
+    buffer_clear(&key);
+    if (!device)
+        log_error("the setting 'device' is no id of a device: %s", text(p, "device"));
+    if (!decoded)
+        log_error("the setting 'key' is not base64");
+    return device && decoded;
 }
 
 /* `names` are the edge's own, for its certificate; `hosts` the hub's too, for tokens. */
@@ -260,7 +276,7 @@ static enum status listen_all(struct program *p)
 
 static enum status start(struct program *p)
 {
-    if (!needs(p, "device") || !needs(p, "key") || !needs(p, "hub.host"))
+    if (!needs(p, "device") || !needs(p, "key") || !needs(p, "hub.host") || !usable(p))
         return BAD_ARGUMENT;
     enum status s = file_make_directory(text(p, "data"));
     if (s != OK)
