@@ -44,7 +44,8 @@ test('two servers are found in a network of silent addresses, and have the ids t
 test('lists come in pages, queries choose, one is read by its id', async () => {
   const pages = [];
   for (let token; ;) {
-    const page = await ask('GET', '/registry/v2/endpoints', {as: 'reader', headers: {'x-ms-max-item-count': '1', ...(token && {'x-ms-continuation': token})}});
+    const headers = {'x-ms-max-item-count': '1', ...(token && {'x-ms-continuation': token})};
+    const page = await ask('GET', '/registry/v2/endpoints', {as: 'reader', headers});
     assert.ok(page.items.length <= 1);
     pages.push(...page.items);
     token = page.continuationToken;
@@ -169,7 +170,8 @@ for (const [name, make] of Object.entries(makes)) {
       await say('write', {nodeId: make.id(make.writable), value: 2147483648});
       await say('browse', {continuationToken: '@@'}, '/next');
       await say('browse', {direction: 'Sideways'});
-      const answer = await services.call('POST', `/twin/v2/read/${endpointOf(server)}`, {bearer: tokens.reader, headers: {'Content-Type': 'application/json'}});
+      const empty = {bearer: tokens.reader, headers: {'Content-Type': 'application/json'}};
+      const answer = await services.call('POST', `/twin/v2/read/${endpointOf(server)}`, empty);
       assert.equal(answer.status, 400);
     });
   });
@@ -224,7 +226,8 @@ test('call: a method says what it wants, takes it and answers', async () => {
   assert.deepEqual(described.inputArguments.map(a => a.type.displayName), ['Int32', 'Int32', 'String']);
   assert.deepEqual(described.outputArguments.map(a => a.name), ['sum', 'text']);
   const add = {methodId: id('Add'), objectId: id('Methods')};
-  const {results} = await good('call', factory, {...add, arguments: [{value: 40, dataType: 'Int32'}, {value: 2, dataType: 'Int32'}, {value: 'kg', dataType: 'String'}]});
+  const typed = [{value: 40, dataType: 'Int32'}, {value: 2, dataType: 'Int32'}, {value: 'kg', dataType: 'String'}];
+  const {results} = await good('call', factory, {...add, arguments: typed});
   assert.deepEqual(results, [{value: 42, dataType: 'Int32'}, {value: '42 kg', dataType: 'String'}]);
   const untyped = await good('call', factory, {...add, arguments: [{value: -1}, {value: 1}, {value: ''}]});
   assert.deepEqual(untyped.results.map(r => r.value), [0, '0 ']);

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import test, {after, before} from 'node:test';
 import {answers, until} from './site.mjs';
-import {applicationOf, ask, close, discover, endpointOf, factory, good, makes, module, open, plant, refused, services, site, tokens, twin} from './rest_site.mjs';
+import {
+  applicationOf, ask, close, discover, endpointOf, factory, good, makes, module, open, plant, services, site, tokens, twin,
+} from './rest_site.mjs';
 
 before(open);
 after(close);
@@ -41,7 +43,9 @@ test('a server is registered by its URL, and no other is disabled by that', asyn
 });
 
 test('a discovery that cannot be read is refused', async () => {
-  const configurations = [{addressRangesToScan: '10.0.0.0/99'}, {addressRangesToScan: 'everywhere'}, {portRangesToScan: '1-70000'}, {portRangesToScan: 'x'}];
+  const configurations = [
+    {addressRangesToScan: '10.0.0.0/99'}, {addressRangesToScan: 'everywhere'}, {portRangesToScan: '1-70000'}, {portRangesToScan: 'x'},
+  ];
   for (const configuration of configurations)
     await ask('POST', '/registry/v2/applications/discover', {body: {discovery: 'Fast', configuration}, status: 400});
   await ask('POST', '/registry/v2/applications/discover', {body: {discovery: 'Slow'}, status: 400});

@@ -124,11 +124,15 @@ export async function discover(what, enough) {
 
 export const makes = {
   'node-opcua': {
-    get server() { return factory; }, space: 'urn:tests:factory', id: s => `nsu=urn:tests:factory;s=${s}`, uri: s => `urn:tests:factory#s=${s}`,
-    top: 'Factory', folder: 'Load', children: Array.from({length: 10}, (_, i) => `Load${i + 1}`), readOnly: 'Constant', writable: 'Int32',
+    get server() { return factory; }, space: 'urn:tests:factory',
+    id: s => `nsu=urn:tests:factory;s=${s}`, uri: s => `urn:tests:factory#s=${s}`,
+    top: 'Factory', folder: 'Load', children: Array.from({length: 10}, (_, i) => `Load${i + 1}`),
+    readOnly: 'Constant', writable: 'Int32',
   },
   plant: {
-    get server() { return plant; }, space: 'http://microsoft.com/Opc/OpcPlc/', id: s => `nsu=http://microsoft.com/Opc/OpcPlc/;s=${s}`, uri: s => `http://microsoft.com/Opc/OpcPlc/#s=${s}`,
-    top: 'OpcPlc', folder: 'Load', children: Array.from({length: 20}, (_, i) => `Load${i + 1}`), readOnly: 'StepUp', writable: 'WritableInt32',
+    get server() { return plant; }, space: 'http://microsoft.com/Opc/OpcPlc/',
+    id: s => `nsu=http://microsoft.com/Opc/OpcPlc/;s=${s}`, uri: s => `http://microsoft.com/Opc/OpcPlc/#s=${s}`,
+    top: 'OpcPlc', folder: 'Load', children: Array.from({length: 20}, (_, i) => `Load${i + 1}`),
+    readOnly: 'StepUp', writable: 'WritableInt32',
   },
 };
