@@ -229,6 +229,7 @@ static void committed(struct store_log *l, struct store_commit *c)
     l->pending -= c->bytes;
     l->last_commit_first = l->durable + 1;
     l->durable = c->last;
+    store_log_mark_durable(l);
     forget_old_blocks(l);
     store_log_retain(l);
 }

@@ -52,7 +52,7 @@ struct store_log {
     bool remember_dirty;
     struct store_segments doomed; /* dropped, and their files are not removed yet */
 
-    struct loop_timer turn, late, probe;
+    struct loop_timer turn, late, mark, probe;
     size_t room_wanted; /* bytes for which append answered FULL; 0: nobody waits */
     bool no_space;      /* the disk said so a moment ago */
 
@@ -107,6 +107,9 @@ void store_log_commit_all(struct store_log *l);
 
 /* ---- upkeep.c ---- */
 void store_log_upkeep_soon(struct store_log *l);
+/* There is more that is durable: in a while that is remembered, so that a tear which a crash makes
+ * later is told from damage. */
+void store_log_mark_durable(struct store_log *l);
 CHECKED enum status store_log_upkeep_now(struct store_log *l); /* in this thread */
 
 /* ---- retention.c ---- */

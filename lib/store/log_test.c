@@ -691,6 +691,30 @@ static void numbers_that_were_seen_are_not_given_again(void **state)
     rig_stop(&r);
 }
 
+/* A power failure tells no tear from damage where it is not remembered that all was durable: it is,
+ * soon after the commit. */
+static void damage_is_damage_though_the_power_failed(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    char path[1024];
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 20);
+    rig_commit(&r);
+    rig_pass(&r, 10000);
+    assert_true(rig_file(&r, ".log", 0, path));
+    assert_true(sim_disk_flip(r.disk, path, 200, 1));
+    sim_disk_power_until(r.disk, 1);
+    store_log_close(&r.log);
+    sim_disk_crash(r.disk);
+    assert_int_equal(rig_open(&r), OK);
+    assert_int_equal(store_log_damaged(r.log), 1);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), 19);
+    assert_int_equal(store_log_next(r.log), 21);
+    rig_stop(&r);
+}
+
 static void bytes_of_a_payload_never_pass_for_a_record(void **state)
 {
     (void)state;
@@ -826,6 +850,7 @@ int main(void)
         cmocka_unit_test(memory_keeps_what_fits_and_says_what_it_has),
         cmocka_unit_test(os_durability_does_not_sync),
         cmocka_unit_test(numbers_that_were_seen_are_not_given_again),
+        cmocka_unit_test(damage_is_damage_though_the_power_failed),
         cmocka_unit_test(bytes_of_a_payload_never_pass_for_a_record),
         cmocka_unit_test(a_record_in_the_wrong_place_is_passed_over),
         cmocka_unit_test(a_log_is_open_once),

@@ -12,6 +12,7 @@
 
 #define LATE_MS 20
 #define RETRY_MS 1000
+#define MARK_MS 5000
 
 struct saved_index {
     struct store_path path;
@@ -186,6 +187,21 @@ void store_log_upkeep_soon(struct store_log *l)
 {
     if (l->late.node.index == 0)
         loop_timer_start(l->config.loop, &l->late, LATE_MS, on_late, l);
+}
+
+static void on_mark(void *arg)
+{
+    struct store_log *l = arg;
+    if (l->remember.durable == l->durable)
+        return; /* a cursor was saved meanwhile, and this with it */
+    l->remember_dirty = true;
+    store_log_upkeep_soon(l);
+}
+
+void store_log_mark_durable(struct store_log *l)
+{
+    if (l->config.durability == STORE_FSYNC && l->mark.node.index == 0)
+        loop_timer_start(l->config.loop, &l->mark, MARK_MS, on_mark, l);
 }
 
 enum status store_log_upkeep_now(struct store_log *l)
