@@ -13,18 +13,17 @@
 static const char *const hub_names[] = {"hub", NULL};
 static const char *const edge_names[] = {"hub", "edge", NULL};
 
-/* A process that is killed alone closes nothing and writes nothing more, but its disk goes on. */
-static void disk_loses_process(struct store_disk *d, enum world_death how)
+/* Whoever is put away after its end closes nothing and writes nothing more. */
+static void disk_loses_process(struct store_disk *d)
 {
-    if (how == WORLD_POWER_FAILS)
-        sim_disk_crash(d);
-    else
-        sim_disk_power_until(d, 1);
+    sim_disk_power_until(d, 1);
 }
 
 static void disk_goes_on(struct store_disk *d, enum world_death how)
 {
-    if (how == WORLD_KILLED)
+    if (how == WORLD_POWER_FAILS)
+        sim_disk_crash(d);
+    else
         sim_disk_power_until(d, 0);
 }
 
@@ -112,7 +111,7 @@ void world_kill_edge(struct world *w, enum world_death how)
     w->count.kills++;
     log_info("fate: edge killed power_fails=%d", how == WORLD_POWER_FAILS);
     sim_loop_kill(w->edge_loop);
-    disk_loses_process(w->edge_disk, how);
+    disk_loses_process(w->edge_disk);
     stop_edge(w);
     disk_goes_on(w->edge_disk, how);
 }
@@ -197,7 +196,7 @@ void world_kill_hub(struct world *w, enum world_death how)
     log_info("fate: hub killed power_fails=%d", how == WORLD_POWER_FAILS);
     for (unsigned i = 0; i < w->hub->loop_count; i++)
         sim_loop_kill(w->hub->loops[i].loop);
-    disk_loses_process(w->hub_disk, how);
+    disk_loses_process(w->hub_disk);
     stop_hub(w);
     disk_goes_on(w->hub_disk, how);
 }
