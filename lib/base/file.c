@@ -134,3 +134,14 @@ enum status file_make_directory(const char *path)
     free(copy);
     return status;
 }
+
+void file_set_aside(const char *path)
+{
+    struct buffer aside = {0};
+    buffer_printf(&aside, "%s.damaged", path);
+    if (rename(path, buffer_cstr(&aside)) == 0)
+        log_error("file cannot be read and is set aside path=%s", buffer_cstr(&aside));
+    else
+        (void)failed("set aside", path);
+    buffer_clear(&aside);
+}

@@ -20,3 +20,7 @@ CHECKED enum status file_write_public(const char *path, struct slice bytes);
 
 /* With its parents, for the user alone. OK when it is there already. */
 CHECKED enum status file_make_directory(const char *path);
+
+/* Renames it to `path`.damaged, over an older one, so that a program can start without it and a person can look
+ * at it. Says so in the log. */
+void file_set_aside(const char *path);

@@ -155,8 +155,8 @@ static void load(struct edge_identities *i)
     enum status s = file_read(i->config.path, &text);
     if (s == OK)
         s = json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL);
-    if (s != OK && s != NOT_FOUND)
-        log_warn("the kept identities cannot be read and start empty path=%s", i->config.path);
+    if (s == BAD_FORMAT)
+        file_set_aside(i->config.path); /* they start empty and come again from the hub */
     for (struct json_walk w = json_walk(json_root(doc)); s == OK && json_next(&w);) {
         struct heads_identity fields;
         if (edge_identity_parse(w.value, &fields) == OK)

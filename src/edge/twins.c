@@ -201,8 +201,8 @@ static void load(struct edge_twins *t)
     enum status s = file_read(t->path, &text);
     if (s == OK)
         s = json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL);
-    if (s != OK && s != NOT_FOUND)
-        log_warn("the kept twins cannot be read and start empty path=%s", t->path);
+    if (s == BAD_FORMAT)
+        file_set_aside(t->path); /* they start empty and come again from the hub */
     for (struct json_walk w = json_walk(json_root(doc)); s == OK && json_next(&w);) {
         struct iot_id id;
         if (!iot_id_parse(w.name, &id))

@@ -176,10 +176,45 @@ static enum status want_device(struct registry_job *j, const struct json *body,
     return OK;
 }
 
+/* A member of another type than IoT Hub's is a mistake to be told of, not one to be passed over. */
+static enum status check_types(struct registry_job *j, const struct json *body)
+{
+    static const struct {
+        const char *parent, *name, *type_name;
+        enum json_type type;
+    } members[] = {
+        {NULL, "deviceId", "a text", JSON_STRING},
+        {NULL, "moduleId", "a text", JSON_STRING},
+        {NULL, "status", "a text", JSON_STRING},
+        {NULL, "statusReason", "a text", JSON_STRING},
+        {NULL, "managedBy", "a text", JSON_STRING},
+        {NULL, "deviceScope", "a text", JSON_STRING},
+        {NULL, "parentScopes", "an array", JSON_ARRAY},
+        {NULL, "authentication", "an object", JSON_OBJECT},
+        {NULL, "capabilities", "an object", JSON_OBJECT},
+        {"authentication", "type", "a text", JSON_STRING},
+        {"authentication", "symmetricKey", "an object", JSON_OBJECT},
+        {"authentication", "x509Thumbprint", "an object", JSON_OBJECT},
+        {"capabilities", "iotEdge", "true or false", JSON_BOOL},
+    };
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const char *parent = members[i].parent;
+        const struct json *v = json_get(parent ? json_get(body, parent) : body, members[i].name);
+        if (v && !json_is(v, JSON_NULL) && !json_is(v, members[i].type))
+            return refuse(j, BAD_ARGUMENT,
+                          arena_printf(&j->arena, "%s%s%s must be %s", parent ? parent : "",
+                                       parent ? "." : "", members[i].name, members[i].type_name));
+    }
+    return OK;
+}
+
 static enum status want(struct store_table *t, struct registry_job *j, const struct json *body,
                         struct registry_row *row)
 {
     const struct json *authentication = json_get(body, "authentication");
+    enum status typed = check_types(j, body);
+    if (typed != OK)
+        return typed;
     struct slice device = json_string(json_get(body, "deviceId")),
                  module = json_string(json_get(body, "moduleId"));
     if (device.len && !slice_eq(device, row->i.id.device))

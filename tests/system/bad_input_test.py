@@ -83,6 +83,9 @@ def rest_says_what_is_wrong():
                 ("PUT", "/devices/a%2Fb", {"deviceId": "a/b"}, "iothubowner", 400),
                 ("PUT", "/devices/x", {"deviceId": "y"}, "iothubowner", 400),
                 ("PUT", "/devices/x", ["no object"], "iothubowner", 400),
+                ("PUT", "/devices/x", {"deviceId": 5}, "iothubowner", 400),
+                ("PUT", "/devices/x", {"capabilities": []}, "iothubowner", 400),
+                ("PUT", "/devices/x", {"authentication": {"type": 7}}, "iothubowner", 400),
                 ("DELETE", "/twins/x", None, "iothubowner", 405),
                 ("GET", "/nothing/here", None, "iothubowner", 404)):
             status, answer = hub.request(method, path, body, token)
@@ -126,10 +129,17 @@ def fill_it(folder, disk):
     assert edge.alive() and edge.get("/healthz")[0] == 200
     hub.start()
     wait_for("the backlog to drain", lambda: edge.metric("millrace_edge_backlog") == 0, 60)
-    c = mqtt.Client(edge.address, ca=edge.ca)
-    assert c.connect(hub.address, "edge", key, "m1") == 0
-    c.publish(b"after")
-    assert c.acknowledged(), "with room again messages are taken again"
+
+    def taken_again():
+        again = mqtt.Client(edge.address, ca=edge.ca)
+        try:
+            assert again.connect(hub.address, "edge", key, "m1") == 0
+            again.publish(b"after")
+            return again.acknowledged()
+        finally:
+            again.close()
+
+    wait_for("messages to be taken again, with room again", taken_again, 15)
     assert edge.stop() == 0
     assert hub.stop() == 0
 
