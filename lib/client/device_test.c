@@ -583,6 +583,19 @@ static void does_not_wait_for_a_twin_for_ever(void **state)
     assert_int_equal(t->told.len, 0);
 }
 
+static void waits_for_a_twin_as_long_as_it_was_told(void **state)
+{
+    struct test *t = *state;
+    struct device_client_config c = config(t);
+    c.twin_timeout_ms = 5000;
+    t->client = device_client_new(&c);
+    told(t, "connected\n");
+    device_client_twin_get(t->client, on_twin, t);
+    uint64_t since_ms = sim_now_ms(t->sim);
+    told(t, "twin TIMED_OUT \n");
+    assert_in_range(sim_now_ms(t->sim) - since_ms, 5000, 5100);
+}
+
 /* ---- telemetry ---- */
 
 static void tells_what_became_of_each_message(void **state)
@@ -862,6 +875,7 @@ int main(void)
         TEST(keeps_a_quiet_link_alive),
         TEST(gives_up_on_a_hub_that_says_nothing),
         TEST(does_not_wait_for_a_twin_for_ever),
+        TEST(waits_for_a_twin_as_long_as_it_was_told),
         TEST(tells_what_became_of_each_message),
         TEST(refuses_what_would_never_pass),
         TEST(sends_again_after_a_reconnection),
