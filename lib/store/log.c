@@ -100,6 +100,7 @@ static void on_probe(void *arg)
 void store_log_no_space(struct store_log *l)
 {
     l->no_space = true;
+    store_log_free_read(l);
     loop_timer_start(l->config.loop, &l->probe, PROBE_MS, on_probe, l);
 }
 

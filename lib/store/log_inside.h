@@ -114,6 +114,8 @@ CHECKED enum status store_log_upkeep_now(struct store_log *l); /* in this thread
 
 /* ---- retention.c ---- */
 void store_log_retain(struct store_log *l);
+/* The disk is full: what every cursor has passed goes, whatever retain_bytes allows. */
+void store_log_free_read(struct store_log *l);
 /* Room for `bytes` more where nothing unread may go. */
 bool store_log_may_grow(struct store_log *l, size_t bytes);
 

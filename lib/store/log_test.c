@@ -622,6 +622,33 @@ static void a_full_disk_is_tried_again(void **state)
     rig_stop(&r);
 }
 
+/* What was read must make room, although no cursor was ever saved before the disk filled up. */
+static void a_full_disk_is_freed_by_a_first_cursor(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.retain_bytes = 1000000, .retain_unread = true}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    sim_disk_limit(r.disk, sim_disk_used(r.disk));
+    rig_append_n(&r, 10);
+    rig_commit(&r);
+    assert_int_equal(r.why, FULL);
+    store_cursor_set(r.log, SLICE("up"), 100);
+    for (int i = 0; r.durable < 110 && i < 10; i++) { /* who was refused tries again */
+        rig_pass(&r, 2000);
+        rig_append_n(&r, 10);
+        rig_commit(&r);
+    }
+    assert_int_equal(r.durable, 110);
+    assert_int_equal(store_log_first(r.log), 101);
+    rig_reopen(&r);
+    assert_int_equal(store_cursor_get(r.log, SLICE("up")), 100);
+    assert_int_equal(rig_read(&r, 101, NULL, NULL), 10);
+    rig_stop(&r);
+}
+
 static void memory_keeps_what_fits_and_says_what_it_has(void **state)
 {
     (void)state;
@@ -847,6 +874,7 @@ int main(void)
         cmocka_unit_test(what_failed_is_not_read_in_anothers_place),
         cmocka_unit_test(files_go_only_after_that_is_remembered),
         cmocka_unit_test(a_full_disk_is_tried_again),
+        cmocka_unit_test(a_full_disk_is_freed_by_a_first_cursor),
         cmocka_unit_test(memory_keeps_what_fits_and_says_what_it_has),
         cmocka_unit_test(os_durability_does_not_sync),
         cmocka_unit_test(numbers_that_were_seen_are_not_given_again),

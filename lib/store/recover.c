@@ -182,6 +182,18 @@ static enum status find_sizes(struct store_log *l)
     return OK;
 }
 
+/* A disk that is full already is no reason not to start. */
+static void reserve(struct store_log *l, const char *path)
+{
+    bool made = false;
+    bool syncs = l->config.durability == STORE_FSYNC;
+    enum status s = store_remember_reserve(l->config.disk, path, syncs, &made);
+    if (s == OK && made && syncs)
+        s = l->config.disk->ops->sync_directory(l->config.disk, l->config.directory);
+    if (s != OK)
+        log_warn("no room is kept for the cursors path=%s status=%s", path, status_name(s));
+}
+
 static enum status find_remembered(struct store_log *l)
 {
     struct store_path path = store_path_in(l->config.directory, "cursors");
@@ -190,6 +202,8 @@ static enum status find_remembered(struct store_log *l)
         store_log_note_damage(l, 1, 0, "cursors");
     if (s == UNSUPPORTED)
         log_error("log is of another release directory=%s", l->config.directory);
+    if (s == OK || s == NOT_FOUND || s == BAD_FORMAT)
+        reserve(l, path.text);
     l->age_at_open = l->remember.age_ms;
     return s == BAD_FORMAT || s == NOT_FOUND ? OK : s;
 }

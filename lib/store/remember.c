@@ -115,9 +115,19 @@ void store_remember_clear(struct store_remember *r)
 
 /* ---- the file ---- */
 
+/* Reserved, and never written. */
+static bool is_blank(struct slice slot)
+{
+    for (size_t i = 0; i < slot.len; i++)
+        if (slot.at[i])
+            return false;
+    return true;
+}
+
+/* NOT_FOUND: no slot was ever written. */
 static enum status read_slots(struct store_file *f, struct store_remember *out, uint64_t *turn)
 {
-    bool found = false;
+    bool found = false, written = false;
     for (uint64_t n = 0; n < 2; n++) {
         struct buffer slot = {0};
         struct store_remember got = {0};
@@ -125,6 +135,7 @@ static enum status read_slots(struct store_file *f, struct store_remember *out, 
         enum status s = f->disk->ops->read(f, n * STORE_REMEMBER_SLOT, STORE_REMEMBER_SLOT, &slot);
         if (s == OK)
             s = store_remember_decode(buffer_slice(&slot), &got, &its_turn);
+        written = written || !is_blank(buffer_slice(&slot));
         buffer_clear(&slot);
         if (s == BAD_FORMAT)
             continue;
@@ -139,7 +150,7 @@ static enum status read_slots(struct store_file *f, struct store_remember *out, 
         }
         found = true;
     }
-    return found ? OK : BAD_FORMAT;
+    return found ? OK : written ? BAD_FORMAT : NOT_FOUND;
 }
 
 enum status store_remember_load(struct store_disk *d, const char *path, struct store_remember *out,
@@ -150,9 +161,27 @@ enum status store_remember_load(struct store_disk *d, const char *path, struct s
     if (s != OK)
         return s;
     s = read_slots(f, out, turn);
+    d->ops->close(&f);
+    return s;
+}
+
+enum status store_remember_reserve(struct store_disk *d, const char *path, bool syncs, bool *made)
+{
+    struct store_file *f;
     uint64_t size = 0;
-    if (s == BAD_FORMAT && d->ops->size(f, &size) == OK && size == 0)
-        s = NOT_FOUND; /* made, and the power went before the first slot */
+    enum status s = d->ops->open(d, path, true, &f);
+    if (s != OK)
+        return s;
+    s = d->ops->size(f, &size);
+    *made = s == OK && size < 2 * STORE_REMEMBER_SLOT;
+    if (*made) {
+        size_t lack = 2 * STORE_REMEMBER_SLOT - size;
+        uint8_t *zeros = memory_new(lack);
+        s = d->ops->write(f, size, slice_from(zeros, lack));
+        free(zeros);
+    }
+    if (s == OK && *made && syncs)
+        s = d->ops->sync(f);
     d->ops->close(&f);
     return s;
 }

@@ -42,6 +42,10 @@ CHECKED enum status store_remember_decode(struct slice slot, struct store_rememb
  * UNSUPPORTED, IO_FAILED. Blocks. */
 CHECKED enum status store_remember_load(struct store_disk *d, const char *path,
                                         struct store_remember *out, uint64_t *turn);
+/* The file with its bytes for both slots, so that a disk which fills up later still takes what is remembered:
+ * without that what was read could never make room. The directory is the caller's to sync when *made. Blocks. */
+CHECKED enum status store_remember_reserve(struct store_disk *d, const char *path, bool syncs, bool *made);
+
 /* Writes and syncs one slot. Blocks. */
 CHECKED enum status store_remember_save(struct store_disk *d, const char *path, uint64_t turn,
                                         struct slice slot);

@@ -92,6 +92,14 @@ void store_log_retain(struct store_log *l)
         retain_segments(l, 0);
 }
 
+/* What everybody has read goes, though retain_bytes would still keep it: its bytes are what a full disk lacks. */
+void store_log_free_read(struct store_log *l)
+{
+    size_t kept = l->file ? 1 : 0; /* the one that is appended to */
+    while (l->config.retain_unread && l->segments.count > kept && may_go(l, store_log_limit(l, 0) - 1))
+        drop_oldest(l);
+}
+
 /* The segment that takes appends can go only when there is a next one: when all of it is read it
  * does not count, and the next commit begins that next one. */
 static bool is_read_through(struct store_log *l)

@@ -1,5 +1,6 @@
 """Starts real programs for the tests of whole scenarios: on a loopback address of their own, in a
 folder of their own, and ends them. Standard library only."""
+import atexit
 import base64
 import hashlib
 import hmac
@@ -84,6 +85,7 @@ class Program:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([MILLRACE, self.word, *self.arguments], stdout=log, stderr=log,
                                             env=self.environment)
+        atexit.register(self.kill) # a test that failed leaves nobody behind
         return self
 
     def alive(self):
@@ -93,7 +95,7 @@ class Program:
         """As a power switch does."""
         if self.alive():
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
 
     def stop(self, seconds=15):
         if self.process is None:
