@@ -33,7 +33,8 @@ struct store_log_config {
     const char *directory;      /* made when absent */
     enum store_durability durability;
     uint64_t segment_bytes;     /* 0: 64 MiB */
-    uint64_t retain_bytes;      /* oldest segments go beyond it; 0: no limit */
+    uint64_t retain_bytes;      /* oldest segments go beyond it; 0: no limit. Two segments may lie on the
+                                 * disk on top of it: the newest when all is read, one that is just going */
     uint64_t retain_ms;         /* by age of the newest record in a segment; 0: no limit */
     bool retain_unread;         /* never drop what a named cursor has not passed: append answers FULL instead */
     void (*on_durable)(void *arg, uint64_t sequence); /* all up to it can be read now; once a commit */

@@ -51,6 +51,7 @@ struct store_log {
     uint64_t remember_turn;
     bool remember_dirty;
     struct store_segments doomed; /* dropped, and their files are not removed yet */
+    uint64_t doomed_bytes;        /* of these, and of those that the upkeep under way removes */
 
     struct loop_timer turn, late, mark, probe;
     size_t room_wanted; /* bytes for which append answered FULL; 0: nobody waits */

@@ -381,6 +381,50 @@ static void what_a_cursor_has_not_passed_is_kept(void **state)
 }
 
 /* Also when the one segment that is left takes appends itself. */
+static uint64_t bytes_on_disk(struct rig *r)
+{
+    char path[1024];
+    uint64_t sum = 0;
+    for (size_t i = 0; rig_file(r, ".log", i, path); i++) {
+        struct buffer b = {0};
+        assert_int_equal(sim_disk_copy(r->disk, path, &b), OK);
+        sum += b.len;
+        buffer_clear(&b);
+    }
+    return sum;
+}
+
+/* What was read is dropped, but its files stay until it is saved that it was: they count meanwhile.
+ */
+static void the_limit_holds_while_cursors_cannot_be_saved(void **state)
+{
+    (void)state;
+    const uint64_t limit = 16000;
+    struct rig r = {.config = {.retain_bytes = limit, .retain_unread = true}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    store_cursor_set(r.log, SLICE("up"), 1);
+    sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
+    rig_pass(&r, 100); /* it is tried again after a second */
+    enum status s = OK;
+    for (int n = 0; n < 50 && s == OK; n++) {
+        s = rig_append(&r);
+        rig_commit(&r);
+        store_cursor_set(r.log, SLICE("up"), store_log_durable(r.log));
+        for (int more = 0; more < 9 && s == OK; more++)
+            s = rig_append(&r);
+    }
+    assert_int_equal(s, FULL);
+    assert_true(bytes_on_disk(&r) <= limit + 2 * limit / 8);
+    assert_int_equal(r.rooms, 0);
+    rig_pass(&r, 2000);
+    assert_int_equal(r.rooms, 1);
+    rig_append_n(&r, 10);
+    rig_stop(&r);
+}
+
 static void full_ends_when_all_is_read(void **state)
 {
     (void)state;
@@ -865,6 +909,7 @@ int main(void)
         cmocka_unit_test(saved_cursors_outlive_a_crash),
         cmocka_unit_test(a_torn_write_leaves_the_cursors_of_before),
         cmocka_unit_test(what_a_cursor_has_not_passed_is_kept),
+        cmocka_unit_test(the_limit_holds_while_cursors_cannot_be_saved),
         cmocka_unit_test(full_ends_when_all_is_read),
         cmocka_unit_test(finds_by_time),
         cmocka_unit_test(finds_by_time_when_the_clock_went_back),

@@ -67,7 +67,9 @@ static void drop_oldest(struct store_log *l)
 {
     struct store_segment *s = &l->segments.at[0];
     l->bytes -= s->size;
-    store_segments_add(&l->doomed, (struct store_segment){.first = s->first, .tag = s->tag});
+    l->doomed_bytes += s->size;
+    store_segments_add(&l->doomed,
+                       (struct store_segment){.first = s->first, .tag = s->tag, .size = s->size});
     store_segments_drop(&l->segments, 0);
     store_log_upkeep_soon(l);
 }
@@ -109,13 +111,23 @@ static bool is_read_through(struct store_log *l)
     return read;
 }
 
+/* Dropped segments whose files are still there take room, but for the one that is always just going. */
+static uint64_t leaving_bytes(const struct store_log *l)
+{
+    return l->doomed_bytes > l->segment_bytes ? l->doomed_bytes - l->segment_bytes : 0;
+}
+
+static bool fits(const struct store_log *l, uint64_t bytes)
+{
+    return bytes + leaving_bytes(l) <= l->config.retain_bytes;
+}
+
 static bool segments_may_grow(struct store_log *l, size_t more)
 {
-    if (l->config.retain_bytes == 0 || l->bytes + more <= l->config.retain_bytes)
+    if (l->config.retain_bytes == 0 || fits(l, l->bytes + more))
         return true;
     retain_segments(l, more);
-    return l->bytes + more <= l->config.retain_bytes ||
-           (more <= l->config.retain_bytes && is_read_through(l));
+    return fits(l, l->bytes + more) || (fits(l, more) && is_read_through(l));
 }
 
 static bool blocks_may_grow(struct store_log *l, size_t bytes)

@@ -135,12 +135,22 @@ static struct store_upkeep *prepare(struct store_log *l)
 
 /* ---- what came of it ---- */
 
+/* Their files are gone, and somebody may wait for their room. */
+static void forget_doomed(struct store_log *l, struct store_upkeep *u)
+{
+    for (size_t i = 0; i < u->doomed.count; i++)
+        l->doomed_bytes -= u->doomed.at[i].size;
+    if (u->doomed.count && l->room_wanted)
+        store_log_wake(l);
+}
+
 /* The same slot is written again next time: the other one is whole. */
 static enum status settle(struct store_log *l, struct store_upkeep *u)
 {
     l->upkeep = NULL;
     if (u->status == OK) {
         l->remember_turn += u->slot.len > 0;
+        forget_doomed(l, u);
         return OK;
     }
     l->remember_dirty = true;
