@@ -90,22 +90,41 @@ static void put_changed(struct change *c, const struct json *old, const struct j
 
 /* ---- a section ---- */
 
+const struct iot_twin_limits iot_twin_limits_azure = {
+    .tags_bytes = 8 << 10,
+    .desired_bytes = 32 << 10,
+    .reported_bytes = 32 << 10,
+    .string_bytes = 4096,
+    .name_bytes = 1024,
+    .depth = 10,
+};
+
 struct section_rule {
     const char *path;
-    size_t size_max;
+    const struct iot_twin_limits *limits;
+    uint64_t size_max;
     bool counts_versions; /* in its metadata */
 };
 
-static const struct section_rule tags_rule = {"tags", IOT_TWIN_TAGS_MAX, false};
-static const struct section_rule desired_rule = {"properties.desired", IOT_TWIN_PROPERTIES_MAX,
-                                                 true};
-static const struct section_rule reported_rule = {"properties.reported", IOT_TWIN_PROPERTIES_MAX,
-                                                  false};
+static struct section_rule tags_rule(const struct iot_twin_limits *l)
+{
+    return (struct section_rule){"tags", l, l->tags_bytes, false};
+}
+
+static struct section_rule desired_rule(const struct iot_twin_limits *l)
+{
+    return (struct section_rule){"properties.desired", l, l->desired_bytes, true};
+}
+
+static struct section_rule reported_rule(const struct iot_twin_limits *l)
+{
+    return (struct section_rule){"properties.reported", l, l->reported_bytes, false};
+}
 
 /* A number of one letter in the text counts as eight bytes. */
 #define SIZE_PER_LETTER_MAX 8
 
-static bool size_ok(struct slice values, size_t max)
+static bool size_ok(struct slice values, uint64_t max)
 {
     if (values.len <= max / SIZE_PER_LETTER_MAX)
         return true;
@@ -143,7 +162,7 @@ static enum status section_change(struct iot_twin_section *s, struct arena *a,
                                   const struct section_rule *rule, const struct json *patch,
                                   enum iot_twin_how how, uint64_t wall_ms, const char **why)
 {
-    *why = iot_twin_check(a, rule->path, patch);
+    *why = iot_twin_check(rule->limits, a, rule->path, patch);
     if (*why)
         return BAD_ARGUMENT;
     bool fresh = how == IOT_TWIN_REPLACE;
@@ -156,7 +175,8 @@ static enum status section_change(struct iot_twin_section *s, struct arena *a,
         s->metadata = arena_copy(a, buffer_slice(&c.metadata_text));
         s->version += 1;
     } else {
-        *why = arena_printf(a, "%s would be larger than %zu KB", rule->path, rule->size_max >> 10);
+        *why = arena_printf(a, "%s would be larger than %llu bytes", rule->path,
+                            (unsigned long long)rule->size_max);
     }
     buffer_clear(&c.values_text);
     buffer_clear(&c.metadata_text);
@@ -283,10 +303,11 @@ static enum status update_section(struct iot_twin_section *s, struct arena *a,
     return st;
 }
 
-enum status iot_twin_update(struct iot_twin *t, struct arena *a, const struct json *body,
-                            enum iot_twin_how how, uint64_t wall_ms, struct iot_twin_change *change,
-                            const char **why)
+enum status iot_twin_update(struct iot_twin *t, const struct iot_twin_limits *limits,
+                            struct arena *a, const struct json *body, enum iot_twin_how how,
+                            uint64_t wall_ms, struct iot_twin_change *change, const char **why)
 {
+    const struct section_rule tags = tags_rule(limits), wanted = desired_rule(limits);
     const struct json *properties = json_get(body, "properties"),
                       *desired = json_get(properties, "desired");
     struct iot_twin next = *t;
@@ -296,10 +317,10 @@ enum status iot_twin_update(struct iot_twin *t, struct arena *a, const struct js
         *why = "a twin and its properties must be objects";
         return BAD_ARGUMENT;
     }
-    enum status s = update_section(&next.tags, a, &tags_rule, json_get(body, "tags"), how, wall_ms,
+    enum status s = update_section(&next.tags, a, &tags, json_get(body, "tags"), how, wall_ms,
                                    &done.tags, why);
     if (s == OK)
-        s = update_section(&next.desired, a, &desired_rule, desired, how, wall_ms, &done.desired,
+        s = update_section(&next.desired, a, &wanted, desired, how, wall_ms, &done.desired,
                            why);
     if (s != OK)
         return s;
@@ -313,10 +334,12 @@ enum status iot_twin_update(struct iot_twin *t, struct arena *a, const struct js
     return OK;
 }
 
-enum status iot_twin_report(struct iot_twin *t, struct arena *a, const struct json *patch,
-                            uint64_t wall_ms, const char **why)
+enum status iot_twin_report(struct iot_twin *t, const struct iot_twin_limits *limits,
+                            struct arena *a, const struct json *patch, uint64_t wall_ms,
+                            const char **why)
 {
-    return section_change(&t->reported, a, &reported_rule, patch, IOT_TWIN_MERGE, wall_ms, why);
+    const struct section_rule rule = reported_rule(limits);
+    return section_change(&t->reported, a, &rule, patch, IOT_TWIN_MERGE, wall_ms, why);
 }
 
 void iot_twin_put_service(const struct iot_twin *t, struct json_writer *w)

@@ -14,15 +14,18 @@
 #include "base/status.h"
 #include "json/write.h"
 
-#define IOT_TWIN_TAGS_MAX (8u << 10) /* in IoT Hub's count: names and values, without punctuation  \
-                                      */
-#define IOT_TWIN_PROPERTIES_MAX (32u << 10) /* desired, and reported */
-#define IOT_TWIN_DEPTH_MAX 10               /* objects in each other below a section */
-#define IOT_TWIN_NAME_MAX 1024
-#define IOT_TWIN_STRING_MAX 4096
 #define IOT_TWIN_INTEGER_MAX 4503599627370495 /* either sign */
 /* The text of one section or patch; whoever reads one from a wire refuses more. */
 #define IOT_TWIN_TEXT_MAX (256u << 10)
+
+/* What a twin may hold. Sizes are in IoT Hub's count: names and values, without punctuation. */
+struct iot_twin_limits {
+    uint64_t tags_bytes, desired_bytes, reported_bytes;
+    uint64_t string_bytes, name_bytes;
+    uint64_t depth; /* objects in each other below a section */
+};
+
+extern const struct iot_twin_limits iot_twin_limits_azure;
 
 struct iot_twin_section {
     struct slice values;   /* a JSON object */
@@ -52,13 +55,15 @@ struct iot_twin_change {
  * over. A section that is not there stays as it is; null empties it. *t is changed on success only.
  * BAD_ARGUMENT: *why names the path and the rule, in the arena.
  */
-CHECKED enum status iot_twin_update(struct iot_twin *t, struct arena *a, const struct json *body,
+CHECKED enum status iot_twin_update(struct iot_twin *t, const struct iot_twin_limits *limits,
+                                    struct arena *a, const struct json *body,
                                     enum iot_twin_how how, uint64_t wall_ms,
                                     struct iot_twin_change *change, const char **why);
 
 /* What a device reports. */
-CHECKED enum status iot_twin_report(struct iot_twin *t, struct arena *a, const struct json *patch,
-                                    uint64_t wall_ms, const char **why);
+CHECKED enum status iot_twin_report(struct iot_twin *t, const struct iot_twin_limits *limits,
+                                    struct arena *a, const struct json *patch, uint64_t wall_ms,
+                                    const char **why);
 
 /* The service's view: members "tags" and "properties" with metadata, into an object that is open.
  */

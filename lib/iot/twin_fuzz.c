@@ -18,7 +18,7 @@ static void same_values(struct slice a, struct slice b)
 {
     struct json_doc *x = must_parse(a), *y = must_parse(b);
     if (!json_equal(json_root(x), json_root(y)) ||
-        iot_twin_size(json_root(x)) > IOT_TWIN_PROPERTIES_MAX)
+        iot_twin_size(json_root(x)) > iot_twin_limits_azure.desired_bytes)
         abort();
     json_free(&x);
     json_free(&y);
@@ -44,11 +44,13 @@ static void update(struct iot_twin *t, struct arena *a, struct slice text, enum 
     const char *why;
     if (json_parse(text, JSON_STRICT, &body, NULL) != OK)
         return;
-    if (iot_twin_update(t, a, json_root(body), how, 0, &change, &why) == OK && change.desired) {
+    if (iot_twin_update(t, &iot_twin_limits_azure, a, json_root(body), how, 0, &change, &why) ==
+            OK &&
+        change.desired) {
         device_merges(device, change.desired_patch);
         same_values(buffer_slice(device), t->desired.values);
     }
-    if (iot_twin_report(t, a, json_root(body), 0, &why) == OK)
+    if (iot_twin_report(t, &iot_twin_limits_azure, a, json_root(body), 0, &why) == OK)
         same_values(t->reported.values, t->reported.values);
     struct json_doc *metadata = must_parse(t->reported.metadata);
     json_free(&metadata);

@@ -30,73 +30,89 @@ static bool number_ok(const struct json *v)
            (d >= -(double)IOT_TWIN_INTEGER_MAX && d <= (double)IOT_TWIN_INTEGER_MAX);
 }
 
-static const char *check_value(struct arena *a, const char *path, const struct json *v, int depth);
+/* A walk through a patch. */
+struct check {
+    const struct iot_twin_limits *limits;
+    struct arena *arena;
+};
 
-static const char *check_name(struct arena *a, const char *path, struct slice name)
+static const char *check_value(const struct check *c, const char *path, const struct json *v,
+                               unsigned depth);
+
+static const char *check_name(const struct check *c, const char *path, struct slice name)
 {
-    if (name.len > IOT_TWIN_NAME_MAX)
-        return arena_printf(a, "a name in %s is longer than %d bytes", path, IOT_TWIN_NAME_MAX);
+    if (name.len > c->limits->name_bytes)
+        return arena_printf(c->arena, "a name in %s is longer than %llu bytes", path,
+                            (unsigned long long)c->limits->name_bytes);
     if (!name_ok(name))
         return arena_printf(
-            a, "%s.%.*s: a name must not contain '.', '$', blanks or control characters", path,
-            SLICE_FMT(name));
+            c->arena, "%s.%.*s: a name must not contain '.', '$', blanks or control characters",
+            path, SLICE_FMT(name));
     return NULL;
 }
 
-static const char *check_members(struct arena *a, const char *path, const struct json *object,
-                                 int depth)
+static const char *too_deep(const struct check *c, const char *path, const char *what)
 {
-    if (depth > IOT_TWIN_DEPTH_MAX)
-        return arena_printf(a, "%s: objects are nested deeper than %d", path, IOT_TWIN_DEPTH_MAX);
+    return arena_printf(c->arena, "%s: %s are nested deeper than %llu", path, what,
+                        (unsigned long long)c->limits->depth);
+}
+
+static const char *check_members(const struct check *c, const char *path, const struct json *object,
+                                 unsigned depth)
+{
+    if (depth > c->limits->depth)
+        return too_deep(c, path, "objects");
     const char *why = NULL;
     for (struct json_walk w = json_walk(object); !why && json_next(&w);) {
         if (depth == 0 && iot_twin_name_is_own(w.name))
             continue;
-        why = check_name(a, path, w.name);
+        why = check_name(c, path, w.name);
         if (!why)
-            why = check_value(a, arena_printf(a, "%s.%.*s", path, SLICE_FMT(w.name)), w.value,
-                              depth + 1);
+            why = check_value(c, arena_printf(c->arena, "%s.%.*s", path, SLICE_FMT(w.name)),
+                              w.value, depth + 1);
     }
     return why;
 }
 
-static const char *check_elements(struct arena *a, const char *path, const struct json *array,
-                                  int depth)
+static const char *check_elements(const struct check *c, const char *path, const struct json *array,
+                                  unsigned depth)
 {
-    if (depth > IOT_TWIN_DEPTH_MAX)
-        return arena_printf(a, "%s: arrays are nested deeper than %d", path, IOT_TWIN_DEPTH_MAX);
+    if (depth > c->limits->depth)
+        return too_deep(c, path, "arrays");
     const char *why = NULL;
     for (struct json_walk w = json_walk(array); !why && json_next(&w);)
-        why = check_value(a, path, w.value, depth + 1);
+        why = check_value(c, path, w.value, depth + 1);
     return why;
 }
 
-static const char *check_value(struct arena *a, const char *path, const struct json *v, int depth)
+static const char *check_value(const struct check *c, const char *path, const struct json *v,
+                               unsigned depth)
 {
     switch (json_type(v)) {
     case JSON_OBJECT:
-        return check_members(a, path, v, depth);
+        return check_members(c, path, v, depth);
     case JSON_ARRAY:
-        return check_elements(a, path, v, depth);
+        return check_elements(c, path, v, depth);
     case JSON_STRING:
-        return json_string(v).len <= IOT_TWIN_STRING_MAX
+        return json_string(v).len <= c->limits->string_bytes
                    ? NULL
-                   : arena_printf(a, "%s: a string is longer than %d bytes", path,
-                                  IOT_TWIN_STRING_MAX);
+                   : arena_printf(c->arena, "%s: a string is longer than %llu bytes", path,
+                                  (unsigned long long)c->limits->string_bytes);
     case JSON_NUMBER:
         return number_ok(v) ? NULL
-                            : arena_printf(a, "%s: a whole number is beyond %lld", path,
+                            : arena_printf(c->arena, "%s: a whole number is beyond %lld", path,
                                            (long long)IOT_TWIN_INTEGER_MAX);
     default:
         return NULL;
     }
 }
 
-const char *iot_twin_check(struct arena *a, const char *path, const struct json *patch)
+const char *iot_twin_check(const struct iot_twin_limits *limits, struct arena *a, const char *path,
+                           const struct json *patch)
 {
     if (!json_is(patch, JSON_OBJECT))
         return arena_printf(a, "%s must be an object", path);
-    return check_members(a, path, patch, 0);
+    return check_members(&(struct check){limits, a}, path, patch, 0);
 }
 
 static size_t text_size(struct slice s)

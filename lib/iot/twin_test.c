@@ -30,13 +30,14 @@ static enum status patch(struct iot_twin *t, const char *text)
 {
     struct iot_twin_change change;
     const char *why;
-    return iot_twin_update(t, &arena, json(text), IOT_TWIN_MERGE, T0, &change, &why);
+    return iot_twin_update(t, &iot_twin_limits_azure, &arena, json(text), IOT_TWIN_MERGE, T0,
+                           &change, &why);
 }
 
 static enum status report(struct iot_twin *t, const char *text)
 {
     const char *why;
-    return iot_twin_report(t, &arena, json(text), T0, &why);
+    return iot_twin_report(t, &iot_twin_limits_azure, &arena, json(text), T0, &why);
 }
 
 static void device_view_is(const struct iot_twin *t, const char *want)
@@ -115,7 +116,7 @@ static void put_replaces_the_sections_that_are_there(void **state)
             "{\"tags\":{\"a\":1},\"properties\":{\"desired\":{\"b\":{\"x\":1,\"y\":2},\"c\":1}}}"),
         OK);
     assert_int_equal(
-        iot_twin_update(&t, &arena,
+        iot_twin_update(&t, &iot_twin_limits_azure, &arena,
                         json("{\"properties\":{\"desired\":{\"b\":{\"y\":3},\"n\":null}}}"),
                         IOT_TWIN_REPLACE, T0, &change, &why),
         OK);
@@ -125,7 +126,7 @@ static void put_replaces_the_sections_that_are_there(void **state)
     /* A device that merges it ends with the same. */
     assert_slice(change.desired_patch,
                  SLICE("{\"c\":null,\"b\":{\"x\":null,\"y\":3},\"$version\":3}"));
-    assert_int_equal(iot_twin_update(&t, &arena,
+    assert_int_equal(iot_twin_update(&t, &iot_twin_limits_azure, &arena,
                                      json("{\"tags\":null,\"properties\":{\"desired\":null}}"),
                                      IOT_TWIN_MERGE, T0, &change, &why),
                      OK);
@@ -141,7 +142,7 @@ static void a_device_is_told_the_patch_with_its_nulls_and_version(void **state)
     const char *why;
     assert_int_equal(
         iot_twin_update(
-            &t, &arena,
+            &t, &iot_twin_limits_azure, &arena,
             json("{\"properties\":{\"desired\":{\"a\":{\"b\":null,\"c\":1},\"d\":null}}}"),
             IOT_TWIN_MERGE, T0, &change, &why),
         OK);
@@ -149,8 +150,9 @@ static void a_device_is_told_the_patch_with_its_nulls_and_version(void **state)
     assert_slice(change.desired_patch,
                  SLICE("{\"a\":{\"b\":null,\"c\":1},\"d\":null,\"$version\":2}"));
     assert_slice(t.desired.values, SLICE("{\"a\":{\"c\":1}}"));
-    assert_int_equal(iot_twin_update(&t, &arena, json("{\"tags\":{\"a\":1}}"), IOT_TWIN_MERGE, T0,
-                                     &change, &why),
+    assert_int_equal(iot_twin_update(&t, &iot_twin_limits_azure, &arena,
+                                     json("{\"tags\":{\"a\":1}}"), IOT_TWIN_MERGE, T0, &change,
+                                     &why),
                      OK);
     assert_false(change.desired);
     assert_int_equal(change.desired_patch.len, 0);
@@ -180,7 +182,7 @@ static void metadata_says_when_each_name_was_changed(void **state)
     const char *why;
     assert_int_equal(patch(&t, "{\"properties\":{\"desired\":{\"a\":{\"b\":1,\"c\":2},\"d\":3}}}"),
                      OK);
-    assert_int_equal(iot_twin_update(&t, &arena,
+    assert_int_equal(iot_twin_update(&t, &iot_twin_limits_azure, &arena,
                                      json("{\"properties\":{\"desired\":{\"a\":{\"b\":9}}}}"),
                                      IOT_TWIN_MERGE, T0 + DAY, &change, &why),
                      OK);
@@ -211,7 +213,9 @@ static void a_name_breaks_the_rules(void **state)
     struct iot_twin t = iot_twin_new(&arena, T0);
     for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
         const char *why;
-        assert_int_equal(iot_twin_report(&t, &arena, json(bad[n].patch), T0, &why), BAD_ARGUMENT);
+        assert_int_equal(
+            iot_twin_report(&t, &iot_twin_limits_azure, &arena, json(bad[n].patch), T0, &why),
+            BAD_ARGUMENT);
         if (strncmp(why, bad[n].why, strlen(bad[n].why)) != 0)
             fail_msg("'%s' for %s", why, bad[n].patch);
     }
@@ -233,10 +237,10 @@ static void objects_nest_ten_deep(void **state)
     (void)state;
     struct iot_twin t = iot_twin_new(&arena, T0);
     struct buffer text = {0};
-    nests(&text, 1 + IOT_TWIN_DEPTH_MAX); /* the section itself, and ten in it */
+    nests(&text, 1 + iot_twin_limits_azure.depth); /* the section itself, and ten in it */
     assert_int_equal(report(&t, buffer_cstr(&text)), OK);
     buffer_reset(&text);
-    nests(&text, 2 + IOT_TWIN_DEPTH_MAX);
+    nests(&text, 2 + iot_twin_limits_azure.depth);
     assert_int_equal(report(&t, buffer_cstr(&text)), BAD_ARGUMENT);
     buffer_clear(&text);
 }
@@ -255,16 +259,17 @@ static void a_string_has_4_kb_and_a_name_1_kb(void **state)
     (void)state;
     struct iot_twin t = iot_twin_new(&arena, T0);
     struct buffer text = {0};
-    long_string(&text, "s", IOT_TWIN_STRING_MAX);
+    long_string(&text, "s", iot_twin_limits_azure.string_bytes);
     assert_int_equal(report(&t, buffer_cstr(&text)), OK);
     buffer_reset(&text);
-    long_string(&text, "s", IOT_TWIN_STRING_MAX + 1);
+    long_string(&text, "s", iot_twin_limits_azure.string_bytes + 1);
     assert_int_equal(report(&t, buffer_cstr(&text)), BAD_ARGUMENT);
-    for (size_t len = IOT_TWIN_NAME_MAX; len <= IOT_TWIN_NAME_MAX + 1; len++) {
+    for (size_t len = iot_twin_limits_azure.name_bytes; len <= iot_twin_limits_azure.name_bytes + 1;
+         len++) {
         buffer_reset(&text);
         buffer_printf(&text, "{\"%0*d\":1}", (int)len, 7);
         assert_int_equal(report(&t, buffer_cstr(&text)),
-                         len == IOT_TWIN_NAME_MAX ? OK : BAD_ARGUMENT);
+                         len == iot_twin_limits_azure.name_bytes ? OK : BAD_ARGUMENT);
     }
     buffer_clear(&text);
 }

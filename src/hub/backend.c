@@ -168,7 +168,7 @@ static struct loop *owner(struct heads_backend *b, struct iot_id id)
 static enum status telemetry(struct heads_device *device, const struct iot_message *m, uint64_t token)
 {
     struct hub_device *d = (struct hub_device *)device;
-    if (m->body.len + m->properties.len > IOT_MESSAGE_MAX)
+    if (m->body.len + m->properties.len > d->owner->hub->limits.message_bytes)
         return TOO_LARGE;
     enum status s = hub_partition_send(d->partition,
                                        &(struct iot_event){

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "hub/limits.h"
 #include "hub/partition.h"
 #include "hub/policy.h"
 #include "hub/registry.h"
@@ -37,6 +38,7 @@ struct hub {
     const char *name;             /* host name in connection strings and tokens */
     const char *const *aliases;   /* further names that tokens may be made for; ends with NULL */
     const char *events_name;      /* of the Event-Hub-compatible entity */
+    struct hub_limits limits;
     unsigned loop_count, partition_count;
     struct hub_loop loops[HUB_LOOPS_MAX];
     struct hub_partition *partitions[HUB_PARTITIONS_MAX];
@@ -49,5 +51,5 @@ unsigned hub_partition_of(const struct hub *hub, struct iot_id id);
 struct hub_loop *hub_owner(struct hub *hub, struct iot_id id);
 
 /* Everything that has no file or socket: used by hub_main() and by the simulation. Call after loops,
- * partitions, registry and policies are set. */
+ * limits, partitions, registry and policies are set. */
 void hub_init(struct hub *hub);

@@ -1,5 +1,6 @@
 #include "hub/hub_main.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include "rest/server.h"
 #include "settings/settings.h"
 
-static const struct setting table[] = {
+static const struct setting own_settings[] = {
     {"name", SETTING_TEXT, "localhost", "host name of the hub, as in connection strings", 0, 0, NULL, false},
     {"alias", SETTING_LIST, NULL, "further names and addresses that clients use", 0, 0, NULL, false},
     {"data", SETTING_PATH, "~/.local/state/millrace/hub", "folder for everything that is kept", 0, 0, NULL, false},
@@ -40,18 +41,18 @@ static const struct setting table[] = {
     SETTINGS_LOG,
 };
 
-static const struct settings_program program = {
-    "hub",
+static const char usage[] =
     "The message hub: devices over MQTT, services over HTTPS, events over AMQP.\n"
     "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events]\n"
-    "prints what clients need.",
-    table,
-    sizeof(table) / sizeof(table[0]),
-};
+    "prints what clients need.";
+
+#define SETTINGS_MAX 128
 
 /* What the program has besides the hub itself. */
 struct program {
     struct settings *settings;
+    struct setting table[SETTINGS_MAX];
+    size_t table_count;
     struct hub hub;
     struct server_tls *tls;
     struct rest_server *rest[HUB_LOOPS_MAX];
@@ -69,6 +70,22 @@ struct program {
 
 /* A direct method may wait 300 s for the device to connect and 300 s for its answer. */
 #define METHOD_MS_MAX (660u * 1000)
+
+/* ---- settings: the program's own, and those of its parts ---- */
+
+static void add_rows(struct program *p, const struct setting *rows, size_t count)
+{
+    assert(p->table_count + count <= SETTINGS_MAX);
+    memcpy(p->table + p->table_count, rows, count * sizeof(*rows));
+    p->table_count += count;
+}
+
+static void add_settings(struct program *p)
+{
+    add_rows(p, own_settings, sizeof(own_settings) / sizeof(own_settings[0]));
+    for (size_t i = 0; i < hub_limits_settings_count; i++)
+        add_rows(p, hub_limits_setting(i), 1);
+}
 
 /* ---- connections ---- */
 
@@ -225,7 +242,7 @@ static enum status open_registry(struct program *p)
 {
     struct buffer path = {0};
     buffer_printf(&path, "%s/registry.db", settings_text(p->settings, "data"));
-    enum status s = hub_registry_open(buffer_cstr(&path),
+    enum status s = hub_registry_open(buffer_cstr(&path), &p->hub.limits,
                                       &(struct hub_registry_events){
                                           .on_identity = hub_backend_identity_changed,
                                           .on_desired = hub_backend_desired_changed,
@@ -360,6 +377,7 @@ static enum status start(struct program *p)
     enum status s = file_make_directory(settings_text(p->settings, "data"));
     if (s != OK)
         return s;
+    p->hub.limits = hub_limits_read(p->settings);
     make_loops(p);
     hub_init(&p->hub);
     s = open_tls(p);
@@ -407,6 +425,8 @@ int hub_main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "connection-string") == 0)
         return hub_connection_strings(argc - 1, argv + 1);
     struct program *p = MEMORY_NEW(struct program);
+    add_settings(p);
+    const struct settings_program program = {"hub", usage, p->table, p->table_count, false};
     int code = settings_load(&program, argc, argv, &p->settings);
     if (code >= 0) {
         free(p);

@@ -120,7 +120,7 @@ void hub_device_method_reply(struct hub_device *d, uint64_t rid, int status, str
         struct hub_call *c = LIST_OF(l, struct hub_call, link);
         if (c->rid != rid)
             continue;
-        if (payload.len > HUB_METHOD_PAYLOAD_MAX)
+        if (payload.len > d->owner->hub->limits.method_bytes)
             finish(c, TOO_LARGE, 0, (struct slice){0});
         else
             finish(c, OK, status, payload);

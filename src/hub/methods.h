@@ -6,8 +6,6 @@
 
 #include "hub/hub.h"
 
-#define HUB_METHOD_PAYLOAD_MAX (128u << 10)
-
 struct hub_method_call {
     struct iot_id id;
     struct slice name;

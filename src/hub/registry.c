@@ -13,10 +13,11 @@ static enum status nobody_connected(struct store_table *t, void *arg)
     return store_run(t, SQL_NOBODY_CONNECTED);
 }
 
-enum status hub_registry_open(const char *path, const struct hub_registry_events *events,
-                              struct hub_registry **out)
+enum status hub_registry_open(const char *path, const struct hub_limits *limits,
+                              const struct hub_registry_events *events, struct hub_registry **out)
 {
     struct hub_registry *r = MEMORY_NEW(struct hub_registry);
+    r->limits = limits;
     r->events = *events;
     enum status s = store_table_open(
         &(struct store_table_config){
@@ -115,6 +116,7 @@ void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot
 /* ---- the device's own twin ---- */
 
 struct twin_job {
+    const struct hub_limits *limits;
     struct arena arena;
     struct iot_id id;
     struct slice patch;
@@ -125,9 +127,10 @@ struct twin_job {
     void *arg;
 };
 
-static struct twin_job *twin_job_new(struct loop *loop, struct iot_id id, void *arg)
+static struct twin_job *twin_job_new(const struct hub_registry *r, struct loop *loop, struct iot_id id, void *arg)
 {
     struct twin_job *j = MEMORY_NEW(struct twin_job);
+    j->limits = r->limits;
     j->id = iot_id_copy(&j->arena, id);
     j->now_ms = loop_wall_ms(loop);
     j->arg = arg;
@@ -163,7 +166,7 @@ static void end_twin(void *arg, enum status why)
 void hub_registry_twin(struct hub_registry *r, struct loop *loop, struct iot_id id, hub_twin_fn *fn,
                        void *arg)
 {
-    struct twin_job *j = twin_job_new(loop, id, arg);
+    struct twin_job *j = twin_job_new(r, loop, id, arg);
     j->twin_fn = fn;
     post(r, loop, run_twin, end_twin, j);
 }
@@ -180,7 +183,7 @@ static enum status run_report(struct store_table *t, void *arg)
     if (s == OK)
         s = registry_twin_load(t, &j->arena, j->id, &twin);
     if (s == OK)
-        s = iot_twin_report(&twin, &j->arena, json_root(doc), j->now_ms, &why);
+        s = iot_twin_report(&twin, &j->limits->twin, &j->arena, json_root(doc), j->now_ms, &why);
     if (s == OK)
         s = registry_twin_store(t, j->id, &twin, false);
     if (s == OK)
@@ -201,7 +204,7 @@ static void end_report(void *arg, enum status why)
 void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_id id,
                          struct slice patch, hub_report_fn *fn, void *arg)
 {
-    struct twin_job *j = twin_job_new(loop, id, arg);
+    struct twin_job *j = twin_job_new(r, loop, id, arg);
     j->patch = arena_copy(&j->arena, patch);
     j->report_fn = fn;
     post(r, loop, run_report, end_report, j);

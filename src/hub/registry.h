@@ -9,6 +9,7 @@
 #pragma once
 
 #include "heads/identity.h"
+#include "hub/limits.h"
 #include "io/loop.h"
 #include "iot/identity.h"
 
@@ -24,8 +25,9 @@ struct hub_registry_events {
     struct loop *(*owner)(void *arg, struct iot_id id); /* may be NULL; called on any loop */
 };
 
-/* `path` is the database file, or ":memory:". */
-CHECKED enum status hub_registry_open(const char *path, const struct hub_registry_events *events,
+/* `path` is the database file, or ":memory:". `limits` must outlive it. */
+CHECKED enum status hub_registry_open(const char *path, const struct hub_limits *limits,
+                                      const struct hub_registry_events *events,
                                       struct hub_registry **out);
 void hub_registry_close(struct hub_registry **r);
 
@@ -74,7 +76,7 @@ struct hub_registry_ask {
     struct iot_id target;  /* HUB_SCOPE_ONE */
     struct slice body;     /* JSON text, for PUT and PATCH */
     struct slice if_match; /* without quotes; "*" is any; empty: none was given */
-    size_t top;            /* of lists; 0: 1000 */
+    size_t top;            /* of lists; 0: as many as limits.list allows */
 };
 
 struct hub_registry_answer {

@@ -5,7 +5,6 @@
 #include "crypto/random.h"
 #include "hub/registry_tables.h"
 
-#define LIST_MAX 1000 /* GET /devices answers no more */
 #define STATUS_REASON_MAX 128
 
 static enum status refuse(struct registry_job *j, enum status why, const char *text)
@@ -80,7 +79,8 @@ static enum status must_exist(struct store_table *t, struct iot_id id)
 enum status registry_identity_list(struct store_table *t, struct registry_job *j)
 {
     struct json_writer w = json_writer(&j->json);
-    size_t top = j->ask.top && j->ask.top < LIST_MAX ? j->ask.top : LIST_MAX;
+    size_t most = j->registry->limits->list_items;
+    size_t top = j->ask.top && j->ask.top < most ? j->ask.top : most;
     bool modules = j->ask.id.device.len > 0;
     size_t n = modules ? SQL_MODULES_LIST : SQL_DEVICES_LIST;
     if (modules) {
@@ -313,7 +313,9 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
         return s;
     int64_t count = store_column_i64(t, SQL_MODULES_COUNT, 0);
     store_reset(t, SQL_MODULES_COUNT);
-    return count < REGISTRY_MODULES_MAX ? OK : refuse(j, FULL, "a device has at most 50 modules");
+    return count < (int64_t)j->registry->limits->modules
+               ? OK
+               : refuse(j, FULL, "the device has as many modules as limits.modules allows");
 }
 
 static enum status create(struct store_table *t, struct registry_job *j, const struct json *body)
@@ -346,9 +348,10 @@ static enum status collect_modules(struct store_table *t, struct registry_job *j
     enum status s = OK;
     if (j->ask.id.module.len)
         return OK;
+    size_t most = j->registry->limits->modules + 2; /* an edge's own may be two more */
+    j->modules = ARENA_TAKE_N(&j->arena, struct slice, most);
     store_bind(t, SQL_MODULE_NAMES, 1, j->ask.id.device);
-    while (j->module_count < REGISTRY_MODULES_MAX + 2 &&
-           (s = store_step(t, SQL_MODULE_NAMES)) == OK)
+    while (j->module_count < most && (s = store_step(t, SQL_MODULE_NAMES)) == OK)
         j->modules[j->module_count++] = arena_copy(&j->arena, store_column(t, SQL_MODULE_NAMES, 0));
     if (s == OK)
         store_reset(t, SQL_MODULE_NAMES);

@@ -118,12 +118,13 @@ static enum status print_devices(struct store_table *t, struct registry_job *j,
     return s == NOT_FOUND ? OK : s;
 }
 
-static enum status print_modules(struct store_table *t, const struct page *p, struct json_writer *w)
+static enum status print_modules(struct store_table *t, const struct registry_job *j,
+                                 const struct page *p, struct json_writer *w)
 {
     enum status s = OK;
     for (size_t n = 0; s == OK && n < p->count; n++) {
         store_bind(t, SQL_MODULES_LIST, 1, p->names[n]);
-        store_bind_i64(t, SQL_MODULES_LIST, 2, REGISTRY_MODULES_MAX + 2);
+        store_bind_i64(t, SQL_MODULES_LIST, 2, (int64_t)j->registry->limits->modules + 2);
         s = registry_rows_print(t, SQL_MODULES_LIST, w);
     }
     return s;
@@ -167,7 +168,7 @@ enum status registry_scope_list(struct store_table *t, struct registry_job *j)
     json_end_array(&w);
     json_name(&w, "modules"), json_array(&w);
     if (s == OK)
-        s = print_modules(t, &p, &w);
+        s = print_modules(t, j, &p, &w);
     json_end_array(&w);
     put_continuation(j, &p, &w);
     json_end_object(&w);

@@ -5,9 +5,6 @@
 #include "iot/twin.h"
 #include "store/table.h"
 
-#define REGISTRY_MODULES_MAX                                                                       \
-    50 /* of one device, IoT Hub's limit; an edge's two of the system are among them */
-
 extern const char *const registry_migrations[];
 extern const size_t registry_migration_count;
 extern const char *const registry_statements[];
@@ -38,6 +35,7 @@ enum registry_statement {
 
 struct hub_registry {
     struct store_table *table;
+    const struct hub_limits *limits;
     struct hub_registry_events events;
     uint64_t last_generation; /* on the table's thread */
 };
@@ -78,7 +76,7 @@ struct registry_job {
     char etag[64];
     /* News for after the commit. */
     bool tell_identity, tell_desired;
-    struct slice modules[REGISTRY_MODULES_MAX + 2]; /* of a device, told with it */
+    struct slice *modules; /* of a device, told with it */
     size_t module_count;
     struct slice desired_patch;
     uint64_t desired_version;

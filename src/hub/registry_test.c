@@ -9,6 +9,7 @@
 
 static struct {
     struct loop *loop;
+    struct hub_limits limits;
     struct hub_registry *registry;
     /* The last answer. */
     enum status why;
@@ -40,8 +41,10 @@ static int begin(void **state)
 {
     (void)state;
     house.loop = loop_new();
-    return hub_registry_open(
-        ":memory:", &(struct hub_registry_events){on_identity, on_desired, NULL}, &house.registry);
+    house.limits = hub_limits_azure();
+    return hub_registry_open(":memory:", &house.limits,
+                             &(struct hub_registry_events){on_identity, on_desired, NULL},
+                             &house.registry);
 }
 
 static int finish(void **state)
@@ -318,6 +321,23 @@ static void a_device_has_fifty_modules(void **state)
 
 /* ---- edges ---- */
 
+static void limits_are_those_that_were_set(void **state)
+{
+    (void)state;
+    house.limits.modules = 1;
+    house.limits.list_items = 1;
+    house.limits.twin.tags_bytes = 64;
+    assert_int_equal(put("d", "{}"), OK);
+    assert_int_equal(put("e", "{}"), OK);
+    assert_int_equal(put("d/m", "{}"), OK);
+    assert_int_equal(put("d/n", "{}"), FULL);
+    assert_int_equal(ask(HUB_IDENTITY_LIST, "", NULL, NULL), OK);
+    assert_int_equal(elements(), 1);
+    const char *tags =
+        "{\"tags\":{\"a\":\"0123456789012345678901234567890123456789012345678901234567890123\"}}";
+    assert_int_equal(ask(HUB_TWIN_PATCH, "d", tags, NULL), BAD_ARGUMENT);
+}
+
 static void an_edge_comes_with_its_system_modules_and_a_scope(void **state)
 {
     (void)state;
@@ -542,6 +562,7 @@ int main(void)
         TEST(a_device_that_comes_again_is_another_generation),
         TEST(statistics_count_devices_alone),
         TEST(a_device_has_fifty_modules),
+        TEST(limits_are_those_that_were_set),
         TEST(an_edge_comes_with_its_system_modules_and_a_scope),
         TEST(an_edge_sees_what_is_in_its_scope_and_nothing_else),
         TEST(a_twin_has_its_identity_around_it),

@@ -130,7 +130,7 @@ static enum status change(struct store_table *t, struct registry_job *j, const s
         j->answer.text = "the twin has changed since it was read: its etag is another one";
         return CONFLICT;
     }
-    enum status s = iot_twin_update(twin, &j->arena, body,
+    enum status s = iot_twin_update(twin, &j->registry->limits->twin, &j->arena, body,
                                     j->ask.what == HUB_TWIN_PUT ? IOT_TWIN_REPLACE : IOT_TWIN_MERGE,
                                     j->now_ms, &made, &j->answer.text);
     if (s == OK && (made.tags || made.desired))

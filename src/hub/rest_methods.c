@@ -110,7 +110,9 @@ static const char *read_body(struct rest_request *r, const struct json *body, st
         call->payload = arena_copy(&r->arena, buffer_slice(&text));
         buffer_clear(&text);
     }
-    return call->payload.len > HUB_METHOD_PAYLOAD_MAX ? "payload is larger than 128 KB" : NULL;
+    return call->payload.len > ((struct hub *)r->app)->limits.method_bytes
+               ? "payload is larger than limits.method allows"
+               : NULL;
 }
 
 static void invoke(struct rest_request *r)

@@ -61,10 +61,11 @@ static int begin(void **state)
     hub->aliases = names;
     hub->loop_count = hub->partition_count = 1;
     hub->loops[0].loop = house.loop;
+    hub->limits = hub_limits_azure();
     hub_init(hub);
     hub->policies = hub_policies_random();
     assert_int_equal(
-        hub_registry_open(":memory:", &(struct hub_registry_events){0}, &hub->registry), OK);
+        hub_registry_open(":memory:", &hub->limits, &(struct hub_registry_events){0}, &hub->registry), OK);
     start_server();
     house.client = rest_client_new(&(struct rest_client_config){.loop = house.loop});
     return 0;
@@ -476,7 +477,7 @@ static void a_method_s_body_has_its_bounds(void **state)
     }
     struct buffer large = {0};
     buffer_printf(&large, "{\"methodName\":\"go\",\"payload\":\"%0*d\"}",
-                  (int)HUB_METHOD_PAYLOAD_MAX, 1);
+                  (int)house.hub.limits.method_bytes, 1);
     assert_int_equal(call("POST", "/twins/robot/methods", buffer_cstr(&large)), 400);
     buffer_clear(&large);
 }

@@ -164,6 +164,7 @@ bool world_start_hub(struct world *w)
     struct hub *hub = w->hub = MEMORY_NEW(struct hub);
     w->hub_life++;
     hub->name = "hub";
+    hub->limits = w->limits;
     hub->aliases = hub_names;
     hub->loop_count = w->hub_loops;
     hub->partition_count = WORLD_PARTITIONS;
@@ -261,8 +262,9 @@ static void make_identities(struct world *w)
 
 static void open_registry(struct world *w)
 {
+    w->limits = hub_limits_azure();
     const struct hub_registry_events events = {on_identity, on_desired, w, owner};
-    enum status s = hub_registry_open(":memory:", &events, &w->registry);
+    enum status s = hub_registry_open(":memory:", &w->limits, &events, &w->registry);
     assert(s == OK);
     w->policies = hub_policies_random();
     make_identities(w);
