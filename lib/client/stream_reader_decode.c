@@ -22,6 +22,7 @@ static void take_source(const struct amqp_value *v, enum iot_source *out)
         {SLICE_INIT("moduleLifecycleEvents"), IOT_SOURCE_MODULE_LIFECYCLE},
         {SLICE_INIT("deviceConnectionStateEvents"), IOT_SOURCE_DEVICE_CONNECTION_STATE},
         {SLICE_INIT("deviceJobLifecycleEvents"), IOT_SOURCE_DEVICE_JOB_LIFECYCLE},
+        {SLICE_INIT("digitalTwinChangeEvents"), IOT_SOURCE_DIGITAL_TWIN_CHANGE},
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (amqp_is_text(v) && slice_eq_nocase(v->bytes, names[i].name))

@@ -40,12 +40,34 @@ bool iot_property_find(struct slice list, struct slice name, struct slice *value
     return false;
 }
 
+bool iot_stamp_next(struct slice *list, uint16_t *endpoint, struct slice *name, struct slice *value)
+{
+    struct reader r = reader_of(*list);
+    uint16_t n = reader_u16(&r);
+    struct slice rest = r.rest;
+    if (!reader_ok(&r) || !iot_property_next(&rest, name, value))
+        return false;
+    *list = rest;
+    *endpoint = n;
+    return true;
+}
+
+bool iot_event_goes_to(const struct iot_event *e, uint16_t endpoint)
+{
+    for (size_t i = 0; i + 1 < e->endpoints.len; i += 2)
+        if ((e->endpoints.at[i] << 8 | e->endpoints.at[i + 1]) == endpoint)
+            return true;
+    return e->endpoints.len == 0 && endpoint == 0;
+}
+
 /*
  * The record: version, source, types of ids, three times, then a bit for every slice that is there
  * and those in order, each with its length in groups of seven bits, low first; the body is the
- * rest.
+ * rest. Version 1 has 16 bits and the first 16 slices, and is what nearly every event needs;
+ * version 2 has 32 bits, and the sources behind deviceJobLifecycleEvents.
  */
-#define RECORD_VERSION 1
+#define RECORD_V1 1
+#define RECORD_V2 2
 
 static const size_t slices[] = {
     offsetof(struct iot_event, from.device),
@@ -64,9 +86,15 @@ static const size_t slices[] = {
     offsetof(struct iot_event, message.interface_id),
     offsetof(struct iot_event, message.schema),
     offsetof(struct iot_event, message.properties),
+    /* version 2 */
+    offsetof(struct iot_event, partition_key),
+    offsetof(struct iot_event, annotations),
+    offsetof(struct iot_event, endpoints),
+    offsetof(struct iot_event, stamps),
 };
 
 #define SLICES (sizeof(slices) / sizeof(slices[0]))
+#define V1_SLICES 16
 
 static struct slice *slice_in(struct iot_event *e, size_t n)
 {
@@ -78,12 +106,17 @@ static struct slice slice_at(const struct iot_event *e, size_t n)
     return *slice_in((struct iot_event *)(uintptr_t)e, n);
 }
 
-static uint16_t present(const struct iot_event *e)
+static uint32_t present(const struct iot_event *e)
 {
-    unsigned bits = 0;
+    uint32_t bits = 0;
     for (size_t n = 0; n < SLICES; n++)
-        bits |= (unsigned)(slice_at(e, n).len > 0) << n;
-    return (uint16_t)bits;
+        bits |= (uint32_t)(slice_at(e, n).len > 0) << n;
+    return bits;
+}
+
+static bool needs_v2(enum iot_source source, uint32_t bits)
+{
+    return source > IOT_SOURCE_DEVICE_JOB_LIFECYCLE || bits >> V1_SLICES;
 }
 
 static void put_length(struct buffer *out, size_t len)
@@ -97,14 +130,18 @@ void iot_event_encode(const struct iot_event *e, struct buffer *out)
 {
     const struct iot_message *m = &e->message;
     buffer_reserve(out, 256 + m->body.len + m->properties.len);
-    buffer_u8(out, RECORD_VERSION);
+    uint32_t bits = present(e);
+    bool v2 = needs_v2(e->source, bits);
+    buffer_u8(out, v2 ? RECORD_V2 : RECORD_V1);
     buffer_u8(out, (uint8_t)e->source);
     buffer_u8(out, (uint8_t)(m->message_id_type << 4 | m->correlation_id_type));
     buffer_u64(out, e->enqueued_ms);
     buffer_u64(out, m->expiry_ms);
     buffer_u64(out, m->creation_ms);
-    uint16_t bits = present(e);
-    buffer_u16(out, bits);
+    if (v2)
+        buffer_u32(out, bits);
+    else
+        buffer_u16(out, (uint16_t)bits);
     for (size_t n = 0; n < SLICES; n++) {
         if (bits >> n & 1) {
             struct slice s = slice_at(e, n);
@@ -147,13 +184,22 @@ static bool id_ok(struct slice id, uint8_t type)
            (type == IOT_MESSAGE_ID_ULONG && id.len == 8);
 }
 
+static bool stamps_ok(struct slice list)
+{
+    uint16_t endpoint;
+    struct slice name, value;
+    while (iot_stamp_next(&list, &endpoint, &name, &value))
+        ;
+    return list.len == 0;
+}
+
 enum status iot_event_decode(struct slice record, struct iot_event *out)
 {
     struct reader r = reader_of(record);
     struct iot_event e = {0};
     struct iot_message *m = &e.message;
     uint8_t version = reader_u8(&r), source = reader_u8(&r), types = reader_u8(&r);
-    if (version != RECORD_VERSION || source >= IOT_SOURCE_COUNT)
+    if ((version != RECORD_V1 && version != RECORD_V2) || source >= IOT_SOURCE_COUNT)
         return BAD_FORMAT;
     e.source = (enum iot_source)source;
     m->message_id_type = types >> 4;
@@ -161,7 +207,9 @@ enum status iot_event_decode(struct slice record, struct iot_event *out)
     e.enqueued_ms = reader_u64(&r);
     m->expiry_ms = reader_u64(&r);
     m->creation_ms = reader_u64(&r);
-    uint16_t bits = reader_u16(&r);
+    uint32_t bits = version == RECORD_V1 ? reader_u16(&r) : reader_u32(&r);
+    if (bits >> SLICES || (version == RECORD_V2) != needs_v2(e.source, bits))
+        return BAD_FORMAT;
     for (size_t n = 0; n < SLICES; n++)
         if (bits >> n & 1)
             *slice_in(&e, n) = reader_bytes(&r, read_length(&r));
@@ -169,7 +217,8 @@ enum status iot_event_decode(struct slice record, struct iot_event *out)
     if (!reader_ok(&r) || m->message_id_type > IOT_MESSAGE_ID_BINARY ||
         m->correlation_id_type > IOT_MESSAGE_ID_BINARY || !properties_ok(m->properties) ||
         !id_ok(m->message_id, m->message_id_type) ||
-        !id_ok(m->correlation_id, m->correlation_id_type))
+        !id_ok(m->correlation_id, m->correlation_id_type) || e.endpoints.len % 2 ||
+        !stamps_ok(e.stamps))
         return BAD_FORMAT;
     *out = e;
     return OK;

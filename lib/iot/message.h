@@ -45,7 +45,7 @@ bool iot_property_next(struct slice *list, struct slice *name, struct slice *val
 bool iot_property_find(struct slice list, struct slice name, struct slice *value);
 
 /* Where an event comes from; the wire name is iothub-message-source. */
-enum iot_source { IOT_SOURCE_TELEMETRY, IOT_SOURCE_TWIN_CHANGE, IOT_SOURCE_DEVICE_LIFECYCLE, IOT_SOURCE_MODULE_LIFECYCLE, IOT_SOURCE_DEVICE_CONNECTION_STATE, IOT_SOURCE_DEVICE_JOB_LIFECYCLE, IOT_SOURCE_COUNT };
+enum iot_source { IOT_SOURCE_TELEMETRY, IOT_SOURCE_TWIN_CHANGE, IOT_SOURCE_DEVICE_LIFECYCLE, IOT_SOURCE_MODULE_LIFECYCLE, IOT_SOURCE_DEVICE_CONNECTION_STATE, IOT_SOURCE_DEVICE_JOB_LIFECYCLE, IOT_SOURCE_DIGITAL_TWIN_CHANGE, IOT_SOURCE_SENT /* into the stream, by a client of its own: has no name */, IOT_SOURCE_COUNT };
 
 struct iot_event {
     uint64_t enqueued_ms; /* wall clock, given by who appended it */
@@ -54,9 +54,20 @@ struct iot_event {
     struct slice auth_method; /* JSON text, iothub-connection-auth-method */
     enum iot_source source;
     struct iot_message message;
+    /* Of IOT_SOURCE_SENT, whose body is the rest of the AMQP message, encoded, from its properties on. */
+    struct slice partition_key;
+    struct slice annotations; /* the sender's own: keys and values, encoded */
+    /* What routing decided; empty when nothing is routed: then the built-in endpoint alone has it. */
+    struct slice endpoints; /* u16 each; 0 is the built-in one */
+    struct slice stamps;    /* enrichments: u16 endpoint, then as a property */
 };
 
-/* Appends the record's bytes; they begin with a version byte. */
+/* Whether the event is for the endpoint. */
+bool iot_event_goes_to(const struct iot_event *e, uint16_t endpoint);
+/* Takes the first off *list; false at the end, or when the list is broken. */
+bool iot_stamp_next(struct slice *list, uint16_t *endpoint, struct slice *name, struct slice *value);
+
+/* Appends the record's bytes; they begin with a version byte: 1 unless the event has what only 2 can hold. */
 void iot_event_encode(const struct iot_event *e, struct buffer *out);
 /* The slices of *out point into `record`. BAD_FORMAT for what iot_event_encode() cannot have made. */
 CHECKED enum status iot_event_decode(struct slice record, struct iot_event *out);

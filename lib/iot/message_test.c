@@ -106,6 +106,48 @@ static void an_event_needs_little(void **state)
     buffer_clear(&record);
 }
 
+static void what_routing_decided_survives_the_record(void **state)
+{
+    (void)state;
+    struct buffer stamps = {0}, record = {0};
+    buffer_u16(&stamps, 7);
+    assert_true(iot_property_put(&stamps, SLICE("site"), SLICE("north")));
+    struct iot_event e = {.from = {.device = SLICE("d")},
+                          .endpoints = SLICE("\0\0\1\2"),
+                          .stamps = buffer_slice(&stamps)},
+                     d;
+    assert_true(iot_event_goes_to(&e, 0) && iot_event_goes_to(&e, 0x102));
+    assert_false(iot_event_goes_to(&e, 1));
+    iot_event_encode(&e, &record);
+    assert_int_equal(iot_event_decode(buffer_slice(&record), &d), OK);
+    assert_slice(d.endpoints, e.endpoints);
+    uint16_t endpoint;
+    struct slice name, value;
+    assert_true(iot_stamp_next(&d.stamps, &endpoint, &name, &value));
+    assert_int_equal(endpoint, 7);
+    assert_slice(name, SLICE("site"));
+    assert_slice(value, SLICE("north"));
+    assert_false(iot_stamp_next(&d.stamps, &endpoint, &name, &value));
+    assert_true(iot_event_goes_to(&(struct iot_event){0}, 0)); /* not routed: the built-in one */
+    assert_false(iot_event_goes_to(&(struct iot_event){0}, 1));
+    buffer_reset(&record);
+    iot_event_encode(&(struct iot_event){.source = IOT_SOURCE_SENT,
+                                         .partition_key = SLICE("k"),
+                                         .annotations = SLICE("a"),
+                                         .message = {.body = SLICE("b")}},
+                     &record);
+    assert_int_equal(record.at[0], 2);
+    assert_int_equal(iot_event_decode(buffer_slice(&record), &d), OK);
+    assert_slice(d.partition_key, SLICE("k"));
+    assert_slice(d.annotations, SLICE("a"));
+    for (size_t len = 0; len + 1 < record.len; len++)
+        assert_int_equal(iot_event_decode(slice_from(record.at, len), &d), BAD_FORMAT);
+    record.at[1] = record.at[28] = 0; /* version 2 without need */
+    assert_int_equal(iot_event_decode(buffer_slice(&record), &d), BAD_FORMAT);
+    buffer_clear(&stamps);
+    buffer_clear(&record);
+}
+
 /* The head of the record up to its body; the body may be cut, which the log's checksum notices. */
 static void a_record_cut_short_or_of_another_make_is_refused(void **state)
 {
@@ -140,6 +182,7 @@ int main(void)
         cmocka_unit_test(a_property_too_long_is_refused),
         cmocka_unit_test(every_field_survives_the_record),
         cmocka_unit_test(an_event_needs_little),
+        cmocka_unit_test(what_routing_decided_survives_the_record),
         cmocka_unit_test(a_record_cut_short_or_of_another_make_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

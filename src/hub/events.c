@@ -110,6 +110,15 @@ static void on_detach(struct heads_amqp_link *l)
 
 /* ---- attaching ---- */
 
+struct hub_events_entity *hub_events_entity_find(struct hub_events *e, struct slice name)
+{
+    unsigned count = __atomic_load_n(&e->entity_count, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; i < count; i++)
+        if (slice_eq_nocase(name, slice_of(e->entities[i]->name)))
+            return e->entities[i];
+    return NULL;
+}
+
 /* Descriptor of a selector filter; its symbol is "apache.org:selector-filter:string". */
 #define SELECTOR_FILTER 0x0000468C00000004u
 
@@ -173,8 +182,8 @@ static bool read_group(struct hub_events_reader *like, struct slice group)
     return true;
 }
 
-static void attach(struct heads_amqp_link *l, const struct amqp_attach *a, struct slice group,
-                   struct slice partition)
+static void attach(struct heads_amqp_link *l, const struct amqp_attach *a,
+                   struct hub_events_entity *entity, struct slice group, struct slice partition)
 {
     struct hub_events *e = l->kind->arg;
     struct hub_events_reader like = {
@@ -184,7 +193,7 @@ static void attach(struct heads_amqp_link *l, const struct amqp_attach *a, struc
         heads_amqp_refuse(l, NOT_FOUND, "there is no such consumer group");
         return;
     }
-    if (!slice_to_u64(partition, &n) || n >= e->hub->partition_count) {
+    if (!slice_to_u64(partition, &n) || n >= entity->partition_count) {
         heads_amqp_refuse_as(l, "com.microsoft:argument-out-of-range",
                              "there is no such partition");
         return;
@@ -196,7 +205,7 @@ static void attach(struct heads_amqp_link *l, const struct amqp_attach *a, struc
                              "the filter is not one that is known here");
         return;
     }
-    like.partition = &e->partitions[n];
+    like.partition = &entity->partitions[n];
     like.tells_newest = lists(a->desired, SLICE("com.microsoft:enable-receiver-runtime-metric"));
     read_epoch(a->properties, &like);
     like.near.link = l;
@@ -205,16 +214,16 @@ static void attach(struct heads_amqp_link *l, const struct amqp_attach *a, struc
 
 static void on_attach_entity(struct heads_amqp_link *l, const struct amqp_attach *a)
 {
-    const struct hub_events *e = l->kind->arg;
-    if (slice_eq_nocase(l->params[0], slice_of(e->hub->events_name)))
-        attach(l, a, l->params[1], l->params[2]);
+    struct hub_events_entity *entity = hub_events_entity_find(l->kind->arg, l->params[0]);
+    if (entity)
+        attach(l, a, entity, l->params[1], l->params[2]);
     else
         heads_amqp_refuse(l, NOT_FOUND, "the messaging entity of this name could not be found");
 }
 
 static void on_attach_hub(struct heads_amqp_link *l, const struct amqp_attach *a)
 {
-    attach(l, a, l->params[0], l->params[1]);
+    attach(l, a, ((struct hub_events *)l->kind->arg)->entities[0], l->params[0], l->params[1]);
 }
 
 /* ---- tokens ---- */
@@ -303,6 +312,11 @@ void hub_events_count_add(struct hub_events *e, uint64_t messages, uint64_t byte
     __atomic_fetch_add(&e->count.bytes, bytes, __ATOMIC_RELAXED);
 }
 
+void hub_events_count_sent(struct hub_events *e, uint64_t messages)
+{
+    __atomic_fetch_add(&e->count.sent, messages, __ATOMIC_RELAXED);
+}
+
 void hub_events_count_readers(struct hub_events *e, int more)
 {
     __atomic_fetch_add(&e->count.readers, (uint64_t)(int64_t)more, __ATOMIC_RELAXED);
@@ -315,12 +329,13 @@ struct hub_events_count hub_events_count(const struct hub_events *e)
         .readers = __atomic_load_n(&e->count.readers, __ATOMIC_RELAXED),
         .messages = __atomic_load_n(&e->count.messages, __ATOMIC_RELAXED),
         .bytes = __atomic_load_n(&e->count.bytes, __ATOMIC_RELAXED),
+        .sent = __atomic_load_n(&e->count.sent, __ATOMIC_RELAXED),
     };
 }
 
 /* ---- beginning and end ---- */
 
-static const struct heads_amqp_kind kinds[HUB_EVENTS_KINDS] = {
+static const struct heads_amqp_kind reader_kinds[HUB_EVENTS_READER_KINDS] = {
     {.address = "{}/consumergroups/{}/partitions/{}",
      .sends = true,
      .allowed = hub_events_allowed,
@@ -346,7 +361,9 @@ static void on_gone(void *arg, struct heads_amqp *h)
 static void fill_tables(struct hub_events *e)
 {
     for (unsigned i = 0; i < HUB_EVENTS_KINDS; i++) {
-        e->kinds[i] = kinds[i];
+        e->kinds[i] = i < HUB_EVENTS_READER_KINDS
+                          ? reader_kinds[i]
+                          : hub_events_sender_kinds[i - HUB_EVENTS_READER_KINDS];
         e->kinds[i].arg = e;
     }
     e->management = (struct heads_amqp_node){.address = "$management",
@@ -365,16 +382,39 @@ static void fill_tables(struct hub_events *e)
     };
 }
 
+static struct hub_events_entity *entity_new(const char *name, uint64_t created_ms,
+                                            struct hub_partition *const *partitions,
+                                            unsigned count)
+{
+    struct hub_events_entity *entity = MEMORY_NEW(struct hub_events_entity);
+    entity->name = name;
+    entity->created_ms = created_ms;
+    entity->partition_count = count;
+    for (unsigned i = 0; i < count; i++) {
+        struct hub_events_partition *p = &entity->partitions[i];
+        p->partition = partitions[i];
+        p->loop = hub_partition_loop(partitions[i]);
+        list_init(&p->readers);
+    }
+    return entity;
+}
+
+static void entity_free(struct hub_events_entity *entity)
+{
+    for (unsigned i = 0; i < entity->partition_count; i++) {
+        struct link *l;
+        while ((l = list_first(&entity->partitions[i].readers)))
+            hub_events_reader_free(LIST_OF(l, struct hub_events_reader, far.node));
+    }
+    free(entity);
+}
+
 struct hub_events *hub_events_new(const struct hub *hub)
 {
     struct hub_events *e = MEMORY_NEW(struct hub_events);
     e->hub = hub;
-    for (unsigned i = 0; i < hub->partition_count; i++) {
-        struct hub_events_partition *p = &e->partitions[i];
-        p->partition = hub->partitions[i];
-        p->loop = hub_partition_loop(hub->partitions[i]);
-        list_init(&p->readers);
-    }
+    e->entities[e->entity_count++] =
+        entity_new(hub->events_name, hub->created_ms, hub->partitions, hub->partition_count);
     fill_tables(e);
     return e;
 }
@@ -388,11 +428,8 @@ void hub_events_accept(struct hub_events *e, struct stream *s)
 void hub_events_free(struct hub_events **events)
 {
     struct hub_events *e = *events;
-    for (unsigned i = 0; e && i < e->hub->partition_count; i++) {
-        struct link *l;
-        while ((l = list_first(&e->partitions[i].readers)))
-            hub_events_reader_free(LIST_OF(l, struct hub_events_reader, far.node));
-    }
+    for (unsigned i = 0; e && i < e->entity_count; i++)
+        entity_free(e->entities[i]);
     free(e);
     *events = NULL;
 }

@@ -1,7 +1,9 @@
 /*
  * The Event-Hub-compatible endpoint: what applications read the hub's stream from, with Event Hubs'
  * SDKs or any AMQP 1.0 client. It serves `{name}/ConsumerGroups/{group}/Partitions/{n}` (and the
- * same below `messages/events`) and `$management`, for whoever has a policy with ServiceConnect.
+ * same below `messages/events`) and `$management`; and who sends, to `{name}` or
+ * `{name}/Partitions/{n}`. All for whoever has a policy with ServiceConnect: of the hub's rights it is
+ * the one for applications, so it stands for Listen and Send of Event Hubs.
  *
  * A connection is on one loop, the partition on another. Each link has a reader on the partition's
  * loop (events_reader.h) that encodes whole batches of AMQP messages and posts them, as far as the
@@ -33,5 +35,6 @@ void hub_events_accept(struct hub_events *e, struct stream *s);
 struct hub_events_count {
     uint64_t connections, readers; /* now */
     uint64_t messages, bytes;      /* ever */
+    uint64_t sent;                 /* ever, by clients, into the stream */
 };
 struct hub_events_count hub_events_count(const struct hub_events *e);

@@ -44,21 +44,27 @@ static struct slice source_name(enum iot_source source)
         [IOT_SOURCE_MODULE_LIFECYCLE] = SLICE_INIT("moduleLifecycleEvents"),
         [IOT_SOURCE_DEVICE_CONNECTION_STATE] = SLICE_INIT("deviceConnectionStateEvents"),
         [IOT_SOURCE_DEVICE_JOB_LIFECYCLE] = SLICE_INIT("deviceJobLifecycleEvents"),
+        [IOT_SOURCE_DIGITAL_TWIN_CHANGE] = SLICE_INIT("digitalTwinChangeEvents"),
     };
     return names[source];
 }
 
-static void put_annotations(struct buffer *b, const struct iot_event *e, int64_t sequence)
+static uint32_t put_place(struct buffer *b, const struct iot_event *e, int64_t sequence)
 {
     char offset[NUMBER_MAX];
-    size_t map = amqp_message_map_begin(b, AMQP_MESSAGE_ANNOTATIONS);
-    uint32_t items = 8;
     amqp_write_symbol(b, SLICE("x-opt-sequence-number"));
     amqp_write_long(b, sequence);
     amqp_write_symbol(b, SLICE("x-opt-offset"));
     amqp_write_string(b, number(sequence, offset));
     amqp_write_symbol(b, SLICE("x-opt-enqueued-time"));
     amqp_write_timestamp(b, (int64_t)e->enqueued_ms);
+    return 6 + put_text(b, SLICE("x-opt-partition-key"), e->partition_key);
+}
+
+static void put_annotations(struct buffer *b, const struct iot_event *e, int64_t sequence)
+{
+    size_t map = amqp_message_map_begin(b, AMQP_MESSAGE_ANNOTATIONS);
+    uint32_t items = 2 + put_place(b, e, sequence);
     amqp_write_symbol(b, SLICE("iothub-enqueuedtime"));
     amqp_write_timestamp(b, (int64_t)e->enqueued_ms);
     items += put_text(b, SLICE("iothub-connection-device-id"), e->from.device);
@@ -129,11 +135,28 @@ static void put_application_properties(struct buffer *b, struct slice list)
     amqp_write_end(b, map, items);
 }
 
+/* What a client sent into the stream: as it was, with its place in the annotations. */
+static void put_sent(struct buffer *b, const struct iot_event *e, int64_t sequence)
+{
+    size_t map = amqp_message_map_begin(b, AMQP_MESSAGE_ANNOTATIONS);
+    uint32_t items = put_place(b, e, sequence);
+    struct reader r = reader_of(e->annotations);
+    for (; r.rest.len && reader_ok(&r); items++)
+        amqp_read_raw(&r);
+    buffer_put(b, e->annotations);
+    amqp_write_end(b, map, items);
+    buffer_put(b, e->message.body);
+}
+
 void hub_events_encode(const struct iot_event *e, int64_t sequence,
                        const struct hub_events_newest *newest, struct buffer *out)
 {
     if (newest)
         put_newest(out, newest);
+    if (e->source == IOT_SOURCE_SENT) {
+        put_sent(out, e, sequence);
+        return;
+    }
     put_annotations(out, e, sequence);
     put_properties(out, &e->message);
     put_application_properties(out, e->message.properties);

@@ -2,7 +2,7 @@
  * An event of the stream as the AMQP message that Event Hubs' SDKs expect: where it stands in
  * message annotations (x-opt-*), who sent it and how in iothub-*, system properties in properties
  * with the types that they came with, the device's own properties in application properties, the
- * body as it was.
+ * body as it was. What a client sent into the stream comes out as it went in.
  */
 #pragma once
 

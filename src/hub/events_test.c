@@ -1,6 +1,7 @@
 #include "hub/events.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/cmocka.h"
 #include "base/encoding.h"
@@ -35,7 +36,8 @@ struct world {
     struct reading readings[LINKS];
     bool opened, closed;
     struct buffer last, answer;
-    unsigned answers;
+    unsigned answers, told;
+    enum amqp_outcome outcome; /* of what was sent last */
     const void *watched; /* a condition's subject */
     unsigned wanted;
 };
@@ -43,6 +45,13 @@ struct world {
 #define UNTIL(w, fn) assert_true(loop_run_until((w)->loop, fn, w, 20000))
 
 /* ---- the hub ---- */
+
+static void on_appended(struct hub_append *a, enum status why)
+{
+    assert_int_equal(why, OK);
+    hub_append_clear(a);
+    free(a);
+}
 
 static void append(struct world *w, unsigned partition, unsigned number)
 {
@@ -63,7 +72,10 @@ static void append(struct world *w, unsigned partition, unsigned number)
                     .content_type = SLICE("application/json"),
                     .properties = buffer_slice(&properties)},
     };
-    assert_int_equal(hub_partition_append(w->hub.partitions[partition], &e), OK);
+    struct hub_append *a = MEMORY_NEW(struct hub_append);
+    a->done = on_appended;
+    hub_append_add(a, &e);
+    hub_partition_append(w->hub.partitions[partition], a);
     buffer_clear(&properties);
 }
 
@@ -150,6 +162,15 @@ static void on_detach(void *arg, struct amqp_link *l, const struct amqp_error *w
     snprintf(r->condition, sizeof(r->condition), "%.*s", SLICE_FMT(why->condition));
 }
 
+static void on_settled(void *arg, struct amqp_link *l, uint64_t token,
+                       const struct amqp_state *state)
+{
+    struct world *w = arg;
+    (void)l, (void)token;
+    w->told++;
+    w->outcome = state->outcome;
+}
+
 static void on_client_close(void *arg, enum status why, const struct amqp_error *error)
 {
     struct world *w = arg;
@@ -161,6 +182,7 @@ static const struct amqp_events client_events = {.output = output,
                                                  .on_open = on_open,
                                                  .on_attach = on_attach,
                                                  .on_transfer = on_transfer,
+                                                 .on_settled = on_settled,
                                                  .on_detach = on_detach,
                                                  .on_close = on_client_close};
 
@@ -618,6 +640,115 @@ static void a_policy_without_the_right_reads_nothing(void **state)
     stop(&other);
 }
 
+/* ---- sending into the stream ---- */
+
+static struct amqp_link *attach_sender(struct world *w, unsigned n, const char *address)
+{
+    struct buffer there = {0}, target = {0};
+    char name[16];
+    snprintf(name, sizeof(name), "sender-%u", n);
+    amqp_write_string(&there, slice_of(address));
+    amqp_target_write(&target, &(struct amqp_target){.address = buffer_slice(&there),
+                                                     .durable = AMQP_ABSENT,
+                                                     .timeout = AMQP_ABSENT});
+    struct reading *r = &w->readings[n];
+    *r = (struct reading){0};
+    assert_int_equal(amqp_link_attach(w->session,
+                                      &(struct amqp_attach){.name = slice_of(name),
+                                                            .send_settle = AMQP_ABSENT,
+                                                            .receive_settle = AMQP_ABSENT,
+                                                            .source = SLICE("\x00\x53\x28\x45"),
+                                                            .target = buffer_slice(&target)},
+                                      r, &r->link),
+                     OK);
+    buffer_clear(&there);
+    buffer_clear(&target);
+    w->requests = r->link;
+    return r->link;
+}
+
+static bool is_refused_or_can_send(void *arg)
+{
+    struct world *w = arg;
+    const struct reading *r = w->watched;
+    return r->detached || amqp_link_credit(r->link) > 0;
+}
+
+static bool is_told(void *arg)
+{
+    return ((struct world *)arg)->told > 0;
+}
+
+static enum amqp_outcome send_body(struct world *w, struct amqp_link *l, struct slice bytes)
+{
+    w->told = 0;
+    assert_int_equal(amqp_link_send(l, &(struct amqp_send){.token = 1}, bytes), OK);
+    UNTIL(w, is_told);
+    return w->outcome;
+}
+
+static void clients_send_into_a_partition_or_any(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    struct amqp_message m;
+    struct slice body;
+    start(&w, "service");
+    fill(&w, 1, 1);
+    struct amqp_link *to_one = attach_sender(&w, 0, "events/Partitions/1");
+    w.watched = &w.readings[0];
+    UNTIL(&w, is_refused_or_can_send);
+    assert_int_equal(send_body(&w, to_one, SLICE("\x00\x53\x75\xa0\x02hi")),
+                     AMQP_OUTCOME_ACCEPTED);
+    assert_int_equal(store_log_durable(hub_partition_log(w.hub.partitions[1])), 2);
+    struct reading *r =
+        attach(&w, 1, (struct wish){.address = "Events/ConsumerGroups/$Default/Partitions/1"});
+    take(&w, r, 10, 2);
+    assert_int_equal(amqp_message_read(buffer_slice(&w.last), &m), OK);
+    assert_true(amqp_message_bytes(&m, &body));
+    assert_slice(body, SLICE("hi"));
+    struct amqp_link *to_any = attach_sender(&w, 2, "EVENTS");
+    w.watched = &w.readings[2];
+    UNTIL(&w, is_refused_or_can_send);
+    for (int i = 0; i < 2; i++) /* in turn */
+        assert_int_equal(send_body(&w, to_any, SLICE("\x00\x53\x75\xa0\x02hi")),
+                         AMQP_OUTCOME_ACCEPTED);
+    assert_int_equal(store_log_durable(hub_partition_log(w.hub.partitions[0])), 1);
+    assert_int_equal(store_log_durable(hub_partition_log(w.hub.partitions[1])), 3);
+    assert_int_equal(send_body(&w, to_any, SLICE("rubbish")), AMQP_OUTCOME_REJECTED);
+    assert_int_equal(hub_events_count(w.events).sent, 3);
+    stop(&w);
+}
+
+static void wrong_targets_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *condition;
+    } cases[] = {
+        {"other", "amqp:not-found"},
+        {"events/Partitions/2", "com.microsoft:argument-out-of-range"},
+        {"events/Partitions/x", "com.microsoft:argument-out-of-range"},
+        {"events/ConsumerGroups/$Default/Partitions/0", "amqp:not-found"},
+    };
+    struct world w = {0};
+    start(&w, "service");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        attach_sender(&w, 0, cases[i].address);
+        w.watched = &w.readings[0];
+        UNTIL(&w, is_detached);
+        assert_string_equal(w.readings[0].condition, cases[i].condition);
+    }
+    stop(&w);
+    struct world other = {0};
+    start(&other, "device");
+    attach_sender(&other, 0, "events");
+    other.watched = &other.readings[0];
+    UNTIL(&other, is_detached);
+    assert_string_equal(other.readings[0].condition, "amqp:unauthorized-access");
+    stop(&other);
+}
+
 /* ---- $cbs and $management, with tokens as Event Hubs' SDKs make them ---- */
 
 static void attach_node(struct world *w, const char *address)
@@ -784,6 +915,8 @@ int main(void)
         cmocka_unit_test(readers_without_an_owner_have_a_bound),
         cmocka_unit_test(wrong_places_are_refused),
         cmocka_unit_test(a_policy_without_the_right_reads_nothing),
+        cmocka_unit_test(clients_send_into_a_partition_or_any),
+        cmocka_unit_test(wrong_targets_are_refused),
         cmocka_unit_test(tokens_of_event_hubs_and_of_iot_hub_open_links),
         cmocka_unit_test(management_tells_of_the_stream),
     };

@@ -178,6 +178,7 @@ static void collect_events(const struct program *p, struct buffer *out)
         {"millrace_hub_events_readers", "links that read a partition", REST_GAUGE, c.readers},
         {"millrace_hub_events_messages_total", "events given to readers", REST_COUNTER, c.messages},
         {"millrace_hub_events_bytes_total", "bytes of them, as they are encoded", REST_COUNTER, c.bytes},
+        {"millrace_hub_events_sent_total", "events that clients sent into a stream", REST_COUNTER, c.sent},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         rest_metrics_put_head(out, rows[i].name, rows[i].type, rows[i].help);

@@ -27,9 +27,9 @@ static void put_text(struct buffer *b, struct slice name, struct slice value)
 
 /* ---- the event hub ---- */
 
-static void answer_hub(const struct hub_events *e, struct heads_amqp_reply *reply)
+static void answer_hub(const struct hub_events_entity *e, struct heads_amqp_reply *reply)
 {
-    unsigned count = e->hub->partition_count; /* HUB_PARTITIONS_MAX at most */
+    unsigned count = e->partition_count; /* HUB_PARTITIONS_MAX at most */
     char numbers[HUB_PARTITIONS_MAX][12];
     struct slice ids[HUB_PARTITIONS_MAX];
     for (unsigned i = 0; i < count; i++) {
@@ -38,15 +38,17 @@ static void answer_hub(const struct hub_events *e, struct heads_amqp_reply *repl
     }
     struct buffer b = {0};
     size_t map = amqp_write_map_begin(&b);
-    put_text(&b, SLICE("name"), slice_of(e->hub->events_name));
+    put_text(&b, SLICE("name"), slice_of(e->name));
     put_text(&b, SLICE("type"), SLICE("com.microsoft:eventhub"));
     amqp_write_string(&b, SLICE("created_at"));
-    amqp_write_timestamp(&b, (int64_t)e->hub->created_ms);
+    amqp_write_timestamp(&b, (int64_t)e->created_ms);
     amqp_write_string(&b, SLICE("partition_count"));
     amqp_write_int(&b, (int32_t)count);
     amqp_write_string(&b, SLICE("partition_ids"));
     amqp_write_strings(&b, ids, count); /* an array: lists are refused */
-    amqp_write_end(&b, map, 10);
+    amqp_write_string(&b, SLICE("georeplication_factor"));
+    amqp_write_int(&b, 1); /* one place, no copies */
+    amqp_write_end(&b, map, 12);
     heads_amqp_answer(reply, OK, "OK", buffer_slice(&b));
     buffer_clear(&b);
 }
@@ -55,7 +57,7 @@ static void answer_hub(const struct hub_events *e, struct heads_amqp_reply *repl
 
 struct question {
     struct heads_amqp_reply *reply;
-    struct hub_events *events;
+    struct hub_events_entity *entity;
     struct hub_events_partition *partition;
     struct loop *home;
     unsigned number;
@@ -70,7 +72,7 @@ static void answer_partition(void *arg)
     snprintf(offset, sizeof(offset), "%lld", (long long)hub_events_sequence(q->newest));
     struct buffer b = {0};
     size_t map = amqp_write_map_begin(&b);
-    put_text(&b, SLICE("name"), slice_of(q->events->hub->events_name));
+    put_text(&b, SLICE("name"), slice_of(q->entity->name));
     put_text(&b, SLICE("type"), SLICE("com.microsoft:partition"));
     put_text(&b, SLICE("partition"), slice_of(number));
     amqp_write_string(&b, SLICE("begin_sequence_number"));
@@ -113,17 +115,17 @@ static bool read_partition(const struct amqp_message *m, uint64_t *n)
     return true;
 }
 
-static void on_partition(struct hub_events *e, struct heads_amqp_reply *reply,
+static void on_partition(struct hub_events_entity *e, struct heads_amqp_reply *reply,
                          const struct amqp_message *m)
 {
     uint64_t n;
-    if (!read_partition(m, &n) || n >= e->hub->partition_count) {
+    if (!read_partition(m, &n) || n >= e->partition_count) {
         refuse(reply, BAD_ARGUMENT, "there is no such partition");
         return;
     }
     struct question *q = MEMORY_NEW(struct question);
     *q = (struct question){.reply = reply,
-                           .events = e,
+                           .entity = e,
                            .partition = &e->partitions[n],
                            .home = heads_amqp_loop(heads_amqp_reply_head(reply)),
                            .number = (unsigned)n};
@@ -136,15 +138,15 @@ void hub_management_request(void *arg, struct heads_amqp_reply *reply, const str
 {
     struct hub_events *e = arg;
     struct slice type = text_property(m, SLICE("type"));
-    struct slice name = text_property(m, SLICE("name"));
+    struct hub_events_entity *entity = hub_events_entity_find(e, text_property(m, SLICE("name")));
     if (!slice_eq(text_property(m, SLICE("operation")), SLICE("READ")))
         refuse(reply, UNSUPPORTED, "READ is the one operation here");
-    else if (!slice_eq_nocase(name, slice_of(e->hub->events_name)))
+    else if (entity == NULL)
         refuse(reply, NOT_FOUND, "the messaging entity of this name could not be found");
     else if (slice_eq(type, SLICE("com.microsoft:eventhub")))
-        answer_hub(e, reply);
+        answer_hub(entity, reply);
     else if (slice_eq(type, SLICE("com.microsoft:partition")))
-        on_partition(e, reply, m);
+        on_partition(entity, reply, m);
     else
         refuse(reply, UNSUPPORTED, "this type is not known here");
 }

@@ -15,9 +15,104 @@ struct hub_partition {
     struct store_waiters waiters; /* each holds a reference to a hub_device */
     struct hub_device **full; /* who was told FULL: resumed when there is room */
     size_t full_count, full_cap;
+    struct list appends;  /* struct hub_append: not all of it is in the log yet */
+    struct list appended; /* … all is, and is not durable yet; in the log's order */
     struct hub_partition_watch *watches;
     struct buffer record; /* reused for encoding */
 };
+
+/* ---- appends with many records ---- */
+
+void hub_append_add(struct hub_append *a, const struct iot_event *e)
+{
+    iot_event_encode(e, &a->records);
+    a->wall_ms = e->enqueued_ms > a->wall_ms ? e->enqueued_ms : a->wall_ms;
+    uint32_t end = (uint32_t)a->records.len;
+    buffer_put(&a->ends, slice_from(&end, sizeof(end)));
+}
+
+size_t hub_append_count(const struct hub_append *a)
+{
+    return a->ends.len / sizeof(uint32_t);
+}
+
+void hub_append_clear(struct hub_append *a)
+{
+    buffer_clear(&a->records);
+    buffer_clear(&a->ends);
+}
+
+static struct slice append_record(const struct hub_append *a, size_t n)
+{
+    uint32_t from = 0, to;
+    if (n > 0)
+        memcpy(&from, a->ends.at + (n - 1) * sizeof(from), sizeof(from));
+    memcpy(&to, a->ends.at + n * sizeof(to), sizeof(to));
+    return slice_from(a->records.at + from, to - from);
+}
+
+static void append_end(struct hub_append *a, enum status why)
+{
+    list_remove(&a->node);
+    a->done(a, why);
+}
+
+/* False when the log has no room: on_room goes on. */
+static bool append_some(struct hub_partition *p, struct hub_append *a)
+{
+    for (; a->next < hub_append_count(a); a->next++) {
+        uint64_t sequence;
+        enum status s =
+            store_log_append(p->log, append_record(a, a->next), a->wall_ms, &sequence);
+        if (s == FULL)
+            return false;
+        if (s != OK) {
+            append_end(a, s);
+            return true;
+        }
+        if (a->next == 0)
+            a->first = sequence;
+        a->last = sequence;
+    }
+    list_remove(&a->node);
+    list_push(&p->appended, &a->node);
+    return true;
+}
+
+static void append_waiting(struct hub_partition *p)
+{
+    struct link *l;
+    while ((l = list_first(&p->appends)))
+        if (!append_some(p, LIST_OF(l, struct hub_append, node)))
+            return;
+}
+
+void hub_partition_append(struct hub_partition *p, struct hub_append *a)
+{
+    assert(hub_append_count(a) > 0);
+    a->next = 0;
+    list_push(&p->appends, &a->node);
+    if (list_first(&p->appends) == &a->node)
+        append_waiting(p);
+}
+
+static void appends_durable(struct hub_partition *p, uint64_t sequence)
+{
+    struct link *l;
+    while ((l = list_first(&p->appended)) && LIST_OF(l, struct hub_append, node)->last <= sequence)
+        append_end(LIST_OF(l, struct hub_append, node), OK);
+}
+
+/* The records up to `last` that were not durable have failed. */
+static void appends_failed(struct hub_partition *p, uint64_t last, enum status why)
+{
+    struct link *l;
+    while ((l = list_first(&p->appended)) && LIST_OF(l, struct hub_append, node)->first <= last)
+        append_end(LIST_OF(l, struct hub_append, node), why);
+    l = list_first(&p->appends);
+    if (l && LIST_OF(l, struct hub_append, node)->next > 0)
+        append_end(LIST_OF(l, struct hub_append, node), why);
+}
 
 /* Answers all that wait for records up to `sequence`. */
 static void answer(struct hub_partition *p, uint64_t sequence, enum status why)
@@ -34,6 +129,7 @@ static void on_durable(void *arg, uint64_t sequence)
 {
     struct hub_partition *p = arg;
     answer(p, sequence, OK);
+    appends_durable(p, sequence);
     for (struct hub_partition_watch *w = p->watches, *next; w; w = next) {
         next = w->next;
         w->fn(w->arg);
@@ -47,6 +143,7 @@ static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
               (unsigned long long)first, (unsigned long long)last, status_name(why));
     answer(p, first - 1, OK);
     answer(p, last, why);
+    appends_failed(p, last, why);
 }
 
 static void on_room(void *arg)
@@ -61,6 +158,7 @@ static void on_room(void *arg)
         hub_device_unref(&full[i]);
     }
     free(full);
+    append_waiting(p);
 }
 
 enum status hub_partition_open(const struct hub_partition_config *config, struct hub_partition **out)
@@ -68,6 +166,8 @@ enum status hub_partition_open(const struct hub_partition_config *config, struct
     struct hub_partition *p = MEMORY_NEW(struct hub_partition);
     p->loop = config->loop;
     p->index = config->index;
+    list_init(&p->appends);
+    list_init(&p->appended);
     enum status s = store_log_open(
         &(struct store_log_config){
             .loop = config->loop,
@@ -98,6 +198,9 @@ static void forget(struct hub_partition *p)
         hub_device_unref((struct hub_device **)&w.who);
     for (size_t i = 0; i < p->full_count; i++)
         hub_device_unref(&p->full[i]);
+    struct link *l;
+    while ((l = list_first(&p->appended)) || (l = list_first(&p->appends)))
+        append_end(LIST_OF(l, struct hub_append, node), CANCELLED);
 }
 
 void hub_partition_close(struct hub_partition **partition)
@@ -140,12 +243,6 @@ enum status hub_partition_send(struct hub_partition *p, const struct iot_event *
     else if (s == FULL)
         remember_full(p, from);
     return s;
-}
-
-enum status hub_partition_append(struct hub_partition *p, const struct iot_event *e)
-{
-    uint64_t sequence;
-    return append(p, e, &sequence);
 }
 
 struct store_log *hub_partition_log(struct hub_partition *p)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/list.h"
 #include "iot/message.h"
 #include "store/log.h"
 
@@ -27,8 +28,29 @@ void hub_partition_close(struct hub_partition **p);
 CHECKED enum status hub_partition_send(struct hub_partition *p, const struct iot_event *e,
                                        struct hub_device *from, uint64_t token);
 
-/* Appends an event that nobody waits for (a twin change, a life cycle event). */
-CHECKED enum status hub_partition_append(struct hub_partition *p, const struct iot_event *e);
+/*
+ * Records on their way into a partition: what clients send into a stream, what routing copies from one
+ * stream into another, what the hub itself has to tell. Lives inside what its owner keeps for it, until
+ * `done`. Bounded by who makes them: each has a window of its own.
+ */
+struct hub_append {
+    void (*done)(struct hub_append *a, enum status why); /* OK: all are durable */
+    struct buffer records;                               /* encoded events, one after the other */
+    struct buffer ends;                                  /* uint32_t each: where one ends */
+    uint64_t wall_ms;                                    /* of the newest of them */
+    struct link node;                                    /* the rest is the partition's */
+    size_t next;
+    uint64_t first, last;
+};
+/* Encodes one more. */
+void hub_append_add(struct hub_append *a, const struct iot_event *e);
+size_t hub_append_count(const struct hub_append *a);
+void hub_append_clear(struct hub_append *a);
+
+/* In the order of the calls; waits where the log has no room. `done` comes on the partition's loop: OK,
+ * IO_FAILED or FULL from the disk, TOO_LARGE for a record that no log takes (those before it are in), and
+ * CANCELLED when the partition closes: no loop runs any more then. */
+void hub_partition_append(struct hub_partition *p, struct hub_append *a);
 
 struct store_log *hub_partition_log(struct hub_partition *p);
 struct loop *hub_partition_loop(struct hub_partition *p);
