@@ -34,11 +34,11 @@ static int print(const struct iot_connection_string *c)
     return 0;
 }
 
-static int of_policy(const struct settings *s, const struct hub_policies *policies)
+static int of_policy(const struct settings *s, const struct policies *policies)
 {
     const char *wanted = settings_text(s, "policy");
     struct slice name = slice_of(wanted ? wanted : settings_bool(s, "events") ? "service" : "iothubowner");
-    struct slice key = hub_policy_key(policies, name, false);
+    struct slice key = policies_key(policies, name, false);
     if (key.len == 0) {
         fprintf(stderr, "there is no policy '%.*s'\n", SLICE_FMT(name));
         return 1;
@@ -117,13 +117,13 @@ int hub_connection_strings(int argc, char **argv)
         return code;
     log_setup("hub", LOG_LEVEL_WARN, 0);
     struct buffer path = {0};
-    struct hub_policies *policies = NULL;
+    struct policies *policies = NULL;
     buffer_printf(&path, "%s/policies.json", settings_text(s, "data"));
     if (settings_text(s, "device")) {
         code = of_device(s);
     } else if (hub_policies_load(buffer_cstr(&path), &policies) == OK) {
         code = of_policy(s, policies);
-        hub_policies_free(&policies);
+        policies_free(&policies);
     } else {
         code = 1;
     }

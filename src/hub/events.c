@@ -256,8 +256,8 @@ static enum status check_sas(const struct hub_events *e, struct slice token, str
     struct buffer absolute = {0};
     if (sas_parse(token, t) != OK || t->policy.len == 0)
         return UNAUTHORIZED;
-    if (!made_with(t, hub_policy_key(e->hub->policies, t->policy, false)) &&
-        !made_with(t, hub_policy_key(e->hub->policies, t->policy, true)))
+    if (!made_with(t, policies_key(e->hub->policies, t->policy, false)) &&
+        !made_with(t, policies_key(e->hub->policies, t->policy, true)))
         return UNAUTHORIZED;
     buffer_text(&absolute, path.len ? "/" : "");
     buffer_put(&absolute, path);
@@ -274,8 +274,8 @@ static struct slice policy_of(struct slice user)
 
 static bool is_key(const struct hub_events *e, struct slice policy, struct slice secret)
 {
-    struct slice primary = hub_policy_key(e->hub->policies, policy, false);
-    struct slice secondary = hub_policy_key(e->hub->policies, policy, true);
+    struct slice primary = policies_key(e->hub->policies, policy, false);
+    struct slice secondary = policies_key(e->hub->policies, policy, true);
     return (primary.len && crypto_equal(primary, secret)) ||
            (secondary.len && crypto_equal(secondary, secret));
 }
@@ -291,14 +291,14 @@ static void verify(void *arg, struct heads_amqp_check *check, const struct heads
     enum status s;
     uint64_t now_ms = heads_amqp_check_wall_ms(check);
     if (token->type == HEADS_AMQP_PLAIN && is_key(e, policy_of(token->user), token->token)) {
-        grant.rights = hub_policy_permissions(e->hub->policies, policy_of(token->user));
+        grant.rights = policies_rights(e->hub->policies, policy_of(token->user));
         s = OK;
     } else {
         if (token->type == HEADS_AMQP_PLAIN && sas_parse(token->token, &t) == OK)
             grant.path = heads_amqp_audience_path(&arena, t.resource);
         s = check_sas(e, token->token, grant.path, now_ms, &t);
         grant.expires_ms = t.expires_ms;
-        grant.rights = hub_policy_permissions(e->hub->policies, t.policy);
+        grant.rights = policies_rights(e->hub->policies, t.policy);
     }
     heads_amqp_checked(check, s, &grant);
     arena_clear(&arena);

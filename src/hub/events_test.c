@@ -306,7 +306,7 @@ static void start(struct world *w, const char *policy)
     buffer_u8(&response, 0);
     buffer_text(&response, policy);
     buffer_u8(&response, 0);
-    buffer_put(&response, hub_policy_key(w->hub.policies, slice_of(policy), false));
+    buffer_put(&response, policies_key(w->hub.policies, slice_of(policy), false));
     connect(w, plain, buffer_slice(&response));
     buffer_clear(&response);
 }
@@ -323,7 +323,7 @@ static void stop(struct world *w)
         hub_partition_close(&w->hub.partitions[i]);
     loop_free(&w->loop);
     hub_events_free(&w->events);
-    hub_policies_free(&w->hub.policies);
+    policies_free(&w->hub.policies);
     sim_disk_free(&w->disk);
     buffer_clear(&w->last);
     buffer_clear(&w->answer);
@@ -808,7 +808,7 @@ static int64_t put_token(struct world *w, const char *policy, const char *resour
                          const char *audience, bool raw_key)
 {
     struct buffer key = {0}, token = {0};
-    struct slice text = hub_policy_key(w->hub.policies, slice_of(policy), false);
+    struct slice text = policies_key(w->hub.policies, slice_of(policy), false);
     if (raw_key)
         base64_encode(text, &key);
     else

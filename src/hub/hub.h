@@ -43,7 +43,7 @@ struct hub {
     struct hub_loop loops[HUB_LOOPS_MAX];
     struct hub_partition *partitions[HUB_PARTITIONS_MAX];
     struct hub_registry *registry;
-    struct hub_policies *policies;
+    struct policies *policies;
     uint64_t created_ms;
 };
 

@@ -86,7 +86,7 @@ void hub_rest_authorize(struct rest_request *r)
                               on_edge_identity, r);
         return;
     }
-    enum status s = hub_policy_check(hub->policies, hub->aliases, token, r->path,
+    enum status s = policies_check(hub->policies, hub->aliases, token, r->path,
                                      permission_of(r->route->access), loop_wall_ms(r->loop));
     if (s != OK)
         log_warn("call refused path=%.*s peer=%.*s status=%s", SLICE_FMT(r->path), SLICE_FMT(r->peer),

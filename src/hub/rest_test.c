@@ -79,7 +79,7 @@ static int finish(void **state)
     rest_server_free(&house.server);
     hub_registry_close(&house.hub.registry);
     loop_free(&house.loop);
-    hub_policies_free(&house.hub.policies);
+    policies_free(&house.hub.policies);
     map_clear(&house.hub.loops[0].devices);
     struct buffer *all[] = {&house.token, &house.body, &house.etag, &house.code};
     for (size_t n = 0; n < sizeof(all) / sizeof(all[0]); n++)
@@ -136,7 +136,7 @@ static const char *token_of(const char *policy, const char *resource, struct sli
 {
     buffer_reset(&house.token);
     if (key.len == 0)
-        key = hub_policy_key(house.hub.policies, slice_of(policy), false);
+        key = policies_key(house.hub.policies, slice_of(policy), false);
     assert_int_equal(sas_make(slice_of(resource), key, slice_of(policy), expires_ms, &house.token),
                      OK);
     return buffer_cstr(&house.token);

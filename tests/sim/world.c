@@ -324,7 +324,7 @@ void world_free(struct world **world)
     loop_timer_stop(&w->call_next);
     loop_free(&w->service);
     hub_registry_close(&w->registry);
-    hub_policies_free(&w->policies);
+    policies_free(&w->policies);
     sim_free(&w->sim);
     sim_disk_free(&w->edge_disk);
     sim_disk_free(&w->hub_disk);

@@ -111,7 +111,7 @@ struct world {
 
     struct store_disk *hub_disk;
     struct hub_registry *registry;
-    struct hub_policies *policies;
+    struct policies *policies;
     struct hub_limits limits;
     struct hub *hub;   /* NULL while it is dead */
     uint64_t hub_life; /* counts its starts and ends */
