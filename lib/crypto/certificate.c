@@ -84,6 +84,7 @@ enum status certificate_read(struct slice der, struct certificate_facts *out)
                 read_time(X509_get0_notAfter(certificate), &facts.not_after_ms);
     facts.self_signed =
         X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+    facts.authority = X509_check_ca(certificate) != 0;
     X509_free(certificate);
     ERR_clear_error();
     if (!fine)
@@ -102,9 +103,7 @@ enum status certificate_der(struct slice pem, struct buffer *der)
     X509 *certificate = openssl_certificate_pem(pem);
     if (certificate == NULL)
         return BAD_FORMAT;
-    BIO *bio = BIO_new(BIO_s_mem());
-    i2d_X509_bio(bio, certificate);
-    openssl_take(bio, der);
+    openssl_put_der(certificate, der);
     X509_free(certificate);
     return OK;
 }
@@ -119,41 +118,3 @@ enum status certificate_pem(struct slice der, struct buffer *pem)
     return OK;
 }
 
-static X509_STORE *store_of(struct slice authorities)
-{
-    X509_STORE *store = X509_STORE_new();
-    BIO *bio = BIO_new_mem_buf(authorities.at, (int)authorities.len);
-    X509 *certificate;
-    int count = 0;
-    for (; (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)); count++) {
-        X509_STORE_add_cert(store, certificate);
-        X509_free(certificate);
-    }
-    BIO_free(bio);
-    ERR_clear_error();
-    if (count)
-        return store;
-    X509_STORE_free(store);
-    return NULL;
-}
-
-enum status certificate_verify(struct slice der, struct slice authorities, uint64_t wall_ms)
-{
-    X509 *certificate = openssl_certificate_der(der);
-    X509_STORE *store = store_of(authorities);
-    enum status status = BAD_FORMAT;
-    if (certificate && store) {
-        X509_STORE_CTX *c = X509_STORE_CTX_new();
-        X509_STORE_CTX_init(c, store, certificate, NULL);
-        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(c);
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-        X509_VERIFY_PARAM_set_time(param, (time_t)(wall_ms / 1000));
-        X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
-        status = X509_verify_cert(c) == 1 ? OK : UNAUTHORIZED;
-        X509_STORE_CTX_free(c);
-    }
-    X509_free(certificate);
-    X509_STORE_free(store);
-    ERR_clear_error();
-    return status;
-}

@@ -18,6 +18,7 @@ struct certificate_facts {
     char sha256[2 * CRYPTO_SHA256_LEN + 1];
     uint64_t not_before_ms, not_after_ms; /* since 1970 */
     bool self_signed;                     /* subject and issuer are the same */
+    bool authority;                       /* it may sign others */
 };
 
 /* BAD_FORMAT when it is no certificate, has bytes behind it, or a text that is too long or has a
@@ -28,10 +29,28 @@ CHECKED enum status certificate_read(struct slice der, struct certificate_facts 
 CHECKED enum status certificate_der(struct slice pem, struct buffer *der);
 CHECKED enum status certificate_pem(struct slice der, struct buffer *pem);
 
-/* Whether `der` is valid at that time and leads to one of the certificates in `authorities` (PEM),
- * which need not be self-signed. UNAUTHORIZED when not; BAD_FORMAT when one is unreadable. */
-CHECKED enum status certificate_verify(struct slice der, struct slice authorities,
-                                       uint64_t wall_ms);
+/* Several: DER, one behind the other, as a peer shows its certificate and those that lead to an
+ * authority. False at the end, and where no certificate can begin; then *rest is not empty. */
+bool certificate_next(struct slice *rest, struct slice *der);
+
+#define CERTIFICATE_CHAIN_MAX 8 /* a certificate, and those that lead from it to the authority */
+
+/* All certificates in a PEM text, or the only one as DER, as PEM in base64 or DER in base64: the
+ * forms in which people hand one over. Appends. BAD_FORMAT when there is none. */
+CHECKED enum status certificate_read_any(struct slice text, struct buffer *ders);
+
+enum certificate_purpose {
+    CERTIFICATE_FOR_CLIENT, /* a TLS client's */
+    CERTIFICATE_FOR_PROOF,  /* whatever it is for: that its issuer has its key is all that is asked */
+};
+
+/* Whether the first of `chain` leads over the others to one of `authorities`, which need not be
+ * self-signed and which alone are trusted, and all on the way are valid at that time. Both are
+ * certificates one behind the other. UNAUTHORIZED when not, and *why (may be NULL) is a constant text
+ * that names the reason; BAD_FORMAT when one is unreadable. */
+CHECKED enum status certificate_verify(struct slice chain, struct slice authorities,
+                                       enum certificate_purpose purpose, uint64_t wall_ms,
+                                       const char **why);
 
 /* ---- making ---- */
 

@@ -77,6 +77,13 @@ void openssl_put_key(EVP_PKEY *key, struct buffer *pem)
     openssl_take(bio, pem);
 }
 
+void openssl_put_der(X509 *certificate, struct buffer *der)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    i2d_X509_bio(bio, certificate);
+    openssl_take(bio, der);
+}
+
 void openssl_put_certificate(X509 *certificate, struct buffer *pem)
 {
     BIO *bio = BIO_new(BIO_s_mem());

@@ -20,6 +20,7 @@ EVP_PKEY *openssl_key_new(enum key_kind kind);
 void openssl_take(BIO *bio, struct buffer *out);
 
 void openssl_put_key(EVP_PKEY *key, struct buffer *pem);
+void openssl_put_der(X509 *certificate, struct buffer *der);
 void openssl_put_certificate(X509 *certificate, struct buffer *pem);
 
 /* The newest reason in OpenSSL's error queue, which is emptied. Never NULL. */

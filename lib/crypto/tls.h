@@ -14,6 +14,8 @@
 
 struct tls_server;
 
+#define TLS_CHAIN_BYTES_MAX 32768 /* what a client may show; a longer one is refused */
+
 /* The certificate with its chain, and its key: as files, or as text. */
 struct tls_server_config {
     const char *certificate_file, *key_file;
@@ -80,6 +82,7 @@ void tls_session_close(struct tls_session *t, struct buffer *wire);
 /* Why the last call failed, for log lines. Belongs to the session. */
 const char *tls_session_reason(const struct tls_session *t);
 
-/* After the handshake, appended; nothing when the peer showed none. */
+/* After the handshake, appended as DER: the peer's, and behind it what it sent with it, which nobody
+ * has verified (certificate_next(), certificate_verify()); nothing when it showed none. */
 void tls_session_peer_certificate(const struct tls_session *t, struct buffer *der);
 bool tls_session_resumed(const struct tls_session *t);

@@ -137,6 +137,8 @@ static SSL_CTX *server_context_new(const struct tls_server_config *config)
     SSL_CTX_set_cert_verify_callback(c, accept_any, NULL);
     SSL_CTX_set_session_id_context(c, (const unsigned char *)"millrace", 8);
     SSL_CTX_set_num_tickets(c, 1);
+    tls_tickets_keep_chains(c);
+    SSL_CTX_set_max_cert_list(c, TLS_CHAIN_BYTES_MAX);
     if (use_identity(c, config->certificate_file, config->key_file, config->certificate_pem,
                      config->key_pem))
         return c;

@@ -268,14 +268,48 @@ const char *tls_session_reason(const struct tls_session *t)
     return t->reason;
 }
 
+/* A server's chain has not the peer's own certificate in it; a client's has. */
+static void put_chain(SSL *ssl, const X509 *leaf, struct buffer *der)
+{
+    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        if (X509_cmp(sk_X509_value(chain, i), leaf) != 0)
+            openssl_put_der(sk_X509_value(chain, i), der);
+}
+
+/* A session that is resumed has the peer's certificate, and the others where keep_chain() put them. */
 void tls_session_peer_certificate(const struct tls_session *t, struct buffer *der)
 {
     X509 *x = SSL_get0_peer_certificate(t->ssl);
+    void *kept;
+    size_t len;
     if (x == NULL)
         return;
-    BIO *bio = BIO_new(BIO_s_mem());
-    i2d_X509_bio(bio, x);
-    openssl_take(bio, der);
+    openssl_put_der(x, der);
+    if (!SSL_session_reused(t->ssl))
+        put_chain(t->ssl, x, der);
+    else if (SSL_SESSION_get0_ticket_appdata(SSL_get_session(t->ssl), &kept, &len))
+        buffer_put(der, slice_from(kept, len));
+}
+
+/* What the ticket itself does not hold. */
+static int keep_chain(SSL *ssl, void *arg)
+{
+    (void)arg;
+    X509 *x = SSL_get0_peer_certificate(ssl);
+    if (x == NULL || SSL_session_reused(ssl))
+        return 1; /* it is there already */
+    struct buffer chain = {0};
+    put_chain(ssl, x, &chain);
+    int kept = chain.len == 0 ||
+               SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), chain.at, chain.len);
+    buffer_clear(&chain);
+    return kept;
+}
+
+void tls_tickets_keep_chains(SSL_CTX *c)
+{
+    SSL_CTX_set_session_ticket_cb(c, keep_chain, NULL, NULL);
 }
 
 bool tls_session_resumed(const struct tls_session *t)

@@ -14,6 +14,14 @@
 
 static struct test_certificates certificates;
 
+/* The first of several. */
+static struct slice first_of(struct buffer *ders)
+{
+    struct slice rest = buffer_slice(ders), der = {0};
+    assert_true(certificate_next(&rest, &der));
+    return der;
+}
+
 /* Two sessions and the bytes between them. */
 struct link_of_two {
     struct tls_session *client, *server;
@@ -178,8 +186,12 @@ static void a_client_may_show_any_certificate_or_none(void **state)
     assert_int_equal(l.server_says, OK);
     tls_session_peer_certificate(l.server, &der);
     struct certificate_facts facts;
-    assert_int_equal(certificate_read(buffer_slice(&der), &facts), OK);
+    assert_int_equal(certificate_read(first_of(&der), &facts), OK);
     assert_string_equal(facts.common_name, "device-1");
+    struct buffer issuer = {0};
+    assert_int_equal(certificate_der(buffer_slice(&other.ca), &issuer), OK);
+    assert_slice(slice_skip(buffer_slice(&der), first_of(&der).len), buffer_slice(&issuer));
+    buffer_clear(&issuer);
     link_close(&l);
 
     buffer_reset(&der);
@@ -270,7 +282,7 @@ static void files_that_do_not_fit_are_refused_and_a_reload_keeps_the_old(void **
 
 /* OpenSSL's own client, because ours keeps no tickets. Returns its session, to go on with later. */
 static SSL_SESSION *visit(SSL_CTX *context, SSL_SESSION *before, struct certificate_facts *facts,
-                          bool *resumed)
+                          size_t *shown, bool *resumed)
 {
     struct tls_session *server = tls_session_accept(certificates.tls_server);
     SSL *client = SSL_new(context);
@@ -298,7 +310,8 @@ static SSL_SESSION *visit(SSL_CTX *context, SSL_SESSION *before, struct certific
     *resumed = tls_session_resumed(server);
     assert_int_equal(SSL_session_reused(client), *resumed);
     tls_session_peer_certificate(server, &der);
-    assert_int_equal(certificate_read(buffer_slice(&der), facts), OK);
+    assert_int_equal(certificate_read(first_of(&der), facts), OK);
+    *shown = der.len;
     SSL_SESSION *session = SSL_get1_session(client);
     SSL_shutdown(client);
     SSL_free(client);
@@ -307,7 +320,7 @@ static SSL_SESSION *visit(SSL_CTX *context, SSL_SESSION *before, struct certific
     return session;
 }
 
-static void a_ticket_resumes_and_the_clients_certificate_is_still_known(void **state)
+static void a_ticket_resumes_and_the_clients_certificates_are_still_known(void **state)
 {
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
@@ -316,13 +329,16 @@ static void a_ticket_resumes_and_the_clients_certificate_is_still_known(void **s
         X509 *certificate = openssl_certificate_pem(buffer_slice(&certificates.client));
         EVP_PKEY *key = openssl_key(buffer_slice(&certificates.client_key));
         SSL_CTX_use_certificate(context, certificate);
+        SSL_CTX_add0_chain_cert(context, openssl_certificate_pem(buffer_slice(&certificates.ca)));
         SSL_CTX_use_PrivateKey(context, key);
         struct certificate_facts first, second;
         bool resumed = true;
-        SSL_SESSION *session = visit(context, NULL, &first, &resumed);
+        size_t first_shown = 0, second_shown = 1;
+        SSL_SESSION *session = visit(context, NULL, &first, &first_shown, &resumed);
         assert_false(resumed);
-        SSL_SESSION *next = visit(context, session, &second, &resumed);
+        SSL_SESSION *next = visit(context, session, &second, &second_shown, &resumed);
         assert_true(resumed);
+        assert_int_equal(second_shown, first_shown); /* its authority's, too */
         assert_string_equal(second.sha256, first.sha256);
         assert_string_equal(second.common_name, "device-1");
         SSL_SESSION_free(session);
@@ -368,7 +384,7 @@ int main(void)
         cmocka_unit_test(a_certificate_out_of_its_time_is_refused),
         cmocka_unit_test(an_authority_that_is_not_trusted_is_refused),
         cmocka_unit_test(a_client_may_show_any_certificate_or_none),
-        cmocka_unit_test(a_ticket_resumes_and_the_clients_certificate_is_still_known),
+        cmocka_unit_test(a_ticket_resumes_and_the_clients_certificates_are_still_known),
         cmocka_unit_test(older_versions_are_refused),
         cmocka_unit_test(noise_is_refused),
         cmocka_unit_test(a_changed_record_is_refused),

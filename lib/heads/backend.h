@@ -27,7 +27,7 @@ struct heads_device;
 struct heads_credentials {
     struct iot_id id;
     struct slice sas;              /* SharedAccessSignature …; empty with a certificate */
-    struct slice certificate;      /* DER of the peer's TLS certificate; empty when none */
+    struct slice certificate;      /* the peer's in TLS and its chain, stream_peer_certificate(); empty when none */
     struct slice host;             /* as the client named it */
     struct slice api_version;
     struct slice client_type;      /* DeviceClientType */

@@ -91,18 +91,52 @@ static bool thumbprint_is(struct slice stored, const struct certificate_facts *f
                           slice_eq_nocase(stored, slice_of(facts->sha256)));
 }
 
+/* IoT Hub looks at no dates here: who stored the thumbprint decides how long it holds. */
+static enum status check_thumbprint(const struct heads_identity *signer, const struct certificate_facts *facts,
+                                    const char **why)
+{
+    return thumbprint_is(signer->primary_thumbprint, facts) || thumbprint_is(signer->secondary_thumbprint, facts)
+               ? OK
+               : no(why, "the certificate's thumbprint is another one");
+}
+
+static bool named_for(const struct certificate_facts *facts, struct iot_id id)
+{
+    struct buffer name = {0};
+    iot_id_print(id, &name);
+    bool same = slice_eq(slice_of(facts->common_name), buffer_slice(&name));
+    buffer_clear(&name);
+    return same;
+}
+
+static enum status check_authority(const struct heads_sign_in *in, const struct heads_identity *signer,
+                                   const struct certificate_facts *facts, const char **why)
+{
+    if (!named_for(facts, signer->id))
+        return no(why, "the certificate's common name is not the identity's, device or device/module");
+    if (in->authorities.len == 0)
+        return no(why, "no certificate of an authority is verified here");
+    return certificate_verify(in->credentials->certificate, in->authorities, CERTIFICATE_FOR_CLIENT, in->now_ms,
+                              why) == OK
+               ? OK
+               : UNAUTHORIZED;
+}
+
 static enum status check_certificate(const struct heads_sign_in *in, const struct heads_identity *signer,
                                      const char **why)
 {
     struct certificate_facts facts;
-    if (certificate_read(in->credentials->certificate, &facts) != OK)
+    struct slice rest = in->credentials->certificate, own;
+    if (!certificate_next(&rest, &own) || certificate_read(own, &facts) != OK)
         return no(why, "the certificate cannot be read");
-    if (signer->auth != HEADS_AUTH_SELF_SIGNED)
-        return no(why, "the identity does not sign in with a self-signed certificate");
-    if (!thumbprint_is(signer->primary_thumbprint, &facts) &&
-        !thumbprint_is(signer->secondary_thumbprint, &facts))
-        return no(why, "the certificate's thumbprint is another one");
-    return OK;
+    switch (signer->auth) {
+    case HEADS_AUTH_SELF_SIGNED:
+        return check_thumbprint(signer, &facts, why);
+    case HEADS_AUTH_CA:
+        return check_authority(in, signer, &facts, why);
+    default:
+        return no(why, "the identity does not sign in with a certificate");
+    }
 }
 
 /* iothub-connection-auth-method, as Event Hubs readers see it. */

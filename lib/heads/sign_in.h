@@ -18,6 +18,7 @@ struct heads_sign_in {
     /* The key (base64) of a policy that grants DeviceConnect; empty when there is none. May be NULL. */
     struct slice (*policy_key)(void *arg, struct slice policy, bool secondary);
     void *policy_arg;
+    struct slice authorities; /* that a certificate may lead to, as DER one behind the other */
     const char *const *hosts; /* names that tokens may be made for; ends with NULL */
     uint64_t now_ms;
 };

@@ -55,7 +55,8 @@ void stream_move(struct stream *s, struct loop *to, loop_fn *fn, void *arg);
 /* "127.0.0.1:34567", for log lines; belongs to the stream. */
 const char *stream_peer(const struct stream *s);
 
-/* The certificate that the peer showed in TLS, as DER; empty when none. Belongs to the stream. */
+/* The certificate that the peer showed in TLS as DER, and behind it the others that it sent, none of
+ * them verified (certificate_next()); empty when none. Belongs to the stream. */
 struct slice stream_peer_certificate(const struct stream *s);
 
 /* ---- where streams come from ---- */

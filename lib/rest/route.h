@@ -49,7 +49,7 @@ struct rest_request {
     struct rest_field *headers, *query, *params;
     size_t header_count, query_count, param_count;
     struct slice peer;             /* "127.0.0.1:1234" */
-    struct slice certificate;      /* DER of the client's certificate; empty when none */
+    struct slice certificate;      /* the client's in TLS and its chain, stream_peer_certificate(); empty when none */
     struct slice user;             /* set by `authorize`: who is calling, for logs */
     char id[37];                   /* the call's id in every log line: x-ms-client-request-id, or a new UUID */
 };
