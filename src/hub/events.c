@@ -3,12 +3,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "crypto/digest.h"
 #include "hub/events_inside.h"
-#include "token/sas.h"
 
 /* ---- the link's half of a reader: sending ---- */
 
@@ -226,7 +223,7 @@ static void on_attach_hub(struct heads_amqp_link *l, const struct amqp_attach *a
     attach(l, a, ((struct hub_events *)l->kind->arg)->entities[0], l->params[0], l->params[1]);
 }
 
-/* ---- tokens ---- */
+/* ---- who may ---- */
 
 bool hub_events_allowed(struct heads_amqp_link *l)
 {
@@ -234,74 +231,6 @@ bool hub_events_allowed(struct heads_amqp_link *l)
     bool management =
         slice_eq_nocase(last, SLICE("$management")); /* its tokens name the hub above it */
     return heads_amqp_granted(l->head, HUB_SERVICE_CONNECT, management ? NULL : &l->address);
-}
-
-/* Event Hubs' SDKs take a key's text for the key, IoT Hub's what the text stands for. */
-static bool made_with(const struct sas *t, struct slice key)
-{
-    if (key.len == 0)
-        return false;
-    if (sas_verify(t, key) == OK)
-        return true;
-    struct buffer text = {0};
-    base64_encode(key, &text);
-    bool yes = sas_verify(t, buffer_slice(&text)) == OK;
-    buffer_clear(&text);
-    return yes;
-}
-
-static enum status check_sas(const struct hub_events *e, struct slice token, struct slice path,
-                             uint64_t now_ms, struct sas *t)
-{
-    struct buffer absolute = {0};
-    if (sas_parse(token, t) != OK || t->policy.len == 0)
-        return UNAUTHORIZED;
-    if (!made_with(t, policies_key(e->hub->policies, t->policy, false)) &&
-        !made_with(t, policies_key(e->hub->policies, t->policy, true)))
-        return UNAUTHORIZED;
-    buffer_text(&absolute, path.len ? "/" : "");
-    buffer_put(&absolute, path);
-    bool good = !sas_expired(t, now_ms) && sas_covers(t, e->hub->aliases, buffer_slice(&absolute));
-    buffer_clear(&absolute);
-    return good ? OK : UNAUTHORIZED;
-}
-
-/* The policy of "service@sas.root.hub", which is how IoT Hub's C service SDK names it. */
-static struct slice policy_of(struct slice user)
-{
-    return slice_first(user, slice_find(user, '@'));
-}
-
-static bool is_key(const struct hub_events *e, struct slice policy, struct slice secret)
-{
-    struct slice primary = policies_key(e->hub->policies, policy, false);
-    struct slice secondary = policies_key(e->hub->policies, policy, true);
-    return (primary.len && crypto_equal(primary, secret)) ||
-           (secondary.len && crypto_equal(secondary, secret));
-}
-
-/* Tokens of policies, as SAS over $cbs or in SASL PLAIN, or SASL PLAIN with the policy's name and
- * key. A grant's rights are enum hub_permission. */
-static void verify(void *arg, struct heads_amqp_check *check, const struct heads_amqp_token *token)
-{
-    const struct hub_events *e = arg;
-    struct arena arena = {0};
-    struct sas t = {0};
-    struct heads_amqp_grant grant = {.path = token->path, .expires_ms = UINT64_MAX};
-    enum status s;
-    uint64_t now_ms = heads_amqp_check_wall_ms(check);
-    if (token->type == HEADS_AMQP_PLAIN && is_key(e, policy_of(token->user), token->token)) {
-        grant.rights = policies_rights(e->hub->policies, policy_of(token->user));
-        s = OK;
-    } else {
-        if (token->type == HEADS_AMQP_PLAIN && sas_parse(token->token, &t) == OK)
-            grant.path = heads_amqp_audience_path(&arena, t.resource);
-        s = check_sas(e, token->token, grant.path, now_ms, &t);
-        grant.expires_ms = t.expires_ms;
-        grant.rights = policies_rights(e->hub->policies, t.policy);
-    }
-    heads_amqp_checked(check, s, &grant);
-    arena_clear(&arena);
 }
 
 /* ---- counting ---- */
@@ -325,7 +254,6 @@ void hub_events_count_readers(struct hub_events *e, int more)
 struct hub_events_count hub_events_count(const struct hub_events *e)
 {
     return (struct hub_events_count){
-        .connections = __atomic_load_n(&e->count.connections, __ATOMIC_RELAXED),
         .readers = __atomic_load_n(&e->count.readers, __ATOMIC_RELAXED),
         .messages = __atomic_load_n(&e->count.messages, __ATOMIC_RELAXED),
         .bytes = __atomic_load_n(&e->count.bytes, __ATOMIC_RELAXED),
@@ -335,7 +263,7 @@ struct hub_events_count hub_events_count(const struct hub_events *e)
 
 /* ---- beginning and end ---- */
 
-static const struct heads_amqp_kind reader_kinds[HUB_EVENTS_READER_KINDS] = {
+const struct heads_amqp_kind hub_events_reader_kinds[HUB_EVENTS_READER_KINDS] = {
     {.address = "{}/consumergroups/{}/partitions/{}",
      .sends = true,
      .allowed = hub_events_allowed,
@@ -351,36 +279,9 @@ static const struct heads_amqp_kind reader_kinds[HUB_EVENTS_READER_KINDS] = {
      .detach = on_detach},
 };
 
-static void on_gone(void *arg, struct heads_amqp *h)
-{
-    struct hub_events *e = arg;
-    (void)h;
-    __atomic_fetch_sub(&e->count.connections, 1, __ATOMIC_RELAXED);
-}
-
-static void fill_tables(struct hub_events *e)
-{
-    for (unsigned i = 0; i < HUB_EVENTS_KINDS; i++) {
-        e->kinds[i] = i < HUB_EVENTS_READER_KINDS
-                          ? reader_kinds[i]
-                          : hub_events_sender_kinds[i - HUB_EVENTS_READER_KINDS];
-        e->kinds[i].arg = e;
-    }
-    e->management = (struct heads_amqp_node){.address = "$management",
-                                             .allowed = hub_events_allowed,
-                                             .request = hub_management_request,
-                                             .arg = e};
-    e->config = (struct heads_amqp_config){
-        .container_id = e->hub->name,
-        .kinds = e->kinds,
-        .kind_count = HUB_EVENTS_KINDS,
-        .nodes = &e->management,
-        .node_count = 1,
-        .verify = verify,
-        .on_gone = on_gone,
-        .arg = e,
-    };
-}
+const struct heads_amqp_node hub_events_node = {.address = "$management",
+                                                .allowed = hub_events_allowed,
+                                                .request = hub_management_request};
 
 static struct hub_events_entity *entity_new(const char *name, uint64_t created_ms,
                                             struct hub_partition *const *partitions,
@@ -415,14 +316,7 @@ struct hub_events *hub_events_new(const struct hub *hub)
     e->hub = hub;
     e->entities[e->entity_count++] =
         entity_new(hub->events_name, hub->created_ms, hub->partitions, hub->partition_count);
-    fill_tables(e);
     return e;
-}
-
-void hub_events_accept(struct hub_events *e, struct stream *s)
-{
-    __atomic_fetch_add(&e->count.connections, 1, __ATOMIC_RELAXED);
-    heads_amqp_new(s, &e->config);
 }
 
 void hub_events_free(struct hub_events **events)

@@ -3,7 +3,8 @@
  * SDKs or any AMQP 1.0 client. It serves `{name}/ConsumerGroups/{group}/Partitions/{n}` (and the
  * same below `messages/events`) and `$management`; and who sends, to `{name}` or
  * `{name}/Partitions/{n}`. All for whoever has a policy with ServiceConnect: of the hub's rights it is
- * the one for applications, so it stands for Listen and Send of Event Hubs.
+ * the one for applications, so it stands for Listen and Send of Event Hubs. The connections
+ * themselves are hub/amqp.h's.
  *
  * A connection is on one loop, the partition on another. Each link has a reader on the partition's
  * loop (events_reader.h) that encodes whole batches of AMQP messages and posts them, as far as the
@@ -28,13 +29,17 @@ struct hub_events *hub_events_new(const struct hub *hub);
 /* When no loop runs any more. */
 void hub_events_free(struct hub_events **e);
 
-/* On the stream's loop: serves AMQP on it from here on. */
-void hub_events_accept(struct hub_events *e, struct stream *s);
+/* What an AMQP connection serves for it; the arg of each is the struct hub_events. */
+#define HUB_EVENTS_READER_KINDS 2 /* addresses that a partition is read at */
+#define HUB_EVENTS_SENDER_KINDS 2 /* … that events are sent to */
+extern const struct heads_amqp_kind hub_events_reader_kinds[HUB_EVENTS_READER_KINDS];
+extern const struct heads_amqp_kind hub_events_sender_kinds[HUB_EVENTS_SENDER_KINDS];
+extern const struct heads_amqp_node hub_events_node;
 
 /* For /metrics, from any thread. */
 struct hub_events_count {
-    uint64_t connections, readers; /* now */
-    uint64_t messages, bytes;      /* ever */
-    uint64_t sent;                 /* ever, by clients, into the stream */
+    uint64_t readers;         /* now */
+    uint64_t messages, bytes; /* ever */
+    uint64_t sent;            /* ever, by clients, into the stream */
 };
 struct hub_events_count hub_events_count(const struct hub_events *e);

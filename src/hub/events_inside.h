@@ -4,9 +4,6 @@
 
 #include "hub/events_reader.h"
 
-#define HUB_EVENTS_READER_KINDS 2 /* addresses that a partition is read at */
-#define HUB_EVENTS_SENDER_KINDS 2 /* … that events are sent to */
-#define HUB_EVENTS_KINDS (HUB_EVENTS_READER_KINDS + HUB_EVENTS_SENDER_KINDS)
 #define HUB_EVENTS_ENTITIES_MAX 64 /* streams that were ever there since the start */
 
 /* A stream that is read and sent to under its name. Immutable but for what is said. */
@@ -20,9 +17,6 @@ struct hub_events_entity {
 
 struct hub_events {
     const struct hub *hub;
-    struct heads_amqp_config config;
-    struct heads_amqp_kind kinds[HUB_EVENTS_KINDS];
-    struct heads_amqp_node management;
     struct hub_events_count count; /* relaxed atomics */
     struct hub_events_entity *entities[HUB_EVENTS_ENTITIES_MAX]; /* the first is the built-in one */
     unsigned entity_count; /* atomic: those before it are whole */
@@ -42,8 +36,6 @@ void hub_events_count_readers(struct hub_events *e, int more);
 
 /* Messages of a link on their way: no more is asked for. */
 #define HUB_EVENTS_SENDER_WINDOW 64
-
-extern const struct heads_amqp_kind hub_events_sender_kinds[HUB_EVENTS_SENDER_KINDS];
 
 /* ---- management.c ---- */
 

@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
+#include "hub/amqp.h"
 #include "store/sim_disk.h"
 #include "token/sas.h"
 
@@ -26,6 +27,7 @@ struct reading {
 struct world {
     struct hub hub;
     struct hub_events *events;
+    struct hub_amqp *amqp;
     struct loop *loop;
     struct store_disk *disk;
     struct listener *listener;
@@ -99,7 +101,7 @@ static void fill(struct world *w, unsigned partition, unsigned count)
 
 static void on_accept(void *arg, struct stream *s)
 {
-    hub_events_accept(((struct world *)arg)->events, s);
+    hub_amqp_accept(((struct world *)arg)->amqp, s);
 }
 
 /* ---- the client ---- */
@@ -243,8 +245,8 @@ static bool can_ask(void *arg)
 
 static bool nobody_is_left(void *arg)
 {
-    struct hub_events_count c = hub_events_count(((struct world *)arg)->events);
-    return c.readers == 0 && c.connections == 0;
+    struct world *w = arg;
+    return hub_events_count(w->events).readers == 0 && hub_amqp_connections(w->amqp) == 0;
 }
 
 static const char *const plain[] = {"PLAIN", NULL};
@@ -274,6 +276,7 @@ static void start_hub(struct world *w)
             OK);
     }
     w->events = hub_events_new(&w->hub);
+    w->amqp = hub_amqp_new(&w->hub, w->events);
     assert_int_equal(listener_open(&(struct listen_config){.loop = w->loop,
                                                            .host = "127.0.0.1",
                                                            .on_accept = on_accept,
@@ -322,6 +325,7 @@ static void stop(struct world *w)
     for (unsigned i = 0; i < PARTITIONS; i++)
         hub_partition_close(&w->hub.partitions[i]);
     loop_free(&w->loop);
+    hub_amqp_free(&w->amqp);
     hub_events_free(&w->events);
     policies_free(&w->hub.policies);
     sim_disk_free(&w->disk);

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "crypto/server_files.h"
 #include "heads/mqtt.h"
+#include "hub/amqp.h"
 #include "hub/backend.h"
 #include "hub/connection_strings.h"
 #include "hub/events.h"
@@ -60,6 +61,7 @@ struct program {
     struct rest_metrics *metrics;
     struct heads_mqtt *mqtt;
     struct hub_events *events;
+    struct hub_amqp *amqp;
     struct listener *listeners[4];
     pthread_t threads[HUB_LOOPS_MAX];
     unsigned started;    /* threads */
@@ -119,7 +121,7 @@ static void serve_https(void *arg)
 static void serve_amqp(void *arg)
 {
     struct arrival *a = arg;
-    hub_events_accept(a->program->events, a->stream);
+    hub_amqp_accept(a->program->amqp, a->stream);
     free(a);
 }
 
@@ -146,7 +148,7 @@ static void on_websocket(struct rest_request *r, struct stream *s, const char *p
     if (strcmp(protocol, "mqtt") == 0)
         heads_mqtt_accept(p->mqtt, s);
     else
-        hub_events_accept(p->events, s);
+        hub_amqp_accept(p->amqp, s);
 }
 
 static const char *const iot_protocols[] = {"mqtt", "AMQPWSB10", NULL};
@@ -174,7 +176,7 @@ static void collect_events(const struct program *p, struct buffer *out)
         enum rest_metric_type type;
         uint64_t value;
     } rows[] = {
-        {"millrace_hub_events_connections", "AMQP connections", REST_GAUGE, c.connections},
+        {"millrace_hub_events_connections", "AMQP connections", REST_GAUGE, hub_amqp_connections(p->amqp)},
         {"millrace_hub_events_readers", "links that read a partition", REST_GAUGE, c.readers},
         {"millrace_hub_events_messages_total", "events given to readers", REST_COUNTER, c.messages},
         {"millrace_hub_events_bytes_total", "bytes of them, as they are encoded", REST_COUNTER, c.bytes},
@@ -394,6 +396,7 @@ static enum status start(struct program *p)
     rest_health_add(p->health, "stream", stream_ready, p);
     p->mqtt = heads_mqtt_new(&p->hub.backend);
     p->events = hub_events_new(&p->hub);
+    p->amqp = hub_amqp_new(&p->hub, p->events);
     make_servers(p);
     return listen_all(p);
 }
@@ -415,6 +418,7 @@ static void run(struct program *p)
  * the system's to take back. */
 static void finish(struct program *p)
 {
+    hub_amqp_free(&p->amqp);
     hub_events_free(&p->events);
     for (unsigned i = 0; i < p->hub.partition_count; i++)
         hub_partition_close(&p->hub.partitions[i]);
