@@ -154,16 +154,21 @@ struct slice percent_decode_in(struct arena *a, struct slice text)
     return (struct slice){at, decode_percent(text, at)};
 }
 
+void uuid_print(const uint8_t b[16], char out[UUID_TEXT_LEN + 1])
+{
+    snprintf(out, UUID_TEXT_LEN + 1,
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+             b[15]);
+}
+
 void uuid_text(const uint8_t random[16], char out[UUID_TEXT_LEN + 1])
 {
     uint8_t b[16];
     memcpy(b, random, 16);
     b[6] = (b[6] & 0x0f) | 0x40;
     b[8] = (b[8] & 0x3f) | 0x80;
-    snprintf(out, UUID_TEXT_LEN + 1,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-             b[15]);
+    uuid_print(b, out);
 }
 
 bool uuid_parse(struct slice text, uint8_t out[16])

@@ -23,5 +23,7 @@ struct slice percent_decode_in(struct arena *a, struct slice text);
 #define UUID_TEXT_LEN 36
 /* Makes the 16 random bytes a version 4 UUID and writes it as text. */
 void uuid_text(const uint8_t random[16], char out[UUID_TEXT_LEN + 1]);
+/* The 36-letter form of any 16 bytes, in lower case. */
+void uuid_print(const uint8_t uuid[16], char out[UUID_TEXT_LEN + 1]);
 /* The 36-letter form in any case. */
 bool uuid_parse(struct slice text, uint8_t out[16]);

@@ -162,15 +162,12 @@ static void put_id(struct buffer *out, size_t start, struct slice key, struct sl
         uint64_t v;
         memcpy(&v, id.at, 8);
         buffer_printf(&text, "%llu", (unsigned long long)__builtin_bswap64(v));
+    } else if (type == IOT_MESSAGE_ID_UUID && id.len == 16) {
+        char uuid[UUID_TEXT_LEN + 1];
+        uuid_print(id.at, uuid);
+        buffer_text(&text, uuid);
     } else {
         hex_encode(id, &text);
-    }
-    if (type == IOT_MESSAGE_ID_UUID && id.len == 16) {
-        const char *h = buffer_cstr(&text);
-        struct buffer uuid = {0};
-        buffer_printf(&uuid, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12, h + 16, h + 20);
-        buffer_clear(&text);
-        text = uuid;
     }
     put(out, start, key, buffer_slice(&text));
     buffer_clear(&text);

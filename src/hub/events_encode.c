@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "amqp/message.h"
+#include "heads/amqp_message.h"
 
 enum { NUMBER_MAX = 24 };
 
@@ -79,62 +79,6 @@ static void put_annotations(struct buffer *b, const struct iot_event *e, int64_t
     amqp_write_end(b, map, items);
 }
 
-/* An id with the type that it came with; encoded into `into`. */
-static struct slice id(struct buffer *into, struct slice bytes, uint8_t type)
-{
-    if (bytes.len == 0)
-        return (struct slice){0};
-    size_t at = into->len;
-    if (type == IOT_MESSAGE_ID_UUID && bytes.len == 16) {
-        amqp_write_uuid(into, bytes.at);
-    } else if (type == IOT_MESSAGE_ID_ULONG && bytes.len == 8) {
-        uint64_t v;
-        memcpy(&v, bytes.at, 8);
-        amqp_write_ulong(into, __builtin_bswap64(v));
-    } else if (type == IOT_MESSAGE_ID_BINARY) {
-        amqp_write_binary(into, bytes);
-    } else {
-        amqp_write_string(into, bytes);
-    }
-    return slice_skip(buffer_slice(into), at);
-}
-
-static struct slice text(struct slice s)
-{
-    return s.len ? s : (struct slice){0};
-}
-
-static void put_properties(struct buffer *b, const struct iot_message *m)
-{
-    struct buffer message_id = {0}, correlation_id = {0};
-    struct amqp_properties p = amqp_properties_none();
-    p.message_id = id(&message_id, m->message_id, m->message_id_type);
-    p.correlation_id = id(&correlation_id, m->correlation_id, m->correlation_id_type);
-    p.user_id = text(m->user_id);
-    p.to = text(m->to);
-    p.content_type = text(m->content_type);
-    p.content_encoding = text(m->content_encoding);
-    p.expiry_ms = m->expiry_ms ? (int64_t)m->expiry_ms : AMQP_ABSENT;
-    p.creation_ms = m->creation_ms ? (int64_t)m->creation_ms : AMQP_ABSENT;
-    amqp_properties_write(b, &p);
-    buffer_clear(&message_id);
-    buffer_clear(&correlation_id);
-}
-
-static void put_application_properties(struct buffer *b, struct slice list)
-{
-    struct slice name, value;
-    if (list.len == 0)
-        return;
-    size_t map = amqp_message_map_begin(b, AMQP_APPLICATION_PROPERTIES);
-    uint32_t items = 0;
-    for (; iot_property_next(&list, &name, &value); items += 2) {
-        amqp_write_string(b, name);
-        amqp_write_string(b, value);
-    }
-    amqp_write_end(b, map, items);
-}
-
 /* What a client sent into the stream: as it was, with its place in the annotations. */
 static void put_sent(struct buffer *b, const struct iot_event *e, int64_t sequence)
 {
@@ -158,7 +102,7 @@ void hub_events_encode(const struct iot_event *e, int64_t sequence,
         return;
     }
     put_annotations(out, e, sequence);
-    put_properties(out, &e->message);
-    put_application_properties(out, e->message.properties);
+    heads_amqp_message_write_properties(out, &e->message);
+    heads_amqp_message_write_application(out, &e->message, (struct slice){0});
     amqp_message_data(out, e->message.body);
 }
