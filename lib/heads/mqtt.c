@@ -186,6 +186,7 @@ static void on_drain(void *arg)
 {
     struct heads_mqtt_connection *c = arg;
     c->choked = false;
+    heads_mqtt_deliver_on(c);
     heads_mqtt_read_on(c);
 }
 

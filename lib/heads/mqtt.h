@@ -26,7 +26,7 @@
 #define HEADS_MQTT_METHODS_MAX                                                                     \
     256 /* under way; with one more, the reply to the oldest is not passed on */
 #define HEADS_MQTT_DELIVERIES_MAX                                                                  \
-    64 /* messages that the device has not acknowledged; more are given back (CANCELLED) */
+    64 /* messages that the device has not acknowledged; no more are asked for */
 #define HEADS_MQTT_UNSENT_MAX                                                                      \
     (4u << 20) /* bytes that the device does not read: messages are given back, the rest ends the  \
                   connection */

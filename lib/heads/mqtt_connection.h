@@ -76,6 +76,7 @@ struct heads_mqtt_connection {
     uint32_t next_call;
     struct heads_mqtt_delivery *deliveries; /* HEADS_MQTT_DELIVERIES_MAX, NULL until the first */
     uint16_t next_delivery;
+    uint32_t returned[HEADS_MQTT_FILTER_COUNT]; /* deliveries given back: their credit, until the device reads again */
 };
 
 /* For log lines: "device=" HEADS_MQTT_WHO, HEADS_MQTT_WHO_OF(c). */
@@ -128,4 +129,8 @@ CHECKED enum status heads_mqtt_down(struct heads_mqtt_connection *c, struct slic
 void heads_mqtt_method_reply(struct heads_mqtt_connection *c, const struct heads_mqtt_topic *t,
                              struct slice payload);
 void heads_mqtt_puback(struct heads_mqtt_connection *c, uint16_t packet_id);
+/* After SUBSCRIBE: messages may come. */
+void heads_mqtt_deliver_begin(struct heads_mqtt_connection *c, enum heads_mqtt_filter f);
+/* The device reads again. */
+void heads_mqtt_deliver_on(struct heads_mqtt_connection *c);
 void heads_mqtt_down_clear(struct heads_mqtt_connection *c);

@@ -150,6 +150,7 @@ void heads_mqtt_method_reply(struct heads_mqtt_connection *c, const struct heads
 
 struct heads_mqtt_delivery {
     uint64_t token;
+    enum heads_mqtt_filter filter;
     uint16_t packet_id; /* 0: free */
 };
 
@@ -174,41 +175,92 @@ static void message_topic(struct heads_mqtt_connection *c, const struct iot_mess
     iot_bag_encode(m, &c->topic);
 }
 
+static enum heads_mqtt_filter filter_of(const struct iot_message *m)
+{
+    return m->input.len ? HEADS_MQTT_INPUTS : HEADS_MQTT_DEVICEBOUND;
+}
+
+/* The next packet id whose place is free; NULL when none is. */
+static struct heads_mqtt_delivery *free_place(struct heads_mqtt_connection *c, uint16_t *id)
+{
+    for (int tries = 0; tries <= HEADS_MQTT_DELIVERIES_MAX; tries++) {
+        *id = (uint16_t)(c->next_delivery + 1);
+        *id += *id == 0; /* [MQTT-2.3.1-1] */
+        c->next_delivery = *id;
+        struct heads_mqtt_delivery *d = delivery(c, *id);
+        if (d->packet_id == 0)
+            return d;
+    }
+    return NULL;
+}
+
 /* OK: the device acknowledges it later, or (QoS 0) is not asked to. */
 static enum status deliver(struct heads_mqtt_connection *c, uint64_t token,
                            const struct iot_message *m, bool *acknowledged)
 {
-    enum heads_mqtt_filter f = m->input.len ? HEADS_MQTT_INPUTS : HEADS_MQTT_DEVICEBOUND;
+    enum heads_mqtt_filter f = filter_of(m);
     if (!c->subscribed[f] || !mqtt_text_ok(m->input))
         return OFFLINE;
     message_topic(c, m);
     if (c->qos[f] == MQTT_QOS_0)
         return heads_mqtt_down(c, m->body, 0);
-    uint16_t id = (uint16_t)(c->next_delivery + 1);
-    id += id == 0; /* [MQTT-2.3.1-1] */
-    struct heads_mqtt_delivery *d = delivery(c, id);
-    if (d->packet_id)
+    uint16_t id;
+    struct heads_mqtt_delivery *d = free_place(c, &id);
+    if (d == NULL)
         return FULL;
     enum status s = heads_mqtt_down(c, m->body, id);
     if (s != OK)
         return s;
-    c->next_delivery = id;
-    *d = (struct heads_mqtt_delivery){token, id};
+    *d = (struct heads_mqtt_delivery){token, f, id};
     *acknowledged = true;
     return OK;
 }
 
-static void message(struct heads_session *s, uint64_t token, const struct iot_message *m)
+/* Its place is free for the next one. */
+static void allow_more(struct heads_mqtt_connection *c, enum heads_mqtt_filter f, uint32_t more)
+{
+    enum heads_feature feature = f == HEADS_MQTT_INPUTS ? HEADS_INPUTS : HEADS_C2D;
+    if (more && c->subscribed[f] && c->state == HEADS_MQTT_READY)
+        heads_mqtt_ops(c)->allow(c->device, feature, more);
+}
+
+/* What can never be sent is rejected; what the device does not read now is given back, and its place
+ * is held until it reads again. */
+static void message(struct heads_session *s, const struct heads_delivery *d)
 {
     struct heads_mqtt_connection *c = of(s);
+    enum heads_mqtt_filter f = filter_of(d->message);
     bool acknowledged = false;
-    enum status why = deliver(c, token, m, &acknowledged);
-    if (why == OK && acknowledged)
+    enum status why = deliver(c, d->token, d->message, &acknowledged);
+    if (c->device == NULL || (why == OK && acknowledged))
         return;
-    /* What can never be sent is rejected, all else may be tried again. */
-    enum status how = why == OK ? OK : why == TOO_LARGE ? FORBIDDEN : CANCELLED;
-    if (c->device)
-        heads_mqtt_ops(c)->delivered(c->device, token, how);
+    bool again = why != OK && why != TOO_LARGE;
+    heads_mqtt_ops(c)->delivered(c->device, d->token,
+                                 why == OK           ? HEADS_COMPLETE
+                                 : why == TOO_LARGE ? HEADS_REJECT
+                                                    : HEADS_RETURN);
+    if (again)
+        c->returned[f]++;
+    else
+        allow_more(c, f, 1);
+}
+
+void heads_mqtt_deliver_on(struct heads_mqtt_connection *c)
+{
+    for (enum heads_mqtt_filter f = HEADS_MQTT_DEVICEBOUND; f <= HEADS_MQTT_INPUTS; f++) {
+        uint32_t more = c->returned[f];
+        c->returned[f] = 0;
+        allow_more(c, f, more);
+    }
+}
+
+void heads_mqtt_deliver_begin(struct heads_mqtt_connection *c, enum heads_mqtt_filter f)
+{
+    c->returned[f] = 0;
+    uint32_t under_way = 0;
+    for (int i = 0; c->deliveries && i < HEADS_MQTT_DELIVERIES_MAX; i++)
+        under_way += c->deliveries[i].packet_id && c->deliveries[i].filter == f;
+    allow_more(c, f, HEADS_MQTT_DELIVERIES_MAX - under_way);
 }
 
 void heads_mqtt_puback(struct heads_mqtt_connection *c, uint16_t packet_id)
@@ -217,7 +269,8 @@ void heads_mqtt_puback(struct heads_mqtt_connection *c, uint16_t packet_id)
     if (d == NULL || d->packet_id != packet_id)
         return;
     d->packet_id = 0;
-    heads_mqtt_ops(c)->delivered(c->device, d->token, OK);
+    heads_mqtt_ops(c)->delivered(c->device, d->token, HEADS_COMPLETE);
+    allow_more(c, d->filter, 1);
 }
 
 void heads_mqtt_down_clear(struct heads_mqtt_connection *c)

@@ -87,7 +87,7 @@ static void subscribe(struct heads_device *d, enum heads_feature f, bool on)
                             .input = f == HEADS_INPUTS ? SLICE("i") : SLICE("")};
     if (!on)
         return;
-    world.session->ops->message(world.session, 1, &m);
+    world.session->ops->message(world.session, &(struct heads_delivery){.token = 1, .message = &m});
     world.session->ops->method(world.session, 7, SLICE("m"), SLICE("{}"));
     world.session->ops->desired(world.session, SLICE("{}"), 1);
 }
@@ -99,11 +99,16 @@ static void method_reply(struct heads_device *d, uint64_t rid, int status, struc
         abort();
 }
 
-static void delivered(struct heads_device *d, uint64_t token, enum status how)
+static void delivered(struct heads_device *d, uint64_t token, enum heads_outcome how)
 {
     (void)d, (void)how;
     if (token != 1)
         abort();
+}
+
+static void allow(struct heads_device *d, enum heads_feature f, uint32_t more)
+{
+    (void)d, (void)f, (void)more;
 }
 
 static const struct heads_backend_ops backend = {
@@ -116,6 +121,7 @@ static const struct heads_backend_ops backend = {
     .subscribe = subscribe,
     .method_reply = method_reply,
     .delivered = delivered,
+    .allow = allow,
 };
 
 /* ---- a stream that the fuzzer writes on ---- */

@@ -132,6 +132,8 @@ static void subscription(struct heads_mqtt_connection *c, enum heads_mqtt_filter
     c->subscribed[f] = on;
     if (changed && features[f].has_feature && c->state == HEADS_MQTT_READY)
         heads_mqtt_ops(c)->subscribe(c->device, features[f].feature, on);
+    if (changed && on && (f == HEADS_MQTT_DEVICEBOUND || f == HEADS_MQTT_INPUTS))
+        heads_mqtt_deliver_begin(c, f);
 }
 
 /* All filters of a packet must be known before one of them counts. */

@@ -8,19 +8,15 @@
 #include "edge/edge.h"
 #include "edge/lane.h"
 #include "edge/reports.h"
-#include "heads/identity.h"
+#include "heads/attendance.h"
 
 struct edge_child {
+    struct heads_place place;               /* first: who is there */
     unsigned refs;
     struct edge *edge;
     struct iot_id id;                       /* its bytes are `key` */
     char *key;                              /* "device" or "device/module" */
-    const struct heads_identity *identity;  /* NULL until it has signed in here */
-    char auth_method[128];
-    struct heads_session *session;          /* NULL: not connected here */
-    bool subscribed[HEADS_FEATURE_COUNT];
     bool full;                              /* was told FULL, waits for room */
-    struct loop_timer expiry;
     struct device_client *up;               /* made by upstream.c; NULL: not needed yet */
     uint64_t up_in_flight;                  /* messages on their way to the hub */
     uint64_t up_heard_ms;                   /* when it last connected or acknowledged one */
@@ -37,6 +33,13 @@ struct edge_child *edge_child_find(struct edge *e, struct iot_id id); /* NULL; n
 struct edge_child *edge_child_ref(struct edge_child *c);
 void edge_child_unref(struct edge_child **c);
 
-void edge_child_connect(struct edge_child *c, struct heads_session *s,
-                        const struct heads_identity *identity, uint64_t expires_ms);
-void edge_child_disconnect(struct edge_child *c, struct heads_session *s);
+static inline struct edge_child *edge_child_of(const struct heads_attendance *a)
+{
+    return (struct edge_child *)a->place;
+}
+
+/* Its live session here; NULL when it is not connected. */
+static inline struct heads_session *edge_child_session(const struct edge_child *c)
+{
+    return c->place.live ? c->place.live->session : NULL;
+}

@@ -10,8 +10,9 @@
 void edge_downstream_method(void *arg, uint64_t rid, struct slice name, struct slice payload)
 {
     struct edge_child *c = arg;
-    if (c->session && c->subscribed[HEADS_METHODS]) {
-        c->session->ops->method(c->session, rid, name, payload);
+    struct heads_session *s = heads_place_listens(&c->place, HEADS_METHODS);
+    if (s) {
+        s->ops->method(s, rid, name, payload);
         return;
     }
     log_warn("method for a module that does not listen device=%s method=%.*s", c->key,
@@ -24,8 +25,9 @@ void edge_downstream_method(void *arg, uint64_t rid, struct slice name, struct s
 
 static void tell(struct edge_child *c, struct slice patch, uint64_t version)
 {
-    if (c->session && c->subscribed[HEADS_DESIRED])
-        c->session->ops->desired(c->session, patch, version);
+    struct heads_session *s = heads_place_listens(&c->place, HEADS_DESIRED);
+    if (s)
+        s->ops->desired(s, patch, version);
 }
 
 /* A patch alone is no use to who missed the one before: then the whole twin is fetched. */
@@ -54,7 +56,7 @@ void edge_downstream_learn(struct edge_child *c, struct slice json,
 {
     struct buffer change = {0};
     edge_twins_set(c->edge->twins, c->id, json, &change);
-    if (change.len && c->session != gets_it)
+    if (change.len && edge_child_session(c) != gets_it)
         tell(c, buffer_slice(&change), version_in(buffer_slice(&change)));
     buffer_clear(&change);
 }

@@ -65,7 +65,7 @@ static void a_fetch_that_fails_is_tried_again(void **state)
 
 static void ask(struct rig *r, uint64_t token)
 {
-    edge_backend_ops.twin_get((struct heads_device *)r->child, token);
+    edge_backend_ops.twin_get(heads_attendance_device(r->here), token);
 }
 
 /* Who asks gets all of it, and is not told the difference as well. */
@@ -92,7 +92,7 @@ static void who_asks_without_the_hub_gets_the_copy(void **state)
     hub_answers(OK, 0, "{\"desired\":{\"a\":5,\"$version\":4},\"reported\":{\"$version\":1}}");
     rig_was_told(r, "4 {\"a\":5,\"$version\":4}\n");
     hub_goes();
-    edge_reports_put(r->child, SLICE("{\"n\":1}"), 8);
+    edge_reports_put(r->here, SLICE("{\"n\":1}"), 8);
     rig_pass(r, 10);
     rig_was_told(r, "8 OK 2\n");
     ask(r, 9);

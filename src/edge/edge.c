@@ -13,10 +13,9 @@ static void accept_up_to(struct edge *e, uint64_t sequence, enum status why)
 {
     struct store_waiter w;
     while (store_waiters_take(&e->waiters, sequence, &w)) {
-        struct edge_child *c = w.who;
-        if (c->session)
-            c->session->ops->accepted(c->session, w.token, why);
-        edge_child_unref(&c);
+        struct heads_attendance *from = w.who;
+        heads_attendance_accepted(from, w.token, why);
+        heads_attendance_unref(&from);
     }
 }
 
@@ -44,9 +43,9 @@ static void on_room(void *arg)
     size_t at = 0;
     for (struct map_entry *entry; (entry = map_next(&e->children, &at));) {
         struct edge_child *c = entry->value;
-        if (c->full && c->session) {
+        if (c->full && c->place.live) {
             c->full = false;
-            c->session->ops->resume(c->session);
+            heads_attendance_resume(c->place.live);
         }
     }
 }
@@ -95,7 +94,7 @@ void edge_close(struct edge **edge)
     store_log_close(&e->log);
     struct store_waiter w;
     while (store_waiters_take(&e->waiters, UINT64_MAX, &w))
-        edge_child_unref((struct edge_child **)&w.who);
+        heads_attendance_unref((struct heads_attendance **)&w.who);
     store_waiters_clear(&e->waiters);
     map_clear(&e->children);
     free(e);

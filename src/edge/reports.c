@@ -11,7 +11,7 @@
 struct report {
     struct link link;
     struct edge_child *child;
-    struct heads_session *session;
+    struct heads_attendance *from;
     uint64_t token;
     struct buffer patch;
 };
@@ -31,8 +31,10 @@ static void end_report(void *arg, enum status why, uint64_t version)
 {
     struct report *r = arg;
     struct edge_child *c = r->child;
-    if (c->session && c->session == r->session)
-        c->session->ops->reported(c->session, r->token, why, version);
+    struct heads_session *s = r->from->session;
+    if (s)
+        s->ops->reported(s, r->token, why, version);
+    heads_attendance_unref(&r->from);
     buffer_clear(&r->patch);
     free(r);
     edge_child_unref(&c);
@@ -116,11 +118,12 @@ void edge_reports_go_on(struct edge_child *c)
         device_client_twin_report(c->up, buffer_slice(&r->patch), on_answer, edge_child_ref(c));
 }
 
-void edge_reports_put(struct edge_child *c, struct slice patch, uint64_t token)
+void edge_reports_put(struct heads_attendance *from, struct slice patch, uint64_t token)
 {
+    struct edge_child *c = edge_child_of(from);
     struct report *r = MEMORY_NEW(struct report);
     r->child = edge_child_ref(c);
-    r->session = c->session;
+    r->from = heads_attendance_ref(from);
     r->token = token;
     buffer_put(&r->patch, patch);
     list_push(&c->reports.queue, &r->link);

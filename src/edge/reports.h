@@ -12,6 +12,7 @@
 #include "base/slice.h"
 
 struct edge_child;
+struct heads_attendance;
 
 struct edge_reports {
     struct list queue; /* struct report; the first is under way, unless it is what is pending */
@@ -20,9 +21,9 @@ struct edge_reports {
 
 void edge_reports_init(struct edge_reports *r);
 
-/* The session of the child is answered with reported(token): when the hub has taken it, or the
+/* The session it comes from is answered with reported(token): when the hub has taken it, or the
  * file. */
-void edge_reports_put(struct edge_child *c, struct slice patch, uint64_t token);
+void edge_reports_put(struct heads_attendance *from, struct slice patch, uint64_t token);
 
 /* There is a connection, or time has passed: what waits is tried. */
 void edge_reports_go_on(struct edge_child *c);

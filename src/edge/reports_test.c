@@ -5,7 +5,7 @@
 
 static void report(struct rig *r, const char *patch, uint64_t token)
 {
-    edge_reports_put(r->child, slice_of(patch), token);
+    edge_reports_put(r->here, slice_of(patch), token);
 }
 
 static void one_at_a_time_and_in_order(void **state)
@@ -107,7 +107,7 @@ static void the_connection_stays_for_what_is_pending(void **state)
     rig_connect(r);
     report(r, "{\"n\":1}", 11);
     hub_answers(TIMED_OUT, 0, "");
-    edge_child_disconnect(r->child, &r->session);
+    rig_leave(r);
     rig_pass(r, EDGE_DOWNSTREAM_AGAIN_MS + EDGE_UPSTREAM_IDLE_MS + 10);
     assert_non_null(hub);
     hub_was_asked(0, "{\"n\":1}");

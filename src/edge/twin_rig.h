@@ -138,6 +138,7 @@ struct rig {
     struct edge_twins *twins;
     struct edge *edge;
     struct edge_child *child;
+    struct heads_attendance *here; /* NULL: it has left */
     const struct heads_identity *identity;
     struct buffer told; /* what the session was told, a line each */
 };
@@ -192,21 +193,29 @@ static inline int rig_setup(void **state)
     r->sim = sim_new(1);
     r->disk = sim_disk_new(1);
     struct loop *loop = sim_loop_new(r->sim, "edge");
-    r->session = (struct heads_session){&rig_ops, loop};
+    r->session = (struct heads_session){.ops = &rig_ops, .loop = loop};
     rig_open(r, loop);
     struct iot_id id = {SLICE("edge"), SLICE("m")};
     r->identity = heads_identity_new(&(struct heads_identity){.id = id, .enabled = true});
     r->child = edge_child_get(r->edge, id);
-    edge_child_connect(r->child, &r->session, r->identity, 0);
-    r->child->subscribed[HEADS_DESIRED] = true;
+    r->here = heads_attendance_begin(&r->child->place, &r->session, r->identity, "", 0);
+    heads_attendance_subscribe(r->here, HEADS_DESIRED, true);
+    edge_upstream_wanted(r->edge->upstream, r->child);
     *state = r;
     return 0;
+}
+
+static inline void rig_leave(struct rig *r)
+{
+    if (r->here)
+        heads_attendance_end(r->here);
+    r->here = NULL;
 }
 
 static inline int rig_teardown(void **state)
 {
     struct rig *r = *state;
-    edge_child_disconnect(r->child, &r->session);
+    rig_leave(r);
     edge_child_unref(&r->child);
     edge_close(&r->edge);
     edge_twins_close(&r->twins);

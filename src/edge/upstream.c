@@ -42,12 +42,6 @@ static unsigned take_from_ring(struct edge_upstream *u, struct edge_child *c, ui
 
 static void disconnect_up(struct edge_child *c);
 
-static void end_session(struct edge_child *c)
-{
-    if (c->session)
-        c->session->ops->close(c->session, UNAUTHORIZED);
-}
-
 static void gone(struct edge_child *c)
 {
     struct edge_upstream *u = c->edge->upstream;
@@ -59,7 +53,7 @@ static void gone(struct edge_child *c)
     u->edge->count.set_aside += count;
     log_error("the hub knows no such identity: what it sent is set aside device=%s so_far=%llu", c->key,
               (unsigned long long)count);
-    end_session(c);
+    heads_place_close(&c->place, UNAUTHORIZED);
     disconnect_up(c);
     u->blocked = false;
     edge_upstream_settle(u);
@@ -185,7 +179,7 @@ static void on_idle(void *arg);
 
 static void maybe_idle(struct edge_child *c)
 {
-    if (c->up && c->session == NULL && c->up_in_flight == 0 && c->lane.oldest == 0)
+    if (c->up && c->place.live == NULL && c->up_in_flight == 0 && c->lane.oldest == 0)
         loop_timer_start(c->edge->loop, &c->idle, EDGE_UPSTREAM_IDLE_MS, on_idle, c);
 }
 
@@ -194,7 +188,7 @@ static void on_idle(void *arg)
     struct edge_child *c = arg;
     if (edge_reports_wait(c)) {
         maybe_idle(c);
-    } else if (c->session == NULL && c->up_in_flight == 0 && c->lane.oldest == 0) {
+    } else if (c->place.live == NULL && c->up_in_flight == 0 && c->lane.oldest == 0) {
         edge_lane_drop(c, EDGE_LANE_OPEN);
         disconnect_up(c);
     }

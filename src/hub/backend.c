@@ -14,15 +14,18 @@ struct sign_in {
     struct hub_loop *owner;
     struct hub_device *device;
     struct heads_session *session; /* NULL: the head has gone meanwhile */
+    struct heads_attendance *renews; /* a session that is there already; NULL: a new one */
     struct heads_credentials credentials;
     struct iot_id actor_id;
     const struct heads_identity *target, *actor, *actor_device;
     struct arena arena;
 };
 
-static void sign_in_end(struct sign_in *in, enum status why)
+/* The head may be told only when nothing of the sign in is needed any more. */
+static void sign_in_end(struct sign_in *in, enum status why, struct heads_attendance *attendance)
 {
     struct heads_session *s = in->session;
+    struct heads_attendance *renewed = in->renews;
     struct hub_device *d = in->device;
     list_remove(&in->link);
     heads_identity_unref(&in->target);
@@ -30,8 +33,11 @@ static void sign_in_end(struct sign_in *in, enum status why)
     heads_identity_unref(&in->actor_device);
     arena_clear(&in->arena);
     free(in);
-    if (s)
-        s->ops->signed_in(s, why, why == OK ? (struct heads_device *)d : NULL);
+    if (renewed && renewed->session)
+        renewed->session->ops->renewed(renewed->session, why);
+    else if (s)
+        s->ops->signed_in(s, why, heads_attendance_device(attendance));
+    heads_attendance_unref(&renewed);
     hub_device_unref(&d);
 }
 
@@ -40,13 +46,30 @@ static void sign_in_refuse(struct sign_in *in, enum status why, const char *reas
     log_warn("sign in refused device=%s peer=%.*s status=%s reason=\"%s\"", in->device->key,
              SLICE_FMT(in->credentials.peer), status_name(why), reason);
     __atomic_fetch_add(&in->owner->count.refused, 1, __ATOMIC_RELAXED);
-    sign_in_end(in, why);
+    sign_in_end(in, why, NULL);
+}
+
+/* It is who it says. */
+static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t expires_ms)
+{
+    struct heads_attendance *a = NULL;
+    if (in->renews && in->renews->session) {
+        heads_attendance_renew(in->renews, in->target, auth_method, expires_ms);
+    } else if (in->session) {
+        if (in->session->presence == HEADS_LIVE) {
+            log_info("connected device=%s peer=%.*s", in->device->key, SLICE_FMT(in->credentials.peer));
+            __atomic_fetch_add(&in->owner->count.connects, 1, __ATOMIC_RELAXED);
+        }
+        a = heads_attendance_begin(&in->device->place, in->session, in->target, auth_method, expires_ms);
+    }
+    sign_in_end(in, OK, a);
 }
 
 static void sign_in_check(struct sign_in *in)
 {
     struct hub *hub = in->owner->hub;
     uint64_t expires_ms = 0;
+    char auth_method[HEADS_AUTH_METHOD_MAX];
     const char *reason = "";
     enum status s = heads_sign_in_check(
         &(struct heads_sign_in){
@@ -59,16 +82,11 @@ static void sign_in_check(struct sign_in *in)
             .hosts = hub->aliases,
             .now_ms = loop_wall_ms(in->owner->loop),
         },
-        &expires_ms, in->device->auth_method, &reason);
-    if (s != OK) {
+        &expires_ms, auth_method, &reason);
+    if (s == OK)
+        sign_in_admit(in, auth_method, expires_ms);
+    else
         sign_in_refuse(in, s, reason);
-        return;
-    }
-    if (in->session) {
-        log_info("connected device=%s peer=%.*s", in->device->key, SLICE_FMT(in->credentials.peer));
-        hub_device_connect(in->device, in->session, in->target, expires_ms);
-    }
-    sign_in_end(in, OK);
 }
 
 static void on_actor_device(void *arg, enum status why, const struct heads_identity *identity)
@@ -123,17 +141,29 @@ static struct heads_credentials copy_credentials(struct arena *a, const struct h
     };
 }
 
-static void sign_in(struct heads_backend *b, const struct heads_credentials *c, struct heads_session *s)
+static void sign_in_begin(struct hub *hub, const struct heads_credentials *c, struct heads_session *s,
+                          struct heads_attendance *renews)
 {
-    struct hub *hub = (struct hub *)b;
     struct sign_in *in = MEMORY_NEW(struct sign_in);
     in->owner = hub_owner(hub, c->id);
     in->device = hub_device_get(in->owner, c->id);
     in->session = s;
+    in->renews = renews ? heads_attendance_ref(renews) : NULL;
     in->credentials = copy_credentials(&in->arena, c);
     heads_sign_in_actor(in->credentials.auth_chain, &in->actor_id);
     list_push(&in->owner->sign_ins, &in->link);
     hub_registry_identity(hub->registry, in->owner->loop, in->credentials.id, on_target, in);
+}
+
+static void sign_in(struct heads_backend *b, const struct heads_credentials *c, struct heads_session *s)
+{
+    sign_in_begin((struct hub *)b, c, s, NULL);
+}
+
+static void renew(struct heads_device *device, const struct heads_credentials *c)
+{
+    struct heads_attendance *a = heads_attendance_of(device);
+    sign_in_begin(hub_device_of(a)->owner->hub, c, NULL, a);
 }
 
 static void forget_sign_in(struct hub_loop *owner, struct heads_session *s)
@@ -148,9 +178,8 @@ static void forget_sign_in(struct hub_loop *owner, struct heads_session *s)
 static void sign_out(struct heads_backend *b, struct heads_session *s, struct heads_device *device)
 {
     struct hub *hub = (struct hub *)b;
-    struct hub_device *d = (struct hub_device *)device;
-    if (d) {
-        hub_device_disconnect(d, s);
+    if (device) {
+        heads_attendance_end(heads_attendance_of(device));
         return;
     }
     for (unsigned i = 0; i < hub->loop_count; i++)
@@ -167,19 +196,20 @@ static struct loop *owner(struct heads_backend *b, struct iot_id id)
 
 static enum status telemetry(struct heads_device *device, const struct iot_message *m, uint64_t token)
 {
-    struct hub_device *d = (struct hub_device *)device;
+    struct heads_attendance *a = heads_attendance_of(device);
+    struct hub_device *d = hub_device_of(a);
     if (m->body.len + m->properties.len > d->owner->hub->limits.message_bytes)
         return TOO_LARGE;
     enum status s = hub_partition_send(d->partition,
                                        &(struct iot_event){
                                            .enqueued_ms = loop_wall_ms(d->owner->loop),
                                            .from = d->id,
-                                           .generation_id = d->identity->generation_id,
-                                           .auth_method = slice_of(d->auth_method),
+                                           .generation_id = a->identity->generation_id,
+                                           .auth_method = slice_of(a->auth_method),
                                            .source = IOT_SOURCE_TELEMETRY,
                                            .message = *m,
                                        },
-                                       d, token);
+                                       a, token);
     if (s == OK) {
         __atomic_fetch_add(&d->owner->count.messages, 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&d->owner->count.bytes, m->body.len, __ATOMIC_RELAXED);
@@ -190,35 +220,28 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
 /* ---- twins: asked of the registry, answered if the same session is still there ---- */
 
 struct asked {
-    struct hub_device *device;
-    struct heads_session *session;
+    struct heads_attendance *from;
     uint64_t token;
 };
 
 static struct asked *ask(struct heads_device *device, uint64_t token)
 {
     struct asked *a = MEMORY_NEW(struct asked);
-    a->device = hub_device_ref((struct hub_device *)device);
-    a->session = a->device->session;
+    a->from = heads_attendance_ref(heads_attendance_of(device));
     a->token = token;
     return a;
 }
 
-static struct heads_session *still_there(struct asked *a)
-{
-    return a->device->session == a->session ? a->session : NULL;
-}
-
 static void asked_free(struct asked *a)
 {
-    hub_device_unref(&a->device);
+    heads_attendance_unref(&a->from);
     free(a);
 }
 
 static void on_twin(void *arg, enum status why, struct slice json)
 {
     struct asked *a = arg;
-    struct heads_session *s = still_there(a);
+    struct heads_session *s = a->from->session;
     if (s)
         s->ops->twin(s, a->token, why, json);
     asked_free(a);
@@ -227,13 +250,14 @@ static void on_twin(void *arg, enum status why, struct slice json)
 static void twin_get(struct heads_device *device, uint64_t token)
 {
     struct asked *a = ask(device, token);
-    hub_registry_twin(a->device->owner->hub->registry, a->device->owner->loop, a->device->id, on_twin, a);
+    struct hub_device *d = hub_device_of(a->from);
+    hub_registry_twin(d->owner->hub->registry, d->owner->loop, d->id, on_twin, a);
 }
 
 static void on_reported(void *arg, enum status why, uint64_t version)
 {
     struct asked *a = arg;
-    struct heads_session *s = still_there(a);
+    struct heads_session *s = a->from->session;
     if (s)
         s->ops->reported(s, a->token, why, version);
     asked_free(a);
@@ -242,30 +266,52 @@ static void on_reported(void *arg, enum status why, uint64_t version)
 static void twin_report(struct heads_device *device, struct slice patch, uint64_t token)
 {
     struct asked *a = ask(device, token);
-    hub_registry_report(a->device->owner->hub->registry, a->device->owner->loop, a->device->id, patch,
-                        on_reported, a);
+    struct hub_device *d = hub_device_of(a->from);
+    hub_registry_report(d->owner->hub->registry, d->owner->loop, d->id, patch, on_reported, a);
 }
 
 /* ---- the rest of the table ---- */
 
 static void subscribe(struct heads_device *device, enum heads_feature f, bool on)
 {
-    struct hub_device *d = (struct hub_device *)device;
-    d->subscribed[f] = on;
+    struct heads_attendance *a = heads_attendance_of(device);
+    heads_attendance_subscribe(a, f, on);
     if (f == HEADS_METHODS && on)
-        hub_device_methods_open(d);
+        hub_device_methods_open(hub_device_of(a));
 }
 
 static void method_reply(struct heads_device *device, uint64_t rid, int status, struct slice payload)
 {
-    hub_device_method_reply((struct hub_device *)device, rid, status, payload);
+    hub_device_method_reply(hub_device_of(heads_attendance_of(device)), rid, status, payload);
 }
 
-static void delivered(struct heads_device *device, uint64_t token, enum status how)
+/* ---- messages to devices: none leaves the hub yet ---- */
+
+static void delivered(struct heads_device *device, uint64_t token, enum heads_outcome how)
 {
-    (void)device; /* no message to a device leaves the hub yet, so none is answered */
+    (void)device;
     (void)token;
     (void)how;
+}
+
+static void allow(struct heads_device *device, enum heads_feature f, uint32_t more)
+{
+    heads_attendance_allow(heads_attendance_of(device), f, more);
+}
+
+static void receive(struct heads_device *device, uint64_t lock_ms, uint64_t token)
+{
+    (void)lock_ms;
+    struct heads_session *s = heads_attendance_of(device)->session;
+    s->ops->received(s, token, NOT_FOUND, NULL);
+}
+
+static void settle(struct heads_device *device, struct slice lock, enum heads_outcome how, uint64_t token)
+{
+    (void)lock;
+    (void)how;
+    struct heads_session *s = heads_attendance_of(device)->session;
+    s->ops->settled(s, token, LOCK_LOST);
 }
 
 const struct heads_backend_ops hub_backend_ops = {
@@ -278,6 +324,10 @@ const struct heads_backend_ops hub_backend_ops = {
     .subscribe = subscribe,
     .method_reply = method_reply,
     .delivered = delivered,
+    .allow = allow,
+    .receive = receive,
+    .settle = settle,
+    .renew = renew,
 };
 
 /* ---- the registry's news ---- */
@@ -313,8 +363,9 @@ static void tell_desired(void *arg)
 {
     struct news *n = arg;
     struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
-    if (d && d->session && d->subscribed[HEADS_DESIRED])
-        d->session->ops->desired(d->session, n->patch, n->version);
+    struct heads_session *s = d ? heads_place_listens(&d->place, HEADS_DESIRED) : NULL;
+    if (s)
+        s->ops->desired(s, n->patch, n->version);
     news_free(n);
 }
 
@@ -330,9 +381,9 @@ static void on_identity_again(void *arg, enum status why, const struct heads_ide
 {
     struct news *n = arg;
     struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
-    if (d && d->session && (why != OK || !heads_identity_same_rights(d->identity, identity))) {
+    if (d && d->place.live && (why != OK || !heads_identity_same_rights(d->place.live->identity, identity))) {
         log_info("disconnected: its identity has changed device=%s", d->key);
-        d->session->ops->close(d->session, UNAUTHORIZED);
+        heads_place_close(&d->place, UNAUTHORIZED);
     }
     news_free(n);
 }
@@ -342,7 +393,7 @@ static void look_again(void *arg)
     struct news *n = arg;
     struct hub_loop *l = hub_owner(n->hub, n->id);
     struct hub_device *d = hub_device_find(l, n->id);
-    if (d && d->session)
+    if (d && d->place.live)
         hub_registry_identity(n->hub->registry, l->loop, n->id, on_identity_again, n);
     else
         news_free(n);

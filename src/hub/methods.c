@@ -64,14 +64,15 @@ static void send(struct hub_call *c)
     c->rid = ++d->owner->next_rid;
     loop_timer_start(d->owner->loop, &c->deadline, c->wanted.response_timeout_ms, on_no_answer, c);
     __atomic_fetch_add(&d->owner->count.methods, 1, __ATOMIC_RELAXED);
-    d->session->ops->method(d->session, c->rid, c->wanted.name, c->wanted.payload);
+    struct heads_session *s = d->place.live->session;
+    s->ops->method(s, c->rid, c->wanted.name, c->wanted.payload);
 }
 
 static void begin(void *arg)
 {
     struct hub_call *c = arg;
     struct hub_device *d = c->device = hub_device_get(hub_owner(c->hub, c->wanted.id), c->wanted.id);
-    bool listens = d->session && d->subscribed[HEADS_METHODS];
+    bool listens = heads_place_listens(&d->place, HEADS_METHODS) != NULL;
     if (!listens && c->wanted.connect_timeout_ms == 0) {
         finish(c, OFFLINE, 0, (struct slice){0});
         return;

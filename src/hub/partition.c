@@ -5,15 +5,15 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/device.h"
+#include "heads/attendance.h"
 #include "store/waiters.h"
 
 struct hub_partition {
     struct store_log *log;
     struct loop *loop;
     unsigned index;
-    struct store_waiters waiters; /* each holds a reference to a hub_device */
-    struct hub_device **full; /* who was told FULL: resumed when there is room */
+    struct store_waiters waiters; /* each holds a reference to an attendance */
+    struct heads_attendance **full; /* who was told FULL: resumed when there is room */
     size_t full_count, full_cap;
     struct list appends;  /* struct hub_append: not all of it is in the log yet */
     struct list appended; /* … all is, and is not durable yet; in the log's order */
@@ -119,9 +119,9 @@ static void answer(struct hub_partition *p, uint64_t sequence, enum status why)
 {
     struct store_waiter w;
     while (store_waiters_take(&p->waiters, sequence, &w)) {
-        struct hub_device *d = w.who;
-        hub_device_accepted(d, w.token, why);
-        hub_device_unref(&d);
+        struct heads_attendance *from = w.who;
+        heads_attendance_accepted(from, w.token, why);
+        heads_attendance_unref(&from);
     }
 }
 
@@ -149,13 +149,13 @@ static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
 static void on_room(void *arg)
 {
     struct hub_partition *p = arg;
-    struct hub_device **full = p->full;
+    struct heads_attendance **full = p->full;
     size_t count = p->full_count;
     p->full = NULL;
     p->full_count = p->full_cap = 0;
     for (size_t i = 0; i < count; i++) {
-        hub_device_resume(full[i]);
-        hub_device_unref(&full[i]);
+        heads_attendance_resume(full[i]);
+        heads_attendance_unref(&full[i]);
     }
     free(full);
     append_waiting(p);
@@ -195,9 +195,9 @@ static void forget(struct hub_partition *p)
 {
     struct store_waiter w;
     while (store_waiters_take(&p->waiters, UINT64_MAX, &w))
-        hub_device_unref((struct hub_device **)&w.who);
+        heads_attendance_unref((struct heads_attendance **)&w.who);
     for (size_t i = 0; i < p->full_count; i++)
-        hub_device_unref(&p->full[i]);
+        heads_attendance_unref(&p->full[i]);
     struct link *l;
     while ((l = list_first(&p->appended)) || (l = list_first(&p->appends)))
         append_end(LIST_OF(l, struct hub_append, node), CANCELLED);
@@ -224,23 +224,23 @@ static enum status append(struct hub_partition *p, const struct iot_event *e, ui
     return store_log_append(p->log, buffer_slice(&p->record), e->enqueued_ms, sequence);
 }
 
-static void remember_full(struct hub_partition *p, struct hub_device *d)
+static void remember_full(struct hub_partition *p, struct heads_attendance *a)
 {
     if (p->full_count == p->full_cap) {
         p->full_cap = p->full_cap ? p->full_cap * 2 : 16;
         p->full = memory_resize(p->full, p->full_cap * sizeof(*p->full));
     }
-    p->full[p->full_count++] = hub_device_ref(d);
+    p->full[p->full_count++] = heads_attendance_ref(a);
 }
 
 enum status hub_partition_send(struct hub_partition *p, const struct iot_event *e,
-                               struct hub_device *from, uint64_t token)
+                               struct heads_attendance *from, uint64_t token)
 {
     uint64_t sequence;
     enum status s = append(p, e, &sequence);
     if (s == OK)
-        store_waiters_add(&p->waiters, sequence, hub_device_ref(from), token);
-    else if (s == FULL)
+        store_waiters_add(&p->waiters, sequence, heads_attendance_ref(from), token);
+    else if (s == FULL && from->session->presence == HEADS_LIVE)
         remember_full(p, from);
     return s;
 }

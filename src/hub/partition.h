@@ -8,7 +8,7 @@
 #include "iot/message.h"
 #include "store/log.h"
 
-struct hub_device;
+struct heads_attendance;
 struct hub_partition;
 
 struct hub_partition_config {
@@ -24,9 +24,9 @@ CHECKED enum status hub_partition_open(const struct hub_partition_config *config
                                        struct hub_partition **out);
 void hub_partition_close(struct hub_partition **p);
 
-/* Appends what `from` sends; hub_device_accepted(from, token, why) follows. FULL: hub_device_resume() follows. */
+/* Appends what `from` sends; it is told accepted(token, why), and after FULL, when it is live, resume(). */
 CHECKED enum status hub_partition_send(struct hub_partition *p, const struct iot_event *e,
-                                       struct hub_device *from, uint64_t token);
+                                       struct heads_attendance *from, uint64_t token);
 
 /*
  * Records on their way into a partition: what clients send into a stream, what routing copies from one

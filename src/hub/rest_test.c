@@ -361,6 +361,7 @@ static void twins_are_patched_with_the_etag_in_quotes(void **state)
 static struct {
     struct heads_session session;
     struct hub_device *device;
+    struct heads_attendance *here;
     struct buffer seen; /* name and payload of the last call */
     struct slice answer;
 } robot;
@@ -387,17 +388,17 @@ static void connect_robot(const char *answer)
 {
     struct heads_identity fields = {.id = {.device = SLICE("robot")}, .enabled = true};
     const struct heads_identity *identity = heads_identity_new(&fields);
-    robot.session = (struct heads_session){&robot_ops, house.loop};
+    robot.session = (struct heads_session){.ops = &robot_ops, .loop = house.loop};
     robot.answer = slice_of(answer);
     robot.device = hub_device_get(&house.hub.loops[0], fields.id);
-    hub_device_connect(robot.device, &robot.session, identity, 0);
-    robot.device->subscribed[HEADS_METHODS] = true;
+    robot.here = heads_attendance_begin(&robot.device->place, &robot.session, identity, "", 0);
+    heads_attendance_subscribe(robot.here, HEADS_METHODS, true);
     heads_identity_unref(&identity);
 }
 
 static void disconnect_robot(void)
 {
-    hub_device_disconnect(robot.device, &robot.session);
+    heads_attendance_end(robot.here);
     hub_device_unref(&robot.device);
     buffer_clear(&robot.seen);
 }
@@ -443,7 +444,7 @@ static void a_device_that_does_not_listen_is_offline(void **state)
     assert_string_equal(text, "");
     assert_slice(buffer_slice(&house.code), SLICE("DeviceNotOnline"));
     connect_robot("1");
-    robot.device->subscribed[HEADS_METHODS] = false; /* connected alone is not enough */
+    heads_attendance_subscribe(robot.here, HEADS_METHODS, false); /* connected alone is not enough */
     assert_int_equal(call("POST", "/twins/robot/methods", "{\"methodName\":\"go\"}"), 404);
     message_begins("{\"errorCode\":404103,");
     disconnect_robot();
