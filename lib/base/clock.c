@@ -30,6 +30,21 @@ static size_t print(uint64_t seconds, unsigned fraction, int digits, char out[CL
                             d.tm_min, d.tm_sec, digits, fraction);
 }
 
+/* Not strftime, which speaks the locale's language. */
+size_t clock_http_date(uint64_t wall_ms, char out[CLOCK_ISO8601_MAX])
+{
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t at = (time_t)(wall_ms / 1000);
+    struct tm d;
+    if (gmtime_r(&at, &d) == NULL || d.tm_year + 1900 > 9999)
+        return (size_t)snprintf(out, CLOCK_ISO8601_MAX, "Fri, 31 Dec 9999 23:59:59 GMT");
+    return (size_t)snprintf(out, CLOCK_ISO8601_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                            days[d.tm_wday], d.tm_mday, months[d.tm_mon], (d.tm_year + 1900) % 10000,
+                            d.tm_hour, d.tm_min, d.tm_sec);
+}
+
 size_t clock_iso8601(uint64_t wall_ms, char out[CLOCK_ISO8601_MAX])
 {
     return print(wall_ms / 1000, (unsigned)(wall_ms % 1000), 3, out);

@@ -15,6 +15,9 @@ uint64_t clock_wall_ms(void);
 size_t clock_iso8601(uint64_t wall_ms, char out[CLOCK_ISO8601_MAX]);
 size_t clock_iso8601_ticks(uint64_t ticks_100ns_since_1970, char out[CLOCK_ISO8601_MAX]);
 
+/* "Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 section 5.6.7. Returns the length. */
+size_t clock_http_date(uint64_t wall_ms, char out[CLOCK_ISO8601_MAX]);
+
 /* RFC 3339 with any number of fraction digits; no offset means UTC. False for anything else. */
 bool clock_parse_iso8601(struct slice text, uint64_t *wall_ms);
 

@@ -1,7 +1,8 @@
 #include "http/message.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
-#include <time.h>
 
 struct slice http_message_field(const struct http_message *m, const char *name)
 {
@@ -61,15 +62,9 @@ void http_message_put_number(struct buffer *out, const char *name, uint64_t valu
 
 void http_message_put_date(struct buffer *out, uint64_t wall_ms)
 {
-    /* RFC 9110 section 5.6.7; not strftime, which speaks the locale's language. */
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm t;
-    gmtime_r(&seconds, &t);
-    buffer_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[t.tm_wday], t.tm_mday,
-                  months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    char date[CLOCK_ISO8601_MAX];
+    clock_http_date(wall_ms, date);
+    buffer_printf(out, "Date: %s\r\n", date);
 }
 
 void http_message_put_end(struct buffer *out)

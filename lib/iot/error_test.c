@@ -29,9 +29,9 @@ static void a_module_has_its_own_codes(void **state)
 {
     (void)state;
     assert_int_equal(iot_status_wire(NOT_FOUND)->code, 404001);
-    assert_int_equal(iot_status_wire_module(NOT_FOUND)->code, 404010);
-    assert_string_equal(iot_status_wire_module(EXISTS)->name, "ModuleAlreadyExistsOnDevice");
-    assert_ptr_equal(iot_status_wire_module(CONFLICT), iot_status_wire(CONFLICT));
+    assert_int_equal(iot_status_wire_of(IOT_MODULE, NOT_FOUND)->code, 404010);
+    assert_string_equal(iot_status_wire_of(IOT_MODULE, EXISTS)->name, "ModuleAlreadyExistsOnDevice");
+    assert_ptr_equal(iot_status_wire_of(IOT_MODULE, CONFLICT), iot_status_wire(CONFLICT));
 }
 
 /* Node's service SDK splits Message at ';' and then at ':'. */

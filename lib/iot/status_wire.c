@@ -28,19 +28,32 @@ static const struct iot_status_wire wires[STATUS_COUNT] = {
 };
 /* clang-format on */
 
-static const struct iot_status_wire module_not_found = {404, 404010, "ModuleNotFound",
-                                                        "amqp:not-found"};
-static const struct iot_status_wire module_exists = {409, 409301, "ModuleAlreadyExistsOnDevice",
-                                                     "com.microsoft:device-already-exists"};
+/* clang-format off */
+static const struct {
+    enum iot_thing of;
+    enum status status;
+    struct iot_status_wire wire;
+} wires_of[] = {
+    {IOT_MODULE,      NOT_FOUND, {404, 404010, "ModuleNotFound",              "amqp:not-found"}},
+    {IOT_MODULE,      EXISTS,    {409, 409301, "ModuleAlreadyExistsOnDevice", "com.microsoft:device-already-exists"}},
+    {IOT_CERTIFICATE, NOT_FOUND, {404, 404008, "CertificateNotFound",         "amqp:not-found"}},
+    {IOT_CERTIFICATE, FULL,      {403, 403002, "IotHubQuotaExceeded",         "amqp:resource-limit-exceeded"}},
+    {IOT_JOB,         NOT_FOUND, {404, 404002, "JobNotFound",                 "amqp:not-found"}},
+    {IOT_JOB,         FULL,      {403, 403003, "JobQuotaExceeded",            "amqp:resource-limit-exceeded"}},
+};
+/* clang-format on */
 
 const struct iot_status_wire *iot_status_wire(enum status s)
 {
     return (unsigned)s < STATUS_COUNT ? &wires[s] : &wires[IO_FAILED];
 }
 
-const struct iot_status_wire *iot_status_wire_module(enum status s)
+const struct iot_status_wire *iot_status_wire_of(enum iot_thing of, enum status s)
 {
-    return s == NOT_FOUND ? &module_not_found : s == EXISTS ? &module_exists : iot_status_wire(s);
+    for (size_t i = 0; i < sizeof(wires_of) / sizeof(wires_of[0]); i++)
+        if (wires_of[i].of == of && wires_of[i].status == s)
+            return &wires_of[i].wire;
+    return iot_status_wire(s);
 }
 
 enum status iot_status_of_http(int http)

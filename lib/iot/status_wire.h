@@ -14,8 +14,11 @@ struct iot_status_wire {
 /* Never NULL. */
 const struct iot_status_wire *iot_status_wire(enum status s);
 
-/* The same where a module is what was asked for: "ModuleNotFound". */
-const struct iot_status_wire *iot_status_wire_module(enum status s);
+/* What was asked for, where that makes a difference. */
+enum iot_thing { IOT_DEVICE, IOT_MODULE, IOT_CERTIFICATE, IOT_JOB };
+
+/* The same for that thing: "ModuleNotFound". */
+const struct iot_status_wire *iot_status_wire_of(enum iot_thing of, enum status s);
 
 /* The way back: what an HTTP status from a peer means. Every 2xx is OK; what nobody here sends is PEER_FAILED. */
 enum status iot_status_of_http(int http);

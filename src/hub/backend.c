@@ -18,6 +18,7 @@ struct sign_in {
     struct heads_credentials credentials;
     struct iot_id actor_id;
     const struct heads_identity *target, *actor, *actor_device;
+    struct slice authorities; /* when a certificate must lead to one */
     struct arena arena;
 };
 
@@ -79,6 +80,7 @@ static void sign_in_check(struct sign_in *in)
             .actor_device = in->actor_device,
             .policy_key = hub_policy_device_key,
             .policy_arg = hub->policies,
+            .authorities = in->authorities,
             .hosts = hub->aliases,
             .now_ms = loop_wall_ms(in->owner->loop),
         },
@@ -89,6 +91,27 @@ static void sign_in_check(struct sign_in *in)
         sign_in_refuse(in, s, reason);
 }
 
+static void on_authorities(void *arg, enum status why, struct slice ders)
+{
+    struct sign_in *in = arg;
+    if (why != OK) {
+        sign_in_refuse(in, why, "the certificates of authorities could not be read");
+        return;
+    }
+    in->authorities = arena_copy(&in->arena, ders);
+    sign_in_check(in);
+}
+
+/* All identities are there. */
+static void sign_in_judge(struct sign_in *in)
+{
+    const struct heads_identity *signer = in->actor ? in->actor : in->target;
+    if (signer->auth == HEADS_AUTH_CA && in->credentials.certificate.len)
+        hub_registry_authorities(in->owner->hub->registry, in->owner->loop, on_authorities, in);
+    else
+        sign_in_check(in);
+}
+
 static void on_actor_device(void *arg, enum status why, const struct heads_identity *identity)
 {
     struct sign_in *in = arg;
@@ -97,7 +120,7 @@ static void on_actor_device(void *arg, enum status why, const struct heads_ident
         return;
     }
     in->actor_device = heads_identity_ref(identity);
-    sign_in_check(in);
+    sign_in_judge(in);
 }
 
 static void on_actor(void *arg, enum status why, const struct heads_identity *identity)
@@ -123,7 +146,7 @@ static void on_target(void *arg, enum status why, const struct heads_identity *i
     if (in->actor_id.device.len)
         hub_registry_identity(in->owner->hub->registry, in->owner->loop, in->actor_id, on_actor, in);
     else
-        sign_in_check(in);
+        sign_in_judge(in);
 }
 
 static struct heads_credentials copy_credentials(struct arena *a, const struct heads_credentials *c)

@@ -87,25 +87,13 @@ static enum status print_device(struct store_table *t, void *arg)
 
 static int of_device(const struct settings *s)
 {
-    struct buffer path = {0};
     struct store_table *t = NULL;
     struct wanted w = {{slice_of(settings_text(s, "device")), slice_of(settings_text(s, "module"))},
                        settings_text(s, "name"), 1};
-    buffer_printf(&path, "%s/registry.db", settings_text(s, "data"));
-    enum status status = store_table_open(
-        &(struct store_table_config){
-            .path = buffer_cstr(&path),
-            .migrations = registry_migrations,
-            .migration_count = registry_migration_count,
-            .statements = registry_statements,
-            .statement_count = SQL_COUNT,
-            .inline_jobs = true,
-        },
-        &t);
+    enum status status = registry_tables_open(settings_text(s, "data"), &t);
     if (status == OK)
         status = store_table_post(t, NULL, print_device, NULL, &w);
     store_table_close(&t);
-    buffer_clear(&path);
     return status == OK ? w.code : 1;
 }
 

@@ -13,6 +13,7 @@
 #include "heads/mqtt.h"
 #include "hub/amqp.h"
 #include "hub/backend.h"
+#include "hub/certificate_commands.h"
 #include "hub/connection_strings.h"
 #include "hub/events.h"
 #include "hub/rest.h"
@@ -45,7 +46,9 @@ static const struct setting own_settings[] = {
 static const char usage[] =
     "The message hub: devices over MQTT, services over HTTPS, events over AMQP.\n"
     "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events]\n"
-    "prints what clients need.";
+    "prints what clients need.\n"
+    "  millrace hub certificate list | add | code | verify | remove\n"
+    "authorities that devices' certificates lead to.";
 
 #define SETTINGS_MAX 128
 
@@ -297,6 +300,7 @@ static void make_servers(struct program *p)
         {"", hub_rest_devices, hub_rest_devices_count, NULL},
         {"", hub_rest_twins, hub_rest_twins_count, NULL},
         {"", hub_rest_methods, hub_rest_methods_count, NULL},
+        {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
         rest_health_table(p->health),
     };
     for (unsigned i = 0; i < p->hub.loop_count; i++)
@@ -429,6 +433,8 @@ int hub_main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "connection-string") == 0)
         return hub_connection_strings(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "certificate") == 0)
+        return hub_certificate_commands(argc - 1, argv + 1);
     struct program *p = MEMORY_NEW(struct program);
     add_settings(p);
     const struct settings_program program = {"hub", usage, p->table, p->table_count, false};

@@ -113,6 +113,35 @@ void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot
     post(r, loop, run_lookup, end_lookup, l);
 }
 
+/* ---- authorities ---- */
+
+struct authorities {
+    struct buffer ders;
+    hub_authorities_fn *fn;
+    void *arg;
+};
+
+static enum status run_authorities(struct store_table *t, void *arg)
+{
+    return registry_authorities(t, &((struct authorities *)arg)->ders);
+}
+
+static void end_authorities(void *arg, enum status why)
+{
+    struct authorities *a = arg;
+    a->fn(a->arg, why, buffer_slice(&a->ders));
+    buffer_clear(&a->ders);
+    free(a);
+}
+
+void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_authorities_fn *fn, void *arg)
+{
+    struct authorities *a = MEMORY_NEW(struct authorities);
+    a->fn = fn;
+    a->arg = arg;
+    post(r, loop, run_authorities, end_authorities, a);
+}
+
 /* ---- the device's own twin ---- */
 
 struct twin_job {
@@ -247,7 +276,7 @@ void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool conn
 
 /* ---- services ---- */
 
-static enum status (*const work[])(struct store_table *t, struct registry_job *j) = {
+enum status (*const registry_work[])(struct store_table *t, struct registry_job *j) = {
     [HUB_IDENTITY_GET] = registry_identity_get,
     [HUB_IDENTITY_PUT] = registry_identity_put,
     [HUB_IDENTITY_DELETE] = registry_identity_delete,
@@ -259,12 +288,18 @@ static enum status (*const work[])(struct store_table *t, struct registry_job *j
     [HUB_STATISTICS_SERVICE] = registry_statistics_service,
     [HUB_SCOPE_LIST] = registry_scope_list,
     [HUB_SCOPE_ONE] = registry_scope_one,
+    [HUB_CERTIFICATE_LIST] = registry_certificate_list,
+    [HUB_CERTIFICATE_GET] = registry_certificate_get,
+    [HUB_CERTIFICATE_PUT] = registry_certificate_put,
+    [HUB_CERTIFICATE_DELETE] = registry_certificate_delete,
+    [HUB_CERTIFICATE_CODE] = registry_certificate_code,
+    [HUB_CERTIFICATE_VERIFY] = registry_certificate_verify,
 };
 
 static enum status run_ask(struct store_table *t, void *arg)
 {
     struct registry_job *j = arg;
-    return work[j->ask.what](t, j);
+    return registry_work[j->ask.what](t, j);
 }
 
 static void tell(const struct registry_job *j)
@@ -288,6 +323,13 @@ static void answer(void *arg)
     free(j);
 }
 
+static enum iot_thing thing(const struct hub_registry_ask *ask)
+{
+    return ask->name.len            ? IOT_CERTIFICATE
+           : ask->id.module.len > 0 ? IOT_MODULE
+                                    : IOT_DEVICE;
+}
+
 /* On the loop that owns the device, if it is known, else on the one that asked; the commit is
  * behind us. */
 static void end_ask(void *arg, enum status why)
@@ -296,7 +338,7 @@ static void end_ask(void *arg, enum status why)
     if (why == OK)
         tell(j);
     j->answer.why = why;
-    j->answer.module = j->ask.id.module.len > 0;
+    j->answer.of = thing(&j->ask);
     j->answer.json = buffer_slice(&j->json);
     if (why != OK && j->answer.text == NULL)
         j->answer.text =
@@ -321,6 +363,7 @@ void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hu
     j->ask = *ask;
     j->ask.id = iot_id_copy(&j->arena, ask->id);
     j->ask.target = iot_id_copy(&j->arena, ask->target);
+    j->ask.name = arena_copy(&j->arena, ask->name);
     j->ask.body = arena_copy(&j->arena, ask->body);
     j->ask.if_match = arena_copy(&j->arena, ask->if_match);
     j->fn = fn;

@@ -12,6 +12,7 @@
 #include "hub/limits.h"
 #include "io/loop.h"
 #include "iot/identity.h"
+#include "iot/status_wire.h"
 
 struct hub_registry;
 
@@ -52,6 +53,10 @@ void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_i
 void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool connected,
                              uint64_t wall_ms);
 
+typedef void hub_authorities_fn(void *arg, enum status why, struct slice ders);
+/* The verified certificates of authorities, for heads_sign_in. */
+void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_authorities_fn *fn, void *arg);
+
 /* ---- for services (rest_*.c): JSON in, JSON out, as IoT Hub's REST has it ---- */
 
 enum hub_registry_what {
@@ -68,12 +73,20 @@ enum hub_registry_what {
                      * {"devices":[],"modules":[],"continuationLink"}; devices by name, `top` on a
                      * page, those after target.device */
     HUB_SCOPE_ONE,  /* the same form for target, if it belongs to the edge id.device */
+    /* Certificates of authorities, by name, in the form of Azure's resource provider. */
+    HUB_CERTIFICATE_LIST,
+    HUB_CERTIFICATE_GET,
+    HUB_CERTIFICATE_PUT, /* create without if_match, update with it */
+    HUB_CERTIFICATE_DELETE,
+    HUB_CERTIFICATE_CODE,   /* makes the code that a proof must be named for */
+    HUB_CERTIFICATE_VERIFY, /* the body has the proof */
 };
 
 struct hub_registry_ask {
     enum hub_registry_what what;
     struct iot_id id;
     struct iot_id target;  /* HUB_SCOPE_ONE */
+    struct slice name;     /* HUB_CERTIFICATE_… */
     struct slice body;     /* JSON text, for PUT and PATCH */
     struct slice if_match; /* without quotes; "*" is any; empty: none was given */
     size_t top;            /* of lists; 0: as many as limits.list allows */
@@ -81,7 +94,8 @@ struct hub_registry_ask {
 
 struct hub_registry_answer {
     enum status why;
-    bool module;       /* what was asked for is a module: for the error's name */
+    enum iot_thing of; /* what was asked for: for the error's name */
+    bool created;      /* by a PUT whose kind tells it from a change */
     struct slice json; /* the document, empty after a delete */
     struct slice etag; /* without quotes */
     const char *text;  /* for a person, when why is not OK */

@@ -7,26 +7,6 @@
 
 #define STATUS_REASON_MAX 128
 
-static enum status refuse(struct registry_job *j, enum status why, const char *text)
-{
-    j->answer.text = text;
-    return why;
-}
-
-/* Random decimal digits, as base64: opaque, and never the same twice. */
-static struct slice new_etag(struct arena *a)
-{
-    uint32_t n;
-    crypto_random(&n, sizeof(n));
-    struct buffer text = {0}, digits = {0};
-    buffer_printf(&digits, "%010u", n);
-    base64_encode(buffer_slice(&digits), &text);
-    struct slice etag = arena_copy(a, buffer_slice(&text));
-    buffer_clear(&text);
-    buffer_clear(&digits);
-    return etag;
-}
-
 static struct slice new_key(struct arena *a)
 {
     uint8_t bytes[32];
@@ -123,8 +103,7 @@ static enum status want_auth(struct registry_job *j, const struct json *authenti
             known = true;
         }
     return known ? OK
-                 : refuse(
-                       j, BAD_ARGUMENT,
+                 : registry_refuse(j, BAD_ARGUMENT,
                        "authentication.type must be sas, selfSigned, certificateAuthority or none");
 }
 
@@ -147,12 +126,12 @@ static enum status want_keys(struct registry_job *j, const struct json *authenti
         if (i->secondary_key.len == 0)
             i->secondary_key = new_key(&j->arena);
         if (!key_ok(i->primary_key) || !key_ok(i->secondary_key))
-            return refuse(j, BAD_ARGUMENT,
+            return registry_refuse(j, BAD_ARGUMENT,
                           "authentication.symmetricKey: keys are base64 of 16 to 64 bytes");
     }
     if (i->auth == HEADS_AUTH_SELF_SIGNED &&
         i->primary_thumbprint.len + i->secondary_thumbprint.len == 0)
-        return refuse(j, BAD_ARGUMENT,
+        return registry_refuse(j, BAD_ARGUMENT,
                       "authentication.x509Thumbprint: selfSigned needs a thumbprint");
     return OK;
 }
@@ -164,14 +143,14 @@ static enum status want_device(struct registry_job *j, const struct json *body,
     bool was = row->i.enabled;
     if (status.len && !slice_eq_nocase(status, SLICE("enabled")) &&
         !slice_eq_nocase(status, SLICE("disabled")))
-        return refuse(j, BAD_ARGUMENT, "status must be enabled or disabled");
+        return registry_refuse(j, BAD_ARGUMENT, "status must be enabled or disabled");
     if (status.len)
         row->i.enabled = slice_eq_nocase(status, SLICE("enabled"));
     if (row->i.enabled != was)
         row->status_ms = (int64_t)j->now_ms;
     row->status_reason = text_of(j, json_get(body, "statusReason"), row->status_reason);
     if (row->status_reason.len > STATUS_REASON_MAX)
-        return refuse(j, BAD_ARGUMENT, "statusReason is longer than 128 characters");
+        return registry_refuse(j, BAD_ARGUMENT, "statusReason is longer than 128 characters");
     row->i.edge = json_bool(json_get(json_get(body, "capabilities"), "iotEdge"), row->i.edge);
     return OK;
 }
@@ -201,7 +180,7 @@ static enum status check_types(struct registry_job *j, const struct json *body)
         const char *parent = members[i].parent;
         const struct json *v = json_get(parent ? json_get(body, parent) : body, members[i].name);
         if (v && !json_is(v, JSON_NULL) && !json_is(v, members[i].type))
-            return refuse(j, BAD_ARGUMENT,
+            return registry_refuse(j, BAD_ARGUMENT,
                           arena_printf(&j->arena, "%s%s%s must be %s", parent ? parent : "",
                                        parent ? "." : "", members[i].name, members[i].type_name));
     }
@@ -218,9 +197,9 @@ static enum status want(struct store_table *t, struct registry_job *j, const str
     struct slice device = json_string(json_get(body, "deviceId")),
                  module = json_string(json_get(body, "moduleId"));
     if (device.len && !slice_eq(device, row->i.id.device))
-        return refuse(j, BAD_ARGUMENT, "deviceId in the body is not the one in the path");
+        return registry_refuse(j, BAD_ARGUMENT, "deviceId in the body is not the one in the path");
     if (module.len && !slice_eq(module, row->i.id.module))
-        return refuse(j, BAD_ARGUMENT, "moduleId in the body is not the one in the path");
+        return registry_refuse(j, BAD_ARGUMENT, "moduleId in the body is not the one in the path");
     enum status s = want_auth(j, authentication, &row->i);
     if (s == OK)
         s = want_keys(j, authentication, &row->i);
@@ -281,7 +260,7 @@ static enum status add_system_module(struct store_table *t, struct registry_job 
                 .id = {device.device, slice_of(name)},
                 .enabled = true,
                 .generation_id = new_generation(j),
-                .etag = new_etag(&j->arena),
+                .etag = registry_new_etag(&j->arena),
                 .primary_key = new_key(&j->arena),
                 .secondary_key = new_key(&j->arena),
             },
@@ -305,7 +284,7 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
     struct registry_row device;
     enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &device);
     if (s != OK)
-        return s == NOT_FOUND ? refuse(j, NOT_FOUND, "there is no such device") : s;
+        return s == NOT_FOUND ? registry_refuse(j, NOT_FOUND, "there is no such device") : s;
     store_reset(t, SQL_IDENTITY_GET);
     store_bind(t, SQL_MODULES_COUNT, 1, j->ask.id.device);
     s = store_step(t, SQL_MODULES_COUNT);
@@ -315,16 +294,16 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
     store_reset(t, SQL_MODULES_COUNT);
     return count < (int64_t)j->registry->limits->modules
                ? OK
-               : refuse(j, FULL, "the device has as many modules as limits.modules allows");
+               : registry_refuse(j, FULL, "the device has as many modules as limits.modules allows");
 }
 
 static enum status create(struct store_table *t, struct registry_job *j, const struct json *body)
 {
     struct registry_row row = {
         .i = {.id = j->ask.id, .enabled = true, .generation_id = new_generation(j)}};
-    row.i.etag = new_etag(&j->arena);
+    row.i.etag = registry_new_etag(&j->arena);
     if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
-        return refuse(j, UNAUTHORIZED, "system modules come with their edge device");
+        return registry_refuse(j, UNAUTHORIZED, "system modules come with their edge device");
     enum status s = j->ask.id.module.len ? check_new_module(t, j) : OK;
     if (s == OK)
         s = want(t, j, body, &row);
@@ -335,11 +314,6 @@ static enum status create(struct store_table *t, struct registry_job *j, const s
     if (s == OK)
         answer_row(j, &row);
     return s;
-}
-
-static bool matches(const struct registry_job *j, struct slice etag)
-{
-    return slice_eq(j->ask.if_match, SLICE("*")) || slice_eq(j->ask.if_match, etag);
 }
 
 /* The names of a device's modules, which may be connected and look again with it. */
@@ -361,10 +335,10 @@ static enum status collect_modules(struct store_table *t, struct registry_job *j
 static enum status update(struct store_table *t, struct registry_job *j, const struct json *body,
                           struct registry_row *row)
 {
-    if (!matches(j, row->i.etag))
-        return refuse(j, CONFLICT,
+    if (!registry_etag_matches(j, row->i.etag))
+        return registry_refuse(j, CONFLICT,
                       "the identity has changed since it was read: its etag is another one");
-    row->i.etag = new_etag(&j->arena);
+    row->i.etag = registry_new_etag(&j->arena);
     enum status s = want(t, j, body, row);
     if (s == OK)
         s = write_row(t, SQL_IDENTITY_UPDATE, row);
@@ -391,7 +365,7 @@ static enum status create_or_update(struct store_table *t, struct registry_job *
     registry_row_keep(&j->arena, &row);
     store_reset(t, SQL_IDENTITY_GET);
     if (j->ask.if_match.len == 0)
-        return refuse(j, EXISTS, "it exists already; send If-Match to change it");
+        return registry_refuse(j, EXISTS, "it exists already; send If-Match to change it");
     return update(t, j, body, &row);
 }
 
@@ -400,12 +374,12 @@ enum status registry_identity_put(struct store_table *t, struct registry_job *j)
     struct json_doc *doc = NULL;
     if (!iot_id_name_ok(j->ask.id.device) ||
         (j->ask.id.module.len && !iot_id_name_ok(j->ask.id.module)))
-        return refuse(j, BAD_ARGUMENT,
+        return registry_refuse(j, BAD_ARGUMENT,
                       "ids have up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;");
     if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||
         !json_is(json_root(doc), JSON_OBJECT)) {
         json_free(&doc);
-        return refuse(j, BAD_FORMAT, "the body must be a JSON object");
+        return registry_refuse(j, BAD_FORMAT, "the body must be a JSON object");
     }
     enum status s = create_or_update(t, j, json_root(doc));
     json_free(&doc);
@@ -435,13 +409,13 @@ enum status registry_identity_delete(struct store_table *t, struct registry_job 
     enum status s = registry_row_get(t, j->ask.id, &row);
     if (s != OK)
         return s;
-    bool same = j->ask.if_match.len == 0 || matches(j, row.i.etag);
+    bool same = j->ask.if_match.len == 0 || registry_etag_matches(j, row.i.etag);
     store_reset(t, SQL_IDENTITY_GET);
     if (!same)
-        return refuse(j, CONFLICT,
+        return registry_refuse(j, CONFLICT,
                       "the identity has changed since it was read: its etag is another one");
     if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
-        return refuse(j, UNAUTHORIZED, "system modules go with their edge device");
+        return registry_refuse(j, UNAUTHORIZED, "system modules go with their edge device");
     s = collect_modules(t, j);
     if (s == OK)
         s = delete_rows(t, j->ask.id);

@@ -6,12 +6,6 @@
 #include "base/encoding.h"
 #include "hub/registry_tables.h"
 
-static enum status refuse(struct registry_job *j, enum status why, const char *text)
-{
-    j->answer.text = text;
-    return why;
-}
-
 /* ---- what a body wants ---- */
 
 static enum status must_be_an_edge(struct store_table *t, struct registry_job *j,
@@ -24,7 +18,7 @@ static enum status must_be_an_edge(struct store_table *t, struct registry_job *j
     if (s == OK)
         store_reset(t, SQL_SCOPE_EXISTS);
     return s == NOT_FOUND
-               ? refuse(j, BAD_ARGUMENT,
+               ? registry_refuse(j, BAD_ARGUMENT,
                         "deviceScope and parentScopes must name the scope of an edge device")
                : s;
 }
@@ -45,10 +39,10 @@ static enum status want_parents(struct registry_job *j, const struct json *paren
     if (!json_is(parents, JSON_ARRAY))
         return OK; /* not said: it stays */
     if (json_count(parents) > 1)
-        return refuse(j, BAD_ARGUMENT, "parentScopes has one scope at most");
+        return registry_refuse(j, BAD_ARGUMENT, "parentScopes has one scope at most");
     const struct json *first = json_at(parents, 0);
     if (first && !json_is(first, JSON_STRING))
-        return refuse(j, BAD_ARGUMENT, "parentScopes holds texts");
+        return registry_refuse(j, BAD_ARGUMENT, "parentScopes holds texts");
     row->i.parent_scope = arena_copy(&j->arena, json_string(first));
     row->parent_scopes = first ? print(&j->arena, parents) : (struct slice){0};
     return OK;
@@ -90,7 +84,7 @@ static enum status load_edge(struct store_table *t, struct registry_job *j,
         return s;
     registry_row_keep(&j->arena, edge);
     store_reset(t, SQL_IDENTITY_GET);
-    return edge->i.edge ? OK : refuse(j, NOT_FOUND, "the device is no edge");
+    return edge->i.edge ? OK : registry_refuse(j, NOT_FOUND, "the device is no edge");
 }
 
 struct page {
@@ -207,7 +201,7 @@ enum status registry_scope_one(struct store_table *t, struct registry_job *j)
     registry_row_keep(&j->arena, &device);
     store_reset(t, SQL_IDENTITY_GET);
     if (!belongs(&device, &edge))
-        return refuse(j, NOT_FOUND, "it does not belong to this edge");
+        return registry_refuse(j, NOT_FOUND, "it does not belong to this edge");
     struct json_writer w = json_writer(&j->json);
     json_object(&w);
     json_name(&w, "devices"), json_array(&w);

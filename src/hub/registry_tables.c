@@ -3,7 +3,9 @@
 #include <assert.h>
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/log.h"
+#include "crypto/random.h"
 
 /* The name of a device's own row in the column `module` is the empty text. */
 const char *const registry_migrations[] = {
@@ -25,6 +27,10 @@ const char *const registry_migrations[] = {
     " reported TEXT NOT NULL, reported_metadata TEXT NOT NULL, reported_version INTEGER NOT NULL,"
     " PRIMARY KEY (device, module)) WITHOUT ROWID;",
     "CREATE INDEX identities_parents ON identities (device) WHERE parent_scopes IS NOT NULL;",
+    "CREATE TABLE certificates ("
+    " name TEXT NOT NULL PRIMARY KEY, etag TEXT NOT NULL, der TEXT NOT NULL, code TEXT,"
+    " verified INTEGER NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL)"
+    " WITHOUT ROWID;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -35,6 +41,8 @@ const size_t registry_migration_count =
     " i.device_scope, i.parent_scopes, i.managed_by, i.connected, i.connection_ms, i.activity_ms," \
     " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = ''),"           \
     " json_extract(i.parent_scopes, '$[0]')"
+
+#define CERTIFICATE_COLUMNS "name, etag, der, code, verified, created_ms, updated_ms"
 
 const char *const registry_statements[SQL_COUNT] = {
     [SQL_IDENTITY_GET] = "SELECT " COLUMNS " FROM identities i WHERE device = ?1 AND module = ?2",
@@ -89,7 +97,61 @@ const char *const registry_statements[SQL_COUNT] = {
         " WHERE device = ?1 AND module = ?2",
     [SQL_TWIN_DELETE] = "DELETE FROM twins WHERE device = ?1 AND module = ?2",
     [SQL_TWINS_DELETE] = "DELETE FROM twins WHERE device = ?1",
+    [SQL_CERTIFICATES] = "SELECT " CERTIFICATE_COLUMNS " FROM certificates ORDER BY name",
+    [SQL_CERTIFICATES_VERIFIED] = "SELECT der FROM certificates WHERE verified = 1",
+    [SQL_CERTIFICATES_COUNT] = "SELECT COUNT(*) FROM certificates",
+    [SQL_CERTIFICATE_GET] = "SELECT " CERTIFICATE_COLUMNS " FROM certificates WHERE name = ?1",
+    [SQL_CERTIFICATE_INSERT] =
+        "INSERT INTO certificates (" CERTIFICATE_COLUMNS ") VALUES (?1,?2,?3,?4,?5,?6,?7)",
+    [SQL_CERTIFICATE_UPDATE] = "UPDATE certificates SET etag = ?2, der = ?3, code = ?4,"
+                               " verified = ?5, created_ms = ?6, updated_ms = ?7 WHERE name = ?1",
+    [SQL_CERTIFICATE_DELETE] = "DELETE FROM certificates WHERE name = ?1",
 };
+
+enum status registry_tables_open(const char *directory, struct store_table **out)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/registry.db", directory);
+    enum status s = store_table_open(
+        &(struct store_table_config){
+            .path = buffer_cstr(&path),
+            .migrations = registry_migrations,
+            .migration_count = registry_migration_count,
+            .statements = registry_statements,
+            .statement_count = SQL_COUNT,
+            .inline_jobs = true,
+        },
+        out);
+    buffer_clear(&path);
+    return s;
+}
+
+/* ---- what the work shares ---- */
+
+enum status registry_refuse(struct registry_job *j, enum status why, const char *text)
+{
+    j->answer.text = text;
+    return why;
+}
+
+/* Random decimal digits, as base64. */
+struct slice registry_new_etag(struct arena *a)
+{
+    uint32_t n;
+    crypto_random(&n, sizeof(n));
+    struct buffer text = {0}, digits = {0};
+    buffer_printf(&digits, "%010u", n);
+    base64_encode(buffer_slice(&digits), &text);
+    struct slice etag = arena_copy(a, buffer_slice(&text));
+    buffer_clear(&text);
+    buffer_clear(&digits);
+    return etag;
+}
+
+bool registry_etag_matches(const struct registry_job *j, struct slice etag)
+{
+    return slice_eq(j->ask.if_match, SLICE("*")) || slice_eq(j->ask.if_match, etag);
+}
 
 /* ---- rows ---- */
 

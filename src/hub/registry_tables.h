@@ -30,8 +30,18 @@ enum registry_statement {
     SQL_TWIN_UPDATE,
     SQL_TWIN_DELETE,
     SQL_TWINS_DELETE,
+    SQL_CERTIFICATES,
+    SQL_CERTIFICATES_VERIFIED,
+    SQL_CERTIFICATES_COUNT,
+    SQL_CERTIFICATE_GET,
+    SQL_CERTIFICATE_INSERT,
+    SQL_CERTIFICATE_UPDATE,
+    SQL_CERTIFICATE_DELETE,
     SQL_COUNT
 };
+
+/* For commands: the database in the hub's folder, while the hub runs or not. Jobs run at once. */
+CHECKED enum status registry_tables_open(const char *directory, struct store_table **out);
 
 struct hub_registry {
     struct store_table *table;
@@ -93,6 +103,26 @@ enum status registry_statistics_devices(struct store_table *t, struct registry_j
 enum status registry_statistics_service(struct store_table *t, struct registry_job *j);
 enum status registry_scope_list(struct store_table *t, struct registry_job *j);
 enum status registry_scope_one(struct store_table *t, struct registry_job *j);
+
+enum status registry_certificate_list(struct store_table *t, struct registry_job *j);
+enum status registry_certificate_get(struct store_table *t, struct registry_job *j);
+enum status registry_certificate_put(struct store_table *t, struct registry_job *j);
+enum status registry_certificate_delete(struct store_table *t, struct registry_job *j);
+enum status registry_certificate_code(struct store_table *t, struct registry_job *j);
+enum status registry_certificate_verify(struct store_table *t, struct registry_job *j);
+
+/* By what is asked. */
+extern enum status (*const registry_work[])(struct store_table *t, struct registry_job *j);
+
+/* Appends the verified ones, as DER. */
+CHECKED enum status registry_authorities(struct store_table *t, struct buffer *ders);
+
+/* Sets answer.text: a refusal and its reason. */
+enum status registry_refuse(struct registry_job *j, enum status why, const char *text);
+/* Opaque, and never the same twice. */
+struct slice registry_new_etag(struct arena *a);
+/* What If-Match says is that etag, or any. */
+bool registry_etag_matches(const struct registry_job *j, struct slice etag);
 
 /* The part of a device's body that says to which edge it belongs, or which edge it is. */
 CHECKED enum status registry_scope_want(struct store_table *t, struct registry_job *j,

@@ -13,7 +13,7 @@ static struct {
     struct hub_registry *registry;
     /* The last answer. */
     enum status why;
-    bool module;
+    enum iot_thing of;
     struct buffer json, etag, text;
     uint64_t version;
     const struct heads_identity *identity;
@@ -70,7 +70,7 @@ static void on_answer(void *arg, const struct hub_registry_answer *a)
 {
     (void)arg;
     house.why = a->why;
-    house.module = a->module;
+    house.of = a->of;
     keep(&house.json, a->json);
     keep(&house.etag, a->etag);
     keep(&house.text, slice_of(a->text));
@@ -235,7 +235,7 @@ static void modules_belong_to_their_device_and_go_with_it(void **state)
     (void)state;
     assert_int_equal(put("d", "{}"), OK);
     assert_int_equal(put("d/m", "{\"managedBy\":\"someone\"}"), OK);
-    assert_true(house.module);
+    assert_true(house.of == IOT_MODULE);
     assert_string_equal(member("moduleId"), "m");
     assert_string_equal(member("managedBy"), "someone");
     assert_int_equal(put("d/m", "{}"), EXISTS);
@@ -424,7 +424,7 @@ static void a_twin_has_its_identity_around_it(void **state)
     assert_true(strlen(member("properties.desired.$metadata.$lastUpdated")) > 0);
     assert_int_equal(ask(HUB_TWIN_GET, "unknown", NULL, NULL), NOT_FOUND);
     assert_int_equal(ask(HUB_TWIN_GET, "d/unknown", NULL, NULL), NOT_FOUND);
-    assert_true(house.module);
+    assert_true(house.of == IOT_MODULE);
 }
 
 static void a_patch_is_told_to_the_device(void **state)

@@ -20,9 +20,9 @@ struct slice hub_rest_if_match(const struct rest_request *r)
     return v;
 }
 
-void hub_rest_error(struct rest_request *r, enum status why, bool module, const char *text)
+void hub_rest_error(struct rest_request *r, enum status why, enum iot_thing of, const char *text)
 {
-    const struct iot_status_wire *wire = module ? iot_status_wire_module(why) : iot_status_wire(why);
+    const struct iot_status_wire *wire = iot_status_wire_of(of, why);
     struct buffer body = {0};
     iot_error_body(&(struct iot_error){wire, slice_of(text), slice_of(r->id), loop_wall_ms(r->loop)}, &body);
     rest_add_header(r, "iothub-errorcode", slice_of(wire->name));
@@ -34,7 +34,7 @@ void hub_rest_refuse(struct rest_request *r, int status, const char *detail)
 {
     enum status why = iot_status_of_http(status);
     if (status == 400 || status == 401 || status == 403 || status == 413 || status == 504)
-        hub_rest_error(r, why, false, detail ? detail : "refused");
+        hub_rest_error(r, why, IOT_DEVICE, detail ? detail : "refused");
     else
         rest_reply_problem(r, status, detail);
 }
@@ -106,13 +106,13 @@ static void on_answer(void *arg, const struct hub_registry_answer *a)
     struct asked *asked = arg;
     struct rest_request *r = asked->request;
     if (a->why != OK) {
-        hub_rest_error(r, a->why, a->module, a->text);
+        hub_rest_error(r, a->why, a->of, a->text);
     } else if (a->json.len == 0) {
         rest_reply_empty(r, 204);
     } else {
         if (a->etag.len)
             rest_add_header(r, "ETag", slice_of(arena_printf(&r->arena, "\"%.*s\"", SLICE_FMT(a->etag))));
-        rest_reply_json(r, asked->created, a->json);
+        rest_reply_json(r, a->created ? 201 : asked->created, a->json);
     }
     free(asked);
 }

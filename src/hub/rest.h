@@ -1,15 +1,18 @@
 /*
  * The hub's service REST: IoT Hub's paths, bodies, codes and errors. Identities in rest_devices.c, twins
- * in rest_twins.c, direct methods in rest_methods.c; here is what they share, and who may call.
+ * in rest_twins.c, direct methods in rest_methods.c, authorities in rest_certificates.c; here is what they share, and who may call.
  */
 #pragma once
 
 #include "hub/hub.h"
+#include "iot/status_wire.h"
 #include "rest/server.h"
 
 /* One table for each file; put them all in a server whose app is the hub. */
-extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_methods[];
-extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count;
+extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_methods[],
+    hub_rest_certificates[];
+extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count,
+    hub_rest_certificates_count;
 
 rest_authorize_fn hub_rest_authorize;
 rest_refuse_fn hub_rest_refuse;
@@ -21,7 +24,7 @@ struct iot_id hub_rest_id(const struct rest_request *r);
 struct slice hub_rest_if_match(const struct rest_request *r);
 
 /* {"Message":"ErrorCode:…;text","ExceptionMessage":…} with the status that goes with it. */
-void hub_rest_error(struct rest_request *r, enum status why, bool module, const char *text);
+void hub_rest_error(struct rest_request *r, enum status why, enum iot_thing of, const char *text);
 
 /* Asks the registry and answers the request with what it says: `created` is the status of success. */
 void hub_rest_ask(struct rest_request *r, const struct hub_registry_ask *ask, int created);

@@ -4,7 +4,7 @@ static void list(struct rest_request *r)
 {
     uint64_t top = 0;
     if (rest_query(r, "top").len && (!slice_to_u64(rest_query(r, "top"), &top) || top == 0)) {
-        hub_rest_error(r, BAD_ARGUMENT, false, "top must be a whole number from 1 to 1000");
+        hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE, "top must be a whole number from 1 to 1000");
         return;
     }
     hub_rest_ask(
@@ -55,7 +55,7 @@ static void scope_list(struct rest_request *r)
 {
     uint64_t top = 0;
     if (rest_query(r, "deviceCount").len && !slice_to_u64(rest_query(r, "deviceCount"), &top)) {
-        hub_rest_error(r, BAD_ARGUMENT, false, "deviceCount must be a whole number");
+        hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE, "deviceCount must be a whole number");
         return;
     }
     hub_rest_ask(r,

@@ -57,7 +57,7 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
 {
     struct method *m = arg;
     if (why == OK && payload.len && !is_json(payload))
-        hub_rest_error(m->request, PEER_FAILED, false, "the device's answer is not JSON");
+        hub_rest_error(m->request, PEER_FAILED, IOT_DEVICE, "the device's answer is not JSON");
     else if (why == OK)
         answer(m, status, payload);
     else if (why == OFFLINE)
@@ -65,7 +65,7 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
     else if (why == TIMED_OUT)
         method_error(m, why, m->call.response_timeout_ms, "Timed out waiting for the response from device.");
     else
-        hub_rest_error(m->request, why, false, "the method could not be carried out");
+        hub_rest_error(m->request, why, IOT_DEVICE, "the method could not be carried out");
     free(m);
 }
 
@@ -126,7 +126,7 @@ static void invoke(struct rest_request *r)
                                                                              : "the body must be a JSON object";
     json_free(&doc);
     if (wrong) {
-        hub_rest_error(r, BAD_ARGUMENT, false, wrong);
+        hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE, wrong);
         free(m);
         return;
     }

@@ -1,0 +1,55 @@
+#include "hub/rest.h"
+
+static void ask(struct rest_request *r, enum hub_registry_what what)
+{
+    hub_rest_ask(r,
+                 &(struct hub_registry_ask){
+                     .what = what,
+                     .name = rest_param(r, "name"),
+                     .body = r->body,
+                     .if_match = hub_rest_if_match(r),
+                 },
+                 200);
+}
+
+static void list(struct rest_request *r)
+{
+    ask(r, HUB_CERTIFICATE_LIST);
+}
+
+static void get(struct rest_request *r)
+{
+    ask(r, HUB_CERTIFICATE_GET);
+}
+
+static void put(struct rest_request *r)
+{
+    ask(r, HUB_CERTIFICATE_PUT);
+}
+
+static void delete (struct rest_request *r)
+{
+    ask(r, HUB_CERTIFICATE_DELETE);
+}
+
+static void code(struct rest_request *r)
+{
+    ask(r, HUB_CERTIFICATE_CODE);
+}
+
+static void verify(struct rest_request *r)
+{
+    ask(r, HUB_CERTIFICATE_VERIFY);
+}
+
+/* clang-format off */
+const struct rest_route hub_rest_certificates[] = {
+    {"GET", "/certificates", list, REST_READ, "Certificates_ListByIotHub", NULL, NULL},
+    {"GET", "/certificates/{name}", get, REST_READ, "Certificates_Get", NULL, NULL},
+    {"PUT", "/certificates/{name}", put, REST_WRITE, "Certificates_CreateOrUpdate", NULL, NULL},
+    {"DELETE", "/certificates/{name}", delete, REST_WRITE, "Certificates_Delete", NULL, NULL},
+    {"POST", "/certificates/{name}/generateVerificationCode", code, REST_WRITE, "Certificates_GenerateVerificationCode", NULL, NULL},
+    {"POST", "/certificates/{name}/verify", verify, REST_WRITE, "Certificates_Verify", NULL, NULL},
+};
+/* clang-format on */
+const size_t hub_rest_certificates_count = sizeof(hub_rest_certificates) / sizeof(hub_rest_certificates[0]);
