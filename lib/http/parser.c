@@ -19,11 +19,16 @@ struct http_parser {
     struct place start; /* the target of a request, the reason of a response */
     struct buffer head, body;
     size_t field_count;
-    size_t body_bytes_max;
+    size_t body_bytes_max; /* of a body that is gathered */
+    uint64_t body_limit;   /* of this message's */
+    uint64_t body_bytes;   /* that came */
+    http_parser_head_fn *ask;
+    void *ask_arg;
     size_t trailer_bytes;
     enum status failed; /* OK while nothing went wrong */
     const char *why;    /* it failed, if not for llhttp's own reason */
     bool begun, head_complete, complete, continue_asked, no_body;
+    bool stopped; /* behind the head */
 };
 
 static struct http_parser *parser_of(llhttp_t *h)
@@ -124,17 +129,23 @@ static int on_head(llhttp_t *h)
     struct http_parser *p = parser_of(h);
     describe(p);
     p->head_complete = true;
+    if (p->no_body)
+        return 1;
     bool sized = h->flags & F_CONTENT_LENGTH;
-    if (sized && !p->no_body && h->content_length > p->body_bytes_max)
+    bool has_body = (h->flags & F_CHUNKED) || (sized && h->content_length > 0);
+    uint64_t pieces = has_body && p->ask ? p->ask(p->ask_arg, &p->message) : 0;
+    p->body_limit = pieces ? pieces : p->body_bytes_max;
+    if (sized && h->content_length > p->body_limit)
         return refuse(p, TOO_LARGE, "body too large");
-    return p->no_body ? 1 : 0;
+    p->stopped = pieces > 0;
+    return p->stopped ? HPE_PAUSED : 0;
 }
 
 /* A chunk says its size before it comes. */
 static int on_chunk(llhttp_t *h)
 {
     struct http_parser *p = parser_of(h);
-    return h->content_length > p->body_bytes_max - p->body.len
+    return h->content_length > p->body_limit - p->body_bytes
                ? refuse(p, TOO_LARGE, "body too large")
                : 0;
 }
@@ -142,8 +153,9 @@ static int on_chunk(llhttp_t *h)
 static int on_body(llhttp_t *h, const char *at, size_t len)
 {
     struct http_parser *p = parser_of(h);
-    if (len > p->body_bytes_max - p->body.len)
+    if (len > p->body_limit - p->body_bytes)
         return refuse(p, TOO_LARGE, "body too large");
+    p->body_bytes += len;
     buffer_put(&p->body, slice_from(at, len));
     return 0;
 }
@@ -202,12 +214,15 @@ enum status http_parser_feed(struct http_parser *p, struct slice *bytes)
         return p->failed;
     if (bytes->len == 0)
         return AGAIN;
+    if (p->stopped)
+        llhttp_resume(&p->http);
+    p->stopped = false;
     llhttp_errno_t e = llhttp_execute(&p->http, (const char *)bytes->at, bytes->len);
     if (e == HPE_OK) {
         *bytes = slice_skip(*bytes, bytes->len);
         return AGAIN;
     }
-    if (!p->complete)
+    if (!p->complete && !p->stopped)
         return fail(p);
     *bytes =
         slice_skip(*bytes, (size_t)((const uint8_t *)llhttp_get_error_pos(&p->http) - bytes->at));
@@ -237,7 +252,7 @@ const struct http_message *http_parser_head(const struct http_parser *p)
 bool http_parser_wants_continue(struct http_parser *p)
 {
     bool wants = p->head_complete && !p->complete && p->message.expects_continue &&
-                 p->body.len == 0 && !p->continue_asked;
+                 p->body_bytes == 0 && !p->continue_asked;
     p->continue_asked |= wants;
     return wants;
 }
@@ -254,11 +269,33 @@ void http_parser_next(struct http_parser *p)
     p->message = (struct http_message){0};
     p->start = (struct place){0};
     p->field_count = p->trailer_bytes = 0;
-    p->begun = p->head_complete = p->complete = p->continue_asked = p->no_body = false;
+    p->body_bytes = 0;
+    p->stopped = p->begun = p->head_complete = p->complete = p->continue_asked = p->no_body = false;
     buffer_reset(&p->head);
     buffer_reset(&p->body);
     if (p->body.cap > KEPT_BODY_BYTES)
         buffer_clear(&p->body);
+}
+
+void http_parser_on_head(struct http_parser *p, http_parser_head_fn *fn, void *arg)
+{
+    p->ask = fn;
+    p->ask_arg = arg;
+}
+
+bool http_parser_complete(const struct http_parser *p)
+{
+    return p->complete;
+}
+
+struct slice http_parser_body(const struct http_parser *p)
+{
+    return buffer_slice(&p->body);
+}
+
+void http_parser_body_drop(struct http_parser *p)
+{
+    buffer_reset(&p->body);
 }
 
 void http_parser_no_body(struct http_parser *p)

@@ -51,6 +51,18 @@ bool http_parser_wants_continue(struct http_parser *p);
 /* Drops the message and makes ready for the next one. */
 void http_parser_next(struct http_parser *p);
 
+/*
+ * Bodies in pieces. Asked when the head of a message that has a body is complete: 0 gathers the
+ * body as ever; else it may be so many bytes long, and feed() stops behind the head: OK, while
+ * http_parser_complete() is false. What the calls after that took of the body is in
+ * http_parser_body() until http_parser_body_drop().
+ */
+typedef uint64_t http_parser_head_fn(void *arg, const struct http_message *m);
+void http_parser_on_head(struct http_parser *p, http_parser_head_fn *fn, void *arg);
+bool http_parser_complete(const struct http_parser *p);
+struct slice http_parser_body(const struct http_parser *p);
+void http_parser_body_drop(struct http_parser *p);
+
 /* For responses: the next one answers a HEAD request, and has no body whatever its head says. */
 void http_parser_no_body(struct http_parser *p);
 

@@ -1,5 +1,6 @@
 #include "rest/connection.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,12 +8,10 @@
 #include "base/memory.h"
 
 /* What the connection waits for, and so which limit counts. */
-enum phase { PHASE_NONE, PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_RUN, PHASE_LINGER };
+enum phase { PHASE_NONE, PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_RUN, PHASE_SEND, PHASE_LINGER };
 
 #define KEEP_BYTES (16u << 10) /* of memory for the next request; more is given back */
 #define LINGER_MS 1000         /* to let a peer that still sends read why it was refused */
-
-static void read_on(struct connection *c);
 
 static void destroy(struct connection *c)
 {
@@ -52,6 +51,7 @@ static uint64_t phase_limit(const struct connection *c)
         return LINGER_MS;
     case PHASE_NONE:
     case PHASE_IDLE:
+    case PHASE_SEND:
         break;
     }
     return c->server->limits.idle_ms;
@@ -71,7 +71,7 @@ static void arm(struct connection *c)
 static enum phase current_phase(const struct connection *c)
 {
     if (c->state == CONNECTION_RUNNING)
-        return PHASE_RUN;
+        return c->on_piece ? PHASE_BODY : c->on_room ? PHASE_SEND : PHASE_RUN;
     if (c->state == CONNECTION_ENDING)
         return c->linger ? PHASE_LINGER : PHASE_IDLE;
     if (http_parser_idle(c->parser) || c->waiting.len > c->waiting_taken)
@@ -112,7 +112,7 @@ static void put_connection(const struct connection *c, struct buffer *out)
         http_message_put_field(out, "Connection", SLICE("keep-alive"));
 }
 
-static void write_answer(struct connection *c, int status, const char *type, struct slice body)
+void connection_put_head(struct connection *c, int status, const char *type, uint64_t length)
 {
     struct buffer *out = stream_out(c->stream);
     http_message_put_response(out, status);
@@ -120,15 +120,20 @@ static void write_answer(struct connection *c, int status, const char *type, str
     if (type)
         http_message_put_field(out, "Content-Type", slice_of(type));
     if (status != 204 && status != 304) /* RFC 9110, 8.6 */
-        http_message_put_number(out, "Content-Length", body.len);
+        http_message_put_number(out, "Content-Length", length);
     put_connection(c, out);
     buffer_put(out, buffer_slice(&c->extra));
     http_message_put_end(out);
-    if (!slice_eq(c->request.method, SLICE("HEAD")) && status != 204 && status != 304)
-        buffer_put(out, body);
     stream_flush(c->stream);
     if (c->server->on_answer)
         c->server->on_answer(c->server->app, &c->request, status);
+}
+
+static void write_answer(struct connection *c, int status, const char *type, struct slice body)
+{
+    connection_put_head(c, status, type, body.len);
+    if (!slice_eq(c->request.method, SLICE("HEAD")) && status != 204 && status != 304)
+        stream_write(c->stream, body);
 }
 
 void rest_add_header(struct rest_request *r, const char *name, struct slice value)
@@ -151,6 +156,7 @@ static void forget_request(struct connection *c)
     *r = (struct rest_request){.arena = arena, .loop = r->loop};
     buffer_reset(&c->extra);
     c->upgrade = NULL;
+    c->sending = false;
     c->phase = PHASE_NONE;
 }
 
@@ -161,8 +167,7 @@ static void end(struct connection *c)
         stream_close(c->stream);
 }
 
-/* After the answer: the next request, or the end. */
-static void turn_over(struct connection *c)
+void connection_turn_over(struct connection *c)
 {
     forget_request(c);
     if (c->last) {
@@ -172,7 +177,7 @@ static void turn_over(struct connection *c)
         c->state = CONNECTION_READING;
     }
     if (!c->reading)
-        read_on(c);
+        connection_read_on(c);
 }
 
 void rest_reply(struct rest_request *r, int status, const char *content_type, struct slice body)
@@ -183,9 +188,12 @@ void rest_reply(struct rest_request *r, int status, const char *content_type, st
     } else if (c->stream == NULL || c->expired) {
         connection_release(c);
     } else {
+        assert(c->on_piece == NULL && !c->sending);
         c->busy = false;
+        if (!http_parser_complete(c->parser))
+            c->last = c->linger = true; /* the body is not wanted */
         write_answer(c, status, content_type, body);
-        turn_over(c);
+        connection_turn_over(c);
     }
 }
 
@@ -240,22 +248,38 @@ static void invite_body(struct connection *c)
     stream_flush(c->stream);
 }
 
+static bool may_read(const struct connection *c)
+{
+    if (c->stream == NULL)
+        return false;
+    return c->state == CONNECTION_READING ? stream_unsent(c->stream) <= STREAM_HIGH_BYTES
+                                          : c->state == CONNECTION_RUNNING && c->on_piece;
+}
+
+/* A whole request runs; one whose body comes in pieces runs after its head. */
+static void read_request(struct connection *c, struct slice *bytes)
+{
+    enum status s = http_parser_feed(c->parser, bytes);
+    if (s == AGAIN) {
+        invite_body(c);
+        return;
+    }
+    c->state = CONNECTION_RUNNING;
+    c->busy = true;
+    if (s == OK)
+        start(c);
+    else
+        refuse_unparsed(c, s);
+}
+
 /* Runs the requests in `bytes` as far as their answers come at once; returns what must wait. */
 static struct slice consume(struct connection *c, struct slice bytes)
 {
-    while (c->stream && c->state == CONNECTION_READING && bytes.len > 0 &&
-           stream_unsent(c->stream) <= STREAM_HIGH_BYTES) {
-        enum status s = http_parser_feed(c->parser, &bytes);
-        if (s == AGAIN) {
-            invite_body(c);
-            break;
-        }
-        c->state = CONNECTION_RUNNING;
-        c->busy = true;
-        if (s == OK)
-            start(c);
+    while (bytes.len > 0 && may_read(c)) {
+        if (c->state == CONNECTION_READING)
+            read_request(c, &bytes);
         else
-            refuse_unparsed(c, s);
+            connection_feed_body(c, &bytes);
     }
     return c->state == CONNECTION_ENDING ? (struct slice){0} : bytes;
 }
@@ -280,7 +304,7 @@ static void after_reading(struct connection *c)
     enter_phase(c);
 }
 
-static void read_on(struct connection *c)
+void connection_read_on(struct connection *c)
 {
     c->reading = true;
     struct slice left = consume(c, connection_waiting(c));
@@ -312,7 +336,9 @@ static void on_drain(void *arg)
 {
     struct connection *c = arg;
     if (c->state == CONNECTION_READING)
-        read_on(c);
+        connection_read_on(c);
+    else if (c->on_room)
+        connection_pump(c);
 }
 
 static void on_close(void *arg, enum status why)
@@ -321,6 +347,7 @@ static void on_close(void *arg, enum status why)
     (void)why;
     loop_timer_stop(&c->timer);
     c->stream = NULL;
+    connection_pump(c);
     settle(c);
 }
 
@@ -345,6 +372,10 @@ static void expire_request(struct connection *c)
 {
     log_warn("request timed out operation=%s rid=%s",
              c->request.route ? c->request.route->path : "-", c->request.id);
+    if (c->sending) { /* too late for a 504 */
+        stream_abort(c->stream, TIMED_OUT);
+        return;
+    }
     c->last = true;
     c->expiring = true;
     buffer_reset(&c->extra);
@@ -358,20 +389,32 @@ static void expire_reading(struct connection *c)
 {
     c->last = true;
     c->linger = true;
+    if (c->on_piece) {
+        connection_give(c, TIMED_OUT, (struct slice){0});
+        return;
+    }
     c->state = CONNECTION_RUNNING;
     c->busy = true;
     connection_refuse(c, 408, "the request came too slowly");
 }
 
-static void expire_idle(struct connection *c)
+/* The peer reads, slowly: it gets the time again. */
+static bool takes_some(struct connection *c)
 {
     size_t unsent = stream_unsent(c->stream);
-    if (unsent > 0 && unsent < c->unsent_before) { /* the peer reads, slowly */
-        c->unsent_before = unsent;
-        c->since_ms = loop_now_ms(c->request.loop);
-        arm(c);
+    if (unsent == 0 || unsent >= c->unsent_before)
+        return false;
+    c->unsent_before = unsent;
+    c->since_ms = loop_now_ms(c->request.loop);
+    arm(c);
+    return true;
+}
+
+static void expire_idle(struct connection *c)
+{
+    if (takes_some(c))
         return;
-    }
+    size_t unsent = stream_unsent(c->stream);
     c->state = CONNECTION_ENDING;
     if (unsent > 0)
         stream_abort(c->stream, TIMED_OUT);
@@ -399,6 +442,10 @@ static void on_timer(void *arg)
         c->linger = false;
         stream_close(c->stream);
         return;
+    case PHASE_SEND:
+        if (!takes_some(c))
+            stream_abort(c->stream, TIMED_OUT);
+        return;
     case PHASE_NONE:
     case PHASE_IDLE:
         if (c->state == CONNECTION_READING)
@@ -416,6 +463,8 @@ void connection_new(struct rest_server *s, struct stream *stream)
     c->request.loop = s->loop;
     c->parser = http_parser_new(HTTP_PARSER_REQUESTS, s->limits.body_bytes);
     snprintf(c->peer, sizeof(c->peer), "%s", stream_peer(stream));
+    if (rest_router_streams(s->router))
+        http_parser_on_head(c->parser, connection_body_limit, c);
     list_push(&s->connections, &c->link);
     s->connection_count++;
     stream_events(stream, &events, c);
@@ -438,5 +487,6 @@ void connection_orphan(struct connection *c)
         stream_abort(c->stream, CANCELLED);
         c->stream = NULL;
     }
+    connection_pump(c);
     settle(c);
 }

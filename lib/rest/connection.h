@@ -35,6 +35,12 @@ struct connection {
     bool expired;  /* it has been answered for it */
     bool last;     /* no request is read after this one */
     bool linger;   /* the peer is still sending what was refused */
+    bool sending;  /* an answer in pieces has begun */
+    bool pumping;  /* connection_pump() is on its way */
+    uint64_t answer_left;       /* of an answer in pieces */
+    rest_piece_fn *on_piece;    /* somebody waits for the body's next piece, */
+    rest_room_fn *on_room;      /* or for room for the answer's; never both */
+    void *piece_arg;
     struct loop_timer timer;
     uint64_t timer_at_ms; /* when it fires; 0 when stopped */
     uint64_t since_ms;    /* the current phase's beginning */
@@ -70,6 +76,26 @@ void connection_orphan(struct connection *c);
 void connection_leave(struct connection *c);
 /* The handler gives the request back without an answer: it has come too late, or was an upgrade. */
 void connection_release(struct connection *c);
+
+/* The answer's start line and fields. */
+void connection_put_head(struct connection *c, int status, const char *type, uint64_t length);
+/* After the answer: the next request, or the end. */
+void connection_turn_over(struct connection *c);
+/* Goes on with what waits. */
+void connection_read_on(struct connection *c);
+
+/* ---- pieces.c ---- */
+
+/* Nobody hears the answer any more. */
+bool connection_gone(const struct connection *c);
+/* How much of a body may come in pieces; for http_parser_on_head(). */
+http_parser_head_fn connection_body_limit;
+/* Somebody waits for the body's next piece: gives him what is in *bytes. */
+void connection_feed_body(struct connection *c, struct slice *bytes);
+/* Tells who waits for a piece or for room. */
+void connection_give(struct connection *c, enum status why, struct slice bytes);
+/* At the end of this turn: looks whether he can be told. */
+void connection_pump(struct connection *c);
 
 /* ---- dispatch.c ---- */
 

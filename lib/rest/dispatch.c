@@ -138,6 +138,15 @@ void connection_refuse(struct connection *c, int status, const char *detail)
     c->server->refuse(&c->request, status, detail);
 }
 
+void rest_refuse(struct rest_request *r, int status, const char *detail)
+{
+    struct connection *c = (struct connection *)r;
+    if (c->server)
+        connection_refuse(c, status, detail);
+    else
+        rest_reply_problem(r, status, detail);
+}
+
 static void dispatch_upgrade(struct connection *c, const struct http_message *m)
 {
     enum status s = http_websocket_check(m);

@@ -31,6 +31,9 @@ struct rest_route {
     const char *operation; /* operationId in OpenAPI; NULL leaves the route out of it */
     const char *request;   /* name of the request's model; NULL: no body */
     const char *response;  /* name of the response's model; NULL: no body */
+    /* 0: the body is there when the handler runs, up to the server's limit. Else the handler runs
+     * before it, and reads it with rest_body_read(), up to so many bytes. */
+    uint64_t stream_bytes;
 };
 
 /* A header, a query parameter, a path parameter. Names compare without case for headers alone. */
@@ -58,8 +61,31 @@ struct slice rest_header(const struct rest_request *r, const char *name); /* emp
 struct slice rest_query(const struct rest_request *r, const char *name);
 struct slice rest_param(const struct rest_request *r, const char *name);
 
+/*
+ * The next piece of the body, for routes with stream_bytes; one at a time, and not while answering.
+ * OK with bytes, the callee's until it returns or answers; OK without: that was all. Else the
+ * request is to be answered, though maybe nobody hears it: CANCELLED the peer has gone, TIMED_OUT
+ * it is silent, TOO_LARGE, BAD_FORMAT. A peer is not read from while nobody asks. An answer before the
+ * end ends the connection.
+ */
+typedef void rest_piece_fn(void *arg, enum status why, struct slice bytes);
+void rest_body_read(struct rest_request *r, rest_piece_fn *fn, void *arg);
+
 /* Exactly one of these per request. The bytes are copied. Headers added before go with it. */
 void rest_add_header(struct rest_request *r, const char *name, struct slice value);
 void rest_reply(struct rest_request *r, int status, const char *content_type, struct slice body);
 void rest_reply_json(struct rest_request *r, int status, struct slice json);
 void rest_reply_empty(struct rest_request *r, int status);
+/* As the server itself does: a problem, or what its `refuse` makes of it. `detail` may be NULL. */
+void rest_refuse(struct rest_request *r, int status, const char *detail);
+
+/*
+ * Or an answer in pieces: begin, pieces that are `length` bytes together, end. After a piece fn says when
+ * there is room for the next: OK, or CANCELLED when the peer has gone; it is to be ended in any case. Ended
+ * short of its length, it is cut off, so that nobody takes it for whole. To HEAD no piece is sent, and none is
+ * needed.
+ */
+typedef void rest_room_fn(void *arg, enum status why);
+void rest_reply_begin(struct rest_request *r, int status, const char *content_type, uint64_t length);
+void rest_reply_piece(struct rest_request *r, struct slice bytes, rest_room_fn *fn, void *arg);
+void rest_reply_end(struct rest_request *r);

@@ -26,6 +26,7 @@ struct node {
 
 struct rest_router {
     struct node root;
+    bool streams;
 };
 
 /* ---- building ---- */
@@ -73,6 +74,7 @@ static void add(struct rest_router *r, const struct rest_table *table,
     e->route = route;
     e->app = table->app;
     e->method = slice_of(route->method);
+    r->streams |= route->stream_bytes > 0;
     struct node *n = walk(walk(&r->root, table->base ? table->base : "", e), route->path, e);
     for (const struct entry *other = n->entries; other; other = other->next)
         assert(!slice_eq(other->method, e->method));
@@ -87,6 +89,11 @@ struct rest_router *rest_router_new(const struct rest_table *tables, size_t coun
         for (size_t i = 0; i < tables[t].count; i++)
             add(r, &tables[t], &tables[t].routes[i]);
     return r;
+}
+
+bool rest_router_streams(const struct rest_router *r)
+{
+    return r->streams;
 }
 
 static void clear(struct node *n)

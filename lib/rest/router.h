@@ -27,6 +27,9 @@ struct rest_router;
 struct rest_router *rest_router_new(const struct rest_table *tables, size_t count);
 void rest_router_free(struct rest_router **r);
 
+/* Whether any row has stream_bytes. */
+bool rest_router_streams(const struct rest_router *r);
+
 struct rest_match {
     const struct rest_route *route;
     void *app;

@@ -71,6 +71,41 @@ static void keep(struct rest_request *r)
     kept = r;
 }
 
+/* Every body that came in pieces goes back in pieces. */
+static struct buffer spooled;
+
+static void on_room(void *arg, enum status why)
+{
+    struct rest_request *r = arg;
+    if (why == OK && spooled.len > 0) {
+        struct slice piece = slice_first(buffer_slice(&spooled), 7);
+        rest_reply_piece(r, piece, on_room, r);
+        buffer_drop(&spooled, piece.len);
+    } else {
+        rest_reply_end(r);
+    }
+}
+
+static void on_piece(void *arg, enum status why, struct slice bytes)
+{
+    struct rest_request *r = arg;
+    buffer_put(&spooled, bytes);
+    if (why == OK && bytes.len > 0) {
+        rest_body_read(r, on_piece, r);
+    } else if (why == OK) {
+        rest_reply_begin(r, 200, NULL, spooled.len);
+        on_room(r, OK);
+    } else {
+        rest_reply_empty(r, 400);
+    }
+}
+
+static void spool(struct rest_request *r)
+{
+    buffer_reset(&spooled);
+    rest_body_read(r, on_piece, r);
+}
+
 static const struct rest_model list[] = {
     {"A", "a:str, c:{i32}, d:W, e:timespan, f:base64, g*:any", NULL}, {"W", NULL, "x|y"}};
 
@@ -90,6 +125,7 @@ static const struct rest_route routes[] = {
     {"GET", "/a/{id}", echo, REST_PUBLIC},  {"POST", "/a/{id}", echo, REST_PUBLIC},
     {"GET", "/k", keep, REST_PUBLIC},       {"POST", "/c", check, REST_PUBLIC},
     {"GET", "/f/{path*}", echo, REST_READ},
+    {"PUT", "/s/{id}", spool, REST_PUBLIC, .stream_bytes = 8192},
 };
 
 static void ws_data(void *arg, struct slice bytes)
@@ -176,5 +212,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kept = NULL;
     turn(loop);
     loop_free(&loop);
+    buffer_clear(&spooled);
     return 0;
 }

@@ -1,0 +1,154 @@
+/* Bodies and answers that do not fit into memory: a piece at a time, and no more than the other
+ * side takes. */
+#include <assert.h>
+
+#include "http/url.h"
+#include "rest/connection.h"
+
+bool connection_gone(const struct connection *c)
+{
+    return c->stream == NULL || c->expired;
+}
+
+uint64_t connection_body_limit(void *arg, const struct http_message *m)
+{
+    struct connection *c = arg;
+    struct http_url url;
+    struct rest_match match;
+    struct slice allow;
+    if (m->upgrade || http_url_parse(m->target, &url) != OK ||
+        rest_router_find(c->server->router, m->method, url.path, &c->request.arena, &match,
+                         &allow) != OK)
+        return 0;
+    return match.route->stream_bytes;
+}
+
+/* ---- telling who waits ---- */
+
+void connection_give(struct connection *c, enum status why, struct slice bytes)
+{
+    rest_piece_fn *on_piece = c->on_piece;
+    rest_room_fn *on_room = c->on_room;
+    c->on_piece = NULL;
+    c->on_room = NULL;
+    c->phase = 0; /* what comes next has its own time */
+    if (on_piece)
+        on_piece(c->piece_arg, why, bytes);
+    else if (on_room)
+        on_room(c->piece_arg, why);
+}
+
+static bool has_room(const struct connection *c)
+{
+    return stream_unsent(c->stream) <= STREAM_HIGH_BYTES;
+}
+
+/* Reading on comes after it, also to see what has ended meanwhile. */
+static void pump(void *arg)
+{
+    struct connection *c = arg;
+    c->pumping = false;
+    c->reading = true;
+    if (connection_gone(c))
+        connection_give(c, CANCELLED, (struct slice){0});
+    else if (c->on_piece ? http_parser_complete(c->parser) : c->on_room && has_room(c))
+        connection_give(c, OK, (struct slice){0});
+    connection_read_on(c);
+}
+
+/* Who waits has the request, so the connection is still there at the turn's end. */
+void connection_pump(struct connection *c)
+{
+    if (c->pumping || (c->on_piece == NULL && c->on_room == NULL))
+        return;
+    c->pumping = true;
+    loop_defer(c->request.loop, pump, c);
+}
+
+/* ---- bodies ---- */
+
+void connection_feed_body(struct connection *c, struct slice *bytes)
+{
+    enum status s = http_parser_complete(c->parser) ? OK : http_parser_feed(c->parser, bytes);
+    if (s != OK && s != AGAIN) {
+        c->last = c->linger = true;
+        connection_give(c, s, (struct slice){0});
+        return;
+    }
+    struct slice piece = http_parser_body(c->parser);
+    if (piece.len > 0) {
+        connection_give(c, OK, piece);
+        http_parser_body_drop(c->parser);
+    } else if (http_parser_complete(c->parser)) {
+        connection_give(c, OK, piece);
+    }
+}
+
+static void invite(struct connection *c)
+{
+    if (connection_gone(c) || !http_parser_wants_continue(c->parser))
+        return;
+    http_message_put_continue(stream_out(c->stream));
+    stream_flush(c->stream);
+}
+
+void rest_body_read(struct rest_request *r, rest_piece_fn *fn, void *arg)
+{
+    struct connection *c = (struct connection *)r;
+    assert(c->busy && c->on_piece == NULL && c->on_room == NULL);
+    c->on_piece = fn;
+    c->piece_arg = arg;
+    invite(c);
+    connection_pump(c);
+}
+
+/* ---- answers ---- */
+
+static bool is_head(const struct connection *c)
+{
+    return slice_eq(c->request.method, SLICE("HEAD"));
+}
+
+void rest_reply_begin(struct rest_request *r, int status, const char *content_type, uint64_t length)
+{
+    struct connection *c = (struct connection *)r;
+    assert(c->busy && !c->sending && c->on_piece == NULL);
+    if (connection_gone(c))
+        return;
+    if (!http_parser_complete(c->parser))
+        c->last = c->linger = true;
+    c->sending = true;
+    c->answer_left = is_head(c) ? 0 : length;
+    connection_put_head(c, status, content_type, length);
+}
+
+void rest_reply_piece(struct rest_request *r, struct slice bytes, rest_room_fn *fn, void *arg)
+{
+    struct connection *c = (struct connection *)r;
+    assert(c->on_piece == NULL && c->on_room == NULL);
+    if (!connection_gone(c) && !is_head(c)) {
+        assert(bytes.len <= c->answer_left);
+        c->answer_left -= bytes.len;
+        stream_write(c->stream, bytes);
+    }
+    c->on_room = fn;
+    c->piece_arg = arg;
+    connection_pump(c);
+}
+
+void rest_reply_end(struct rest_request *r)
+{
+    struct connection *c = (struct connection *)r;
+    assert(c->on_room == NULL);
+    if (connection_gone(c)) {
+        connection_release(c);
+        return;
+    }
+    c->busy = false;
+    if (c->answer_left > 0) {
+        c->state = CONNECTION_ENDING;
+        stream_abort(c->stream, IO_FAILED);
+        return;
+    }
+    connection_turn_over(c);
+}
