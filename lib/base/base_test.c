@@ -150,6 +150,24 @@ static void a_split_gives_every_part(void **state)
     assert_false(slice_split(&rest, '/', &part));
 }
 
+static void http_dates_go_both_ways(void **state)
+{
+    (void)state;
+    char out[CLOCK_ISO8601_MAX];
+    uint64_t ms;
+    assert_slice(slice_from(out, clock_http_date(1795676580123, out)), SLICE("Thu, 26 Nov 2026 07:03:00 GMT"));
+    assert_true(clock_parse_http_date(slice_of(out), &ms));
+    assert_true(ms == 1795676580000);
+    static const char *const broken[] = {"",
+                                         "Thu, 26 Nov 2026 07:03:00 UTC",
+                                         "Thu, 26 Now 2026 07:03:00 GMT",
+                                         "Thu, 99 Nov 2026 07:03:00 GMT",
+                                         "Thu, 26 Nov 2026 07:03:00 GMT ",
+                                         "Thursday, 26-Nov-26 07:03:00 GMT"};
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        assert_false(clock_parse_http_date(slice_of(broken[i]), &ms));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +179,7 @@ int main(void)
         cmocka_unit_test(percent_decoding_leaves_broken_escapes_alone),
         cmocka_unit_test(times_print_and_parse),
         cmocka_unit_test(a_split_gives_every_part),
+        cmocka_unit_test(http_dates_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

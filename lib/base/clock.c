@@ -30,18 +30,19 @@ static size_t print(uint64_t seconds, unsigned fraction, int digits, char out[CL
                             d.tm_min, d.tm_sec, digits, fraction);
 }
 
+static const char day_names[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
 /* Not strftime, which speaks the locale's language. */
 size_t clock_http_date(uint64_t wall_ms, char out[CLOCK_ISO8601_MAX])
 {
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     time_t at = (time_t)(wall_ms / 1000);
     struct tm d;
     if (gmtime_r(&at, &d) == NULL || d.tm_year + 1900 > 9999)
         return (size_t)snprintf(out, CLOCK_ISO8601_MAX, "Fri, 31 Dec 9999 23:59:59 GMT");
     return (size_t)snprintf(out, CLOCK_ISO8601_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                            days[d.tm_wday], d.tm_mday, months[d.tm_mon], (d.tm_year + 1900) % 10000,
+                            day_names[d.tm_wday], d.tm_mday, month_names[d.tm_mon], (d.tm_year + 1900) % 10000,
                             d.tm_hour, d.tm_min, d.tm_sec);
 }
 
@@ -83,6 +84,33 @@ static unsigned fraction_ms(struct reader *r)
     if (digits == 0)
         r->failed = true;
     return ms;
+}
+
+bool clock_parse_http_date(struct slice text, uint64_t *wall_ms)
+{
+    struct reader r = reader_of(text);
+    struct tm d = {.tm_mon = -1};
+    reader_bytes(&r, sizeof("Sun, ") - 1);
+    d.tm_mday = (int)number(&r, 2);
+    expect(&r, " ");
+    struct slice month = reader_bytes(&r, 3);
+    expect(&r, " ");
+    d.tm_year = (int)number(&r, 4) - 1900;
+    expect(&r, " ");
+    d.tm_hour = (int)number(&r, 2);
+    expect(&r, ":");
+    d.tm_min = (int)number(&r, 2);
+    expect(&r, ":");
+    d.tm_sec = (int)number(&r, 2);
+    bool zone = slice_eq(reader_rest(&r), SLICE(" GMT"));
+    for (int m = 0; m < 12; m++)
+        if (slice_eq(month, slice_of(month_names[m])))
+            d.tm_mon = m;
+    if (!reader_ok(&r) || !zone || d.tm_mon < 0 || d.tm_year < 70 || d.tm_mday < 1 || d.tm_mday > 31 ||
+        d.tm_hour > 23 || d.tm_min > 59 || d.tm_sec > 60)
+        return false;
+    *wall_ms = (uint64_t)timegm(&d) * 1000;
+    return true;
 }
 
 bool clock_parse_iso8601(struct slice text, uint64_t *wall_ms)

@@ -17,6 +17,8 @@ size_t clock_iso8601_ticks(uint64_t ticks_100ns_since_1970, char out[CLOCK_ISO86
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 section 5.6.7. Returns the length. */
 size_t clock_http_date(uint64_t wall_ms, char out[CLOCK_ISO8601_MAX]);
+/* That form alone. False for anything else. */
+bool clock_parse_http_date(struct slice text, uint64_t *wall_ms);
 
 /* RFC 3339 with any number of fraction digits; no offset means UTC. False for anything else. */
 bool clock_parse_iso8601(struct slice text, uint64_t *wall_ms);

@@ -10,23 +10,24 @@
 
 /* Looked up by name once: that costs more than hashing a token. Kept until the end. */
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
-static EVP_MD *sha1, *sha256;
+static EVP_MD *md5, *sha1, *sha256;
 static EVP_MAC *hmac;
 
 static void must(int ok)
 {
     if (!ok) {
-        fprintf(stderr, "OpenSSL has no SHA-1, SHA-256 or HMAC\n");
+        fprintf(stderr, "OpenSSL has no MD5, SHA-1, SHA-256 or HMAC\n");
         abort();
     }
 }
 
 static void fetch(void)
 {
+    md5 = EVP_MD_fetch(NULL, "MD5", NULL);
     sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    must(sha1 && sha256 && hmac);
+    must(md5 && sha1 && sha256 && hmac);
 }
 
 static void digest(EVP_MD *const *kind, struct slice bytes, uint8_t *out)
@@ -58,6 +59,27 @@ void crypto_hmac_sha256(struct slice key, struct slice message, uint8_t out[CRYP
          EVP_MAC_update(c, message.at, message.len) &&
          EVP_MAC_final(c, out, &len, CRYPTO_SHA256_LEN));
     EVP_MAC_CTX_free(c);
+}
+
+/* The struct is a name for OpenSSL's context. */
+struct crypto_md5 *crypto_md5_new(void)
+{
+    pthread_once(&fetched, fetch);
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    must(c && EVP_DigestInit_ex2(c, md5, NULL));
+    return (struct crypto_md5 *)c;
+}
+
+void crypto_md5_add(struct crypto_md5 *m, struct slice bytes)
+{
+    must(EVP_DigestUpdate((EVP_MD_CTX *)m, bytes.at, bytes.len));
+}
+
+void crypto_md5_end(struct crypto_md5 **m, uint8_t out[CRYPTO_MD5_LEN])
+{
+    must(EVP_DigestFinal_ex((EVP_MD_CTX *)*m, out, NULL));
+    EVP_MD_CTX_free((EVP_MD_CTX *)*m);
+    *m = NULL;
 }
 
 bool crypto_equal(struct slice a, struct slice b)

@@ -89,6 +89,20 @@ static void random_differs(void **state)
     assert_memory_not_equal(a, b, sizeof(a));
 }
 
+static void md5_of_pieces(void **state)
+{
+    (void)state;
+    static const uint8_t want[CRYPTO_MD5_LEN] = {0x90, 0x01, 0x50, 0x98, 0x3c, 0xd2, 0x4f, 0xb0,
+                                                 0xd6, 0x96, 0x3f, 0x7d, 0x28, 0xe1, 0x7f, 0x72};
+    uint8_t got[CRYPTO_MD5_LEN];
+    struct crypto_md5 *m = crypto_md5_new();
+    crypto_md5_add(m, SLICE("a"));
+    crypto_md5_add(m, SLICE("bc"));
+    crypto_md5_end(&m, got);
+    assert_null(m);
+    assert_memory_equal(got, want, sizeof(want));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +111,7 @@ int main(void)
         cmocka_unit_test(threads_may_sign_at_the_same_time),
         cmocka_unit_test(equal_is_about_bytes_and_length),
         cmocka_unit_test(random_differs),
+        cmocka_unit_test(md5_of_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

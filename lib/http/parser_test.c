@@ -217,6 +217,51 @@ static void knows_which_limit_it_was(void **state)
     http_parser_free(&p);
 }
 
+static uint64_t limit_of(void *arg, const struct http_message *m)
+{
+    assert_slice(m->method, SLICE("PUT"));
+    return *(const uint64_t *)arg;
+}
+
+/* The body may be far longer than what is gathered. */
+static void stops_behind_the_head_when_asked_to(void **state)
+{
+    (void)state;
+    uint64_t limit = 1000;
+    struct http_parser *p = http_parser_new(HTTP_PARSER_REQUESTS, 4);
+    http_parser_on_head(p, limit_of, &limit);
+    struct slice bytes = SLICE("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\nhello world!PUT /b");
+    assert_int_equal(http_parser_feed(p, &bytes), OK);
+    assert_false(http_parser_complete(p));
+    assert_slice(bytes, SLICE("hello world!PUT /b"));
+    struct slice first = slice_first(bytes, 5);
+    assert_int_equal(http_parser_feed(p, &first), AGAIN);
+    assert_slice(http_parser_body(p), SLICE("hello"));
+    http_parser_body_drop(p);
+    bytes = slice_skip(bytes, 5);
+    assert_int_equal(http_parser_feed(p, &bytes), OK);
+    assert_true(http_parser_complete(p));
+    assert_slice(http_parser_body(p), SLICE(" world!"));
+    assert_slice(bytes, SLICE("PUT /b"));
+    http_parser_next(p);
+    limit = 0; /* and one that is gathered, with its own limit */
+    bytes = SLICE("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");
+    assert_int_equal(http_parser_feed(p, &bytes), TOO_LARGE);
+    http_parser_free(&p);
+}
+
+static void holds_a_body_in_pieces_to_its_limit(void **state)
+{
+    (void)state;
+    uint64_t limit = 8;
+    struct http_parser *p = http_parser_new(HTTP_PARSER_REQUESTS, 4);
+    http_parser_on_head(p, limit_of, &limit);
+    struct slice bytes = SLICE("PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n3\r\n");
+    assert_int_equal(http_parser_feed(p, &bytes), OK);
+    assert_int_equal(http_parser_feed(p, &bytes), TOO_LARGE);
+    http_parser_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +274,8 @@ int main(void)
         cmocka_unit_test(refuses_what_smuggles),
         cmocka_unit_test(refuses_what_is_too_large),
         cmocka_unit_test(knows_which_limit_it_was),
+        cmocka_unit_test(stops_behind_the_head_when_asked_to),
+        cmocka_unit_test(holds_a_body_in_pieces_to_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
