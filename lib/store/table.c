@@ -287,6 +287,17 @@ void store_bind_i64(struct store_table *t, size_t n, int at, int64_t v)
     sqlite3_bind_int64(t->statements[n], at, v);
 }
 
+void store_bind_double(struct store_table *t, size_t n, int at, double v)
+{
+    sqlite3_bind_double(t->statements[n], at, v);
+}
+
+void store_bind_blob(struct store_table *t, size_t n, int at, struct slice bytes)
+{
+    sqlite3_bind_blob64(t->statements[n], at, bytes.len ? (const void *)bytes.at : "", bytes.len,
+                        SQLITE_STATIC);
+}
+
 void store_bind_null(struct store_table *t, size_t n, int at)
 {
     sqlite3_bind_null(t->statements[n], at);

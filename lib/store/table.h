@@ -48,6 +48,8 @@ CHECKED enum status store_table_post(struct store_table *t, struct loop *loop, s
 /* Parameters count from 1. Texts are bound as TEXT and must live until the step. */
 void store_bind(struct store_table *t, size_t n, int at, struct slice text);
 void store_bind_i64(struct store_table *t, size_t n, int at, int64_t v);
+void store_bind_double(struct store_table *t, size_t n, int at, double v);
+void store_bind_blob(struct store_table *t, size_t n, int at, struct slice bytes); /* as a text's */
 void store_bind_null(struct store_table *t, size_t n, int at);
 
 /* OK: there is a row. NOT_FOUND: no (further) row, the statement is done and reset. EXISTS: a key

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "iot/message.h"
+#include "iot/query.h"
 #include "settings/value.h"
 
 #define AT(field) offsetof(struct hub_limits, field)
@@ -43,7 +44,7 @@ static const struct row {
     {{"limits.modules", SETTING_INTEGER, "50", "modules of one device", 2, 1000, NULL, false}, AT(modules)},
     {{"limits.bulk", SETTING_INTEGER, "100", "devices and modules in one bulk request", 1, 10000, NULL, false}, AT(bulk_items)},
     {{"limits.list", SETTING_INTEGER, "1000", "devices in one list", 1, 100000, NULL, false}, AT(list_items)},
-    {{"limits.query", SETTING_SIZE, "8KiB", "text of a query", 64, 1 << 20, NULL, false}, AT(query_bytes)},
+    {{"limits.query", SETTING_SIZE, "8KiB", "text of a query", 64, IOT_QUERY_TEXT_MAX, NULL, false}, AT(query_bytes)},
     {{"limits.query.page", SETTING_INTEGER, "100", "rows on a page of its answer", 1, 10000, NULL, false}, AT(query_page)},
     {{"limits.configurations", SETTING_INTEGER, "100", "configurations and deployments", 1, 10000, NULL, false}, AT(configurations)},
     {{"limits.configuration.modules", SETTING_INTEGER, "50", "modules in one deployment", 1, 1000, NULL, false}, AT(configuration_modules)},

@@ -91,9 +91,8 @@ static void answer_full(void *arg)
     free(f);
 }
 
-/* When the registry's queue is full the answer is BUSY, on a later turn as always. */
-static void post(struct hub_registry *r, struct loop *loop, store_table_job *run,
-                 store_table_done *done, void *arg)
+void registry_post(struct hub_registry *r, struct loop *loop, store_table_job *run,
+                   store_table_done *done, void *arg)
 {
     if (store_table_post(r->table, loop, run, done, arg) == OK)
         return;
@@ -110,7 +109,7 @@ void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot
     l->id = iot_id_copy(&l->arena, id);
     l->fn = fn;
     l->arg = arg;
-    post(r, loop, run_lookup, end_lookup, l);
+    registry_post(r, loop, run_lookup, end_lookup, l);
 }
 
 /* ---- authorities ---- */
@@ -197,7 +196,7 @@ void hub_registry_twin(struct hub_registry *r, struct loop *loop, struct iot_id 
 {
     struct twin_job *j = twin_job_new(r, loop, id, arg);
     j->twin_fn = fn;
-    post(r, loop, run_twin, end_twin, j);
+    registry_post(r, loop, run_twin, end_twin, j);
 }
 
 static enum status run_report(struct store_table *t, void *arg)
@@ -236,7 +235,7 @@ void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_i
     struct twin_job *j = twin_job_new(r, loop, id, arg);
     j->patch = arena_copy(&j->arena, patch);
     j->report_fn = fn;
-    post(r, loop, run_report, end_report, j);
+    registry_post(r, loop, run_report, end_report, j);
 }
 
 /* ---- connection state ---- */
@@ -372,5 +371,5 @@ void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hu
     j->asked_on = j->told_on = loop;
     if (changes(ask->what) && r->events.owner)
         j->told_on = r->events.owner(r->events.arg, j->ask.id);
-    post(r, j->told_on, run_ask, end_ask, j);
+    registry_post(r, j->told_on, run_ask, end_ask, j);
 }

@@ -31,6 +31,33 @@ const char *const registry_migrations[] = {
     " name TEXT NOT NULL PRIMARY KEY, etag TEXT NOT NULL, der TEXT NOT NULL, code TEXT,"
     " verified INTEGER NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL)"
     " WITHOUT ROWID;",
+    /* What queries search, see registry_index.h. A document's number is its place in every answer. */
+    "CREATE TABLE documents ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, module TEXT NOT NULL,"
+    " UNIQUE (device, module));"
+    "CREATE INDEX documents_module ON documents (module);"
+    "CREATE TABLE leaves ("
+    " number INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE, path TEXT NOT NULL,"
+    " value NOT NULL, PRIMARY KEY (number, path)) WITHOUT ROWID;"
+    "CREATE INDEX leaves_value ON leaves (path, value, number);"
+    "INSERT INTO documents (device, module) SELECT device, module FROM twins ORDER BY 1, 2;"
+    "WITH RECURSIVE node (number, path, type, value) AS ("
+    " SELECT d.number, 'tags.' || e.key, e.type, e.value"
+    "  FROM documents d JOIN twins t USING (device, module), json_each(t.tags) e"
+    " UNION ALL SELECT d.number, 'desired.' || e.key, e.type, e.value"
+    "  FROM documents d JOIN twins t USING (device, module), json_each(t.desired) e"
+    " UNION ALL SELECT d.number, 'reported.' || e.key, e.type, e.value"
+    "  FROM documents d JOIN twins t USING (device, module), json_each(t.reported) e"
+    " UNION ALL SELECT n.number, n.path || '.' || e.key, e.type, e.value"
+    "  FROM node n, json_each(n.value) e WHERE n.type = 'object')"
+    "INSERT INTO leaves SELECT number, path, CASE type WHEN 'text' THEN value"
+    " WHEN 'integer' THEN CAST(value AS REAL) WHEN 'real' THEN value WHEN 'null' THEN x'6e'"
+    " WHEN 'true' THEN x'31' WHEN 'false' THEN x'30' WHEN 'array' THEN x'61' ELSE x'6f' END"
+    " FROM node;"
+    "CREATE TRIGGER documents_insert AFTER INSERT ON twins BEGIN"
+    " INSERT INTO documents (device, module) VALUES (new.device, new.module); END;"
+    "CREATE TRIGGER documents_delete AFTER DELETE ON twins BEGIN"
+    " DELETE FROM documents WHERE device = old.device AND module = old.module; END;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -106,6 +133,28 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_CERTIFICATE_UPDATE] = "UPDATE certificates SET etag = ?2, der = ?3, code = ?4,"
                                " verified = ?5, created_ms = ?6, updated_ms = ?7 WHERE name = ?1",
     [SQL_CERTIFICATE_DELETE] = "DELETE FROM certificates WHERE name = ?1",
+    [SQL_DOCUMENT_NUMBER] = "SELECT number FROM documents WHERE device = ?1 AND module = ?2",
+    [SQL_LEAF_PUT] = "INSERT OR REPLACE INTO leaves (number, path, value) VALUES (?1, ?2, ?3)",
+    [SQL_LEAF_DELETE] = "DELETE FROM leaves WHERE number = ?1 AND path = ?2",
+    /* Documents behind number ?1, at most ?2, modules if ?3: see registry_plan.h. */
+    [SQL_QUERY_ALL_DEVICES] = "SELECT number, device, module FROM documents WHERE module = '' AND"
+                              " number > ?1 ORDER BY number LIMIT ?2",
+    [SQL_QUERY_ALL_MODULES] = "SELECT number, device, module FROM documents WHERE number > ?1 AND"
+                              " module <> '' ORDER BY number LIMIT ?2",
+    [SQL_QUERY_DEVICE] = "SELECT number, device, module FROM documents WHERE device = ?5 AND"
+                         " number > ?1 AND (module <> '') = ?3 ORDER BY number LIMIT ?2",
+    [SQL_QUERY_MODULE] = "SELECT number, device, module FROM documents WHERE module = ?5 AND"
+                         " number > ?1 AND (module <> '') = ?3 ORDER BY number LIMIT ?2",
+    [SQL_QUERY_EQUAL] =
+        "SELECT d.number, d.device, d.module FROM leaves l CROSS JOIN documents d USING (number)"
+        " WHERE l.path = ?4 AND l.value = ?5 AND l.number > ?1 AND (d.module <> '') = ?3"
+        " ORDER BY l.number LIMIT ?2",
+    [SQL_QUERY_RANGE] =
+        "SELECT d.number, d.device, d.module FROM leaves l CROSS JOIN documents d USING (number)"
+        " WHERE l.path = ?4 AND l.value BETWEEN ?5 AND ?6 AND l.number > ?1 AND"
+        " (d.module <> '') = ?3 ORDER BY l.number LIMIT ?2",
+    [SQL_QUERY_COUNT] = "SELECT COUNT(*) FROM (SELECT 1 FROM leaves WHERE path = ?4 AND"
+                        " value BETWEEN ?5 AND ?6 LIMIT ?2)",
 };
 
 enum status registry_tables_open(const char *directory, struct store_table **out)

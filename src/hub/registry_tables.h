@@ -37,6 +37,16 @@ enum registry_statement {
     SQL_CERTIFICATE_INSERT,
     SQL_CERTIFICATE_UPDATE,
     SQL_CERTIFICATE_DELETE,
+    SQL_DOCUMENT_NUMBER,
+    SQL_LEAF_PUT,
+    SQL_LEAF_DELETE,
+    SQL_QUERY_ALL_DEVICES,
+    SQL_QUERY_ALL_MODULES,
+    SQL_QUERY_DEVICE,
+    SQL_QUERY_MODULE,
+    SQL_QUERY_EQUAL,
+    SQL_QUERY_RANGE,
+    SQL_QUERY_COUNT,
     SQL_COUNT
 };
 
@@ -49,6 +59,10 @@ struct hub_registry {
     struct hub_registry_events events;
     uint64_t last_generation; /* on the table's thread */
 };
+
+/* Runs a job on the table's thread. When its queue is full, `done` gets BUSY, on a later turn as always. */
+void registry_post(struct hub_registry *r, struct loop *loop, store_table_job *run,
+                   store_table_done *done, void *arg);
 
 /* So many devices, with their modules, stand on one page of what belongs to an edge. */
 #define REGISTRY_SCOPE_PAGE_MAX 100
@@ -128,8 +142,14 @@ bool registry_etag_matches(const struct registry_job *j, struct slice etag);
 CHECKED enum status registry_scope_want(struct store_table *t, struct registry_job *j,
                                         const struct json *body, struct registry_row *row);
 
+/* The service's view of a twin, an object; and the members of it that come from the identity alone. */
+void registry_twin_print(const struct registry_row *row, const struct iot_twin *twin,
+                         struct json_writer *w);
+void registry_twin_print_identity(const struct registry_row *row, struct json_writer *w);
+
 /* Twins as they lie in their table. The texts are copied into the arena. */
 CHECKED enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id,
                                        struct iot_twin *out);
+/* Its values are found by queries from then on, see registry_index.h. */
 CHECKED enum status registry_twin_store(struct store_table *t, struct iot_id id,
                                         const struct iot_twin *twin, bool insert);

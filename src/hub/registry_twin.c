@@ -1,3 +1,4 @@
+#include "hub/registry_index.h"
 #include "hub/registry_tables.h"
 
 static struct slice keep(struct arena *a, struct store_table *t, int column)
@@ -28,6 +29,10 @@ enum status registry_twin_store(struct store_table *t, struct iot_id id,
                                 const struct iot_twin *twin, bool insert)
 {
     size_t n = insert ? SQL_TWIN_INSERT : SQL_TWIN_UPDATE;
+    struct registry_index_change indexed = {0};
+    enum status s = insert ? OK : registry_index_before(t, id, &indexed);
+    if (s != OK)
+        return s;
     store_bind(t, n, 1, id.device);
     store_bind(t, n, 2, id.module);
     store_bind_i64(t, n, 3, (int64_t)twin->version);
@@ -39,7 +44,11 @@ enum status registry_twin_store(struct store_table *t, struct iot_id id,
     store_bind(t, n, 9, twin->reported.values);
     store_bind(t, n, 10, twin->reported.metadata);
     store_bind_i64(t, n, 11, (int64_t)twin->reported.version);
-    return store_run(t, n);
+    s = store_run(t, n);
+    if (s == OK)
+        s = registry_index_after(t, id, &indexed, twin);
+    registry_index_clear(&indexed);
+    return s;
 }
 
 /* ---- the service's view: the twin with what is known of its identity around it ---- */
@@ -53,7 +62,7 @@ static void print_time(struct json_writer *w, const char *name, int64_t ms)
         json_put_text(w, "0001-01-01T00:00:00Z");
 }
 
-static void print_identity_part(const struct registry_row *row, struct json_writer *w)
+void registry_twin_print_identity(const struct registry_row *row, struct json_writer *w)
 {
     static const char *const types[] = {"sas", "selfSigned", "certificateAuthority", "none"};
     json_member(w, "deviceId", row->i.id.device);
@@ -86,18 +95,26 @@ static void print_identity_part(const struct registry_row *row, struct json_writ
     }
 }
 
+void registry_twin_print(const struct registry_row *row, const struct iot_twin *twin,
+                         struct json_writer *w)
+{
+    char etag[IOT_TWIN_ETAG_LEN + 1];
+    iot_twin_etag(twin->version, etag);
+    json_object(w);
+    registry_twin_print_identity(row, w);
+    json_member(w, "etag", slice_of(etag));
+    json_name(w, "version"), json_put_u64(w, twin->version);
+    iot_twin_put_service(twin, w);
+    json_end_object(w);
+}
+
 static void print_twin(struct registry_job *j, const struct registry_row *row,
                        const struct iot_twin *twin)
 {
     struct json_writer w = json_writer(&j->json);
     iot_twin_etag(twin->version, j->etag);
     j->answer.etag = slice_of(j->etag);
-    json_object(&w);
-    print_identity_part(row, &w);
-    json_member(&w, "etag", j->answer.etag);
-    json_name(&w, "version"), json_put_u64(&w, twin->version);
-    iot_twin_put_service(twin, &w);
-    json_end_object(&w);
+    registry_twin_print(row, twin, &w);
 }
 
 static enum status load_both(struct store_table *t, struct registry_job *j,

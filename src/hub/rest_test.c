@@ -23,7 +23,7 @@ static struct {
     struct buffer token;
     /* The last answer. */
     int status;
-    struct buffer body, etag, code;
+    struct buffer body, etag, code, item_type, continuation;
 } house;
 
 /* ---- the house ---- */
@@ -38,10 +38,11 @@ static void start_server(void)
 {
     struct rest_table tables[] = {{"", hub_rest_devices, hub_rest_devices_count, NULL},
                                   {"", hub_rest_twins, hub_rest_twins_count, NULL},
-                                  {"", hub_rest_methods, hub_rest_methods_count, NULL}};
+                                  {"", hub_rest_methods, hub_rest_methods_count, NULL},
+                                  {"", hub_rest_query, hub_rest_query_count, NULL}};
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
                                                                 .tables = tables,
-                                                                .table_count = 3,
+                                                                .table_count = sizeof(tables) / sizeof(tables[0]),
                                                                 .app = &house.hub,
                                                                 .authorize = hub_rest_authorize,
                                                                 .refuse = hub_rest_refuse});
@@ -81,7 +82,8 @@ static int finish(void **state)
     loop_free(&house.loop);
     policies_free(&house.hub.policies);
     map_clear(&house.hub.loops[0].devices);
-    struct buffer *all[] = {&house.token, &house.body, &house.etag, &house.code};
+    struct buffer *all[] = {&house.token, &house.body,      &house.etag,
+                            &house.code,  &house.item_type, &house.continuation};
     for (size_t n = 0; n < sizeof(all) / sizeof(all[0]); n++)
         buffer_clear(all[n]);
     memset(&house, 0, sizeof(house));
@@ -104,15 +106,23 @@ static void on_answer(void *arg, enum status why, const struct rest_answer *a)
     keep(&house.body, a->body);
     keep(&house.etag, rest_answer_header(a, "ETag"));
     keep(&house.code, rest_answer_header(a, "iothub-errorcode"));
+    keep(&house.item_type, rest_answer_header(a, "x-ms-item-type"));
+    keep(&house.continuation, rest_answer_header(a, "x-ms-continuation"));
     loop_stop(house.loop);
 }
+
+/* More headers, for queries; a name without a value is left out. */
+static struct rest_field page_headers[2];
 
 static int call_with(const char *token, const char *method, const char *path, const char *body,
                      const char *if_match)
 {
     char url[512];
-    struct rest_field headers[2];
+    struct rest_field headers[4];
     size_t count = 0;
+    for (size_t i = 0; i < 2; i++)
+        if (page_headers[i].value.len)
+            headers[count++] = page_headers[i];
     snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", listener_port(house.listener), path);
     if (token)
         headers[count++] = (struct rest_field){SLICE("Authorization"), slice_of(token)};
@@ -188,8 +198,9 @@ static void each_route(void (*fn)(const struct rest_route *r, const char *path))
         size_t count;
     } tables[] = {{hub_rest_devices, hub_rest_devices_count},
                   {hub_rest_twins, hub_rest_twins_count},
-                  {hub_rest_methods, hub_rest_methods_count}};
-    for (size_t t = 0; t < 3; t++) {
+                  {hub_rest_methods, hub_rest_methods_count},
+                  {hub_rest_query, hub_rest_query_count}};
+    for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
         for (size_t n = 0; n < tables[t].count; n++) {
             const struct rest_route *r = &tables[t].routes[n];
             struct buffer path = {0};
@@ -531,6 +542,53 @@ static void an_edge_asks_for_its_scope_with_the_key_of_its_hub(void **state)
                      404);
 }
 
+/* ---- queries ---- */
+
+static int query_page(const char *text, const char *count, struct slice continuation)
+{
+    char body[512];
+    snprintf(body, sizeof(body), "{\"query\":\"%s\"}", text);
+    page_headers[0] = (struct rest_field){SLICE("x-ms-max-item-count"), slice_of(count)};
+    page_headers[1] = (struct rest_field){SLICE("x-ms-continuation"), continuation};
+    call("POST", "/devices/query", body);
+    page_headers[0] = page_headers[1] = (struct rest_field){0};
+    return house.status;
+}
+
+static void a_query_is_answered_in_pages(void **state)
+{
+    (void)state;
+    char next[256];
+    for (int n = 0; n < 3; n++) {
+        char path[32];
+        snprintf(path, sizeof(path), "/devices/d%d", n);
+        assert_int_equal(call("PUT", path, "{}"), 200);
+    }
+    assert_int_equal(query_page("SELECT deviceId FROM devices", "2", (struct slice){0}), 200);
+    assert_slice(buffer_slice(&house.body), SLICE("[{\"deviceId\":\"d0\"},{\"deviceId\":\"d1\"}]"));
+    assert_slice(buffer_slice(&house.item_type), SLICE("Raw"));
+    snprintf(next, sizeof(next), "%s", buffer_cstr(&house.continuation));
+    assert_int_equal(query_page("SELECT deviceId FROM devices", "2", slice_of(next)), 200);
+    assert_slice(buffer_slice(&house.body), SLICE("[{\"deviceId\":\"d2\"}]"));
+    assert_int_equal(house.continuation.len, 0);
+    assert_int_equal(query_page("SELECT * FROM devices", NULL, (struct slice){0}), 200);
+    assert_slice(buffer_slice(&house.item_type), SLICE("Twin"));
+}
+
+static void a_query_that_cannot_be_read_says_where(void **state)
+{
+    (void)state;
+    assert_int_equal(query_page("SELECT * FROM twins", NULL, (struct slice){0}), 400);
+    assert_slice(buffer_slice(&house.code), SLICE("ArgumentInvalid"));
+    message_begins("ErrorCode:ArgumentInvalid;position 15: expected devices");
+    assert_int_equal(query_page("SELECT * FROM devices", "none", (struct slice){0}), 400);
+    assert_int_equal(query_page("SELECT * FROM devices", "0", (struct slice){0}), 400);
+    assert_int_equal(query_page("SELECT * FROM devices", NULL, SLICE("x")), 400);
+    assert_int_equal(call("POST", "/devices/query", "{}"), 400);
+    assert_int_equal(call("POST", "/devices/query", "not JSON"), 400);
+    assert_int_equal(call("POST", "/devices/query", "{\"query\":5}"), 400);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
@@ -546,6 +604,8 @@ int main(void)
         TEST(a_device_that_does_not_listen_is_offline),
         TEST(a_method_s_body_has_its_bounds),
         TEST(an_edge_asks_for_its_scope_with_the_key_of_its_hub),
+        TEST(a_query_is_answered_in_pages),
+        TEST(a_query_that_cannot_be_read_says_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,33 @@
+/*
+ * A device or module as the JSON document that queries see: its twin in the service's shape, with a
+ * value at each path. Read from the tables as far as somebody asks, on the table's thread.
+ */
+#pragma once
+
+#include "hub/registry_tables.h"
+#include "iot/query_eval.h"
+
+struct registry_document {
+    struct store_table *table;
+    struct arena *arena; /* what is read lives in it */
+    struct iot_id id;
+    enum status why; /* what reading it came to so far; NOT_FOUND: it has gone meanwhile */
+    bool has_row, has_twin;
+    struct registry_row row;
+    struct iot_twin twin;
+    struct json_doc *identity, *tags, *desired, *reported, *whole; /* parsed when asked for */
+};
+
+struct registry_document registry_document(struct store_table *t, struct arena *a,
+                                           struct iot_id id);
+void registry_document_clear(struct registry_document *d);
+
+/* An iot_query_lookup; `arg` is the document. The names of the system are in any case. */
+struct iot_value registry_document_at(void *arg, const struct iot_query_path *path);
+
+/* The whole twin, as GET /twins gives it. */
+CHECKED enum status registry_document_print(struct registry_document *d, struct json_writer *w);
+
+/* A path that no twin has, or NULL: *why says so. */
+CHECKED enum status registry_document_check(const struct iot_query *q, struct arena *a,
+                                            const char **why);

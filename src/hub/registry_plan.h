@@ -1,0 +1,50 @@
+/*
+ * Where the documents come from that a query must look at: streams of the index, read together in
+ * the order of their numbers. A plan may give more than the condition wants, never less; who runs
+ * it asks the condition of each document. On the table's thread.
+ *
+ * Of conditions joined by AND the one with the fewest rows is read, of those joined by OR all.
+ * Where nothing narrows, all documents are read.
+ */
+#pragma once
+
+#include "hub/registry_tables.h"
+#include "iot/query.h"
+
+#define REGISTRY_PLAN_STREAMS_MAX 1000 /* more texts in one IN [ ]: all documents are read */
+/* A range with more rows is not read: its rows do not lie in the order of documents, so each step
+ * would read all. */
+#define REGISTRY_PLAN_RANGE_MAX 2000
+
+struct registry_bound {
+    enum { REGISTRY_BOUND_NUMBER, REGISTRY_BOUND_TEXT, REGISTRY_BOUND_BLOB } kind;
+    double number;
+    struct slice bytes;
+};
+
+struct registry_stream {
+    enum registry_statement statement; /* SQL_QUERY_… */
+    struct slice path;                 /* of the index */
+    struct registry_bound low,
+        high; /* what is equal to `low`, or from low to high, both among it */
+};
+
+struct registry_plan {
+    bool modules;
+    const struct registry_stream *streams;
+    size_t count; /* 0: the condition never holds */
+};
+
+/* Devices or modules for which `where` may hold. */
+struct registry_plan registry_plan_make(struct store_table *t, struct arena *a, bool modules,
+                                        const struct iot_query_expr *where);
+
+struct registry_candidate {
+    int64_t number;
+    struct iot_id id; /* in the arena */
+};
+
+/* The next ones behind `after`, at most `limit`; fewer: there are no more. */
+CHECKED enum status registry_plan_next(struct store_table *t, struct arena *a,
+                                       const struct registry_plan *p, int64_t after, size_t limit,
+                                       struct registry_candidate *out, size_t *count);

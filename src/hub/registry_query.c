@@ -1,0 +1,284 @@
+#include "hub/registry_query.h"
+
+#include <stdlib.h>
+
+#include "base/encoding.h"
+#include "base/memory.h"
+#include "hub/registry_document.h"
+#include "hub/registry_group.h"
+#include "hub/registry_plan.h"
+#include "hub/registry_tables.h"
+
+/* Documents that one step looks at: some milliseconds. */
+#define STEP 200
+
+struct query {
+    struct hub_registry *registry;
+    struct loop *loop;
+    struct arena arena;
+    struct slice text, continuation;
+    hub_query_fn *fn;
+    void *arg;
+    struct iot_query q;
+    struct registry_plan plan;
+    bool planned, ended, more;
+    size_t page, rows;
+    uint64_t taken; /* by pages before, for TOP */
+    uint64_t after; /* the last document that was looked at */
+    uint64_t last;  /* the last one that was told of; for aggregates a group's place */
+    struct registry_groups groups;
+    struct buffer json;
+    struct json_writer writer;
+    struct hub_query_answer answer;
+};
+
+/* ---- one document ---- */
+
+static void print_items(const struct iot_query *q, const struct iot_query_scope *scope,
+                        struct json_writer *w)
+{
+    json_object(w);
+    for (size_t i = 0; i < q->item_count; i++) {
+        struct iot_value v = scope->lookup(scope->arg, &q->items[i].path);
+        if (v.type != IOT_VALUE_UNDEFINED)
+            json_name_slice(w, q->items[i].name), iot_value_put(v, w);
+    }
+    json_end_object(w);
+}
+
+static enum status take(struct query *q, struct registry_document *d,
+                        const struct iot_query_scope *scope, int64_t number)
+{
+    if (q->q.aggregates)
+        return registry_groups_add(&q->groups, scope);
+    if (q->rows == q->page) {
+        q->more = q->ended = true;
+        return OK;
+    }
+    q->rows++;
+    q->last = (uint64_t)number;
+    q->ended = q->q.top && q->taken + q->rows == q->q.top;
+    if (q->q.item_count == 0)
+        return registry_document_print(d, &q->writer);
+    print_items(&q->q, scope, &q->writer);
+    return d->why;
+}
+
+static enum status look_at(struct query *q, struct store_table *t,
+                           const struct registry_candidate *c)
+{
+    struct arena arena = {0};
+    struct registry_document d = registry_document(t, &arena, c->id);
+    struct iot_query_scope scope = {registry_document_at, &d, &arena};
+    enum status s = OK;
+    if (iot_query_holds(q->q.where, &scope))
+        s = take(q, &d, &scope, c->number);
+    if (s == OK)
+        s = d.why;
+    registry_document_clear(&d);
+    arena_clear(&arena);
+    return s;
+}
+
+/* ---- one step ---- */
+
+static enum status step(struct store_table *t, void *arg)
+{
+    struct query *q = arg;
+    struct arena arena = {0};
+    struct registry_candidate *c = ARENA_TAKE_N(&arena, struct registry_candidate, STEP);
+    size_t count = 0;
+    if (!q->planned)
+        q->plan = registry_plan_make(t, &q->arena, q->q.source == IOT_QUERY_MODULES, q->q.where);
+    q->planned = true;
+    enum status s = registry_plan_next(t, &arena, &q->plan, (int64_t)q->after, STEP, c, &count);
+    for (size_t i = 0; s == OK && i < count && !q->ended; i++) {
+        s = look_at(q, t, &c[i]);
+        q->after = (uint64_t)c[i].number;
+    }
+    q->ended |= count < STEP;
+    arena_clear(&arena);
+    return s;
+}
+
+/* ---- continuation: which query, rows told of, the last one's number ---- */
+
+static struct slice make_continuation(struct query *q)
+{
+    struct buffer plain = {0}, text = {0};
+    buffer_printf(&plain, "%llu.%llu.%llu", (unsigned long long)slice_hash(q->text),
+                  (unsigned long long)(q->taken + q->rows), (unsigned long long)q->last);
+    base64_encode(buffer_slice(&plain), &text);
+    struct slice made = arena_copy(&q->arena, buffer_slice(&text));
+    buffer_clear(&plain);
+    buffer_clear(&text);
+    return made;
+}
+
+static bool read_continuation(struct query *q)
+{
+    struct buffer plain = {0};
+    uint64_t *fields[] = {NULL, &q->taken, &q->last}, hash;
+    fields[0] = &hash;
+    bool ok = base64_decode(q->continuation, &plain) == OK && plain.len > 0;
+    struct slice rest = buffer_slice(&plain), part;
+    for (size_t i = 0; i < 3; i++)
+        ok = ok && slice_split(&rest, '.', &part) && slice_to_u64(part, fields[i]);
+    ok = ok && !slice_split(&rest, '.', &part) && hash == slice_hash(q->text) &&
+         (q->q.aggregates || q->last <= INT64_MAX);
+    buffer_clear(&plain);
+    return ok;
+}
+
+/* ---- a query from begin to end, on the loop that asked ---- */
+
+static void finish(void *arg)
+{
+    struct query *q = arg;
+    q->fn(q->arg, &q->answer);
+    registry_groups_clear(&q->groups);
+    buffer_clear(&q->json);
+    arena_clear(&q->arena);
+    free(q);
+}
+
+static void refuse(struct query *q, enum status why, const char *text)
+{
+    q->answer.why = why;
+    q->answer.text = text;
+}
+
+static void complete(struct query *q)
+{
+    if (q->q.aggregates)
+        q->more = registry_groups_print(&q->groups, &q->last, q->page, &q->writer);
+    json_end_array(&q->writer);
+    if (q->q.top && q->taken + q->rows >= q->q.top)
+        q->more = false;
+    q->answer.json = buffer_slice(&q->json);
+    q->answer.item_type = q->q.item_count ? "Raw" : "Twin";
+    if (q->more)
+        q->answer.continuation = make_continuation(q);
+}
+
+static void on_step(void *arg, enum status why)
+{
+    struct query *q = arg;
+    if (why == TOO_LARGE)
+        refuse(q, BAD_ARGUMENT, "the query makes more than 10000 groups");
+    else if (why != OK)
+        refuse(q, why, "the registry could not do it");
+    else if (!q->ended) {
+        registry_post(q->registry, q->loop, step, on_step, q);
+        return;
+    } else {
+        complete(q);
+    }
+    finish(q);
+}
+
+/* The query is read; what it asks for begins. False: refused. */
+static bool prepare(struct query *q, size_t page)
+{
+    const struct hub_limits *limits = q->registry->limits;
+    const char *why = NULL;
+    enum status s = BAD_ARGUMENT;
+    if (q->text.len > limits->query_bytes)
+        why = arena_printf(&q->arena, "the query has more than %llu characters",
+                           (unsigned long long)limits->query_bytes);
+    else
+        s = iot_query_parse(q->text, &q->arena, &q->q, &why);
+    if (s == OK && q->q.source == IOT_QUERY_JOBS) {
+        s = UNSUPPORTED;
+        why = "this hub keeps no devices.jobs";
+    }
+    if (s == OK)
+        s = registry_document_check(&q->q, &q->arena, &why);
+    if (s == OK && q->continuation.len && !read_continuation(q)) {
+        s = BAD_ARGUMENT;
+        why = "x-ms-continuation is not from a page of this query";
+    }
+    if (s != OK) {
+        refuse(q, s, why);
+        return false;
+    }
+    q->page = page && page < limits->query_page ? page : limits->query_page;
+    if (q->q.top && q->q.top - (q->taken < q->q.top ? q->taken : q->q.top) < q->page)
+        q->page = q->q.top - (q->taken < q->q.top ? q->taken : q->q.top);
+    q->after = q->q.aggregates ? 0 : q->last;
+    q->groups = registry_groups(&q->q);
+    return true;
+}
+
+void hub_registry_query(struct hub_registry *r, struct loop *loop, const struct hub_query_ask *ask,
+                        hub_query_fn *fn, void *arg)
+{
+    struct query *q = MEMORY_NEW(struct query);
+    q->registry = r;
+    q->loop = loop;
+    q->text = arena_copy(&q->arena, ask->text);
+    q->continuation = arena_copy(&q->arena, ask->continuation);
+    q->fn = fn;
+    q->arg = arg;
+    q->writer = json_writer(&q->json);
+    json_array(&q->writer);
+    if (prepare(q, ask->page))
+        registry_post(r, loop, step, on_step, q);
+    else
+        loop_defer(loop, finish, q);
+}
+
+/* ---- targets ---- */
+
+enum status hub_query_target(struct slice text, struct arena *a, struct iot_query *out,
+                             const char **why)
+{
+    enum status s = iot_query_parse_target(text, a, out, why);
+    return s == OK ? registry_document_check(out, a, why) : s;
+}
+
+static enum status check_one(struct store_table *t, const struct iot_query *target,
+                             struct iot_id id, bool *holds)
+{
+    struct arena arena = {0};
+    struct registry_document d = registry_document(t, &arena, id);
+    struct iot_query_scope scope = {registry_document_at, &d, &arena};
+    *holds = iot_query_holds(target->where, &scope);
+    enum status s = d.why;
+    registry_document_clear(&d);
+    arena_clear(&arena);
+    return s;
+}
+
+enum status registry_query_ids(struct store_table *t, struct arena *a,
+                               const struct iot_query *target, int64_t *after, size_t limit,
+                               struct iot_id *out, size_t *count, bool *end)
+{
+    struct registry_plan p =
+        registry_plan_make(t, a, target->source == IOT_QUERY_MODULES, target->where);
+    struct registry_candidate *c = ARENA_TAKE_N(a, struct registry_candidate, STEP);
+    size_t candidates = 0, i = 0;
+    enum status s = registry_plan_next(t, a, &p, *after, STEP, c, &candidates);
+    for (*count = 0; s == OK && i < candidates && *count < limit; i++) {
+        bool holds = false;
+        s = check_one(t, target, c[i].id, &holds);
+        if (holds)
+            out[(*count)++] = c[i].id;
+        *after = c[i].number;
+    }
+    *end = i == candidates && candidates < STEP;
+    return s;
+}
+
+enum status registry_query_holds(struct store_table *t, struct arena *a,
+                                 const struct iot_query *target, struct iot_id id, bool *holds)
+{
+    (void)a;
+    *holds = false;
+    if ((id.module.len > 0) != (target->source == IOT_QUERY_MODULES))
+        return OK;
+    enum status s = check_one(t, target, id, holds);
+    if (s == NOT_FOUND)
+        *holds = false;
+    return s == NOT_FOUND ? OK : s;
+}

@@ -1,0 +1,50 @@
+/*
+ * Queries over twins, answered page by page. A query is cut into steps of the registry's thread, so
+ * that a long one holds up nobody. A page begins behind the last document of the one before, by its
+ * number: documents that come and go meanwhile move no other.
+ */
+#pragma once
+
+#include "hub/registry.h"
+
+struct hub_query_ask {
+    struct slice text;
+    size_t page;               /* rows; 0: as many as limits.query.page allows, which is the most */
+    struct slice continuation; /* of the page before; empty: the first */
+};
+
+struct hub_query_answer {
+    enum status why;           /* BAD_ARGUMENT: text says where the query is wrong */
+    const char *text;          /* for a person, when why is not OK */
+    struct slice json;         /* an array */
+    const char *item_type;     /* of its rows, in IoT Hub's words: Twin, Raw */
+    struct slice continuation; /* empty: this was the last page */
+};
+
+/* `a` lives until the callback returns. */
+typedef void hub_query_fn(void *arg, const struct hub_query_answer *a);
+
+/* Copies what is asked. fn(arg) comes exactly once, on `loop`. */
+void hub_registry_query(struct hub_registry *r, struct loop *loop, const struct hub_query_ask *ask,
+                        hub_query_fn *fn, void *arg);
+
+struct store_table;
+struct iot_query;
+
+/* Of configurations and jobs, for whoever works on the table's thread. A target was read by
+ * hub_query_target(). */
+
+/* *why, in the arena, says what is wrong. */
+CHECKED enum status hub_query_target(struct slice text, struct arena *a, struct iot_query *out,
+                                     const char **why);
+
+/* Devices or modules for which it holds, behind number *after, at most `limit`. *end: there are no
+ * more. Looks at so many documents as one step may; count may be 0 without an end. */
+CHECKED enum status registry_query_ids(struct store_table *t, struct arena *a,
+                                       const struct iot_query *target, int64_t *after, size_t limit,
+                                       struct iot_id *out, size_t *count, bool *end);
+
+/* Does it hold for this one, who is of the target's kind? False when there is none such. */
+CHECKED enum status registry_query_holds(struct store_table *t, struct arena *a,
+                                         const struct iot_query *target, struct iot_id id,
+                                         bool *holds);

@@ -1,0 +1,669 @@
+/* Queries over twins, in a registry in memory. What the index narrows is compared with what a look
+ * at every twin gives: NOT NOT (condition) means the same, and no index serves it. */
+#include "hub/registry_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cmocka.h"
+#include "hub/registry_tables.h"
+#include "json/json.h"
+
+static struct {
+    struct loop *loop;
+    struct hub_limits limits;
+    struct hub_registry *registry;
+    /* The last answer. */
+    enum status why;
+    struct buffer json, continuation, text;
+    char item_type[16];
+} house;
+
+static int begin_at(const char *path)
+{
+    house.loop = loop_new();
+    house.limits = hub_limits_azure();
+    return hub_registry_open(path, &house.limits, &(struct hub_registry_events){0},
+                             &house.registry);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    return begin_at(":memory:");
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    hub_registry_close(&house.registry);
+    loop_free(&house.loop);
+    buffer_clear(&house.json);
+    buffer_clear(&house.continuation);
+    buffer_clear(&house.text);
+    return 0;
+}
+
+static void keep(struct buffer *to, struct slice s)
+{
+    buffer_reset(to);
+    buffer_put(to, s);
+    buffer_cstr(to);
+}
+
+static void on_change(void *arg, const struct hub_registry_answer *a)
+{
+    (void)arg;
+    house.why = a->why;
+    loop_stop(house.loop);
+}
+
+static void change(enum hub_registry_what what, const char *device, const char *module,
+                   const char *body)
+{
+    hub_registry_ask(house.registry, house.loop,
+                     &(struct hub_registry_ask){
+                         .what = what,
+                         .id = {slice_of(device), slice_of(module)},
+                         .body = slice_of(body),
+                         .if_match = what == HUB_IDENTITY_DELETE ? SLICE("*") : (struct slice){0}},
+                     on_change, NULL);
+    loop_run(house.loop);
+    if (house.why != OK)
+        fail_msg("%s %s: %s", device, body, status_name(house.why));
+}
+
+static void device(const char *id, const char *twin)
+{
+    change(HUB_IDENTITY_PUT, id, NULL, "{}");
+    if (twin)
+        change(HUB_TWIN_PATCH, id, NULL, twin);
+}
+
+static void on_reported(void *arg, enum status why, uint64_t version)
+{
+    (void)arg, (void)version;
+    house.why = why;
+    loop_stop(house.loop);
+}
+
+static void report(const char *id, const char *patch)
+{
+    hub_registry_report(house.registry, house.loop, (struct iot_id){.device = slice_of(id)},
+                        slice_of(patch), on_reported, NULL);
+    loop_run(house.loop);
+    assert_int_equal(house.why, OK);
+}
+
+static void on_rows(void *arg, const struct hub_query_answer *a)
+{
+    (void)arg;
+    house.why = a->why;
+    keep(&house.json, a->json);
+    keep(&house.continuation, a->continuation);
+    keep(&house.text, slice_of(a->text));
+    snprintf(house.item_type, sizeof(house.item_type), "%s", a->item_type ? a->item_type : "");
+    loop_stop(house.loop);
+}
+
+static enum status page_of(const char *text, size_t page, const char *continuation)
+{
+    hub_registry_query(house.registry, house.loop,
+                       &(struct hub_query_ask){slice_of(text), page, slice_of(continuation)},
+                       on_rows, NULL);
+    loop_run(house.loop);
+    return house.why;
+}
+
+static const char *query(const char *text)
+{
+    if (page_of(text, 0, NULL) != OK)
+        fail_msg("%s: %s", text, buffer_cstr(&house.text));
+    return buffer_cstr(&house.json);
+}
+
+static const char *refused(const char *text)
+{
+    assert_int_equal(page_of(text, 0, NULL), BAD_ARGUMENT);
+    return buffer_cstr(&house.text);
+}
+
+/* The ids of all pages, with a blank behind each. */
+static const char *ids(const char *where)
+{
+    static struct buffer all[2];
+    static int turn;
+    struct buffer *out = &all[turn ^= 1];
+    char text[4096], next[256] = "";
+    snprintf(text, sizeof(text), "SELECT deviceId FROM devices WHERE %s", where);
+    buffer_reset(out);
+    do {
+        struct json_doc *doc;
+        if (page_of(text, 7, next) != OK)
+            fail_msg("%s: %s", text, buffer_cstr(&house.text));
+        assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+        for (struct json_walk w = json_walk(json_root(doc)); json_next(&w);) {
+            buffer_put(out, json_string(json_get(w.value, "deviceId")));
+            buffer_u8(out, ' ');
+        }
+        json_free(&doc);
+        snprintf(next, sizeof(next), "%s", buffer_cstr(&house.continuation));
+    } while (*next);
+    return buffer_cstr(out);
+}
+
+static void three_devices(void)
+{
+    device("a", "{\"tags\":{\"place\":{\"city\":\"Ulm\",\"floor\":1},\"on\":true},"
+                "\"properties\":{\"desired\":{\"speed\":10}}}");
+    device("b", "{\"tags\":{\"place\":{\"city\":\"Bonn\",\"floor\":2},\"on\":false,\"note\":\"1\"},"
+                "\"properties\":{\"desired\":{\"speed\":20.5}}}");
+    device("C", "{\"tags\":{\"place\":\"none\",\"note\":1,\"list\":[1,2]}}");
+    report("a", "{\"state\":\"ok\",\"load\":null}");
+    report("b", "{\"state\":\"bad\",\"deep\":{\"er\":{\"est\":5}}}");
+}
+
+static void finds_by_tags_and_properties(void **state)
+{
+    (void)state;
+    three_devices();
+    static const struct {
+        const char *where, *found;
+    } rows[] = {
+        {"tags.place.city = 'Ulm'", "a "},
+        {"'Ulm' = tags.place.city", "a "},
+        {"tags.place.city = 'ulm'", ""},
+        {"tags.place.city != 'Ulm'", "b "},
+        {"tags.place.city IN ['Ulm', 'Bonn', 'Ulm', undefined]", "a b "},
+        {"tags.place.city NIN ['Ulm']", "b "},
+        {"tags.place.floor >= 1", "a b "},
+        {"tags.place.floor > 1", "b "},
+        {"1 < tags.place.floor", "b "},
+        {"tags.place.floor <= 1", "a "},
+        {"tags.place.city > 'Bonn'", "a "},
+        {"tags.place.city >= 'Bonn'", "a b "},
+        {"tags.place.city < 'C'", "b "},
+        {"tags.on", "a "},
+        {"tags.on = true", "a "},
+        {"tags.on = false", "b "},
+        {"tags.on != false", "a "},
+        {"tags.note = '1'", "b "},
+        {"tags.note = 1", "C "},
+        {"tags.place = 'none'", "C "},
+        {"IS_DEFINED(tags.place)", "a b C "},
+        {"is_defined(tags.place.city)", "a b "},
+        {"NOT IS_DEFINED(tags.on)", "C "},
+        {"IS_DEFINED(tags.list)", "C "},
+        {"tags.list[1] = 2", "C "},
+        {"1 IN tags.list", "C "},
+        {"tags.Place.city = 'Ulm'", ""},
+        {"Tags.place.city = 'Ulm'", "a "},
+        {"properties.desired.speed > 10", "b "},
+        {"properties.desired.speed IN [10, 20.5]", "a b "},
+        {"properties.reported.state = 'ok' OR properties.desired.speed = 20.5", "a b "},
+        {"properties.reported.state = 'ok' AND tags.place.floor = 2", ""},
+        {"properties.reported.load = null", ""},
+        {"properties.reported.state != null", "a b "},
+        {"properties.reported.deep.er.est = 5", "b "},
+        {"properties.reported.deep.er.est.x = 5", ""},
+        {"STARTS_WITH(tags.place.city, 'Bo')", "b "},
+        {"LOWER(tags.place.city) = 'bonn'", "b "},
+        {"properties.desired.speed = properties.desired.speed", "a b "},
+        {"properties.reported.$version = 2", "a b "},
+        {"properties.desired.$metadata.speed.$lastUpdatedVersion = 2", "a b "},
+        {"properties.reported.$metadata.$lastUpdated > '2001'", "a b C "},
+        {"tags.place.[[city]] = 'Ulm'", "a "},
+        {"devices.tags.place.city = 'Ulm'", "a "},
+        {"deviceId = 'a'", "a "},
+        {"DeviceID = 'a'", "a "},
+        {"deviceId = 'A'", ""},
+        {"deviceId = 5", ""},
+        {"deviceId IN ['b', 'C', 'x']", "b C "},
+        {"deviceId > 'a'", "b "},
+        {"deviceId = 'a' AND tags.place.city = 'Bonn'", ""},
+        {"STATUS = 'enabled' AND connectionState = 'Disconnected'", "a b C "},
+        {"status = 'disabled'", ""},
+        {"version = 2", "a b C "},
+        {"capabilities.iotEdge = false", "a b C "},
+        {"capabilities.IOTEDGE", ""},
+        {"authenticationType = 'sas'", "a b C "},
+        {"lastActivityTime < '2000-01-01'", "a b C "},
+        {"etag = 'AAAAAAAAAAI='", "a b C "},
+        {"x509Thumbprint.primaryThumbprint = null", "a b C "},
+        {"IS_DEFINED(moduleId)", ""},
+        {"false", ""},
+        {"true", "a b C "},
+        {"null", ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(ids(rows[i].where), rows[i].found) != 0)
+            fail_msg("%s found %s", rows[i].where, ids(rows[i].where));
+}
+
+static void gives_twins_or_what_is_selected(void **state)
+{
+    (void)state;
+    three_devices();
+    query("SELECT * FROM devices WHERE deviceId = 'a'");
+    assert_string_equal(house.item_type, "Twin");
+    struct json_doc *doc;
+    assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+    const struct json *twin = json_at(json_root(doc), 0);
+    assert_int_equal(json_count(json_root(doc)), 1);
+    assert_slice(json_string(json_get(twin, "etag")), SLICE("AAAAAAAAAAI="));
+    assert_slice(json_string(json_get(twin, "connectionState")), SLICE("Disconnected"));
+    assert_non_null(json_get(json_get(json_get(twin, "properties"), "reported"), "$metadata"));
+    json_free(&doc);
+    assert_string_equal(
+        query("SELECT deviceId, tags.place AS place, properties.desired.speed, tags.nothing"
+              " FROM devices WHERE deviceId IN ['a', 'C']"),
+        "[{\"deviceId\":\"a\",\"place\":{\"city\":\"Ulm\",\"floor\":1},\"speed\":10},"
+        "{\"deviceId\":\"C\",\"place\":\"none\"}]");
+    assert_string_equal(house.item_type, "Raw");
+    assert_string_equal(
+        query("SELECT properties.reported.$version AS v, tags.list[1] AS second FROM"
+              " devices WHERE deviceId = 'C'"),
+        "[{\"v\":1,\"second\":2}]");
+    assert_non_null(strstr(query("SELECT properties.desired FROM devices WHERE deviceId='a'"),
+                           "{\"desired\":{\"speed\":10,\"$metadata\":"));
+    assert_string_equal(query("SELECT TOP 2 deviceId FROM devices"),
+                        "[{\"deviceId\":\"a\"},{\"deviceId\":\"b\"}]");
+}
+
+static void counts_and_groups(void **state)
+{
+    (void)state;
+    assert_string_equal(query("SELECT COUNT() AS n FROM devices"), "[{\"n\":0}]");
+    assert_string_equal(query("SELECT tags.x, COUNT() AS n FROM devices GROUP BY tags.x"), "[]");
+    for (int i = 0; i < 10; i++) {
+        char id[16], twin[128];
+        snprintf(id, sizeof(id), "d%d", i);
+        snprintf(twin, sizeof(twin), "{\"tags\":{\"line\":\"%c\",\"n\":%d,\"mixed\":%s}}",
+                 "abc"[i % 3], i, i % 2 ? "\"x\"" : "1.5");
+        device(id, i == 9 ? NULL : twin);
+    }
+    assert_string_equal(
+        query("SELECT COUNT() AS n, COUNT(tags.n), AVG(tags.n) AS mean, SUM(tags.n),"
+              " MIN(tags.n) AS low, MAX(tags.n) AS high, AVG(tags.none) AS none,"
+              " MIN(tags.mixed) AS least, MAX(tags.mixed) AS most FROM devices"),
+        "[{\"n\":10,\"$2\":9,\"mean\":4,\"$4\":36,\"low\":0,\"high\":8,"
+        "\"least\":1.5,\"most\":\"x\"}]");
+    assert_string_equal(house.item_type, "Raw");
+    const char *groups = query("SELECT tags.line AS line, COUNT() AS n, SUM(tags.n) AS sum FROM"
+                               " devices GROUP BY tags.line");
+    assert_non_null(strstr(groups, "{\"line\":\"a\",\"n\":3,\"sum\":9}"));
+    assert_non_null(strstr(groups, "{\"line\":\"c\",\"n\":3,\"sum\":15}"));
+    assert_non_null(strstr(groups, "{\"n\":1,\"sum\":0}"));
+    groups =
+        query("SELECT COUNT() AS n, tags.mixed, tags.line FROM devices WHERE tags.n < 4 GROUP BY"
+              " tags.line, tags.mixed");
+    assert_non_null(strstr(groups, "{\"n\":1,\"mixed\":\"x\",\"line\":\"a\"}"));
+    assert_non_null(strstr(groups, "{\"n\":1,\"mixed\":1.5,\"line\":\"c\"}"));
+}
+
+/* Groups have pages, too, and each comes once. */
+static void groups_come_in_pages(void **state)
+{
+    (void)state;
+    char id[16], twin[64], next[256] = "", seen[32] = {0};
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        snprintf(twin, sizeof(twin), "{\"tags\":{\"n\":%d}}", i);
+        device(id, twin);
+    }
+    do {
+        struct json_doc *doc;
+        assert_int_equal(page_of("SELECT tags.n FROM devices GROUP BY tags.n", 6, next), OK);
+        assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+        for (struct json_walk w = json_walk(json_root(doc)); json_next(&w);)
+            seen[(int)json_double(json_get(w.value, "n"), 31)]++;
+        json_free(&doc);
+        snprintf(next, sizeof(next), "%s", buffer_cstr(&house.continuation));
+    } while (*next);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(seen[i], 1);
+}
+
+static void finds_modules(void **state)
+{
+    (void)state;
+    three_devices();
+    change(HUB_IDENTITY_PUT, "a", "m", "{}");
+    change(HUB_IDENTITY_PUT, "b", "m", "{}");
+    change(HUB_IDENTITY_PUT, "b", "other", "{}");
+    change(HUB_TWIN_PATCH, "b", "m", "{\"tags\":{\"on\":true}}");
+    assert_string_equal(query("SELECT deviceId, moduleId FROM devices.modules"),
+                        "[{\"deviceId\":\"a\",\"moduleId\":\"m\"},{\"deviceId\":\"b\",\"moduleId\":"
+                        "\"m\"},{\"deviceId\":\"b\",\"moduleId\":\"other\"}]");
+    assert_string_equal(
+        query("SELECT deviceId FROM devices.modules WHERE moduleId = 'm' AND tags.on = true"),
+        "[{\"deviceId\":\"b\"}]");
+    assert_string_equal(query("SELECT COUNT() AS n FROM devices.modules WHERE deviceId = 'b'"),
+                        "[{\"n\":2}]");
+    assert_string_equal(query("SELECT COUNT() AS n FROM devices.modules WHERE moduleId = 'm'"),
+                        "[{\"n\":2}]");
+    assert_string_equal(query("SELECT COUNT() AS n FROM devices WHERE tags.on = true"),
+                        "[{\"n\":1}]");
+    query("SELECT * FROM devices.modules WHERE moduleId = 'other'");
+    assert_non_null(strstr(buffer_cstr(&house.json), "\"moduleId\":\"other\""));
+    change(HUB_IDENTITY_DELETE, "b", NULL, NULL); /* and its modules */
+    assert_string_equal(query("SELECT moduleId FROM devices.modules"), "[{\"moduleId\":\"m\"}]");
+}
+
+/* ---- pages ---- */
+
+static void many_devices(int count)
+{
+    char id[16], twin[96];
+    for (int i = 0; i < count; i++) {
+        snprintf(id, sizeof(id), "d%04d", i);
+        snprintf(twin, sizeof(twin), "{\"tags\":{\"n\":%d,\"kind\":\"%s\"}}", i,
+                 i % 50 == 7 ? "rare" : "common");
+        device(id, twin);
+    }
+}
+
+static void a_page_begins_behind_the_one_before(void **state)
+{
+    (void)state;
+    char next[256];
+    struct json_doc *doc;
+    many_devices(250);
+    assert_int_equal(page_of("SELECT * FROM devices", 1000, NULL), OK); /* 100 at most */
+    assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+    assert_int_equal(json_count(json_root(doc)), 100);
+    json_free(&doc);
+    snprintf(next, sizeof(next), "%s", buffer_cstr(&house.continuation));
+    change(HUB_IDENTITY_DELETE, "d0003", NULL, NULL);
+    change(HUB_IDENTITY_DELETE, "d0100", NULL, NULL);
+    device("new", NULL);
+    assert_int_equal(page_of("SELECT * FROM devices", 100, next), OK);
+    assert_non_null(strstr(buffer_cstr(&house.json), "\"d0101\""));
+    assert_null(strstr(buffer_cstr(&house.json), "\"d0099\""));
+    snprintf(next, sizeof(next), "%s", buffer_cstr(&house.continuation));
+    assert_int_equal(page_of("SELECT * FROM devices", 100, next), OK);
+    assert_non_null(strstr(buffer_cstr(&house.json), "\"d0201\""));
+    assert_non_null(strstr(buffer_cstr(&house.json), "\"new\""));
+    assert_int_equal(house.continuation.len, 0);
+}
+
+static void a_page_that_is_full_at_the_end_is_the_last(void **state)
+{
+    (void)state;
+    many_devices(10);
+    assert_int_equal(page_of("SELECT * FROM devices", 10, NULL), OK);
+    assert_int_equal(house.continuation.len, 0);
+    assert_int_equal(page_of("SELECT * FROM devices", 9, NULL), OK);
+    assert_int_not_equal(house.continuation.len, 0);
+}
+
+static void top_counts_over_pages(void **state)
+{
+    (void)state;
+    char next[256];
+    many_devices(30);
+    assert_int_equal(page_of("SELECT TOP 5 deviceId FROM devices", 3, NULL), OK);
+    snprintf(next, sizeof(next), "%s", buffer_cstr(&house.continuation));
+    assert_int_equal(page_of("SELECT TOP 5 deviceId FROM devices", 3, next), OK);
+    assert_string_equal(buffer_cstr(&house.json),
+                        "[{\"deviceId\":\"d0003\"},{\"deviceId\":\"d0004\"}]");
+    assert_int_equal(house.continuation.len, 0);
+}
+
+static void refuses_a_continuation_of_something_else(void **state)
+{
+    (void)state;
+    char next[256];
+    many_devices(3);
+    assert_int_equal(page_of("SELECT * FROM devices", 1, NULL), OK);
+    snprintf(next, sizeof(next), "%s", buffer_cstr(&house.continuation));
+    assert_int_equal(page_of("SELECT * FROM devices WHERE true", 1, next), BAD_ARGUMENT);
+    assert_int_equal(page_of("SELECT * FROM devices", 1, "nonsense"), BAD_ARGUMENT);
+    assert_int_equal(page_of("SELECT * FROM devices", 1, "MS4yLjM="), BAD_ARGUMENT);
+    assert_non_null(strstr(buffer_cstr(&house.text), "x-ms-continuation"));
+}
+
+static void says_what_is_wrong(void **state)
+{
+    (void)state;
+    assert_string_equal(refused("SELECT * FROM devices WHERE"),
+                        "position 28: expected a value, but the query ends here");
+    assert_non_null(strstr(refused("SELECT * FROM devices WHERE tag.x = 1"),
+                           "position 29: a twin has no tag.x"));
+    assert_non_null(strstr(refused("SELECT foo FROM devices"), "position 8: a twin has no foo"));
+    assert_non_null(strstr(refused("SELECT COUNT() FROM devices WHERE properties.x = 1"),
+                           "position 35: properties are properties.desired"));
+    struct buffer text = {0};
+    buffer_text(&text, "SELECT * FROM devices WHERE deviceId = '");
+    while (text.len < 9000)
+        buffer_text(&text, "x");
+    buffer_text(&text, "'");
+    assert_non_null(strstr(refused(buffer_cstr(&text)), "more than 8192 characters"));
+    buffer_clear(&text);
+}
+
+/* ---- the index ---- */
+
+/* What SQLite says it will do for a statement of ours. */
+static void expect_plan(enum registry_statement n, const char *want, const char *unwanted)
+{
+    char text[2048];
+    const char *const explain[] = {text};
+    struct store_table *t;
+    struct buffer plan = {0};
+    snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", registry_statements[n]);
+    assert_int_equal(
+        store_table_open(&(struct store_table_config){.path = ":memory:",
+                                                      .migrations = registry_migrations,
+                                                      .migration_count = registry_migration_count,
+                                                      .statements = explain,
+                                                      .statement_count = 1,
+                                                      .inline_jobs = true},
+                         &t),
+        OK);
+    while (store_step(t, 0) == OK) {
+        buffer_put(&plan, store_column(t, 0, 3));
+        buffer_text(&plan, "; ");
+    }
+    if (!strstr(buffer_cstr(&plan), want) || (unwanted && strstr(buffer_cstr(&plan), unwanted)))
+        fail_msg("%s", buffer_cstr(&plan));
+    buffer_clear(&plan);
+    store_table_close(&t);
+}
+
+static void searches_instead_of_scanning(void **state)
+{
+    (void)state;
+    expect_plan(SQL_QUERY_EQUAL,
+                "SEARCH l USING COVERING INDEX leaves_value (path=? AND value=? AND number>?)",
+                "TEMP B-TREE");
+    expect_plan(SQL_QUERY_EQUAL, "SEARCH d USING INTEGER PRIMARY KEY (rowid=?)", "SCAN");
+    expect_plan(SQL_QUERY_RANGE,
+                "SEARCH l USING COVERING INDEX leaves_value (path=? AND value>? AND value<?)",
+                "SCAN");
+    expect_plan(SQL_QUERY_COUNT, "leaves_value (path=? AND value>? AND value<?)", "SCAN leaves");
+    expect_plan(SQL_QUERY_ALL_DEVICES, "documents_module (module=? AND rowid>?)", "TEMP B-TREE");
+    expect_plan(SQL_QUERY_ALL_MODULES, "INTEGER PRIMARY KEY (rowid>?)", "TEMP B-TREE");
+    expect_plan(SQL_QUERY_MODULE, "documents_module (module=? AND rowid>?)", "TEMP B-TREE");
+    expect_plan(SQL_QUERY_DEVICE, "(device=?)", "SCAN");
+    expect_plan(SQL_DOCUMENT_NUMBER, "(device=? AND module=?)", "SCAN");
+}
+
+/* A small world of values, so that conditions meet them. */
+static const char *random_value(unsigned *seed)
+{
+    static const char *const values[] = {"1",
+                                         "2",
+                                         "2.5",
+                                         "-3",
+                                         "0",
+                                         "\"1\"",
+                                         "\"a\"",
+                                         "\"ab\"",
+                                         "\"\"",
+                                         "true",
+                                         "false",
+                                         "{\"x\":1}",
+                                         "{\"x\":\"a\",\"y\":{\"x\":2}}",
+                                         "[1,\"a\"]",
+                                         "{}",
+                                         "1e300",
+                                         "\"a\\u0000b\"",
+                                         "\"é\""};
+    return values[rand_r(seed) % (sizeof(values) / sizeof(values[0]))];
+}
+
+static const char *random_condition(struct arena *a, unsigned *seed, int depth)
+{
+    static const char *const paths[] = {"tags.x",
+                                        "tags.y",
+                                        "tags.x.x",
+                                        "tags.x.y.x",
+                                        "properties.desired.x",
+                                        "properties.reported.x.x",
+                                        "properties.reported.y",
+                                        "tags.x.y"};
+    static const char *const literals[] = {"1",  "2",     "2.5",   "'a'",  "'ab'",
+                                           "''", "true",  "false", "null", "undefined",
+                                           "-3", "1e300", "'é'"};
+    static const char *const signs[] = {"=", "!=", "<", "<=", ">", ">="};
+    const char *path = paths[rand_r(seed) % 8];
+    const char *literal = literals[rand_r(seed) % 13], *other = literals[rand_r(seed) % 13];
+    switch (rand_r(seed) % (depth > 0 ? 10 : 6)) {
+    case 0:
+        return arena_printf(a, "%s %s %s", literal, signs[rand_r(seed) % 6], path);
+    case 1:
+        return arena_printf(a, "%s %s [%s, %s]", path, rand_r(seed) % 2 ? "IN" : "NIN", literal,
+                            other);
+    case 2:
+        return arena_printf(
+            a, "%s(%s)", (const char *[]){"IS_DEFINED", "IS_NULL", "IS_STRING"}[rand_r(seed) % 3],
+            path);
+    case 3:
+        return arena_printf(a, "STARTS_WITH(%s, %s)", path, literal);
+    case 4:
+        return path;
+    case 5:
+        return arena_printf(a, "%s %s %s", path, signs[rand_r(seed) % 6], literal);
+    case 6:
+        return arena_printf(a, "NOT (%s)", random_condition(a, seed, depth - 1));
+    default:
+        return arena_printf(a, "(%s %s %s)", random_condition(a, seed, depth - 1),
+                            rand_r(seed) % 2 ? "AND" : "OR", random_condition(a, seed, depth - 1));
+    }
+}
+
+static void expect_same_with_and_without_index(unsigned *seed, int rounds)
+{
+    struct arena a = {0};
+    for (int i = 0; i < rounds; i++) {
+        const char *condition = random_condition(&a, seed, 3);
+        const char *found = ids(condition),
+                   *scanned = ids(arena_printf(&a, "NOT NOT (%s)", condition));
+        if (strcmp(found, scanned) != 0)
+            fail_msg("%s: found %s, scanned %s", condition, found, scanned);
+    }
+    arena_clear(&a);
+}
+
+static void the_index_follows_every_change(void **state)
+{
+    (void)state;
+    unsigned seed = 20261126;
+    char id[16], patch[512];
+    for (int i = 0; i < 30; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        device(id, NULL);
+    }
+    for (int round = 0; round < 12; round++) {
+        for (int i = 0; i < 30; i++) {
+            const char *x = rand_r(&seed) % 4 ? random_value(&seed) : "null";
+            snprintf(id, sizeof(id), "d%d", i);
+            snprintf(patch, sizeof(patch), "{\"%s\":%s}", rand_r(&seed) % 2 ? "x" : "y", x);
+            if (rand_r(&seed) % 3 == 0) {
+                report(id, patch);
+                continue;
+            }
+            snprintf(patch, sizeof(patch),
+                     "{\"tags\":{\"x\":%s,\"y\":%s},\"properties\":{\"desired\":{\"x\":%s}}}", x,
+                     random_value(&seed), random_value(&seed));
+            change(rand_r(&seed) % 4 ? HUB_TWIN_PATCH : HUB_TWIN_PUT, id, NULL, patch);
+        }
+        snprintf(id, sizeof(id), "d%d", rand_r(&seed) % 30);
+        change(HUB_IDENTITY_DELETE, id, NULL, NULL);
+        device(id, NULL);
+        expect_same_with_and_without_index(&seed, 40);
+    }
+}
+
+/* Twins that an earlier version of the program has kept are found as well. */
+static void an_older_database_is_indexed(void **state)
+{
+    (void)state;
+    static const char *const insert[] = {
+        "INSERT INTO identities (device, module, generation, etag, enabled, auth)"
+        " VALUES (?1, '', '1', 'e', 1, 0)",
+        "INSERT INTO twins VALUES (?1, '', 1, ?2, 1, ?3, '{}', 1, ?3, '{}', 1)"};
+    char path[] = "/tmp/millrace-query-XXXXXX", more[64];
+    struct store_table *t;
+    unsigned seed = 7;
+    close(mkstemp(path));
+    size_t before = 0;
+    while (!strstr(registry_migrations[before], "CREATE TABLE documents"))
+        before++;
+    assert_int_equal(
+        store_table_open(&(struct store_table_config){.path = path,
+                                                      .migrations = registry_migrations,
+                                                      .migration_count = before,
+                                                      .statements = insert,
+                                                      .statement_count = 2,
+                                                      .inline_jobs = true},
+                         &t),
+        OK);
+    for (int i = 0; i < 30; i++) {
+        char id[16], tags[128], properties[128];
+        snprintf(id, sizeof(id), "d%d", i);
+        snprintf(tags, sizeof(tags), "{\"x\":%s,\"y\":%s}", random_value(&seed),
+                 random_value(&seed));
+        snprintf(properties, sizeof(properties), "{\"x\":%s,\"y\":null}", random_value(&seed));
+        store_bind(t, 0, 1, slice_of(id));
+        assert_int_equal(store_run(t, 0), OK);
+        store_bind(t, 1, 1, slice_of(id));
+        store_bind(t, 1, 2, slice_of(tags));
+        store_bind(t, 1, 3, slice_of(properties));
+        assert_int_equal(store_run(t, 1), OK);
+    }
+    store_table_close(&t);
+    assert_int_equal(begin_at(path), 0);
+    assert_string_equal(
+        query("SELECT COUNT() AS n FROM devices WHERE properties.reported.y = null"),
+        "[{\"n\":30}]");
+    expect_same_with_and_without_index(&seed, 300);
+    finish(NULL);
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(more, sizeof(more), "%s%s", path, ends[i]);
+        unlink(more);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(finds_by_tags_and_properties, begin, finish),
+        cmocka_unit_test_setup_teardown(gives_twins_or_what_is_selected, begin, finish),
+        cmocka_unit_test_setup_teardown(counts_and_groups, begin, finish),
+        cmocka_unit_test_setup_teardown(groups_come_in_pages, begin, finish),
+        cmocka_unit_test_setup_teardown(finds_modules, begin, finish),
+        cmocka_unit_test_setup_teardown(a_page_begins_behind_the_one_before, begin, finish),
+        cmocka_unit_test_setup_teardown(a_page_that_is_full_at_the_end_is_the_last, begin, finish),
+        cmocka_unit_test_setup_teardown(top_counts_over_pages, begin, finish),
+        cmocka_unit_test_setup_teardown(refuses_a_continuation_of_something_else, begin, finish),
+        cmocka_unit_test_setup_teardown(says_what_is_wrong, begin, finish),
+        cmocka_unit_test(searches_instead_of_scanning),
+        cmocka_unit_test_setup_teardown(the_index_follows_every_change, begin, finish),
+        cmocka_unit_test(an_older_database_is_indexed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

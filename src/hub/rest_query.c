@@ -1,0 +1,46 @@
+#include "hub/registry_query.h"
+#include "hub/rest.h"
+#include "json/json.h"
+
+static void on_rows(void *arg, const struct hub_query_answer *a)
+{
+    struct rest_request *r = arg;
+    if (a->why != OK) {
+        hub_rest_error(r, a->why, false, a->text);
+        return;
+    }
+    rest_add_header(r, "x-ms-item-type", slice_of(a->item_type));
+    if (a->continuation.len)
+        rest_add_header(r, "x-ms-continuation", a->continuation);
+    rest_reply_json(r, 200, a->json);
+}
+
+static void query(struct rest_request *r)
+{
+    uint64_t page = 0;
+    struct slice wanted = slice_trim(rest_header(r, "x-ms-max-item-count"));
+    struct json_doc *doc = NULL;
+    struct slice text = json_parse(r->body, JSON_STRICT, &doc, NULL) == OK
+                            ? json_string(json_get(json_root(doc), "query"))
+                            : (struct slice){0};
+    if (wanted.len && (!slice_to_u64(wanted, &page) || page == 0))
+        hub_rest_error(r, BAD_ARGUMENT, false,
+                       "x-ms-max-item-count must be a whole number from 1 on");
+    else if (text.len == 0)
+        hub_rest_error(r, BAD_ARGUMENT, false,
+                       "the body must be a JSON object with a text named query");
+    else
+        hub_registry_query(((struct hub *)r->app)->registry, r->loop,
+                           &(struct hub_query_ask){
+                               .text = text,
+                               .page = page,
+                               .continuation = slice_trim(rest_header(r, "x-ms-continuation")),
+                           },
+                           on_rows, r);
+    json_free(&doc);
+}
+
+const struct rest_route hub_rest_query[] = {
+    {"POST", "/devices/query", query, REST_SERVICE, "Query_GetTwins", NULL, NULL},
+};
+const size_t hub_rest_query_count = sizeof(hub_rest_query) / sizeof(hub_rest_query[0]);
