@@ -13,8 +13,6 @@ extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_me
     hub_rest_certificates[];
 extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count,
     hub_rest_certificates_count;
-extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_methods[];
-extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count;
 extern const struct rest_route hub_rest_query[]; /* rest_query.c */
 extern const size_t hub_rest_query_count;
 
