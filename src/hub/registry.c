@@ -138,7 +138,7 @@ void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_aut
     struct authorities *a = MEMORY_NEW(struct authorities);
     a->fn = fn;
     a->arg = arg;
-    post(r, loop, run_authorities, end_authorities, a);
+    registry_post(r, loop, run_authorities, end_authorities, a);
 }
 
 /* ---- the device's own twin ---- */
