@@ -328,7 +328,7 @@ static enum iot_thing thing(const struct registry_job *j, enum status why)
 {
     if (j->ask.name.len)
         return IOT_CERTIFICATE;
-    if (j->ask.id.module.len)
+    if (j->ask.id.module.len && !j->no_device)
         return IOT_MODULE;
     return why == FULL ? IOT_REGISTRY : IOT_DEVICE;
 }

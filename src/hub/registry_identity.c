@@ -132,6 +132,7 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
 {
     struct registry_row device;
     enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &device);
+    j->no_device = s == NOT_FOUND;
     if (s != OK)
         return s == NOT_FOUND ? registry_refuse(j, NOT_FOUND, "there is no such device") : s;
     store_reset(t, SQL_IDENTITY_GET);

@@ -39,7 +39,7 @@ static void create_makes_what_is_not_there_with_its_twin(void **state)
     assert_int_equal(get("d/m"), OK);
     assert_string_equal(member("managedBy"), "me");
     assert_int_equal(import("none/m", ",\"importMode\":\"create\""), NOT_FOUND);
-    assert_int_equal(house.of, IOT_MODULE);
+    assert_int_equal(house.of, IOT_DEVICE);
 }
 
 /* IoT Hub makes the device, and warns. */

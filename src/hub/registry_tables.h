@@ -98,6 +98,7 @@ struct registry_job {
     struct buffer json;
     uint64_t now_ms;
     char etag[64];
+    bool no_device; /* what is missing is the module's device */
     /* News for after the commit. */
     bool tell_identity, tell_desired;
     struct slice *modules; /* of a device, told with it */
