@@ -102,6 +102,7 @@ struct heads_session {
     const struct heads_session_ops *ops;
     struct loop *loop; /* where it is when it signs in: the owner's */
     enum heads_presence presence;
+    unsigned kept; /* set before signed_in(): what keep() left for the identity; 0: nothing */
 };
 
 struct heads_backend;
@@ -127,6 +128,8 @@ struct heads_backend_ops {
     void (*receive)(struct heads_device *d, uint64_t lock_ms, uint64_t token);
     /* Ends a message by the text of its lock. For visits. */
     void (*settle)(struct heads_device *d, struct slice lock, enum heads_outcome how, uint64_t token);
+    /* What the identity's next session is to find in `kept`, whenever that is. The head's own meaning. */
+    void (*keep)(struct heads_device *d, unsigned what);
     /* Newer credentials for the same live session. */
     void (*renew)(struct heads_device *d, const struct heads_credentials *c);
 };

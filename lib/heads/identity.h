@@ -20,6 +20,8 @@ struct heads_identity {
     struct slice primary_thumbprint, secondary_thumbprint; /* hex, SHA-1 or SHA-256, any case */
     struct slice device_scope; /* "ms-azure-iot-edge://…": a leaf device's parent, an edge device's own */
     struct slice parent_scope; /* an edge device's parent, or empty */
+    unsigned message_count;    /* to the device, when it was looked up */
+    unsigned kept;             /* by keep() of heads/backend.h */
     unsigned refs;             /* atomic; set by heads_identity_new() */
 };
 

@@ -51,6 +51,7 @@ struct heads_mqtt_connection {
                         known by it */
     bool signed_out;
     bool said_goodbye; /* DISCONNECT: no last will */
+    bool clean;        /* the session ends with the connection */
     bool full;         /* the backend has no room: nothing is read until resume() */
     bool choked; /* the device does not read what we answer: nothing is read until on_drain() */
     bool paused;
@@ -109,6 +110,8 @@ void heads_mqtt_will(struct heads_mqtt_connection *c);
 
 /* mqtt_up.c */
 void heads_mqtt_up(struct heads_mqtt_connection *c, const struct mqtt_packet *p); /* when READY */
+/* After CONNACK: what the session before this connection subscribed to. */
+void heads_mqtt_restore(struct heads_mqtt_connection *c);
 /* FULL: nothing was noted, the same may be tried again. Other failures: refused. */
 enum status heads_mqtt_telemetry(struct heads_mqtt_connection *c, const struct mqtt_publish *m,
                                  struct slice bag, bool is_will);

@@ -161,8 +161,20 @@ static struct heads_mqtt_delivery *delivery(struct heads_mqtt_connection *c, uin
     return &c->deliveries[packet_id % HEADS_MQTT_DELIVERIES_MAX];
 }
 
-static void message_topic(struct heads_mqtt_connection *c, const struct iot_message *m)
+/* What its sender wants to be told stands in the bag, where the device may read it. */
+static void put_ack(struct buffer *topic, struct slice ack)
 {
+    if (ack.len == 0)
+        return;
+    if (topic->at[topic->len - 1] != '/')
+        buffer_u8(topic, '&');
+    buffer_text(topic, "iothub-ack=");
+    buffer_put(topic, ack);
+}
+
+static void message_topic(struct heads_mqtt_connection *c, const struct heads_delivery *d)
+{
+    const struct iot_message *m = d->message;
     buffer_reset(&c->topic);
     buffer_put(&c->topic, buffer_slice(&c->base));
     if (m->input.len) {
@@ -173,6 +185,7 @@ static void message_topic(struct heads_mqtt_connection *c, const struct iot_mess
         buffer_text(&c->topic, "messages/devicebound/");
     }
     iot_bag_encode(m, &c->topic);
+    put_ack(&c->topic, d->ack);
 }
 
 static enum heads_mqtt_filter filter_of(const struct iot_message *m)
@@ -195,13 +208,14 @@ static struct heads_mqtt_delivery *free_place(struct heads_mqtt_connection *c, u
 }
 
 /* OK: the device acknowledges it later, or (QoS 0) is not asked to. */
-static enum status deliver(struct heads_mqtt_connection *c, uint64_t token,
-                           const struct iot_message *m, bool *acknowledged)
+static enum status deliver(struct heads_mqtt_connection *c, const struct heads_delivery *given,
+                           bool *acknowledged)
 {
+    const struct iot_message *m = given->message;
     enum heads_mqtt_filter f = filter_of(m);
     if (!c->subscribed[f] || !mqtt_text_ok(m->input))
         return OFFLINE;
-    message_topic(c, m);
+    message_topic(c, given);
     if (c->qos[f] == MQTT_QOS_0)
         return heads_mqtt_down(c, m->body, 0);
     uint16_t id;
@@ -211,7 +225,7 @@ static enum status deliver(struct heads_mqtt_connection *c, uint64_t token,
     enum status s = heads_mqtt_down(c, m->body, id);
     if (s != OK)
         return s;
-    *d = (struct heads_mqtt_delivery){token, f, id};
+    *d = (struct heads_mqtt_delivery){given->token, f, id};
     *acknowledged = true;
     return OK;
 }
@@ -231,7 +245,7 @@ static void message(struct heads_session *s, const struct heads_delivery *d)
     struct heads_mqtt_connection *c = of(s);
     enum heads_mqtt_filter f = filter_of(d->message);
     bool acknowledged = false;
-    enum status why = deliver(c, d->token, d->message, &acknowledged);
+    enum status why = deliver(c, d, &acknowledged);
     if (c->device == NULL || (why == OK && acknowledged))
         return;
     bool again = why != OK && why != TOO_LARGE;

@@ -111,6 +111,11 @@ static void allow(struct heads_device *d, enum heads_feature f, uint32_t more)
     (void)d, (void)f, (void)more;
 }
 
+static void keep(struct heads_device *d, unsigned what)
+{
+    (void)d, (void)what;
+}
+
 static const struct heads_backend_ops backend = {
     .owner = owner,
     .sign_in = sign_in,
@@ -122,6 +127,7 @@ static const struct heads_backend_ops backend = {
     .method_reply = method_reply,
     .delivered = delivered,
     .allow = allow,
+    .keep = keep,
 };
 
 /* ---- a stream that the fuzzer writes on ---- */

@@ -177,8 +177,10 @@ void heads_mqtt_signed_in(struct heads_session *s, enum status why, struct heads
         refuse(c, connack_code(why), why, "sign in refused");
         return;
     }
-    mqtt_connack_encode((struct mqtt_connack){.code = MQTT_CONNACK_ACCEPTED},
-                        stream_out(c->stream));
+    c->clean = c->hello->connect.clean_session;
+    mqtt_connack_encode((struct mqtt_connack){.code = MQTT_CONNACK_ACCEPTED,
+                                              .session_present = !c->clean && c->session.kept},
+                        stream_out(c->stream)); /* [MQTT-3.2.2-2] */
     stream_flush(c->stream);
     log_debug("mqtt connected device=" HEADS_MQTT_WHO " peer=%s client=\"%.*s\"",
               HEADS_MQTT_WHO_OF(c), stream_peer(c->stream),
@@ -186,6 +188,7 @@ void heads_mqtt_signed_in(struct heads_session *s, enum status why, struct heads
     watch_silence(c);
     c->state = HEADS_MQTT_READY;
     c->framer.max = HEADS_MQTT_PACKET_MAX;
+    heads_mqtt_restore(c);
     if (!c->hello->connect.has_will)
         forget_hello(c);
     heads_mqtt_read_on(c);

@@ -29,6 +29,7 @@ struct fake {
     size_t bytes; /* of bodies */
     bool quiet;   /* count telemetry, do not note it */
     uint32_t allowed;
+    unsigned kept; /* for the next session */
 };
 
 static struct fake *fake_of(struct heads_backend *b)
@@ -48,6 +49,7 @@ static void fake_sign_in(struct heads_backend *b, const struct heads_credentials
     struct fake *f = fake_of(b);
     assert_ptr_equal(s->loop, f->owner);
     f->session = s;
+    s->kept = f->kept;
     buffer_printf(
         &f->heard,
         "sign_in %.*s/%.*s host=%.*s api=%.*s client=%.*s model=%.*s chain=%.*s sas=%.*s\n",
@@ -129,6 +131,13 @@ static void fake_allow(struct heads_device *d, enum heads_feature feature, uint3
     ((struct fake *)d)->allowed += more;
 }
 
+static void fake_keep(struct heads_device *d, unsigned what)
+{
+    struct fake *f = (struct fake *)d;
+    f->kept = what;
+    buffer_printf(&f->heard, "keep %u\n", what);
+}
+
 static const struct heads_backend_ops fake_ops = {
     .owner = fake_owner,
     .sign_in = fake_sign_in,
@@ -140,6 +149,7 @@ static const struct heads_backend_ops fake_ops = {
     .method_reply = fake_method_reply,
     .delivered = fake_delivered,
     .allow = fake_allow,
+    .keep = fake_keep,
 };
 
 /* ---- a device that notes what it gets, line by line ---- */
@@ -833,9 +843,15 @@ static void forgets_the_oldest_of_too_many_methods(void **state)
 
 /* ---- messages ---- */
 
+static void hand_over_acked(struct heads_session *s, uint64_t token, const struct iot_message *m,
+                            struct slice ack)
+{
+    s->ops->message(s, &(struct heads_delivery){.token = token, .message = m, .ack = ack});
+}
+
 static void hand_over(struct heads_session *s, uint64_t token, const struct iot_message *m)
 {
-    s->ops->message(s, &(struct heads_delivery){.token = token, .message = m});
+    hand_over_acked(s, token, m, (struct slice){0});
 }
 
 static void delivers_to_inputs_and_reports_acknowledgements(void **state)
@@ -868,16 +884,70 @@ static void delivers_to_devices(void **state)
     connect_device(t);
     subscribe(t, "devices/d/messages/devicebound/#", MQTT_QOS_0);
     struct heads_session *s = t->fake.session;
-    struct buffer list = {0};
-    iot_property_put(&list, SLICE("iothub-ack"), SLICE("full"));
-    struct iot_message m = {.body = SLICE("b"),
-                            .to = SLICE("/devices/d/messages/devicebound"),
-                            .properties = buffer_slice(&list)};
-    hand_over(s, 1, &m);
+    struct iot_message m = {.body = SLICE("b"), .to = SLICE("/devices/d/messages/devicebound")};
+    hand_over_acked(s, 1, &m, SLICE("full"));
     got(t, "PUBLISH 0 0 devices/d/messages/devicebound/"
            "%24.to=%2Fdevices%2Fd%2Fmessages%2Fdevicebound&iothub-ack=full b\n");
     told(t, "delivered 1 complete\n"); /* QoS 0: nobody will say */
-    buffer_clear(&list);
+    m.to = (struct slice){0};
+    hand_over_acked(s, 2, &m, SLICE("none"));
+    got(t, "PUBLISH 0 0 devices/d/messages/devicebound/iothub-ack=none b\n");
+}
+
+static void go_away(struct test *t)
+{
+    stream_abort(t->wire.stream, CANCELLED);
+    told(t, "sign_out device\n");
+    wire_clear(&t->wire);
+    memset(&t->wire, 0, sizeof(t->wire));
+    wire_open(t, &t->wire);
+}
+
+static void come_as(struct test *t, bool clean)
+{
+    struct mqtt_connect c = hello("d", "hub/d/?api-version=2021-04-12");
+    c.clean_session = clean;
+    mqtt_connect_encode(&c, &t->out);
+    send(t);
+}
+
+static void a_session_that_is_not_clean_is_found_again(void **state)
+{
+    struct test *t = *state;
+    come_as(t, false);
+    got(t, "CONNACK 0 0\n");
+    subscribe(t, "$iothub/methods/POST/#", MQTT_QOS_0);
+    told(t, "subscribe methods on\n");
+    assert_int_equal(t->fake.kept, 0); /* of messages alone */
+    subscribe(t, "devices/d/messages/devicebound/#", MQTT_QOS_1);
+    told(t, "subscribe c2d on\nkeep 2\n");
+    go_away(t);
+
+    t->fake.allowed = 0;
+    come_as(t, false);
+    got(t, "CONNACK 1 0\n");
+    told(t, "subscribe c2d on\n");
+    assert_int_equal(t->fake.allowed, HEADS_MQTT_DELIVERIES_MAX);
+    hand_over(t->fake.session, 1, &(struct iot_message){.body = SLICE("b")});
+    got(t, "PUBLISH 1 1 devices/d/messages/devicebound/ b\n");
+    subscribe(t, "devices/d/messages/devicebound/#", MQTT_QOS_0);
+    told(t, "keep 1\n");
+    struct mqtt_filter f = {.topic = SLICE("devices/d/messages/devicebound/#")};
+    mqtt_unsubscribe_encode(6, &f, 1, &t->out);
+    send(t);
+    told(t, "subscribe c2d off\nkeep 0\n");
+}
+
+static void a_clean_session_forgets(void **state)
+{
+    struct test *t = *state;
+    t->fake.kept = 2;
+    come_as(t, true);
+    got(t, "CONNACK 0 0\n");
+    told(t, "keep 0\n");
+    subscribe(t, "devices/d/messages/devicebound/#", MQTT_QOS_1);
+    told(t, "subscribe c2d on\n");
+    assert_int_equal(t->fake.kept, 0);
 }
 
 static void gives_back_what_is_too_much(void **state)
@@ -1020,6 +1090,8 @@ int main(void)
         TEST(forgets_the_oldest_of_too_many_methods),
         TEST(delivers_to_inputs_and_reports_acknowledgements),
         TEST(delivers_to_devices),
+        TEST(a_session_that_is_not_clean_is_found_again),
+        TEST(a_clean_session_forgets),
         TEST(gives_back_what_is_too_much),
         TEST(moves_to_the_loop_that_owns_the_device),
         TEST_TIME(ends_who_is_silent),

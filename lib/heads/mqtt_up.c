@@ -136,6 +136,32 @@ static void subscription(struct heads_mqtt_connection *c, enum heads_mqtt_filter
         heads_mqtt_deliver_begin(c, f);
 }
 
+/* ---- the session that outlives the connection: of all subscriptions the one to messages, as in
+ * Azure, with its QoS ---- */
+
+static void keep(struct heads_mqtt_connection *c, unsigned what)
+{
+    if (c->session.kept != what)
+        heads_mqtt_ops(c)->keep(c->device, what);
+    c->session.kept = what;
+}
+
+static void keep_subscription(struct heads_mqtt_connection *c)
+{
+    if (!c->clean && c->state == HEADS_MQTT_READY)
+        keep(c, c->subscribed[HEADS_MQTT_DEVICEBOUND] ? 1u + c->qos[HEADS_MQTT_DEVICEBOUND] : 0);
+}
+
+void heads_mqtt_restore(struct heads_mqtt_connection *c)
+{
+    if (c->clean) {
+        keep(c, 0); /* [MQTT-3.1.2-6] */
+    } else if (c->session.kept) {
+        c->qos[HEADS_MQTT_DEVICEBOUND] = c->session.kept > 1 ? MQTT_QOS_1 : MQTT_QOS_0;
+        subscription(c, HEADS_MQTT_DEVICEBOUND, true);
+    }
+}
+
 /* All filters of a packet must be known before one of them counts. */
 static size_t known_filters(struct heads_mqtt_connection *c, struct slice filters,
                             bool (*next)(struct slice *, struct mqtt_filter *),
@@ -173,6 +199,7 @@ static void subscribe(struct heads_mqtt_connection *c, const struct mqtt_packet 
         c->qos[kinds[i]] = codes[i];
         subscription(c, kinds[i], true);
     }
+    keep_subscription(c);
 }
 
 static void unsubscribe(struct heads_mqtt_connection *c, const struct mqtt_packet *p)
@@ -188,6 +215,7 @@ static void unsubscribe(struct heads_mqtt_connection *c, const struct mqtt_packe
     while (mqtt_unsubscribe_next(&s.filters, &f))
         if (heads_mqtt_topic_filter(f.topic, buffer_slice(&c->base), &kind) == OK)
             subscription(c, kind, false);
+    keep_subscription(c);
 }
 
 /* ---- the small packets ---- */

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "crypto/digest.h"
 #include "hub/events.h"
+#include "hub/service_links.h"
 #include "token/sas.h"
 
 #define KINDS_MAX 32
@@ -116,6 +117,8 @@ static void serve_all(struct hub_amqp *a, struct hub_events *events)
     serve(a, hub_events_reader_kinds, HUB_EVENTS_READER_KINDS, events);
     serve(a, hub_events_sender_kinds, HUB_EVENTS_SENDER_KINDS, events);
     serve_node(a, &hub_events_node, events);
+    if (a->hub->service)
+        serve(a, hub_service_kinds, hub_service_kinds_count, a->hub->service);
 }
 
 /* ---- connections ---- */

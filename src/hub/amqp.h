@@ -3,7 +3,8 @@
  * token decides what of it a peer may use. Here is the list of what there is (serve_all() in
  * amqp.c), and who may by a shared access policy; what a link does is its part's:
  *
- *     events.h     applications that read the stream, or send into it
+ *     events.h            applications that read the stream, or send into it
+ *     service_links.h     services that send messages to devices
  */
 #pragma once
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "hub/device.h"
+#include "hub/service_links.h"
 #include "heads/sign_in.h"
 
 /* ---- signing in: identities are asked for one after the other, then checked ---- */
@@ -62,6 +63,9 @@ static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t 
             __atomic_fetch_add(&in->owner->count.connects, 1, __ATOMIC_RELAXED);
         }
         a = heads_attendance_begin(&in->device->place, in->session, in->target, auth_method, expires_ms);
+        in->session->kept = in->target->kept;
+        if (in->session->presence == HEADS_LIVE)
+            hub_deliveries_begin(in->device, in->target->message_count);
     }
     sign_in_end(in, OK, a);
 }
@@ -202,7 +206,10 @@ static void sign_out(struct heads_backend *b, struct heads_session *s, struct he
 {
     struct hub *hub = (struct hub *)b;
     if (device) {
-        heads_attendance_end(heads_attendance_of(device));
+        struct heads_attendance *a = heads_attendance_of(device);
+        if (a->place->live == a)
+            hub_deliveries_end(hub_device_of(a));
+        heads_attendance_end(a);
         return;
     }
     for (unsigned i = 0; i < hub->loop_count; i++)
@@ -308,33 +315,34 @@ static void method_reply(struct heads_device *device, uint64_t rid, int status, 
     hub_device_method_reply(hub_device_of(heads_attendance_of(device)), rid, status, payload);
 }
 
-/* ---- messages to devices: none leaves the hub yet ---- */
+/* ---- messages to devices: deliveries.c ---- */
 
 static void delivered(struct heads_device *device, uint64_t token, enum heads_outcome how)
 {
-    (void)device;
-    (void)token;
-    (void)how;
+    hub_deliveries_answer(hub_device_of(heads_attendance_of(device)), token, how);
 }
 
 static void allow(struct heads_device *device, enum heads_feature f, uint32_t more)
 {
     heads_attendance_allow(heads_attendance_of(device), f, more);
+    if (f == HEADS_C2D)
+        hub_deliveries_more(hub_device_of(heads_attendance_of(device)));
 }
 
 static void receive(struct heads_device *device, uint64_t lock_ms, uint64_t token)
 {
-    (void)lock_ms;
-    struct heads_session *s = heads_attendance_of(device)->session;
-    s->ops->received(s, token, NOT_FOUND, NULL);
+    hub_deliveries_receive(heads_attendance_of(device), lock_ms, token);
 }
 
 static void settle(struct heads_device *device, struct slice lock, enum heads_outcome how, uint64_t token)
 {
-    (void)lock;
-    (void)how;
-    struct heads_session *s = heads_attendance_of(device)->session;
-    s->ops->settled(s, token, LOCK_LOST);
+    hub_deliveries_settle(heads_attendance_of(device), lock, how, token);
+}
+
+static void keep(struct heads_device *device, unsigned what)
+{
+    struct hub_device *d = hub_device_of(heads_attendance_of(device));
+    hub_registry_keep(d->owner->hub->registry, d->id, what);
 }
 
 const struct heads_backend_ops hub_backend_ops = {
@@ -350,6 +358,7 @@ const struct heads_backend_ops hub_backend_ops = {
     .allow = allow,
     .receive = receive,
     .settle = settle,
+    .keep = keep,
     .renew = renew,
 };
 
@@ -398,6 +407,28 @@ void hub_backend_desired_changed(void *hub, struct iot_id id, struct slice patch
     n->patch = arena_copy(&n->arena, patch);
     n->version = version;
     loop_post(hub_owner(n->hub, n->id)->loop, tell_desired, n);
+}
+
+static void tell_message(void *arg)
+{
+    struct news *n = arg;
+    struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
+    if (d)
+        hub_deliveries_wake(d);
+    news_free(n);
+}
+
+void hub_backend_message_waits(void *hub, struct iot_id id)
+{
+    struct news *n = news_new(hub, id);
+    loop_post(hub_owner(n->hub, n->id)->loop, tell_message, n);
+}
+
+void hub_backend_feedback_waits(void *hub)
+{
+    struct hub *h = hub;
+    if (h->service)
+        hub_service_feedback_waits(h->service);
 }
 
 static void on_identity_again(void *arg, enum status why, const struct heads_identity *identity)

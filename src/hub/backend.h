@@ -10,6 +10,8 @@ struct hub;
 /* The registry's news, from any loop, carried to the loops that own the devices. `hub` is the arg. */
 void hub_backend_identity_changed(void *hub, struct iot_id id);
 void hub_backend_desired_changed(void *hub, struct iot_id id, struct slice patch, uint64_t version);
+void hub_backend_message_waits(void *hub, struct iot_id id);
+void hub_backend_feedback_waits(void *hub);
 
 /* The loop that owns the id: where its news are told, in order. `hub` is the arg. */
 struct loop *hub_backend_owner(void *hub, struct iot_id id);

@@ -54,6 +54,7 @@ static struct hub_device *make(struct hub_loop *owner, struct iot_id id)
     d->place = (struct heads_place){.ops = &place_ops, .loop = owner->loop, .key = d->key};
     d->partition = owner->hub->partitions[hub_partition_of(owner->hub, id)];
     list_init(&d->calls);
+    hub_deliveries_init(&d->deliveries);
     map_put(&owner->devices, slice_of(d->key), d);
     return d;
 }
@@ -87,6 +88,7 @@ void hub_device_unref(struct hub_device **device)
         return;
     assert(d->place.live == NULL && list_empty(&d->calls));
     map_remove(&d->owner->devices, slice_of(d->key));
+    hub_deliveries_clear(&d->deliveries);
     free(d->key);
     free(d);
 }

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "heads/attendance.h"
+#include "hub/deliveries.h"
 #include "hub/hub.h"
 
 #define HUB_DEVICE_CALLS_MAX 256 /* direct methods under way for one device; BUSY beyond it */
@@ -19,6 +20,7 @@ struct hub_device {
     char *key;          /* "device" or "device/module" */
     struct list calls;  /* struct hub_call, methods.c */
     unsigned call_count;
+    struct hub_deliveries deliveries; /* messages to it */
 };
 
 /* The live state of `id`, made when there is none. Always a new reference. */

@@ -15,6 +15,8 @@
 #include "io/loop.h"
 #include "iot/identity.h"
 
+struct hub_service;
+
 #define HUB_LOOPS_MAX 64
 #define HUB_PARTITIONS_MAX 32
 
@@ -29,7 +31,7 @@ struct hub_loop {
     struct list sign_ins; /* under way, backend.c */
     uint64_t next_rid;  /* of direct methods */
     struct {            /* read by /metrics from other threads: relaxed atomics */
-        uint64_t messages, bytes, refused, connected, connects, methods;
+        uint64_t messages, bytes, refused, connected, connects, methods, deliveries;
     } count;
 };
 
@@ -44,6 +46,7 @@ struct hub {
     struct hub_partition *partitions[HUB_PARTITIONS_MAX];
     struct hub_registry *registry;
     struct policies *policies;
+    struct hub_service *service; /* links of services, service_links.h; may be NULL */
     uint64_t created_ms;
 };
 

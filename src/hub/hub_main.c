@@ -16,7 +16,9 @@
 #include "hub/certificate_commands.h"
 #include "hub/connection_strings.h"
 #include "hub/events.h"
+#include "hub/messages.h"
 #include "hub/rest.h"
+#include "hub/service_links.h"
 #include "base/file.h"
 #include "io/server_tls.h"
 #include "rest/health.h"
@@ -65,6 +67,7 @@ struct program {
     struct heads_mqtt *mqtt;
     struct hub_events *events;
     struct hub_amqp *amqp;
+    struct hub_messages_clock messages_clock;
     struct listener *listeners[4];
     pthread_t threads[HUB_LOOPS_MAX];
     unsigned started;    /* threads */
@@ -191,6 +194,24 @@ static void collect_events(const struct program *p, struct buffer *out)
     }
 }
 
+static void collect_messages(const struct program *p, struct buffer *out)
+{
+    struct hub_messages_count c = hub_messages_count(p->hub.registry);
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } rows[] = {
+        {"millrace_hub_c2d_sent_total", "messages to devices taken in", c.sent},
+        {"millrace_hub_c2d_completed_total", "of them completed by the device", c.completed},
+        {"millrace_hub_c2d_dead_total", "of them expired, rejected, purged or delivered too often", c.dead},
+        {"millrace_hub_c2d_feedback_total", "records of feedback about them", c.feedback},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        rest_metrics_put_head(out, rows[i].name, REST_COUNTER, rows[i].help);
+        rest_metrics_put(out, rows[i].name, NULL, (double)rows[i].value);
+    }
+}
+
 static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
 {
     struct program *p = arg;
@@ -206,6 +227,7 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
         {"millrace_hub_refused_total", "sign ins refused", REST_COUNTER, offsetof(struct hub_loop, count.refused)},
         {"millrace_hub_connected", "devices and modules connected", REST_GAUGE, offsetof(struct hub_loop, count.connected)},
         {"millrace_hub_connects_total", "connections since the start", REST_COUNTER, offsetof(struct hub_loop, count.connects)},
+        {"millrace_hub_deliveries_total", "messages handed to connected devices", REST_COUNTER, offsetof(struct hub_loop, count.deliveries)},
         {"millrace_hub_methods_total", "direct methods sent to devices", REST_COUNTER, offsetof(struct hub_loop, count.methods)},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -216,6 +238,7 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
         rest_metrics_put(out, rows[i].name, NULL, (double)sum);
     }
     collect_events(p, out);
+    collect_messages(p, out);
 }
 
 /* ---- start ---- */
@@ -252,6 +275,8 @@ static enum status open_registry(struct program *p)
                                       &(struct hub_registry_events){
                                           .on_identity = hub_backend_identity_changed,
                                           .on_desired = hub_backend_desired_changed,
+                                          .on_message = hub_backend_message_waits,
+                                          .on_feedback = hub_backend_feedback_waits,
                                           .owner = hub_backend_owner,
                                           .arg = &p->hub,
                                       },
@@ -300,9 +325,9 @@ static void make_servers(struct program *p)
         {"", hub_rest_devices, hub_rest_devices_count, NULL},
         {"", hub_rest_twins, hub_rest_twins_count, NULL},
         {"", hub_rest_methods, hub_rest_methods_count, NULL},
-        {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
         {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
         {"", hub_rest_query, hub_rest_query_count, NULL},
+        {"", hub_rest_messages, hub_rest_messages_count, NULL},
         rest_health_table(p->health),
     };
     for (unsigned i = 0; i < p->hub.loop_count; i++)
@@ -402,7 +427,9 @@ static enum status start(struct program *p)
     rest_health_add(p->health, "stream", stream_ready, p);
     p->mqtt = heads_mqtt_new(&p->hub.backend);
     p->events = hub_events_new(&p->hub);
+    p->hub.service = hub_service_new(&p->hub);
     p->amqp = hub_amqp_new(&p->hub, p->events);
+    hub_messages_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
     make_servers(p);
     return listen_all(p);
 }
@@ -426,6 +453,7 @@ static void finish(struct program *p)
 {
     hub_amqp_free(&p->amqp);
     hub_events_free(&p->events);
+    hub_service_free(&p->hub.service);
     for (unsigned i = 0; i < p->hub.partition_count; i++)
         hub_partition_close(&p->hub.partitions[i]);
     hub_registry_close(&p->hub.registry);

@@ -273,6 +273,38 @@ void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool conn
     }
 }
 
+/* ---- what heads keep ---- */
+
+struct keep_job {
+    struct arena arena;
+    struct iot_id id;
+    unsigned what;
+};
+
+static enum status run_keep(struct store_table *t, void *arg)
+{
+    struct keep_job *j = arg;
+    store_bind(t, SQL_KEEP, 1, j->id.device);
+    store_bind(t, SQL_KEEP, 2, j->id.module);
+    store_bind_i64(t, SQL_KEEP, 3, j->what);
+    enum status s = store_run(t, SQL_KEEP);
+    arena_clear(&j->arena);
+    free(j);
+    return s;
+}
+
+void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what)
+{
+    struct keep_job *j = MEMORY_NEW(struct keep_job);
+    j->id = iot_id_copy(&j->arena, id);
+    j->what = what;
+    if (store_table_post(r->table, NULL, run_keep, NULL, j) != OK) {
+        log_warn("registry: too busy to keep a session device=%.*s", SLICE_FMT(id.device));
+        arena_clear(&j->arena);
+        free(j);
+    }
+}
+
 /* ---- services ---- */
 
 enum status (*const registry_work[])(struct store_table *t, struct registry_job *j) = {
@@ -287,7 +319,6 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_job 
     [HUB_STATISTICS_SERVICE] = registry_statistics_service,
     [HUB_SCOPE_LIST] = registry_scope_list,
     [HUB_SCOPE_ONE] = registry_scope_one,
-    [HUB_IMPORT] = registry_import,
     [HUB_CERTIFICATE_LIST] = registry_certificate_list,
     [HUB_CERTIFICATE_GET] = registry_certificate_get,
     [HUB_CERTIFICATE_PUT] = registry_certificate_put,
@@ -323,14 +354,11 @@ static void answer(void *arg)
     free(j);
 }
 
-/* Without a reason of ours, FULL is the disk. */
-static enum iot_thing thing(const struct registry_job *j, enum status why)
+static enum iot_thing thing(const struct hub_registry_ask *ask)
 {
-    if (j->ask.name.len)
-        return IOT_CERTIFICATE;
-    if (j->ask.id.module.len && !j->no_device)
-        return IOT_MODULE;
-    return why == FULL ? IOT_REGISTRY : IOT_DEVICE;
+    return ask->name.len            ? IOT_CERTIFICATE
+           : ask->id.module.len > 0 ? IOT_MODULE
+                                    : IOT_DEVICE;
 }
 
 /* On the loop that owns the device, if it is known, else on the one that asked; the commit is
@@ -340,10 +368,8 @@ static void end_ask(void *arg, enum status why)
     struct registry_job *j = arg;
     if (why == OK)
         tell(j);
-    if (why == FULL && j->answer.text == NULL)
-        why = IO_FAILED;
     j->answer.why = why;
-    j->answer.of = thing(j, why);
+    j->answer.of = thing(&j->ask);
     j->answer.json = buffer_slice(&j->json);
     if (why != OK && j->answer.text == NULL)
         j->answer.text =
@@ -356,7 +382,7 @@ static void end_ask(void *arg, enum status why)
 
 static bool changes(enum hub_registry_what what)
 {
-    return what == HUB_IDENTITY_PUT || what == HUB_IMPORT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
+    return what == HUB_IDENTITY_PUT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
            what == HUB_TWIN_PUT;
 }
 

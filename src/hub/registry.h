@@ -24,7 +24,16 @@ struct hub_registry_events {
     void (*on_desired)(void *arg, struct iot_id id, struct slice patch, uint64_t version);
     void *arg;
     struct loop *(*owner)(void *arg, struct iot_id id); /* may be NULL; called on any loop */
+    /* A message may be taken for the device; a batch of feedback may. On any loop; may be NULL. */
+    void (*on_message)(void *arg, struct iot_id id);
+    void (*on_feedback)(void *arg);
 };
+
+/* Messages to devices since the start: messages.h. */
+struct hub_messages_count {
+    uint64_t sent, completed, dead, feedback;
+};
+struct hub_messages_count hub_messages_count(const struct hub_registry *r);
 
 /* `path` is the database file, or ":memory:". `limits` must outlive it. */
 CHECKED enum status hub_registry_open(const char *path, const struct hub_limits *limits,
@@ -57,6 +66,10 @@ typedef void hub_authorities_fn(void *arg, enum status why, struct slice ders);
 /* The verified certificates of authorities, for heads_sign_in. */
 void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_authorities_fn *fn, void *arg);
 
+/* What a head wants to find when the identity signs in again (keep() of heads/backend.h); nobody
+ * waits for it. */
+void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what);
+
 /* ---- for services (rest_*.c): JSON in, JSON out, as IoT Hub's REST has it ---- */
 
 enum hub_registry_what {
@@ -73,7 +86,6 @@ enum hub_registry_what {
                      * {"devices":[],"modules":[],"continuationLink"}; devices by name, `top` on a
                      * page, those after target.device */
     HUB_SCOPE_ONE,  /* the same form for target, if it belongs to the edge id.device */
-    HUB_IMPORT, /* the body is one ExportImportDevice; id is its, for the loop where news are told */
     /* Certificates of authorities, by name, in the form of Azure's resource provider. */
     HUB_CERTIFICATE_LIST,
     HUB_CERTIFICATE_GET,
@@ -100,7 +112,6 @@ struct hub_registry_answer {
     struct slice json; /* the document, empty after a delete */
     struct slice etag; /* without quotes */
     const char *text;  /* for a person, when why is not OK */
-    const char *warning; /* of an import that was done in part */
 };
 
 /* `a` lives until the callback returns. */

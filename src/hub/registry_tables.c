@@ -58,21 +58,27 @@ const char *const registry_migrations[] = {
     " INSERT INTO documents (device, module) VALUES (new.device, new.module); END;"
     "CREATE TRIGGER documents_delete AFTER DELETE ON twins BEGIN"
     " DELETE FROM documents WHERE device = old.device AND module = old.module; END;",
-    /* Counted as they change: a million rows take a while to count. */
-    "CREATE TABLE counts (one INTEGER PRIMARY KEY CHECK (one = 1), devices INTEGER NOT NULL,"
-    " enabled INTEGER NOT NULL, connected INTEGER NOT NULL);"
-    "INSERT INTO counts SELECT 1, COUNT(*), COALESCE(SUM(enabled), 0), COALESCE(SUM(connected), 0)"
-    " FROM identities WHERE module = '';"
-    "CREATE TRIGGER counts_insert AFTER INSERT ON identities WHEN NEW.module = '' BEGIN"
-    " UPDATE counts SET devices = devices + 1, enabled = enabled + NEW.enabled,"
-    " connected = connected + NEW.connected; END;"
-    "CREATE TRIGGER counts_delete AFTER DELETE ON identities WHEN OLD.module = '' BEGIN"
-    " UPDATE counts SET devices = devices - 1, enabled = enabled - OLD.enabled,"
-    " connected = connected - OLD.connected; END;"
-    "CREATE TRIGGER counts_update AFTER UPDATE OF enabled, connected ON identities"
-    " WHEN NEW.module = '' AND (NEW.enabled <> OLD.enabled OR NEW.connected <> OLD.connected) BEGIN"
-    " UPDATE counts SET enabled = enabled + NEW.enabled - OLD.enabled,"
-    " connected = connected + NEW.connected - OLD.connected; END;",
+    /* Messages to devices, and what became of them: messages_queue.c, messages_feedback.c. */
+    "CREATE TABLE messages ("
+    " sequence INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL,"
+    " enqueued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " delivery_count INTEGER NOT NULL DEFAULT 0,"
+    " lock TEXT, locked_until_ms INTEGER NOT NULL DEFAULT 0, live INTEGER NOT NULL DEFAULT 0,"
+    " ack INTEGER NOT NULL, record BLOB NOT NULL);"
+    "CREATE INDEX messages_device ON messages (device, sequence);"
+    "CREATE INDEX messages_expiry ON messages (expires_ms) WHERE lock IS NULL;"
+    "CREATE INDEX messages_locks ON messages (locked_until_ms) WHERE lock IS NOT NULL;"
+    "CREATE TRIGGER messages_of_the_deleted AFTER DELETE ON identities WHEN OLD.module = ''"
+    " BEGIN DELETE FROM messages WHERE device = OLD.device; END;"
+    "CREATE TABLE feedback ("
+    " sequence INTEGER PRIMARY KEY AUTOINCREMENT, batch INTEGER NOT NULL DEFAULT 0,"
+    " made_ms INTEGER NOT NULL, record TEXT NOT NULL);"
+    "CREATE INDEX feedback_of_batch ON feedback (batch);"
+    "CREATE TABLE feedback_batches ("
+    " batch INTEGER PRIMARY KEY AUTOINCREMENT, enqueued_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL, delivery_count INTEGER NOT NULL DEFAULT 0,"
+    " lock TEXT, locked_until_ms INTEGER NOT NULL DEFAULT 0);"
+    "ALTER TABLE identities ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -82,7 +88,8 @@ const size_t registry_migration_count =
     " i.primary_key, i.secondary_key, i.primary_thumbprint, i.secondary_thumbprint, i.edge,"       \
     " i.device_scope, i.parent_scopes, i.managed_by, i.connected, i.connection_ms, i.activity_ms," \
     " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = ''),"           \
-    " json_extract(i.parent_scopes, '$[0]')"
+    " json_extract(i.parent_scopes, '$[0]'), i.kept,"                                              \
+    " (SELECT COUNT(*) FROM messages m WHERE m.device = i.device AND i.module = '')"
 
 #define CERTIFICATE_COLUMNS "name, etag, der, code, verified, created_ms, updated_ms"
 
@@ -114,9 +121,9 @@ const char *const registry_statements[SQL_COUNT] = {
                        "WHERE device = ?1 AND module = ?2",
     [SQL_NOBODY_CONNECTED] = "UPDATE identities SET connected = 0 WHERE connected = 1",
     [SQL_STATISTICS_DEVICES] =
-        "SELECT devices, enabled FROM counts",
+        "SELECT COUNT(*), COALESCE(SUM(enabled), 0) FROM identities WHERE module = ''",
     [SQL_STATISTICS_SERVICE] =
-        "SELECT connected FROM counts",
+        "SELECT COUNT(*) FROM identities WHERE module = '' AND connected = 1",
     [SQL_SCOPE_EXISTS] =
         "SELECT 1 FROM identities WHERE device_scope = ?1 AND module = '' AND edge = 1",
     /* The edge itself, the leaves in its scope, the edges below it. */
@@ -170,6 +177,55 @@ const char *const registry_statements[SQL_COUNT] = {
         " (d.module <> '') = ?3 ORDER BY l.number LIMIT ?2",
     [SQL_QUERY_COUNT] = "SELECT COUNT(*) FROM (SELECT 1 FROM leaves WHERE path = ?4 AND"
                         " value BETWEEN ?5 AND ?6 LIMIT ?2)",
+    [SQL_KEEP] = "UPDATE identities SET kept = ?3 WHERE device = ?1 AND module = ?2",
+#define MESSAGE "sequence, device, enqueued_ms, delivery_count, ack, locked_until_ms, record"
+    [SQL_MESSAGE_INSERT] =
+        "INSERT INTO messages (device, enqueued_ms, expires_ms, ack, record) VALUES (?1,?2,?3,?4,?5)",
+    [SQL_MESSAGE_COUNT] = "SELECT COUNT(*) FROM messages WHERE device = ?1",
+    [SQL_MESSAGES_FREE] = "SELECT " MESSAGE " FROM messages WHERE device = ?1 AND lock IS NULL"
+                          " AND expires_ms > ?2 ORDER BY sequence LIMIT ?3",
+    [SQL_MESSAGES_LIVE] =
+        "SELECT " MESSAGE " FROM messages WHERE device = ?1 AND lock IS NOT NULL AND live = 1"
+        " ORDER BY sequence",
+    [SQL_MESSAGES_OF] = "SELECT " MESSAGE " FROM messages WHERE device = ?1 ORDER BY sequence",
+    [SQL_MESSAGES_EXPIRED] =
+        "SELECT " MESSAGE " FROM messages WHERE lock IS NULL AND expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2",
+    [SQL_MESSAGES_OVERDUE] =
+        "SELECT " MESSAGE " FROM messages WHERE lock IS NOT NULL"
+        " AND (locked_until_ms <= ?1 OR locked_until_ms > ?2) ORDER BY locked_until_ms LIMIT ?3",
+    [SQL_MESSAGE_LOCKED] = "SELECT " MESSAGE " FROM messages WHERE device = ?1 AND lock = ?2",
+    [SQL_MESSAGE_LOCK] =
+        "UPDATE messages SET lock = ?2, locked_until_ms = ?3, live = ?4 WHERE sequence = ?1",
+    [SQL_MESSAGE_UNLOCK] =
+        "UPDATE messages SET lock = NULL, delivery_count = ?2 WHERE sequence = ?1",
+    [SQL_MESSAGE_DELETE] = "DELETE FROM messages WHERE sequence = ?1",
+    [SQL_MESSAGES_DUE] =
+        "SELECT (SELECT MIN(expires_ms) FROM messages WHERE lock IS NULL),"
+        " (SELECT MIN(locked_until_ms) FROM messages WHERE lock IS NOT NULL),"
+        " (SELECT MIN(made_ms) FROM feedback WHERE batch = 0),"
+        " (SELECT MIN(expires_ms) FROM feedback_batches),"
+        " (SELECT MIN(locked_until_ms) FROM feedback_batches WHERE lock IS NOT NULL)",
+    [SQL_FEEDBACK_INSERT] = "INSERT INTO feedback (made_ms, record) VALUES (?1, ?2)",
+    [SQL_FEEDBACK_OPEN] = "SELECT COUNT(*), MIN(made_ms) FROM feedback WHERE batch = 0",
+    [SQL_FEEDBACK_CLOSE] = "UPDATE feedback SET batch = ?1 WHERE batch = 0",
+    [SQL_FEEDBACK_RECORDS] = "SELECT record FROM feedback WHERE batch = ?1 ORDER BY sequence",
+    [SQL_FEEDBACK_DELETE] = "DELETE FROM feedback WHERE batch = ?1",
+    [SQL_BATCH_INSERT] = "INSERT INTO feedback_batches (enqueued_ms, expires_ms) VALUES (?1, ?2)"
+                         " RETURNING batch",
+    [SQL_BATCH_FREE] = "SELECT batch, enqueued_ms, delivery_count FROM feedback_batches"
+                       " WHERE lock IS NULL AND expires_ms > ?1 ORDER BY batch LIMIT 1",
+    [SQL_BATCH_LOCKED] =
+        "SELECT batch, locked_until_ms, delivery_count FROM feedback_batches WHERE lock = ?1",
+    [SQL_BATCH_LOCK] =
+        "UPDATE feedback_batches SET lock = ?2, locked_until_ms = ?3 WHERE batch = ?1",
+    [SQL_BATCH_UNLOCK] =
+        "UPDATE feedback_batches SET lock = NULL, delivery_count = ?2 WHERE batch = ?1",
+    [SQL_BATCH_DELETE] = "DELETE FROM feedback_batches WHERE batch = ?1",
+    [SQL_BATCH_DEAD] = "SELECT batch FROM feedback_batches WHERE expires_ms <= ?1"
+                       " OR batch <= (SELECT MAX(batch) FROM feedback_batches) - ?2 LIMIT 1",
+    [SQL_BATCH_OVERDUE] =
+        "SELECT batch, locked_until_ms, delivery_count FROM feedback_batches WHERE lock IS NOT NULL"
+        " AND (locked_until_ms <= ?1 OR locked_until_ms > ?2) LIMIT 1",
 };
 
 enum status registry_tables_open(const char *directory, struct store_table **out)
@@ -236,6 +292,8 @@ void registry_row_read(struct store_table *t, size_t n, struct registry_row *out
                 .edge = store_column_i64(t, n, 12) != 0,
                 .device_scope = store_column(t, n, 13),
                 .parent_scope = store_column(t, n, 20),
+                .kept = (unsigned)store_column_i64(t, n, 21),
+                .message_count = (unsigned)store_column_i64(t, n, 22),
             },
         .status_reason = store_column(t, n, 5),
         .status_ms = store_column_i64(t, n, 6),
@@ -299,7 +357,9 @@ static void print_device_part(const struct registry_row *row, struct json_writer
     json_name(w, "capabilities"), json_object(w);
     json_name(w, "iotEdge"), json_put_bool(w, row->i.edge);
     json_end_object(w);
-    registry_scopes_print(row, w);
+    json_member(w, "deviceScope", row->i.device_scope);
+    if (row->parent_scopes.len)
+        json_name(w, "parentScopes"), json_put_raw(w, row->parent_scopes);
 }
 
 void registry_row_print(const struct registry_row *row, struct json_writer *w)
@@ -315,7 +375,7 @@ void registry_row_print(const struct registry_row *row, struct json_writer *w)
         json_put_text(w, row->connected ? "Connected" : "Disconnected");
     put_time(w, "connectionStateUpdatedTime", row->connection_ms);
     put_time(w, "lastActivityTime", row->activity_ms);
-    json_name(w, "cloudToDeviceMessageCount"), json_put_i64(w, 0);
+    json_name(w, "cloudToDeviceMessageCount"), json_put_i64(w, row->i.message_count);
     if (row->i.id.module.len == 0)
         print_device_part(row, w);
     print_authentication(&row->i, w);

@@ -47,6 +47,32 @@ enum registry_statement {
     SQL_QUERY_EQUAL,
     SQL_QUERY_RANGE,
     SQL_QUERY_COUNT,
+    SQL_KEEP,
+    SQL_MESSAGE_INSERT,
+    SQL_MESSAGE_COUNT,
+    SQL_MESSAGES_FREE,
+    SQL_MESSAGES_LIVE,
+    SQL_MESSAGES_OF,
+    SQL_MESSAGES_EXPIRED,
+    SQL_MESSAGES_OVERDUE,
+    SQL_MESSAGE_LOCKED,
+    SQL_MESSAGE_LOCK,
+    SQL_MESSAGE_UNLOCK,
+    SQL_MESSAGE_DELETE,
+    SQL_MESSAGES_DUE,
+    SQL_FEEDBACK_INSERT,
+    SQL_FEEDBACK_OPEN,
+    SQL_FEEDBACK_CLOSE,
+    SQL_FEEDBACK_RECORDS,
+    SQL_FEEDBACK_DELETE,
+    SQL_BATCH_INSERT,
+    SQL_BATCH_FREE,
+    SQL_BATCH_LOCKED,
+    SQL_BATCH_LOCK,
+    SQL_BATCH_UNLOCK,
+    SQL_BATCH_DELETE,
+    SQL_BATCH_DEAD,
+    SQL_BATCH_OVERDUE,
     SQL_COUNT
 };
 
@@ -58,6 +84,8 @@ struct hub_registry {
     const struct hub_limits *limits;
     struct hub_registry_events events;
     uint64_t last_generation; /* on the table's thread */
+    uint64_t messages_due_ms; /* atomic: when a message, a lock or feedback is due; messages.c */
+    struct hub_messages_count messages; /* relaxed atomics */
 };
 
 /* Runs a job on the table's thread. When its queue is full, `done` gets BUSY, on a later turn as always. */
@@ -98,7 +126,6 @@ struct registry_job {
     struct buffer json;
     uint64_t now_ms;
     char etag[64];
-    bool no_device; /* what is missing is the module's device */
     /* News for after the commit. */
     bool tell_identity, tell_desired;
     struct slice *modules; /* of a device, told with it */
@@ -134,26 +161,10 @@ CHECKED enum status registry_authorities(struct store_table *t, struct buffer *d
 
 /* Sets answer.text: a refusal and its reason. */
 enum status registry_refuse(struct registry_job *j, enum status why, const char *text);
-struct slice registry_new_key(struct arena *a); /* base64 */
 /* Opaque, and never the same twice. */
 struct slice registry_new_etag(struct arena *a);
 /* What If-Match says is that etag, or any. */
 bool registry_etag_matches(const struct registry_job *j, struct slice etag);
-
-enum status registry_import(struct store_table *t, struct registry_job *j);
-
-/* Parts of it: a body that is an object; with the row that is there, kept. */
-CHECKED enum status registry_identity_create(struct store_table *t, struct registry_job *j,
-                                             const struct json *body);
-CHECKED enum status registry_identity_update(struct store_table *t, struct registry_job *j,
-                                             const struct json *body, struct registry_row *row);
-
-/* What a body wants: makes it of *row, or refuses. */
-CHECKED enum status registry_want(struct store_table *t, struct registry_job *j, const struct json *body,
-                                  struct registry_row *row);
-
-/* Of an item; its bytes are the document's. */
-bool registry_import_id(const struct json *item, struct iot_id *id);
 
 /* The part of a device's body that says to which edge it belongs, or which edge it is. */
 CHECKED enum status registry_scope_want(struct store_table *t, struct registry_job *j,
@@ -163,8 +174,6 @@ CHECKED enum status registry_scope_want(struct store_table *t, struct registry_j
 void registry_twin_print(const struct registry_row *row, const struct iot_twin *twin,
                          struct json_writer *w);
 void registry_twin_print_identity(const struct registry_row *row, struct json_writer *w);
-/* "deviceScope" and "parentScopes" into an object that is open. */
-void registry_scopes_print(const struct registry_row *row, struct json_writer *w);
 
 /* Twins as they lie in their table. The texts are copied into the arena. */
 CHECKED enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id,

@@ -75,7 +75,7 @@ void registry_twin_print_identity(const struct registry_row *row, struct json_wr
     json_name(w, "connectionState"),
         json_put_text(w, row->connected ? "Connected" : "Disconnected");
     print_time(w, "lastActivityTime", row->activity_ms);
-    json_name(w, "cloudToDeviceMessageCount"), json_put_i64(w, 0);
+    json_name(w, "cloudToDeviceMessageCount"), json_put_i64(w, row->i.message_count);
     json_name(w, "authenticationType"), json_put_text(w, types[row->i.auth]);
     json_name(w, "x509Thumbprint"), json_object(w);
     json_name(w, "primaryThumbprint");
@@ -89,7 +89,9 @@ void registry_twin_print_identity(const struct registry_row *row, struct json_wr
         json_name(w, "capabilities"), json_object(w);
         json_name(w, "iotEdge"), json_put_bool(w, row->i.edge);
         json_end_object(w);
-        registry_scopes_print(row, w);
+        json_member(w, "deviceScope", row->i.device_scope);
+        if (row->parent_scopes.len)
+            json_name(w, "parentScopes"), json_put_raw(w, row->parent_scopes);
     }
 }
 

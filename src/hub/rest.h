@@ -1,6 +1,7 @@
 /*
  * The hub's service REST: IoT Hub's paths, bodies, codes and errors. Identities in rest_devices.c, twins
- * in rest_twins.c, direct methods in rest_methods.c, authorities in rest_certificates.c; here is what they share, and who may call.
+ * in rest_twins.c, direct methods in rest_methods.c, authorities in rest_certificates.c, messages to
+ * devices in rest_messages.c; here is what they share, and who may call.
  */
 #pragma once
 
@@ -10,11 +11,13 @@
 
 /* One table for each file; put them all in a server whose app is the hub. */
 extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_methods[],
-    hub_rest_certificates[], hub_rest_bulk[];
+    hub_rest_certificates[];
 extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count,
-    hub_rest_certificates_count, hub_rest_bulk_count;
+    hub_rest_certificates_count;
 extern const struct rest_route hub_rest_query[]; /* rest_query.c */
 extern const size_t hub_rest_query_count;
+extern const struct rest_route hub_rest_messages[];
+extern const size_t hub_rest_messages_count;
 
 rest_authorize_fn hub_rest_authorize;
 rest_refuse_fn hub_rest_refuse;

@@ -1,0 +1,315 @@
+#include "hub/messages.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "hub/messages_inside.h"
+
+/* ---- iothub-ack ---- */
+
+static const struct slice ack_words[] = {
+    [HUB_ACK_NONE] = SLICE_INIT("none"),
+    [HUB_ACK_POSITIVE] = SLICE_INIT("positive"),
+    [HUB_ACK_NEGATIVE] = SLICE_INIT("negative"),
+    [HUB_ACK_FULL] = SLICE_INIT("full"),
+};
+
+bool hub_ack_of(struct slice word, enum hub_ack *out)
+{
+    for (unsigned i = 0; i < sizeof(ack_words) / sizeof(ack_words[0]); i++)
+        if (slice_eq_nocase(word, ack_words[i])) {
+            *out = (enum hub_ack)i;
+            return true;
+        }
+    return false;
+}
+
+struct slice hub_ack_word(enum hub_ack ack)
+{
+    return ack_words[ack];
+}
+
+/* ---- a job's life ---- */
+
+static struct messages_job *job_new(struct hub_registry *r, struct loop *loop, void *arg)
+{
+    struct messages_job *j = MEMORY_NEW(struct messages_job);
+    j->registry = r;
+    j->now_ms = loop_wall_ms(loop);
+    j->arg = arg;
+    return j;
+}
+
+static void job_free(struct messages_job *j)
+{
+    arena_clear(&j->arena);
+    free(j);
+}
+
+void messages_due(struct messages_job *j, uint64_t wall_ms)
+{
+    uint64_t *due_ms = &j->registry->messages_due_ms;
+    uint64_t before_ms = __atomic_load_n(due_ms, __ATOMIC_RELAXED);
+    while (wall_ms < before_ms && !__atomic_compare_exchange_n(due_ms, &before_ms, wall_ms, true,
+                                                               __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+static void add(uint64_t *count, uint64_t more)
+{
+    if (more)
+        __atomic_fetch_add(count, more, __ATOMIC_RELAXED);
+}
+
+struct hub_messages_count hub_messages_count(const struct hub_registry *r)
+{
+    return (struct hub_messages_count){
+        .sent = __atomic_load_n(&r->messages.sent, __ATOMIC_RELAXED),
+        .completed = __atomic_load_n(&r->messages.completed, __ATOMIC_RELAXED),
+        .dead = __atomic_load_n(&r->messages.dead, __ATOMIC_RELAXED),
+        .feedback = __atomic_load_n(&r->messages.feedback, __ATOMIC_RELAXED),
+    };
+}
+
+/* After the commit: who waits for what has changed, and the counters. */
+static void tell(struct messages_job *j)
+{
+    struct hub_registry *r = j->registry;
+    const struct hub_registry_events *events = &r->events;
+    for (size_t i = 0; events->on_message && i < j->waiting_count; i++)
+        events->on_message(events->arg, (struct iot_id){.device = j->waiting[i]});
+    if (j->batch_waits && events->on_feedback)
+        events->on_feedback(events->arg);
+    add(&r->messages.sent, j->ended.sent);
+    add(&r->messages.completed, j->ended.completed);
+    add(&r->messages.dead, j->ended.dead);
+    add(&r->messages.feedback, j->ended.feedback);
+}
+
+/* ---- sending ---- */
+
+static void end_send(void *arg, enum status why)
+{
+    struct messages_job *j = arg;
+    if (why == OK)
+        tell(j);
+    if (j->sent_fn)
+        j->sent_fn(j->arg, why, j->text ? j->text : "the message could not be stored");
+    job_free(j);
+}
+
+static struct iot_message copy(struct arena *a, const struct iot_message *m)
+{
+    struct iot_message c = *m;
+    struct slice *all[] = {&c.body,      &c.message_id,   &c.correlation_id,   &c.user_id,
+                           &c.to,        &c.content_type, &c.content_encoding, &c.output,
+                           &c.input,     &c.subject,      &c.interface_id,     &c.schema,
+                           &c.properties};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        *all[i] = arena_copy(a, *all[i]);
+    return c;
+}
+
+static size_t bytes_of(const struct iot_message *m)
+{
+    return m->body.len + m->properties.len + m->message_id.len + m->correlation_id.len +
+           m->user_id.len + m->to.len + m->content_type.len + m->content_encoding.len +
+           m->subject.len;
+}
+
+static enum status check(struct messages_job *j, const struct iot_message *m)
+{
+    const struct hub_limits *l = j->registry->limits;
+    if (bytes_of(m) > l->c2d_bytes) {
+        j->text = arena_printf(&j->arena,
+                               "a message to a device has at most %llu bytes with its properties",
+                               (unsigned long long)l->c2d_bytes);
+        return TOO_LARGE;
+    }
+    if (m->expiry_ms && m->expiry_ms <= j->now_ms) {
+        j->text = "absolute-expiry-time is past";
+        return BAD_ARGUMENT;
+    }
+    if (m->expiry_ms > j->now_ms + l->c2d_ttl_ms_max) {
+        j->text = arena_printf(&j->arena, "absolute-expiry-time is more than %llu hours away",
+                               (unsigned long long)(l->c2d_ttl_ms_max / 3600000));
+        return BAD_ARGUMENT;
+    }
+    return OK;
+}
+
+static void refuse_send(void *arg)
+{
+    struct messages_job *j = arg;
+    end_send(j, j->refused);
+}
+
+void hub_message_send(struct hub_registry *r, struct loop *loop, struct slice device,
+                      const struct iot_message *m, enum hub_ack ack, hub_message_sent_fn *fn,
+                      void *arg)
+{
+    struct messages_job *j = job_new(r, loop, arg);
+    j->sent_fn = fn;
+    j->refused = check(j, m);
+    if (j->refused != OK) {
+        loop_defer(loop, refuse_send, j);
+        return;
+    }
+    j->device = arena_copy(&j->arena, device);
+    j->message = copy(&j->arena, m);
+    j->ack = ack;
+    registry_post(r, loop, messages_send, end_send, j);
+}
+
+/* ---- taking and settling ---- */
+
+static uint64_t bounded(uint64_t ms)
+{
+    return ms < HUB_MESSAGE_LOCK_MS_MIN   ? HUB_MESSAGE_LOCK_MS_MIN
+           : ms > HUB_MESSAGE_LOCK_MS_MAX ? HUB_MESSAGE_LOCK_MS_MAX
+                                          : ms;
+}
+
+uint64_t messages_lock_ms_max(const struct messages_job *j)
+{
+    const struct hub_limits *l = j->registry->limits;
+    uint64_t most = l->c2d_lock_ms > l->feedback_lock_ms ? l->c2d_lock_ms : l->feedback_lock_ms;
+    return most > HUB_MESSAGE_LOCK_MS_MAX ? most : HUB_MESSAGE_LOCK_MS_MAX;
+}
+
+static void end_take(void *arg, enum status why)
+{
+    struct messages_job *j = arg;
+    if (why == OK)
+        tell(j);
+    j->taken_fn(j->arg, why, j->taken, why == OK ? j->count : 0);
+    job_free(j);
+}
+
+void hub_messages_take(struct hub_registry *r, struct loop *loop,
+                       const struct hub_message_want *want, hub_messages_fn *fn, void *arg)
+{
+    struct messages_job *j = job_new(r, loop, arg);
+    j->want = *want;
+    j->device = arena_copy(&j->arena, want->device);
+    j->want.lock_ms = want->lock_ms ? bounded(want->lock_ms) : r->limits->c2d_lock_ms;
+    if (j->want.count > HUB_MESSAGES_TAKE_MAX)
+        j->want.count = HUB_MESSAGES_TAKE_MAX;
+    loop_random(loop, j->random, j->want.count * sizeof(j->random[0]));
+    j->taken_fn = fn;
+    registry_post(r, loop, messages_take, end_take, j);
+}
+
+static void end_settle(void *arg, enum status why)
+{
+    struct messages_job *j = arg;
+    if (why == OK)
+        tell(j);
+    if (j->settled_fn)
+        j->settled_fn(j->arg, why);
+    job_free(j);
+}
+
+static void settle(struct hub_registry *r, struct loop *loop, struct messages_job *j,
+                   struct slice lock, enum heads_outcome how, store_table_job *run)
+{
+    j->lock = arena_copy(&j->arena, lock);
+    j->how = how;
+    registry_post(r, loop, run, end_settle, j);
+}
+
+void hub_message_settle(struct hub_registry *r, struct loop *loop, struct slice device,
+                        struct slice lock, enum heads_outcome how, hub_message_settled_fn *fn,
+                        void *arg)
+{
+    struct messages_job *j = job_new(r, loop, arg);
+    j->device = arena_copy(&j->arena, device);
+    j->settled_fn = fn;
+    settle(r, loop, j, lock, how, messages_settle);
+}
+
+static void end_purge(void *arg, enum status why)
+{
+    struct messages_job *j = arg;
+    if (why == OK)
+        tell(j);
+    j->purged_fn(j->arg, why, j->count);
+    job_free(j);
+}
+
+void hub_messages_purge(struct hub_registry *r, struct loop *loop, struct slice device,
+                        hub_messages_purged_fn *fn, void *arg)
+{
+    struct messages_job *j = job_new(r, loop, arg);
+    j->device = arena_copy(&j->arena, device);
+    j->purged_fn = fn;
+    registry_post(r, loop, messages_purge, end_purge, j);
+}
+
+/* ---- feedback ---- */
+
+static void end_feedback(void *arg, enum status why)
+{
+    struct messages_job *j = arg;
+    j->feedback_fn(j->arg, why, &j->feedback);
+    job_free(j);
+}
+
+void hub_feedback_take(struct hub_registry *r, struct loop *loop, hub_feedback_fn *fn, void *arg)
+{
+    struct messages_job *j = job_new(r, loop, arg);
+    loop_random(loop, j->random, sizeof(j->random[0]));
+    j->feedback_fn = fn;
+    registry_post(r, loop, feedback_take, end_feedback, j);
+}
+
+void hub_feedback_settle(struct hub_registry *r, struct loop *loop, struct slice lock,
+                         enum heads_outcome how, hub_message_settled_fn *fn, void *arg)
+{
+    struct messages_job *j = job_new(r, loop, arg);
+    j->settled_fn = fn;
+    settle(r, loop, j, lock, how, feedback_settle);
+}
+
+/* ---- time ---- */
+
+#define TICK_MS 1000u
+
+static void on_tick(void *arg);
+
+static void end_sweep(void *arg, enum status why)
+{
+    struct messages_job *j = arg;
+    struct hub_messages_clock *c = j->arg;
+    if (why == OK)
+        tell(j);
+    else
+        messages_due(j, 0); /* again with the next tick; the log line says what failed */
+    c->sweeping = false;
+    job_free(j);
+}
+
+/* Looks at the time often and at the database when something is due. A clock that was set back has
+ * made other things due than it said. */
+static void on_tick(void *arg)
+{
+    struct hub_messages_clock *c = arg;
+    uint64_t now_ms = loop_wall_ms(c->loop);
+    bool back = now_ms < c->last_ms;
+    uint64_t due_ms = __atomic_load_n(&c->registry->messages_due_ms, __ATOMIC_RELAXED);
+    c->last_ms = now_ms;
+    if (!c->sweeping && (back || due_ms <= now_ms)) {
+        c->sweeping = true;
+        registry_post(c->registry, c->loop, messages_sweep, end_sweep,
+                      job_new(c->registry, c->loop, c));
+    }
+    loop_timer_start(c->loop, &c->timer, TICK_MS, on_tick, c);
+}
+
+void hub_messages_clock_start(struct hub_messages_clock *c, struct hub_registry *r,
+                              struct loop *loop)
+{
+    *c = (struct hub_messages_clock){.registry = r, .loop = loop};
+    loop_timer_start(loop, &c->timer, TICK_MS, on_tick, c);
+}

@@ -1,0 +1,685 @@
+/* The queues' rules, on simulated time and a database in memory. */
+#include "hub/messages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cmocka.h"
+#include "io/sim.h"
+#include "json/json.h"
+
+/* Azure's. */
+#define QUEUE 50
+#define BYTES (64u << 10)
+#define TTL_MS (3600u * 1000)
+#define TTL_MS_MAX (48u * 3600u * 1000)
+#define LOCK_MS (60u * 1000)
+#define DELIVERIES 10
+#define FEEDBACK_DELIVERIES 10
+#define FEEDBACK_TTL_MS TTL_MS
+
+static struct {
+    struct sim *sim;
+    struct loop *loop;
+    struct hub_registry *registry;
+    struct hub_messages_clock clock;
+    unsigned news, batches; /* told of */
+    /* The last answer. */
+    bool answered;
+    enum status why;
+    unsigned count;
+    struct {
+        char body[16], lock[HUB_LOCK_LEN + 1];
+        uint32_t delivery_count;
+        uint64_t sequence;
+    } taken[HUB_MESSAGES_TAKE_MAX];
+    struct buffer json;
+    char lock[HUB_LOCK_LEN + 1];
+} house;
+
+static void on_message(void *arg, struct iot_id id)
+{
+    (void)arg;
+    assert_int_equal(id.module.len, 0);
+    house.news++;
+}
+
+static void on_feedback(void *arg)
+{
+    (void)arg;
+    house.batches++;
+}
+
+static void open_registry(const char *path)
+{
+    static struct hub_limits limits;
+    limits = hub_limits_azure();
+    assert_int_equal(hub_registry_open(path, &limits,
+                                       &(struct hub_registry_events){.on_message = on_message,
+                                                                     .on_feedback = on_feedback},
+                                       &house.registry),
+                     OK);
+    hub_messages_clock_start(&house.clock, house.registry, house.loop);
+}
+
+static bool is_answered(void *arg)
+{
+    (void)arg;
+    return house.answered;
+}
+
+static enum status wait(void)
+{
+    assert_true(loop_run_until(house.loop, is_answered, NULL, 10000));
+    house.answered = false;
+    return house.why;
+}
+
+static void on_answer(void *arg, const struct hub_registry_answer *a)
+{
+    (void)arg;
+    house.answered = true;
+    house.why = a->why;
+    buffer_reset(&house.json);
+    buffer_put(&house.json, a->json);
+}
+
+static enum status ask(enum hub_registry_what what, const char *device)
+{
+    struct hub_registry_ask a = {.what = what,
+                                 .id = {.device = slice_of(device)},
+                                 .body =
+                                     what == HUB_IDENTITY_PUT ? SLICE("{}") : (struct slice){0}};
+    hub_registry_ask(house.registry, house.loop, &a, on_answer, NULL);
+    return wait();
+}
+
+static void go(uint64_t ms)
+{
+    sim_run(house.sim, sim_now_ms(house.sim) + ms);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&house, 0, sizeof(house));
+    house.sim = sim_new(1);
+    house.loop = sim_loop_new(house.sim, "hub");
+    open_registry(":memory:");
+    assert_int_equal(ask(HUB_IDENTITY_PUT, "d"), OK);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    hub_registry_close(&house.registry);
+    sim_free(&house.sim);
+    buffer_clear(&house.json);
+    return 0;
+}
+
+/* ---- hands ---- */
+
+static void on_sent(void *arg, enum status why, const char *text)
+{
+    (void)arg, (void)text;
+    house.answered = true;
+    house.why = why;
+}
+
+static enum status send_as(const char *device, const struct iot_message *m, enum hub_ack ack)
+{
+    hub_message_send(house.registry, house.loop, slice_of(device), m, ack, on_sent, NULL);
+    return wait();
+}
+
+static enum status send(const char *body)
+{
+    return send_as("d", &(struct iot_message){.body = slice_of(body)}, HUB_ACK_NONE);
+}
+
+static enum status send_acked(const char *id, enum hub_ack ack)
+{
+    return send_as("d", &(struct iot_message){.body = slice_of(id), .message_id = slice_of(id)},
+                   ack);
+}
+
+static void on_taken(void *arg, enum status why, const struct hub_message *m, unsigned count)
+{
+    (void)arg;
+    house.answered = true;
+    house.why = why;
+    house.count = count;
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(house.taken[i].body, sizeof(house.taken[i].body), "%.*s",
+                 SLICE_FMT(m[i].message.body));
+        memcpy(house.taken[i].lock, m[i].lock, sizeof(m[i].lock));
+        house.taken[i].delivery_count = m[i].delivery_count;
+        house.taken[i].sequence = m[i].sequence;
+    }
+}
+
+/* How many were taken; their bodies run together. */
+static unsigned take(struct hub_message_want want)
+{
+    want.device = want.device.len ? want.device : SLICE("d");
+    hub_messages_take(house.registry, house.loop, &want, on_taken, NULL);
+    assert_int_equal(wait(), OK);
+    return house.count;
+}
+
+static bool take_one(const char *body)
+{
+    return take((struct hub_message_want){.count = 1}) == 1 &&
+           strcmp(house.taken[0].body, body) == 0;
+}
+
+static bool nothing_waits(void)
+{
+    return take((struct hub_message_want){.count = 1}) == 0;
+}
+
+static void on_settled(void *arg, enum status why)
+{
+    (void)arg;
+    house.answered = true;
+    house.why = why;
+}
+
+static enum status settle(const char *lock, enum heads_outcome how)
+{
+    hub_message_settle(house.registry, house.loop, SLICE("d"), slice_of(lock), how, on_settled,
+                       NULL);
+    return wait();
+}
+
+static void on_purged(void *arg, enum status why, unsigned count)
+{
+    (void)arg;
+    house.answered = true;
+    house.why = why;
+    house.count = count;
+}
+
+static enum status purge(const char *device)
+{
+    hub_messages_purge(house.registry, house.loop, slice_of(device), on_purged, NULL);
+    return wait();
+}
+
+static void on_batch(void *arg, enum status why, const struct hub_feedback *f)
+{
+    (void)arg;
+    house.answered = true;
+    house.why = why;
+    buffer_reset(&house.json);
+    buffer_put(&house.json, f->json);
+    memcpy(house.lock, f->lock, sizeof(house.lock));
+}
+
+static enum status take_batch(void)
+{
+    hub_feedback_take(house.registry, house.loop, on_batch, NULL);
+    return wait();
+}
+
+static enum status settle_batch(enum heads_outcome how)
+{
+    hub_feedback_settle(house.registry, house.loop, slice_of(house.lock), how, on_settled, NULL);
+    return wait();
+}
+
+/* "id:status id:status " of the batch that was taken. */
+static const char *records(void)
+{
+    static char text[4096];
+    struct json_doc *doc;
+    assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+    size_t len = 0;
+    text[0] = 0;
+    struct json_walk walk = json_walk(json_root(doc));
+    while (json_next(&walk)) {
+        const struct json *v = walk.value;
+        assert_true(slice_eq(json_string(json_get(v, "deviceId")), SLICE("d")));
+        assert_true(json_string(json_get(v, "deviceGenerationId")).len > 0);
+        assert_true(json_string(json_get(v, "enqueuedTimeUtc")).len > 20);
+        assert_true(json_string(json_get(v, "description")).len > 0);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s:%.*s ",
+                                SLICE_FMT(json_string(json_get(v, "originalMessageId"))),
+                                SLICE_FMT(json_string(json_get(v, "statusCode"))));
+    }
+    json_free(&doc);
+    return text;
+}
+
+/* ---- sending and taking ---- */
+
+static void messages_are_taken_in_the_order_in_which_they_were_sent(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        char body[16];
+        snprintf(body, sizeof(body), "%d", i);
+        assert_int_equal(send(body), OK);
+    }
+    assert_int_equal(house.news, 20);
+    assert_int_equal(take((struct hub_message_want){.count = 100}), HUB_MESSAGES_TAKE_MAX);
+    uint64_t last = 0;
+    for (int i = 0; i < 16; i++) {
+        assert_int_equal(atoi(house.taken[i].body), i);
+        assert_true(house.taken[i].sequence > last);
+        last = house.taken[i].sequence;
+    }
+    assert_int_equal(take((struct hub_message_want){.count = 100}), 4);
+    assert_int_equal(atoi(house.taken[3].body), 19);
+    assert_true(nothing_waits());
+}
+
+static void all_of_a_message_comes_back(void **state)
+{
+    (void)state;
+    struct buffer list = {0};
+    assert_true(iot_property_put(&list, SLICE("k ey"), SLICE("v&al")));
+    static const uint8_t id[16] = {1, 2, 3};
+    struct iot_message m = {.body = SLICE("\0\1\2"),
+                            .message_id = slice_from(id, 16),
+                            .message_id_type = IOT_MESSAGE_ID_UUID,
+                            .to = SLICE("/devices/d/messages/devicebound"),
+                            .content_type = SLICE("text/plain"),
+                            .properties = buffer_slice(&list)};
+    assert_int_equal(send_as("d", &m, HUB_ACK_FULL), OK);
+    assert_int_equal(take((struct hub_message_want){.count = 1}), 1);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), OK);
+    go(HUB_FEEDBACK_GATHER_MS + 2000);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "01020300-0000-0000-0000-000000000000:Success ");
+    buffer_clear(&list);
+}
+
+static void what_cannot_be_sent_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t large[BYTES + 1];
+    uint64_t now = loop_wall_ms(house.loop);
+    struct iot_message m = {.body = slice_from(large, sizeof(large))};
+    assert_int_equal(send_as("d", &m, HUB_ACK_NONE), TOO_LARGE);
+    m.body.len--;
+    assert_int_equal(send_as("nobody", &m, HUB_ACK_NONE), NOT_FOUND);
+    m.expiry_ms = now;
+    assert_int_equal(send_as("d", &m, HUB_ACK_NONE), BAD_ARGUMENT);
+    m.expiry_ms = now + TTL_MS_MAX + 10000;
+    assert_int_equal(send_as("d", &m, HUB_ACK_NONE), BAD_ARGUMENT);
+    m.expiry_ms = now + TTL_MS_MAX;
+    assert_int_equal(send_as("d", &m, HUB_ACK_NONE), OK);
+}
+
+static void a_queue_holds_fifty_those_under_way_among_them(void **state)
+{
+    (void)state;
+    for (int i = 0; i < QUEUE; i++)
+        assert_int_equal(send("x"), OK);
+    assert_int_equal(send("x"), FULL);
+    assert_int_equal(take((struct hub_message_want){.count = 1}), 1);
+    assert_int_equal(send("x"), FULL);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), OK);
+    assert_int_equal(send("x"), OK);
+    assert_int_equal(ask(HUB_IDENTITY_PUT, "other"), OK);
+    assert_int_equal(send_as("other", &(struct iot_message){0}, HUB_ACK_NONE), OK);
+}
+
+static void the_documents_say_how_many_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(send("a"), OK);
+    assert_int_equal(send("b"), OK);
+    assert_int_equal(take((struct hub_message_want){.count = 1}), 1);
+    static const enum hub_registry_what documents[] = {HUB_IDENTITY_GET, HUB_TWIN_GET};
+    for (int i = 0; i < 2; i++) {
+        struct json_doc *doc;
+        assert_int_equal(ask(documents[i], "d"), OK);
+        assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+        assert_int_equal(json_double(json_get(json_root(doc), "cloudToDeviceMessageCount"), -1), 2);
+        json_free(&doc);
+    }
+}
+
+static void a_device_that_is_made_again_has_an_empty_queue(void **state)
+{
+    (void)state;
+    assert_int_equal(send("old"), OK);
+    assert_int_equal(ask(HUB_IDENTITY_DELETE, "d"), OK);
+    assert_int_equal(ask(HUB_IDENTITY_PUT, "d"), OK);
+    assert_true(nothing_waits());
+    assert_int_equal(send("new"), OK);
+    assert_true(take_one("new"));
+}
+
+/* ---- locks ---- */
+
+static void what_was_completed_never_comes_again(void **state)
+{
+    (void)state;
+    assert_int_equal(send("a"), OK);
+    assert_true(take_one("a"));
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), OK);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), LOCK_LOST);
+    go(2 * LOCK_MS);
+    assert_true(nothing_waits());
+}
+
+static void a_lock_runs_out_by_itself_and_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(send("a"), OK);
+    assert_true(take_one("a"));
+    assert_int_equal(house.taken[0].delivery_count, 0);
+    go(LOCK_MS - 1000);
+    assert_true(nothing_waits());
+    house.news = 0;
+    go(3000);
+    assert_int_equal(house.news, 1);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), LOCK_LOST);
+    assert_true(take_one("a"));
+    assert_int_equal(house.taken[0].delivery_count, 1);
+}
+
+static void a_lock_may_be_as_short_as_asked(void **state)
+{
+    (void)state;
+    assert_int_equal(send("a"), OK);
+    assert_int_equal(take((struct hub_message_want){.count = 1, .lock_ms = 5000}), 1);
+    go(7000);
+    assert_true(take_one("a"));
+}
+
+static void a_clock_set_back_holds_no_lock(void **state)
+{
+    (void)state;
+    assert_int_equal(send("a"), OK);
+    assert_true(take_one("a"));
+    sim_wall_jump(house.sim, "hub", -3600 * 1000);
+    go(3000);
+    assert_true(take_one("a"));
+}
+
+static void what_is_abandoned_comes_at_once_what_is_returned_does_not_count(void **state)
+{
+    (void)state;
+    assert_int_equal(send("a"), OK);
+    assert_int_equal(send("b"), OK);
+    assert_true(take_one("a"));
+    assert_int_equal(settle(house.taken[0].lock, HEADS_ABANDON), OK);
+    assert_int_equal(house.news, 3);
+    assert_true(take_one("a"));
+    assert_int_equal(house.taken[0].delivery_count, 1);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_RETURN), OK);
+    assert_true(take_one("a"));
+    assert_int_equal(house.taken[0].delivery_count, 1);
+    assert_true(take_one("b"));
+}
+
+static void a_new_connection_gets_what_the_old_one_left_in_order(void **state)
+{
+    (void)state;
+    struct hub_message_want live = {.count = 2, .live = true};
+    assert_int_equal(send("a"), OK);
+    assert_int_equal(send("b"), OK);
+    assert_int_equal(send("c"), OK);
+    assert_int_equal(send("d"), OK);
+    assert_true(take_one("a")); /* by a request over HTTP, which may still be at work */
+    assert_int_equal(take(live), 2);
+    live.fresh = true;
+    live.count = 16;
+    assert_int_equal(take(live), 3);
+    assert_string_equal(house.taken[0].body, "b");
+    assert_int_equal(house.taken[0].delivery_count, 1);
+    assert_string_equal(house.taken[2].body, "d");
+    assert_int_equal(house.taken[2].delivery_count, 0);
+}
+
+/* ---- the end of a message ---- */
+
+static void the_tenth_time_it_comes_back_is_the_last(void **state)
+{
+    (void)state;
+    assert_int_equal(send_acked("poison", HUB_ACK_NEGATIVE), OK);
+    for (unsigned i = 0; i < DELIVERIES; i++) {
+        assert_true(take_one("poison"));
+        assert_int_equal(house.taken[0].delivery_count, i);
+        if (i % 2)
+            assert_int_equal(settle(house.taken[0].lock, HEADS_ABANDON), OK);
+        else
+            go(LOCK_MS + 2000);
+    }
+    assert_true(nothing_waits());
+    go(HUB_FEEDBACK_GATHER_MS + 2000);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "poison:DeliveryCountExceeded ");
+}
+
+static void its_time_ends_by_itself(void **state)
+{
+    (void)state;
+    struct iot_message m = {.body = SLICE("short"),
+                            .message_id = SLICE("short"),
+                            .expiry_ms = loop_wall_ms(house.loop) + 20000};
+    assert_int_equal(send_as("d", &m, HUB_ACK_FULL), OK);
+    assert_int_equal(send_acked("long", HUB_ACK_FULL), OK);
+    go(20500 + HUB_FEEDBACK_GATHER_MS + 2000);
+    assert_int_equal(house.batches, 1);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "short:Expired ");
+    assert_int_equal(settle_batch(HEADS_COMPLETE), OK);
+    go(TTL_MS);
+    assert_true(nothing_waits());
+    assert_int_equal(house.batches, 2);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "long:Expired ");
+}
+
+static void what_is_at_work_does_not_expire(void **state)
+{
+    (void)state;
+    struct iot_message m = {
+        .body = SLICE("a"), .message_id = SLICE("a"), .expiry_ms = loop_wall_ms(house.loop) + 5000};
+    assert_int_equal(send_as("d", &m, HUB_ACK_FULL), OK);
+    assert_int_equal(send_as("d", &m, HUB_ACK_FULL), OK);
+    assert_int_equal(take((struct hub_message_want){.count = 2}), 2);
+    go(10000);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), OK);
+    go(LOCK_MS + HUB_FEEDBACK_GATHER_MS);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "a:Success ");
+    assert_int_equal(settle_batch(HEADS_COMPLETE), OK);
+    go(HUB_FEEDBACK_GATHER_MS);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "a:Expired ");
+}
+
+static void feedback_is_as_it_was_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        enum hub_ack ack;
+        enum heads_outcome how;
+        bool told;
+    } cases[] = {
+        {HUB_ACK_NONE, HEADS_COMPLETE, false},     {HUB_ACK_NONE, HEADS_REJECT, false},
+        {HUB_ACK_POSITIVE, HEADS_COMPLETE, true},  {HUB_ACK_POSITIVE, HEADS_REJECT, false},
+        {HUB_ACK_NEGATIVE, HEADS_COMPLETE, false}, {HUB_ACK_NEGATIVE, HEADS_REJECT, true},
+        {HUB_ACK_FULL, HEADS_COMPLETE, true},      {HUB_ACK_FULL, HEADS_REJECT, true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(send_acked("m", cases[i].ack), OK);
+        assert_true(take_one("m"));
+        assert_int_equal(settle(house.taken[0].lock, cases[i].how), OK);
+        go(HUB_FEEDBACK_GATHER_MS + 2000);
+        assert_int_equal(take_batch(), cases[i].told ? OK : NOT_FOUND);
+        if (!cases[i].told)
+            continue;
+        assert_string_equal(records(),
+                            cases[i].how == HEADS_COMPLETE ? "m:Success " : "m:Rejected ");
+        assert_int_equal(settle_batch(HEADS_COMPLETE), OK);
+    }
+}
+
+static void purged_is_told_too(void **state)
+{
+    (void)state;
+    assert_int_equal(send_acked("a", HUB_ACK_FULL), OK);
+    assert_int_equal(send_acked("b", HUB_ACK_POSITIVE), OK);
+    assert_int_equal(send_acked("c", HUB_ACK_NEGATIVE), OK);
+    assert_true(take_one("a"));
+    assert_int_equal(purge("nobody"), NOT_FOUND);
+    assert_int_equal(purge("d"), OK);
+    assert_int_equal(house.count, 3);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), LOCK_LOST);
+    assert_true(nothing_waits());
+    go(HUB_FEEDBACK_GATHER_MS + 2000);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "a:Purged c:Purged ");
+    assert_int_equal(purge("d"), OK);
+    assert_int_equal(house.count, 0);
+}
+
+/* ---- batches ---- */
+
+static void complete_some(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(send_acked("m", HUB_ACK_FULL), OK);
+        assert_true(take_one("m"));
+        assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), OK);
+    }
+}
+
+static void a_batch_closes_with_its_64th_record_or_after_15_seconds(void **state)
+{
+    (void)state;
+    complete_some(HUB_FEEDBACK_RECORDS_MAX - 1);
+    assert_int_equal(take_batch(), NOT_FOUND);
+    complete_some(2);
+    assert_int_equal(house.batches, 1);
+    assert_int_equal(take_batch(), OK);
+    assert_int_equal(strlen(records()), 64 * strlen("m:Success "));
+    assert_int_equal(settle_batch(HEADS_COMPLETE), OK);
+    assert_int_equal(take_batch(), NOT_FOUND);
+    go(HUB_FEEDBACK_GATHER_MS - 3000);
+    assert_int_equal(take_batch(), NOT_FOUND);
+    go(5000);
+    assert_int_equal(house.batches, 2);
+    assert_int_equal(take_batch(), OK);
+    assert_string_equal(records(), "m:Success ");
+}
+
+static void a_batch_is_locked_and_comes_back(void **state)
+{
+    (void)state;
+    complete_some(1);
+    go(HUB_FEEDBACK_GATHER_MS + 2000);
+    assert_int_equal(take_batch(), OK);
+    assert_int_equal(take_batch(), NOT_FOUND);
+    go(LOCK_MS + 2000);
+    assert_int_equal(house.batches, 2);
+    assert_int_equal(settle_batch(HEADS_COMPLETE), LOCK_LOST);
+    assert_int_equal(take_batch(), OK);
+    assert_int_equal(settle_batch(HEADS_ABANDON), OK);
+    assert_int_equal(house.batches, 3);
+    assert_int_equal(take_batch(), OK);
+    assert_int_equal(settle_batch(HEADS_COMPLETE), OK);
+    assert_int_equal(settle_batch(HEADS_COMPLETE), LOCK_LOST);
+    go(LOCK_MS + 2000);
+    assert_int_equal(take_batch(), NOT_FOUND);
+}
+
+static void a_batch_that_nobody_reads_goes(void **state)
+{
+    (void)state;
+    complete_some(1);
+    go(HUB_FEEDBACK_GATHER_MS + 2000);
+    assert_int_equal(take_batch(), OK);
+    assert_int_equal(settle_batch(HEADS_ABANDON), OK);
+    go(FEEDBACK_TTL_MS);
+    assert_int_equal(take_batch(), NOT_FOUND);
+    complete_some(1);
+    go(HUB_FEEDBACK_GATHER_MS + 2000);
+    for (int i = 0; i < FEEDBACK_DELIVERIES; i++) {
+        assert_int_equal(take_batch(), OK);
+        assert_int_equal(settle_batch(HEADS_ABANDON), OK);
+    }
+    assert_int_equal(take_batch(), NOT_FOUND);
+}
+
+/* ---- the disk ---- */
+
+static void queue_and_feedback_outlive_the_hub(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/millrace-messages-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    unlink(path);
+    loop_timer_stop(&house.clock.timer);
+    hub_registry_close(&house.registry);
+    struct loop *simulated = house.loop;
+    house.loop = loop_new(); /* a file has a thread, which the simulation has not */
+    open_registry(path);
+    assert_int_equal(ask(HUB_IDENTITY_PUT, "d"), OK);
+    assert_int_equal(send("a"), OK);
+    assert_int_equal(send_acked("b", HUB_ACK_FULL), OK);
+    assert_int_equal(send("c"), OK);
+    assert_int_equal(take((struct hub_message_want){.count = 2, .live = true}), 2);
+    assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), OK);
+    loop_timer_stop(&house.clock.timer);
+    hub_registry_close(&house.registry);
+    open_registry(path);
+    assert_int_equal(settle(house.taken[1].lock, HEADS_RETURN), OK);
+    assert_int_equal(take((struct hub_message_want){.count = 16}), 2);
+    assert_string_equal(house.taken[0].body, "b");
+    assert_string_equal(house.taken[1].body, "c");
+    loop_timer_stop(&house.clock.timer);
+    hub_registry_close(&house.registry);
+    open_registry(":memory:");
+    loop_timer_stop(&house.clock.timer);
+    loop_free(&house.loop);
+    house.loop = simulated;
+    unlink(path);
+    char more[sizeof(path) + 8];
+    snprintf(more, sizeof(more), "%s-wal", path);
+    unlink(more);
+    snprintf(more, sizeof(more), "%s-shm", path);
+    unlink(more);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(messages_are_taken_in_the_order_in_which_they_were_sent),
+        TEST(all_of_a_message_comes_back),
+        TEST(what_cannot_be_sent_is_refused),
+        TEST(a_queue_holds_fifty_those_under_way_among_them),
+        TEST(the_documents_say_how_many_wait),
+        TEST(a_device_that_is_made_again_has_an_empty_queue),
+        TEST(what_was_completed_never_comes_again),
+        TEST(a_lock_runs_out_by_itself_and_counts),
+        TEST(a_lock_may_be_as_short_as_asked),
+        TEST(a_clock_set_back_holds_no_lock),
+        TEST(what_is_abandoned_comes_at_once_what_is_returned_does_not_count),
+        TEST(a_new_connection_gets_what_the_old_one_left_in_order),
+        TEST(the_tenth_time_it_comes_back_is_the_last),
+        TEST(its_time_ends_by_itself),
+        TEST(what_is_at_work_does_not_expire),
+        TEST(feedback_is_as_it_was_asked_for),
+        TEST(purged_is_told_too),
+        TEST(a_batch_closes_with_its_64th_record_or_after_15_seconds),
+        TEST(a_batch_is_locked_and_comes_back),
+        TEST(a_batch_that_nobody_reads_goes),
+        TEST(queue_and_feedback_outlive_the_hub),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
