@@ -36,6 +36,9 @@ static const struct {
 } wires_of[] = {
     {IOT_MODULE,      NOT_FOUND, {404, 404010, "ModuleNotFound",              "amqp:not-found"}},
     {IOT_MODULE,      EXISTS,    {409, 409301, "ModuleAlreadyExistsOnDevice", "com.microsoft:device-already-exists"}},
+    {IOT_MODULE,      FULL,      {413, 413003, "TooManyModulesOnDevice",      "amqp:resource-limit-exceeded"}},
+    {IOT_MODULE,      FORBIDDEN, {401, 401008, "SystemModuleModifyUnauthorizedAccess", "amqp:unauthorized-access"}},
+    {IOT_REGISTRY,    FULL,      {403, 413002, "TooManyDevices",              "amqp:resource-limit-exceeded"}},
     {IOT_CERTIFICATE, NOT_FOUND, {404, 404008, "CertificateNotFound",         "amqp:not-found"}},
     {IOT_CERTIFICATE, FULL,      {403, 403002, "IotHubQuotaExceeded",         "amqp:resource-limit-exceeded"}},
     {IOT_JOB,         NOT_FOUND, {404, 404002, "JobNotFound",                 "amqp:not-found"}},

@@ -325,6 +325,7 @@ static void make_servers(struct program *p)
         {"", hub_rest_devices, hub_rest_devices_count, NULL},
         {"", hub_rest_twins, hub_rest_twins_count, NULL},
         {"", hub_rest_methods, hub_rest_methods_count, NULL},
+        {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
         {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
         {"", hub_rest_query, hub_rest_query_count, NULL},
         {"", hub_rest_messages, hub_rest_messages_count, NULL},

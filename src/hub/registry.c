@@ -319,6 +319,7 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_job 
     [HUB_STATISTICS_SERVICE] = registry_statistics_service,
     [HUB_SCOPE_LIST] = registry_scope_list,
     [HUB_SCOPE_ONE] = registry_scope_one,
+    [HUB_IMPORT] = registry_import,
     [HUB_CERTIFICATE_LIST] = registry_certificate_list,
     [HUB_CERTIFICATE_GET] = registry_certificate_get,
     [HUB_CERTIFICATE_PUT] = registry_certificate_put,
@@ -354,11 +355,14 @@ static void answer(void *arg)
     free(j);
 }
 
-static enum iot_thing thing(const struct hub_registry_ask *ask)
+/* Without a reason of ours, FULL is the disk. */
+static enum iot_thing thing(const struct registry_job *j, enum status why)
 {
-    return ask->name.len            ? IOT_CERTIFICATE
-           : ask->id.module.len > 0 ? IOT_MODULE
-                                    : IOT_DEVICE;
+    if (j->ask.name.len)
+        return IOT_CERTIFICATE;
+    if (j->ask.id.module.len && !j->no_device)
+        return IOT_MODULE;
+    return why == FULL ? IOT_REGISTRY : IOT_DEVICE;
 }
 
 /* On the loop that owns the device, if it is known, else on the one that asked; the commit is
@@ -368,8 +372,10 @@ static void end_ask(void *arg, enum status why)
     struct registry_job *j = arg;
     if (why == OK)
         tell(j);
+    if (why == FULL && j->answer.text == NULL)
+        why = IO_FAILED;
     j->answer.why = why;
-    j->answer.of = thing(&j->ask);
+    j->answer.of = thing(j, why);
     j->answer.json = buffer_slice(&j->json);
     if (why != OK && j->answer.text == NULL)
         j->answer.text =
@@ -382,7 +388,7 @@ static void end_ask(void *arg, enum status why)
 
 static bool changes(enum hub_registry_what what)
 {
-    return what == HUB_IDENTITY_PUT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
+    return what == HUB_IDENTITY_PUT || what == HUB_IMPORT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
            what == HUB_TWIN_PUT;
 }
 

@@ -86,6 +86,7 @@ enum hub_registry_what {
                      * {"devices":[],"modules":[],"continuationLink"}; devices by name, `top` on a
                      * page, those after target.device */
     HUB_SCOPE_ONE,  /* the same form for target, if it belongs to the edge id.device */
+    HUB_IMPORT, /* the body is one ExportImportDevice; id is its, for the loop where news are told */
     /* Certificates of authorities, by name, in the form of Azure's resource provider. */
     HUB_CERTIFICATE_LIST,
     HUB_CERTIFICATE_GET,
@@ -112,6 +113,7 @@ struct hub_registry_answer {
     struct slice json; /* the document, empty after a delete */
     struct slice etag; /* without quotes */
     const char *text;  /* for a person, when why is not OK */
+    const char *warning; /* of an import that was done in part */
 };
 
 /* `a` lives until the callback returns. */

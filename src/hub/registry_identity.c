@@ -1,22 +1,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/encoding.h"
-#include "crypto/random.h"
 #include "hub/registry_tables.h"
-
-#define STATUS_REASON_MAX 128
-
-static struct slice new_key(struct arena *a)
-{
-    uint8_t bytes[32];
-    struct buffer text = {0};
-    crypto_random(bytes, sizeof(bytes));
-    base64_encode(slice_from(bytes, sizeof(bytes)), &text);
-    struct slice key = arena_copy(a, buffer_slice(&text));
-    buffer_clear(&text);
-    return key;
-}
 
 /* .NET's ticks since 1970, as IoT Hub has it; a device that is made again is never the same
  * generation. */
@@ -76,142 +61,6 @@ enum status registry_identity_list(struct store_table *t, struct registry_job *j
     return s;
 }
 
-/* ---- a body as the row that it wants ---- */
-
-static bool key_ok(struct slice key)
-{
-    struct buffer raw = {0};
-    bool ok = base64_decode(key, &raw) == OK && raw.len >= 16 && raw.len <= 64;
-    buffer_clear(&raw);
-    return ok;
-}
-
-static struct slice text_of(struct registry_job *j, const struct json *v, struct slice otherwise)
-{
-    return v && !json_is(v, JSON_NULL) ? arena_copy(&j->arena, json_string(v)) : otherwise;
-}
-
-static enum status want_auth(struct registry_job *j, const struct json *authentication,
-                             struct heads_identity *i)
-{
-    static const char *const types[] = {"sas", "selfSigned", "certificateAuthority", "none"};
-    struct slice type = json_string(json_get(authentication, "type"));
-    bool known = type.len == 0;
-    for (int n = 0; n < 4; n++)
-        if (slice_eq_nocase(type, slice_of(types[n]))) {
-            i->auth = (enum heads_auth)n;
-            known = true;
-        }
-    return known ? OK
-                 : registry_refuse(j, BAD_ARGUMENT,
-                       "authentication.type must be sas, selfSigned, certificateAuthority or none");
-}
-
-static enum status want_keys(struct registry_job *j, const struct json *authentication,
-                             struct heads_identity *i)
-{
-    const struct json *keys = json_get(authentication, "symmetricKey");
-    const struct json *thumbprints = json_get(authentication, "x509Thumbprint");
-    i->primary_key = text_of(j, json_get(keys, "primaryKey"), i->primary_key);
-    i->secondary_key = text_of(j, json_get(keys, "secondaryKey"), i->secondary_key);
-    i->primary_thumbprint =
-        text_of(j, json_get(thumbprints, "primaryThumbprint"), i->primary_thumbprint);
-    i->secondary_thumbprint =
-        text_of(j, json_get(thumbprints, "secondaryThumbprint"), i->secondary_thumbprint);
-    if (i->auth != HEADS_AUTH_SAS) {
-        i->primary_key = i->secondary_key = (struct slice){0};
-    } else {
-        if (i->primary_key.len == 0)
-            i->primary_key = new_key(&j->arena);
-        if (i->secondary_key.len == 0)
-            i->secondary_key = new_key(&j->arena);
-        if (!key_ok(i->primary_key) || !key_ok(i->secondary_key))
-            return registry_refuse(j, BAD_ARGUMENT,
-                          "authentication.symmetricKey: keys are base64 of 16 to 64 bytes");
-    }
-    if (i->auth == HEADS_AUTH_SELF_SIGNED &&
-        i->primary_thumbprint.len + i->secondary_thumbprint.len == 0)
-        return registry_refuse(j, BAD_ARGUMENT,
-                      "authentication.x509Thumbprint: selfSigned needs a thumbprint");
-    return OK;
-}
-
-static enum status want_device(struct registry_job *j, const struct json *body,
-                               struct registry_row *row)
-{
-    struct slice status = json_string(json_get(body, "status"));
-    bool was = row->i.enabled;
-    if (status.len && !slice_eq_nocase(status, SLICE("enabled")) &&
-        !slice_eq_nocase(status, SLICE("disabled")))
-        return registry_refuse(j, BAD_ARGUMENT, "status must be enabled or disabled");
-    if (status.len)
-        row->i.enabled = slice_eq_nocase(status, SLICE("enabled"));
-    if (row->i.enabled != was)
-        row->status_ms = (int64_t)j->now_ms;
-    row->status_reason = text_of(j, json_get(body, "statusReason"), row->status_reason);
-    if (row->status_reason.len > STATUS_REASON_MAX)
-        return registry_refuse(j, BAD_ARGUMENT, "statusReason is longer than 128 characters");
-    row->i.edge = json_bool(json_get(json_get(body, "capabilities"), "iotEdge"), row->i.edge);
-    return OK;
-}
-
-/* A member of another type than IoT Hub's is a mistake to be told of, not one to be passed over. */
-static enum status check_types(struct registry_job *j, const struct json *body)
-{
-    static const struct {
-        const char *parent, *name, *type_name;
-        enum json_type type;
-    } members[] = {
-        {NULL, "deviceId", "a text", JSON_STRING},
-        {NULL, "moduleId", "a text", JSON_STRING},
-        {NULL, "status", "a text", JSON_STRING},
-        {NULL, "statusReason", "a text", JSON_STRING},
-        {NULL, "managedBy", "a text", JSON_STRING},
-        {NULL, "deviceScope", "a text", JSON_STRING},
-        {NULL, "parentScopes", "an array", JSON_ARRAY},
-        {NULL, "authentication", "an object", JSON_OBJECT},
-        {NULL, "capabilities", "an object", JSON_OBJECT},
-        {"authentication", "type", "a text", JSON_STRING},
-        {"authentication", "symmetricKey", "an object", JSON_OBJECT},
-        {"authentication", "x509Thumbprint", "an object", JSON_OBJECT},
-        {"capabilities", "iotEdge", "true or false", JSON_BOOL},
-    };
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        const char *parent = members[i].parent;
-        const struct json *v = json_get(parent ? json_get(body, parent) : body, members[i].name);
-        if (v && !json_is(v, JSON_NULL) && !json_is(v, members[i].type))
-            return registry_refuse(j, BAD_ARGUMENT,
-                          arena_printf(&j->arena, "%s%s%s must be %s", parent ? parent : "",
-                                       parent ? "." : "", members[i].name, members[i].type_name));
-    }
-    return OK;
-}
-
-static enum status want(struct store_table *t, struct registry_job *j, const struct json *body,
-                        struct registry_row *row)
-{
-    const struct json *authentication = json_get(body, "authentication");
-    enum status typed = check_types(j, body);
-    if (typed != OK)
-        return typed;
-    struct slice device = json_string(json_get(body, "deviceId")),
-                 module = json_string(json_get(body, "moduleId"));
-    if (device.len && !slice_eq(device, row->i.id.device))
-        return registry_refuse(j, BAD_ARGUMENT, "deviceId in the body is not the one in the path");
-    if (module.len && !slice_eq(module, row->i.id.module))
-        return registry_refuse(j, BAD_ARGUMENT, "moduleId in the body is not the one in the path");
-    enum status s = want_auth(j, authentication, &row->i);
-    if (s == OK)
-        s = want_keys(j, authentication, &row->i);
-    if (s == OK && row->i.id.module.len == 0)
-        s = want_device(j, body, row);
-    if (s == OK && row->i.id.module.len == 0)
-        s = registry_scope_want(t, j, body, row);
-    if (row->i.id.module.len)
-        row->managed_by = text_of(j, json_get(body, "managedBy"), row->managed_by);
-    return s;
-}
-
 /* ---- writing ---- */
 
 static void bind_optional(struct store_table *t, size_t n, int at, struct slice v)
@@ -228,7 +77,7 @@ static enum status write_row(struct store_table *t, size_t n, const struct regis
     store_bind(t, n, 2, row->i.id.module);
     store_bind(t, n, 3, row->i.generation_id);
     store_bind(t, n, 4, row->i.etag);
-    store_bind_i64(t, n, 5, row->i.enabled);
+    store_bind_i64(t, n, 5, row->i.id.module.len ? 1 : row->i.enabled); /* a module's is its device's */
     bind_optional(t, n, 6, row->status_reason);
     store_bind_i64(t, n, 7, row->status_ms);
     store_bind_i64(t, n, 8, row->i.auth);
@@ -261,8 +110,8 @@ static enum status add_system_module(struct store_table *t, struct registry_job 
                 .enabled = true,
                 .generation_id = new_generation(j),
                 .etag = registry_new_etag(&j->arena),
-                .primary_key = new_key(&j->arena),
-                .secondary_key = new_key(&j->arena),
+                .primary_key = registry_new_key(&j->arena),
+                .secondary_key = registry_new_key(&j->arena),
             },
         .managed_by = SLICE("iotEdge"),
     };
@@ -283,6 +132,7 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
 {
     struct registry_row device;
     enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &device);
+    j->no_device = s == NOT_FOUND;
     if (s != OK)
         return s == NOT_FOUND ? registry_refuse(j, NOT_FOUND, "there is no such device") : s;
     store_reset(t, SQL_IDENTITY_GET);
@@ -297,16 +147,29 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
                : registry_refuse(j, FULL, "the device has as many modules as limits.modules allows");
 }
 
-static enum status create(struct store_table *t, struct registry_job *j, const struct json *body)
+static enum status check_new_device(struct store_table *t, struct registry_job *j)
+{
+    enum status s = store_step(t, SQL_STATISTICS_DEVICES);
+    if (s != OK)
+        return s;
+    int64_t count = store_column_i64(t, SQL_STATISTICS_DEVICES, 0);
+    store_reset(t, SQL_STATISTICS_DEVICES);
+    return count < (int64_t)j->registry->limits->devices
+               ? OK
+               : registry_refuse(j, FULL, "there are as many devices as limits.devices allows");
+}
+
+enum status registry_identity_create(struct store_table *t, struct registry_job *j,
+                                     const struct json *body)
 {
     struct registry_row row = {
         .i = {.id = j->ask.id, .enabled = true, .generation_id = new_generation(j)}};
     row.i.etag = registry_new_etag(&j->arena);
     if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
-        return registry_refuse(j, UNAUTHORIZED, "system modules come with their edge device");
-    enum status s = j->ask.id.module.len ? check_new_module(t, j) : OK;
+        return registry_refuse(j, FORBIDDEN, "system modules come with their edge device");
+    enum status s = j->ask.id.module.len ? check_new_module(t, j) : check_new_device(t, j);
     if (s == OK)
-        s = want(t, j, body, &row);
+        s = registry_want(t, j, body, &row);
     if (s == OK)
         s = insert(t, j, &row);
     if (s == OK)
@@ -332,14 +195,14 @@ static enum status collect_modules(struct store_table *t, struct registry_job *j
     return s == NOT_FOUND ? OK : s;
 }
 
-static enum status update(struct store_table *t, struct registry_job *j, const struct json *body,
-                          struct registry_row *row)
+enum status registry_identity_update(struct store_table *t, struct registry_job *j,
+                                     const struct json *body, struct registry_row *row)
 {
     if (!registry_etag_matches(j, row->i.etag))
         return registry_refuse(j, CONFLICT,
                       "the identity has changed since it was read: its etag is another one");
     row->i.etag = registry_new_etag(&j->arena);
-    enum status s = want(t, j, body, row);
+    enum status s = registry_want(t, j, body, row);
     if (s == OK)
         s = write_row(t, SQL_IDENTITY_UPDATE, row);
     if (s == OK)
@@ -359,14 +222,14 @@ static enum status create_or_update(struct store_table *t, struct registry_job *
     enum status s = registry_row_get(t, j->ask.id, &row);
     if (s == NOT_FOUND)
         return j->ask.if_match.len ? NOT_FOUND
-                                   : create(t, j, body); /* If-Match says that it must be there */
+                                   : registry_identity_create(t, j, body); /* If-Match says that it must be there */
     if (s != OK)
         return s;
     registry_row_keep(&j->arena, &row);
     store_reset(t, SQL_IDENTITY_GET);
     if (j->ask.if_match.len == 0)
         return registry_refuse(j, EXISTS, "it exists already; send If-Match to change it");
-    return update(t, j, body, &row);
+    return registry_identity_update(t, j, body, &row);
 }
 
 enum status registry_identity_put(struct store_table *t, struct registry_job *j)
@@ -415,7 +278,7 @@ enum status registry_identity_delete(struct store_table *t, struct registry_job 
         return registry_refuse(j, CONFLICT,
                       "the identity has changed since it was read: its etag is another one");
     if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
-        return registry_refuse(j, UNAUTHORIZED, "system modules go with their edge device");
+        return registry_refuse(j, FORBIDDEN, "system modules go with their edge device");
     s = collect_modules(t, j);
     if (s == OK)
         s = delete_rows(t, j->ask.id);

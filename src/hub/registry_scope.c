@@ -33,18 +33,16 @@ static struct slice print(struct arena *a, const struct json *v)
     return copy;
 }
 
-static enum status want_parents(struct registry_job *j, const struct json *parents,
-                                struct registry_row *row)
+/* The one scope that parentScopes may have; empty when it has none or is not said. */
+static enum status read_parent(struct registry_job *j, const struct json *parents, struct slice *out)
 {
-    if (!json_is(parents, JSON_ARRAY))
-        return OK; /* not said: it stays */
+    const struct json *first = json_at(parents, 0);
+    *out = (struct slice){0};
     if (json_count(parents) > 1)
         return registry_refuse(j, BAD_ARGUMENT, "parentScopes has one scope at most");
-    const struct json *first = json_at(parents, 0);
     if (first && !json_is(first, JSON_STRING))
         return registry_refuse(j, BAD_ARGUMENT, "parentScopes holds texts");
-    row->i.parent_scope = arena_copy(&j->arena, json_string(first));
-    row->parent_scopes = first ? print(&j->arena, parents) : (struct slice){0};
+    *out = arena_copy(&j->arena, json_string(first));
     return OK;
 }
 
@@ -54,23 +52,63 @@ static struct slice own_scope(struct arena *a, const struct heads_identity *edge
                                  SLICE_FMT(edge->generation_id)));
 }
 
+/* An edge has a scope of its own, whatever was sent, and may have another edge's as its parent. */
+static enum status want_edge(struct store_table *t, struct registry_job *j, const struct json *parents,
+                             struct registry_row *row)
+{
+    row->i.device_scope = own_scope(&j->arena, &row->i);
+    if (!json_is(parents, JSON_ARRAY))
+        return OK; /* not said: it stays */
+    enum status s = read_parent(j, parents, &row->i.parent_scope);
+    if (s != OK)
+        return s;
+    if (slice_eq(row->i.parent_scope, row->i.device_scope))
+        return registry_refuse(j, BAD_ARGUMENT, "an edge cannot be its own parent");
+    row->parent_scopes = row->i.parent_scope.len ? print(&j->arena, parents) : (struct slice){0};
+    return must_be_an_edge(t, j, row->i.parent_scope);
+}
+
+/* A leaf stores its edge's scope once, and may be told of it either way; of two that differ, the one
+ * that is new. */
+static enum status want_leaf(struct store_table *t, struct registry_job *j, const struct json *scope,
+                             const struct json *parents, struct registry_row *row)
+{
+    struct slice was = row->i.device_scope, by_scope = was, by_parent = was;
+    row->i.parent_scope = row->parent_scopes = (struct slice){0};
+    if (slice_eq(was, own_scope(&j->arena, &row->i)))
+        was = by_scope = by_parent = (struct slice){0}; /* it was an edge */
+    if (json_is(scope, JSON_STRING))
+        by_scope = arena_copy(&j->arena, json_string(scope));
+    if (json_is(parents, JSON_ARRAY)) {
+        enum status s = read_parent(j, parents, &by_parent);
+        if (s != OK)
+            return s;
+    }
+    bool scope_new = !slice_eq(by_scope, was), parent_new = !slice_eq(by_parent, was);
+    if (scope_new && parent_new && !slice_eq(by_scope, by_parent))
+        return registry_refuse(j, BAD_ARGUMENT, "deviceScope and parentScopes name different edges");
+    row->i.device_scope = scope_new ? by_scope : by_parent;
+    return must_be_an_edge(t, j, row->i.device_scope);
+}
+
 enum status registry_scope_want(struct store_table *t, struct registry_job *j,
                                 const struct json *body, struct registry_row *row)
 {
-    const struct json *scope = json_get(body, "deviceScope");
-    enum status s = want_parents(j, json_get(body, "parentScopes"), row);
-    if (s != OK)
-        return s;
-    s = must_be_an_edge(t, j, row->i.parent_scope);
-    if (s != OK || row->i.edge) {
-        row->i.device_scope = own_scope(&j->arena, &row->i); /* whatever was sent */
-        return s;
+    const struct json *scope = json_get(body, "deviceScope"),
+                      *parents = json_get(body, "parentScopes");
+    return row->i.edge ? want_edge(t, j, parents, row) : want_leaf(t, j, scope, parents, row);
+}
+
+void registry_scopes_print(const struct registry_row *row, struct json_writer *w)
+{
+    json_member(w, "deviceScope", row->i.device_scope);
+    if (row->parent_scopes.len) {
+        json_name(w, "parentScopes"), json_put_raw(w, row->parent_scopes);
+    } else if (!row->i.edge && row->i.device_scope.len) {
+        json_name(w, "parentScopes"), json_array(w);
+        json_put_string(w, row->i.device_scope);
+        json_end_array(w);
     }
-    if (json_is(scope, JSON_STRING))
-        row->i.device_scope = arena_copy(&j->arena, json_string(scope));
-    else if (row->i.device_scope.len == 0)
-        row->i.device_scope = row->i.parent_scope; /* a leaf may say it either way */
-    return must_be_an_edge(t, j, row->i.device_scope);
 }
 
 /* ---- what belongs to an edge ---- */

@@ -58,6 +58,21 @@ const char *const registry_migrations[] = {
     " INSERT INTO documents (device, module) VALUES (new.device, new.module); END;"
     "CREATE TRIGGER documents_delete AFTER DELETE ON twins BEGIN"
     " DELETE FROM documents WHERE device = old.device AND module = old.module; END;",
+    /* Counted as they change: a million rows take a while to count. */
+    "CREATE TABLE counts (one INTEGER PRIMARY KEY CHECK (one = 1), devices INTEGER NOT NULL,"
+    " enabled INTEGER NOT NULL, connected INTEGER NOT NULL);"
+    "INSERT INTO counts SELECT 1, COUNT(*), COALESCE(SUM(enabled), 0), COALESCE(SUM(connected), 0)"
+    " FROM identities WHERE module = '';"
+    "CREATE TRIGGER counts_insert AFTER INSERT ON identities WHEN NEW.module = '' BEGIN"
+    " UPDATE counts SET devices = devices + 1, enabled = enabled + NEW.enabled,"
+    " connected = connected + NEW.connected; END;"
+    "CREATE TRIGGER counts_delete AFTER DELETE ON identities WHEN OLD.module = '' BEGIN"
+    " UPDATE counts SET devices = devices - 1, enabled = enabled - OLD.enabled,"
+    " connected = connected - OLD.connected; END;"
+    "CREATE TRIGGER counts_update AFTER UPDATE OF enabled, connected ON identities"
+    " WHEN NEW.module = '' AND (NEW.enabled <> OLD.enabled OR NEW.connected <> OLD.connected) BEGIN"
+    " UPDATE counts SET enabled = enabled + NEW.enabled - OLD.enabled,"
+    " connected = connected + NEW.connected - OLD.connected; END;",
     /* Messages to devices, and what became of them: messages_queue.c, messages_feedback.c. */
     "CREATE TABLE messages ("
     " sequence INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL,"
@@ -121,9 +136,9 @@ const char *const registry_statements[SQL_COUNT] = {
                        "WHERE device = ?1 AND module = ?2",
     [SQL_NOBODY_CONNECTED] = "UPDATE identities SET connected = 0 WHERE connected = 1",
     [SQL_STATISTICS_DEVICES] =
-        "SELECT COUNT(*), COALESCE(SUM(enabled), 0) FROM identities WHERE module = ''",
+        "SELECT devices, enabled FROM counts",
     [SQL_STATISTICS_SERVICE] =
-        "SELECT COUNT(*) FROM identities WHERE module = '' AND connected = 1",
+        "SELECT connected FROM counts",
     [SQL_SCOPE_EXISTS] =
         "SELECT 1 FROM identities WHERE device_scope = ?1 AND module = '' AND edge = 1",
     /* The edge itself, the leaves in its scope, the edges below it. */
@@ -357,9 +372,7 @@ static void print_device_part(const struct registry_row *row, struct json_writer
     json_name(w, "capabilities"), json_object(w);
     json_name(w, "iotEdge"), json_put_bool(w, row->i.edge);
     json_end_object(w);
-    json_member(w, "deviceScope", row->i.device_scope);
-    if (row->parent_scopes.len)
-        json_name(w, "parentScopes"), json_put_raw(w, row->parent_scopes);
+    registry_scopes_print(row, w);
 }
 
 void registry_row_print(const struct registry_row *row, struct json_writer *w)

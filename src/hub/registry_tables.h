@@ -126,6 +126,7 @@ struct registry_job {
     struct buffer json;
     uint64_t now_ms;
     char etag[64];
+    bool no_device; /* what is missing is the module's device */
     /* News for after the commit. */
     bool tell_identity, tell_desired;
     struct slice *modules; /* of a device, told with it */
@@ -161,10 +162,26 @@ CHECKED enum status registry_authorities(struct store_table *t, struct buffer *d
 
 /* Sets answer.text: a refusal and its reason. */
 enum status registry_refuse(struct registry_job *j, enum status why, const char *text);
+struct slice registry_new_key(struct arena *a); /* base64 */
 /* Opaque, and never the same twice. */
 struct slice registry_new_etag(struct arena *a);
 /* What If-Match says is that etag, or any. */
 bool registry_etag_matches(const struct registry_job *j, struct slice etag);
+
+enum status registry_import(struct store_table *t, struct registry_job *j);
+
+/* Parts of it: a body that is an object; with the row that is there, kept. */
+CHECKED enum status registry_identity_create(struct store_table *t, struct registry_job *j,
+                                             const struct json *body);
+CHECKED enum status registry_identity_update(struct store_table *t, struct registry_job *j,
+                                             const struct json *body, struct registry_row *row);
+
+/* What a body wants: makes it of *row, or refuses. */
+CHECKED enum status registry_want(struct store_table *t, struct registry_job *j, const struct json *body,
+                                  struct registry_row *row);
+
+/* Of an item; its bytes are the document's. */
+bool registry_import_id(const struct json *item, struct iot_id *id);
 
 /* The part of a device's body that says to which edge it belongs, or which edge it is. */
 CHECKED enum status registry_scope_want(struct store_table *t, struct registry_job *j,
@@ -174,6 +191,8 @@ CHECKED enum status registry_scope_want(struct store_table *t, struct registry_j
 void registry_twin_print(const struct registry_row *row, const struct iot_twin *twin,
                          struct json_writer *w);
 void registry_twin_print_identity(const struct registry_row *row, struct json_writer *w);
+/* "deviceScope" and "parentScopes" into an object that is open. */
+void registry_scopes_print(const struct registry_row *row, struct json_writer *w);
 
 /* Twins as they lie in their table. The texts are copied into the arena. */
 CHECKED enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id,

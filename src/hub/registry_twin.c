@@ -89,9 +89,7 @@ void registry_twin_print_identity(const struct registry_row *row, struct json_wr
         json_name(w, "capabilities"), json_object(w);
         json_name(w, "iotEdge"), json_put_bool(w, row->i.edge);
         json_end_object(w);
-        json_member(w, "deviceScope", row->i.device_scope);
-        if (row->parent_scopes.len)
-            json_name(w, "parentScopes"), json_put_raw(w, row->parent_scopes);
+        registry_scopes_print(row, w);
     }
 }
 

@@ -39,7 +39,9 @@ static void start_server(void)
     struct rest_table tables[] = {{"", hub_rest_devices, hub_rest_devices_count, NULL},
                                   {"", hub_rest_twins, hub_rest_twins_count, NULL},
                                   {"", hub_rest_methods, hub_rest_methods_count, NULL},
-                                  {"", hub_rest_query, hub_rest_query_count, NULL}};
+                                  {"", hub_rest_query, hub_rest_query_count, NULL},
+                                  {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
+                                  {"", hub_rest_certificates, hub_rest_certificates_count, NULL}};
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
                                                                 .tables = tables,
                                                                 .table_count = sizeof(tables) / sizeof(tables[0]),
@@ -199,7 +201,9 @@ static void each_route(void (*fn)(const struct rest_route *r, const char *path))
     } tables[] = {{hub_rest_devices, hub_rest_devices_count},
                   {hub_rest_twins, hub_rest_twins_count},
                   {hub_rest_methods, hub_rest_methods_count},
-                  {hub_rest_query, hub_rest_query_count}};
+                  {hub_rest_query, hub_rest_query_count},
+                  {hub_rest_bulk, hub_rest_bulk_count},
+                  {hub_rest_certificates, hub_rest_certificates_count}};
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
         for (size_t n = 0; n < tables[t].count; n++) {
             const struct rest_route *r = &tables[t].routes[n];
@@ -339,6 +343,66 @@ static void modules_have_their_own_errors(void **state)
     message_begins("ErrorCode:ModuleAlreadyExistsOnDevice;");
     assert_int_equal(call("GET", "/devices/d/modules", ""), 200);
     assert_int_equal(call("DELETE", "/devices/d/modules/m", ""), 204);
+}
+
+/* ---- many at once ---- */
+
+static void every_item_of_a_bulk_has_a_result_of_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(call("POST", "/devices",
+                          "[{\"id\":\"a\",\"importMode\":\"create\"},{\"id\":\"b\"},"
+                          "{\"id\":\"b\",\"moduleId\":\"m\"}]"),
+                     200);
+    assert_slice(buffer_slice(&house.body), SLICE("{\"isSuccessful\":true,\"errors\":[],\"warnings\":[]}"));
+    assert_int_equal(call("GET", "/devices/b/modules/m", NULL), 200);
+    assert_int_equal(call("POST", "/devices",
+                          "[{\"id\":\"a\",\"importMode\":\"create\"},{\"id\":\"c\",\"importMode\":\"create\"},"
+                          "{\"id\":\"b\",\"moduleId\":\"n\",\"importMode\":\"delete\"},"
+                          "{\"id\":\"d\",\"importMode\":\"create\",\"tags\":{\"$x\":1}}]"),
+                     400);
+    assert_slice(buffer_slice(&house.code), SLICE("BulkRegistryOperationFailure"));
+    assert_slice(buffer_slice(&house.body),
+                 SLICE("{\"isSuccessful\":false,\"errors\":["
+                       "{\"deviceId\":\"a\",\"errorCode\":\"DeviceAlreadyExists\",\"errorStatus\":\"it exists already\","
+                       "\"operation\":\"create\"},"
+                       "{\"deviceId\":\"b\",\"moduleId\":\"n\",\"errorCode\":\"ModuleNotFound\","
+                       "\"errorStatus\":\"there is no such identity\",\"operation\":\"delete\"}],"
+                       "\"warnings\":[{\"deviceId\":\"d\",\"warningCode\":\"DeviceRegisteredWithoutTwin\","
+                       "\"warningStatus\":\"tags.$x: a name must not contain '.', '$', blanks or control "
+                       "characters\"}]}"));
+    assert_int_equal(call("GET", "/devices/c", NULL), 200); /* the others were not held up */
+}
+
+static void a_bulk_has_its_bounds(void **state)
+{
+    (void)state;
+    house.hub.limits.bulk_items = 2;
+    assert_int_equal(call("POST", "/devices", "[]"), 400);
+    assert_int_equal(call("POST", "/devices", "{}"), 400);
+    message_begins("ErrorCode:IotHubFormatError;");
+    assert_int_equal(call("POST", "/devices", "[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"}]"), 400);
+    message_begins("ErrorCode:ArgumentInvalid;there must be 1 to 2");
+    assert_int_equal(call("GET", "/devices/a", NULL), 404);
+    assert_int_equal(call("POST", "/devices", "[{\"id\":\"a\"},{\"id\":\"a\"}]"), 400);
+    assert_non_null(strstr(buffer_cstr(&house.body), "DeviceDefinedMultipleTimes"));
+    assert_int_equal(call("GET", "/devices/a", NULL), 200); /* the first of them */
+    assert_int_equal(call("POST", "/devices", "[7,{\"id\":\"a/b\"}]"), 400);
+    assert_non_null(strstr(buffer_cstr(&house.body), "IotHubFormatError"));
+    assert_non_null(strstr(buffer_cstr(&house.body), "ArgumentInvalid"));
+}
+
+/* ---- certificates ---- */
+
+static void certificates_have_their_own_errors(void **state)
+{
+    (void)state;
+    assert_int_equal(call("GET", "/certificates", NULL), 200);
+    assert_slice(buffer_slice(&house.body), SLICE("{\"value\":[]}"));
+    assert_int_equal(call("GET", "/certificates/root", NULL), 404);
+    message_begins("ErrorCode:CertificateNotFound;");
+    assert_int_equal(call("PUT", "/certificates/root", "{\"properties\":{\"certificate\":\"x\"}}"), 400);
+    message_begins("ErrorCode:ArgumentInvalid;the certificate must be PEM");
 }
 
 /* ---- twins ---- */
@@ -599,6 +663,9 @@ int main(void)
         TEST(a_device_is_made_read_changed_listed_and_deleted),
         TEST(ids_are_percent_encoded_and_have_their_letters),
         TEST(modules_have_their_own_errors),
+        TEST(every_item_of_a_bulk_has_a_result_of_its_own),
+        TEST(a_bulk_has_its_bounds),
+        TEST(certificates_have_their_own_errors),
         TEST(twins_are_patched_with_the_etag_in_quotes),
         TEST(a_method_goes_to_the_device_and_its_answer_comes_back),
         TEST(a_device_that_does_not_listen_is_offline),
