@@ -185,8 +185,7 @@ static enum status section_change(struct iot_twin_section *s, struct arena *a,
 
 /* ---- what a device is told ---- */
 
-/* The merge patch that makes `new` of `old`: all that is there now, null for what is gone. */
-static void put_replacement(struct json_writer *w, const struct json *old, const struct json *new)
+void iot_twin_put_replacement(struct json_writer *w, const struct json *old, const struct json *new)
 {
     if (!json_is(new, JSON_OBJECT)) {
         json_put_value(w, new);
@@ -200,7 +199,7 @@ static void put_replacement(struct json_writer *w, const struct json *old, const
             json_name_slice(w, m.name), json_put_null(w);
     for (struct json_walk m = json_walk(new); json_next(&m);) {
         json_name_slice(w, m.name);
-        put_replacement(w, json_index_get(&olds, m.name), m.value);
+        iot_twin_put_replacement(w, json_index_get(&olds, m.name), m.value);
     }
     json_index_clear(&news);
     json_index_clear(&olds);
@@ -244,7 +243,7 @@ static struct slice replacement_patch(struct arena *a, struct slice before,
         old = NULL;
     if (json_parse(after->values, JSON_STRICT, &new, NULL) == OK) {
         struct json_writer w = json_writer(&values);
-        put_replacement(&w, json_root(old), json_root(new));
+        iot_twin_put_replacement(&w, json_root(old), json_root(new));
     }
     struct json_writer w = json_writer(&text);
     put_versioned(&w, buffer_slice(&values), (struct slice){0}, after->version);

@@ -72,6 +72,9 @@ void iot_twin_put_service(const struct iot_twin *t, struct json_writer *w);
 /* The device's view: {"desired":{…,"$version":n},"reported":{…,"$version":n}}. */
 void iot_twin_put_device(const struct iot_twin *t, struct json_writer *w);
 
+/* The merge patch that makes `new` of `old`: all that is there now, null for what is gone. */
+void iot_twin_put_replacement(struct json_writer *w, const struct json *old, const struct json *new);
+
 /* Base64 of the version's eight bytes: "AAAAAAAAAAc=" is 7. */
 #define IOT_TWIN_ETAG_LEN 12
 void iot_twin_etag(uint64_t version, char out[IOT_TWIN_ETAG_LEN + 1]);

@@ -305,6 +305,35 @@ void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what)
     }
 }
 
+struct model_job {
+    struct arena arena;
+    struct iot_id id;
+    struct slice model_id;
+};
+
+static enum status run_model(struct store_table *t, void *arg)
+{
+    struct model_job *j = arg;
+    store_bind(t, SQL_MODEL, 1, j->id.device);
+    store_bind(t, SQL_MODEL, 2, j->id.module);
+    store_bind(t, SQL_MODEL, 3, j->model_id);
+    enum status s = store_run(t, SQL_MODEL);
+    arena_clear(&j->arena);
+    free(j);
+    return s;
+}
+
+void hub_registry_model(struct hub_registry *r, struct iot_id id, struct slice model_id)
+{
+    struct model_job *j = MEMORY_NEW(struct model_job);
+    j->id = iot_id_copy(&j->arena, id);
+    j->model_id = arena_copy(&j->arena, model_id);
+    if (store_table_post(r->table, NULL, run_model, NULL, j) != OK) {
+        arena_clear(&j->arena);
+        free(j);
+    }
+}
+
 /* ---- services ---- */
 
 enum status (*const registry_work[])(struct store_table *t, struct registry_job *j) = {
@@ -315,6 +344,8 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_job 
     [HUB_TWIN_GET] = registry_twin_get,
     [HUB_TWIN_PATCH] = registry_twin_change,
     [HUB_TWIN_PUT] = registry_twin_change,
+    [HUB_DIGITAL_TWIN_GET] = registry_digital_twin_get,
+    [HUB_DIGITAL_TWIN_PATCH] = registry_digital_twin_patch,
     [HUB_STATISTICS_DEVICES] = registry_statistics_devices,
     [HUB_STATISTICS_SERVICE] = registry_statistics_service,
     [HUB_SCOPE_LIST] = registry_scope_list,
@@ -389,7 +420,7 @@ static void end_ask(void *arg, enum status why)
 static bool changes(enum hub_registry_what what)
 {
     return what == HUB_IDENTITY_PUT || what == HUB_IMPORT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
-           what == HUB_TWIN_PUT;
+           what == HUB_TWIN_PUT || what == HUB_DIGITAL_TWIN_PATCH;
 }
 
 void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,

@@ -69,6 +69,8 @@ void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_aut
 /* What a head wants to find when the identity signs in again (keep() of heads/backend.h); nobody
  * waits for it. */
 void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what);
+/* The model that a device said it is of when it signed in. Kept for service reads, nobody waits for it. */
+void hub_registry_model(struct hub_registry *r, struct iot_id id, struct slice model_id);
 
 /* ---- for services (rest_*.c): JSON in, JSON out, as IoT Hub's REST has it ---- */
 
@@ -80,6 +82,8 @@ enum hub_registry_what {
     HUB_TWIN_GET,
     HUB_TWIN_PATCH,
     HUB_TWIN_PUT,
+    HUB_DIGITAL_TWIN_GET,   /* as IoT Plug and Play sees it */
+    HUB_DIGITAL_TWIN_PATCH, /* the body is a JSON Patch */
     HUB_STATISTICS_DEVICES,
     HUB_STATISTICS_SERVICE,
     HUB_SCOPE_LIST, /* what belongs to the edge id.device:

@@ -94,6 +94,7 @@ const char *const registry_migrations[] = {
     " expires_ms INTEGER NOT NULL, delivery_count INTEGER NOT NULL DEFAULT 0,"
     " lock TEXT, locked_until_ms INTEGER NOT NULL DEFAULT 0);"
     "ALTER TABLE identities ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE identities ADD COLUMN model_id TEXT;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -104,7 +105,7 @@ const size_t registry_migration_count =
     " i.device_scope, i.parent_scopes, i.managed_by, i.connected, i.connection_ms, i.activity_ms," \
     " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = ''),"           \
     " json_extract(i.parent_scopes, '$[0]'), i.kept,"                                              \
-    " (SELECT COUNT(*) FROM messages m WHERE m.device = i.device AND i.module = '')"
+    " (SELECT COUNT(*) FROM messages m WHERE m.device = i.device AND i.module = ''), i.model_id"
 
 #define CERTIFICATE_COLUMNS "name, etag, der, code, verified, created_ms, updated_ms"
 
@@ -135,6 +136,8 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_CONNECTION] = "UPDATE identities SET connected = ?3, connection_ms = ?4, activity_ms = ?4 "
                        "WHERE device = ?1 AND module = ?2",
     [SQL_NOBODY_CONNECTED] = "UPDATE identities SET connected = 0 WHERE connected = 1",
+    [SQL_MODEL] = "UPDATE identities SET model_id = ?3"
+                  " WHERE device = ?1 AND module = ?2 AND model_id IS NOT ?3",
     [SQL_STATISTICS_DEVICES] =
         "SELECT devices, enabled FROM counts",
     [SQL_STATISTICS_SERVICE] =
@@ -314,6 +317,7 @@ void registry_row_read(struct store_table *t, size_t n, struct registry_row *out
         .status_ms = store_column_i64(t, n, 6),
         .parent_scopes = store_column(t, n, 14),
         .managed_by = store_column(t, n, 15),
+        .model_id = store_column(t, n, 23),
         .connected = store_column_i64(t, n, 16),
         .connection_ms = store_column_i64(t, n, 17),
         .activity_ms = store_column_i64(t, n, 18),
@@ -409,7 +413,8 @@ void registry_row_keep(struct arena *a, struct registry_row *row)
                            &row->i.parent_scope,
                            &row->status_reason,
                            &row->parent_scopes,
-                           &row->managed_by};
+                           &row->managed_by,
+                           &row->model_id};
     for (size_t n = 0; n < sizeof(all) / sizeof(all[0]); n++)
         *all[n] = arena_copy(a, *all[n]);
 }

@@ -21,6 +21,7 @@ enum registry_statement {
     SQL_MODULES_COUNT,
     SQL_CONNECTION,
     SQL_NOBODY_CONNECTED,
+    SQL_MODEL,
     SQL_STATISTICS_DEVICES,
     SQL_STATISTICS_SERVICE,
     SQL_SCOPE_EXISTS,
@@ -98,7 +99,7 @@ void registry_post(struct hub_registry *r, struct loop *loop, store_table_job *r
 /* A row of identities; slices live until the statement's next step. */
 struct registry_row {
     struct heads_identity i;
-    struct slice status_reason, parent_scopes, managed_by;
+    struct slice status_reason, parent_scopes, managed_by, model_id;
     int64_t status_ms, connected, connection_ms, activity_ms;
 };
 
@@ -142,6 +143,8 @@ enum status registry_identity_delete(struct store_table *t, struct registry_job 
 enum status registry_identity_list(struct store_table *t, struct registry_job *j);
 enum status registry_twin_get(struct store_table *t, struct registry_job *j);
 enum status registry_twin_change(struct store_table *t, struct registry_job *j); /* PATCH and PUT */
+enum status registry_digital_twin_get(struct store_table *t, struct registry_job *j);
+enum status registry_digital_twin_patch(struct store_table *t, struct registry_job *j);
 enum status registry_statistics_devices(struct store_table *t, struct registry_job *j);
 enum status registry_statistics_service(struct store_table *t, struct registry_job *j);
 enum status registry_scope_list(struct store_table *t, struct registry_job *j);

@@ -1,6 +1,8 @@
 #include "hub/registry_index.h"
 #include "hub/registry_tables.h"
 
+#include "iot/digital_twin.h"
+
 static struct slice keep(struct arena *a, struct store_table *t, int column)
 {
     return arena_copy(a, store_column(t, SQL_TWIN_GET, column));
@@ -85,6 +87,7 @@ void registry_twin_print_identity(const struct registry_row *row, struct json_wr
     row->i.secondary_thumbprint.len ? json_put_string(w, row->i.secondary_thumbprint)
                                     : json_put_null(w);
     json_end_object(w);
+    json_name(w, "modelId"), json_put_string(w, row->model_id);
     if (row->i.id.module.len == 0) {
         json_name(w, "capabilities"), json_object(w);
         json_name(w, "iotEdge"), json_put_bool(w, row->i.edge);
@@ -134,6 +137,25 @@ enum status registry_twin_get(struct store_table *t, struct registry_job *j)
     return s;
 }
 
+/* ---- the digital twin ---- */
+
+enum status registry_digital_twin_get(struct store_table *t, struct registry_job *j)
+{
+    struct registry_row row;
+    struct iot_twin twin;
+    enum status s = load_both(t, j, &row, &twin);
+    if (s != OK)
+        return s;
+    struct json_writer w = json_writer(&j->json);
+    iot_digital_twin_put(&twin, j->ask.id.device, row.model_id, &w);
+    iot_twin_etag(twin.version, j->etag);
+    j->answer.etag = slice_of(j->etag);
+    store_reset(t, SQL_IDENTITY_GET);
+    return OK;
+}
+
+/* ---- changes ---- */
+
 static enum status change(struct store_table *t, struct registry_job *j, const struct json *body,
                           struct iot_twin *twin)
 {
@@ -174,6 +196,36 @@ enum status registry_twin_change(struct store_table *t, struct registry_job *j)
             print_twin(j, &row, &twin);
         store_reset(t, SQL_IDENTITY_GET);
     }
+    json_free(&doc);
+    return s;
+}
+
+static enum status patch(struct store_table *t, struct registry_job *j, const struct json *operations)
+{
+    struct iot_twin twin;
+    struct slice text = {0};
+    struct json_doc *body = NULL;
+    enum status s = registry_twin_load(t, &j->arena, j->ask.id, &twin);
+    if (s == OK)
+        s = iot_digital_twin_patch(&twin, &j->arena, operations, &text, &j->answer.text);
+    if (s == OK)
+        s = json_parse(text, JSON_STRICT, &body, NULL);
+    if (s == OK)
+        s = change(t, j, json_root(body), &twin);
+    json_free(&body);
+    if (s == OK) {
+        iot_twin_etag(twin.version, j->etag);
+        j->answer.etag = slice_of(j->etag);
+    }
+    return s;
+}
+
+enum status registry_digital_twin_patch(struct store_table *t, struct registry_job *j)
+{
+    struct json_doc *doc = NULL;
+    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK)
+        return registry_refuse(j, BAD_FORMAT, "the body must be a JSON array");
+    enum status s = patch(t, j, json_root(doc));
     json_free(&doc);
     return s;
 }

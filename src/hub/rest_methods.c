@@ -15,6 +15,7 @@
 struct method {
     struct rest_request *request;
     struct hub_method_call call;
+    bool command; /* of a digital twin: the answer is the payload alone */
 };
 
 static void method_error(struct method *m, enum status why, uint64_t waited_ms, const char *text)
@@ -53,13 +54,20 @@ static void answer(struct method *m, int status, struct slice payload)
     buffer_clear(&body);
 }
 
+static void answer_command(struct method *m, int status, struct slice payload)
+{
+    struct rest_request *r = m->request;
+    rest_add_header(r, "x-ms-command-statuscode", slice_of(arena_printf(&r->arena, "%d", status)));
+    rest_reply_json(r, 200, payload.len ? payload : SLICE("null"));
+}
+
 static void on_method(void *arg, enum status why, int status, struct slice payload)
 {
     struct method *m = arg;
     if (why == OK && payload.len && !is_json(payload))
         hub_rest_error(m->request, PEER_FAILED, IOT_DEVICE, "the device's answer is not JSON");
     else if (why == OK)
-        answer(m, status, payload);
+        (m->command ? answer_command : answer)(m, status, payload);
     else if (why == OFFLINE)
         method_error(m, why, m->call.connect_timeout_ms, "Timed out waiting for device to connect.");
     else if (why == TIMED_OUT)
@@ -133,7 +141,54 @@ static void invoke(struct rest_request *r)
     hub_registry_identity(hub->registry, r->loop, m->call.id, on_identity, m);
 }
 
+/* ---- commands of digital twins: methods with the component in their name ---- */
+
+static bool query_seconds(struct rest_request *r, const char *name, uint64_t least, uint64_t otherwise, uint64_t *ms)
+{
+    struct slice given = rest_query(r, name);
+    uint64_t s = otherwise;
+    if (given.len && !slice_to_u64(given, &s))
+        return false;
+    *ms = s * 1000;
+    return s >= least && s <= SECONDS_MAX;
+}
+
+static const char *read_command(struct rest_request *r, struct hub_method_call *call)
+{
+    struct slice component = rest_param(r, "component"), command = rest_param(r, "command");
+    call->name = component.len ? slice_of(arena_printf(&r->arena, "%.*s*%.*s", SLICE_FMT(component), SLICE_FMT(command)))
+                               : command;
+    call->payload = r->body;
+    if (call->name.len > NAME_MAX_BYTES)
+        return "component and command have up to 99 characters together";
+    if (!query_seconds(r, "responseTimeoutInSeconds", SECONDS_MIN, RESPONSE_SECONDS_DEFAULT, &call->response_timeout_ms))
+        return "responseTimeoutInSeconds must be a whole number from 5 to 300";
+    if (!query_seconds(r, "connectTimeoutInSeconds", 0, 0, &call->connect_timeout_ms))
+        return "connectTimeoutInSeconds must be a whole number from 0 to 300";
+    if (call->payload.len && !is_json(call->payload))
+        return "the body must be JSON: it is the command's argument";
+    return call->payload.len > ((struct hub *)r->app)->limits.method_bytes
+               ? "the body is larger than limits.method allows"
+               : NULL;
+}
+
+static void command(struct rest_request *r)
+{
+    struct hub_method_call call = {.id = hub_rest_id(r), .call_id = r->id};
+    const char *wrong = read_command(r, &call);
+    if (wrong) {
+        hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE, wrong);
+        return;
+    }
+    struct method *m = MEMORY_NEW(struct method);
+    *m = (struct method){.request = r, .call = call, .command = true};
+    hub_registry_identity(((struct hub *)r->app)->registry, r->loop, m->call.id, on_identity, m);
+}
+
 const struct rest_route hub_rest_methods[] = {
+    {"POST", "/digitaltwins/{id}/commands/{command}", command, REST_SERVICE, "DigitalTwin_InvokeRootLevelCommand", NULL, NULL},
+    {"POST", "/digitaltwins/{id}/components/{component}/commands/{command}", command, REST_SERVICE,
+     "DigitalTwin_InvokeComponentCommand", NULL, NULL},
     {"POST", "/twins/{id}/methods", invoke, REST_SERVICE, "Devices_InvokeMethod", NULL, NULL},
     {"POST", "/twins/{id}/modules/{moduleId}/methods", invoke, REST_SERVICE, "Modules_InvokeMethod", NULL, NULL},
 };
