@@ -316,6 +316,29 @@ static void a_patch_is_told_to_the_device(void **state)
     news_is("desired d/m 2 {\"y\":1,\"$version\":2}\n");
 }
 
+static void a_digital_twin_has_the_model_and_is_patched_by_paths(void **state)
+{
+    (void)state;
+    assert_int_equal(put("d", "{}"), OK);
+    hub_registry_model(house.registry, (struct iot_id){.device = SLICE("d")}, SLICE("dtmi:a:b;1"));
+    assert_int_equal(ask(HUB_TWIN_GET, "d", NULL, NULL), OK);
+    assert_string_equal(member("modelId"), "dtmi:a:b;1");
+    char etag[32];
+    snprintf(etag, sizeof(etag), "%s", buffer_cstr(&house.etag));
+    const char *patch = "[{\"op\":\"add\",\"path\":\"/inside/target\",\"value\":3}]";
+    assert_int_equal(ask(HUB_DIGITAL_TWIN_PATCH, "d", patch, "old"), CONFLICT);
+    assert_int_equal(ask(HUB_DIGITAL_TWIN_PATCH, "d", patch, etag), OK);
+    assert_string_not_equal(buffer_cstr(&house.etag), etag);
+    news_is("desired d 2 {\"inside\":{\"__t\":\"c\",\"target\":3},\"$version\":2}\n");
+    assert_int_equal(ask(HUB_DIGITAL_TWIN_GET, "d", NULL, NULL), OK);
+    assert_string_equal(member("$dtId"), "d");
+    assert_string_equal(member("$metadata.$model"), "dtmi:a:b;1");
+    assert_string_equal(member("inside.$metadata.target.desiredValue"), "3");
+    assert_int_equal(ask(HUB_DIGITAL_TWIN_PATCH, "d", "[{\"op\":\"add\",\"path\":\"/$x\",\"value\":3}]", NULL), BAD_ARGUMENT);
+    assert_int_equal(ask(HUB_DIGITAL_TWIN_PATCH, "nobody", patch, NULL), NOT_FOUND);
+    assert_int_equal(ask(HUB_DIGITAL_TWIN_GET, "nobody", NULL, NULL), NOT_FOUND);
+}
+
 static void a_patch_that_breaks_a_rule_changes_nothing(void **state)
 {
     (void)state;
@@ -431,6 +454,7 @@ int main(void)
         TEST(an_edge_sees_what_is_in_its_scope_and_nothing_else),
         TEST(a_twin_has_its_identity_around_it),
         TEST(a_patch_is_told_to_the_device),
+        TEST(a_digital_twin_has_the_model_and_is_patched_by_paths),
         TEST(a_patch_that_breaks_a_rule_changes_nothing),
         TEST(what_a_device_reports_is_in_both_views),
         TEST(a_module_of_a_disabled_device_is_disabled),
