@@ -66,6 +66,8 @@ static void on_timer(void *arg)
         return;
     }
     uint64_t now = loop_now_ms(h->loop);
+    if (h->loaded)
+        amqp_connection_in(h->engine, (struct slice){0}, now); /* it is we who do not listen */
     uint64_t next = amqp_connection_tick(h->engine, now);
     if (next != UINT64_MAX)
         loop_timer_start(h->loop, &h->timer, next > now ? next - now : 1, on_timer, h);
@@ -146,20 +148,39 @@ static const struct amqp_events engine_events = {
 
 /* ---- the stream's events ---- */
 
+static void read_or_wait(struct heads_amqp *h)
+{
+    stream_pause(h->stream, h->choked || h->loaded);
+}
+
+void head_under_way(struct heads_amqp *h, ptrdiff_t more)
+{
+    h->under_way = (size_t)((ptrdiff_t)h->under_way + more);
+    bool loaded = h->loaded ? h->under_way > HEADS_AMQP_UNDER_WAY_MAX / 2
+                            : h->under_way > HEADS_AMQP_UNDER_WAY_MAX;
+    if (loaded == h->loaded || h->stream == NULL)
+        return;
+    h->loaded = loaded;
+    read_or_wait(h);
+}
+
 static void on_data(void *arg, struct slice bytes)
 {
     struct heads_amqp *h = arg;
     if (h->closing)
         return;
     amqp_connection_in(h->engine, bytes, loop_now_ms(h->loop));
-    if (!head_has_room(h))
-        stream_pause(h->stream, true);
+    if (!head_has_room(h)) {
+        h->choked = true;
+        read_or_wait(h);
+    }
 }
 
 static void on_drain(void *arg)
 {
     struct heads_amqp *h = arg;
-    stream_pause(h->stream, false);
+    h->choked = false;
+    read_or_wait(h);
     if (!h->closing)
         head_links_resume(h);
 }
@@ -192,6 +213,7 @@ struct heads_amqp *heads_amqp_new(struct stream *s, const struct heads_amqp_conf
     h->stream = s;
     h->holds = 1; /* the stream's */
     list_init(&h->links);
+    list_init(&h->devices);
     h->engine = amqp_connection_new(
         &(struct amqp_connection_config){
             .container_id = config->container_id,

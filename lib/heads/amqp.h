@@ -20,7 +20,9 @@
 
 #define HEADS_AMQP_GRANTS_MAX 1024
 #define HEADS_AMQP_LINKS_UNSIGNED_MAX 32 /* of a connection that no token was put on */
+#define HEADS_AMQP_CHECKS_MAX 64 /* tokens under examination; 429 beyond */
 #define HEADS_AMQP_REPLIES_MAX 64
+#define HEADS_AMQP_UNDER_WAY_MAX (8u << 20) /* bytes that wait for others; then it is not read */
 #define HEADS_AMQP_OPEN_TIMEOUT_MS 20000
 
 struct heads_amqp;
@@ -109,6 +111,7 @@ struct heads_amqp_grant {
     struct slice path;   /* what it is good for, and all below it */
     unsigned rights;     /* bits that the program knows */
     uint64_t expires_ms; /* wall clock */
+    struct slice token;  /* kept for devices, which sign in with it; may be empty */
 };
 
 /* A token under examination; answered once by heads_amqp_checked(). */
@@ -117,6 +120,7 @@ struct heads_amqp_check;
 void heads_amqp_checked(struct heads_amqp_check *check, enum status why,
                         const struct heads_amqp_grant *grant);
 
+struct heads_amqp *heads_amqp_check_head(const struct heads_amqp_check *check);
 uint64_t heads_amqp_check_wall_ms(const struct heads_amqp_check *check); /* its loop's time */
 
 /* Whether a grant of this connection has all `rights` for the address (NULL: for anything). */

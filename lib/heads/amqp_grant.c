@@ -14,10 +14,16 @@ struct heads_amqp_check {
 
 /* ---- grants ---- */
 
+static void grant_clear(struct grant *g)
+{
+    free(g->path);
+    buffer_clear(&g->token);
+}
+
 void head_grants_clear(struct heads_amqp *h)
 {
     for (size_t i = 0; i < h->grant_count; i++)
-        free(h->grants[i].path);
+        grant_clear(&h->grants[i]);
     free(h->grants);
     h->grants = NULL;
     h->grant_count = 0;
@@ -30,7 +36,7 @@ static void drop_expired(struct heads_amqp *h, uint64_t now)
         if (h->grants[i].expires_ms > now)
             h->grants[to++] = h->grants[i];
         else
-            free(h->grants[i].path);
+            grant_clear(&h->grants[i]);
     }
     h->grant_count = to;
 }
@@ -79,7 +85,10 @@ static enum status add(struct heads_amqp *h, const struct heads_amqp_grant *gran
         return FULL;
     g->rights = grant->rights;
     g->expires_ms = grant->expires_ms;
+    buffer_reset(&g->token);
+    buffer_put(&g->token, grant->token);
     start_timer(h);
+    head_granted(h, g);
     return OK;
 }
 
@@ -102,8 +111,17 @@ static struct heads_amqp_check *check_new(struct heads_amqp *h, struct heads_amq
     struct heads_amqp_check *check = MEMORY_NEW(struct heads_amqp_check);
     check->head = h;
     check->reply = reply;
+    h->checks++;
     head_hold(h);
     return check;
+}
+
+static void check_free(struct heads_amqp_check *check)
+{
+    struct heads_amqp *h = check->head;
+    h->checks--;
+    free(check);
+    head_release(h);
 }
 
 static void verify(struct heads_amqp *h, struct heads_amqp_check *check,
@@ -119,7 +137,13 @@ static const char *said(enum status why)
 {
     return why == OK     ? "OK"
            : why == FULL ? "too many tokens on this connection"
+           : why == BUSY ? "too many tokens at once"
                          : "the token is not good here";
+}
+
+struct heads_amqp *heads_amqp_check_head(const struct heads_amqp_check *check)
+{
+    return check->head;
 }
 
 uint64_t heads_amqp_check_wall_ms(const struct heads_amqp_check *check)
@@ -142,14 +166,16 @@ void heads_amqp_checked(struct heads_amqp_check *check, enum status why,
     }
     if (check->reply == NULL && h->engine)
         amqp_connection_sasl(h->engine, why);
-    free(check);
-    head_release(h);
+    check_free(check);
 }
 
 void head_check_token(struct heads_amqp_reply *reply, const struct heads_amqp_token *t)
 {
     struct heads_amqp *h = heads_amqp_reply_head(reply);
-    verify(h, check_new(h, reply), t);
+    if (h->checks == HEADS_AMQP_CHECKS_MAX)
+        heads_amqp_answer(reply, BUSY, said(BUSY), (struct slice){0});
+    else
+        verify(h, check_new(h, reply), t);
 }
 
 /* ---- SASL ---- */
@@ -171,8 +197,7 @@ static enum status check_plain(struct heads_amqp *h, const struct heads_amqp_tok
     if (!check->answered)
         return AGAIN;
     enum status why = check->why;
-    free(check);
-    head_release(h);
+    check_free(check);
     return why;
 }
 

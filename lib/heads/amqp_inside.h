@@ -6,6 +6,7 @@
 
 struct grant {
     char *path;
+    struct buffer token;
     unsigned rights;
     uint64_t expires_ms;
 };
@@ -17,12 +18,17 @@ struct heads_amqp {
     struct amqp_connection *engine;
     struct loop_timer timer, grant_timer;
     bool opened, closing, flush_queued;
+    bool choked; /* the peer does not read what it is sent: nothing is read until on_drain */
+    bool loaded; /* too much of what it sent is under way: nothing is read until some is done */
+    size_t under_way;
     unsigned holds; /* of calls to come: the struct stays until they came */
     struct list links;
     unsigned link_count;
     struct grant *grants;
     size_t grant_count;
-    struct heads_amqp_check *sasl; /* PLAIN is being examined */
+    unsigned checks;      /* tokens under examination */
+    struct list devices;  /* struct heads_amqp_device, amqp_device.c: those that are not ending */
+    unsigned device_count;
 };
 
 void head_hold(struct heads_amqp *h);
@@ -30,6 +36,10 @@ void head_release(struct heads_amqp *h); /* may free it */
 
 /* What of a peer's text goes into a log line: up to the first blank or control character. */
 struct slice head_printable(struct slice text);
+
+/* So many bytes of what the peer sent are waiting for somebody, more or less: past
+ * HEADS_AMQP_UNDER_WAY_MAX it is not read. */
+void head_under_way(struct heads_amqp *h, ptrdiff_t more);
 
 /* ---- amqp_link.c ---- */
 
@@ -58,3 +68,8 @@ const struct heads_amqp_kind *head_node_kind(struct heads_amqp_link *l, bool sen
 enum status head_on_sasl(struct heads_amqp *h, struct slice mechanism, struct slice response);
 void head_check_token(struct heads_amqp_reply *reply, const struct heads_amqp_token *t);
 void head_grants_clear(struct heads_amqp *h);
+
+/* ---- amqp_device_token.c ---- */
+
+/* A token was put, for the first time or again. */
+void head_granted(struct heads_amqp *h, const struct grant *g);
