@@ -109,7 +109,8 @@ bool amqp_message_data_next(struct slice *sections, struct slice *data)
 
 bool amqp_message_bytes(const struct amqp_message *m, struct slice *out)
 {
-    if (m->body == AMQP_BODY_NONE) {
+    if (m->body == AMQP_BODY_NONE ||
+        (m->body == AMQP_BODY_IS_VALUE && m->value.type == AMQP_NULL)) {
         *out = (struct slice){0};
         return true;
     }

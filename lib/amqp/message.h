@@ -32,7 +32,8 @@ CHECKED enum status amqp_message_read(struct slice bytes, struct amqp_message *o
 bool amqp_message_data_next(struct slice *sections, struct slice *data);
 
 /* The body as bytes: the one data section, or a string or binary value. False for anything else;
- * several data sections are the caller's to walk. No body gives an empty slice. */
+ * several data sections are the caller's to walk. No body, and null for one (rhea's for undefined),
+ * give an empty slice. */
 bool amqp_message_bytes(const struct amqp_message *m, struct slice *out);
 
 /* The properties with every field absent, to be filled and written. */

@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
+#include "heads/amqp_device.h"
 #include "hub/events.h"
 #include "hub/service_links.h"
 #include "token/sas.h"
@@ -15,6 +16,7 @@
 
 struct hub_amqp {
     const struct hub *hub;
+    struct heads_amqp_devices *devices;
     struct heads_amqp_config config;
     struct heads_amqp_kind kinds[KINDS_MAX];
     struct heads_amqp_node nodes[NODES_MAX];
@@ -67,6 +69,16 @@ static bool is_key(const struct hub_amqp *a, struct slice policy, struct slice s
            (secondary.len && crypto_equal(secondary, secret));
 }
 
+/* A SAS that names no policy, or SASL PLAIN for "d@sas.hub": not for "policy@sas.root.hub". */
+static bool is_of_device(const struct heads_amqp_token *token)
+{
+    struct sas t;
+    if (token->type == HEADS_AMQP_PLAIN)
+        return slice_find_slice(token->user, SLICE("@sas.")) < token->user.len &&
+               slice_find_slice(token->user, SLICE("@sas.root.")) == token->user.len;
+    return sas_parse(token->token, &t) == OK && t.policy.len == 0;
+}
+
 /* Tokens of policies, as SAS over $cbs or in SASL PLAIN, or SASL PLAIN with the policy's name and
  * key. A grant's rights are enum hub_permission. */
 static void verify(void *arg, struct heads_amqp_check *check, const struct heads_amqp_token *token)
@@ -77,6 +89,10 @@ static void verify(void *arg, struct heads_amqp_check *check, const struct heads
     struct heads_amqp_grant grant = {.path = token->path, .expires_ms = UINT64_MAX};
     enum status s;
     uint64_t now_ms = heads_amqp_check_wall_ms(check);
+    if (is_of_device(token)) {
+        heads_amqp_device_verify(a->devices, check, token);
+        return;
+    }
     if (token->type == HEADS_AMQP_PLAIN && is_key(a, policy_of(token->user), token->token)) {
         grant.rights = policies_rights(a->hub->policies, policy_of(token->user));
         s = OK;
@@ -86,6 +102,7 @@ static void verify(void *arg, struct heads_amqp_check *check, const struct heads
         s = check_sas(a, token->token, grant.path, now_ms, &t);
         grant.expires_ms = t.expires_ms;
         grant.rights = policies_rights(a->hub->policies, t.policy);
+        grant.token = token->token;
     }
     heads_amqp_checked(check, s, &grant);
     arena_clear(&arena);
@@ -119,6 +136,7 @@ static void serve_all(struct hub_amqp *a, struct hub_events *events)
     serve_node(a, &hub_events_node, events);
     if (a->hub->service)
         serve(a, hub_service_kinds, hub_service_kinds_count, a->hub->service);
+    serve(a, heads_amqp_device_kinds, HEADS_AMQP_DEVICE_KINDS, a->devices);
 }
 
 /* ---- connections ---- */
@@ -134,6 +152,7 @@ struct hub_amqp *hub_amqp_new(struct hub *hub, struct hub_events *events)
 {
     struct hub_amqp *a = MEMORY_NEW(struct hub_amqp);
     a->hub = hub;
+    a->devices = heads_amqp_devices_new(&hub->backend);
     a->config = (struct heads_amqp_config){.container_id = hub->name,
                                            .kinds = a->kinds,
                                            .nodes = a->nodes,
@@ -157,6 +176,7 @@ uint64_t hub_amqp_connections(const struct hub_amqp *a)
 
 void hub_amqp_free(struct hub_amqp **a)
 {
+    heads_amqp_devices_free(&(*a)->devices);
     free(*a);
     *a = NULL;
 }

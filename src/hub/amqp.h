@@ -3,8 +3,9 @@
  * token decides what of it a peer may use. Here is the list of what there is (serve_all() in
  * amqp.c), and who may by a shared access policy; what a link does is its part's:
  *
- *     events.h            applications that read the stream, or send into it
- *     service_links.h     services that send messages to devices
+ *     events.h                applications that read the stream, or send into it
+ *     service_links.h         services that send messages to devices
+ *     heads/amqp_device.h     devices and modules
  */
 #pragma once
 
