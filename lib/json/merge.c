@@ -99,3 +99,22 @@ enum status json_merge_patches(struct slice first, struct slice second, struct b
 {
     return on_texts(first, second, join, out);
 }
+
+void json_difference(const struct json *from, const struct json *to, struct json_writer *w)
+{
+    json_object(w);
+    for (struct json_walk m = json_walk(from); json_next(&m);)
+        if (json_get_slice(to, m.name) == NULL)
+            json_name_slice(w, m.name), json_put_null(w);
+    for (struct json_walk m = json_walk(to); json_next(&m);) {
+        const struct json *old = json_get_slice(from, m.name);
+        if (json_equal(old, m.value) || (old == NULL && json_is(m.value, JSON_NULL)))
+            continue;
+        json_name_slice(w, m.name);
+        if (json_is(old, JSON_OBJECT) && json_is(m.value, JSON_OBJECT))
+            json_difference(old, m.value, w);
+        else
+            json_put_value(w, m.value);
+    }
+    json_end_object(w);
+}

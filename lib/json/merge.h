@@ -16,3 +16,7 @@ CHECKED enum status json_merge_text(struct slice target, struct slice patch, str
  * makes anew as an object keeps the members that the target had.) Otherwise as above; an empty
  * `first` is not there. */
 CHECKED enum status json_merge_patches(struct slice first, struct slice second, struct buffer *out);
+
+/* The merge patch that makes the object `to` of the object `from` (NULL: an empty one); "{}" when they are equal.
+ * Where `to` has a null no patch can say so: it is taken for a member that is not there. */
+void json_difference(const struct json *from, const struct json *to, struct json_writer *w);

@@ -88,12 +88,40 @@ static void a_broken_text_changes_nothing(void **state)
     assert_int_equal(out.len, 0);
 }
 
+static void a_difference_is_the_patch_that_was_missing(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"{}", "{}", "{}"},
+        {"{\"a\":1,\"b\":2}", "{\"b\":3,\"c\":4}", "{\"a\":null,\"b\":3,\"c\":4}"},
+        {"{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"y\":2,\"z\":[1]}}", "{\"a\":{\"x\":null,\"z\":[1]}}"},
+        {"{\"a\":{\"x\":1}}", "{\"a\":5}", "{\"a\":5}"},
+        {"{\"a\":[1,2]}", "{\"a\":[1,2]}", "{}"},
+    };
+    for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
+        struct json_doc *from, *to;
+        struct buffer out = {0}, again = {0};
+        assert_int_equal(json_parse(slice_of(rows[n][0]), JSON_STRICT, &from, NULL), OK);
+        assert_int_equal(json_parse(slice_of(rows[n][1]), JSON_STRICT, &to, NULL), OK);
+        struct json_writer w = json_writer(&out);
+        json_difference(json_root(from), json_root(to), &w);
+        assert_slice(buffer_slice(&out), slice_of(rows[n][2]));
+        assert_int_equal(json_merge_text(slice_of(rows[n][0]), buffer_slice(&out), &again), OK);
+        assert_slice(buffer_slice(&again), slice_of(rows[n][1]));
+        buffer_clear(&out);
+        buffer_clear(&again);
+        json_free(&from);
+        json_free(&to);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rfc_s_examples_hold),
         cmocka_unit_test(many_members_merge_as_few_do),
         cmocka_unit_test(two_patches_are_one),
+        cmocka_unit_test(a_difference_is_the_patch_that_was_missing),
         cmocka_unit_test(a_broken_text_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

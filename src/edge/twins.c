@@ -59,26 +59,6 @@ static void set(struct buffer *b, struct slice to)
     *b = fresh;
 }
 
-/* The merge patch that makes `to` of `from`. */
-static void put_change(struct json_writer *w, const struct json *from, const struct json *to)
-{
-    json_object(w);
-    for (struct json_walk m = json_walk(from); json_next(&m);)
-        if (json_get_slice(to, m.name) == NULL)
-            json_name_slice(w, m.name), json_put_null(w);
-    for (struct json_walk m = json_walk(to); json_next(&m);) {
-        const struct json *old = json_get_slice(from, m.name);
-        if (json_equal(old, m.value))
-            continue;
-        json_name_slice(w, m.name);
-        if (json_is(old, JSON_OBJECT) && json_is(m.value, JSON_OBJECT))
-            put_change(w, old, m.value);
-        else
-            json_put_value(w, m.value);
-    }
-    json_end_object(w);
-}
-
 /* 0: it is not there. */
 static uint64_t version_of(const struct json *twin, const char *section)
 {
@@ -272,7 +252,7 @@ static void put_desired_change(struct slice before, struct slice after, struct b
                           *new = json_get(json_root(to), "desired");
         struct json_writer w = json_writer(change);
         if (!json_equal(old, new))
-            put_change(&w, old, new);
+            json_difference(old, new, &w);
     }
     json_free(&from);
     json_free(&to);

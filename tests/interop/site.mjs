@@ -116,7 +116,7 @@ export async function nodeOpcua({name = 'node-opcua', address = '127.0.0.1', por
   const p = new Program(name, [path.join(folder, name), '--host', address, '--port', port, ...more],
                         {command: [...inside, process.execPath, script]}).start();
   Object.assign(p, {port, url: `opc.tcp://${address}:${port}`});
-  await until('the node-opcua server', () => answers(address, port));
+  await until('the node-opcua server', () => answers(address, port), 90000); // Node compiles for long on a busy machine
   return p;
 }
 
