@@ -117,11 +117,11 @@ enum status hub_configuration_content(struct arena *a, const struct json *conten
 
 /* ---- the rest of a body ---- */
 
-static const char *check_metrics(const struct json *metrics)
+static const char *check_metrics(const struct hub_limits *limits, const struct json *metrics)
 {
     const struct json *queries = json_get(metrics, "queries");
-    if (json_count(queries) > HUB_CONFIGURATION_METRICS_MAX)
-        return "metrics.queries: more than 5";
+    if (json_count(queries) > limits->configuration_metrics)
+        return "metrics.queries: more than limits.configuration.metrics allows";
     for (struct json_walk m = json_walk(queries); json_next(&m);)
         if (!json_is(m.value, JSON_STRING))
             return "metrics.queries: every query must be a text";
@@ -146,9 +146,11 @@ static enum status read_target(struct arena *a, struct hub_configuration *c, con
     return OK;
 }
 
-enum status hub_configuration_read(struct arena *a, const struct json *body,
-                                   struct hub_configuration *out, const char **why)
+enum status hub_configuration_read(struct arena *a, const struct hub_limits *limits,
+                                   const struct json *body, struct hub_configuration *out,
+                                   const char **why, enum hub_configuration_part *part)
 {
+    *part = HUB_CONFIGURATION_BODY;
     const struct json *priority = json_get(body, "priority");
     out->priority = 0;
     if (priority && !json_is(priority, JSON_NULL) &&
@@ -161,12 +163,22 @@ enum status hub_configuration_read(struct arena *a, const struct json *body,
         *why = "labels must be an object";
         return BAD_ARGUMENT;
     }
-    *why = check_metrics(json_get(body, "metrics"));
-    if (*why)
+    *why = check_metrics(limits, json_get(body, "metrics"));
+    if (*why) {
+        *part = HUB_CONFIGURATION_METRIC;
         return BAD_ARGUMENT;
-    enum status s = hub_configuration_content(a, json_get(body, "content"), out, why);
+    }
+    const struct json *content = json_get(body, "content");
+    if (json_count(json_get(content, "modulesContent")) > limits->configuration_modules) {
+        *why = "content.modulesContent: more modules than limits.configuration.modules allows";
+        return BAD_ARGUMENT;
+    }
+    enum status s = hub_configuration_content(a, content, out, why);
+    if (s != OK)
+        return s;
+    *part = HUB_CONFIGURATION_TARGET;
     out->target = slice_trim(json_string(json_get(body, "targetCondition")));
-    return s == OK ? read_target(a, out, why) : s;
+    return read_target(a, out, why);
 }
 
 /* ---- which comes first ---- */

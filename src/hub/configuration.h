@@ -10,13 +10,13 @@
 #pragma once
 
 #include "base/arena.h"
+#include "hub/limits.h"
 #include "iot/query.h"
 #include "json/json.h"
 
 #define HUB_CONFIGURATION_ID_MAX 128
 #define HUB_CONFIGURATION_TEXT_MAX (512u << 10)
 #define HUB_CONFIGURATION_SETTINGS_MAX 1000
-#define HUB_CONFIGURATION_METRICS_MAX 5 /* of one's own */
 
 enum hub_configuration_kind {
     HUB_CONFIGURATION_EMPTY, /* no content: nothing is set */
@@ -50,9 +50,14 @@ bool hub_configuration_id_ok(struct slice id);
 CHECKED enum status hub_configuration_content(struct arena *a, const struct json *content,
                                               struct hub_configuration *out, const char **why);
 
-/* A whole body; id and times are the caller's. BAD_ARGUMENT: *why. */
-CHECKED enum status hub_configuration_read(struct arena *a, const struct json *body,
-                                           struct hub_configuration *out, const char **why);
+/* What in a body is wrong: which of IoT Hub's codes it is. */
+enum hub_configuration_part { HUB_CONFIGURATION_BODY, HUB_CONFIGURATION_TARGET, HUB_CONFIGURATION_METRIC };
+
+/* A whole body; id and times are the caller's. BAD_ARGUMENT: *why, and in *part where. The target's
+ * paths are not looked at: hub_query_target() does. */
+CHECKED enum status hub_configuration_read(struct arena *a, const struct hub_limits *limits,
+                                           const struct json *body, struct hub_configuration *out,
+                                           const char **why, enum hub_configuration_part *part);
 
 /* Sorts: higher priority first, among equals the newer. */
 void hub_configuration_rank(const struct hub_configuration **list, size_t count);

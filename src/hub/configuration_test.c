@@ -4,6 +4,8 @@
 #include "base/cmocka.h"
 
 static struct arena arena;
+static const struct hub_limits limits = {.configuration_metrics = 5, .configuration_modules = 50};
+static enum hub_configuration_part part;
 
 static int setup(void **state)
 {
@@ -43,7 +45,7 @@ static void a_body_that_is_wrong_says_where(void **state)
         {"{\"metrics\":{\"queries\":{\"a\":5}}}", "metrics.queries"},
         {"{\"metrics\":{\"queries\":{\"a\":\"\",\"b\":\"\",\"c\":\"\",\"d\":\"\",\"e\":\"\",\"f\":"
          "\"\"}}}",
-         "more than 5"},
+         "more than limits"},
         {"{\"content\":{\"deviceContent\":{\"tags.x\":1}}}", "tags.x"},
         {"{\"content\":{\"deviceContent\":{\"properties.desired.\":1}}}", "properties.desired."},
         {"{\"content\":{\"deviceContent\":{\"properties.desired.a..b\":1}}}", "a..b"},
@@ -62,7 +64,7 @@ static void a_body_that_is_wrong_says_where(void **state)
         struct hub_configuration c = {0};
         const char *why = "";
         assert_int_equal(json_parse(slice_of(rows[n][0]), JSON_STRICT, &doc, NULL), OK);
-        assert_int_equal(hub_configuration_read(&arena, json_root(doc), &c, &why), BAD_ARGUMENT);
+        assert_int_equal(hub_configuration_read(&arena, &limits, json_root(doc), &c, &why, &part), BAD_ARGUMENT);
         if (strstr(why, rows[n][1]) == NULL)
             fail_msg("row %zu: '%s'", n, why);
         json_free(&doc);
@@ -79,7 +81,7 @@ static void what_the_sdks_send_for_no_content_is_none(void **state)
         struct hub_configuration c = {0};
         const char *why = "";
         assert_int_equal(json_parse(slice_of(rows[n]), JSON_STRICT, &doc, NULL), OK);
-        assert_int_equal(hub_configuration_read(&arena, json_root(doc), &c, &why), OK);
+        assert_int_equal(hub_configuration_read(&arena, &limits, json_root(doc), &c, &why, &part), OK);
         assert_int_equal(c.kind, HUB_CONFIGURATION_EMPTY);
         json_free(&doc);
     }
@@ -106,7 +108,7 @@ static void read_all(struct several *s, const char *const *bodies)
         const char *why = "";
         assert_int_equal(
             json_parse(slice_of(bodies[s->count]), JSON_STRICT, &s->docs[s->count], NULL), OK);
-        assert_int_equal(hub_configuration_read(&arena, json_root(s->docs[s->count]), c, &why), OK);
+        assert_int_equal(hub_configuration_read(&arena, &limits, json_root(s->docs[s->count]), c, &why, &part), OK);
         c->id = slice_of(arena_printf(&arena, "c%zu", s->count));
         c->created_ms = s->count;
         s->ranked[s->count] = c;
