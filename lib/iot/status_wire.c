@@ -43,6 +43,13 @@ static const struct {
     {IOT_CERTIFICATE, FULL,      {403, 403002, "IotHubQuotaExceeded",         "amqp:resource-limit-exceeded"}},
     {IOT_JOB,         NOT_FOUND, {404, 404002, "JobNotFound",                 "amqp:not-found"}},
     {IOT_JOB,         FULL,      {403, 403003, "JobQuotaExceeded",            "amqp:resource-limit-exceeded"}},
+    {IOT_CONFIGURATION, NOT_FOUND,    {404, 404301, "ConfigurationNotFound",                    "amqp:not-found"}},
+    {IOT_CONFIGURATION, EXISTS,       {409, 409401, "ConfigurationAlreadyExists",               "amqp:not-allowed"}},
+    {IOT_CONFIGURATION, FULL,         {413, 413101, "ConfigurationCountLimitExceeded",          "amqp:resource-limit-exceeded"}},
+    {IOT_CONFIGURATION, BAD_ARGUMENT, {400, 400402, "InvalidConfigurationContent",              "com.microsoft:argument-error"}},
+    {IOT_CONFIGURATION, UNSUPPORTED,  {400, 400403, "CannotModifyImmutableConfigurationContent", "amqp:not-allowed"}},
+    {IOT_CONFIGURATION_TARGET, BAD_ARGUMENT, {400, 400401, "InvalidConfigurationTargetCondition", "com.microsoft:argument-error"}},
+    {IOT_CONFIGURATION_METRIC, BAD_ARGUMENT, {400, 400404, "InvalidConfigurationCustomMetricsQuery", "com.microsoft:argument-error"}},
 };
 /* clang-format on */
 

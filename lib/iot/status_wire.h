@@ -15,7 +15,16 @@ struct iot_status_wire {
 const struct iot_status_wire *iot_status_wire(enum status s);
 
 /* What was asked for, where that makes a difference. */
-enum iot_thing { IOT_DEVICE, IOT_MODULE, IOT_REGISTRY, IOT_CERTIFICATE, IOT_JOB };
+enum iot_thing {
+    IOT_DEVICE,
+    IOT_MODULE,
+    IOT_REGISTRY,
+    IOT_CERTIFICATE,
+    IOT_JOB,
+    IOT_CONFIGURATION,
+    IOT_CONFIGURATION_TARGET, /* its condition */
+    IOT_CONFIGURATION_METRIC, /* a query of it */
+};
 
 /* The same for that thing: "ModuleNotFound". */
 const struct iot_status_wire *iot_status_wire_of(enum iot_thing of, enum status s);

@@ -14,6 +14,7 @@
 #include "hub/amqp.h"
 #include "hub/backend.h"
 #include "hub/certificate_commands.h"
+#include "hub/configurer.h"
 #include "hub/connection_strings.h"
 #include "hub/events.h"
 #include "hub/messages.h"
@@ -329,6 +330,7 @@ static void make_servers(struct program *p)
         {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
         {"", hub_rest_query, hub_rest_query_count, NULL},
         {"", hub_rest_messages, hub_rest_messages_count, NULL},
+        {"", hub_rest_configurations, hub_rest_configurations_count, NULL},
         rest_health_table(p->health),
     };
     for (unsigned i = 0; i < p->hub.loop_count; i++)
@@ -429,6 +431,7 @@ static enum status start(struct program *p)
     p->mqtt = heads_mqtt_new(&p->hub.backend);
     p->events = hub_events_new(&p->hub);
     p->hub.service = hub_service_new(&p->hub);
+    hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
     p->amqp = hub_amqp_new(&p->hub, p->events);
     hub_messages_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
     make_servers(p);

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "hub/configurer.h"
+#include "hub/registry_configurations.h"
 #include "hub/registry_tables.h"
 
 static enum status nobody_connected(struct store_table *t, void *arg)
@@ -44,6 +46,7 @@ void hub_registry_close(struct hub_registry **registry)
     if (r == NULL)
         return;
     store_table_close(&r->table);
+    registry_configurations_forget(r);
     free(r);
     *registry = NULL;
 }
@@ -357,6 +360,12 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_job 
     [HUB_CERTIFICATE_DELETE] = registry_certificate_delete,
     [HUB_CERTIFICATE_CODE] = registry_certificate_code,
     [HUB_CERTIFICATE_VERIFY] = registry_certificate_verify,
+    [HUB_CONFIGURATION_LIST] = registry_configuration_list,
+    [HUB_CONFIGURATION_GET] = registry_configuration_get,
+    [HUB_CONFIGURATION_PUT] = registry_configuration_put,
+    [HUB_CONFIGURATION_DELETE] = registry_configuration_delete,
+    [HUB_CONFIGURATION_CONTENT] = registry_configuration_content,
+    [HUB_CONFIGURATION_TEST] = registry_configuration_test,
 };
 
 static enum status run_ask(struct store_table *t, void *arg)
@@ -373,6 +382,10 @@ static void tell(const struct registry_job *j)
         for (size_t n = 0; n < j->module_count; n++)
             events->on_identity(events->arg, (struct iot_id){j->ask.id.device, j->modules[n]});
     }
+    for (size_t n = 0; n < j->news_count && events->on_desired; n++)
+        events->on_desired(events->arg, j->news[n].id, j->news[n].patch, j->news[n].version);
+    if (j->configure)
+        hub_configurer_wake(j->registry->configurer);
     if (j->tell_desired && events->on_desired)
         events->on_desired(events->arg, j->ask.id, j->desired_patch, j->desired_version);
 }
@@ -389,6 +402,9 @@ static void answer(void *arg)
 /* Without a reason of ours, FULL is the disk. */
 static enum iot_thing thing(const struct registry_job *j, enum status why)
 {
+    enum hub_registry_what what = j->ask.what;
+    if (what >= HUB_CONFIGURATION_LIST && what <= HUB_CONFIGURATION_TEST && what != HUB_CONFIGURATION_CONTENT)
+        return IOT_CONFIGURATION;
     if (j->ask.name.len)
         return IOT_CERTIFICATE;
     if (j->ask.id.module.len && !j->no_device)
@@ -406,7 +422,8 @@ static void end_ask(void *arg, enum status why)
     if (why == FULL && j->answer.text == NULL)
         why = IO_FAILED;
     j->answer.why = why;
-    j->answer.of = thing(j, why);
+    if (j->answer.of == IOT_DEVICE) /* the work may have said it more closely */
+        j->answer.of = thing(j, why);
     j->answer.json = buffer_slice(&j->json);
     if (why != OK && j->answer.text == NULL)
         j->answer.text =
@@ -420,7 +437,7 @@ static void end_ask(void *arg, enum status why)
 static bool changes(enum hub_registry_what what)
 {
     return what == HUB_IDENTITY_PUT || what == HUB_IMPORT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
-           what == HUB_TWIN_PUT || what == HUB_DIGITAL_TWIN_PATCH;
+           what == HUB_TWIN_PUT || what == HUB_DIGITAL_TWIN_PATCH || what == HUB_CONFIGURATION_CONTENT;
 }
 
 void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,

@@ -98,13 +98,20 @@ enum hub_registry_what {
     HUB_CERTIFICATE_DELETE,
     HUB_CERTIFICATE_CODE,   /* makes the code that a proof must be named for */
     HUB_CERTIFICATE_VERIFY, /* the body has the proof */
+    /* Configurations, by name. */
+    HUB_CONFIGURATION_LIST,
+    HUB_CONFIGURATION_GET,
+    HUB_CONFIGURATION_PUT, /* create without if_match, update with it */
+    HUB_CONFIGURATION_DELETE,
+    HUB_CONFIGURATION_CONTENT, /* the body is set on device id once */
+    HUB_CONFIGURATION_TEST,    /* are the queries in the body right? */
 };
 
 struct hub_registry_ask {
     enum hub_registry_what what;
     struct iot_id id;
     struct iot_id target;  /* HUB_SCOPE_ONE */
-    struct slice name;     /* HUB_CERTIFICATE_… */
+    struct slice name;     /* HUB_CERTIFICATE_…, HUB_CONFIGURATION_… */
     struct slice body;     /* JSON text, for PUT and PATCH */
     struct slice if_match; /* without quotes; "*" is any; empty: none was given */
     size_t top;            /* of lists; 0: as many as limits.list allows */

@@ -14,6 +14,7 @@ void registry_document_clear(struct registry_document *d)
     json_free(&d->desired);
     json_free(&d->reported);
     json_free(&d->whole);
+    json_free(&d->configurations);
 }
 
 /* ---- reading ---- */
@@ -64,6 +65,33 @@ static const struct json *identity_of(struct registry_document *d)
         buffer_clear(&text);
     }
     return json_root(d->identity);
+}
+
+/* {"id":{"status":"Applied"}}: the configurations that are for it. */
+static void put_configurations(struct registry_document *d, struct json_writer *w)
+{
+    store_bind(d->table, SQL_CONFIGURATIONS_OF, 1, d->id.device);
+    store_bind(d->table, SQL_CONFIGURATIONS_OF, 2, d->id.module);
+    json_object(w);
+    while (store_step(d->table, SQL_CONFIGURATIONS_OF) == OK) {
+        json_name_slice(w, store_column(d->table, SQL_CONFIGURATIONS_OF, 0)), json_object(w);
+        json_name(w, "status");
+        json_put_text(w, store_column_i64(d->table, SQL_CONFIGURATIONS_OF, 1) ? "Applied" : "Targeted");
+        json_end_object(w);
+    }
+    json_end_object(w);
+}
+
+static const struct json *configurations_of(struct registry_document *d)
+{
+    struct buffer text = {0};
+    if (d->configurations == NULL) {
+        struct json_writer w = json_writer(&text);
+        put_configurations(d, &w);
+        parsed(&d->configurations, buffer_slice(&text));
+        buffer_clear(&text);
+    }
+    return json_root(d->configurations);
 }
 
 /* Tags and properties with their metadata. */
@@ -127,6 +155,8 @@ struct iot_value registry_document_at(void *arg, const struct iot_query_path *pa
                             : iot_value_undefined();
     if (is(first, "properties"))
         return property_at(d, path);
+    if (is(first, "configurations"))
+        return iot_query_walk(configurations_of(d), path, 1);
     if (path->count == 1 && is(first, "deviceId"))
         return iot_value_string(d->id.device);
     if (path->count == 1 && is(first, "moduleId"))
@@ -136,8 +166,12 @@ struct iot_value registry_document_at(void *arg, const struct iot_query_path *pa
 
 enum status registry_document_print(struct registry_document *d, struct json_writer *w)
 {
-    if (need_row(d) && need_twin(d))
-        registry_twin_print(&d->row, &d->twin, w);
+    if (!need_row(d) || !need_twin(d))
+        return d->why;
+    json_object(w);
+    registry_twin_print(&d->row, &d->twin, w);
+    json_name(w, "configurations"), put_configurations(d, w);
+    json_end_object(w);
     return d->why;
 }
 

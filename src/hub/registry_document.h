@@ -15,7 +15,7 @@ struct registry_document {
     bool has_row, has_twin;
     struct registry_row row;
     struct iot_twin twin;
-    struct json_doc *identity, *tags, *desired, *reported, *whole; /* parsed when asked for */
+    struct json_doc *identity, *tags, *desired, *reported, *whole, *configurations; /* parsed when asked for */
 };
 
 struct registry_document registry_document(struct store_table *t, struct arena *a,

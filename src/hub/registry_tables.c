@@ -95,6 +95,37 @@ const char *const registry_migrations[] = {
     " lock TEXT, locked_until_ms INTEGER NOT NULL DEFAULT 0);"
     "ALTER TABLE identities ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE identities ADD COLUMN model_id TEXT;",
+    /* Configurations, see registry_configurations.h. */
+    "CREATE TABLE configurations ("
+    " id TEXT NOT NULL PRIMARY KEY, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+    " etag TEXT NOT NULL, body TEXT NOT NULL, priority INTEGER NOT NULL,"
+    " looks_at_reported INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE configuration_targets ("
+    " configuration TEXT NOT NULL, device TEXT NOT NULL, module TEXT NOT NULL,"
+    " applied INTEGER NOT NULL, PRIMARY KEY (configuration, device, module)) WITHOUT ROWID;"
+    "CREATE INDEX configuration_targets_of ON configuration_targets (device, module);"
+    "CREATE TABLE configured ("
+    " device TEXT NOT NULL, module TEXT NOT NULL, kind INTEGER NOT NULL, paths TEXT NOT NULL,"
+    " PRIMARY KEY (device, module, kind)) WITHOUT ROWID;"
+    "CREATE TABLE configuration_work ("
+    " configuration TEXT NOT NULL PRIMARY KEY, after INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE configuration_dirty ("
+    " device TEXT NOT NULL, module TEXT NOT NULL, PRIMARY KEY (device, module)) WITHOUT ROWID;"
+    "CREATE TRIGGER configuration_insert AFTER INSERT ON twins"
+    " WHEN EXISTS (SELECT 1 FROM configurations) BEGIN"
+    " INSERT OR IGNORE INTO configuration_dirty VALUES (new.device, new.module); END;"
+    "CREATE TRIGGER configuration_update AFTER UPDATE ON twins"
+    " WHEN EXISTS (SELECT 1 FROM configurations) AND (old.tags <> new.tags"
+    " OR old.desired <> new.desired OR (old.reported <> new.reported AND EXISTS"
+    " (SELECT 1 FROM configurations WHERE looks_at_reported))) BEGIN"
+    " INSERT OR IGNORE INTO configuration_dirty VALUES (new.device, new.module); END;"
+    "CREATE TRIGGER configuration_identity AFTER UPDATE ON identities"
+    " WHEN old.etag <> new.etag AND EXISTS (SELECT 1 FROM configurations) BEGIN"
+    " INSERT OR IGNORE INTO configuration_dirty VALUES (new.device, new.module); END;"
+    "CREATE TRIGGER configuration_delete AFTER DELETE ON identities BEGIN"
+    " DELETE FROM configuration_targets WHERE device = old.device AND module = old.module;"
+    " DELETE FROM configured WHERE device = old.device AND module = old.module;"
+    " DELETE FROM configuration_dirty WHERE device = old.device AND module = old.module; END;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -108,6 +139,15 @@ const size_t registry_migration_count =
     " (SELECT COUNT(*) FROM messages m WHERE m.device = i.device AND i.module = ''), i.model_id"
 
 #define CERTIFICATE_COLUMNS "name, etag, der, code, verified, created_ms, updated_ms"
+
+#define CONFIGURATION_COLUMNS                                                                      \
+    "SELECT id, created_ms, updated_ms, etag, body, priority FROM configurations"
+/* What the agents say of the deployment that they have been given last. */
+#define CONFIGURATION_AGENTS                                                                       \
+    " FROM configuration_targets c JOIN twins t ON t.device = c.device AND"                        \
+    " t.module = '$edgeAgent' WHERE c.configuration = ?1 AND c.applied AND"                        \
+    " json_extract(t.reported, '$.lastDesiredVersion') = t.desired_version AND"                    \
+    " json_extract(t.reported, '$.lastDesiredStatus.code') "
 
 const char *const registry_statements[SQL_COUNT] = {
     [SQL_IDENTITY_GET] = "SELECT " COLUMNS " FROM identities i WHERE device = ?1 AND module = ?2",
@@ -193,6 +233,49 @@ const char *const registry_statements[SQL_COUNT] = {
         "SELECT d.number, d.device, d.module FROM leaves l CROSS JOIN documents d USING (number)"
         " WHERE l.path = ?4 AND l.value BETWEEN ?5 AND ?6 AND l.number > ?1 AND"
         " (d.module <> '') = ?3 ORDER BY l.number LIMIT ?2",
+    [SQL_CONFIGURATIONS] = CONFIGURATION_COLUMNS " ORDER BY id",
+    [SQL_CONFIGURATIONS_COUNT] = "SELECT COUNT(*) FROM configurations",
+    [SQL_CONFIGURATION_GET] = CONFIGURATION_COLUMNS " WHERE id = ?1",
+    [SQL_CONFIGURATION_PUT] =
+        "INSERT INTO configurations (id, created_ms, updated_ms, etag, body, priority,"
+        " looks_at_reported) VALUES (?1, ?2, ?2, ?3, ?4, ?5,"
+        " COALESCE(json_extract(?4, '$.targetCondition') LIKE '%reported%', 0))"
+        " ON CONFLICT (id) DO UPDATE SET updated_ms = ?2, etag = ?3, body = ?4, priority = ?5,"
+        " looks_at_reported = excluded.looks_at_reported",
+    [SQL_CONFIGURATION_DELETE] = "DELETE FROM configurations WHERE id = ?1",
+    [SQL_CONFIGURATION_TARGETED] =
+        "SELECT COUNT(*) FROM configuration_targets WHERE configuration = ?1",
+    [SQL_CONFIGURATION_APPLIED] =
+        "SELECT COUNT(*) FROM configuration_targets WHERE configuration = ?1 AND applied",
+    [SQL_CONFIGURATION_SUCCESSFUL] = "SELECT COUNT(*)" CONFIGURATION_AGENTS "= 200",
+    [SQL_CONFIGURATION_FAILED] = "SELECT COUNT(*)" CONFIGURATION_AGENTS "<> 200",
+    [SQL_CONFIGURATION_TARGET_PUT] = "INSERT OR REPLACE INTO configuration_targets"
+                                     " (configuration, device, module, applied)"
+                                     " VALUES (?1, ?2, ?3, ?4)",
+    [SQL_CONFIGURATION_TARGETS_DELETE] =
+        "DELETE FROM configuration_targets WHERE device = ?1 AND module = ?2",
+    [SQL_CONFIGURATIONS_OF] =
+        "SELECT configuration, applied FROM configuration_targets WHERE device = ?1 AND module = ?2"
+        " ORDER BY configuration",
+    [SQL_CONFIGURED_GET] =
+        "SELECT paths FROM configured WHERE device = ?1 AND module = ?2 AND kind = ?3",
+    [SQL_CONFIGURED_MODULES] =
+        "SELECT module FROM configured WHERE device = ?1 AND module <> '' AND kind = ?2",
+    [SQL_CONFIGURED_PUT] = "INSERT OR REPLACE INTO configured (device, module, kind, paths)"
+                           " VALUES (?1, ?2, ?3, ?4)",
+    [SQL_CONFIGURED_DELETE] =
+        "DELETE FROM configured WHERE device = ?1 AND module = ?2 AND kind = ?3",
+    [SQL_CONFIGURATION_DIRTY] = "SELECT device, module FROM configuration_dirty LIMIT ?1",
+    [SQL_CONFIGURATION_DIRTY_PUT] = "INSERT OR IGNORE INTO configuration_dirty VALUES (?1, ?2)",
+    [SQL_CONFIGURATION_DIRTY_ALL] = "INSERT OR IGNORE INTO configuration_dirty SELECT device, module"
+                                    " FROM configuration_targets WHERE configuration = ?1",
+    [SQL_CONFIGURATION_CLEAN] =
+        "DELETE FROM configuration_dirty WHERE device = ?1 AND module = ?2",
+    [SQL_CONFIGURATION_WORK] = "SELECT configuration, after FROM configuration_work LIMIT 1",
+    [SQL_CONFIGURATION_WORK_INSERT] = "INSERT OR REPLACE INTO configuration_work VALUES (?1, 0)",
+    [SQL_CONFIGURATION_WORK_ON] =
+        "UPDATE configuration_work SET after = ?2 WHERE configuration = ?1",
+    [SQL_CONFIGURATION_WORK_DELETE] = "DELETE FROM configuration_work WHERE configuration = ?1",
     [SQL_QUERY_COUNT] = "SELECT COUNT(*) FROM (SELECT 1 FROM leaves WHERE path = ?4 AND"
                         " value BETWEEN ?5 AND ?6 LIMIT ?2)",
     [SQL_KEEP] = "UPDATE identities SET kept = ?3 WHERE device = ?1 AND module = ?2",

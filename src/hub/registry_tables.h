@@ -74,6 +74,30 @@ enum registry_statement {
     SQL_BATCH_DELETE,
     SQL_BATCH_DEAD,
     SQL_BATCH_OVERDUE,
+    SQL_CONFIGURATIONS,
+    SQL_CONFIGURATIONS_COUNT,
+    SQL_CONFIGURATION_GET,
+    SQL_CONFIGURATION_PUT,
+    SQL_CONFIGURATION_DELETE,
+    SQL_CONFIGURATION_TARGETED,
+    SQL_CONFIGURATION_APPLIED,
+    SQL_CONFIGURATION_SUCCESSFUL,
+    SQL_CONFIGURATION_FAILED,
+    SQL_CONFIGURATION_TARGET_PUT,
+    SQL_CONFIGURATION_TARGETS_DELETE,
+    SQL_CONFIGURATIONS_OF,
+    SQL_CONFIGURED_GET,
+    SQL_CONFIGURED_MODULES,
+    SQL_CONFIGURED_PUT,
+    SQL_CONFIGURED_DELETE,
+    SQL_CONFIGURATION_DIRTY,
+    SQL_CONFIGURATION_DIRTY_PUT,
+    SQL_CONFIGURATION_DIRTY_ALL,
+    SQL_CONFIGURATION_CLEAN,
+    SQL_CONFIGURATION_WORK,
+    SQL_CONFIGURATION_WORK_INSERT,
+    SQL_CONFIGURATION_WORK_ON,
+    SQL_CONFIGURATION_WORK_DELETE,
     SQL_COUNT
 };
 
@@ -87,6 +111,8 @@ struct hub_registry {
     uint64_t last_generation; /* on the table's thread */
     uint64_t messages_due_ms; /* atomic: when a message, a lock or feedback is due; messages.c */
     struct hub_messages_count messages; /* relaxed atomics */
+    struct registry_configuration_cache *configurations; /* on the table's thread; NULL: to be read */
+    struct hub_configurer *configurer; /* NULL: nobody brings configurations out */
 };
 
 /* Runs a job on the table's thread. When its queue is full, `done` gets BUSY, on a later turn as always. */
@@ -115,6 +141,13 @@ void registry_row_keep(struct arena *a, struct registry_row *row);
 CHECKED enum status registry_rows_print(struct store_table *t, size_t statement,
                                         struct json_writer *w);
 
+/* Desired properties that became others: told after the commit. */
+struct registry_news {
+    struct iot_id id;
+    struct slice patch;
+    uint64_t version;
+};
+
 /* One ask on its way, with all that its job makes. */
 struct registry_job {
     struct hub_registry *registry;
@@ -130,6 +163,9 @@ struct registry_job {
     bool no_device; /* what is missing is the module's device */
     /* News for after the commit. */
     bool tell_identity, tell_desired;
+    const struct registry_news *news; /* desired properties of several */
+    size_t news_count;
+    bool configure; /* a configuration has changed: there is something to bring out */
     struct slice *modules; /* of a device, told with it */
     size_t module_count;
     struct slice desired_patch;
@@ -190,7 +226,7 @@ bool registry_import_id(const struct json *item, struct iot_id *id);
 CHECKED enum status registry_scope_want(struct store_table *t, struct registry_job *j,
                                         const struct json *body, struct registry_row *row);
 
-/* The service's view of a twin, an object; and the members of it that come from the identity alone. */
+/* The service's view of a twin, into an object that is open; and the members of it that come from the identity alone. */
 void registry_twin_print(const struct registry_row *row, const struct iot_twin *twin,
                          struct json_writer *w);
 void registry_twin_print_identity(const struct registry_row *row, struct json_writer *w);

@@ -101,12 +101,10 @@ void registry_twin_print(const struct registry_row *row, const struct iot_twin *
 {
     char etag[IOT_TWIN_ETAG_LEN + 1];
     iot_twin_etag(twin->version, etag);
-    json_object(w);
     registry_twin_print_identity(row, w);
     json_member(w, "etag", slice_of(etag));
     json_name(w, "version"), json_put_u64(w, twin->version);
     iot_twin_put_service(twin, w);
-    json_end_object(w);
 }
 
 static void print_twin(struct registry_job *j, const struct registry_row *row,
@@ -115,7 +113,9 @@ static void print_twin(struct registry_job *j, const struct registry_row *row,
     struct json_writer w = json_writer(&j->json);
     iot_twin_etag(twin->version, j->etag);
     j->answer.etag = slice_of(j->etag);
+    json_object(&w);
     registry_twin_print(row, twin, &w);
+    json_end_object(&w);
 }
 
 static enum status load_both(struct store_table *t, struct registry_job *j,

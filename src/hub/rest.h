@@ -18,6 +18,8 @@ extern const struct rest_route hub_rest_query[]; /* rest_query.c */
 extern const size_t hub_rest_query_count;
 extern const struct rest_route hub_rest_messages[];
 extern const size_t hub_rest_messages_count;
+extern const struct rest_route hub_rest_configurations[]; /* rest_configurations.c */
+extern const size_t hub_rest_configurations_count;
 
 rest_authorize_fn hub_rest_authorize;
 rest_refuse_fn hub_rest_refuse;

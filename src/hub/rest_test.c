@@ -41,7 +41,8 @@ static void start_server(void)
                                   {"", hub_rest_methods, hub_rest_methods_count, NULL},
                                   {"", hub_rest_query, hub_rest_query_count, NULL},
                                   {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
-                                  {"", hub_rest_certificates, hub_rest_certificates_count, NULL}};
+                                  {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
+                                  {"", hub_rest_configurations, hub_rest_configurations_count, NULL}};
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
                                                                 .tables = tables,
                                                                 .table_count = sizeof(tables) / sizeof(tables[0]),
@@ -203,7 +204,8 @@ static void each_route(void (*fn)(const struct rest_route *r, const char *path))
                   {hub_rest_methods, hub_rest_methods_count},
                   {hub_rest_query, hub_rest_query_count},
                   {hub_rest_bulk, hub_rest_bulk_count},
-                  {hub_rest_certificates, hub_rest_certificates_count}};
+                  {hub_rest_certificates, hub_rest_certificates_count},
+                  {hub_rest_configurations, hub_rest_configurations_count}};
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
         for (size_t n = 0; n < tables[t].count; n++) {
             const struct rest_route *r = &tables[t].routes[n];
