@@ -118,9 +118,11 @@ static void on_taken(void *arg, enum status why, const struct hub_message *m, un
     heads_attendance_unref(&a);
 }
 
+/* They wait for the next session, which may have asked how many there are before they came. */
 static void forget_handed(struct hub_deliveries *q)
 {
     struct link *l;
+    q->waits |= !list_empty(&q->handed);
     while ((l = list_pop(&q->handed)))
         free(LIST_OF(l, struct handed, link));
 }
