@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "crypto/server_files.h"
 #include "crypto/tls.h"
+#include "edge/amqp.h"
 #include "edge/backend.h"
 #include "edge/identities.h"
 #include "edge/twins.h"
@@ -35,6 +36,7 @@ static const struct setting table[] = {
     {"data", SETTING_PATH, "~/.local/state/millrace/edge", "folder for everything that is kept", 0, 0, NULL, false},
     {"listen", SETTING_TEXT, "0.0.0.0", "address to listen on", 0, 0, NULL, false},
     {"mqtt.port", SETTING_INTEGER, "8883", "MQTT over TLS, for modules and devices", 0, 65535, NULL, false},
+    {"amqp.port", SETTING_INTEGER, "0", "AMQP over TLS for the same, usually 5671; 0: none", 0, 65535, NULL, false},
     {"health.port", SETTING_INTEGER, "9600", "/healthz, /readyz and /metrics, plain, on 127.0.0.1", 0, 65535, NULL, false},
     {"tls.certificate", SETTING_PATH, NULL, "PEM file with the chain; made at first start when absent", 0, 0, NULL, false},
     {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
@@ -62,9 +64,10 @@ struct program {
     struct rest_health *health;
     struct rest_metrics *metrics;
     struct heads_mqtt *mqtt;
+    struct edge_amqp *amqp;
     struct server_tls *tls;
     struct tls_client *hub_tls;
-    struct listener *mqtt_listener, *health_listener;
+    struct listener *mqtt_listener, *amqp_listener, *health_listener;
     const char **names, **hosts;
     char tls_directory[512], hub_url[512], identities_path[512], twins_path[512], log_directory[512];
 };
@@ -230,6 +233,12 @@ static void on_mqtt(void *arg, struct stream *s)
     heads_mqtt_accept(p->mqtt, s);
 }
 
+static void on_amqp(void *arg, struct stream *s)
+{
+    struct program *p = arg;
+    edge_amqp_accept(p->amqp, s);
+}
+
 static void on_health(void *arg, struct stream *s)
 {
     struct program *p = arg;
@@ -239,6 +248,7 @@ static void on_health(void *arg, struct stream *s)
 static void make_servers(struct program *p)
 {
     p->mqtt = heads_mqtt_new(&p->edge->backend);
+    p->amqp = edge_amqp_new(&p->edge->backend, text(p, "name"));
     p->metrics = rest_metrics_new(NULL, 0);
     rest_metrics_collect(p->metrics, collect, p);
     p->health = rest_health_new(p->metrics);
@@ -249,18 +259,23 @@ static void make_servers(struct program *p)
         .loop = p->loop, .tables = tables, .table_count = 1, .app = p});
 }
 
+static enum status listen_on(struct program *p, const char *setting,
+                             void (*on_accept)(void *arg, struct stream *s), struct listener **out)
+{
+    return listener_open(&(struct listen_config){.loop = p->loop,
+                                                 .host = text(p, "listen"),
+                                                 .port = (int)settings_integer(p->settings, setting),
+                                                 .tls = server_tls(p->tls),
+                                                 .on_accept = on_accept,
+                                                 .arg = p},
+                         out);
+}
+
 static enum status listen_all(struct program *p)
 {
-    enum status s = listener_open(
-        &(struct listen_config){
-            .loop = p->loop,
-            .host = text(p, "listen"),
-            .port = (int)settings_integer(p->settings, "mqtt.port"),
-            .tls = server_tls(p->tls),
-            .on_accept = on_mqtt,
-            .arg = p,
-        },
-        &p->mqtt_listener);
+    enum status s = listen_on(p, "mqtt.port", on_mqtt, &p->mqtt_listener);
+    if (s == OK && settings_integer(p->settings, "amqp.port"))
+        s = listen_on(p, "amqp.port", on_amqp, &p->amqp_listener);
     if (s != OK)
         return s;
     return listener_open(

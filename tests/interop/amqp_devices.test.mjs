@@ -121,6 +121,52 @@ for (const [name, transport] of [['AMQP', amqp.Amqp], ['AMQP over WebSocket', am
   });
 }
 
+// Messages sent by azure-iothub, and what a device may do with one.
+test('azure-iot-device over AMQP: messages are completed, rejected, or given back and come again', async () => {
+  const id = `amqp-c2d-${randomUUID()}`;
+  const {text} = await create(id);
+  const client = device.Client.fromConnectionString(text, amqp.Amqp);
+  await client.open();
+  await service.open();
+  const send = (text, messageId) => {
+    const m = new common.Message(text);
+    m.messageId = messageId;
+    m.properties.add('k', 'v & w');
+    m.ack = 'full';
+    return service.send(id, m);
+  };
+  const got = [];
+  client.on('message', async m => {
+    const text = m.getData().toString();
+    got.push(m);
+    if (text === 'abandon' && got.filter(g => g.getData().toString() === text).length === 1)
+      await client.abandon(m);
+    else if (text === 'reject')
+      await client.reject(m);
+    else
+      await client.complete(m);
+  });
+  await send('complete', 'm-1');
+  await send('abandon', 'm-2');
+  await send('reject', 'm-3');
+  await until('four deliveries', () => got.length === 4);
+  const [first] = got;
+  assert.equal(first.messageId, 'm-1');
+  assert.equal(first.to, `/devices/${id}/messages/devicebound`);
+  assert.deepEqual(first.properties.propertyList.find(p => p.key === 'k'), {key: 'k', value: 'v & w'});
+  assert.deepEqual(got.filter(m => m.messageId === 'm-2').length, 2);
+  await until('the queue to be empty', async () => (await registry.get(id)).responseBody.cloudToDeviceMessageCount === 0);
+  await client.close();
+  await send('later', 'm-4'); /* waits for the device */
+  const again = device.Client.fromConnectionString(text, amqp.Amqp);
+  const later = once(again, 'message');
+  await again.open();
+  await again.complete(await later);
+  assert.equal((await later).messageId, 'm-4');
+  await again.close();
+  await service.close();
+});
+
 test('azure-iot-device over AMQP: a wrong key, and a device that is not there, are unauthorized', async () => {
   const id = `amqp-key-${randomUUID()}`;
   await create(id);

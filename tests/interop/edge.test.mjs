@@ -8,6 +8,7 @@ import path from 'node:path';
 import test, {after, before} from 'node:test';
 import iothub from 'azure-iothub';
 import device from 'azure-iot-device';
+import amqp from 'azure-iot-device-amqp';
 import mqtt from 'azure-iot-device-mqtt';
 import {eventHubs, readUntil} from './events.mjs';
 
@@ -23,7 +24,7 @@ function startEdge() {
   const log = openSync(path.join(process.env.MILLRACE_FOLDER, 'edge.log'), 'a');
   edge = spawn(process.env.MILLRACE, [
     'edge', '--data', data, '--device', edgeId, '--hub.host', hub, '--hub.ca', process.env.NODE_EXTRA_CA_CERTS,
-    '--name', address, '--listen', address, '--health.port', '0',
+    '--name', address, '--listen', address, '--health.port', '0', '--amqp.port', '5671',
   ], {stdio: ['ignore', log, log], env: {...process.env, MILLRACE_EDGE_KEY: edgeKey}});
 }
 
@@ -55,61 +56,63 @@ after(async () => {
   await new Promise(resolve => edge.on('exit', resolve));
 });
 
-async function moduleClient(name) {
+async function moduleClient(name, transport = mqtt.Mqtt) {
   await registry.addModule({deviceId: edgeId, moduleId: name});
   const {responseBody} = await registry.getModule(edgeId, name);
   const client = device.ModuleClient.fromConnectionString(
       `HostName=${hub};DeviceId=${edgeId};ModuleId=${name};SharedAccessKey=${responseBody.authentication.symmetricKey.primaryKey};GatewayHostName=${address}`,
-      mqtt.Mqtt);
+      transport);
   await client.setOptions({ca: readFileSync(path.join(data, 'tls/ca.pem'), 'utf8')});
   return client;
 }
 
 const of = (module, events) => events.filter(e => e.systemProperties['iothub-connection-module-id'] === module);
 
-test('what a module sends to the edge arrives at the hub as the module\'s', async () => {
-  const client = await moduleClient('sender');
-  await client.open();
-  for (let i = 0; i < 10; i++) {
-    const m = new device.Message(JSON.stringify({i}));
-    m.properties.add('n', String(i));
-    await client.sendOutputEvent('values', m);
-  }
-  const events = of('sender', await readUntil(all => of('sender', all).length >= 10, eventHubs.earliestEventPosition));
-  assert.deepEqual(events.map(e => e.properties.n), ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-  assert.equal(events[0].systemProperties['iothub-connection-device-id'], edgeId);
-  await client.close();
-});
-
-test('methods and twins pass the edge both ways', async () => {
-  const client = await moduleClient('worker');
-  await client.open();
-  client.onMethod('echo', (request, response) => response.send(200, request.payload));
-  const twin = await client.getTwin();
-  await new Promise((resolve, reject) => twin.properties.reported.update({state: 'on'}, e => e ? reject(e) : resolve()));
-  const told = new Promise(resolve => twin.on('properties.desired', p => { if (p.speed) resolve(p); }));
-  const {result} = await until('the module to be reachable', async () => {
-    try {
-      return await service.invokeDeviceMethod(edgeId, 'worker', {methodName: 'echo', payload: {a: 1}, responseTimeoutInSeconds: 10, connectTimeoutInSeconds: 10});
-    } catch {
-      return null;
+for (const [protocol, transport] of [['MQTT', mqtt.Mqtt], ['AMQP', amqp.Amqp]]) {
+  test(`${protocol}: what a module sends to the edge arrives at the hub as the module's`, async () => {
+    const client = await moduleClient(`sender-${protocol}`, transport);
+    await client.open();
+    for (let i = 0; i < 10; i++) {
+      const m = new device.Message(JSON.stringify({i}));
+      m.properties.add('n', String(i));
+      await client.sendOutputEvent('values', m);
     }
+    const events = of(`sender-${protocol}`, await readUntil(all => of(`sender-${protocol}`, all).length >= 10, eventHubs.earliestEventPosition));
+    assert.deepEqual(events.map(e => e.properties.n), ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    assert.equal(events[0].systemProperties['iothub-connection-device-id'], edgeId);
+    await client.close();
   });
-  assert.deepEqual(result, {status: 200, payload: {a: 1}});
-  const {responseBody: seen} = await registry.getModuleTwin(edgeId, 'worker');
-  assert.equal(seen.properties.reported.state, 'on');
-  await registry.updateModuleTwin(edgeId, 'worker', {properties: {desired: {speed: 3}}}, '*');
-  assert.equal((await told).speed, 3);
-  await client.close();
-});
 
-test('a stranger is refused by the edge', async () => {
-  const client = device.ModuleClient.fromConnectionString(
-      `HostName=${hub};DeviceId=${edgeId};ModuleId=nobody;SharedAccessKey=${Buffer.from('wrong key here').toString('base64')};GatewayHostName=${address}`,
-      mqtt.Mqtt);
-  await client.setOptions({ca: readFileSync(path.join(data, 'tls/ca.pem'), 'utf8')});
-  await assert.rejects(client.open(), {name: 'UnauthorizedError'});
-});
+  test(`${protocol}: methods and twins pass the edge both ways`, async () => {
+    const client = await moduleClient(`worker-${protocol}`, transport);
+    await client.open();
+    client.onMethod('echo', (request, response) => response.send(200, request.payload));
+    const twin = await client.getTwin();
+    await new Promise((resolve, reject) => twin.properties.reported.update({state: 'on'}, e => e ? reject(e) : resolve()));
+    const told = new Promise(resolve => twin.on('properties.desired', p => { if (p.speed) resolve(p); }));
+    const {result} = await until('the module to be reachable', async () => {
+      try {
+        return await service.invokeDeviceMethod(edgeId, `worker-${protocol}`, {methodName: 'echo', payload: {a: 1}, responseTimeoutInSeconds: 10, connectTimeoutInSeconds: 10});
+      } catch {
+        return null;
+      }
+    });
+    assert.deepEqual(result, {status: 200, payload: {a: 1}});
+    const {responseBody: seen} = await registry.getModuleTwin(edgeId, `worker-${protocol}`);
+    assert.equal(seen.properties.reported.state, 'on');
+    await registry.updateModuleTwin(edgeId, `worker-${protocol}`, {properties: {desired: {speed: 3}}}, '*');
+    assert.equal((await told).speed, 3);
+    await client.close();
+  });
+
+  test(`${protocol}: a stranger is refused by the edge`, async () => {
+    const client = device.ModuleClient.fromConnectionString(
+        `HostName=${hub};DeviceId=${edgeId};ModuleId=nobody;SharedAccessKey=${Buffer.from('wrong key here').toString('base64')};GatewayHostName=${address}`,
+        transport);
+    await client.setOptions({ca: readFileSync(path.join(data, 'tls/ca.pem'), 'utf8')});
+    await assert.rejects(client.open(), {name: 'UnauthorizedError'});
+  });
+}
 
 test('what was acknowledged before the edge was killed arrives after its start', async () => {
   const client = await moduleClient('survivor');
