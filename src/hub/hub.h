@@ -47,6 +47,7 @@ struct hub {
     struct hub_registry *registry;
     struct policies *policies;
     struct hub_service *service; /* links of services, service_links.h; may be NULL */
+    struct hub_transfers *transfers; /* import and export jobs, transfers.h; may be NULL */
     uint64_t created_ms;
 };
 

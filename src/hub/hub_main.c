@@ -19,6 +19,7 @@
 #include "hub/events.h"
 #include "hub/messages.h"
 #include "hub/rest.h"
+#include "hub/transfers.h"
 #include "hub/service_links.h"
 #include "base/file.h"
 #include "io/server_tls.h"
@@ -42,6 +43,7 @@ static const struct setting own_settings[] = {
     {"events.partitions", SETTING_INTEGER, "4", "partitions of the stream; fixed after first start", 1, HUB_PARTITIONS_MAX, NULL, false},
     {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
     {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
+    {"transfers.ca", SETTING_PATH, NULL, "PEM file of authorities for the storage of import and export jobs; else the machine's", 0, 0, NULL, false},
     {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
     SETTINGS_LOG,
 };
@@ -327,6 +329,7 @@ static void make_servers(struct program *p)
         {"", hub_rest_twins, hub_rest_twins_count, NULL},
         {"", hub_rest_methods, hub_rest_methods_count, NULL},
         {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
+        {"", hub_rest_transfers, hub_rest_transfers_count, NULL},
         {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
         {"", hub_rest_query, hub_rest_query_count, NULL},
         {"", hub_rest_messages, hub_rest_messages_count, NULL},
@@ -406,6 +409,20 @@ static void on_signal(void *arg)
         loop_stop(p->hub.loops[i].loop);
 }
 
+/* For its own blob store the hub trusts its own authority, if it made one. */
+static void make_transfers(struct program *p)
+{
+    struct buffer own = {0};
+    buffer_printf(&own, "%s/ca.pem", p->tls_directory);
+    p->hub.transfers = hub_transfers_new(&(struct hub_transfers_config){
+        .hub = &p->hub,
+        .loop = p->hub.loops[0].loop,
+        .ca_file = settings_text(p->settings, "transfers.ca"),
+        .own_ca_file = access(buffer_cstr(&own), R_OK) == 0 ? buffer_cstr(&own) : NULL,
+    });
+    buffer_clear(&own);
+}
+
 static enum status start(struct program *p)
 {
     p->hub.name = settings_text(p->settings, "name");
@@ -434,6 +451,7 @@ static enum status start(struct program *p)
     hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
     p->amqp = hub_amqp_new(&p->hub, p->events);
     hub_messages_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
+    make_transfers(p);
     make_servers(p);
     return listen_all(p);
 }
@@ -455,6 +473,7 @@ static void run(struct program *p)
  * the system's to take back. */
 static void finish(struct program *p)
 {
+    hub_transfers_free(&p->hub.transfers);
     hub_amqp_free(&p->amqp);
     hub_events_free(&p->events);
     hub_service_free(&p->hub.service);

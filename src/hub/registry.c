@@ -9,10 +9,11 @@
 #include "hub/registry_configurations.h"
 #include "hub/registry_tables.h"
 
-static enum status nobody_connected(struct store_table *t, void *arg)
+static enum status begin_anew(struct store_table *t, void *arg)
 {
     (void)arg;
-    return store_run(t, SQL_NOBODY_CONNECTED);
+    enum status s = store_run(t, SQL_NOBODY_CONNECTED);
+    return s == OK ? registry_transfers_restart(t) : s;
 }
 
 enum status hub_registry_open(const char *path, const struct hub_limits *limits,
@@ -28,7 +29,7 @@ enum status hub_registry_open(const char *path, const struct hub_limits *limits,
             .migration_count = registry_migration_count,
             .statements = registry_statements,
             .statement_count = SQL_COUNT,
-            .first = nobody_connected,
+            .first = begin_anew,
             .inline_jobs = strcmp(path, ":memory:") == 0,
         },
         &r->table);
@@ -353,6 +354,14 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_job 
     [HUB_STATISTICS_SERVICE] = registry_statistics_service,
     [HUB_SCOPE_LIST] = registry_scope_list,
     [HUB_SCOPE_ONE] = registry_scope_one,
+    [HUB_TRANSFER_CREATE] = registry_transfer_create,
+    [HUB_TRANSFER_GET] = registry_transfer_get,
+    [HUB_TRANSFER_LIST] = registry_transfer_list,
+    [HUB_TRANSFER_CANCEL] = registry_transfer_cancel,
+    [HUB_TRANSFER_BEGIN] = registry_transfer_begin,
+    [HUB_TRANSFER_PROGRESS] = registry_transfer_progress,
+    [HUB_TRANSFER_END] = registry_transfer_end,
+    [HUB_EXPORT] = registry_export,
     [HUB_IMPORT] = registry_import,
     [HUB_CERTIFICATE_LIST] = registry_certificate_list,
     [HUB_CERTIFICATE_GET] = registry_certificate_get,
@@ -405,6 +414,8 @@ static enum iot_thing thing(const struct registry_job *j, enum status why)
     enum hub_registry_what what = j->ask.what;
     if (what >= HUB_CONFIGURATION_LIST && what <= HUB_CONFIGURATION_TEST && what != HUB_CONFIGURATION_CONTENT)
         return IOT_CONFIGURATION;
+    if (what >= HUB_TRANSFER_CREATE && what <= HUB_TRANSFER_END)
+        return IOT_JOB;
     if (j->ask.name.len)
         return IOT_CERTIFICATE;
     if (j->ask.id.module.len && !j->no_device)

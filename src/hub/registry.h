@@ -90,6 +90,15 @@ enum hub_registry_what {
                      * {"devices":[],"modules":[],"continuationLink"}; devices by name, `top` on a
                      * page, those after target.device */
     HUB_SCOPE_ONE,  /* the same form for target, if it belongs to the edge id.device */
+    /* Import and export jobs, by name, as JobProperties. */
+    HUB_TRANSFER_CREATE, /* the body was checked; the answer has the job as it is enqueued */
+    HUB_TRANSFER_GET,
+    HUB_TRANSFER_LIST,
+    HUB_TRANSFER_CANCEL,
+    HUB_TRANSFER_BEGIN,    /* the next one runs: the answer; NOT_FOUND */
+    HUB_TRANSFER_PROGRESS, /* `top` percent are done. CANCELLED: it is to stop */
+    HUB_TRANSFER_END,      /* with a body it failed, and that is why */
+    HUB_EXPORT, /* lines of identities with twins, those after `id`: answer.last, .count; with `top` without keys */
     HUB_IMPORT, /* the body is one ExportImportDevice; id is its, for the loop where news are told */
     /* Certificates of authorities, by name, in the form of Azure's resource provider. */
     HUB_CERTIFICATE_LIST,
@@ -111,7 +120,7 @@ struct hub_registry_ask {
     enum hub_registry_what what;
     struct iot_id id;
     struct iot_id target;  /* HUB_SCOPE_ONE */
-    struct slice name;     /* HUB_CERTIFICATE_…, HUB_CONFIGURATION_… */
+    struct slice name;     /* HUB_CERTIFICATE_…, HUB_CONFIGURATION_…, HUB_TRANSFER_… */
     struct slice body;     /* JSON text, for PUT and PATCH */
     struct slice if_match; /* without quotes; "*" is any; empty: none was given */
     size_t top;            /* of lists; 0: as many as limits.list allows */
@@ -124,6 +133,8 @@ struct hub_registry_answer {
     struct slice json; /* the document, empty after a delete */
     struct slice etag; /* without quotes */
     const char *text;  /* for a person, when why is not OK */
+    struct iot_id last;  /* HUB_EXPORT */
+    size_t count;
     const char *warning; /* of an import that was done in part */
 };
 

@@ -126,6 +126,11 @@ const char *const registry_migrations[] = {
     " DELETE FROM configuration_targets WHERE device = old.device AND module = old.module;"
     " DELETE FROM configured WHERE device = old.device AND module = old.module;"
     " DELETE FROM configuration_dirty WHERE device = old.device AND module = old.module; END;",
+    "CREATE TABLE transfers ("
+    " sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, import INTEGER NOT NULL,"
+    " state INTEGER NOT NULL DEFAULT 0, progress INTEGER NOT NULL DEFAULT 0,"
+    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL DEFAULT 0, input_uri TEXT, input_name TEXT,"
+    " output_uri TEXT, output_name TEXT, without_keys INTEGER NOT NULL, reason TEXT);",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -137,6 +142,10 @@ const size_t registry_migration_count =
     " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = ''),"           \
     " json_extract(i.parent_scopes, '$[0]'), i.kept,"                                              \
     " (SELECT COUNT(*) FROM messages m WHERE m.device = i.device AND i.module = ''), i.model_id"
+
+#define TRANSFER_COLUMNS                                                                           \
+    "id, import, state, progress, started_ms, ended_ms, input_uri, input_name, output_uri,"        \
+    " output_name, without_keys, reason"
 
 #define CERTIFICATE_COLUMNS "name, etag, der, code, verified, created_ms, updated_ms"
 
@@ -212,6 +221,25 @@ const char *const registry_statements[SQL_COUNT] = {
         "INSERT INTO certificates (" CERTIFICATE_COLUMNS ") VALUES (?1,?2,?3,?4,?5,?6,?7)",
     [SQL_CERTIFICATE_UPDATE] = "UPDATE certificates SET etag = ?2, der = ?3, code = ?4,"
                                " verified = ?5, created_ms = ?6, updated_ms = ?7 WHERE name = ?1",
+    [SQL_TRANSFERS] = "SELECT " TRANSFER_COLUMNS " FROM transfers ORDER BY sequence DESC LIMIT ?1",
+    [SQL_TRANSFERS_WAITING] = "SELECT COUNT(*) FROM transfers WHERE state = 0",
+    [SQL_TRANSFERS_FORGET] = "DELETE FROM transfers WHERE state > 1 AND ended_ms < ?1",
+    /* An export begins anew; what an import has done already must not be done twice. */
+    [SQL_TRANSFERS_RESTART] =
+        "UPDATE transfers SET state = import * 3, progress = progress * import, reason ="
+        " CASE import WHEN 1 THEN 'the hub was restarted while the job ran, with ' || progress ||"
+        " ' % of the lines carried out: import what is missing' END WHERE state = 1",
+    [SQL_TRANSFER_GET] = "SELECT " TRANSFER_COLUMNS " FROM transfers WHERE id = ?1",
+    [SQL_TRANSFER_INSERT] =
+        "INSERT INTO transfers (id, import, started_ms, input_uri, input_name, output_uri, output_name,"
+        " without_keys) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+    [SQL_TRANSFER_MOVE] =
+        "UPDATE transfers SET state = ?3, reason = ?5, ended_ms = CASE WHEN ?3 > 1 THEN ?4 ELSE 0 END,"
+        " progress = CASE WHEN ?3 = 2 THEN 100 ELSE progress END WHERE id = ?1 AND state = ?2",
+    [SQL_TRANSFER_NEXT] = "SELECT id FROM transfers WHERE state = 0 ORDER BY sequence LIMIT 1",
+    [SQL_TRANSFER_PROGRESS] = "UPDATE transfers SET progress = ?2 WHERE id = ?1",
+    [SQL_EXPORT] = "SELECT " COLUMNS " FROM identities i WHERE (device, module) > (?1, ?2)"
+                   " ORDER BY device, module LIMIT ?3",
     [SQL_CERTIFICATE_DELETE] = "DELETE FROM certificates WHERE name = ?1",
     [SQL_DOCUMENT_NUMBER] = "SELECT number FROM documents WHERE device = ?1 AND module = ?2",
     [SQL_LEAF_PUT] = "INSERT OR REPLACE INTO leaves (number, path, value) VALUES (?1, ?2, ?3)",
@@ -480,6 +508,24 @@ void registry_row_print(const struct registry_row *row, struct json_writer *w)
         print_device_part(row, w);
     print_authentication(&row->i, w);
     json_end_object(w);
+}
+
+void registry_export_print(const struct registry_row *row, bool keys, struct json_writer *w)
+{
+    struct heads_identity i = row->i;
+    if (!keys)
+        i.primary_key = i.secondary_key = (struct slice){0};
+    if (row->i.id.module.len) {
+        json_member(w, "managedBy", row->managed_by);
+    } else {
+        json_name(w, "status"), json_put_text(w, row->i.enabled ? "enabled" : "disabled");
+        json_member(w, "statusReason", row->status_reason);
+        json_name(w, "capabilities"), json_object(w);
+        json_name(w, "iotEdge"), json_put_bool(w, row->i.edge);
+        json_end_object(w);
+        registry_scopes_print(row, w);
+    }
+    print_authentication(&i, w);
 }
 
 void registry_row_keep(struct arena *a, struct registry_row *row)

@@ -38,6 +38,16 @@ enum registry_statement {
     SQL_CERTIFICATE_INSERT,
     SQL_CERTIFICATE_UPDATE,
     SQL_CERTIFICATE_DELETE,
+    SQL_TRANSFERS,
+    SQL_TRANSFERS_WAITING,
+    SQL_TRANSFERS_FORGET,
+    SQL_TRANSFERS_RESTART,
+    SQL_TRANSFER_GET,
+    SQL_TRANSFER_INSERT,
+    SQL_TRANSFER_MOVE,
+    SQL_TRANSFER_NEXT,
+    SQL_TRANSFER_PROGRESS,
+    SQL_EXPORT,
     SQL_DOCUMENT_NUMBER,
     SQL_LEAF_PUT,
     SQL_LEAF_DELETE,
@@ -135,6 +145,8 @@ void registry_row_read(struct store_table *t, size_t statement, struct registry_
 CHECKED enum status registry_row_get(struct store_table *t, struct iot_id id,
                                      struct registry_row *out);
 void registry_row_print(const struct registry_row *row, struct json_writer *w);
+/* What an ExportImportDevice has of it, behind id and eTag; without the keys when they stay here. */
+void registry_export_print(const struct registry_row *row, bool keys, struct json_writer *w);
 /* Copies what the slices point to, so that the statement may be reset. */
 void registry_row_keep(struct arena *a, struct registry_row *row);
 /* All rows of a statement whose parameters are bound, into an array that is open. */
@@ -192,6 +204,22 @@ enum status registry_certificate_put(struct store_table *t, struct registry_job 
 enum status registry_certificate_delete(struct store_table *t, struct registry_job *j);
 enum status registry_certificate_code(struct store_table *t, struct registry_job *j);
 enum status registry_certificate_verify(struct store_table *t, struct registry_job *j);
+
+enum status registry_transfer_create(struct store_table *t, struct registry_job *j);
+enum status registry_transfer_get(struct store_table *t, struct registry_job *j);
+enum status registry_transfer_list(struct store_table *t, struct registry_job *j);
+enum status registry_transfer_cancel(struct store_table *t, struct registry_job *j);
+enum status registry_transfer_begin(struct store_table *t, struct registry_job *j);
+enum status registry_transfer_progress(struct store_table *t, struct registry_job *j);
+enum status registry_transfer_end(struct store_table *t, struct registry_job *j);
+enum status registry_export(struct store_table *t, struct registry_job *j);
+
+/* At the hub's start: what ran when it ended. */
+CHECKED enum status registry_transfers_restart(struct store_table *t);
+
+/* So many identities, and about so many bytes, stand on one page of an export. */
+#define REGISTRY_EXPORT_PAGE 500
+#define REGISTRY_EXPORT_BYTES (1u << 20)
 
 /* By what is asked. */
 extern enum status (*const registry_work[])(struct store_table *t, struct registry_job *j);

@@ -11,9 +11,9 @@
 
 /* One table for each file; put them all in a server whose app is the hub. */
 extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_methods[],
-    hub_rest_certificates[], hub_rest_bulk[];
+    hub_rest_certificates[], hub_rest_bulk[], hub_rest_transfers[];
 extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count,
-    hub_rest_certificates_count, hub_rest_bulk_count;
+    hub_rest_certificates_count, hub_rest_bulk_count, hub_rest_transfers_count;
 extern const struct rest_route hub_rest_query[]; /* rest_query.c */
 extern const size_t hub_rest_query_count;
 extern const struct rest_route hub_rest_messages[];

@@ -41,6 +41,7 @@ static void start_server(void)
                                   {"", hub_rest_methods, hub_rest_methods_count, NULL},
                                   {"", hub_rest_query, hub_rest_query_count, NULL},
                                   {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
+                                  {"", hub_rest_transfers, hub_rest_transfers_count, NULL},
                                   {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
                                   {"", hub_rest_configurations, hub_rest_configurations_count, NULL}};
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
@@ -204,6 +205,7 @@ static void each_route(void (*fn)(const struct rest_route *r, const char *path))
                   {hub_rest_methods, hub_rest_methods_count},
                   {hub_rest_query, hub_rest_query_count},
                   {hub_rest_bulk, hub_rest_bulk_count},
+                  {hub_rest_transfers, hub_rest_transfers_count},
                   {hub_rest_certificates, hub_rest_certificates_count},
                   {hub_rest_configurations, hub_rest_configurations_count}};
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
@@ -392,6 +394,51 @@ static void a_bulk_has_its_bounds(void **state)
     assert_int_equal(call("POST", "/devices", "[7,{\"id\":\"a/b\"}]"), 400);
     assert_non_null(strstr(buffer_cstr(&house.body), "IotHubFormatError"));
     assert_non_null(strstr(buffer_cstr(&house.body), "ArgumentInvalid"));
+}
+
+/* ---- import and export jobs ---- */
+
+static void an_export_is_enqueued_read_listed_and_cancelled(void **state)
+{
+    (void)state;
+    char id[256], path[300];
+    assert_int_equal(call("POST", "/jobs/create",
+                          "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box?sas\","
+                          "\"excludeKeysInExport\":true}"),
+                     200);
+    member("jobId", id);
+    snprintf(path, sizeof(path), "/jobs/%s", id);
+    assert_int_equal(call("GET", path, NULL), 200);
+    assert_non_null(strstr(buffer_cstr(&house.body), "\"status\":\"enqueued\",\"progress\":0"));
+    assert_int_equal(call("GET", "/jobs", NULL), 200);
+    assert_non_null(strstr(buffer_cstr(&house.body), id));
+    assert_int_equal(call("DELETE", path, NULL), 204);
+    assert_int_equal(call("GET", path, NULL), 200);
+    assert_non_null(strstr(buffer_cstr(&house.body), "\"status\":\"cancelled\""));
+    assert_int_equal(call("GET", "/jobs/none", NULL), 404);
+    message_begins("ErrorCode:JobNotFound;");
+}
+
+static void a_job_must_say_where_to(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{}",
+        "{\"type\":\"copy\"}",
+        "{\"type\":\"export\"}",
+        "{\"type\":\"export\",\"outputBlobContainerUri\":\"http://storage/box\"}",
+        "{\"type\":\"export\",\"outputBlobContainerUri\":\"file:///etc\"}",
+        "{\"type\":\"import\",\"outputBlobContainerUri\":\"https://storage/box\"}",
+        "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box\",\"outputBlobName\":7}",
+        "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box\","
+        "\"storageAuthenticationType\":\"identityBased\"}",
+        "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box\",\"includeConfigurations\":true}",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (call("POST", "/jobs/create", bad[i]) != 400)
+            fail_msg("%s: %d", bad[i], house.status);
+        message_begins("ErrorCode:ArgumentInvalid;");
+    }
 }
 
 /* ---- certificates ---- */
@@ -667,6 +714,8 @@ int main(void)
         TEST(modules_have_their_own_errors),
         TEST(every_item_of_a_bulk_has_a_result_of_its_own),
         TEST(a_bulk_has_its_bounds),
+        TEST(an_export_is_enqueued_read_listed_and_cancelled),
+        TEST(a_job_must_say_where_to),
         TEST(certificates_have_their_own_errors),
         TEST(twins_are_patched_with_the_etag_in_quotes),
         TEST(a_method_goes_to_the_device_and_its_answer_comes_back),

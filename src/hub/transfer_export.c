@@ -1,0 +1,82 @@
+/* The registry's pages, one after the other, into blocks of a blob. */
+#include "hub/transfer_inside.h"
+
+static void next_page(struct transfer *x);
+
+static void on_written(void *arg, enum status why, const char *reason)
+{
+    struct transfer *x = arg;
+    if (why != OK)
+        transfer_end(x, reason);
+    else if (x->writer.finishing)
+        transfer_end(x, NULL);
+    else
+        next_page(x);
+}
+
+/* It may have been cancelled since it was asked last. */
+static void on_last_look(void *arg, const struct hub_registry_answer *a)
+{
+    struct transfer *x = arg;
+    x->cancelled = x->cancelled || a->why == CANCELLED;
+    if (x->cancelled)
+        transfer_end(x, NULL);
+    else
+        transfer_writer_finish(&x->writer);
+}
+
+static void on_page(void *arg, const struct hub_registry_answer *a)
+{
+    struct transfer *x = arg;
+    if (a->why != OK) {
+        transfer_end(x, "the registry could not be read");
+        return;
+    }
+    if (x->cancelled) {
+        transfer_end(x, NULL);
+        return;
+    }
+    if (a->count == 0) {
+        hub_registry_ask(
+            x->registry, x->loop,
+            &(struct hub_registry_ask){.what = HUB_TRANSFER_PROGRESS, .name = x->id, .top = 99},
+            on_last_look, x);
+        return;
+    }
+    buffer_put(&x->writer.waiting, a->json);
+    arena_reset(&x->cursor);
+    x->last = iot_id_copy(&x->cursor, a->last);
+    x->done += a->count;
+    transfer_progress(x, x->done, x->total);
+    if (transfer_writer_has_room(&x->writer))
+        next_page(x);
+    else
+        transfer_writer_send(&x->writer);
+}
+
+static void next_page(struct transfer *x)
+{
+    hub_registry_ask(
+        x->registry, x->loop,
+        &(struct hub_registry_ask){.what = HUB_EXPORT, .id = x->last, .top = x->without_keys},
+        on_page, x);
+}
+
+/* Modules are lines too and are not counted there: the progress is a guess that never goes back. */
+static void on_count(void *arg, const struct hub_registry_answer *a)
+{
+    struct transfer *x = arg;
+    struct json_doc *doc = NULL;
+    if (a->why == OK && json_parse(a->json, JSON_STRICT, &doc, NULL) == OK &&
+        !json_u64(json_get(json_root(doc), "totalDeviceCount"), &x->total))
+        x->total = 0;
+    json_free(&doc);
+    next_page(x);
+}
+
+void transfer_export_begin(struct transfer *x)
+{
+    x->writer.written = on_written;
+    hub_registry_ask(x->registry, x->loop,
+                     &(struct hub_registry_ask){.what = HUB_STATISTICS_DEVICES}, on_count, x);
+}

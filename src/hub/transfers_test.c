@@ -1,0 +1,510 @@
+/* Import and export jobs between a registry in memory and a real blob store over HTTP. */
+#include "hub/transfers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cmocka.h"
+#include "blob/http.h"
+#include "rest/client.h"
+#include "rest/server.h"
+#include "json/json.h"
+
+#define WAIT_MS 20000
+
+static const char *const names[] = {"hub.example", NULL};
+
+static struct {
+    struct loop *loop;
+    struct hub hub;
+    struct blob_store *store;
+    struct rest_server *server;
+    struct listener *listener;
+    struct rest_client *client;
+    char directory[64];
+    struct buffer sas, body; /* of the last answer of the store */
+    int status;
+    /* The last answer of the registry. */
+    enum status why;
+    struct buffer json;
+    bool answered;
+    unsigned storage_fails; /* so many requests are answered 503 */
+} house;
+
+/* ---- the house ---- */
+
+static void on_accept(void *arg, struct stream *s)
+{
+    (void)arg;
+    if (house.storage_fails) {
+        house.storage_fails--;
+        stream_close(s);
+        return;
+    }
+    rest_server_accept(house.server, s);
+}
+
+static void on_stored(void *arg, enum status why, const struct rest_answer *a)
+{
+    (void)arg;
+    assert_int_equal(why, OK);
+    house.status = a->status;
+    buffer_reset(&house.body);
+    buffer_put(&house.body, a->body);
+    house.answered = true;
+}
+
+static bool is_answered(void *arg)
+{
+    (void)arg;
+    return house.answered;
+}
+
+static int storage(const char *method, const char *path, const char *query, const char *body)
+{
+    char url[1024];
+    struct rest_field headers[] = {{SLICE("x-ms-blob-type"), SLICE("BlockBlob")}};
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d%s?%s%s", listener_port(house.listener), path,
+             query, buffer_cstr(&house.sas));
+    house.answered = false;
+    assert_int_equal(rest_client_send(house.client,
+                                      &(struct rest_call){.method = method,
+                                                          .url = url,
+                                                          .headers = headers,
+                                                          .header_count = 1,
+                                                          .body = slice_of(body)},
+                                      on_stored, NULL),
+                     OK);
+    assert_true(loop_run_until(house.loop, is_answered, NULL, WAIT_MS));
+    return house.status;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    house.loop = loop_new();
+    house.hub.name = names[0];
+    house.hub.aliases = names;
+    house.hub.limits = hub_limits_azure();
+    house.hub.loop_count = house.hub.partition_count = 1;
+    house.hub.loops[0].loop = house.loop;
+    snprintf(house.directory, sizeof(house.directory), "/tmp/millrace-transfers-XXXXXX");
+    assert_non_null(mkdtemp(house.directory));
+    assert_int_equal(hub_registry_open(":memory:", &house.hub.limits,
+                                       &(struct hub_registry_events){0}, &house.hub.registry),
+                     OK);
+    assert_int_equal(blob_store_open(&(struct blob_store_config){.directory = house.directory,
+                                                                 .disk = store_disk_real(),
+                                                                 .bytes_max = 1u << 30},
+                                     &house.store),
+                     OK);
+    struct rest_table table = {"", blob_routes, blob_routes_count, house.store};
+    house.server =
+        rest_server_new(&(struct rest_server_config){.loop = house.loop,
+                                                     .tables = &table,
+                                                     .table_count = 1,
+                                                     .limits = {.body_bytes = 8u << 20}});
+    assert_int_equal(listener_open(&(struct listen_config){.loop = house.loop,
+                                                           .host = "127.0.0.1",
+                                                           .on_accept = on_accept},
+                                   &house.listener),
+                     OK);
+    house.client = rest_client_new(&(struct rest_client_config){.loop = house.loop});
+    struct blob_sas all = {.permissions = 63, .expires_ms = clock_wall_ms() + 3600000};
+    assert_int_equal(blob_sas_make(blob_store_account(house.store), &all, &house.sas), OK);
+    assert_int_equal(storage("PUT", "/box", "restype=container&", ""), 201);
+    house.hub.transfers =
+        hub_transfers_new(&(struct hub_transfers_config){.hub = &house.hub, .loop = house.loop});
+    return 0;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    char command[128];
+    hub_transfers_free(&house.hub.transfers);
+    rest_client_free(&house.client);
+    listener_close(&house.listener);
+    rest_server_free(&house.server);
+    blob_store_close(&house.store);
+    hub_registry_close(&house.hub.registry);
+    loop_free(&house.loop);
+    struct buffer *all[] = {&house.sas, &house.body, &house.json};
+    for (size_t i = 0; i < 3; i++)
+        buffer_clear(all[i]);
+    snprintf(command, sizeof(command), "rm -rf '%s'", house.directory);
+    assert_int_equal(system(command), 0);
+    memset(&house, 0, sizeof(house));
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static void on_answer(void *arg, const struct hub_registry_answer *a)
+{
+    (void)arg;
+    house.why = a->why;
+    buffer_reset(&house.json);
+    buffer_put(&house.json, a->json);
+    house.answered = true;
+}
+
+static enum status ask(const struct hub_registry_ask *a)
+{
+    house.answered = false;
+    hub_registry_ask(house.hub.registry, house.loop, a, on_answer, NULL);
+    assert_true(loop_run_until(house.loop, is_answered, NULL, WAIT_MS));
+    return house.why;
+}
+
+static enum status put(const char *device, const char *module, const char *body)
+{
+    return ask(&(struct hub_registry_ask){.what = HUB_IDENTITY_PUT,
+                                          .id = {slice_of(device), slice_of(module)},
+                                          .body = slice_of(body)});
+}
+
+static enum status get(const char *device, const char *module)
+{
+    return ask(&(struct hub_registry_ask){.what = HUB_IDENTITY_GET,
+                                          .id = {slice_of(device), slice_of(module)}});
+}
+
+/* A text of the registry's last answer. */
+static const char *member(const char *name)
+{
+    static char text[2][256];
+    static int turn;
+    struct json_doc *doc = NULL;
+    assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+    const struct json *v = json_get(json_root(doc), name);
+    turn = !turn;
+    if (json_is(v, JSON_NUMBER))
+        snprintf(text[turn], sizeof(text[turn]), "%g", json_double(v, 0));
+    else
+        snprintf(text[turn], sizeof(text[turn]), "%.*s", SLICE_FMT(json_string(v)));
+    json_free(&doc);
+    return text[turn];
+}
+
+static void make_job(const char *type, const char *container, const char *more, char id[64])
+{
+    char body[2048];
+    snprintf(body, sizeof(body),
+             "{\"type\":\"%s\",\"inputBlobContainerUri\":\"http://127.0.0.1:%d/%s?%s\","
+             "\"outputBlobContainerUri\":\"http://127.0.0.1:%d/%s?%s\"%s}",
+             type, listener_port(house.listener), container, buffer_cstr(&house.sas),
+             listener_port(house.listener), container, buffer_cstr(&house.sas), more);
+    assert_int_equal(
+        ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_CREATE, .body = slice_of(body)}), OK);
+    snprintf(id, 64, "%s", member("jobId"));
+    assert_string_equal(member("status"), "enqueued");
+}
+
+/* The job is looked at every few milliseconds until it has ended. */
+struct watch {
+    const char *id;
+    struct loop_timer timer;
+    bool ended;
+};
+
+static void look(void *arg);
+
+static void on_looked(void *arg, const struct hub_registry_answer *a)
+{
+    struct watch *w = arg;
+    on_answer(NULL, a);
+    const char *status = member("status");
+    w->ended = strcmp(status, "enqueued") != 0 && strcmp(status, "running") != 0;
+    if (!w->ended)
+        loop_timer_start(house.loop, &w->timer, 2, look, w);
+}
+
+static void look(void *arg)
+{
+    struct watch *w = arg;
+    hub_registry_ask(house.hub.registry, house.loop,
+                     &(struct hub_registry_ask){.what = HUB_TRANSFER_GET, .name = slice_of(w->id)},
+                     on_looked, w);
+}
+
+static bool has_ended(void *arg)
+{
+    return ((struct watch *)arg)->ended;
+}
+
+static const char *ends(const char *id)
+{
+    struct watch w = {.id = id};
+    hub_transfers_look(house.hub.transfers);
+    look(&w);
+    assert_true(loop_run_until(house.loop, has_ended, &w, WAIT_MS));
+    return member("status");
+}
+
+static const char *run(const char *type, const char *more)
+{
+    static char id[64];
+    make_job(type, "box", more, id);
+    return ends(id);
+}
+
+static void store_lines(const char *lines)
+{
+    assert_int_equal(storage("PUT", "/box/devices.txt", "", lines), 201);
+}
+
+/* ---- tests ---- */
+
+static void an_export_has_a_line_for_each_identity(void **state)
+{
+    (void)state;
+    assert_int_equal(put("a", "", "{\"status\":\"disabled\",\"statusReason\":\"old\"}"), OK);
+    assert_int_equal(put("b", "", "{}"), OK);
+    assert_int_equal(put("b", "m", "{\"managedBy\":\"me\"}"), OK);
+    assert_string_equal(run("export", ""), "completed");
+    assert_string_equal(member("progress"), "100");
+    assert_int_equal(strlen(member("endTimeUtc")), 24);
+    assert_int_equal(storage("GET", "/box/devices.txt", "", ""), 200);
+    struct slice rest = buffer_slice(&house.body), line;
+    const char *const begins[] = {"{\"id\":\"a\",\"eTag\":\"", "{\"id\":\"b\",\"eTag\":\"",
+                                  "{\"id\":\"b\",\"moduleId\":\"m\",\"eTag\":\""};
+    for (int i = 0; i < 3; i++) {
+        struct json_doc *doc = NULL;
+        assert_true(slice_split(&rest, '\n', &line));
+        assert_true(slice_starts(line, slice_of(begins[i])));
+        assert_int_equal(json_parse(line, JSON_STRICT, &doc, NULL), OK);
+        const struct json *keys =
+            json_get(json_get(json_root(doc), "authentication"), "symmetricKey");
+        assert_int_equal(json_string(json_get(keys, "primaryKey")).len, 44);
+        assert_true(
+            json_is(json_get(json_get(json_root(doc), "properties"), "desired"), JSON_OBJECT));
+        json_free(&doc);
+    }
+    assert_int_equal(rest.len, 0);
+    assert_string_equal(
+        run("export", ",\"excludeKeysInExport\":true,\"outputBlobName\":\"without/keys.txt\""),
+        "completed");
+    assert_int_equal(storage("GET", "/box/without/keys.txt", "", ""), 200);
+    assert_non_null(strstr(buffer_cstr(&house.body),
+                           "\"symmetricKey\":{\"primaryKey\":null,\"secondaryKey\":null}"));
+}
+
+static void what_was_exported_is_imported_again(void **state)
+{
+    (void)state;
+    char key[64];
+    assert_int_equal(put("a", "", "{\"status\":\"disabled\"}"), OK);
+    assert_int_equal(put("a", "m", "{}"), OK);
+    assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_TWIN_PATCH,
+                                                    .id = {.device = SLICE("a")},
+                                                    .body = SLICE("{\"tags\":{\"site\":\"x\"}}")}),
+                     OK);
+    assert_int_equal(get("a", "m"), OK);
+    snprintf(key, sizeof(key), "%.44s", strstr(buffer_cstr(&house.json), "primaryKey\":\"") + 13);
+    assert_string_equal(run("export", ""), "completed");
+    assert_int_equal(
+        ask(&(struct hub_registry_ask){.what = HUB_IDENTITY_DELETE, .id = {.device = SLICE("a")}}),
+        OK);
+    assert_string_equal(run("import", ""), "completed");
+    assert_int_equal(get("a", ""), OK);
+    assert_string_equal(member("status"), "disabled");
+    assert_int_equal(get("a", "m"), OK);
+    assert_non_null(strstr(buffer_cstr(&house.json), key));
+    assert_int_equal(
+        ask(&(struct hub_registry_ask){.what = HUB_TWIN_GET, .id = {.device = SLICE("a")}}), OK);
+    assert_non_null(strstr(buffer_cstr(&house.json), "\"tags\":{\"site\":\"x\"}"));
+    assert_int_equal(storage("GET", "/box/importErrors.log", "", ""), 404); /* nothing went wrong */
+}
+
+static void what_is_refused_is_in_the_log_of_errors(void **state)
+{
+    (void)state;
+    assert_int_equal(put("there", "", "{}"), OK);
+    store_lines("\xef\xbb\xbf{\"id\":\"a\",\"importMode\":\"create\"}\r\n"
+                "{\"id\":\"there\",\"importMode\":\"create\"}\r\n"
+                "\r\n"
+                "no json\n"
+                "{\"id\":\"b\",\"importMode\":\"create\",\"tags\":{\"$x\":1}}\n"
+                "{\"id\":\"c\",\"importMode\":\"create\"}");
+    assert_string_equal(run("import", ""), "completed");
+    assert_int_equal(get("a", ""), OK);
+    assert_int_equal(get("b", ""), OK);
+    assert_int_equal(get("c", ""), OK);
+    assert_int_equal(storage("GET", "/box/importErrors.log", "", ""), 200);
+    const char *log = buffer_cstr(&house.body);
+    assert_non_null(strstr(log, "{\"id\":\"there\",\"errorCode\":\"DeviceAlreadyExists\","
+                                "\"errorStatus\":\"it exists already\",\"line\":2}"));
+    assert_non_null(strstr(log, "\"errorCode\":\"DeserializationError\",\"errorStatus\":\"the line "
+                                "is no JSON object\",\"line\":4}"));
+    assert_non_null(strstr(log, "{\"id\":\"b\",\"errorCode\":\"DeviceRegisteredWithoutTwin\""));
+}
+
+/* Several ranges and blocks: no line is lost or torn where one ends. */
+static void many_devices_go_out_and_come_in(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    struct buffer lines = {0};
+    for (int i = 0; i < COUNT; i++)
+        buffer_printf(
+            &lines,
+            "{\"id\":\"device-%05d\",\"importMode\":\"create\",\"tags\":{\"text\":\"%0900d\"}}\n",
+            i, i);
+    store_lines(buffer_cstr(&lines));
+    assert_true(lines.len > 2 * 1024 * 1024);
+    buffer_clear(&lines);
+    assert_string_equal(run("import", ""), "completed");
+    assert_int_equal(storage("GET", "/box/importErrors.log", "", ""), 404);
+    assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_STATISTICS_DEVICES}), OK);
+    assert_string_equal(member("totalDeviceCount"), "3000");
+    assert_string_equal(run("export", ",\"outputBlobName\":\"out.txt\""), "completed");
+    assert_int_equal(storage("HEAD", "/box/out.txt", "", ""), 200);
+    assert_string_equal(run("import", ",\"inputBlobName\":\"out.txt\""), "completed");
+    assert_int_equal(storage("GET", "/box/importErrors.log", "", ""), 404);
+}
+
+static void a_job_fails_with_what_the_storage_says(void **state)
+{
+    (void)state;
+    char id[64];
+    assert_string_equal(run("import", ""), "failed");
+    assert_string_equal(member("failureReason"),
+                        "the storage answered 404 BlobNotFound to reading of devices.txt");
+    make_job("export", "nowhere", "", id);
+    assert_string_equal(ends(id), "failed");
+    assert_string_equal(member("failureReason"),
+                        "the storage answered 404 ContainerNotFound to writing of devices.txt");
+    assert_string_equal(run("export", ""), "completed"); /* the next one is not held up */
+}
+
+static void a_storage_that_fails_for_a_moment_is_tried_again(void **state)
+{
+    (void)state;
+    assert_int_equal(put("a", "", "{}"), OK);
+    char id[64];
+    make_job("export", "box", "", id);
+    house.storage_fails = 2;
+    assert_string_equal(ends(id), "completed");
+}
+
+static void a_line_without_an_end_ends_the_job(void **state)
+{
+    (void)state;
+    struct buffer lines = {0};
+    buffer_text(&lines, "{\"id\":\"a\"}\n");
+    for (int i = 0; i < 300000; i++)
+        buffer_text(&lines, "0123456789");
+    store_lines(buffer_cstr(&lines));
+    buffer_clear(&lines);
+    assert_string_equal(run("import", ""), "failed");
+    assert_string_equal(member("failureReason"), "line 2 is longer than 1048576 bytes");
+    assert_int_equal(get("a", ""), OK);
+}
+
+static void a_cancelled_job_does_not_run_or_stops(void **state)
+{
+    (void)state;
+    char id[64];
+    assert_string_equal(run("export", ",\"outputBlobName\":\"first\""),
+                        "completed"); /* nobody looks now */
+    make_job("export", "box", "", id);
+    struct hub_registry_ask cancel = {.what = HUB_TRANSFER_CANCEL, .name = slice_of(id)};
+    assert_int_equal(ask(&cancel), OK);
+    assert_string_equal(ends(id), "cancelled");
+    assert_int_equal(ask(&cancel), UNSUPPORTED);
+    assert_int_equal(storage("GET", "/box/devices.txt", "", ""), 404);
+    assert_int_equal(
+        ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_CANCEL, .name = SLICE("none")}),
+        NOT_FOUND);
+
+    struct buffer lines = {0};
+    for (int i = 0; i < 20000; i++) /* several ranges */
+        buffer_printf(&lines, "{\"id\":\"d-%05d\",\"statusReason\":\"%0100d\"}\n", i, i);
+    store_lines(buffer_cstr(&lines));
+    buffer_clear(&lines);
+    make_job("import", "box", "", id);
+    hub_transfers_look(house.hub.transfers);
+    do {
+        assert_int_equal(
+            ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_GET, .name = slice_of(id)}), OK);
+    } while (strcmp(member("status"), "enqueued") == 0);
+    assert_int_equal(ask(&cancel), OK);
+    assert_string_equal(run("export", ""), "completed"); /* after the other has stopped */
+    assert_int_equal(get("d-19999", ""), NOT_FOUND);
+}
+
+static void there_is_a_bound_to_what_waits(void **state)
+{
+    (void)state;
+    char id[64];
+    struct hub_registry_ask one_more = {.what = HUB_TRANSFER_CREATE,
+                                        .body = SLICE("{\"type\":\"export\"}")};
+    make_job("export", "box", "", id);
+    assert_string_equal(ends(id), "completed"); /* the next is looked for when somebody says so */
+    for (int i = 0; i < 10; i++)
+        make_job("export", "box", "", id);
+    assert_int_equal(ask(&one_more), FULL);
+    assert_string_equal(ends(id), "completed");
+    assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_LIST}), OK);
+    struct json_doc *doc = NULL;
+    assert_int_equal(json_parse(buffer_slice(&house.json), JSON_STRICT, &doc, NULL), OK);
+    assert_int_equal(json_count(json_root(doc)), 11);
+    json_free(&doc);
+}
+
+static struct hub_registry *reopened(struct hub_registry *registry, const char *path)
+{
+    hub_registry_close(&registry);
+    assert_int_equal(
+        hub_registry_open(path, &house.hub.limits, &(struct hub_registry_events){0}, &registry),
+        OK);
+    return registry;
+}
+
+/* An export begins anew; an import that may have carried out half of it says so. */
+static void a_restart_is_told(void **state)
+{
+    (void)state;
+    char path[128], out[64], in[64];
+    struct hub_registry *memory = house.hub.registry;
+    assert_string_equal(run("export", ""), "completed"); /* nobody looks now */
+    snprintf(path, sizeof(path), "%s/registry.db", house.directory);
+    house.hub.registry = reopened(NULL, path);
+    make_job("export", "box", "", out);
+    make_job("import", "box", "", in);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_BEGIN}), OK);
+    assert_int_equal(ask(&(struct hub_registry_ask){
+                         .what = HUB_TRANSFER_PROGRESS, .name = slice_of(in), .top = 42}),
+                     OK);
+    house.hub.registry = reopened(house.hub.registry, path);
+    assert_int_equal(
+        ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_GET, .name = slice_of(in)}), OK);
+    assert_string_equal(member("status"), "failed");
+    assert_non_null(strstr(member("failureReason"), "restarted while the job ran, with 42 %"));
+    assert_string_equal(ends(out), "completed");
+    hub_registry_close(&house.hub.registry);
+    house.hub.registry = memory;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_export_has_a_line_for_each_identity),
+        TEST(what_was_exported_is_imported_again),
+        TEST(what_is_refused_is_in_the_log_of_errors),
+        TEST(many_devices_go_out_and_come_in),
+        TEST(a_job_fails_with_what_the_storage_says),
+        TEST(a_storage_that_fails_for_a_moment_is_tried_again),
+        TEST(a_line_without_an_end_ends_the_job),
+        TEST(a_cancelled_job_does_not_run_or_stops),
+        TEST(there_is_a_bound_to_what_waits),
+        TEST(a_restart_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
