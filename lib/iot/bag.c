@@ -153,22 +153,11 @@ static void put_time(struct buffer *out, size_t start, struct slice key, uint64_
         put(out, start, key, slice_from(text, clock_iso8601(wall_ms, text)));
 }
 
-/* Ids that came over AMQP as something else than a string, as .NET prints them. */
 static void put_id(struct buffer *out, size_t start, struct slice key, struct slice id,
                    uint8_t type)
 {
     struct buffer text = {0};
-    if (type == IOT_MESSAGE_ID_ULONG && id.len == 8) {
-        uint64_t v;
-        memcpy(&v, id.at, 8);
-        buffer_printf(&text, "%llu", (unsigned long long)__builtin_bswap64(v));
-    } else if (type == IOT_MESSAGE_ID_UUID && id.len == 16) {
-        char uuid[UUID_TEXT_LEN + 1];
-        uuid_print(id.at, uuid);
-        buffer_text(&text, uuid);
-    } else {
-        hex_encode(id, &text);
-    }
+    iot_message_id_print(id, type, &text);
     put(out, start, key, buffer_slice(&text));
     buffer_clear(&text);
 }

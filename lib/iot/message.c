@@ -1,8 +1,27 @@
 #include "iot/message.h"
 
+#include "base/encoding.h"
+
 #include <stddef.h>
 
 #include "base/reader.h"
+
+void iot_message_id_print(struct slice id, uint8_t type, struct buffer *out)
+{
+    if (type == IOT_MESSAGE_ID_STRING) {
+        buffer_put(out, id);
+    } else if (type == IOT_MESSAGE_ID_ULONG && id.len == 8) {
+        uint64_t v;
+        memcpy(&v, id.at, 8);
+        buffer_printf(out, "%llu", (unsigned long long)__builtin_bswap64(v));
+    } else if (type == IOT_MESSAGE_ID_UUID && id.len == 16) {
+        char uuid[UUID_TEXT_LEN + 1];
+        uuid_print(id.at, uuid);
+        buffer_text(out, uuid);
+    } else {
+        hex_encode(id, out);
+    }
+}
 
 bool iot_property_put(struct buffer *list, struct slice name, struct slice value)
 {

@@ -36,6 +36,9 @@ struct iot_message {
     struct slice properties;
 };
 
+/* Appends a message's or correlation id as text, as .NET prints it whatever its type. */
+void iot_message_id_print(struct slice id, uint8_t type, struct buffer *out);
+
 #define IOT_PROPERTY_MAX 65535 /* bytes of a name, and of a value */
 
 /* False, and nothing is put, when one is longer than IOT_PROPERTY_MAX. */

@@ -4,12 +4,12 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "heads/http.h"
 #include "heads/sign_in.h"
-#include "iot/error.h"
 
 struct iot_id hub_rest_id(const struct rest_request *r)
 {
-    return (struct iot_id){rest_param(r, "id"), rest_param(r, "moduleId")};
+    return heads_http_id(r);
 }
 
 struct slice hub_rest_if_match(const struct rest_request *r)
@@ -22,12 +22,7 @@ struct slice hub_rest_if_match(const struct rest_request *r)
 
 void hub_rest_error(struct rest_request *r, enum status why, enum iot_thing of, const char *text)
 {
-    const struct iot_status_wire *wire = iot_status_wire_of(of, why);
-    struct buffer body = {0};
-    iot_error_body(&(struct iot_error){wire, slice_of(text), slice_of(r->id), loop_wall_ms(r->loop)}, &body);
-    rest_add_header(r, "iothub-errorcode", slice_of(wire->name));
-    rest_reply_json(r, wire->http, buffer_slice(&body));
-    buffer_clear(&body);
+    heads_http_error(r, iot_status_wire_of(of, why), text);
 }
 
 void hub_rest_refuse(struct rest_request *r, int status, const char *detail)
