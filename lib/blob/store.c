@@ -2,15 +2,13 @@
 
 #include <stdlib.h>
 
-#include "base/encoding.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "blob/account.h"
 #include "blob/store_tables.h"
-#include "crypto/random.h"
 
-#define FOLDERS 256 /* over which the files are spread */
-#define KEY_BYTES 64
+#define FOLDERS 256    /* over which the files are spread */
 #define SWEEP_MAX 1000 /* files that one job looks at */
 
 /* ---- files ---- */
@@ -239,23 +237,6 @@ static enum status find_files(struct blob_store *s, struct sweep *w)
     return status;
 }
 
-static enum status load_key(struct blob_store *s)
-{
-    struct buffer path = {0};
-    buffer_printf(&path, "%s/account.key", s->directory);
-    enum status status = file_read(buffer_cstr(&path), &s->key);
-    if (status == NOT_FOUND) {
-        uint8_t bytes[KEY_BYTES];
-        crypto_random(bytes, sizeof(bytes));
-        buffer_reset(&s->key);
-        base64_encode(slice_from(bytes, sizeof(bytes)), &s->key);
-        status = file_write(buffer_cstr(&path), buffer_slice(&s->key));
-    }
-    s->account = (struct blob_account){"millrace", slice_trim(buffer_slice(&s->key))};
-    buffer_clear(&path);
-    return status;
-}
-
 static enum status open_table(struct blob_store *s, bool inline_jobs)
 {
     struct buffer path = {0};
@@ -282,7 +263,7 @@ enum status blob_store_open(const struct blob_store_config *config, struct blob_
     s->bytes_max = config->bytes_max;
     enum status status = file_make_directory(s->directory);
     if (status == OK)
-        status = load_key(s);
+        status = blob_account_load(s->directory, true, &s->key, &s->account);
     if (status == OK)
         status = find_files(s, w);
     if (status == OK)

@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "blob/account.h"
 #include "hub/policy.h"
 #include "hub/registry_tables.h"
 #include "iot/connection_string.h"
@@ -18,6 +20,9 @@ static const struct setting table[] = {
     {"device", SETTING_TEXT, NULL, "a device's", 0, 0, NULL, false},
     {"module", SETTING_TEXT, NULL, "a module's, with --device", 0, 0, NULL, false},
     {"events", SETTING_BOOL, "false", "the Event-Hub-compatible endpoint's", 0, 0, NULL, false},
+    {"blobs", SETTING_BOOL, "false", "the blob store's, as Azure Storage's clients take it", 0, 0, NULL, false},
+    {"valid", SETTING_DURATION, "24h", "for --blobs: how long its signature holds", 0, 0, NULL, false},
+    {"https.port", SETTING_INTEGER, "443", "for --blobs", 0, 65535, NULL, false},
 };
 
 static const struct settings_program program = {
@@ -97,6 +102,33 @@ static int of_device(const struct settings *s)
     return status == OK ? w.code : 1;
 }
 
+/* All of the account: containers are made with it, and signatures for less. */
+static int of_blobs(const struct settings *s)
+{
+    struct buffer directory = {0}, key = {0}, text = {0};
+    struct blob_account account;
+    buffer_printf(&directory, "%s/blobs", settings_text(s, "data"));
+    buffer_printf(&text, "BlobEndpoint=https://%s", settings_text(s, "name"));
+    if (settings_integer(s, "https.port") != 443)
+        buffer_printf(&text, ":%d", (int)settings_integer(s, "https.port"));
+    buffer_text(&text, "/;SharedAccessSignature=");
+    enum status status = blob_account_load(buffer_cstr(&directory), false, &key, &account);
+    if (status == OK)
+        status = blob_sas_make(&account,
+                               &(struct blob_sas){.permissions = BLOB_READ | BLOB_ADD | BLOB_CREATE | BLOB_WRITE |
+                                                                 BLOB_DELETE | BLOB_LIST,
+                                                  .expires_ms = clock_wall_ms() + settings_ms(s, "valid")},
+                               &text);
+    if (status == OK)
+        puts(buffer_cstr(&text));
+    else
+        fprintf(stderr, "there is no blob store in %s: the hub makes it when it starts\n", buffer_cstr(&directory));
+    buffer_clear(&directory);
+    buffer_clear(&key);
+    buffer_clear(&text);
+    return status == OK ? 0 : 1;
+}
+
 int hub_connection_strings(int argc, char **argv)
 {
     struct settings *s;
@@ -109,6 +141,8 @@ int hub_connection_strings(int argc, char **argv)
     buffer_printf(&path, "%s/policies.json", settings_text(s, "data"));
     if (settings_text(s, "device")) {
         code = of_device(s);
+    } else if (settings_bool(s, "blobs")) {
+        code = of_blobs(s);
     } else if (hub_policies_load(buffer_cstr(&path), &policies) == OK) {
         code = of_policy(s, policies);
         policies_free(&policies);

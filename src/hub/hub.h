@@ -20,6 +20,7 @@ struct hub_service;
 #define HUB_LOOPS_MAX 64
 #define HUB_PARTITIONS_MAX 32
 
+struct blob_store;
 struct hub;
 
 /* What one loop owns. Only its own thread looks inside. */
@@ -48,6 +49,7 @@ struct hub {
     struct policies *policies;
     struct hub_service *service; /* links of services, service_links.h; may be NULL */
     struct hub_transfers *transfers; /* import and export jobs, transfers.h; may be NULL */
+    struct blob_store *blobs; /* uploaded files, exports; NULL in the simulation */
     uint64_t created_ms;
 };
 

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "blob/http.h"
 #include "crypto/server_files.h"
+#include "heads/http.h"
 #include "heads/mqtt.h"
 #include "hub/amqp.h"
 #include "hub/backend.h"
@@ -44,13 +46,14 @@ static const struct setting own_settings[] = {
     {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
     {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
     {"transfers.ca", SETTING_PATH, NULL, "PEM file of authorities for the storage of import and export jobs; else the machine's", 0, 0, NULL, false},
+    {"blobs.bytes", SETTING_SIZE, "64GiB", "how much all uploaded files and exports may hold together", 1 << 20, INT64_MAX, NULL, false},
     {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
     SETTINGS_LOG,
 };
 
 static const char usage[] =
     "The message hub: devices over MQTT, services over HTTPS, events over AMQP.\n"
-    "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events]\n"
+    "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events | --blobs]\n"
     "prints what clients need.\n"
     "  millrace hub certificate list | add | code | verify | remove\n"
     "authorities that devices' certificates lead to.";
@@ -68,6 +71,7 @@ struct program {
     struct rest_health *health;
     struct rest_metrics *metrics;
     struct heads_mqtt *mqtt;
+    struct heads_http *http;
     struct hub_events *events;
     struct hub_amqp *amqp;
     struct hub_messages_clock messages_clock;
@@ -240,6 +244,8 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
         rest_metrics_put_head(out, rows[i].name, rows[i].type, rows[i].help);
         rest_metrics_put(out, rows[i].name, NULL, (double)sum);
     }
+    rest_metrics_put_head(out, "millrace_hub_blob_bytes", REST_GAUGE, "bytes of uploaded files and exports");
+    rest_metrics_put(out, "millrace_hub_blob_bytes", NULL, (double)blob_store_bytes(hub->blobs));
     collect_events(p, out);
     collect_messages(p, out);
 }
@@ -292,6 +298,18 @@ static enum status open_registry(struct program *p)
     return s;
 }
 
+static enum status open_blobs(struct program *p)
+{
+    struct buffer directory = {0};
+    buffer_printf(&directory, "%s/blobs", settings_text(p->settings, "data"));
+    enum status s = blob_store_open(&(struct blob_store_config){.directory = buffer_cstr(&directory),
+                                                                .disk = store_disk_real(),
+                                                                .bytes_max = settings_size(p->settings, "blobs.bytes")},
+                                    &p->hub.blobs);
+    buffer_clear(&directory);
+    return s;
+}
+
 static enum status open_tls(struct program *p)
 {
     const char *const *more;
@@ -335,6 +353,8 @@ static void make_servers(struct program *p)
         {"", hub_rest_messages, hub_rest_messages_count, NULL},
         {"", hub_rest_configurations, hub_rest_configurations_count, NULL},
         rest_health_table(p->health),
+        {"", heads_http_routes, heads_http_routes_count, p->http},
+        {"", blob_routes, blob_routes_count, p->hub.blobs}, /* last: its paths are of any name */
     };
     for (unsigned i = 0; i < p->hub.loop_count; i++)
         p->rest[i] = rest_server_new(&(struct rest_server_config){
@@ -439,6 +459,8 @@ static enum status start(struct program *p)
         s = open_registry(p);
     if (s == OK)
         s = open_partitions(p);
+    if (s == OK)
+        s = open_blobs(p);
     if (s != OK)
         return s;
     p->metrics = rest_metrics_new(NULL, 0);
@@ -446,6 +468,9 @@ static enum status start(struct program *p)
     p->health = rest_health_new(p->metrics);
     rest_health_add(p->health, "stream", stream_ready, p);
     p->mqtt = heads_mqtt_new(&p->hub.backend);
+    p->http = heads_http_new(&(struct heads_http_config){.backend = &p->hub.backend,
+                                                         .message_bytes = p->hub.limits.message_bytes,
+                                                         .batch_items = p->hub.limits.batch_items});
     p->events = hub_events_new(&p->hub);
     p->hub.service = hub_service_new(&p->hub);
     hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
@@ -480,6 +505,7 @@ static void finish(struct program *p)
     for (unsigned i = 0; i < p->hub.partition_count; i++)
         hub_partition_close(&p->hub.partitions[i]);
     hub_registry_close(&p->hub.registry);
+    blob_store_close(&p->hub.blobs);
 }
 
 int hub_main(int argc, char **argv)

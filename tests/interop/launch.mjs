@@ -59,6 +59,8 @@ try {
       MILLRACE_HUB: address,
       MILLRACE_HUB_OWNER: connectionString(),
       MILLRACE_HUB_EVENTS: connectionString('--events'),
+      MILLRACE_HUB_BLOBS: connectionString('--blobs'),
+      MILLRACE_HUB_PID: String(hub.pid),
       MILLRACE_FOLDER: folder,
     },
   });
