@@ -6,7 +6,14 @@
 
 /* ---- writing ---- */
 
-/* Once a turn: the gathered bytes leave, then a close that waited for them. */
+static void mark_high(struct stream *s)
+{
+    if (!s->high && stream_unsent(s) > STREAM_HIGH_BYTES)
+        s->high = true;
+}
+
+/* Once a turn: the gathered bytes leave, then a close that waited for them. The mark again, because a
+ * layer may make more of them: who looks now and sees too many must be told when they have gone. */
 static void flush_now(void *arg)
 {
     struct stream *s = arg;
@@ -15,6 +22,8 @@ static void flush_now(void *arg)
         return;
     if (s->out.len)
         s->ops->flush(s);
+    if (!s->closed)
+        mark_high(s);
     if (!s->closed && s->close_wanted) {
         s->close_wanted = false;
         s->ops->close(s);
@@ -29,8 +38,7 @@ static void queue(struct stream *s)
 {
     if (s->closed)
         return;
-    if (!s->high && stream_unsent(s) > STREAM_HIGH_BYTES)
-        s->high = true;
+    mark_high(s);
     if (s->flush_queued)
         return;
     s->flush_queued = true;

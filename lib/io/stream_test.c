@@ -276,6 +276,56 @@ static void a_paused_peer_holds_the_writer_back_and_a_resume_drains(void **state
 
 /* ---- ends ---- */
 
+static bool sent_or_drained(void *arg)
+{
+    struct pair *p = arg;
+    return stream_unsent(p->client.stream) == 0 || p->client.drains > 0;
+}
+
+static void write_to_the_mark(void *arg)
+{
+    struct pair *p = arg;
+    static uint8_t bytes[STREAM_HIGH_BYTES];
+    stream_write(p->client.stream, slice_from(bytes, sizeof(bytes)));
+}
+
+struct look {
+    struct pair pair;
+    bool looked, over;
+};
+
+static void look(void *arg)
+{
+    struct look *l = arg;
+    l->looked = true;
+    l->over = stream_unsent(l->pair.client.stream) > STREAM_HIGH_BYTES;
+}
+
+static bool has_looked(void *arg)
+{
+    return ((struct look *)arg)->looked;
+}
+
+/* TLS makes more of what stands at the mark exactly: a writer who looks then waits, so he must be told. */
+static void who_sees_too_much_is_told_when_it_has_gone(void **state)
+{
+    struct look l = {.pair.tls = *state};
+    pair_open(&l.pair);
+    stream_pause(l.pair.server.stream, true);
+    write_until_stuck(&l.pair);
+    stream_pause(l.pair.server.stream, false);
+    assert_true(loop_run_until(l.pair.loop, drained, &l.pair, 10000));
+    l.pair.client.drains = 0;
+    write_to_the_mark(&l.pair);
+    loop_defer(l.pair.loop, look, &l); /* behind the flush of this turn */
+    assert_true(loop_run_until(l.pair.loop, has_looked, &l, 10000));
+    assert_true(loop_run_until(l.pair.loop, sent_or_drained, &l.pair, 10000));
+    if (l.over) {
+        assert_true(loop_run_until(l.pair.loop, drained, &l.pair, 10000));
+    }
+    pair_close(&l.pair);
+}
+
 static void what_was_written_before_a_close_still_arrives(void **state)
 {
     bool tls = *state;
@@ -738,6 +788,7 @@ int main(void)
         plain_and_tls(bytes_go_both_ways_and_a_close_ends_both),
         plain_and_tls(ten_megabytes_come_back_as_they_were),
         plain_and_tls(a_paused_peer_holds_the_writer_back_and_a_resume_drains),
+        plain_and_tls(who_sees_too_much_is_told_when_it_has_gone),
         plain_and_tls(what_was_written_before_a_close_still_arrives),
         plain_and_tls(an_answer_survives_the_unread_rest_of_the_question),
         plain_and_tls(a_stream_may_be_aborted_in_its_own_on_data),
