@@ -1,5 +1,6 @@
 #include "hub/connection_strings.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/buffer.h"
@@ -102,6 +103,13 @@ static int of_device(const struct settings *s)
     return status == OK ? w.code : 1;
 }
 
+/* Azure's clients look for the account's name in the host; where that is an address or "localhost", in the path. */
+static bool is_address(const char *name)
+{
+    struct in6_addr any;
+    return strcmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
+}
+
 /* All of the account: containers are made with it, and signatures for less. */
 static int of_blobs(const struct settings *s)
 {
@@ -111,7 +119,7 @@ static int of_blobs(const struct settings *s)
     buffer_printf(&text, "BlobEndpoint=https://%s", settings_text(s, "name"));
     if (settings_integer(s, "https.port") != 443)
         buffer_printf(&text, ":%d", (int)settings_integer(s, "https.port"));
-    buffer_text(&text, "/;SharedAccessSignature=");
+    buffer_printf(&text, "/%s;SharedAccessSignature=", is_address(settings_text(s, "name")) ? BLOB_ACCOUNT_NAME : "");
     enum status status = blob_account_load(buffer_cstr(&directory), false, &key, &account);
     if (status == OK)
         status = blob_sas_make(&account,

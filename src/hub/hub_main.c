@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "blob/account.h"
 #include "blob/http.h"
 #include "crypto/server_files.h"
 #include "heads/http.h"
@@ -354,7 +355,8 @@ static void make_servers(struct program *p)
         {"", hub_rest_configurations, hub_rest_configurations_count, NULL},
         rest_health_table(p->health),
         {"", heads_http_routes, heads_http_routes_count, p->http},
-        {"", blob_routes, blob_routes_count, p->hub.blobs}, /* last: its paths are of any name */
+        {"", blob_routes, blob_routes_count, p->hub.blobs},
+        {"/" BLOB_ACCOUNT_NAME, blob_routes, blob_routes_count, p->hub.blobs}, /* where a host is an address */
     };
     for (unsigned i = 0; i < p->hub.loop_count; i++)
         p->rest[i] = rest_server_new(&(struct rest_server_config){
