@@ -48,18 +48,14 @@ static const struct json *parsed(struct json_doc **doc, struct slice text)
     return json_root(*doc);
 }
 
-/* All but tags and properties. */
+/* What comes from the identity alone. */
 static const struct json *identity_of(struct registry_document *d)
 {
-    char etag[IOT_TWIN_ETAG_LEN + 1];
     struct buffer text = {0};
-    if (d->identity == NULL && need_row(d) && need_twin(d)) {
+    if (d->identity == NULL && need_row(d)) {
         struct json_writer w = json_writer(&text);
-        iot_twin_etag(d->twin.version, etag);
         json_object(&w);
         registry_twin_print_identity(&d->row, &w);
-        json_member(&w, "etag", slice_of(etag));
-        json_name(&w, "version"), json_put_u64(&w, d->twin.version);
         json_end_object(&w);
         parsed(&d->identity, buffer_slice(&text));
         buffer_clear(&text);
@@ -135,6 +131,15 @@ static struct iot_value property_at(struct registry_document *d, const struct io
                           path, 2);
 }
 
+static struct iot_value etag_of(struct registry_document *d)
+{
+    char etag[IOT_TWIN_ETAG_LEN + 1];
+    if (!need_twin(d))
+        return iot_value_undefined();
+    iot_twin_etag(d->twin.version, etag);
+    return iot_value_string(arena_copy(d->arena, slice_of(etag)));
+}
+
 static struct iot_value identity_at(struct registry_document *d, const struct iot_query_path *path)
 {
     const struct json *v = identity_of(d);
@@ -157,6 +162,10 @@ struct iot_value registry_document_at(void *arg, const struct iot_query_path *pa
         return property_at(d, path);
     if (is(first, "configurations"))
         return iot_query_walk(configurations_of(d), path, 1);
+    if (path->count == 1 && is(first, "etag"))
+        return etag_of(d);
+    if (path->count == 1 && is(first, "version"))
+        return need_twin(d) ? iot_value_number((double)d->twin.version) : iot_value_undefined();
     if (path->count == 1 && is(first, "deviceId"))
         return iot_value_string(d->id.device);
     if (path->count == 1 && is(first, "moduleId"))
