@@ -42,6 +42,7 @@ static const struct {
     {IOT_CERTIFICATE, NOT_FOUND, {404, 404008, "CertificateNotFound",         "amqp:not-found"}},
     {IOT_CERTIFICATE, FULL,      {403, 403002, "IotHubQuotaExceeded",         "amqp:resource-limit-exceeded"}},
     {IOT_JOB,         NOT_FOUND, {404, 404002, "JobNotFound",                 "amqp:not-found"}},
+    {IOT_JOB,         EXISTS,    {409, 409004, "JobAlreadyExists",            "com.microsoft:device-already-exists"}},
     {IOT_JOB,         FULL,      {403, 403003, "JobQuotaExceeded",            "amqp:resource-limit-exceeded"}},
     {IOT_CONFIGURATION, NOT_FOUND,    {404, 404301, "ConfigurationNotFound",                    "amqp:not-found"}},
     {IOT_CONFIGURATION, EXISTS,       {409, 409401, "ConfigurationAlreadyExists",               "amqp:not-allowed"}},

@@ -46,6 +46,7 @@ struct hub {
     struct hub_loop loops[HUB_LOOPS_MAX];
     struct hub_partition *partitions[HUB_PARTITIONS_MAX];
     struct hub_registry *registry;
+    struct hub_jobs *jobs; /* scheduled ones, jobs.h */
     struct policies *policies;
     struct hub_service *service; /* links of services, service_links.h; may be NULL */
     struct hub_transfers *transfers; /* import and export jobs, transfers.h; may be NULL */

@@ -21,6 +21,7 @@
 #include "hub/connection_strings.h"
 #include "hub/events.h"
 #include "hub/messages.h"
+#include "hub/jobs.h"
 #include "hub/rest.h"
 #include "hub/transfers.h"
 #include "hub/service_links.h"
@@ -353,6 +354,7 @@ static void make_servers(struct program *p)
         {"", hub_rest_query, hub_rest_query_count, NULL},
         {"", hub_rest_messages, hub_rest_messages_count, NULL},
         {"", hub_rest_configurations, hub_rest_configurations_count, NULL},
+        {"", hub_rest_jobs, hub_rest_jobs_count, NULL},
         rest_health_table(p->health),
         {"", heads_http_routes, heads_http_routes_count, p->http},
         {"", blob_routes, blob_routes_count, p->hub.blobs},
@@ -479,6 +481,7 @@ static enum status start(struct program *p)
     p->amqp = hub_amqp_new(&p->hub, p->events);
     hub_messages_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
     make_transfers(p);
+    p->hub.jobs = hub_jobs_new(&p->hub);
     make_servers(p);
     return listen_all(p);
 }

@@ -7,13 +7,16 @@
 #include "base/memory.h"
 #include "hub/configurer.h"
 #include "hub/registry_configurations.h"
+#include "hub/registry_jobs.h"
 #include "hub/registry_tables.h"
 
 static enum status begin_anew(struct store_table *t, void *arg)
 {
     (void)arg;
     enum status s = store_run(t, SQL_NOBODY_CONNECTED);
-    return s == OK ? registry_transfers_restart(t) : s;
+    if (s == OK)
+        s = registry_transfers_restart(t);
+    return s == OK ? registry_jobs_again(t) : s;
 }
 
 enum status hub_registry_open(const char *path, const struct hub_limits *limits,
@@ -375,6 +378,9 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_job 
     [HUB_CONFIGURATION_DELETE] = registry_configuration_delete,
     [HUB_CONFIGURATION_CONTENT] = registry_configuration_content,
     [HUB_CONFIGURATION_TEST] = registry_configuration_test,
+    [HUB_JOB_PUT] = registry_job_put,
+    [HUB_JOB_GET] = registry_job_get,
+    [HUB_JOB_CANCEL] = registry_job_cancel,
 };
 
 static enum status run_ask(struct store_table *t, void *arg)
@@ -414,7 +420,8 @@ static enum iot_thing thing(const struct registry_job *j, enum status why)
     enum hub_registry_what what = j->ask.what;
     if (what >= HUB_CONFIGURATION_LIST && what <= HUB_CONFIGURATION_TEST && what != HUB_CONFIGURATION_CONTENT)
         return IOT_CONFIGURATION;
-    if (what >= HUB_TRANSFER_CREATE && what <= HUB_TRANSFER_END)
+    if ((what >= HUB_TRANSFER_CREATE && what <= HUB_TRANSFER_END) ||
+        (what >= HUB_JOB_PUT && what <= HUB_JOB_CANCEL))
         return IOT_JOB;
     if (j->ask.name.len)
         return IOT_CERTIFICATE;

@@ -114,13 +114,17 @@ enum hub_registry_what {
     HUB_CONFIGURATION_DELETE,
     HUB_CONFIGURATION_CONTENT, /* the body is set on device id once */
     HUB_CONFIGURATION_TEST,    /* are the queries in the body right? */
+    /* Scheduled jobs, by name; registry_jobs.h has the rest of them. */
+    HUB_JOB_PUT,
+    HUB_JOB_GET,
+    HUB_JOB_CANCEL,
 };
 
 struct hub_registry_ask {
     enum hub_registry_what what;
     struct iot_id id;
     struct iot_id target;  /* HUB_SCOPE_ONE */
-    struct slice name;     /* HUB_CERTIFICATE_…, HUB_CONFIGURATION_…, HUB_TRANSFER_… */
+    struct slice name;     /* HUB_CERTIFICATE_…, HUB_CONFIGURATION_…, HUB_TRANSFER_…, HUB_JOB_… */
     struct slice body;     /* JSON text, for PUT and PATCH */
     struct slice if_match; /* without quotes; "*" is any; empty: none was given */
     size_t top;            /* of lists; 0: as many as limits.list allows */

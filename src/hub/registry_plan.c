@@ -15,6 +15,7 @@ struct part {
 };
 
 struct maker {
+    enum iot_query_source source;
     struct store_table *table;
     struct arena *arena;
 };
@@ -110,9 +111,28 @@ static struct part range_part(struct maker *m, struct slice path, struct registr
     return rows < REGISTRY_PLAN_RANGE_MAX ? one_stream(m, s, rows) : everything;
 }
 
-static bool is_column(const struct iot_query_path *path, const char *name)
+/* A column that has an index of its own, and the statement that reads it. */
+static bool find_column(const struct maker *m, const struct iot_query_path *path,
+                        enum registry_statement *statement)
 {
-    return path->count == 1 && slice_eq_nocase(path->steps[0].name, slice_of(name));
+    static const struct {
+        const char *name;
+        enum registry_statement statements[3]; /* by source; 0: none */
+    } columns[] = {
+        {"deviceId", {SQL_QUERY_DEVICE, SQL_QUERY_DEVICE, SQL_QUERY_JOBS_DEVICE}},
+        {"moduleId", {SQL_QUERY_MODULE, SQL_QUERY_MODULE, 0}},
+        {"jobId", {0, 0, SQL_QUERY_JOBS_JOB}},
+    };
+    *statement = 0;
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+        if (path->count == 1 && slice_eq_nocase(path->steps[0].name, slice_of(columns[i].name)))
+            *statement = columns[i].statements[m->source];
+    return *statement != 0;
+}
+
+static bool find_leaves(const struct maker *m, const struct iot_query_path *path, struct slice *out)
+{
+    return m->source != IOT_QUERY_JOBS && registry_index_path(m->arena, path, out);
 }
 
 static struct part path_equal(struct maker *m, const struct iot_query_path *path,
@@ -120,18 +140,18 @@ static struct part path_equal(struct maker *m, const struct iot_query_path *path
 {
     struct slice at;
     struct registry_bound bound;
+    enum registry_statement statement;
     if (v.type == IOT_VALUE_UNDEFINED)
         return nothing;
     if (!bound_of(v, &bound))
         return everything;
-    bool device = is_column(path, "deviceId");
-    if (device || is_column(path, "moduleId")) {
-        struct registry_stream s = {
-            device ? SQL_QUERY_DEVICE : SQL_QUERY_MODULE, {0}, bound, bound};
-        return v.type != IOT_VALUE_STRING ? nothing
-                                          : one_stream(m, s, device ? 1 : REGISTRY_PLAN_RANGE_MAX);
+    if (find_column(m, path, &statement)) {
+        struct registry_stream s = {statement, {0}, bound, bound};
+        bool few = statement == SQL_QUERY_DEVICE;
+        return v.type == IOT_VALUE_STRING ? one_stream(m, s, few ? 1 : REGISTRY_PLAN_RANGE_MAX)
+                                          : nothing;
     }
-    return registry_index_path(m->arena, path, &at) ? equal_part(m, at, bound) : everything;
+    return find_leaves(m, path, &at) ? equal_part(m, at, bound) : everything;
 }
 
 /* ---- comparisons ---- */
@@ -160,7 +180,7 @@ static struct part path_against(struct maker *m, const struct iot_query_path *pa
     if (kind == IOT_QUERY_EQ)
         return path_equal(m, path, v);
     bool upwards = kind == IOT_QUERY_GT || kind == IOT_QUERY_GE;
-    if (kind == IOT_QUERY_NE || !registry_index_path(m->arena, path, &at))
+    if (kind == IOT_QUERY_NE || !find_leaves(m, path, &at))
         return everything;
     if (v.type == IOT_VALUE_NUMBER)
         return range_part(m, at, number_bound(upwards ? v.number : -INFINITY),
@@ -197,7 +217,7 @@ static struct part call(struct maker *m, const struct iot_query_expr *e)
 {
     struct slice at;
     const struct iot_query_expr *a = e->args[0];
-    if (a->kind != IOT_QUERY_PATH || !registry_index_path(m->arena, &a->path, &at))
+    if (a->kind != IOT_QUERY_PATH || !find_leaves(m, &a->path, &at))
         return everything;
     if (e->function == iot_query_function(SLICE("IS_DEFINED")))
         return range_part(m, at, number_bound(-INFINITY), blob_bound(SLICE("\xff")));
@@ -282,16 +302,17 @@ static struct part make_part(struct maker *m, const struct iot_query_expr *e)
     }
 }
 
-struct registry_plan registry_plan_make(struct store_table *t, struct arena *a, bool modules,
+struct registry_plan registry_plan_make(struct store_table *t, struct arena *a,
+                                        enum iot_query_source source,
                                         const struct iot_query_expr *where)
 {
-    struct maker m = {t, a};
+    static const enum registry_statement all[] = {SQL_QUERY_ALL_DEVICES, SQL_QUERY_ALL_MODULES,
+                                                  SQL_QUERY_JOBS_ALL};
+    struct maker m = {source, t, a};
     struct part p = where ? make_part(&m, where) : everything;
     if (!p.narrows)
-        p = one_stream(
-            &m, (struct registry_stream){modules ? SQL_QUERY_ALL_MODULES : SQL_QUERY_ALL_DEVICES},
-            0);
-    return (struct registry_plan){modules, p.streams, p.count};
+        p = one_stream(&m, (struct registry_stream){all[source]}, 0);
+    return (struct registry_plan){source, p.streams, p.count};
 }
 
 /* ---- reading ---- */
@@ -305,7 +326,7 @@ static enum status read_stream(struct store_table *t, struct arena *a,
     enum status why;
     store_bind_i64(t, n, 1, after);
     store_bind_i64(t, n, 2, (int64_t)limit);
-    store_bind_i64(t, n, 3, p->modules);
+    store_bind_i64(t, n, 3, p->source == IOT_QUERY_MODULES);
     store_bind(t, n, 4, s->path);
     bind(t, n, 5, &s->low);
     bind(t, n, 6, &s->high);

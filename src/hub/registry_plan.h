@@ -30,13 +30,14 @@ struct registry_stream {
 };
 
 struct registry_plan {
-    bool modules;
+    enum iot_query_source source;
     const struct registry_stream *streams;
     size_t count; /* 0: the condition never holds */
 };
 
-/* Devices or modules for which `where` may hold. */
-struct registry_plan registry_plan_make(struct store_table *t, struct arena *a, bool modules,
+/* Devices, modules or jobs' devices for which `where` may hold. */
+struct registry_plan registry_plan_make(struct store_table *t, struct arena *a,
+                                        enum iot_query_source source,
                                         const struct iot_query_expr *where);
 
 struct registry_candidate {

@@ -6,8 +6,10 @@
 #include "base/memory.h"
 #include "hub/registry_document.h"
 #include "hub/registry_group.h"
+#include "hub/registry_jobs.h"
 #include "hub/registry_plan.h"
 #include "hub/registry_tables.h"
+#include "json/json.h"
 
 /* Documents that one step looks at: some milliseconds. */
 #define STEP 200
@@ -46,36 +48,79 @@ static void print_items(const struct iot_query *q, const struct iot_query_scope 
     json_end_object(w);
 }
 
+/* Room for one more row; false: the page is full, and there is a next one. */
+static bool begin_row(struct query *q, int64_t number)
+{
+    if (q->rows == q->page) {
+        q->more = q->ended = true;
+        return false;
+    }
+    q->rows++;
+    q->last = (uint64_t)number;
+    q->ended = q->q.top && q->taken + q->rows == q->q.top;
+    return true;
+}
+
 static enum status take(struct query *q, struct registry_document *d,
                         const struct iot_query_scope *scope, int64_t number)
 {
     if (q->q.aggregates)
         return registry_groups_add(&q->groups, scope);
-    if (q->rows == q->page) {
-        q->more = q->ended = true;
+    if (!begin_row(q, number))
         return OK;
-    }
-    q->rows++;
-    q->last = (uint64_t)number;
-    q->ended = q->q.top && q->taken + q->rows == q->q.top;
     if (q->q.item_count == 0)
         return registry_document_print(d, &q->writer);
     print_items(&q->q, scope, &q->writer);
     return d->why;
 }
 
-static enum status look_at(struct query *q, struct store_table *t,
-                           const struct registry_candidate *c)
+static enum status look_at_twin(struct query *q, struct store_table *t, struct arena *arena,
+                                const struct registry_candidate *c)
 {
-    struct arena arena = {0};
-    struct registry_document d = registry_document(t, &arena, c->id);
-    struct iot_query_scope scope = {registry_document_at, &d, &arena};
+    struct registry_document d = registry_document(t, arena, c->id);
+    struct iot_query_scope scope = {registry_document_at, &d, arena};
     enum status s = OK;
     if (iot_query_holds(q->q.where, &scope))
         s = take(q, &d, &scope, c->number);
     if (s == OK)
         s = d.why;
     registry_document_clear(&d);
+    return s;
+}
+
+static struct iot_value job_at(void *arg, const struct iot_query_path *path)
+{
+    struct slice first = path->steps[0].name;
+    bool created = slice_eq_nocase(first, SLICE("createdTimeUtc")); /* as documents spell it */
+    char name[64] = "";
+    if (first.len < sizeof(name))
+        memcpy(name, first.at, first.len);
+    return iot_query_walk(json_get_nocase(arg, created ? "createdDateTimeUtc" : name), path, 1);
+}
+
+static enum status look_at_job(struct query *q, struct store_table *t, struct arena *arena,
+                               const struct registry_candidate *c)
+{
+    struct buffer text = {0};
+    struct json_writer w = json_writer(&text);
+    struct json_doc *doc = NULL;
+    enum status s = registry_job_device_print(t, c->number, &w);
+    if (s == OK)
+        s = json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL);
+    struct iot_query_scope scope = {job_at, (void *)json_root(doc), arena};
+    if (s == OK && iot_query_holds(q->q.where, &scope) && begin_row(q, c->number))
+        json_put_raw(&q->writer, buffer_slice(&text));
+    json_free(&doc);
+    buffer_clear(&text);
+    return s;
+}
+
+static enum status look_at(struct query *q, struct store_table *t,
+                           const struct registry_candidate *c)
+{
+    struct arena arena = {0};
+    enum status s = q->q.source == IOT_QUERY_JOBS ? look_at_job(q, t, &arena, c)
+                                                  : look_at_twin(q, t, &arena, c);
     arena_clear(&arena);
     return s;
 }
@@ -89,7 +134,7 @@ static enum status step(struct store_table *t, void *arg)
     struct registry_candidate *c = ARENA_TAKE_N(&arena, struct registry_candidate, STEP);
     size_t count = 0;
     if (!q->planned)
-        q->plan = registry_plan_make(t, &q->arena, q->q.source == IOT_QUERY_MODULES, q->q.where);
+        q->plan = registry_plan_make(t, &q->arena, q->q.source, q->q.where);
     q->planned = true;
     enum status s = registry_plan_next(t, &arena, &q->plan, (int64_t)q->after, STEP, c, &count);
     for (size_t i = 0; s == OK && i < count && !q->ended; i++) {
@@ -156,7 +201,9 @@ static void complete(struct query *q)
     if (q->q.top && q->taken + q->rows >= q->q.top)
         q->more = false;
     q->answer.json = buffer_slice(&q->json);
-    q->answer.item_type = q->q.item_count ? "Raw" : "Twin";
+    q->answer.item_type = q->q.source == IOT_QUERY_JOBS ? "DeviceJob"
+                          : q->q.item_count             ? "Raw"
+                                                        : "Twin";
     if (q->more)
         q->answer.continuation = make_continuation(q);
 }
@@ -188,12 +235,9 @@ static bool prepare(struct query *q, size_t page)
                            (unsigned long long)limits->query_bytes);
     else
         s = iot_query_parse(q->text, &q->arena, &q->q, &why);
-    if (s == OK && q->q.source == IOT_QUERY_JOBS) {
-        s = UNSUPPORTED;
-        why = "this hub keeps no devices.jobs";
-    }
     if (s == OK)
-        s = registry_document_check(&q->q, &q->arena, &why);
+        s = q->q.source == IOT_QUERY_JOBS ? registry_job_device_check(&q->q, &q->arena, &why)
+                                          : registry_document_check(&q->q, &q->arena, &why);
     if (s == OK && q->continuation.len && !read_continuation(q)) {
         s = BAD_ARGUMENT;
         why = "x-ms-continuation is not from a page of this query";
@@ -254,8 +298,7 @@ enum status registry_query_ids(struct store_table *t, struct arena *a,
                                const struct iot_query *target, int64_t *after, size_t limit,
                                struct iot_id *out, size_t *count, bool *end)
 {
-    struct registry_plan p =
-        registry_plan_make(t, a, target->source == IOT_QUERY_MODULES, target->where);
+    struct registry_plan p = registry_plan_make(t, a, target->source, target->where);
     struct registry_candidate *c = ARENA_TAKE_N(a, struct registry_candidate, STEP);
     size_t candidates = 0, i = 0;
     enum status s = registry_plan_next(t, a, &p, *after, STEP, c, &candidates);

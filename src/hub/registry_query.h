@@ -1,11 +1,13 @@
 /*
- * Queries over twins, answered page by page. A query is cut into steps of the registry's thread, so
- * that a long one holds up nobody. A page begins behind the last document of the one before, by its
- * number: documents that come and go meanwhile move no other.
+ * Queries over twins and over jobs' devices, answered page by page. A query is cut into steps of
+ * the registry's thread, so that a long one holds up nobody. A page begins behind the last document
+ * of the one before, by its number: documents that come and go meanwhile move no other.
  */
 #pragma once
 
 #include "hub/registry.h"
+#include "iot/query.h"
+#include "store/table.h"
 
 struct hub_query_ask {
     struct slice text;
@@ -17,7 +19,7 @@ struct hub_query_answer {
     enum status why;           /* BAD_ARGUMENT: text says where the query is wrong */
     const char *text;          /* for a person, when why is not OK */
     struct slice json;         /* an array */
-    const char *item_type;     /* of its rows, in IoT Hub's words: Twin, Raw */
+    const char *item_type;     /* of its rows, in IoT Hub's words: Twin, Raw, DeviceJob */
     struct slice continuation; /* empty: this was the last page */
 };
 
@@ -27,9 +29,6 @@ typedef void hub_query_fn(void *arg, const struct hub_query_answer *a);
 /* Copies what is asked. fn(arg) comes exactly once, on `loop`. */
 void hub_registry_query(struct hub_registry *r, struct loop *loop, const struct hub_query_ask *ask,
                         hub_query_fn *fn, void *arg);
-
-struct store_table;
-struct iot_query;
 
 /* Of configurations and jobs, for whoever works on the table's thread. A target was read by
  * hub_query_target(). */

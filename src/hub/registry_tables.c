@@ -131,6 +131,27 @@ const char *const registry_migrations[] = {
     " state INTEGER NOT NULL DEFAULT 0, progress INTEGER NOT NULL DEFAULT 0,"
     " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL DEFAULT 0, input_uri TEXT, input_name TEXT,"
     " output_uri TEXT, output_name TEXT, without_keys INTEGER NOT NULL, reason TEXT);",
+    /* Scheduled jobs and what they do to each device, see registry_jobs.h. */
+    "CREATE TABLE scheduled_jobs ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type INTEGER NOT NULL,"
+    " condition TEXT NOT NULL, what TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+    " start_ms INTEGER NOT NULL, began_ms INTEGER NOT NULL DEFAULT 0,"
+    " end_ms INTEGER NOT NULL DEFAULT 0, max_ms INTEGER NOT NULL,"
+    " status INTEGER NOT NULL DEFAULT 0, failure TEXT, message TEXT,"
+    " listed INTEGER NOT NULL DEFAULT 0, all_listed INTEGER NOT NULL DEFAULT 0,"
+    " devices INTEGER NOT NULL DEFAULT 0, pending INTEGER NOT NULL DEFAULT 0,"
+    " running INTEGER NOT NULL DEFAULT 0, succeeded INTEGER NOT NULL DEFAULT 0,"
+    " failed INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX scheduled_jobs_status ON scheduled_jobs (status, start_ms);"
+    "CREATE TABLE scheduled_devices ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " job INTEGER NOT NULL REFERENCES scheduled_jobs ON DELETE CASCADE,"
+    " device TEXT NOT NULL, module TEXT NOT NULL, status INTEGER NOT NULL DEFAULT 0,"
+    " start_ms INTEGER NOT NULL DEFAULT 0, end_ms INTEGER NOT NULL DEFAULT 0,"
+    " updated_ms INTEGER NOT NULL, outcome TEXT, error TEXT);"
+    "CREATE INDEX scheduled_devices_job ON scheduled_devices (job);"
+    "CREATE INDEX scheduled_devices_device ON scheduled_devices (device);"
+    "CREATE INDEX scheduled_devices_running ON scheduled_devices (status) WHERE status = 1;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -157,6 +178,9 @@ const size_t registry_migration_count =
     " t.module = '$edgeAgent' WHERE c.configuration = ?1 AND c.applied AND"                        \
     " json_extract(t.reported, '$.lastDesiredVersion') = t.desired_version AND"                    \
     " json_extract(t.reported, '$.lastDesiredStatus.code') "
+#define JOB_COLUMNS                                                                                \
+    "number, id, type, condition, what, created_ms, start_ms, began_ms, end_ms, max_ms, status,"   \
+    " failure, message, listed, all_listed, devices, pending, running, succeeded, failed"
 
 const char *const registry_statements[SQL_COUNT] = {
     [SQL_IDENTITY_GET] = "SELECT " COLUMNS " FROM identities i WHERE device = ?1 AND module = ?2",
@@ -355,6 +379,51 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_BATCH_OVERDUE] =
         "SELECT batch, locked_until_ms, delivery_count FROM feedback_batches WHERE lock IS NOT NULL"
         " AND (locked_until_ms <= ?1 OR locked_until_ms > ?2) LIMIT 1",
+    [SQL_QUERY_JOBS_ALL] = "SELECT number, device, module FROM scheduled_devices WHERE"
+                           " number > ?1 ORDER BY number LIMIT ?2",
+    [SQL_QUERY_JOBS_DEVICE] = "SELECT number, device, module FROM scheduled_devices WHERE"
+                              " device = ?5 AND number > ?1 ORDER BY number LIMIT ?2",
+    [SQL_QUERY_JOBS_JOB] =
+        "SELECT number, device, module FROM scheduled_devices WHERE job = (SELECT number FROM"
+        " scheduled_jobs WHERE id = ?5) AND number > ?1 ORDER BY number LIMIT ?2",
+    [SQL_JOB_INSERT] = "INSERT INTO scheduled_jobs (id, type, condition, what, created_ms,"
+                       " start_ms, max_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_JOB_BY_ID] = "SELECT " JOB_COLUMNS " FROM scheduled_jobs WHERE id = ?1",
+    [SQL_JOB_BY_NUMBER] = "SELECT " JOB_COLUMNS " FROM scheduled_jobs WHERE number = ?1",
+    [SQL_JOBS_LIST] = "SELECT " JOB_COLUMNS
+                      " FROM scheduled_jobs WHERE number > ?1 AND (?2 < 0 OR type = ?2) AND"
+                      " (?3 < 0 OR status = ?3) ORDER BY number LIMIT ?4",
+    [SQL_JOBS_DUE] = "SELECT " JOB_COLUMNS " FROM scheduled_jobs WHERE status = 0 AND"
+                     " start_ms <= ?1 ORDER BY start_ms, number LIMIT ?2",
+    [SQL_JOBS_OPEN] = "SELECT " JOB_COLUMNS " FROM scheduled_jobs WHERE status = 1 OR pending > 0",
+    [SQL_JOBS_NEXT] = "SELECT MIN(start_ms) FROM scheduled_jobs WHERE status = 0",
+    [SQL_JOBS_WAITING] = "SELECT COUNT(*) FROM scheduled_jobs WHERE status < 2",
+    [SQL_JOB_BEGIN] = "UPDATE scheduled_jobs SET status = 1, began_ms = ?2 WHERE number = ?1",
+    [SQL_JOB_END] = "UPDATE scheduled_jobs SET status = ?2, end_ms = ?3, failure = ?4,"
+                    " message = ?5 WHERE number = ?1",
+    [SQL_JOB_LISTED] = "UPDATE scheduled_jobs SET listed = ?2, all_listed = ?3,"
+                       " devices = devices + ?4, pending = pending + ?4 WHERE number = ?1",
+    [SQL_JOB_COUNT] = "UPDATE scheduled_jobs SET pending = pending + (?3 = 0) - (?2 = 0),"
+                      " running = running + (?3 = 1) - (?2 = 1),"
+                      " succeeded = succeeded + (?3 = 2) - (?2 = 2),"
+                      " failed = failed + (?3 = 3) - (?2 = 3) WHERE number = ?1",
+    [SQL_JOBS_FORGET] = "DELETE FROM scheduled_jobs WHERE status > 1 AND end_ms < ?1 AND"
+                        " pending = 0 AND running = 0",
+    [SQL_JOB_DEVICE_INSERT] = "INSERT INTO scheduled_devices (job, device, module, updated_ms)"
+                              " VALUES (?1, ?2, ?3, ?4)",
+    [SQL_JOB_DEVICES_PENDING] = "SELECT number, device, module FROM scheduled_devices WHERE"
+                                " job = ?1 AND number > ?2 AND status = 0 ORDER BY number LIMIT ?3",
+    [SQL_JOB_DEVICE_SET] =
+        "UPDATE scheduled_devices SET status = ?3, updated_ms = ?4, outcome = ?5, error = ?6,"
+        " start_ms = CASE ?3 WHEN 1 THEN ?4 ELSE start_ms END,"
+        " end_ms = CASE WHEN ?3 > 1 THEN ?4 ELSE end_ms END WHERE number = ?1 AND status = ?2",
+    [SQL_JOB_DEVICE_GET] =
+        "SELECT s.device, s.module, s.status, s.start_ms, s.end_ms, s.updated_ms, s.outcome,"
+        " s.error, j.id, j.type, j.created_ms FROM scheduled_devices s JOIN scheduled_jobs j"
+        " ON j.number = s.job WHERE s.number = ?1",
+    [SQL_JOB_DEVICES_AGAIN] = "UPDATE scheduled_devices SET status = 0 WHERE status = 1",
+    [SQL_JOBS_AGAIN] =
+        "UPDATE scheduled_jobs SET pending = pending + running, running = 0 WHERE running > 0",
 };
 
 enum status registry_tables_open(const char *directory, struct store_table **out)

@@ -1,4 +1,5 @@
-/* The registry's tables and its statements, by name; for registry*.c alone. */
+/* The registry's tables and its statements, by name; for registry*.c alone, and for jobs.c, which
+ * posts its steps. */
 #pragma once
 
 #include "hub/registry.h"
@@ -108,6 +109,28 @@ enum registry_statement {
     SQL_CONFIGURATION_WORK_INSERT,
     SQL_CONFIGURATION_WORK_ON,
     SQL_CONFIGURATION_WORK_DELETE,
+    SQL_QUERY_JOBS_ALL,
+    SQL_QUERY_JOBS_DEVICE,
+    SQL_QUERY_JOBS_JOB,
+    SQL_JOB_INSERT,
+    SQL_JOB_BY_ID,
+    SQL_JOB_BY_NUMBER,
+    SQL_JOBS_LIST,
+    SQL_JOBS_DUE,
+    SQL_JOBS_OPEN,
+    SQL_JOBS_NEXT,
+    SQL_JOBS_WAITING,
+    SQL_JOB_BEGIN,
+    SQL_JOB_END,
+    SQL_JOB_LISTED,
+    SQL_JOB_COUNT,
+    SQL_JOBS_FORGET,
+    SQL_JOB_DEVICE_INSERT,
+    SQL_JOB_DEVICES_PENDING,
+    SQL_JOB_DEVICE_SET,
+    SQL_JOB_DEVICE_GET,
+    SQL_JOB_DEVICES_AGAIN,
+    SQL_JOBS_AGAIN,
     SQL_COUNT
 };
 

@@ -20,6 +20,8 @@ extern const struct rest_route hub_rest_messages[];
 extern const size_t hub_rest_messages_count;
 extern const struct rest_route hub_rest_configurations[]; /* rest_configurations.c */
 extern const size_t hub_rest_configurations_count;
+extern const struct rest_route hub_rest_jobs[]; /* rest_jobs.c; needs hub.jobs */
+extern const size_t hub_rest_jobs_count;
 
 rest_authorize_fn hub_rest_authorize;
 rest_refuse_fn hub_rest_refuse;
@@ -35,3 +37,9 @@ void hub_rest_error(struct rest_request *r, enum status why, enum iot_thing of, 
 
 /* Asks the registry and answers the request with what it says: `created` is the status of success. */
 void hub_rest_ask(struct rest_request *r, const struct hub_registry_ask *ask, int created);
+
+/* rest_query.c: rows as the answer of a request, which is `arg`; how many a page is to have (0: it
+ * was not said), false when that was no number and the request has been refused. */
+struct hub_query_answer;
+void hub_rest_rows(void *arg, const struct hub_query_answer *a);
+bool hub_rest_page(struct rest_request *r, uint64_t *rows);

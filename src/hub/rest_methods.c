@@ -1,16 +1,12 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "hub/method_body.h"
 #include "hub/methods.h"
 #include "hub/rest.h"
 #include "iot/error.h"
 #include "json/json.h"
 #include "json/write.h"
-
-#define RESPONSE_SECONDS_DEFAULT 30
-#define SECONDS_MIN 5 /* of the response; a wait for the connection may be 0 */
-#define SECONDS_MAX 300
-#define NAME_MAX_BYTES 100
 
 struct method {
     struct rest_request *request;
@@ -30,26 +26,11 @@ static void method_error(struct method *m, enum status why, uint64_t waited_ms, 
     buffer_clear(&body);
 }
 
-static bool is_json(struct slice text)
-{
-    struct json_doc *doc = NULL;
-    bool ok = json_parse(text, JSON_STRICT, &doc, NULL) == OK;
-    json_free(&doc);
-    return ok;
-}
-
 static void answer(struct method *m, int status, struct slice payload)
 {
     struct buffer body = {0};
     struct json_writer w = json_writer(&body);
-    json_object(&w);
-    json_name(&w, "status"), json_put_i64(&w, status);
-    json_name(&w, "payload");
-    if (payload.len)
-        json_put_raw(&w, payload);
-    else
-        json_put_null(&w);
-    json_end_object(&w);
+    hub_method_put(&w, status, payload);
     rest_reply_json(m->request, 200, buffer_slice(&body));
     buffer_clear(&body);
 }
@@ -64,7 +45,7 @@ static void answer_command(struct method *m, int status, struct slice payload)
 static void on_method(void *arg, enum status why, int status, struct slice payload)
 {
     struct method *m = arg;
-    if (why == OK && payload.len && !is_json(payload))
+    if (why == OK && !hub_method_payload_ok(payload))
         hub_rest_error(m->request, PEER_FAILED, IOT_DEVICE, "the device's answer is not JSON");
     else if (why == OK)
         (m->command ? answer_command : answer)(m, status, payload);
@@ -90,39 +71,6 @@ static void on_identity(void *arg, enum status why, const struct heads_identity 
     hub_method_invoke(r->app, r->loop, &m->call, on_method, m);
 }
 
-/* The member as milliseconds; false when it is out of bounds. */
-static bool seconds(const struct json *body, const char *name, uint64_t least, uint64_t otherwise, uint64_t *ms)
-{
-    const struct json *v = json_get(body, name);
-    uint64_t s = otherwise;
-    if (v && !json_is(v, JSON_NULL) && !json_u64(v, &s))
-        return false;
-    *ms = s * 1000;
-    return s >= least && s <= SECONDS_MAX;
-}
-
-static const char *read_body(struct rest_request *r, const struct json *body, struct hub_method_call *call)
-{
-    const struct json *payload = json_get(body, "payload");
-    call->name = arena_copy(&r->arena, json_string(json_get(body, "methodName")));
-    if (call->name.len == 0 || call->name.len > NAME_MAX_BYTES)
-        return "methodName must be a text of 1 to 100 characters";
-    if (!seconds(body, "responseTimeoutInSeconds", SECONDS_MIN, RESPONSE_SECONDS_DEFAULT, &call->response_timeout_ms))
-        return "responseTimeoutInSeconds must be a whole number from 5 to 300";
-    if (!seconds(body, "connectTimeoutInSeconds", 0, 0, &call->connect_timeout_ms))
-        return "connectTimeoutInSeconds must be a whole number from 0 to 300";
-    if (payload) {
-        struct buffer text = {0};
-        struct json_writer w = json_writer(&text);
-        json_put_value(&w, payload);
-        call->payload = arena_copy(&r->arena, buffer_slice(&text));
-        buffer_clear(&text);
-    }
-    return call->payload.len > ((struct hub *)r->app)->limits.method_bytes
-               ? "payload is larger than limits.method allows"
-               : NULL;
-}
-
 static void invoke(struct rest_request *r)
 {
     struct hub *hub = r->app;
@@ -130,8 +78,8 @@ static void invoke(struct rest_request *r)
     struct method *m = MEMORY_NEW(struct method);
     m->request = r;
     m->call = (struct hub_method_call){.id = hub_rest_id(r), .call_id = r->id};
-    const char *wrong = json_parse(r->body, JSON_STRICT, &doc, NULL) == OK ? read_body(r, json_root(doc), &m->call)
-                                                                             : "the body must be a JSON object";
+    const char *wrong = json_parse(r->body, JSON_STRICT, &doc, NULL) == OK ? hub_method_read(&r->arena, &hub->limits, json_root(doc), &m->call)
+                            : "the body must be a JSON object";
     json_free(&doc);
     if (wrong) {
         hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE, wrong);

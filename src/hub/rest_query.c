@@ -2,11 +2,11 @@
 #include "hub/rest.h"
 #include "json/json.h"
 
-static void on_rows(void *arg, const struct hub_query_answer *a)
+void hub_rest_rows(void *arg, const struct hub_query_answer *a)
 {
     struct rest_request *r = arg;
     if (a->why != OK) {
-        hub_rest_error(r, a->why, false, a->text);
+        hub_rest_error(r, a->why, IOT_DEVICE, a->text);
         return;
     }
     rest_add_header(r, "x-ms-item-type", slice_of(a->item_type));
@@ -15,28 +15,35 @@ static void on_rows(void *arg, const struct hub_query_answer *a)
     rest_reply_json(r, 200, a->json);
 }
 
+bool hub_rest_page(struct rest_request *r, uint64_t *rows)
+{
+    struct slice wanted = slice_trim(rest_header(r, "x-ms-max-item-count"));
+    *rows = 0;
+    if (wanted.len == 0 || (slice_to_u64(wanted, rows) && *rows > 0))
+        return true;
+    hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE,
+                   "x-ms-max-item-count must be a whole number from 1 on");
+    return false;
+}
+
 static void query(struct rest_request *r)
 {
-    uint64_t page = 0;
-    struct slice wanted = slice_trim(rest_header(r, "x-ms-max-item-count"));
+    uint64_t page;
     struct json_doc *doc = NULL;
     struct slice text = json_parse(r->body, JSON_STRICT, &doc, NULL) == OK
                             ? json_string(json_get(json_root(doc), "query"))
                             : (struct slice){0};
-    if (wanted.len && (!slice_to_u64(wanted, &page) || page == 0))
-        hub_rest_error(r, BAD_ARGUMENT, false,
-                       "x-ms-max-item-count must be a whole number from 1 on");
-    else if (text.len == 0)
-        hub_rest_error(r, BAD_ARGUMENT, false,
+    if (text.len == 0)
+        hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE,
                        "the body must be a JSON object with a text named query");
-    else
+    else if (hub_rest_page(r, &page))
         hub_registry_query(((struct hub *)r->app)->registry, r->loop,
                            &(struct hub_query_ask){
                                .text = text,
                                .page = page,
                                .continuation = slice_trim(rest_header(r, "x-ms-continuation")),
                            },
-                           on_rows, r);
+                           hub_rest_rows, r);
     json_free(&doc);
 }
 

@@ -1,0 +1,63 @@
+#include "hub/method_body.h"
+
+#include "json/write.h"
+
+#define RESPONSE_SECONDS_DEFAULT 30
+#define SECONDS_MIN 5 /* of the response; a wait for the connection may be 0 */
+#define SECONDS_MAX 300
+#define NAME_MAX_BYTES 100
+
+/* The member as milliseconds; false when it is out of bounds. */
+static bool seconds(const struct json *v, uint64_t least, uint64_t otherwise, uint64_t *ms)
+{
+    uint64_t s = otherwise;
+    if (v && !json_is(v, JSON_NULL) && !json_u64(v, &s))
+        return false;
+    *ms = s * 1000;
+    return s >= least && s <= SECONDS_MAX;
+}
+
+const char *hub_method_read(struct arena *a, const struct hub_limits *limits,
+                            const struct json *body, struct hub_method_call *call)
+{
+    const struct json *payload = json_get(body, "payload");
+    const struct json *response = json_get(body, "responseTimeoutInSeconds");
+    if (response == NULL)
+        response = json_get(body, "timeoutInSeconds"); /* its name in older jobs */
+    call->name = arena_copy(a, json_string(json_get(body, "methodName")));
+    if (call->name.len == 0 || call->name.len > NAME_MAX_BYTES)
+        return "methodName must be a text of 1 to 100 characters";
+    if (!seconds(response, SECONDS_MIN, RESPONSE_SECONDS_DEFAULT, &call->response_timeout_ms))
+        return "responseTimeoutInSeconds must be a whole number from 5 to 300";
+    if (!seconds(json_get(body, "connectTimeoutInSeconds"), 0, 0, &call->connect_timeout_ms))
+        return "connectTimeoutInSeconds must be a whole number from 0 to 300";
+    if (payload) {
+        struct buffer text = {0};
+        struct json_writer w = json_writer(&text);
+        json_put_value(&w, payload);
+        call->payload = arena_copy(a, buffer_slice(&text));
+        buffer_clear(&text);
+    }
+    return call->payload.len > limits->method_bytes ? "payload is larger than limits.method allows"
+                                                    : NULL;
+}
+
+void hub_method_put(struct json_writer *w, int status, struct slice payload)
+{
+    json_object(w);
+    json_name(w, "status"), json_put_i64(w, status);
+    json_name(w, "payload");
+    if (payload.len)
+        json_put_raw(w, payload);
+    else
+        json_put_null(w);
+    json_end_object(w);
+}
+
+bool hub_method_payload_ok(struct slice payload)
+{
+    struct json_doc *doc = NULL;
+    bool ok = payload.len == 0 || json_parse(payload, JSON_STRICT, &doc, NULL) == OK;
+    json_free(&doc);
+    return ok;
+}

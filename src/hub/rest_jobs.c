@@ -1,0 +1,57 @@
+
+#include "hub/jobs.h"
+#include "hub/registry_jobs.h"
+#include "hub/rest.h"
+
+static void get(struct rest_request *r)
+{
+    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_JOB_GET, .name = rest_param(r, "id")},
+                 200);
+}
+
+/* A change is told to those who do the jobs, before the caller is. */
+static void on_change(void *arg, const struct hub_registry_answer *a)
+{
+    struct rest_request *r = arg;
+    if (a->why != OK) {
+        hub_rest_error(r, a->why, a->of, a->text);
+        return;
+    }
+    hub_jobs_changed(((struct hub *)r->app)->jobs);
+    rest_reply_json(r, 200, a->json);
+}
+
+static void change(struct rest_request *r, enum hub_registry_what what)
+{
+    hub_registry_ask(
+        ((struct hub *)r->app)->registry, r->loop,
+        &(struct hub_registry_ask){.what = what, .name = rest_param(r, "id"), .body = r->body},
+        on_change, r);
+}
+
+static void put(struct rest_request *r)
+{
+    change(r, HUB_JOB_PUT);
+}
+
+static void cancel(struct rest_request *r)
+{
+    change(r, HUB_JOB_CANCEL);
+}
+
+static void list(struct rest_request *r)
+{
+    uint64_t page;
+    if (hub_rest_page(r, &page))
+        hub_registry_jobs(((struct hub *)r->app)->registry, r->loop, rest_query(r, "jobType"),
+                          rest_query(r, "jobStatus"), page,
+                          slice_trim(rest_header(r, "x-ms-continuation")), hub_rest_rows, r);
+}
+
+const struct rest_route hub_rest_jobs[] = {
+    {"GET", "/jobs/v2/query", list, REST_SERVICE, "Jobs_QueryScheduledJobs", NULL, NULL},
+    {"GET", "/jobs/v2/{id}", get, REST_SERVICE, "Jobs_GetScheduledJob", NULL, NULL},
+    {"PUT", "/jobs/v2/{id}", put, REST_SERVICE, "Jobs_CreateScheduledJob", NULL, NULL},
+    {"POST", "/jobs/v2/{id}/cancel", cancel, REST_SERVICE, "Jobs_CancelScheduledJob", NULL, NULL},
+};
+const size_t hub_rest_jobs_count = sizeof(hub_rest_jobs) / sizeof(hub_rest_jobs[0]);
