@@ -2,11 +2,6 @@
 
 #include "json/write.h"
 
-#define RESPONSE_SECONDS_DEFAULT 30
-#define SECONDS_MIN 5 /* of the response; a wait for the connection may be 0 */
-#define SECONDS_MAX 300
-#define NAME_MAX_BYTES 100
-
 /* The member as milliseconds; false when it is out of bounds. */
 static bool seconds(const struct json *v, uint64_t least, uint64_t otherwise, uint64_t *ms)
 {
@@ -14,7 +9,7 @@ static bool seconds(const struct json *v, uint64_t least, uint64_t otherwise, ui
     if (v && !json_is(v, JSON_NULL) && !json_u64(v, &s))
         return false;
     *ms = s * 1000;
-    return s >= least && s <= SECONDS_MAX;
+    return s >= least && s <= HUB_METHOD_SECONDS_MAX;
 }
 
 const char *hub_method_read(struct arena *a, const struct hub_limits *limits,
@@ -25,9 +20,10 @@ const char *hub_method_read(struct arena *a, const struct hub_limits *limits,
     if (response == NULL)
         response = json_get(body, "timeoutInSeconds"); /* its name in older jobs */
     call->name = arena_copy(a, json_string(json_get(body, "methodName")));
-    if (call->name.len == 0 || call->name.len > NAME_MAX_BYTES)
+    if (call->name.len == 0 || call->name.len > HUB_METHOD_NAME_MAX)
         return "methodName must be a text of 1 to 100 characters";
-    if (!seconds(response, SECONDS_MIN, RESPONSE_SECONDS_DEFAULT, &call->response_timeout_ms))
+    if (!seconds(response, HUB_METHOD_SECONDS_MIN, HUB_METHOD_RESPONSE_SECONDS,
+                 &call->response_timeout_ms))
         return "responseTimeoutInSeconds must be a whole number from 5 to 300";
     if (!seconds(json_get(body, "connectTimeoutInSeconds"), 0, 0, &call->connect_timeout_ms))
         return "connectTimeoutInSeconds must be a whole number from 0 to 300";

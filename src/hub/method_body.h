@@ -7,6 +7,11 @@
 #include "hub/methods.h"
 #include "json/json.h"
 
+#define HUB_METHOD_RESPONSE_SECONDS 30 /* unless another is asked for */
+#define HUB_METHOD_SECONDS_MIN 5       /* of the response; a wait for the connection may be 0 */
+#define HUB_METHOD_SECONDS_MAX 300
+#define HUB_METHOD_NAME_MAX 100
+
 /* Name, payload and times of *call, in the arena. NULL, or what is wrong. */
 const char *hub_method_read(struct arena *a, const struct hub_limits *limits,
                             const struct json *body, struct hub_method_call *call);

@@ -98,7 +98,7 @@ static bool query_seconds(struct rest_request *r, const char *name, uint64_t lea
     if (given.len && !slice_to_u64(given, &s))
         return false;
     *ms = s * 1000;
-    return s >= least && s <= SECONDS_MAX;
+    return s >= least && s <= HUB_METHOD_SECONDS_MAX;
 }
 
 static const char *read_command(struct rest_request *r, struct hub_method_call *call)
@@ -107,13 +107,13 @@ static const char *read_command(struct rest_request *r, struct hub_method_call *
     call->name = component.len ? slice_of(arena_printf(&r->arena, "%.*s*%.*s", SLICE_FMT(component), SLICE_FMT(command)))
                                : command;
     call->payload = r->body;
-    if (call->name.len > NAME_MAX_BYTES)
+    if (call->name.len > HUB_METHOD_NAME_MAX)
         return "component and command have up to 99 characters together";
-    if (!query_seconds(r, "responseTimeoutInSeconds", SECONDS_MIN, RESPONSE_SECONDS_DEFAULT, &call->response_timeout_ms))
+    if (!query_seconds(r, "responseTimeoutInSeconds", HUB_METHOD_SECONDS_MIN, HUB_METHOD_RESPONSE_SECONDS, &call->response_timeout_ms))
         return "responseTimeoutInSeconds must be a whole number from 5 to 300";
     if (!query_seconds(r, "connectTimeoutInSeconds", 0, 0, &call->connect_timeout_ms))
         return "connectTimeoutInSeconds must be a whole number from 0 to 300";
-    if (call->payload.len && !is_json(call->payload))
+    if (call->payload.len && !hub_method_payload_ok(call->payload))
         return "the body must be JSON: it is the command's argument";
     return call->payload.len > ((struct hub *)r->app)->limits.method_bytes
                ? "the body is larger than limits.method allows"
