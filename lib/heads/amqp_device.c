@@ -105,6 +105,9 @@ static void signed_in(struct heads_amqp_device *d, const struct heads_amqp_post 
         return;
     }
     d->state = DEVICE_READY;
+    if (d->newer_token)
+        device_say(d, &(struct heads_amqp_post){.kind = POST_RENEW,
+                                                .first = device_token(d->head, d->id)});
     LIST_EACH(node, &d->links)
     {
         struct heads_amqp_device_link *dl = LIST_OF(node, struct heads_amqp_device_link, node);

@@ -52,6 +52,7 @@ struct heads_amqp_device {
     unsigned live;                                   /* links that are not detached */
     size_t bytes;                                    /* of telemetry under way */
     struct heads_amqp_device_link *down[DOWN_COUNT]; /* NULL: not there */
+    bool newer_token; /* came while it was signing in */
     bool wants_desired;
     struct list twin_requests; /* amqp_device_twin.c */
     unsigned twin_request_count;

@@ -134,7 +134,10 @@ void head_granted(struct heads_amqp *h, const struct grant *g)
     LIST_EACH(node, &h->devices)
     {
         struct heads_amqp_device *d = LIST_OF(node, struct heads_amqp_device, node);
-        if (d->state == DEVICE_READY && grant_for(h, d->id) == g)
+        if (grant_for(h, d->id) != g)
+            continue;
+        d->newer_token = d->state == DEVICE_SIGNING_IN;
+        if (d->state == DEVICE_READY)
             device_say(
                 d, &(struct heads_amqp_post){.kind = POST_RENEW, .first = buffer_slice(&g->token)});
     }

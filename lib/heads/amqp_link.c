@@ -1,6 +1,7 @@
 /* Links of the AMQP head: from an address to a kind, and the kind's calls. */
 #include <stdlib.h>
 
+#include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "heads/amqp_inside.h"
@@ -48,13 +49,38 @@ void heads_amqp_accept(struct heads_amqp_link *l, const struct amqp_link_answer 
         l->kind->credit(l);
 }
 
+/* What a peer is told of an error, and who reads the log finds by the same id. */
+struct told {
+    struct amqp_error error;
+    char tracking_id[UUID_TEXT_LEN + 1];
+    struct buffer info;
+};
+
+static void tell(struct told *t, struct heads_amqp *h, const char *condition, const char *text)
+{
+    uint8_t random[16];
+    loop_random(h->loop, random, sizeof(random));
+    uuid_text(random, t->tracking_id);
+    t->info = (struct buffer){0};
+    size_t map = amqp_write_map_begin(&t->info);
+    amqp_write_symbol(&t->info, SLICE("com.microsoft:tracking-id"));
+    amqp_write_string(&t->info, slice_of(t->tracking_id));
+    amqp_write_end(&t->info, map, 2);
+    t->error = (struct amqp_error){.condition = slice_of(condition),
+                                   .description = slice_of(text),
+                                   .info = buffer_slice(&t->info)};
+}
+
 void heads_amqp_refuse_as(struct heads_amqp_link *l, const char *condition, const char *text)
 {
     struct slice first = l->address.count ? l->address.segments[0] : SLICE("-");
-    log_info("amqp link refused peer=%s address=%.*s condition=%s", stream_peer(l->head->stream),
-             SLICE_FMT(head_printable(first)), condition);
-    amqp_link_refuse(l->link, &(struct amqp_error){.condition = slice_of(condition),
-                                                   .description = slice_of(text)});
+    struct told t;
+    tell(&t, l->head, condition, text);
+    log_info("amqp link refused peer=%s address=%.*s condition=%s tracking=%s",
+             stream_peer(l->head->stream), SLICE_FMT(head_printable(first)), condition,
+             t.tracking_id);
+    amqp_link_refuse(l->link, &t.error);
+    buffer_clear(&t.info);
     link_free(l);
 }
 
@@ -65,8 +91,16 @@ void heads_amqp_refuse(struct heads_amqp_link *l, enum status why, const char *t
 
 void heads_amqp_detach(struct heads_amqp_link *l, const char *condition, const char *text)
 {
-    struct amqp_error e = {.condition = slice_of(condition), .description = slice_of(text)};
-    amqp_link_detach(l->link, condition ? &e : NULL);
+    if (condition) {
+        struct told t;
+        tell(&t, l->head, condition, text);
+        log_debug("amqp link detached peer=%s condition=%s tracking=%s",
+                  stream_peer(l->head->stream), condition, t.tracking_id);
+        amqp_link_detach(l->link, &t.error);
+        buffer_clear(&t.info);
+    } else {
+        amqp_link_detach(l->link, NULL);
+    }
     end(l);
 }
 
