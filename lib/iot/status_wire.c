@@ -67,6 +67,31 @@ const struct iot_status_wire *iot_status_wire_of(enum iot_thing of, enum status 
     return iot_status_wire(s);
 }
 
+/* clang-format off */
+static const struct {
+    enum status status;
+    struct iot_status_wire wire;
+} provisioning[] = {
+    {BAD_FORMAT,   {400, 400004, "BadRequest",         "amqp:decode-error"}},
+    {BAD_ARGUMENT, {400, 400004, "BadRequest",         "com.microsoft:argument-error"}},
+    {UNSUPPORTED,  {400, 400004, "BadRequest",         "amqp:not-implemented"}},
+    {UNAUTHORIZED, {401, 401002, "Unauthorized",       "amqp:unauthorized-access"}},
+    {FORBIDDEN,    {401, 401002, "Unauthorized",       "amqp:unauthorized-access"}},
+    {NOT_FOUND,    {404, 404201, "NotFound",           "amqp:not-found"}},
+    {EXISTS,       {409, 409201, "Conflict",           "amqp:not-allowed"}},
+    {CONFLICT,     {412, 412201, "PreconditionFailed", "com.microsoft:precondition-failed"}},
+    {BUSY,         {429, 429201, "TooManyRequests",    "com.microsoft:device-container-throttled"}},
+};
+/* clang-format on */
+
+const struct iot_status_wire *iot_status_wire_provisioning(enum status s)
+{
+    for (size_t i = 0; i < sizeof provisioning / sizeof *provisioning; i++)
+        if (provisioning[i].status == s)
+            return &provisioning[i].wire;
+    return iot_status_wire(s);
+}
+
 enum status iot_status_of_http(int http)
 {
     static const struct {

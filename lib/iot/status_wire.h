@@ -29,5 +29,8 @@ enum iot_thing {
 /* The same for that thing: "ModuleNotFound". */
 const struct iot_status_wire *iot_status_wire_of(enum iot_thing of, enum status s);
 
+/* The same as a Device Provisioning Service says it. */
+const struct iot_status_wire *iot_status_wire_provisioning(enum status s);
+
 /* The way back: what an HTTP status from a peer means. Every 2xx is OK; what nobody here sends is PEER_FAILED. */
 enum status iot_status_of_http(int http);
