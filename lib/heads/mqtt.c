@@ -160,9 +160,30 @@ static void on_data(void *arg, struct slice bytes)
         feed(c, bytes);
 }
 
+/* The connection is none of ours: only its stream and what was read live on. */
+static void divert(struct heads_mqtt_connection *c)
+{
+    struct heads_mqtt *h = c->head;
+    struct stream *stream = c->stream;
+    struct buffer read = c->held;
+    c->held = (struct buffer){0};
+    pause_reading(c, false);
+    loop_timer_stop(&c->watch);
+    pthread_mutex_lock(&h->lock);
+    list_remove(&c->link);
+    pthread_mutex_unlock(&h->lock);
+    connection_free(c);
+    h->other.accept(h->other.arg, stream, buffer_slice(&read));
+    buffer_clear(&read);
+}
+
 static void on_turn(void *arg)
 {
     struct heads_mqtt_connection *c = arg;
+    if (c->state == HEADS_MQTT_DIVERTED) {
+        divert(c);
+        return;
+    }
     if (c->state == HEADS_MQTT_SIGNING_IN) {
         heads_mqtt_sign_in(c);
         return;
@@ -213,6 +234,11 @@ void heads_mqtt_accept(struct heads_mqtt *h, struct stream *s)
     pthread_mutex_unlock(&h->lock);
     stream_events(s, &events, c);
     loop_timer_start(c->session.loop, &c->watch, HEADS_MQTT_CONNECT_MS, on_late, c);
+}
+
+void heads_mqtt_divert(struct heads_mqtt *h, const struct heads_mqtt_other *other)
+{
+    h->other = *other;
 }
 
 struct heads_mqtt *heads_mqtt_new(struct heads_backend *backend)

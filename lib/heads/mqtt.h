@@ -38,6 +38,16 @@ struct heads_mqtt;
 /* One for a program, whatever the number of loops. The backend must outlive it. */
 struct heads_mqtt *heads_mqtt_new(struct heads_backend *backend);
 
+/* Who else is served on the same port. `accept` takes the stream over on its loop, with the bytes that were
+ * read from it, CONNECT first. */
+struct heads_mqtt_other {
+    bool (*claims)(struct slice username, struct slice client_id); /* a CONNECT's */
+    void (*accept)(void *arg, struct stream *s, struct slice bytes);
+    void *arg;
+};
+/* Before the first connection. */
+void heads_mqtt_divert(struct heads_mqtt *h, const struct heads_mqtt_other *other);
+
 /* Takes over a stream that is open: a listener's, or a WebSocket. On the stream's loop. */
 void heads_mqtt_accept(struct heads_mqtt *h, struct stream *s);
 

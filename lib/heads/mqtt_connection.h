@@ -15,13 +15,15 @@
 
 struct heads_mqtt {
     struct heads_backend *backend;
+    struct heads_mqtt_other other; /* claims is NULL: nobody */
     pthread_mutex_t lock; /* connections come and go on all loops: only then is it taken */
     struct list connections;
     uint32_t next_serial; /* under the lock */
 };
 
 enum heads_mqtt_state {
-    HEADS_MQTT_WAITING,    /* for CONNECT, then SIGNING_IN */
+    HEADS_MQTT_WAITING,    /* for CONNECT, then SIGNING_IN or DIVERTED */
+    HEADS_MQTT_DIVERTED,   /* is another's, and goes there on a turn of its own */
     HEADS_MQTT_SIGNING_IN, /* moving to the owner's loop, waiting for the backend; then READY */
     HEADS_MQTT_READY,
     HEADS_MQTT_ENDING, /* from each of them: nothing is read any more, on_close follows */

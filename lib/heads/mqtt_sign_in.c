@@ -66,6 +66,13 @@ void heads_mqtt_connect(struct heads_mqtt_connection *c, const struct mqtt_packe
         heads_mqtt_end(c, s, "broken CONNECT"); /* [MQTT-3.1.4-1] */
         return;
     }
+    const struct heads_mqtt_other *other = &c->head->other;
+    if (other->claims && other->claims(h->connect.username, h->connect.client_id)) {
+        c->state = HEADS_MQTT_DIVERTED;
+        buffer_put(&c->held, p->whole);
+        heads_mqtt_read_on(c);
+        return;
+    }
     if (!identify(c, h->connect.client_id)) {
         refuse(c, MQTT_CONNACK_CLIENT_ID, BAD_ARGUMENT, "client id is not device or device/module");
         return;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "blob/account.h"
 #include "hub/policy.h"
+#include "hub/provisioning.h"
 #include "hub/registry_tables.h"
 #include "iot/connection_string.h"
 #include "settings/settings.h"
@@ -24,6 +25,8 @@ static const struct setting table[] = {
     {"blobs", SETTING_BOOL, "false", "the blob store's, as Azure Storage's clients take it", 0, 0, NULL, false},
     {"valid", SETTING_DURATION, "24h", "for --blobs: how long its signature holds", 0, 0, NULL, false},
     {"https.port", SETTING_INTEGER, "443", "for --blobs", 0, 65535, NULL, false},
+    {"provisioning", SETTING_BOOL, "false", "the provisioning service's", 0, 0, NULL, false},
+    {"id-scope", SETTING_BOOL, "false", "only the provisioning service's ID scope", 0, 0, NULL, false},
 };
 
 static const struct settings_program program = {
@@ -147,7 +150,10 @@ int hub_connection_strings(int argc, char **argv)
     struct buffer path = {0};
     struct policies *policies = NULL;
     buffer_printf(&path, "%s/policies.json", settings_text(s, "data"));
-    if (settings_text(s, "device")) {
+    if (settings_bool(s, "provisioning") || settings_bool(s, "id-scope")) {
+        code = hub_provisioning_print(settings_text(s, "data"), settings_text(s, "name"),
+                                      settings_text(s, "policy"), settings_bool(s, "id-scope"));
+    } else if (settings_text(s, "device")) {
         code = of_device(s);
     } else if (settings_bool(s, "blobs")) {
         code = of_blobs(s);

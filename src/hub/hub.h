@@ -22,6 +22,7 @@ struct hub_service;
 
 struct blob_store;
 struct hub;
+struct dps;
 
 /* What one loop owns. Only its own thread looks inside. */
 struct hub_loop {
@@ -52,6 +53,7 @@ struct hub {
     struct hub_transfers *transfers; /* import and export jobs, transfers.h; may be NULL */
     struct blob_store *blobs; /* uploaded files, exports; NULL in the simulation */
     uint64_t created_ms;
+    struct dps *dps; /* the provisioning service beside it; NULL: none */
 };
 
 unsigned hub_partition_of(const struct hub *hub, struct iot_id id);

@@ -13,6 +13,8 @@
 #include "blob/http.h"
 #include "crypto/server_files.h"
 #include "heads/http.h"
+#include "dps/mqtt.h"
+#include "dps/routes.h"
 #include "heads/mqtt.h"
 #include "hub/amqp.h"
 #include "hub/backend.h"
@@ -22,6 +24,7 @@
 #include "hub/events.h"
 #include "hub/messages.h"
 #include "hub/jobs.h"
+#include "hub/provisioning.h"
 #include "hub/rest.h"
 #include "hub/transfers.h"
 #include "hub/service_links.h"
@@ -55,7 +58,8 @@ static const struct setting own_settings[] = {
 
 static const char usage[] =
     "The message hub: devices over MQTT, services over HTTPS, events over AMQP.\n"
-    "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events | --blobs]\n"
+    "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events | --blobs |\n"
+    "                                 --provisioning [--policy NAME] | --id-scope]\n"
     "prints what clients need.\n"
     "  millrace hub certificate list | add | code | verify | remove\n"
     "authorities that devices' certificates lead to.";
@@ -102,6 +106,7 @@ static void add_settings(struct program *p)
     add_rows(p, own_settings, sizeof(own_settings) / sizeof(own_settings[0]));
     for (size_t i = 0; i < hub_limits_settings_count; i++)
         add_rows(p, hub_limits_setting(i), 1);
+    add_rows(p, hub_provisioning_settings, hub_provisioning_settings_count);
 }
 
 /* ---- connections ---- */
@@ -138,6 +143,11 @@ static void serve_amqp(void *arg)
     struct arrival *a = arg;
     hub_amqp_accept(a->program->amqp, a->stream);
     free(a);
+}
+
+static void accept_provisioning(void *dps, struct stream *s, struct slice bytes)
+{
+    dps_mqtt_accept(dps, s, bytes);
 }
 
 static void on_mqtt(void *arg, struct stream *s)
@@ -250,6 +260,7 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
     rest_metrics_put(out, "millrace_hub_blob_bytes", NULL, (double)blob_store_bytes(hub->blobs));
     collect_events(p, out);
     collect_messages(p, out);
+    hub_provisioning_collect(p->hub.dps, out);
 }
 
 /* ---- start ---- */
@@ -312,6 +323,19 @@ static enum status open_blobs(struct program *p)
     return s;
 }
 
+/* The authority that certified this hub's REST, if the hub made it itself. */
+static enum status open_provisioning(struct program *p)
+{
+    struct buffer ca = {0};
+    buffer_printf(&ca, "%s/ca.pem", p->tls_directory);
+    enum status s = hub_provisioning_open(
+        &p->hub, p->settings,
+        settings_text(p->settings, "tls.certificate") ? settings_text(p->settings, "dps.ca") : buffer_cstr(&ca),
+        &p->hub.dps);
+    buffer_clear(&ca);
+    return s;
+}
+
 static enum status open_tls(struct program *p)
 {
     const char *const *more;
@@ -359,12 +383,15 @@ static void make_servers(struct program *p)
         {"", heads_http_routes, heads_http_routes_count, p->http},
         {"", blob_routes, blob_routes_count, p->hub.blobs},
         {"/" BLOB_ACCOUNT_NAME, blob_routes, blob_routes_count, p->hub.blobs}, /* where a host is an address */
+        {"", dps_device_routes, dps_device_routes_count, p->hub.dps},
+        {"", dps_service_routes, dps_service_routes_count, p->hub.dps},
     };
+    size_t dps_tables = p->hub.dps ? 0 : 2;
     for (unsigned i = 0; i < p->hub.loop_count; i++)
         p->rest[i] = rest_server_new(&(struct rest_server_config){
             .loop = p->hub.loops[i].loop,
             .tables = tables,
-            .table_count = sizeof(tables) / sizeof(tables[0]),
+            .table_count = sizeof(tables) / sizeof(tables[0]) - dps_tables,
             .upgrades = upgrades,
             .upgrade_count = sizeof(upgrades) / sizeof(upgrades[0]),
             .app = &p->hub,
@@ -465,6 +492,8 @@ static enum status start(struct program *p)
         s = open_partitions(p);
     if (s == OK)
         s = open_blobs(p);
+    if (s == OK)
+        s = open_provisioning(p);
     if (s != OK)
         return s;
     p->metrics = rest_metrics_new(NULL, 0);
@@ -475,6 +504,8 @@ static enum status start(struct program *p)
     p->http = heads_http_new(&(struct heads_http_config){.backend = &p->hub.backend,
                                                          .message_bytes = p->hub.limits.message_bytes,
                                                          .batch_items = p->hub.limits.batch_items});
+    if (p->hub.dps)
+        heads_mqtt_divert(p->mqtt, &(struct heads_mqtt_other){dps_mqtt_claims, accept_provisioning, p->hub.dps});
     p->events = hub_events_new(&p->hub);
     p->hub.service = hub_service_new(&p->hub);
     hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
@@ -505,6 +536,7 @@ static void finish(struct program *p)
 {
     hub_transfers_free(&p->hub.transfers);
     hub_amqp_free(&p->amqp);
+    dps_close(&p->hub.dps);
     hub_events_free(&p->events);
     hub_service_free(&p->hub.service);
     for (unsigned i = 0; i < p->hub.partition_count; i++)

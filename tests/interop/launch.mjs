@@ -61,6 +61,8 @@ try {
       MILLRACE_HUB_EVENTS: connectionString('--events'),
       MILLRACE_HUB_BLOBS: connectionString('--blobs'),
       MILLRACE_HUB_PID: String(hub.pid),
+      MILLRACE_PROVISIONING: connectionString('--provisioning'),
+      MILLRACE_ID_SCOPE: connectionString('--id-scope'),
       MILLRACE_FOLDER: folder,
     },
   });
