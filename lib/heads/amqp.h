@@ -127,6 +127,10 @@ uint64_t heads_amqp_check_wall_ms(const struct heads_amqp_check *check); /* its 
 bool heads_amqp_granted(const struct heads_amqp *h, unsigned rights,
                         const struct heads_amqp_address *address);
 
+/* The token of such a grant; empty when there is none, or it keeps none. The grant's. */
+struct slice heads_amqp_granted_token(const struct heads_amqp *h, unsigned rights,
+                                      const struct heads_amqp_address *address);
+
 /* ---- the connection ---- */
 
 struct heads_amqp_config {

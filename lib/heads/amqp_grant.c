@@ -92,16 +92,29 @@ static enum status add(struct heads_amqp *h, const struct heads_amqp_grant *gran
     return OK;
 }
 
-bool heads_amqp_granted(const struct heads_amqp *h, unsigned rights,
-                        const struct heads_amqp_address *address)
+static const struct grant *find_grant(const struct heads_amqp *h, unsigned rights,
+                                      const struct heads_amqp_address *address)
 {
     for (size_t i = 0; i < h->grant_count; i++) {
         const struct grant *g = &h->grants[i];
         if ((g->rights & rights) == rights &&
             (address == NULL || heads_amqp_path_covers(slice_of(g->path), address)))
-            return true;
+            return g;
     }
-    return false;
+    return NULL;
+}
+
+bool heads_amqp_granted(const struct heads_amqp *h, unsigned rights,
+                        const struct heads_amqp_address *address)
+{
+    return find_grant(h, rights, address) != NULL;
+}
+
+struct slice heads_amqp_granted_token(const struct heads_amqp *h, unsigned rights,
+                                      const struct heads_amqp_address *address)
+{
+    const struct grant *g = find_grant(h, rights, address);
+    return g ? buffer_slice(&g->token) : (struct slice){0};
 }
 
 /* ---- examining ---- */
