@@ -8,6 +8,7 @@
 #include "base/cmocka.h"
 #include "hub/device.h"
 #include "hub/jobs.h"
+#include "hub/messages.h"
 #include "hub/methods.h"
 #include "rest/client.h"
 #include "token/sas.h"
@@ -45,6 +46,7 @@ static void start_server(void)
                                   {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
                                   {"", hub_rest_transfers, hub_rest_transfers_count, NULL},
                                   {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
+                                  {"", hub_rest_messages, hub_rest_messages_count, NULL},
                                   {"", hub_rest_configurations, hub_rest_configurations_count, NULL}};
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
                                                                 .tables = tables,
@@ -212,6 +214,7 @@ static void each_route(void (*fn)(const struct rest_route *r, const char *path))
                   {hub_rest_bulk, hub_rest_bulk_count},
                   {hub_rest_transfers, hub_rest_transfers_count},
                   {hub_rest_certificates, hub_rest_certificates_count},
+                  {hub_rest_messages, hub_rest_messages_count},
                   {hub_rest_configurations, hub_rest_configurations_count}};
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
         for (size_t n = 0; n < tables[t].count; n++) {
@@ -737,6 +740,72 @@ static void a_query_that_cannot_be_read_says_where(void **state)
     assert_int_equal(call("POST", "/devices/query", "{\"query\":5}"), 400);
 }
 
+/* ---- messages to devices ---- */
+
+static void on_sent(void *arg, enum status s, const char *why)
+{
+    (void)arg;
+    (void)why;
+    assert_int_equal(s, OK);
+    loop_stop(house.loop);
+}
+
+static void send_some(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        hub_message_send(house.hub.registry, house.loop, SLICE("d"),
+                         &(struct iot_message){.message_id = SLICE("m")}, HUB_ACK_FULL, on_sent, NULL);
+        loop_run(house.loop);
+    }
+}
+
+static void a_queue_is_purged(void **state)
+{
+    (void)state;
+    assert_int_equal(call("DELETE", "/devices/d/commands", NULL), 404);
+    assert_slice(buffer_slice(&house.code), SLICE("DeviceNotFound"));
+    assert_int_equal(call("PUT", "/devices/d", "{}"), 200);
+    send_some(3);
+    assert_int_equal(call("DELETE", "/devices/d/commands", NULL), 200);
+    assert_slice(buffer_slice(&house.body),
+                 SLICE("{\"totalMessagesPurged\":3,\"deviceId\":\"d\",\"moduleId\":null}"));
+    assert_int_equal(call("DELETE", "/devices/d/commands", NULL), 200);
+    assert_slice(buffer_slice(&house.body),
+                 SLICE("{\"totalMessagesPurged\":0,\"deviceId\":\"d\",\"moduleId\":null}"));
+}
+
+/* What to do with the batch whose lock is the last answer's ETag. */
+static int settle_feedback(const char *method, const char *lock, const char *end)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/messages/servicebound/feedback/%s%s", lock, end);
+    return call(method, path, NULL);
+}
+
+static void feedback_is_locked_until_it_is_completed(void **state)
+{
+    (void)state;
+    char lock[HUB_LOCK_LEN + 1] = "";
+    assert_int_equal(call("PUT", "/devices/d", "{}"), 200);
+    assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 204);
+    for (unsigned left = HUB_FEEDBACK_RECORDS_MAX; left; left -= left < 32 ? left : 32) {
+        send_some(32);
+        assert_int_equal(call("DELETE", "/devices/d/commands", NULL), 200);
+    }
+    assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 200);
+    assert_true(slice_starts(buffer_slice(&house.body), SLICE("[{\"originalMessageId\":\"m\"")));
+    assert_int_equal(house.etag.len, HUB_LOCK_LEN + 2); /* in quotes */
+    memcpy(lock, house.etag.at + 1, HUB_LOCK_LEN);
+    assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 204);
+    assert_int_equal(settle_feedback("POST", lock, "/abandon"), 204);
+    assert_int_equal(settle_feedback("DELETE", lock, ""), 412);
+    assert_slice(buffer_slice(&house.code), SLICE("DeviceMessageLockLost"));
+    assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 200);
+    memcpy(lock, house.etag.at + 1, HUB_LOCK_LEN);
+    assert_int_equal(settle_feedback("DELETE", lock, ""), 204);
+    assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 204);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
@@ -760,6 +829,8 @@ int main(void)
         TEST(a_job_is_made_read_listed_and_cancelled),
         TEST(a_query_is_answered_in_pages),
         TEST(a_query_that_cannot_be_read_says_where),
+        TEST(a_queue_is_purged),
+        TEST(feedback_is_locked_until_it_is_completed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
