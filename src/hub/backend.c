@@ -68,6 +68,8 @@ static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t 
         in->session->kept = in->target->kept;
         if (in->session->presence == HEADS_LIVE)
             hub_deliveries_begin(in->device, in->target->message_count);
+        else
+            hub_activity_note(in->device, loop_wall_ms(in->owner->loop));
     }
     sign_in_end(in, OK, a);
 }
@@ -224,6 +226,14 @@ static struct loop *owner(struct heads_backend *b, struct iot_id id)
     return hub_owner((struct hub *)b, id)->loop;
 }
 
+/* It was heard of; telemetry says so by itself. */
+static struct hub_device *heard_of(struct heads_attendance *a)
+{
+    struct hub_device *d = hub_device_of(a);
+    hub_activity_note(d, loop_wall_ms(d->owner->loop));
+    return d;
+}
+
 /* ---- telemetry ---- */
 
 static enum status telemetry(struct heads_device *device, const struct iot_message *m, uint64_t token)
@@ -232,9 +242,11 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
     struct hub_device *d = hub_device_of(a);
     if (m->body.len + m->properties.len > d->owner->hub->limits.message_bytes)
         return TOO_LARGE;
+    uint64_t now_ms = loop_wall_ms(d->owner->loop);
+    hub_activity_note(d, now_ms);
     enum status s = hub_partition_send(d->partition,
                                        &(struct iot_event){
-                                           .enqueued_ms = loop_wall_ms(d->owner->loop),
+                                           .enqueued_ms = now_ms,
                                            .from = d->id,
                                            .generation_id = a->identity->generation_id,
                                            .auth_method = slice_of(a->auth_method),
@@ -282,7 +294,7 @@ static void on_twin(void *arg, enum status why, struct slice json)
 static void twin_get(struct heads_device *device, uint64_t token)
 {
     struct asked *a = ask(device, token);
-    struct hub_device *d = hub_device_of(a->from);
+    struct hub_device *d = heard_of(a->from);
     hub_registry_twin(d->owner->hub->registry, d->owner->loop, d->id, on_twin, a);
 }
 
@@ -298,7 +310,7 @@ static void on_reported(void *arg, enum status why, uint64_t version)
 static void twin_report(struct heads_device *device, struct slice patch, uint64_t token)
 {
     struct asked *a = ask(device, token);
-    struct hub_device *d = hub_device_of(a->from);
+    struct hub_device *d = heard_of(a->from);
     hub_registry_report(d->owner->hub->registry, d->owner->loop, d->id, patch, on_reported, a);
 }
 
@@ -314,14 +326,14 @@ static void subscribe(struct heads_device *device, enum heads_feature f, bool on
 
 static void method_reply(struct heads_device *device, uint64_t rid, int status, struct slice payload)
 {
-    hub_device_method_reply(hub_device_of(heads_attendance_of(device)), rid, status, payload);
+    hub_device_method_reply(heard_of(heads_attendance_of(device)), rid, status, payload);
 }
 
 /* ---- messages to devices: deliveries.c ---- */
 
 static void delivered(struct heads_device *device, uint64_t token, enum heads_outcome how)
 {
-    hub_deliveries_answer(hub_device_of(heads_attendance_of(device)), token, how);
+    hub_deliveries_answer(heard_of(heads_attendance_of(device)), token, how);
 }
 
 static void allow(struct heads_device *device, enum heads_feature f, uint32_t more)

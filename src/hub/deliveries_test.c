@@ -1,6 +1,9 @@
 /* From a queue to sessions through the backend's own door, in simulated time. */
 #include "hub/deliveries.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
 #include "base/cmocka.h"
 #include "hub/backend.h"
 #include "hub/device.h"
@@ -34,6 +37,7 @@ static struct {
     struct robot robots[3];
     bool answered;
     enum status why;
+    struct buffer document;
 } house;
 
 static const struct heads_backend_ops *const ops = &hub_backend_ops;
@@ -243,13 +247,14 @@ static int finish(void **state)
             leave(&house.robots[i]);
         buffer_clear(&house.robots[i].heard);
     }
-    go(1000);
+    go(HUB_ACTIVITY_MS + 1000);
     assert_int_equal(house.hub.loops[0].devices.count, 0);
     hub_registry_close(&house.hub.registry);
     sim_free(&house.sim);
     policies_free(&house.hub.policies);
     map_clear(&house.hub.loops[0].devices);
     buffer_clear(&house.token);
+    buffer_clear(&house.document);
     return 0;
 }
 
@@ -280,6 +285,12 @@ static void on_count(void *arg, enum status why, const struct heads_identity *i)
 {
     (void)why;
     *(unsigned *)arg = i->message_count;
+}
+
+static void on_document(void *arg, const struct hub_registry_answer *a)
+{
+    (void)arg;
+    buffer_put(&house.document, a->json);
 }
 
 static unsigned waiting(void)
@@ -520,6 +531,46 @@ static void what_a_head_keeps_is_found_by_the_next_session(void **state)
     assert_int_equal(connect(2, 1)->session.kept, 0);
 }
 
+/* ---- what is known of it ---- */
+
+/* The identity's document holds `text`. */
+static bool known(const char *text)
+{
+    buffer_reset(&house.document);
+    hub_registry_ask(
+        house.hub.registry, house.loop,
+        &(struct hub_registry_ask){.what = HUB_IDENTITY_GET, .id = {.device = SLICE("d")}},
+        on_document, NULL);
+    go(1);
+    struct slice all = buffer_slice(&house.document);
+    return slice_find_slice(all, slice_of(text)) < all.len;
+}
+
+static void a_connection_is_known_and_so_is_who_was_heard_of(void **state)
+{
+    (void)state;
+    assert_true(known("\"connectionState\":\"Disconnected\""));
+    assert_true(known("\"lastActivityTime\":\"0001-01-01"));
+    struct robot *v = visit(0);
+    assert_true(known("\"connectionState\":\"Disconnected\""));
+    go(HUB_ACTIVITY_MS + 1000);
+    assert_false(known("\"lastActivityTime\":\"0001-01-01"));
+    leave(v);
+    struct robot *r = connect(1, 1);
+    assert_true(known("\"connectionState\":\"Connected\""));
+    go(3600 * 1000);
+    send("a");
+    char stamp[CLOCK_ISO8601_MAX], now[64];
+    clock_iso8601(loop_wall_ms(house.loop), stamp);
+    snprintf(now, sizeof(now), "\"lastActivityTime\":\"%.16s", stamp); /* to the minute */
+    assert_false(known(now));
+    answer(r, 0, HEADS_COMPLETE);
+    go(HUB_ACTIVITY_MS + 1000);
+    assert_true(known(now));
+    leave(r);
+    assert_true(known("\"connectionState\":\"Disconnected\""));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void)
@@ -539,6 +590,7 @@ int main(void)
         TEST(a_visit_is_told_nothing_and_a_connection_not_what_it_holds),
         TEST(a_module_has_no_queue),
         TEST(what_a_head_keeps_is_found_by_the_next_session),
+        TEST(a_connection_is_known_and_so_is_who_was_heard_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

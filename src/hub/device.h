@@ -21,6 +21,7 @@ struct hub_device {
     struct list calls;  /* struct hub_call, methods.c */
     unsigned call_count;
     struct hub_deliveries deliveries; /* messages to it */
+    struct hub_active active;
 };
 
 /* The live state of `id`, made when there is none. Always a new reference. */

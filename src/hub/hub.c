@@ -19,5 +19,6 @@ void hub_init(struct hub *hub)
         hub->loops[i].hub = hub;
         hub->loops[i].index = i;
         list_init(&hub->loops[i].sign_ins);
+        hub_activity_init(&hub->loops[i].activity);
     }
 }

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "hub/activity.h"
 #include "hub/limits.h"
 #include "hub/partition.h"
 #include "hub/policy.h"
@@ -32,6 +33,7 @@ struct hub_loop {
     struct map devices; /* "device[/module]" -> struct hub_device: those that are connected or waited for */
     struct list sign_ins; /* under way, backend.c */
     uint64_t next_rid;  /* of direct methods */
+    struct hub_activity activity;
     struct {            /* read by /metrics from other threads: relaxed atomics */
         uint64_t messages, bytes, refused, connected, connects, methods, deliveries;
     } count;

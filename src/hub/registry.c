@@ -280,6 +280,43 @@ void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool conn
     }
 }
 
+/* ---- activity ---- */
+
+struct activity_job {
+    struct arena arena;
+    struct hub_registry_activity *all;
+    size_t count;
+};
+
+static enum status run_activity(struct store_table *t, void *arg)
+{
+    struct activity_job *j = arg;
+    enum status s = OK;
+    for (size_t i = 0; s == OK && i < j->count; i++) {
+        store_bind(t, SQL_ACTIVE, 1, j->all[i].id.device);
+        store_bind(t, SQL_ACTIVE, 2, j->all[i].id.module);
+        store_bind_i64(t, SQL_ACTIVE, 3, (int64_t)j->all[i].wall_ms);
+        s = store_run(t, SQL_ACTIVE);
+    }
+    arena_clear(&j->arena);
+    free(j);
+    return s;
+}
+
+void hub_registry_active(struct hub_registry *r, const struct hub_registry_activity *all,
+                         size_t count)
+{
+    struct activity_job *j = MEMORY_NEW(struct activity_job);
+    j->count = count;
+    j->all = ARENA_TAKE_N(&j->arena, struct hub_registry_activity, count ? count : 1);
+    for (size_t i = 0; i < count; i++)
+        j->all[i] = (struct hub_registry_activity){iot_id_copy(&j->arena, all[i].id), all[i].wall_ms};
+    if (store_table_post(r->table, NULL, run_activity, NULL, j) != OK) {
+        arena_clear(&j->arena);
+        free(j);
+    }
+}
+
 /* ---- what heads keep ---- */
 
 struct keep_job {

@@ -66,6 +66,14 @@ typedef void hub_authorities_fn(void *arg, enum status why, struct slice ders);
 /* The verified certificates of authorities, for heads_sign_in. */
 void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_authorities_fn *fn, void *arg);
 
+/* When these were heard of; copies, and nobody waits for it. */
+struct hub_registry_activity {
+    struct iot_id id;
+    uint64_t wall_ms;
+};
+void hub_registry_active(struct hub_registry *r, const struct hub_registry_activity *all,
+                         size_t count);
+
 /* What a head wants to find when the identity signs in again (keep() of heads/backend.h); nobody
  * waits for it. */
 void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what);

@@ -330,6 +330,8 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_CONFIGURATION_WORK_DELETE] = "DELETE FROM configuration_work WHERE configuration = ?1",
     [SQL_QUERY_COUNT] = "SELECT COUNT(*) FROM (SELECT 1 FROM leaves WHERE path = ?4 AND"
                         " value BETWEEN ?5 AND ?6 LIMIT ?2)",
+    [SQL_ACTIVE] = "UPDATE identities SET activity_ms = ?3"
+                   " WHERE device = ?1 AND module = ?2 AND activity_ms < ?3",
     [SQL_KEEP] = "UPDATE identities SET kept = ?3 WHERE device = ?1 AND module = ?2",
 #define MESSAGE "sequence, device, enqueued_ms, delivery_count, ack, locked_until_ms, record"
     [SQL_MESSAGE_INSERT] =

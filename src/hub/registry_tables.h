@@ -60,6 +60,7 @@ enum registry_statement {
     SQL_QUERY_RANGE,
     SQL_QUERY_COUNT,
     SQL_KEEP,
+    SQL_ACTIVE,
     SQL_MESSAGE_INSERT,
     SQL_MESSAGE_COUNT,
     SQL_MESSAGES_FREE,

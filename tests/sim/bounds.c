@@ -77,7 +77,8 @@ static void check_hub(struct world *w)
         for (struct map_entry *entry; (entry = map_next(&l->devices, &at));) {
             const struct hub_device *d = entry->value;
             at_most(w, "calm: calls to a device", d->call_count, 0);
-            at_most(w, "calm: references to a device", d->refs, 1); /* its session's */
+            unsigned known = 1 + list_linked(&d->active.link); /* its session, its activity */
+            at_most(w, "calm: references to a device", d->refs, known);
         }
     }
 }
