@@ -7,6 +7,7 @@ import https from 'node:https';
 import path from 'node:path';
 import {test} from 'node:test';
 import iotDevice from 'azure-iot-device';
+import amqpDevice from 'azure-iot-device-amqp';
 import mqttDevice from 'azure-iot-device-mqtt';
 import iothub from 'azure-iothub';
 import common from 'azure-iot-common';
@@ -40,8 +41,8 @@ function leaf(name, {by, cn = name, days = ['-days', '5']} = {}) {
 const chained = (own, ...more) => ({...own, cert: own.cert + more.map(m => readFileSync(file(`${m}.pem`), 'utf8')).join('')});
 const thumbprint = (cert, kind) => createHash(kind).update(new X509Certificate(cert).raw).digest('hex').toUpperCase();
 
-async function sends(id, certificate) {
-  const c = iotDevice.Client.fromConnectionString(`HostName=${hub};DeviceId=${id};x509=true`, mqttDevice.Mqtt);
+async function sends(id, certificate, protocol = mqttDevice.Mqtt) {
+  const c = iotDevice.Client.fromConnectionString(`HostName=${hub};DeviceId=${id};x509=true`, protocol);
   c.setRetryPolicy(new common.NoRetry());
   await c.setOptions(certificate);
   try {
@@ -145,6 +146,16 @@ test('a module has a certificate that is named for device and module', async () 
   await registry.addModule({deviceId: 'ca-4', moduleId: 'm', authentication: {type: 'certificateAuthority'}});
   assert.equal(await moduleSignsIn('ca-4', 'm', leaf('ca-4-device', {by: 'root', cn: 'ca-4'})), 5);
   assert.equal(await moduleSignsIn('ca-4', 'm', leaf('ca-4-m', {by: 'root', cn: 'ca-4/m'})), 0);
+});
+
+test('over AMQP the same certificates are known', async () => {
+  await sends('ca-3', chained(leaf('ca-3-amqp', {by: 'between', cn: 'ca-3'}), 'between'), amqpDevice.Amqp);
+  await assert.rejects(sends('ca-3', leaf('ca-3-alone', {by: 'between', cn: 'ca-3'}), amqpDevice.Amqp));
+  await assert.rejects(sends('ca-3', leaf('ca-3-other', {by: 'root', cn: 'ca-1'}), amqpDevice.Amqp));
+  const own = leaf('self-amqp');
+  await registry.create({deviceId: 'self-amqp', authentication: byThumbprint(thumbprint(own.cert, 'sha256'))});
+  await sends('self-amqp', own, amqpDevice.Amqp);
+  await assert.rejects(sends('self-amqp', leaf('self-amqp-2'), amqpDevice.Amqp));
 });
 
 test('the command line has the same certificates', async () => {
