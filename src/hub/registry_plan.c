@@ -18,6 +18,7 @@ struct maker {
     enum iot_query_source source;
     struct store_table *table;
     struct arena *arena;
+    uint64_t counted; /* rows */
 };
 
 static const struct part everything = {0};
@@ -78,6 +79,8 @@ static bool bound_of(struct iot_value v, struct registry_bound *out)
 static uint64_t count_rows(struct maker *m, const struct registry_stream *s)
 {
     uint64_t rows = REGISTRY_PLAN_RANGE_MAX;
+    if (m->counted >= REGISTRY_PLAN_COUNTED_MAX)
+        return rows;
     store_bind(m->table, SQL_QUERY_COUNT, 4, s->path);
     bind(m->table, SQL_QUERY_COUNT, 5, &s->low);
     bind(m->table, SQL_QUERY_COUNT, 6, &s->high);
@@ -86,6 +89,7 @@ static uint64_t count_rows(struct maker *m, const struct registry_stream *s)
         rows = (uint64_t)store_column_i64(m->table, SQL_QUERY_COUNT, 0);
         store_reset(m->table, SQL_QUERY_COUNT);
     }
+    m->counted += rows;
     return rows;
 }
 
@@ -233,7 +237,8 @@ static struct part either(struct maker *m, struct part a, struct part b)
 {
     struct part p = {
         .narrows = a.narrows && b.narrows, .count = a.count + b.count, .rows = a.rows + b.rows};
-    if (!p.narrows || p.count > REGISTRY_PLAN_STREAMS_MAX)
+    bool many = p.count > REGISTRY_PLAN_LONG_STREAMS_MAX && p.rows > REGISTRY_PLAN_LONG_ROWS;
+    if (!p.narrows || many || p.count > REGISTRY_PLAN_STREAMS_MAX)
         return everything;
     p.streams = ARENA_TAKE_N(m->arena, struct registry_stream, p.count);
     if (a.count)
@@ -308,7 +313,7 @@ struct registry_plan registry_plan_make(struct store_table *t, struct arena *a,
 {
     static const enum registry_statement all[] = {SQL_QUERY_ALL_DEVICES, SQL_QUERY_ALL_MODULES,
                                                   SQL_QUERY_JOBS_ALL};
-    struct maker m = {source, t, a};
+    struct maker m = {source, t, a, 0};
     struct part p = where ? make_part(&m, where) : everything;
     if (!p.narrows)
         p = one_stream(&m, (struct registry_stream){all[source]}, 0);

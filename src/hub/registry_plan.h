@@ -12,6 +12,12 @@
 #include "iot/query.h"
 
 #define REGISTRY_PLAN_STREAMS_MAX 1000 /* more texts in one IN [ ]: all documents are read */
+/* More streams that have so many rows together are not worth their merging. */
+#define REGISTRY_PLAN_LONG_STREAMS_MAX 20
+#define REGISTRY_PLAN_LONG_ROWS 20000
+/* Rows that are counted to find the rarest; what comes behind them in the condition counts as
+ * common. */
+#define REGISTRY_PLAN_COUNTED_MAX 50000
 /* A range with more rows is not read: its rows do not lie in the order of documents, so each step
  * would read all. */
 #define REGISTRY_PLAN_RANGE_MAX 2000

@@ -11,8 +11,10 @@
 #include "hub/registry_tables.h"
 #include "json/json.h"
 
-/* Documents that one step looks at: some milliseconds. */
+/* Documents that one step looks at, and parts of a condition that it asks for: some milliseconds.
+ */
 #define STEP 200
+#define STEP_PARTS 20000
 
 struct query {
     struct hub_registry *registry;
@@ -33,6 +35,22 @@ struct query {
     struct json_writer writer;
     struct hub_query_answer answer;
 };
+
+/* ---- how long a step is ---- */
+
+static size_t parts_of(const struct iot_query_expr *e)
+{
+    size_t parts = 1;
+    for (size_t i = 0; e && i < e->arg_count; i++)
+        parts += parts_of(e->args[i]);
+    return parts;
+}
+
+static size_t step_of(const struct iot_query_expr *where)
+{
+    size_t documents = STEP_PARTS / parts_of(where);
+    return documents > STEP ? STEP : documents ? documents : 1;
+}
 
 /* ---- one document ---- */
 
@@ -131,17 +149,17 @@ static enum status step(struct store_table *t, void *arg)
 {
     struct query *q = arg;
     struct arena arena = {0};
-    struct registry_candidate *c = ARENA_TAKE_N(&arena, struct registry_candidate, STEP);
-    size_t count = 0;
+    size_t count = 0, most = step_of(q->q.where);
+    struct registry_candidate *c = ARENA_TAKE_N(&arena, struct registry_candidate, most);
     if (!q->planned)
         q->plan = registry_plan_make(t, &q->arena, q->q.source, q->q.where);
     q->planned = true;
-    enum status s = registry_plan_next(t, &arena, &q->plan, (int64_t)q->after, STEP, c, &count);
+    enum status s = registry_plan_next(t, &arena, &q->plan, (int64_t)q->after, most, c, &count);
     for (size_t i = 0; s == OK && i < count && !q->ended; i++) {
         s = look_at(q, t, &c[i]);
         q->after = (uint64_t)c[i].number;
     }
-    q->ended |= count < STEP;
+    q->ended |= count < most;
     arena_clear(&arena);
     return s;
 }
@@ -299,9 +317,9 @@ enum status registry_query_ids(struct store_table *t, struct arena *a,
                                struct iot_id *out, size_t *count, bool *end)
 {
     struct registry_plan p = registry_plan_make(t, a, target->source, target->where);
-    struct registry_candidate *c = ARENA_TAKE_N(a, struct registry_candidate, STEP);
-    size_t candidates = 0, i = 0;
-    enum status s = registry_plan_next(t, a, &p, *after, STEP, c, &candidates);
+    size_t candidates = 0, i = 0, most = step_of(target->where);
+    struct registry_candidate *c = ARENA_TAKE_N(a, struct registry_candidate, most);
+    enum status s = registry_plan_next(t, a, &p, *after, most, c, &candidates);
     for (*count = 0; s == OK && i < candidates && *count < limit; i++) {
         bool holds = false;
         s = check_one(t, target, c[i].id, &holds);
@@ -309,7 +327,7 @@ enum status registry_query_ids(struct store_table *t, struct arena *a,
             out[(*count)++] = c[i].id;
         *after = c[i].number;
     }
-    *end = i == candidates && candidates < STEP;
+    *end = i == candidates && candidates < most;
     return s;
 }
 

@@ -424,6 +424,26 @@ static void refuses_a_continuation_of_something_else(void **state)
     assert_non_null(strstr(buffer_cstr(&house.text), "x-ms-continuation"));
 }
 
+/* Conditions so long that a step looks at few documents, and so many common values that all are
+ * read. */
+static void long_conditions_are_answered_as_well(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    many_devices(120);
+    buffer_text(&text, "SELECT COUNT() AS n FROM devices WHERE tags.n = 5");
+    for (int i = 0; text.len < 8100; i++)
+        buffer_printf(&text, " or tags.n=%d", 6 + i % 50);
+    assert_string_equal(query(buffer_cstr(&text)), "[{\"n\":51}]");
+    buffer_reset(&text);
+    buffer_text(&text, "SELECT COUNT() AS n FROM devices WHERE tags.kind IN ['rare'");
+    for (int i = 0; text.len < 8100; i++)
+        buffer_text(&text, ",'common'");
+    buffer_text(&text, "] AND tags.n >= 50");
+    assert_string_equal(query(buffer_cstr(&text)), "[{\"n\":70}]");
+    buffer_clear(&text);
+}
+
 static void says_what_is_wrong(void **state)
 {
     (void)state;
@@ -487,6 +507,13 @@ static void searches_instead_of_scanning(void **state)
     expect_plan(SQL_QUERY_ALL_MODULES, "INTEGER PRIMARY KEY (rowid>?)", "TEMP B-TREE");
     expect_plan(SQL_QUERY_MODULE, "documents_module (module=? AND rowid>?)", "TEMP B-TREE");
     expect_plan(SQL_QUERY_DEVICE, "(device=?)", "SCAN");
+    expect_plan(SQL_QUERY_JOBS_JOB, "scheduled_devices_job (job=? AND rowid>?)", "TEMP B-TREE");
+    expect_plan(SQL_QUERY_JOBS_DEVICE, "scheduled_devices_device (device=? AND rowid>?)",
+                "TEMP B-TREE");
+    expect_plan(SQL_QUERY_JOBS_ALL, "INTEGER PRIMARY KEY (rowid>?)", "TEMP B-TREE");
+    expect_plan(SQL_JOB_DEVICES_PENDING, "scheduled_devices_job (job=? AND rowid>?)",
+                "TEMP B-TREE");
+    expect_plan(SQL_JOB_DEVICES_AGAIN, "scheduled_devices_running", NULL);
     expect_plan(SQL_DOCUMENT_NUMBER, "(device=? AND module=?)", "SCAN");
 }
 
@@ -660,6 +687,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_page_that_is_full_at_the_end_is_the_last, begin, finish),
         cmocka_unit_test_setup_teardown(top_counts_over_pages, begin, finish),
         cmocka_unit_test_setup_teardown(refuses_a_continuation_of_something_else, begin, finish),
+        cmocka_unit_test_setup_teardown(long_conditions_are_answered_as_well, begin, finish),
         cmocka_unit_test_setup_teardown(says_what_is_wrong, begin, finish),
         cmocka_unit_test(searches_instead_of_scanning),
         cmocka_unit_test_setup_teardown(the_index_follows_every_change, begin, finish),
