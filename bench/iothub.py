@@ -43,17 +43,28 @@ def create(connection, host, token, device):
     return json.loads(text)["authentication"]["symmetricKey"]["primaryKey"]
 
 
-def write_accounts(path, connection_string, https_port, count):
-    """A line for each connection: client id, user name, password, topic."""
+def identities(connection_string, https_port, count):
+    """Host, device and a token for each."""
     owner = parse(connection_string)
     host = owner["HostName"]
     token = signature(host, owner["SharedAccessKey"], owner["SharedAccessKeyName"])
     connection = connect(https_port)
-    with open(path, "w") as f:
-        for n in range(count):
-            device = f"load-{n}"
-            key = create(connection, host, token, device)
-            password = signature(f"{host}/devices/{device}", key)
-            user = f"{host}/{device}/?{API}"
-            f.write(f"{device}\t{user}\t{password}\tdevices/{device}/messages/events/\n")
+    for n in range(count):
+        device = f"load-{n}"
+        key = create(connection, host, token, device)
+        yield host, device, signature(f"{host}/devices/{device}", key)
     connection.close()
+
+
+def write_accounts(path, connection_string, https_port, count):
+    """A line for each connection: client id, user name, password, topic."""
+    with open(path, "w") as f:
+        for host, device, password in identities(connection_string, https_port, count):
+            f.write(f"{device}\t{host}/{device}/?{API}\t{password}\tdevices/{device}/messages/events/\n")
+
+
+def write_amqp_accounts(path, connection_string, https_port, count):
+    """A line for each connection: user and password of SASL PLAIN, address."""
+    with open(path, "w") as f:
+        for host, device, password in identities(connection_string, https_port, count):
+            f.write(f"{device}@sas.{host.split('.')[0]}\t{password}\t/devices/{device}/messages/events\n")

@@ -27,8 +27,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # ---- one round of one side ----
 
-def load_mqtt(options, server, shape):
-    command = ["taskset", "-c", str(LOAD_CORE), os.path.join(options.binaries, "bench", "bench_mqtt_load")]
+def put_load(options, server, shape):
+    command = ["taskset", "-c", str(LOAD_CORE), os.path.join(options.binaries, "bench", server.generator)]
     command += ["--port", str(server.port), "--seconds", str(options.seconds)]
     for name, value in shape.items():
         command += [f"--{name}", str(value)]
@@ -43,12 +43,12 @@ def load_mqtt(options, server, shape):
     return got
 
 
-def mqtt_round(options, make, profile, shape):
+def load_round(options, make, profile, shape):
     folder = tempfile.mkdtemp(prefix="bench-", dir=options.folder)
     server = make(options, shape)
     try:
         server.start(folder, profile)
-        return load_mqtt(options, server, shape)
+        return put_load(options, server, shape)
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -102,6 +102,10 @@ def hub_tls(options, shape):
     return Hub(os.path.join(options.binaries, "millrace"), shape["connections"], tls=True)
 
 
+def hub_amqp(options, shape):
+    return Hub(os.path.join(options.binaries, "millrace"), shape["connections"], tls=True, amqp=True)
+
+
 def mosquitto(options, shape):
     return Mosquitto()
 
@@ -128,16 +132,18 @@ BENCHMARKS = [
      [(RATE, "1/s", 500000, "least"), ("loop_cpu_us", "us", 0.2, "most"), (P99, "ms", 5, "most")]),
     ("log append, memory", log_round, (nothing, "memory"), None, APPENDS,
      [(RATE, "1/s", 1500000, "least")]),
-    ("hub ingest QoS 1, memory", mqtt_round, (hub, "memory"), (mosquitto, "memory"), SMALL,
+    ("hub ingest QoS 1, memory", load_round, (hub, "memory"), (mosquitto, "memory"), SMALL,
      [(RATE, "1/s", 1500000, "least"), (CPU, "us", 0.5, "most"), (P99, "ms", None, "most")]),
-    ("hub ingest QoS 1, fsync", mqtt_round, (hub, "fsync"), (mosquitto, "memory"), SMALL,
+    ("hub ingest QoS 1, fsync", load_round, (hub, "fsync"), (mosquitto, "memory"), SMALL,
      [(RATE, "1/s", 500000, "least"), (CPU, "us", None, "most"), (P99, "ms", 5, "most")]),
-    ("hub ingest QoS 1, fsync, 50 connections", mqtt_round, (hub, "fsync"), (mosquitto, "memory"), MANY,
+    ("hub ingest QoS 1, fsync, 50 connections", load_round, (hub, "fsync"), (mosquitto, "memory"), MANY,
      [(RATE, "1/s", 500000, "least"), (CPU, "us", None, "most"), (P99, "ms", None, "most")]),
-    ("hub ingest QoS 1, fsync, peer saves", mqtt_round, (hub, "fsync"), (mosquitto, "autosave"),
+    ("hub ingest QoS 1, fsync, peer saves", load_round, (hub, "fsync"), (mosquitto, "autosave"),
      {"connections": 4, "in-flight": 20, "size": 256},
      [(RATE, "1/s", None, "least"), (P99, "ms", None, "most")]),
-    ("hub ingest QoS 1, fsync, TLS", mqtt_round, (hub_tls, "fsync"), (mosquitto_tls, "memory"), SMALL,
+    ("hub ingest QoS 1, fsync, TLS", load_round, (hub_tls, "fsync"), (mosquitto_tls, "memory"), SMALL,
+     [(RATE, "1/s", None, "least"), (CPU, "us", None, "most"), (P99, "ms", None, "most")]),
+    ("hub ingest AMQP, fsync, TLS", load_round, (hub_amqp, "fsync"), (hub_tls, "fsync"), SMALL,
      [(RATE, "1/s", None, "least"), (CPU, "us", None, "most"), (P99, "ms", None, "most")]),
     ("hub connections", connections_round, (hub, "fsync"), (mosquitto, "memory"), IDLE,
      [(SIZE, "kB", 8, "most"), (RATE, "1/s", 5000, "least"), (CPU, "us", None, "most")]),

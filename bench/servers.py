@@ -49,6 +49,8 @@ def self_signed(folder):
 class Server:
     """Starts a command and waits until it listens."""
 
+    generator = "bench_mqtt_load"
+
     def __init__(self, tls=False):
         self.process = None
         self.tls = tls
@@ -119,10 +121,14 @@ class Mosquitto(Server):
 
 
 class Hub(Server):
-    """millrace hub; the profile is its durability. Plain MQTT on loopback unless it is to be TLS."""
+    """millrace hub; the profile is its durability. Plain MQTT on loopback unless it is to be TLS; AMQP is
+    always TLS."""
 
-    def __init__(self, binary, connections, tls=False):
+    def __init__(self, binary, connections, tls=False, amqp=False):
         super().__init__(tls)
+        if amqp:
+            self.generator = "bench_amqp_load"
+        self.amqp = amqp
         self.binary = binary
         self.connections = connections
 
@@ -130,7 +136,8 @@ class Hub(Server):
         self.port, https = free_port(), free_port()
         data = os.path.join(folder, "data")
         command = [self.binary, "hub", "--data", data, "--listen", "127.0.0.1", "--loops", "1"]
-        command += ["--mqtt.port", str(self.port if self.tls else 0), "--amqp.port", "0"]
+        command += ["--mqtt.port", str(self.port if self.tls and not self.amqp else 0)]
+        command += ["--amqp.port", str(self.port if self.amqp else 0)]
         if not self.tls:
             command += ["--mqtt.plain", f"127.0.0.1:{self.port}"]
         command += ["--https.port", str(https), "--durability", profile]
@@ -138,7 +145,8 @@ class Hub(Server):
         owner = subprocess.run([self.binary, "hub", "connection-string", "--data", data],
                                check=True, capture_output=True, text=True, timeout=10)
         accounts = os.path.join(folder, "accounts")
-        iothub.write_accounts(accounts, owner.stdout.strip(), https, self.connections)
+        write = iothub.write_amqp_accounts if self.amqp else iothub.write_accounts
+        write(accounts, owner.stdout.strip(), https, self.connections)
         self.stop()
         self.run(command, folder)  # so that its memory is not that of making the identities
         self.load = ["--accounts", accounts]
