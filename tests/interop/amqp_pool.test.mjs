@@ -1,8 +1,11 @@
 // Many devices on one AMQP connection, by rhea alone, with tokens on $cbs, SASL PLAIN, and a policy's token.
 import assert from 'node:assert/strict';
-import {randomUUID} from 'node:crypto';
+import {execFileSync} from 'node:child_process';
+import {createHash, randomUUID} from 'node:crypto';
 import {once as onceEvent} from 'node:events';
-import {readFileSync} from 'node:fs';
+import {mkdtempSync, readFileSync} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import test from 'node:test';
 import common from 'azure-iot-common';
 import iothub from 'azure-iothub';
@@ -136,6 +139,41 @@ test('rhea: SASL PLAIN as a device, and as a policy that may be any device', asy
   assert.equal(await send(await openSender(any, `/devices/${d.id}/messages/events`), {body: 'for it'}), 'accepted');
   await assert.rejects(openSender(any, '/devices/not-there/messages/events'), /amqp:/);
   any.close();
+});
+
+test('rhea: a certificate instead of a token, with SASL EXTERNAL, ANONYMOUS and none', async () => {
+  const id = `external-${randomUUID()}`;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'millrace-x509-'));
+  const [key, cert] = ['key.pem', 'cert.pem'].map(f => path.join(folder, f));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30',
+                           '-subj', `/CN=${id}`, '-keyout', key, '-out', cert], {stdio: 'ignore'});
+  const thumbprint = createHash('sha1').update(execFileSync('openssl', ['x509', '-in', cert, '-outform', 'DER'])).digest('hex');
+  await registry.create({deviceId: id, authentication: {type: 'selfSigned', x509Thumbprint: {primaryThumbprint: thumbprint, secondaryThumbprint: thumbprint}}});
+  for (const options of [{enable_sasl_external: true}, {username: 'anyone'}, {}]) {
+    const connection = await connect({...options, key: readFileSync(key), cert: readFileSync(cert)});
+    assert.equal(await send(await openSender(connection, `/devices/${id}/messages/events`), {body: 'x'}), 'accepted');
+    await assert.rejects(openSender(connection, '/devices/another/messages/events'), /amqp:unauthorized-access/);
+    connection.close();
+  }
+  const without = await connect();
+  await assert.rejects(openSender(without, `/devices/${id}/messages/events`), /amqp:unauthorized-access/);
+  without.close();
+});
+
+test('rhea: links of a device that is disabled are detached, and it cannot come back', async () => {
+  const d = await create(`disabled-${randomUUID()}`);
+  const connection = await connect();
+  const put = await cbs(connection);
+  await put(`${hub}/devices/${d.id}`, sas(`/devices/${d.id}`, d.key));
+  const sender = await openSender(connection, `/devices/${d.id}/messages/events`);
+  const lost = once(sender, 'sender_error');
+  await registry.update({deviceId: d.id, status: 'disabled'});
+  const {error} = (await lost).sender;
+  assert.equal(error.condition, 'amqp:unauthorized-access');
+  assert.match(error.info['com.microsoft:tracking-id'], /^[0-9a-f-]{36}$/);
+  await assert.rejects(openSender(connection, `/devices/${d.id}/messages/events`), /amqp:unauthorized-access/);
+  assert.equal(await put(`${hub}/devices/${d.id}`, sas(`/devices/${d.id}`, d.key)), 401);
+  connection.close();
 });
 
 test('rhea: what is too large or no message is rejected, and the link lives', async () => {
