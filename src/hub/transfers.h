@@ -10,7 +10,7 @@
 
 #define TRANSFER_BLOB_NAME "devices.txt" /* of the lines, when a job names none */
 #define TRANSFER_ERRORS_NAME "importErrors.log"
-#define TRANSFER_IMPORTS_MAX 64      /* lines under way in the registry */
+#define TRANSFER_IMPORTS_MAX 500     /* lines under way in the registry: they share a commit */
 #define TRANSFER_LINE_MAX (1u << 20) /* bytes; a longer one ends its job */
 
 struct hub_transfers;
