@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "hub/device.h"
-#include "hub/service_links.h"
 #include "heads/sign_in.h"
 
 /* ---- signing in: identities are asked for one after the other, then checked ---- */
@@ -20,8 +19,11 @@ struct sign_in {
     struct iot_id actor_id;
     const struct heads_identity *target, *actor, *actor_device;
     struct slice authorities; /* when a certificate must lead to one */
+    bool again; /* an identity has changed since it was read: all are read once more */
     struct arena arena;
 };
+
+static hub_identity_fn on_target;
 
 /* The head may be told only when nothing of the sign in is needed any more. */
 static void sign_in_end(struct sign_in *in, enum status why, struct heads_attendance *attendance)
@@ -64,6 +66,8 @@ static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t 
             if (in->credentials.model_id.len)
                 hub_registry_model(in->owner->hub->registry, in->device->id, in->credentials.model_id);
         }
+        if (in->session->presence == HEADS_LIVE)
+            hub_device_came_through(in->device, in->actor);
         a = heads_attendance_begin(&in->device->place, in->session, in->target, auth_method, expires_ms);
         in->session->kept = in->target->kept;
         if (in->session->presence == HEADS_LIVE)
@@ -74,8 +78,21 @@ static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t 
     sign_in_end(in, OK, a);
 }
 
+static void sign_in_ask(struct sign_in *in)
+{
+    hub_registry_identity(in->owner->hub->registry, in->owner->loop, in->credentials.id, on_target, in);
+}
+
 static void sign_in_check(struct sign_in *in)
 {
+    if (in->again) {
+        in->again = false;
+        heads_identity_unref(&in->target);
+        heads_identity_unref(&in->actor);
+        heads_identity_unref(&in->actor_device);
+        sign_in_ask(in);
+        return;
+    }
     struct hub *hub = in->owner->hub;
     uint64_t expires_ms = 0;
     char auth_method[HEADS_AUTH_METHOD_MAX];
@@ -183,7 +200,16 @@ static void sign_in_begin(struct hub *hub, const struct heads_credentials *c, st
     in->credentials = copy_credentials(&in->arena, c);
     heads_sign_in_actor(in->credentials.auth_chain, &in->actor_id);
     list_push(&in->owner->sign_ins, &in->link);
-    hub_registry_identity(hub->registry, in->owner->loop, in->credentials.id, on_target, in);
+    sign_in_ask(in);
+}
+
+void hub_sign_ins_again(struct hub_loop *owner, struct iot_id id)
+{
+    LIST_EACH(l, &owner->sign_ins) {
+        struct sign_in *in = LIST_OF(l, struct sign_in, link);
+        bool speaks = in->actor_id.device.len && slice_eq(in->actor_id.device, id.device);
+        in->again = in->again || speaks || iot_id_eq(in->credentials.id, id);
+    }
 }
 
 static void sign_in(struct heads_backend *b, const struct heads_credentials *c, struct heads_session *s)
@@ -375,100 +401,3 @@ const struct heads_backend_ops hub_backend_ops = {
     .keep = keep,
     .renew = renew,
 };
-
-/* ---- the registry's news ---- */
-
-struct loop *hub_backend_owner(void *hub, struct iot_id id)
-{
-    return hub_owner(hub, id)->loop;
-}
-
-struct news {
-    struct hub *hub;
-    struct iot_id id;
-    struct slice patch;
-    uint64_t version;
-    struct arena arena;
-};
-
-static struct news *news_new(void *hub, struct iot_id id)
-{
-    struct news *n = MEMORY_NEW(struct news);
-    n->hub = hub;
-    n->id = iot_id_copy(&n->arena, id);
-    return n;
-}
-
-static void news_free(struct news *n)
-{
-    arena_clear(&n->arena);
-    free(n);
-}
-
-static void tell_desired(void *arg)
-{
-    struct news *n = arg;
-    struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
-    struct heads_session *s = d ? heads_place_listens(&d->place, HEADS_DESIRED) : NULL;
-    if (s)
-        s->ops->desired(s, n->patch, n->version);
-    news_free(n);
-}
-
-void hub_backend_desired_changed(void *hub, struct iot_id id, struct slice patch, uint64_t version)
-{
-    struct news *n = news_new(hub, id);
-    n->patch = arena_copy(&n->arena, patch);
-    n->version = version;
-    loop_post(hub_owner(n->hub, n->id)->loop, tell_desired, n);
-}
-
-static void tell_message(void *arg)
-{
-    struct news *n = arg;
-    struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
-    if (d)
-        hub_deliveries_wake(d);
-    news_free(n);
-}
-
-void hub_backend_message_waits(void *hub, struct iot_id id)
-{
-    struct news *n = news_new(hub, id);
-    loop_post(hub_owner(n->hub, n->id)->loop, tell_message, n);
-}
-
-void hub_backend_feedback_waits(void *hub)
-{
-    struct hub *h = hub;
-    if (h->service)
-        hub_service_feedback_waits(h->service);
-}
-
-static void on_identity_again(void *arg, enum status why, const struct heads_identity *identity)
-{
-    struct news *n = arg;
-    struct hub_device *d = hub_device_find(hub_owner(n->hub, n->id), n->id);
-    if (d && d->place.live && (why != OK || !heads_identity_same_rights(d->place.live->identity, identity))) {
-        log_info("disconnected: its identity has changed device=%s", d->key);
-        heads_place_close(&d->place, UNAUTHORIZED);
-    }
-    news_free(n);
-}
-
-static void look_again(void *arg)
-{
-    struct news *n = arg;
-    struct hub_loop *l = hub_owner(n->hub, n->id);
-    struct hub_device *d = hub_device_find(l, n->id);
-    if (d && d->place.live)
-        hub_registry_identity(n->hub->registry, l->loop, n->id, on_identity_again, n);
-    else
-        news_free(n);
-}
-
-void hub_backend_identity_changed(void *hub, struct iot_id id)
-{
-    struct news *n = news_new(hub, id);
-    loop_post(hub_owner(n->hub, n->id)->loop, look_again, n);
-}

@@ -74,6 +74,12 @@ struct hub_device *hub_device_get(struct hub_loop *owner, struct iot_id id)
     return hub_device_ref(d ? d : make(owner, id));
 }
 
+void hub_device_came_through(struct hub_device *d, const struct heads_identity *actor)
+{
+    heads_identity_unref(&d->through);
+    d->through = actor ? heads_identity_ref(actor) : NULL;
+}
+
 struct hub_device *hub_device_ref(struct hub_device *d)
 {
     d->refs++;
@@ -89,6 +95,7 @@ void hub_device_unref(struct hub_device **device)
     assert(d->place.live == NULL && list_empty(&d->calls));
     map_remove(&d->owner->devices, slice_of(d->key));
     hub_deliveries_clear(&d->deliveries);
+    heads_identity_unref(&d->through);
     free(d->key);
     free(d);
 }

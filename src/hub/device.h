@@ -22,6 +22,7 @@ struct hub_device {
     unsigned call_count;
     struct hub_deliveries deliveries; /* messages to it */
     struct hub_active active;
+    const struct heads_identity *through; /* the $edgeHub that speaks for its live session, as it was; or NULL */
 };
 
 /* The live state of `id`, made when there is none. Always a new reference. */
@@ -36,6 +37,9 @@ static inline struct hub_device *hub_device_of(const struct heads_attendance *a)
 {
     return (struct hub_device *)a->place;
 }
+
+/* A live session begins, for which `actor` speaks; NULL: itself. */
+void hub_device_came_through(struct hub_device *d, const struct heads_identity *actor);
 
 /* For methods.c: called when a method subscription begins. */
 void hub_device_methods_open(struct hub_device *d);

@@ -120,10 +120,17 @@ static int begin(void **state)
     return 0;
 }
 
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
 static int finish(void **state)
 {
     (void)state;
     char command[128];
+    loop_run_until(house.loop, never, NULL, 10); /* what is still answered */
     hub_transfers_free(&house.hub.transfers);
     rest_client_free(&house.client);
     listener_close(&house.listener);
