@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
+#include "dps/amqp.h"
 #include "heads/amqp_device.h"
 #include "hub/events.h"
 #include "hub/service_links.h"
@@ -21,6 +22,7 @@ struct hub_amqp {
     struct heads_amqp_kind kinds[KINDS_MAX];
     struct heads_amqp_node nodes[NODES_MAX];
     uint64_t connections; /* relaxed atomic */
+    struct dps_amqp *dps; /* NULL: no provisioning here */
 };
 
 /* ---- tokens of policies ---- */
@@ -89,6 +91,10 @@ static void verify(void *arg, struct heads_amqp_check *check, const struct heads
     struct heads_amqp_grant grant = {.path = token->path, .expires_ms = UINT64_MAX};
     enum status s;
     uint64_t now_ms = heads_amqp_check_wall_ms(check);
+    if (a->dps && dps_amqp_claims(token)) {
+        dps_amqp_verify(a->dps, check, token);
+        return;
+    }
     if (is_of_device(token)) {
         heads_amqp_device_verify(a->devices, check, token);
         return;
@@ -137,6 +143,8 @@ static void serve_all(struct hub_amqp *a, struct hub_events *events)
     if (a->hub->service)
         serve(a, hub_service_kinds, hub_service_kinds_count, a->hub->service);
     serve(a, heads_amqp_device_kinds, HEADS_AMQP_DEVICE_KINDS, a->devices);
+    if (a->dps)
+        serve(a, dps_amqp_kinds, DPS_AMQP_KINDS, a->dps);
 }
 
 /* ---- connections ---- */
@@ -153,6 +161,7 @@ struct hub_amqp *hub_amqp_new(struct hub *hub, struct hub_events *events)
     struct hub_amqp *a = MEMORY_NEW(struct hub_amqp);
     a->hub = hub;
     a->devices = heads_amqp_devices_new(&hub->backend);
+    a->dps = hub->dps ? dps_amqp_new(hub->dps) : NULL;
     a->config = (struct heads_amqp_config){.container_id = hub->name,
                                            .kinds = a->kinds,
                                            .nodes = a->nodes,
@@ -177,6 +186,7 @@ uint64_t hub_amqp_connections(const struct hub_amqp *a)
 void hub_amqp_free(struct hub_amqp **a)
 {
     heads_amqp_devices_free(&(*a)->devices);
+    dps_amqp_free(&(*a)->dps);
     free(*a);
     *a = NULL;
 }

@@ -6,6 +6,7 @@
  *     events.h                applications that read the stream, or send into it
  *     service_links.h         services that send messages to devices
  *     heads/amqp_device.h     devices and modules
+ *     dps/amqp.h              devices that want to be provisioned
  */
 #pragma once
 

@@ -29,7 +29,7 @@ const derive = (groupKey, id) => createHmac('sha256', Buffer.from(groupKey, 'bas
 
 const transports = [
   ['MQTT', overMqtt.Mqtt], ['MQTT over WebSocket', overMqtt.MqttWs], ['HTTP', overHttp.Http],
-  ...(process.env.MILLRACE_NO_AMQP ? [] : [['AMQP', overAmqp.Amqp], ['AMQP over WebSocket', overAmqp.AmqpWs]]),
+  ['AMQP', overAmqp.Amqp], ['AMQP over WebSocket', overAmqp.AmqpWs],
 ];
 
 // The result, or an error, within a time that a hang does not have.
