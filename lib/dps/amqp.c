@@ -17,7 +17,7 @@ struct dps_amqp {
 /* One of our links. It stays until the requests that came over it are answered. */
 struct end {
     struct dps_amqp *amqp;
-    struct link node; /* in amqp->ends */
+    struct link node;             /* in amqp->ends */
     struct heads_amqp_link *link; /* NULL when it is gone */
     const struct heads_amqp *head;
     struct loop *loop;
@@ -133,8 +133,8 @@ static void on_attach(struct heads_amqp_link *l, const struct amqp_attach *attac
     e->credentials = (struct dps_credentials){
         .id_scope = arena_copy(&e->arena, l->params[0]),
         .registration_id = arena_copy(&e->arena, l->params[1]),
-        .sas = arena_copy(&e->arena,
-                          heads_amqp_granted_token(l->head, DPS_AMQP_RIGHT, &l->address)),
+        .sas =
+            arena_copy(&e->arena, heads_amqp_granted_token(l->head, DPS_AMQP_RIGHT, &l->address)),
         .certificate = arena_copy(&e->arena, stream_peer_certificate(s)),
         .peer = arena_copy(&e->arena, slice_of(stream_peer(s))),
     };

@@ -3,8 +3,8 @@
  * one, answers on the other, paired by connection and address. Who a device is comes in SASL PLAIN,
  * with the address as its user and a SharedAccessSignature as its secret, or is its certificate.
  *
- * Bounds: DPS_AMQP_REQUESTS_MAX under way on a link, as many answers that wait for credit; the oldest
- * of those is dropped.
+ * Bounds: DPS_AMQP_REQUESTS_MAX under way on a link, as many answers that wait for credit; the
+ * oldest of those is dropped.
  */
 #pragma once
 

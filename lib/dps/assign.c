@@ -1,6 +1,6 @@
 /*
- * One registration, from "assigning" to "assigned" or "failed": each step makes one call and goes on
- * when it is answered. The steps that may follow stand at enum dps_step.
+ * One registration, from "assigning" to "assigned" or "failed": each step makes one call and goes
+ * on when it is answered. The steps that may follow stand at enum dps_step.
  */
 #include <stdlib.h>
 
@@ -72,7 +72,7 @@ static void chosen(struct dps_operation *o, const struct dps_hub *hub)
     o->registration.substatus = !was_there               ? SLICE("initialAssignment")
                                 : !o->enrollment.migrate ? SLICE("deviceDataReset")
                                 : moves                  ? SLICE("deviceDataMigrated")
-                                           : SLICE("reprovisionedToInitialAssignment");
+                                        : SLICE("reprovisionedToInitialAssignment");
     /* Who was there and stays keeps its twin, unless the policy is to begin anew. */
     o->replace_twin = was_there && (moves || !o->enrollment.migrate || o->given_twin);
     next(o, o->old && o->enrollment.migrate && !o->given_twin ? DPS_READING : DPS_IDENTITY);
@@ -450,8 +450,8 @@ static void save(struct dps_operation *o)
 }
 
 static void (*const steps[])(struct dps_operation *o) = {
-    [DPS_CHOOSING] = choose,       [DPS_READING] = read_old_twin, [DPS_IDENTITY] = make_identity,
-    [DPS_TWIN] = give_twin,        [DPS_LEAVING] = leave,         [DPS_SAVING] = save,
+    [DPS_CHOOSING] = choose, [DPS_READING] = read_old_twin, [DPS_IDENTITY] = make_identity,
+    [DPS_TWIN] = give_twin,  [DPS_LEAVING] = leave,         [DPS_SAVING] = save,
 };
 
 static void next(struct dps_operation *o, enum dps_step step)

@@ -227,8 +227,7 @@ static struct dps_operation *operation_new(struct request *r)
     o->device_payload = r->payload;
     o->certificate_names = certificate_info(&o->arena, r->ask.credentials.certificate);
     o->registration.id = r->ask.credentials.registration_id;
-    o->registration.group =
-        r->enrollment.kind == DPS_GROUP ? r->enrollment.id : (struct slice){0};
+    o->registration.group = r->enrollment.kind == DPS_GROUP ? r->enrollment.id : (struct slice){0};
     o->registration.x509 = r->enrollment.proof != DPS_SYMMETRIC_KEY;
     o->registration.state = DPS_ASSIGNING;
     o->registration.error_code = 0;
@@ -351,7 +350,8 @@ static enum status read_body(struct request *r)
     if (json_parse(body, JSON_STRICT, &doc, NULL) != OK)
         return refuse(r, BAD_FORMAT, "the body is no JSON");
     const struct json *root = json_root(doc);
-    const struct json *given = json_get(root, "registrationId"), *payload = json_get(root, "payload");
+    const struct json *given = json_get(root, "registrationId"),
+                      *payload = json_get(root, "payload");
     enum status s = OK;
     if (!json_is(root, JSON_OBJECT))
         s = refuse(r, BAD_ARGUMENT, "the body must be a JSON object");
@@ -427,8 +427,8 @@ void dps_device(struct dps *d, struct loop *loop, const struct dps_device_ask *a
     r->dps = d;
     r->asked_on = loop;
     r->ask = *ask;
-    struct slice *texts[] = {&c->id_scope, &c->registration_id, &c->sas,
-                             &c->certificate, &c->peer, &r->ask.body, &r->ask.operation_id};
+    struct slice *texts[] = {&c->id_scope, &c->registration_id, &c->sas, &c->certificate, &c->peer,
+                             &r->ask.body, &r->ask.operation_id};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = arena_copy(&r->arena, *texts[i]);
     r->key = dps_id_key(&r->arena, c->registration_id);

@@ -85,9 +85,8 @@ static enum status open_hub(struct dps *d, const struct dps_hub_config *c)
         log_error("a hub is linked twice hub=%.*s", SLICE_FMT(hub->name));
         return BAD_ARGUMENT;
     }
-    hub->rest = rest_client_new(&(struct rest_client_config){.loop = d->loop,
-                                                             .ca_file = c->ca_file,
-                                                             .active = 16});
+    hub->rest = rest_client_new(
+        &(struct rest_client_config){.loop = d->loop, .ca_file = c->ca_file, .active = 16});
     enum status s = service_client_new(
         &(struct service_client_config){.loop = d->loop,
                                         .rest = hub->rest,
@@ -170,9 +169,8 @@ enum status dps_open(const struct dps_config *config, struct dps **out)
     d->requests_per_minute = config->requests_per_minute;
     d->tokens = (double)config->requests_per_minute;
     list_init(&d->operation_list);
-    d->webhooks = rest_client_new(&(struct rest_client_config){.loop = d->loop,
-                                                               .ca_file = config->webhook_ca_file,
-                                                               .body_bytes = DPS_ANSWER_MAX});
+    d->webhooks = rest_client_new(&(struct rest_client_config){
+        .loop = d->loop, .ca_file = config->webhook_ca_file, .body_bytes = DPS_ANSWER_MAX});
     enum status s = scope_ok(slice_of(config->id_scope)) ? OK : BAD_ARGUMENT;
     if (s != OK)
         log_error("no ID scope: letters, digits and - . _ are expected id-scope=%s",

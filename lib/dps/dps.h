@@ -22,12 +22,12 @@
 #include "io/loop.h"
 #include "token/policies.h"
 
-#define DPS_OPERATIONS_MAX 10000        /* known; with one more: BUSY */
-#define DPS_ASSIGNING_MAX 256           /* under way at a time; with one more: BUSY */
-#define DPS_OPERATION_KEPT_MS 600000    /* after its end */
-#define DPS_BODY_MAX (96u << 10)        /* of a device's request */
+#define DPS_OPERATIONS_MAX 10000     /* known; with one more: BUSY */
+#define DPS_ASSIGNING_MAX 256        /* under way at a time; with one more: BUSY */
+#define DPS_OPERATION_KEPT_MS 600000 /* after its end */
+#define DPS_BODY_MAX (96u << 10)     /* of a device's request */
 #define DPS_WEBHOOK_MS 5000
-#define DPS_ANSWER_MAX (64u << 10)      /* of a webhook */
+#define DPS_ANSWER_MAX (64u << 10) /* of a webhook */
 #define DPS_PAGE_MAX 100
 #define DPS_BULK_MAX 100
 
@@ -42,7 +42,8 @@ enum dps_right {
     DPS_REGISTRATION_WRITE_RIGHT = 16, /* implies read */
     DPS_DEVICE_CONNECT = 32,
 };
-/* provisioningserviceowner, enrollmentread, enrollmentwrite, registrationread, registrationwrite. */
+/* provisioningserviceowner, enrollmentread, enrollmentwrite, registrationread, registrationwrite.
+ */
 extern const struct policies_kind dps_policies_kind;
 
 /* "0ne" and eight hexadecimal digits, made when the file is absent. Appends. */
@@ -55,17 +56,18 @@ struct dps_hub_config {
 };
 
 struct dps_config {
-    struct loop *loop;        /* the service's own */
-    const char *path;         /* of the database, or ":memory:" */
+    struct loop *loop; /* the service's own */
+    const char *path;  /* of the database, or ":memory:" */
     const char *id_scope;
     const char *const *hosts; /* that service tokens may be made for; ends with NULL */
     const struct policies *policies;
     const struct dps_hub_config *hubs; /* copied */
     size_t hub_count;                  /* 1 to DPS_HUBS_MAX */
-    const char *const *authorities;    /* "name=/path/ca.pem", for caReferences; ends with NULL; may be NULL */
-    const char *webhook_ca_file;       /* NULL: whom the machine trusts */
-    uint64_t retry_ms;                 /* when a device should ask again */
-    uint64_t requests_per_minute;      /* of all devices; 0: no limit */
+    const char *const
+        *authorities; /* "name=/path/ca.pem", for caReferences; ends with NULL; may be NULL */
+    const char *webhook_ca_file;  /* NULL: whom the machine trusts */
+    uint64_t retry_ms;            /* when a device should ask again */
+    uint64_t requests_per_minute; /* of all devices; 0: no limit */
 };
 
 /* Texts of the configuration outlive it. IO_FAILED, BAD_FORMAT; the log line says why. */
@@ -84,7 +86,7 @@ struct dps_count dps_count(const struct dps *d); /* from any thread */
 /* ---- the device side ---- */
 
 enum dps_device_what {
-    DPS_SIGN_IN,   /* only whether the credentials are good */
+    DPS_SIGN_IN, /* only whether the credentials are good */
     DPS_REGISTER,
     DPS_OPERATION, /* how far it is */
     DPS_LOOK_UP,   /* the registration as it is, without a change */
@@ -93,17 +95,17 @@ enum dps_device_what {
 struct dps_device_ask {
     enum dps_device_what what;
     struct dps_credentials credentials;
-    struct slice body;         /* JSON or empty */
+    struct slice body; /* JSON or empty */
     struct slice operation_id;
 };
 
 struct dps_device_answer {
     enum status why;
-    const char *text;     /* for a person, when why is not OK */
-    bool under_way;       /* 202 and not 200 */
-    unsigned retry_s;     /* 0: no need to come again */
+    const char *text; /* for a person, when why is not OK */
+    bool under_way;   /* 202 and not 200 */
+    unsigned retry_s; /* 0: no need to come again */
     struct slice json;
-    uint64_t expires_ms;  /* DPS_SIGN_IN: when the credentials end */
+    uint64_t expires_ms; /* DPS_SIGN_IN: when the credentials end */
 };
 
 /* `a` lives until the callback returns. */

@@ -30,8 +30,8 @@ struct dps {
     uint64_t retry_ms, requests_per_minute;
 
     /* on the loop */
-    struct map operations;  /* id -> struct dps_operation */
-    struct map assigning;   /* registration's key -> the operation that is under way */
+    struct map operations;      /* id -> struct dps_operation */
+    struct map assigning;       /* registration's key -> the operation that is under way */
     struct list operation_list; /* oldest first */
     struct loop_timer sweep;
     double tokens; /* requests that may come now */
@@ -44,12 +44,12 @@ struct dps {
 /* ---- device.c to assign.c, on the loop ---- */
 
 enum dps_step {
-    DPS_CHOOSING,  /* a hub; the webhook may be asked. then READING or IDENTITY */
-    DPS_READING,   /* the twin at the hub that it leaves. then IDENTITY */
-    DPS_IDENTITY,  /* made or changed at the hub. then TWIN or LEAVING */
-    DPS_TWIN,      /* given. then LEAVING */
-    DPS_LEAVING,   /* the old hub forgets the device. then SAVING */
-    DPS_SAVING,    /* the registration, in the database. from each of them on failure; then DONE */
+    DPS_CHOOSING, /* a hub; the webhook may be asked. then READING or IDENTITY */
+    DPS_READING,  /* the twin at the hub that it leaves. then IDENTITY */
+    DPS_IDENTITY, /* made or changed at the hub. then TWIN or LEAVING */
+    DPS_TWIN,     /* given. then LEAVING */
+    DPS_LEAVING,  /* the old hub forgets the device. then SAVING */
+    DPS_SAVING,   /* the registration, in the database. from each of them on failure; then DONE */
     DPS_DONE,
 };
 
@@ -67,11 +67,11 @@ struct dps_operation {
     struct slice device_payload;          /* JSON, or empty */
     struct slice certificate_names;       /* JSON for the webhook, or empty */
     enum dps_step step;
-    const struct dps_hub *hub, *old;      /* old: NULL when it did not change */
-    struct slice twin;                    /* to be given: JSON, or empty */
+    const struct dps_hub *hub, *old; /* old: NULL when it did not change */
+    struct slice twin;               /* to be given: JSON, or empty */
     bool replace_twin, identity_is_new, given_twin;
-    struct buffer result;                 /* when it is done */
-    uint64_t done_ms;                     /* 0: under way */
+    struct buffer result; /* when it is done */
+    uint64_t done_ms;     /* 0: under way */
 };
 
 /* Begins; dps_operation_done() is called on a later turn, once. */

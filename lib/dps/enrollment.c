@@ -105,8 +105,8 @@ static struct slice new_key(struct arena *a)
 static bool key_ok(struct slice key)
 {
     struct buffer bytes = {0};
-    bool ok = base64_decode(key, &bytes) == OK && bytes.len >= KEY_BYTES_MIN &&
-              bytes.len <= KEY_BYTES;
+    bool ok =
+        base64_decode(key, &bytes) == OK && bytes.len >= KEY_BYTES_MIN && bytes.len <= KEY_BYTES;
     buffer_clear(&bytes);
     return ok;
 }
@@ -130,10 +130,10 @@ static void read_keys(struct reading *r, const struct json *attestation)
     const struct json *keys =
         member(r, attestation, "symmetricKey", JSON_OBJECT, "attestation.symmetricKey");
     r->e->proof = DPS_SYMMETRIC_KEY;
-    r->e->keys.primary = one_key(r, keys, "primaryKey", "attestation.symmetricKey.primaryKey",
-                                 before.primary);
-    r->e->keys.secondary = one_key(
-        r, keys, "secondaryKey", "attestation.symmetricKey.secondaryKey", before.secondary);
+    r->e->keys.primary =
+        one_key(r, keys, "primaryKey", "attestation.symmetricKey.primaryKey", before.primary);
+    r->e->keys.secondary =
+        one_key(r, keys, "secondaryKey", "attestation.symmetricKey.secondaryKey", before.secondary);
 }
 
 /* ---- attestation by certificate ---- */
@@ -179,8 +179,7 @@ static void read_certificates(struct reading *r, const struct json *pair, enum d
 static void read_references(struct reading *r, const struct json *pair)
 {
     r->e->proof = DPS_CA_REFERENCES;
-    r->e->certificates.primary =
-        text(r, pair, "primary", "attestation.x509.caReferences.primary");
+    r->e->certificates.primary = text(r, pair, "primary", "attestation.x509.caReferences.primary");
     r->e->certificates.secondary =
         text(r, pair, "secondary", "attestation.x509.caReferences.secondary");
     if (r->e->certificates.primary.len == 0 && r->e->certificates.secondary.len == 0)
@@ -190,10 +189,10 @@ static void read_references(struct reading *r, const struct json *pair)
 static void read_x509(struct reading *r, const struct json *attestation)
 {
     const struct json *x509 = member(r, attestation, "x509", JSON_OBJECT, "attestation.x509");
-    const struct json *client = member(r, x509, "clientCertificates", JSON_OBJECT,
-                                       "attestation.x509.clientCertificates");
-    const struct json *signing = member(r, x509, "signingCertificates", JSON_OBJECT,
-                                        "attestation.x509.signingCertificates");
+    const struct json *client =
+        member(r, x509, "clientCertificates", JSON_OBJECT, "attestation.x509.clientCertificates");
+    const struct json *signing =
+        member(r, x509, "signingCertificates", JSON_OBJECT, "attestation.x509.signingCertificates");
     const struct json *references =
         member(r, x509, "caReferences", JSON_OBJECT, "attestation.x509.caReferences");
     if ((client != NULL) + (signing != NULL) + (references != NULL) != 1)
@@ -217,8 +216,7 @@ static void read_x509(struct reading *r, const struct json *attestation)
 
 static enum status read_attestation(struct reading *r, const struct json *document)
 {
-    const struct json *attestation =
-        member(r, document, "attestation", JSON_OBJECT, "attestation");
+    const struct json *attestation = member(r, document, "attestation", JSON_OBJECT, "attestation");
     struct slice type = text(r, attestation, "type", "attestation.type");
     if (slice_eq_nocase(type, SLICE("tpm"))) {
         wrong(r, "attestation.type",
@@ -290,8 +288,8 @@ static void read_twin(struct reading *r, const struct json *document)
     struct iot_twin_change change;
     struct iot_twin probe = iot_twin_new(r->arena, 0);
     const char *why = NULL;
-    if (iot_twin_update(&probe, &iot_twin_limits_azure, r->arena, twin, IOT_TWIN_MERGE, 0,
-                        &change, &why) != OK)
+    if (iot_twin_update(&probe, &iot_twin_limits_azure, r->arena, twin, IOT_TWIN_MERGE, 0, &change,
+                        &why) != OK)
         wrong(r, "initialTwin", why ? why : "is no twin");
     r->e->initial_twin = raw(r->arena, twin);
 }
@@ -310,11 +308,11 @@ static void read_policies(struct reading *r, const struct json *document)
         member(r, document, "capabilities", JSON_OBJECT, "capabilities");
     const struct json *reprovision =
         member(r, document, "reprovisionPolicy", JSON_OBJECT, "reprovisionPolicy");
-    const struct json *information = member(r, document, "optionalDeviceInformation", JSON_OBJECT,
-                                            "optionalDeviceInformation");
+    const struct json *information =
+        member(r, document, "optionalDeviceInformation", JSON_OBJECT, "optionalDeviceInformation");
     r->e->edge = flag(r, capabilities, "iotEdge", false, "capabilities.iotEdge");
-    r->e->update_hub = flag(r, reprovision, "updateHubAssignment", true,
-                            "reprovisionPolicy.updateHubAssignment");
+    r->e->update_hub =
+        flag(r, reprovision, "updateHubAssignment", true, "reprovisionPolicy.updateHubAssignment");
     r->e->migrate =
         flag(r, reprovision, "migrateDeviceData", true, "reprovisionPolicy.migrateDeviceData");
     if (information)
@@ -415,8 +413,7 @@ static void put_pem(struct slice ders, struct json_writer *w)
     buffer_clear(&pem);
 }
 
-static void put_certificate(const char *name, struct slice der, bool secrets,
-                            struct json_writer *w)
+static void put_certificate(const char *name, struct slice der, bool secrets, struct json_writer *w)
 {
     if (der.len == 0)
         return;

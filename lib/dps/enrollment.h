@@ -10,9 +10,9 @@
 #include "json/write.h"
 
 #define DPS_ID_MAX 128
-#define DPS_HUBS_MAX 50                   /* linked, and named by one enrolment */
-#define DPS_ENROLLMENT_MAX (128u << 10)   /* bytes of a document */
-#define DPS_CERTIFICATES_MAX (32u << 10)  /* bytes of one certificate with its chain */
+#define DPS_HUBS_MAX 50                  /* linked, and named by one enrolment */
+#define DPS_ENROLLMENT_MAX (128u << 10)  /* bytes of a document */
+#define DPS_CERTIFICATES_MAX (32u << 10) /* bytes of one certificate with its chain */
 
 enum dps_kind { DPS_INDIVIDUAL, DPS_GROUP };
 
@@ -57,9 +57,9 @@ bool dps_id_ok(struct slice id);
 struct slice dps_id_key(struct arena *a, struct slice id);
 
 /*
- * What the document says; texts are in the arena or in the document. With `before` (what is stored),
- * secrets that the document leaves out stay as they were; without, keys are made. BAD_ARGUMENT:
- * *why names the member and the rule, in the arena. UNSUPPORTED: attestation by TPM.
+ * What the document says; texts are in the arena or in the document. With `before` (what is
+ * stored), secrets that the document leaves out stay as they were; without, keys are made.
+ * BAD_ARGUMENT: *why names the member and the rule, in the arena. UNSUPPORTED: attestation by TPM.
  */
 CHECKED enum status dps_enrollment_read(enum dps_kind kind, const struct json *document,
                                         const struct dps_enrollment *before, struct arena *a,

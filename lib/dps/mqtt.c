@@ -15,7 +15,7 @@ enum state {
     WAITING,    /* for CONNECT. then SIGNING_IN */
     SIGNING_IN, /* the credentials are examined. then READY */
     READY,
-    ENDING,     /* from each of them: on_close follows */
+    ENDING, /* from each of them: on_close follows */
 };
 
 struct connection {
@@ -131,8 +131,7 @@ static void connect(struct connection *c, const struct mqtt_packet *p)
 {
     struct mqtt_connect m;
     struct dps_mqtt_user user;
-    if (p->type != MQTT_CONNECT ||
-        mqtt_connect_decode(arena_copy(&c->arena, p->body), &m) != OK) {
+    if (p->type != MQTT_CONNECT || mqtt_connect_decode(arena_copy(&c->arena, p->body), &m) != OK) {
         end(c, BAD_FORMAT, "broken CONNECT");
         return;
     }
@@ -162,8 +161,11 @@ static void respond(struct connection *c, const struct dps_device_answer *a, str
     const struct iot_status_wire *wire = iot_status_wire_provisioning(a->why);
     struct buffer topic = {0}, body = {0};
     struct mqtt_publish m = {.qos = c->qos, .payload = a->json};
-    dps_mqtt_topic_put(&topic, a->why != OK ? wire->http : a->under_way ? 202 : 200, rid,
-                       a->retry_s);
+    dps_mqtt_topic_put(&topic,
+                       a->why != OK   ? wire->http
+                       : a->under_way ? 202
+                                      : 200,
+                       rid, a->retry_s);
     if (a->why != OK) {
         iot_error_twin_body(
             &(struct iot_error){wire, slice_of(a->text), rid, loop_wall_ms(c->loop)}, &body);
@@ -296,9 +298,8 @@ static void packet(struct connection *c, const struct mqtt_packet *p)
 
 static bool takes_packets(const struct connection *c)
 {
-    return c->state == WAITING ||
-           (c->state == READY && c->requests < DPS_MQTT_REQUESTS_MAX &&
-            stream_unsent(c->stream) <= STREAM_HIGH_BYTES);
+    return c->state == WAITING || (c->state == READY && c->requests < DPS_MQTT_REQUESTS_MAX &&
+                                   stream_unsent(c->stream) <= STREAM_HIGH_BYTES);
 }
 
 static void feed(struct connection *c, struct slice bytes)

@@ -7,9 +7,9 @@
 #include "dps/dps.h"
 #include "io/stream.h"
 
-#define DPS_MQTT_CONNECT_MS 30000     /* to CONNACK */
-#define DPS_MQTT_SILENCE_S_MAX 1767   /* whatever keep-alive says; 1.5 times that otherwise */
-#define DPS_MQTT_REQUESTS_MAX 8       /* under way: nothing is read before one is answered */
+#define DPS_MQTT_CONNECT_MS 30000   /* to CONNACK */
+#define DPS_MQTT_SILENCE_S_MAX 1767 /* whatever keep-alive says; 1.5 times that otherwise */
+#define DPS_MQTT_REQUESTS_MAX 8     /* under way: nothing is read before one is answered */
 #define DPS_MQTT_PACKET_MAX (DPS_BODY_MAX + 4096)
 
 /* Whether a CONNECT is one of provisioning, for who listens on the port. */

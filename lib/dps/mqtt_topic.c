@@ -8,7 +8,8 @@ bool dps_mqtt_user_parse(struct slice username, struct slice client_id, struct d
     if (username.len == 0 || client_id.len == 0 || !slice_split(&rest, '/', &scope) ||
         !slice_split(&rest, '/', &word) || !slice_split(&rest, '/', &id))
         return false;
-    if (scope.len == 0 || !slice_eq(word, SLICE("registrations")) || !slice_eq_nocase(id, client_id))
+    if (scope.len == 0 || !slice_eq(word, SLICE("registrations")) ||
+        !slice_eq_nocase(id, client_id))
         return false;
     *out = (struct dps_mqtt_user){scope, id};
     return true;

@@ -25,7 +25,8 @@ struct dps_mqtt_topic {
     struct slice operation_id;
 };
 
-/* BAD_ARGUMENT: another topic, or parameters that are missing or too long. Decodes into the arena. */
+/* BAD_ARGUMENT: another topic, or parameters that are missing or too long. Decodes into the arena.
+ */
 CHECKED enum status dps_mqtt_topic_parse(struct slice topic, struct arena *a,
                                          struct dps_mqtt_topic *out);
 

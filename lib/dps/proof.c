@@ -51,7 +51,8 @@ static enum status by_key(const struct dps_enrollment *e, const struct dps_crede
         return no(why, "the token has not skn=registration");
     out->keys.primary = device_key(e, e->keys.primary, shown->registration_id, a);
     out->keys.secondary = device_key(e, e->keys.secondary, shown->registration_id, a);
-    if (sas_verify(&token, out->keys.primary) != OK && sas_verify(&token, out->keys.secondary) != OK)
+    if (sas_verify(&token, out->keys.primary) != OK &&
+        sas_verify(&token, out->keys.secondary) != OK)
         return no(why, "the token was made with another key");
     if (sas_expired(&token, now_ms))
         return no(why, "the token has expired; look at both clocks");

@@ -12,9 +12,10 @@
 struct dps_credentials {
     struct slice id_scope;
     struct slice registration_id;
-    struct slice sas;         /* empty: the certificate counts */
-    struct slice certificate; /* in TLS, and its chain: stream_peer_certificate(); empty when none */
-    struct slice peer;        /* for log lines */
+    struct slice sas; /* empty: the certificate counts */
+    struct slice
+        certificate;   /* in TLS, and its chain: stream_peer_certificate(); empty when none */
+    struct slice peer; /* for log lines */
 };
 
 /* What caReferences name. */
@@ -28,7 +29,8 @@ struct dps_authorities {
     size_t count;
 };
 
-/* How the device will sign in at its hub: by keys, or by the certificates with these thumbprints. */
+/* How the device will sign in at its hub: by keys, or by the certificates with these thumbprints.
+ */
 struct dps_proven {
     struct dps_pair keys;        /* base64 */
     struct dps_pair thumbprints; /* hex, SHA-256 */
@@ -39,8 +41,9 @@ struct dps_proven {
 CHECKED enum status dps_derive_key(struct slice group_key, struct slice registration_id,
                                    struct arena *a, struct slice *out);
 
-/* UNAUTHORIZED: *why names the reason for the log line, never for the peer. `out` is in the arena. */
+/* UNAUTHORIZED: *why names the reason for the log line, never for the peer. `out` is in the arena.
+ */
 CHECKED enum status dps_prove(const struct dps_enrollment *e,
                               const struct dps_authorities *authorities,
-                              const struct dps_credentials *shown, uint64_t now_ms,
-                              struct arena *a, struct dps_proven *out, const char **why);
+                              const struct dps_credentials *shown, uint64_t now_ms, struct arena *a,
+                              struct dps_proven *out, const char **why);

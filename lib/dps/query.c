@@ -16,8 +16,7 @@ static struct slice word(struct slice *rest)
     return w;
 }
 
-static enum status expected(struct arena *a, const char *what, struct slice found,
-                            const char **why)
+static enum status expected(struct arena *a, const char *what, struct slice found, const char **why)
 {
     *why = found.len ? arena_printf(a, "query: expected %s, found '%.*s'", what,
                                     SLICE_FMT(slice_first(found, 64)))

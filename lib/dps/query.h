@@ -12,8 +12,8 @@ struct dps_query {
     const struct iot_query_expr *where; /* NULL: all */
 };
 
-/* `source`: what the address queries ("enrollments"), without case. BAD_ARGUMENT: *why, in the arena.
- * The query lives as long as arena and text. */
+/* `source`: what the address queries ("enrollments"), without case. BAD_ARGUMENT: *why, in the
+ * arena. The query lives as long as arena and text. */
 CHECKED enum status dps_query_parse(struct slice text, const char *source, struct arena *a,
                                     struct dps_query *out, const char **why);
 

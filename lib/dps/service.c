@@ -74,8 +74,7 @@ static void print(struct store_table *t, struct job *j, const struct dps_enrollm
     json_end_object(w);
 }
 
-static enum status answer_with(struct store_table *t, struct job *j,
-                               const struct dps_enrollment *e)
+static enum status answer_with(struct store_table *t, struct job *j, const struct dps_enrollment *e)
 {
     struct json_writer w = json_writer(&j->json);
     print(t, j, e, &w);
@@ -173,10 +172,9 @@ static enum status enrollment_delete(struct store_table *t, struct job *j)
     s = store_run(t, SQL_ENROLLMENT_DELETE);
     if (s != OK)
         return s;
-    return delete_registration(t,
-                               j->ask.kind == DPS_GROUP ? SQL_REGISTRATIONS_OF_GROUP_DELETE
-                                                        : SQL_REGISTRATION_DELETE,
-                               j->key);
+    return delete_registration(
+        t, j->ask.kind == DPS_GROUP ? SQL_REGISTRATIONS_OF_GROUP_DELETE : SQL_REGISTRATION_DELETE,
+        j->key);
 }
 
 /* ---- many at a time ---- */

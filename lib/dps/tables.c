@@ -73,8 +73,8 @@ bool dps_etag_matches(struct slice if_match, struct slice etag)
 
 /* ---- enrolments ---- */
 
-enum status dps_enrollment_row(struct store_table *t, size_t n, enum dps_kind kind,
-                               struct arena *a, struct dps_enrollment *out)
+enum status dps_enrollment_row(struct store_table *t, size_t n, enum dps_kind kind, struct arena *a,
+                               struct dps_enrollment *out)
 {
     struct json_doc *doc = NULL;
     const char *why = NULL;

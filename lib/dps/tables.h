@@ -24,13 +24,11 @@ extern const size_t dps_migration_count;
 extern const char *const dps_statements[SQL_COUNT];
 
 /* Copied into the arena; the statement is done. *stored_type may be NULL. */
-CHECKED enum status dps_enrollment_load(struct store_table *t, enum dps_kind kind,
-                                        struct slice key, struct arena *a,
-                                        struct dps_enrollment *out);
+CHECKED enum status dps_enrollment_load(struct store_table *t, enum dps_kind kind, struct slice key,
+                                        struct arena *a, struct dps_enrollment *out);
 /* Reads the row that SQL_ENROLLMENT_GET, _LIST or SQL_GROUPS_OF stands on. */
-CHECKED enum status dps_enrollment_row(struct store_table *t, size_t statement,
-                                       enum dps_kind kind, struct arena *a,
-                                       struct dps_enrollment *out);
+CHECKED enum status dps_enrollment_row(struct store_table *t, size_t statement, enum dps_kind kind,
+                                       struct arena *a, struct dps_enrollment *out);
 CHECKED enum status dps_enrollment_store(struct store_table *t, struct slice key,
                                          const struct dps_enrollment *e, struct arena *a);
 
@@ -52,8 +50,8 @@ struct dps_registration {
     uint64_t created_ms, updated_ms;
 };
 
-CHECKED enum status dps_registration_load(struct store_table *t, struct slice key,
-                                          struct arena *a, struct dps_registration *out);
+CHECKED enum status dps_registration_load(struct store_table *t, struct slice key, struct arena *a,
+                                          struct dps_registration *out);
 void dps_registration_row(struct store_table *t, size_t statement, struct arena *a,
                           struct dps_registration *out);
 /* With an etag of its own. */

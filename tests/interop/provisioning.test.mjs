@@ -62,6 +62,9 @@ async function desiredOf(connectionString, options) {
 
 // A registration takes the seconds after which the service asks to be asked again.
 for (const [name, Transport] of transports) describe(`over ${name}`, {concurrency: true}, () => {
+  // Of a SASL that is refused the SDK passes on no more than that there is no connection.
+  const refusals = name.startsWith('AMQP') ? /NotConnectedError/ : /nauthorized|Not authorized/;
+
   test(`an individual enrolment's device is assigned, connects, and has its initial twin`, async () => {
     const id = `one-${randomUUID()}`;
     const primaryKey = key(), secondaryKey = key();
@@ -113,7 +116,7 @@ for (const [name, Transport] of transports) describe(`over ${name}`, {concurrenc
     await service.createOrUpdateIndividualEnrollment({
       registrationId: id, attestation: {type: 'symmetricKey', symmetricKey: {primaryKey: key(), secondaryKey: key()}}});
     await assert.rejects(register(Transport, withKey(id, key())),
-                         e => { assert.match(`${e.name} ${e.message}`, /nauthorized|Not authorized/); return true; });
+                         e => { assert.match(`${e.name} ${e.message}`, refusals); return true; });
     await assert.rejects(registry.get(id));
   });
 
