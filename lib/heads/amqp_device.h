@@ -28,13 +28,12 @@
 
 #define HEADS_AMQP_DEVICES_MAX 1024      /* of a connection; FULL beyond */
 #define HEADS_AMQP_DEVICE_LINKS_MAX 32   /* of a device */
-#define HEADS_AMQP_TELEMETRY_WINDOW 1000 /* messages of a link under way or unsettled: its credit  \
-                                          */
-#define HEADS_AMQP_DELIVERIES_MAX 64     /* messages allowed to a link, whatever credit it has */
-#define HEADS_AMQP_CALLS_MAX 256 /* with one more, the reply to the oldest is not passed on */
-#define HEADS_AMQP_TWIN_REQUESTS_MAX 32 /* under way; more are answered 429 */
-#define HEADS_AMQP_WAITING_MAX 512      /* messages and bytes that wait for a link's credit: */
-#define HEADS_AMQP_WAITING_BYTES_MAX (4u << 20) /* beyond it the link is detached */
+#define HEADS_AMQP_TELEMETRY_WINDOW 1000 /* unsettled messages of a link: its credit */
+#define HEADS_AMQP_DELIVERIES_MAX 64     /* C2D allowed to a link, whatever credit it has */
+#define HEADS_AMQP_TWIN_REQUESTS_MAX 32  /* under way; more are answered 429 */
+#define HEADS_AMQP_WAITING_MAX 512       /* messages that wait for a link's credit, and … */
+#define HEADS_AMQP_WAITING_BYTES_MAX (4u << 20) /* … their bytes; beyond it the link is detached \
+                                                 */
 
 struct heads_amqp_devices;
 

@@ -6,9 +6,9 @@
 #include "heads/amqp_device_mail.h"
 #include "heads/amqp_device_messages.h"
 #include "heads/amqp_inside.h"
+#include "heads/calls.h"
 
 struct device_session; /* amqp_device_session.c: the half on the device's loop */
-struct device_call;    /* amqp_device_method.c */
 
 /* What one link at a time gives a device; a newer one takes it from the older. */
 enum device_down {
@@ -57,8 +57,7 @@ struct heads_amqp_device {
     struct list twin_requests; /* amqp_device_twin.c */
     unsigned twin_request_count;
     uint64_t twin_request_next;
-    struct device_call *calls; /* HEADS_AMQP_CALLS_MAX, NULL until the first */
-    uint32_t next_call;
+    struct heads_calls calls;
     uint8_t call_id[HEADS_AMQP_CALL_LEN]; /* of all calls, but for the number at its end */
 };
 

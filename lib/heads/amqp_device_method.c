@@ -1,52 +1,17 @@
-/* Direct methods of a device over AMQP: the backend's id never goes on the wire, so no device can
- * answer another's call. */
-#include <stdlib.h>
-
-#include "base/memory.h"
+/* Direct methods of a device over AMQP. */
 #include "heads/amqp_device_inside.h"
 #include "mqtt/text.h"
 
-struct device_call {
-    uint64_t rid;    /* the backend's */
-    uint32_t number; /* the end of the id on the wire; 0: free */
-};
-
-/* Number 0 finds a free place. NULL: there is none. */
-static struct device_call *call_of(struct heads_amqp_device *d, uint32_t number)
+/* The id on the wire: random for the session, and the call's number at its end. */
+static void make_id(struct heads_amqp_device *d, uint32_t number)
 {
-    for (int i = 0; d->calls && i < HEADS_AMQP_CALLS_MAX; i++)
-        if (d->calls[i].number == number)
-            return &d->calls[i];
-    return NULL;
-}
-
-/* The backend tells nobody when it gives up on a call: when all places are taken, the oldest goes.
- */
-static struct device_call *oldest_call(struct heads_amqp_device *d)
-{
-    struct device_call *oldest = d->calls;
-    for (int i = 1; i < HEADS_AMQP_CALLS_MAX; i++)
-        if (d->next_call - d->calls[i].number > d->next_call - oldest->number)
-            oldest = &d->calls[i];
-    return oldest;
-}
-
-static uint32_t note_call(struct heads_amqp_device *d, uint64_t rid)
-{
-    if (d->calls == NULL) {
-        d->calls = memory_new(HEADS_AMQP_CALLS_MAX * sizeof(*d->calls));
+    if (number == 1) {
         loop_random(heads_amqp_loop(d->head), d->call_id, sizeof(d->call_id));
         d->call_id[6] = (d->call_id[6] & 0x0f) | 0x40; /* RFC 4122, version 4 */
         d->call_id[8] = (d->call_id[8] & 0x3f) | 0x80;
     }
-    uint32_t number = ++d->next_call ? d->next_call : ++d->next_call;
-    struct device_call *place = call_of(d, 0);
-    if (place == NULL)
-        place = oldest_call(d);
-    *place = (struct device_call){rid, number};
-    uint32_t wire = __builtin_bswap32(number);
-    memcpy(d->call_id + HEADS_AMQP_CALL_LEN - 4, &wire, 4);
-    return number;
+    number = __builtin_bswap32(number);
+    memcpy(d->call_id + HEADS_AMQP_CALL_LEN - 4, &number, 4);
 }
 
 static void reply(struct heads_amqp_device *d, uint64_t rid, int status, struct slice payload)
@@ -65,13 +30,13 @@ void method_call(struct heads_amqp_device *d, const struct heads_amqp_post *p)
         return;
     }
     struct buffer b = {0};
-    uint32_t number = note_call(d, p->token);
+    uint32_t number = heads_calls_note(&d->calls, p->token);
+    make_id(d, number);
     heads_amqp_method_write(&b, d->call_id, p->first, p->second);
     enum status s = device_link_send(dl, &(struct amqp_send){.settled = true}, buffer_slice(&b));
-    if (s == TOO_LARGE) {
-        call_of(d, number)->number = 0;
-        reply(d, p->token, 400, (struct slice){0});
-    }
+    uint64_t rid;
+    if (s == TOO_LARGE && heads_calls_take(&d->calls, number, &rid))
+        reply(d, rid, 400, (struct slice){0});
     buffer_clear(&b);
 }
 
@@ -79,13 +44,11 @@ void method_call(struct heads_amqp_device *d, const struct heads_amqp_post *p)
 static void take_reply(struct heads_amqp_device *d, const struct heads_amqp_method_reply *r)
 {
     uint32_t wire;
+    uint64_t rid;
     memcpy(&wire, r->id + HEADS_AMQP_CALL_LEN - 4, 4);
-    uint32_t number = __builtin_bswap32(wire);
-    struct device_call *call = number ? call_of(d, number) : NULL;
-    if (call == NULL || memcmp(r->id, d->call_id, HEADS_AMQP_CALL_LEN - 4) != 0)
-        return;
-    call->number = 0;
-    reply(d, call->rid, r->status, r->payload);
+    if (memcmp(r->id, d->call_id, HEADS_AMQP_CALL_LEN - 4) == 0 &&
+        heads_calls_take(&d->calls, __builtin_bswap32(wire), &rid))
+        reply(d, rid, r->status, r->payload);
 }
 
 void method_transfer(struct heads_amqp_link *l, const struct amqp_delivery *m)
@@ -102,5 +65,5 @@ void method_transfer(struct heads_amqp_link *l, const struct amqp_delivery *m)
 
 void method_clear(struct heads_amqp_device *d)
 {
-    free(d->calls);
+    heads_calls_clear(&d->calls);
 }

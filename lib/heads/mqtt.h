@@ -23,8 +23,6 @@
     1767 /* without a packet, whatever keep-alive says; 1.5 times that otherwise */
 #define HEADS_MQTT_UNANSWERED_MAX 1024  /* messages without PUBACK; more are not read before */
 #define HEADS_MQTT_TWIN_REQUESTS_MAX 32 /* under way; more are answered 429 */
-#define HEADS_MQTT_METHODS_MAX                                                                     \
-    256 /* under way; with one more, the reply to the oldest is not passed on */
 #define HEADS_MQTT_DELIVERIES_MAX                                                                  \
     64 /* messages that the device has not acknowledged; no more are asked for */
 #define HEADS_MQTT_UNSENT_MAX                                                                      \

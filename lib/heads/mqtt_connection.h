@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "heads/calls.h"
 #include "heads/mqtt.h"
 #include "heads/mqtt_answers.h"
 #include "heads/mqtt_topic.h"
@@ -36,7 +37,6 @@ struct heads_mqtt_hello {
     struct mqtt_connect connect;
 };
 
-struct heads_mqtt_call;     /* mqtt_down.c: a method under way */
 struct heads_mqtt_delivery; /* mqtt_down.c: a message that is not acknowledged */
 
 struct heads_mqtt_connection {
@@ -75,8 +75,7 @@ struct heads_mqtt_connection {
     uint32_t twin_request_count;
     bool subscribed[HEADS_MQTT_FILTER_COUNT];
     enum mqtt_qos qos[HEADS_MQTT_FILTER_COUNT]; /* that was granted */
-    struct heads_mqtt_call *calls;              /* HEADS_MQTT_METHODS_MAX, NULL until the first */
-    uint32_t next_call;
+    struct heads_calls calls;
     struct heads_mqtt_delivery *deliveries; /* HEADS_MQTT_DELIVERIES_MAX, NULL until the first */
     uint16_t next_delivery;
     uint32_t returned[HEADS_MQTT_FILTER_COUNT]; /* deliveries given back: their credit, until the device reads again */

@@ -68,43 +68,6 @@ static void desired(struct heads_session *s, struct slice patch, uint64_t versio
 /* ---- methods: the backend's id never goes on the wire, so no device can answer another's call
  * ---- */
 
-struct heads_mqtt_call {
-    uint64_t rid;    /* the backend's */
-    uint32_t number; /* on the wire, in hexadecimal; 0: free */
-};
-
-/* Number 0 finds a free place. NULL: there is none. */
-static struct heads_mqtt_call *call_of(struct heads_mqtt_connection *c, uint32_t number)
-{
-    for (int i = 0; c->calls && i < HEADS_MQTT_METHODS_MAX; i++)
-        if (c->calls[i].number == number)
-            return &c->calls[i];
-    return NULL;
-}
-
-/* The backend tells nobody when it gives up on a call: when all places are taken, the oldest goes.
- */
-static struct heads_mqtt_call *oldest_call(struct heads_mqtt_connection *c)
-{
-    struct heads_mqtt_call *oldest = c->calls;
-    for (int i = 1; i < HEADS_MQTT_METHODS_MAX; i++)
-        if (c->next_call - c->calls[i].number > c->next_call - oldest->number)
-            oldest = &c->calls[i];
-    return oldest;
-}
-
-static uint32_t note_call(struct heads_mqtt_connection *c, uint64_t rid)
-{
-    if (c->calls == NULL)
-        c->calls = memory_new(HEADS_MQTT_METHODS_MAX * sizeof *c->calls);
-    uint32_t number = ++c->next_call ? c->next_call : ++c->next_call;
-    struct heads_mqtt_call *place = call_of(c, 0);
-    if (place == NULL)
-        place = oldest_call(c);
-    *place = (struct heads_mqtt_call){rid, number};
-    return number;
-}
-
 static void method(struct heads_session *s, uint64_t rid, struct slice name, struct slice payload)
 {
     struct heads_mqtt_connection *c = of(s);
@@ -116,7 +79,7 @@ static void method(struct heads_session *s, uint64_t rid, struct slice name, str
     buffer_reset(&c->topic);
     buffer_text(&c->topic, "$iothub/methods/POST/");
     buffer_put(&c->topic, name);
-    buffer_printf(&c->topic, "/?$rid=%x", note_call(c, rid));
+    buffer_printf(&c->topic, "/?$rid=%x", heads_calls_note(&c->calls, rid));
     if (heads_mqtt_down(c, payload, 0) != OK)
         heads_mqtt_end(c, FULL, "the device does not read");
 }
@@ -138,12 +101,9 @@ static uint32_t parse_hex(struct slice text)
 void heads_mqtt_method_reply(struct heads_mqtt_connection *c, const struct heads_mqtt_topic *t,
                              struct slice payload)
 {
-    uint32_t number = parse_hex(t->rid);
-    struct heads_mqtt_call *call = number ? call_of(c, number) : NULL;
-    if (call == NULL)
-        return;
-    call->number = 0;
-    heads_mqtt_ops(c)->method_reply(c->device, call->rid, t->status, payload);
+    uint64_t rid;
+    if (heads_calls_take(&c->calls, parse_hex(t->rid), &rid))
+        heads_mqtt_ops(c)->method_reply(c->device, rid, t->status, payload);
 }
 
 /* ---- messages: C2D and a module's inputs ---- */
@@ -289,7 +249,7 @@ void heads_mqtt_puback(struct heads_mqtt_connection *c, uint16_t packet_id)
 
 void heads_mqtt_down_clear(struct heads_mqtt_connection *c)
 {
-    free(c->calls);
+    heads_calls_clear(&c->calls);
     free(c->deliveries);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/cmocka.h"
 #include "base/memory.h"
+#include "heads/calls.h"
 #include "io/sim.h"
 #include "mqtt/connect.h"
 #include "mqtt/framer.h"
@@ -814,7 +815,7 @@ static void remembers_a_slow_method_among_many_quick_ones(void **state)
     told(t, "subscribe methods on\n");
     struct heads_session *s = t->fake.session;
     s->ops->method(s, 7000000, SLICE("slow"), SLICE(""));
-    for (uint32_t i = 2; i < 2 * HEADS_MQTT_METHODS_MAX; i++) {
+    for (uint32_t i = 2; i < 2 * HEADS_CALLS_MAX; i++) {
         char line[64];
         snprintf(line, sizeof line, "method_reply %u 200 1\n", i);
         s->ops->method(s, i, SLICE("quick"), SLICE(""));
@@ -832,7 +833,7 @@ static void forgets_the_oldest_of_too_many_methods(void **state)
     subscribe(t, "$iothub/methods/POST/#", MQTT_QOS_0);
     told(t, "subscribe methods on\n");
     struct heads_session *s = t->fake.session;
-    for (uint32_t i = 1; i <= HEADS_MQTT_METHODS_MAX + 1; i++)
+    for (uint32_t i = 1; i <= HEADS_CALLS_MAX + 1; i++)
         s->ops->method(s, i, SLICE("never"), SLICE(""));
     answer(t, 1);
     answer(t, 2);
