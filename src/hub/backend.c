@@ -63,8 +63,7 @@ static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t 
         if (in->session->presence == HEADS_LIVE) {
             log_info("connected device=%s peer=%.*s", in->device->key, SLICE_FMT(in->credentials.peer));
             __atomic_fetch_add(&in->owner->count.connects, 1, __ATOMIC_RELAXED);
-            if (in->credentials.model_id.len)
-                hub_registry_model(in->owner->hub->registry, in->device->id, in->credentials.model_id);
+            hub_registry_model(in->owner->hub->registry, in->device->id, in->credentials.model_id);
         }
         if (in->session->presence == HEADS_LIVE)
             hub_device_came_through(in->device, in->actor);

@@ -369,6 +369,8 @@ static enum status run_model(struct store_table *t, void *arg)
 
 void hub_registry_model(struct hub_registry *r, struct iot_id id, struct slice model_id)
 {
+    if (model_id.len == 0 || model_id.len > HUB_MODEL_ID_MAX)
+        return;
     struct model_job *j = MEMORY_NEW(struct model_job);
     j->id = iot_id_copy(&j->arena, id);
     j->model_id = arena_copy(&j->arena, model_id);

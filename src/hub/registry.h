@@ -77,6 +77,8 @@ void hub_registry_active(struct hub_registry *r, const struct hub_registry_activ
 /* What a head wants to find when the identity signs in again (keep() of heads/backend.h); nobody
  * waits for it. */
 void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what);
+#define HUB_MODEL_ID_MAX 128 /* of a DTMI, as DTDL has it; a longer one is not kept */
+
 /* The model that a device said it is of when it signed in. Kept for service reads, nobody waits for it. */
 void hub_registry_model(struct hub_registry *r, struct iot_id id, struct slice model_id);
 

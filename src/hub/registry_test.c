@@ -323,6 +323,11 @@ static void a_digital_twin_has_the_model_and_is_patched_by_paths(void **state)
     hub_registry_model(house.registry, (struct iot_id){.device = SLICE("d")}, SLICE("dtmi:a:b;1"));
     assert_int_equal(ask(HUB_TWIN_GET, "d", NULL, NULL), OK);
     assert_string_equal(member("modelId"), "dtmi:a:b;1");
+    char longer[HUB_MODEL_ID_MAX + 2] = "dtmi:";
+    memset(longer + 5, 'a', sizeof(longer) - 6);
+    hub_registry_model(house.registry, (struct iot_id){.device = SLICE("d")}, slice_of(longer));
+    assert_int_equal(ask(HUB_TWIN_GET, "d", NULL, NULL), OK);
+    assert_string_equal(member("modelId"), "dtmi:a:b;1");
     char etag[32];
     snprintf(etag, sizeof(etag), "%s", buffer_cstr(&house.etag));
     const char *patch = "[{\"op\":\"add\",\"path\":\"/inside/target\",\"value\":3}]";
