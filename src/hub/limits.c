@@ -55,7 +55,6 @@ static const struct row {
     {{"limits.routes", SETTING_INTEGER, "100", "routes", 1, 10000, NULL, false}, AT(routes)},
     {{"limits.endpoints", SETTING_INTEGER, "10", "endpoints of routes", 1, 1000, NULL, false}, AT(endpoints)},
     {{"limits.enrichments", SETTING_INTEGER, "10", "enrichments of messages", 0, 1000, NULL, false}, AT(enrichments)},
-    {{"limits.consumer.groups", SETTING_INTEGER, "20", "consumer groups of the stream", 1, 1000, NULL, false}, AT(consumer_groups)},
 };
 /* clang-format on */
 

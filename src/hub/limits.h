@@ -32,7 +32,6 @@ struct hub_limits {
 
     uint64_t jobs_running, job_history_ms; /* scheduled ones */
     uint64_t routes, endpoints, enrichments;
-    uint64_t consumer_groups;
 };
 
 /* Azure's. */

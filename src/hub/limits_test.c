@@ -16,7 +16,6 @@ static void are_azures_by_default(void **state)
     assert_int_equal(l.twin.desired_bytes, 32 << 10);
     assert_int_equal(l.twin.depth, 10);
     assert_int_equal(l.modules, 50);
-    assert_int_equal(l.consumer_groups, 20);
 }
 
 /* A field without a row would be zero, and refuse everything. */
