@@ -1,7 +1,7 @@
 /* The registry's pages, one after the other, into blocks of a blob. */
 #include "hub/transfer_inside.h"
 
-static void next_page(struct transfer *x);
+static void next_page(void *arg);
 
 static void on_written(void *arg, enum status why, const char *reason)
 {
@@ -28,6 +28,10 @@ static void on_last_look(void *arg, const struct hub_registry_answer *a)
 static void on_page(void *arg, const struct hub_registry_answer *a)
 {
     struct transfer *x = arg;
+    if (a->why == BUSY && !x->cancelled) {
+        loop_timer_start(x->loop, &x->pause, TRANSFER_PAUSE_MS, next_page, x);
+        return;
+    }
     if (a->why != OK) {
         transfer_end(x, "the registry could not be read");
         return;
@@ -54,8 +58,9 @@ static void on_page(void *arg, const struct hub_registry_answer *a)
         transfer_writer_send(&x->writer);
 }
 
-static void next_page(struct transfer *x)
+static void next_page(void *arg)
 {
+    struct transfer *x = arg;
     hub_registry_ask(
         x->registry, x->loop,
         &(struct hub_registry_ask){.what = HUB_EXPORT, .id = x->last, .top = x->without_keys},

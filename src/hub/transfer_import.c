@@ -36,13 +36,24 @@ struct line {
     struct transfer *transfer;
     struct arena arena;
     struct iot_id id;
+    struct slice text;
     uint64_t number;
+    struct loop_timer pause;
 };
+
+static void ask_registry(void *arg);
 
 static void on_imported(void *arg, const struct hub_registry_answer *a)
 {
     struct line *l = arg;
     struct transfer *x = l->transfer;
+    if (a->why == BUSY && !x->cancelled) {
+        loop_timer_start(x->loop, &l->pause, TRANSFER_PAUSE_MS, ask_registry, l);
+        return;
+    }
+    if (a->why == IO_FAILED && x->reason == NULL)
+        x->reason = arena_printf(&x->arena, "the registry could not be written at line %llu",
+                                 (unsigned long long)l->number);
     if (a->why != OK)
         put_error(x, l->id, l->number, iot_status_wire_of(a->of, a->why)->name, a->text);
     else if (a->warning)
@@ -51,6 +62,14 @@ static void on_imported(void *arg, const struct hub_registry_answer *a)
     free(l);
     x->under_way--;
     go_on(x);
+}
+
+static void ask_registry(void *arg)
+{
+    struct line *l = arg;
+    hub_registry_ask(l->transfer->registry, l->transfer->loop,
+                     &(struct hub_registry_ask){.what = HUB_IMPORT, .id = l->id, .body = l->text},
+                     on_imported, l);
 }
 
 static void import_line(struct transfer *x, struct slice text)
@@ -75,10 +94,9 @@ static void import_line(struct transfer *x, struct slice text)
     l->id.device = arena_copy(&l->arena, json_string(json_get(json_root(doc), "id")));
     l->id.module = arena_copy(&l->arena, json_string(json_get(json_root(doc), "moduleId")));
     json_free(&doc);
+    l->text = arena_copy(&l->arena, text);
     x->under_way++;
-    hub_registry_ask(x->registry, x->loop,
-                     &(struct hub_registry_ask){.what = HUB_IMPORT, .id = l->id, .body = text},
-                     on_imported, l);
+    ask_registry(l);
 }
 
 /* ---- the blob ---- */

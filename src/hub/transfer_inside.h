@@ -4,6 +4,8 @@
 #include "hub/transfer_blob.h"
 #include "hub/transfers.h"
 
+#define TRANSFER_PAUSE_MS 200 /* when the registry has too much to do */
+
 struct transfer {
     struct hub_transfers *owner;
     struct hub_registry *registry;
@@ -17,6 +19,7 @@ struct transfer {
     struct iot_id last; /* on the page before; in `cursor` */
     struct arena cursor;
     uint64_t done, total;
+    struct loop_timer pause;
     /* of an import */
     struct buffer lines; /* read and not carried out: whole lines, then the beginning of one */
     size_t at;           /* in them */

@@ -7,10 +7,13 @@
 #include "http/url.h"
 #include "hub/transfer_inside.h"
 
+#define RETRY_MS 1000 /* when the registry has too much to do */
+
 struct hub_transfers {
     struct hub_transfers_config config;
     struct rest_client *others, *own; /* own is NULL when there is no file of that authority */
     struct transfer *running;
+    struct loop_timer retry;
     bool looking; /* the registry is asked for the next one */
     bool again;   /* and must be asked once more */
 };
@@ -21,6 +24,7 @@ static void look(void *arg);
 
 static void free_transfer(struct transfer *x)
 {
+    loop_timer_stop(&x->pause);
     transfer_reader_clear(&x->reader);
     transfer_writer_clear(&x->writer);
     buffer_clear(&x->lines);
@@ -129,6 +133,8 @@ static void on_next(void *arg, const struct hub_registry_answer *a)
     t->looking = false;
     if (a->why == OK && json_parse(a->json, JSON_STRICT, &doc, NULL) == OK)
         begin_job(t, json_root(doc));
+    else if (a->why == BUSY)
+        loop_timer_start(t->config.loop, &t->retry, RETRY_MS, look, t);
     else if (a->why != NOT_FOUND)
         log_error("import and export jobs cannot be read status=%s", status_name(a->why));
     else if (t->again)
@@ -174,6 +180,7 @@ void hub_transfers_free(struct hub_transfers **transfers)
     struct hub_transfers *t = *transfers;
     if (t == NULL)
         return;
+    loop_timer_stop(&t->retry);
     rest_client_free(&t->others);
     rest_client_free(&t->own);
     if (t->running)
