@@ -44,6 +44,8 @@ static const struct {
     {IOT_JOB,         NOT_FOUND, {404, 404002, "JobNotFound",                 "amqp:not-found"}},
     {IOT_JOB,         EXISTS,    {409, 409004, "JobAlreadyExists",            "com.microsoft:device-already-exists"}},
     {IOT_JOB,         FULL,      {403, 403003, "JobQuotaExceeded",            "amqp:resource-limit-exceeded"}},
+    {IOT_UPLOAD,      NOT_FOUND, {400, 400004, "ArgumentInvalid",             "com.microsoft:argument-error"}},
+    {IOT_UPLOAD,      FULL,      {403, 403006, "DeviceMaximumActiveFileUploadLimitExceeded", "amqp:resource-limit-exceeded"}},
     {IOT_CONFIGURATION, NOT_FOUND,    {404, 404301, "ConfigurationNotFound",                    "amqp:not-found"}},
     {IOT_CONFIGURATION, EXISTS,       {409, 409401, "ConfigurationAlreadyExists",               "amqp:not-allowed"}},
     {IOT_CONFIGURATION, FULL,         {413, 413101, "ConfigurationCountLimitExceeded",          "amqp:resource-limit-exceeded"}},

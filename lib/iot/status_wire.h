@@ -20,7 +20,7 @@ enum iot_thing {
     IOT_MODULE,
     IOT_REGISTRY,
     IOT_CERTIFICATE,
-    IOT_JOB,
+    IOT_JOB, IOT_UPLOAD,
     IOT_CONFIGURATION,
     IOT_CONFIGURATION_TARGET, /* its condition */
     IOT_CONFIGURATION_METRIC, /* a query of it */

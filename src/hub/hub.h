@@ -54,6 +54,9 @@ struct hub {
     struct hub_service *service; /* links of services, service_links.h; may be NULL */
     struct hub_transfers *transfers; /* import and export jobs, transfers.h; may be NULL */
     struct blob_store *blobs; /* uploaded files, exports; NULL in the simulation */
+    const char *uploads_container; /* of blobs, for files of devices */
+    bool uploads_notify;           /* tell of them */
+    int https_port;
     uint64_t created_ms;
     struct dps *dps; /* the provisioning service beside it; NULL: none */
 };

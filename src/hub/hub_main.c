@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "blob/account.h"
 #include "blob/http.h"
+#include "blob/name.h"
 #include "crypto/server_files.h"
 #include "heads/http.h"
 #include "dps/mqtt.h"
@@ -51,6 +52,8 @@ static const struct setting own_settings[] = {
     {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
     {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
     {"transfers.ca", SETTING_PATH, NULL, "PEM file of authorities for the storage of import and export jobs; else the machine's", 0, 0, NULL, false},
+    {"uploads.container", SETTING_TEXT, "uploads", "container of blobs for files that devices upload", 0, 0, NULL, false},
+    {"uploads.notify", SETTING_BOOL, "true", "tell services of them: messages/serviceBound/filenotifications", 0, 0, NULL, false},
     {"blobs.bytes", SETTING_SIZE, "64GiB", "how much all uploaded files and exports may hold together", 1 << 20, INT64_MAX, NULL, false},
     {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
     SETTINGS_LOG,
@@ -313,6 +316,12 @@ static enum status open_registry(struct program *p)
 
 static enum status open_blobs(struct program *p)
 {
+    p->hub.uploads_container = settings_text(p->settings, "uploads.container");
+    p->hub.uploads_notify = settings_bool(p->settings, "uploads.notify");
+    if (!blob_container_name_ok(slice_of(p->hub.uploads_container))) {
+        log_error("uploads.container must have 3 to 63 lower-case letters, digits and single hyphens between them");
+        return BAD_ARGUMENT;
+    }
     struct buffer directory = {0};
     buffer_printf(&directory, "%s/blobs", settings_text(p->settings, "data"));
     enum status s = blob_store_open(&(struct blob_store_config){.directory = buffer_cstr(&directory),
@@ -377,6 +386,7 @@ static void make_servers(struct program *p)
         {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
         {"", hub_rest_query, hub_rest_query_count, NULL},
         {"", hub_rest_messages, hub_rest_messages_count, NULL},
+        {"", hub_rest_files, hub_rest_files_count, NULL},
         {"", hub_rest_configurations, hub_rest_configurations_count, NULL},
         {"", hub_rest_jobs, hub_rest_jobs_count, NULL},
         rest_health_table(p->health),
@@ -443,7 +453,10 @@ static enum status listen_all(struct program *p)
         s = listen_on(p, 1, "amqp.port", on_amqp);
     if (s == OK)
         s = listen_on(p, 2, "https.port", on_https);
-    return s == OK ? listen_plain(p) : s;
+    if (s != OK)
+        return s;
+    p->hub.https_port = listener_port(p->listeners[2]);
+    return listen_plain(p);
 }
 
 static void *run_loop(void *arg)

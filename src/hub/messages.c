@@ -175,6 +175,7 @@ uint64_t messages_lock_ms_max(const struct messages_job *j)
 {
     const struct hub_limits *l = j->registry->limits;
     uint64_t most = l->c2d_lock_ms > l->feedback_lock_ms ? l->c2d_lock_ms : l->feedback_lock_ms;
+    most = most > l->notification_lock_ms ? most : l->notification_lock_ms;
     return most > HUB_MESSAGE_LOCK_MS_MAX ? most : HUB_MESSAGE_LOCK_MS_MAX;
 }
 
@@ -256,9 +257,11 @@ static void end_feedback(void *arg, enum status why)
     job_free(j);
 }
 
-void hub_feedback_take(struct hub_registry *r, struct loop *loop, hub_feedback_fn *fn, void *arg)
+void hub_feedback_take(struct hub_registry *r, struct loop *loop, enum hub_feed feed,
+                       hub_feedback_fn *fn, void *arg)
 {
     struct messages_job *j = job_new(r, loop, arg);
+    j->feed = feed;
     loop_random(loop, j->random, sizeof(j->random[0]));
     j->feedback_fn = fn;
     registry_post(r, loop, feedback_take, end_feedback, j);

@@ -12,7 +12,7 @@
  * were sent. A device's messages go when it is deleted.
  *
  * Every call is answered on the loop that asked, after the commit; `fn` may be NULL: nobody waits.
- * Bounds: limits.c2d.queue for a device (FULL), HUB_FEEDBACK_BATCHES_MAX (the oldest go).
+ * Bounds: limits.c2d.queue for a device (FULL), HUB_FEEDBACK_BATCHES_MAX of each feed (the oldest go).
  */
 #pragma once
 
@@ -90,8 +90,11 @@ void hub_messages_purge(struct hub_registry *r, struct loop *loop, struct slice 
 
 /* ---- feedback: batches of records, handed out as messages are ---- */
 
+/* What services are told: what became of messages, in batches; and of uploads (uploads.h), one by one. */
+enum hub_feed { HUB_FEED_MESSAGES, HUB_FEED_UPLOADS, HUB_FEED_COUNT };
+
 struct hub_feedback {
-    struct slice json; /* the array of records */
+    struct slice json; /* the array of records; the notification */
     uint64_t sequence, enqueued_ms;
     uint32_t delivery_count;
     char lock[HUB_LOCK_LEN + 1];
@@ -99,7 +102,8 @@ struct hub_feedback {
 
 /* The oldest batch; NOT_FOUND: none waits. */
 typedef void hub_feedback_fn(void *arg, enum status why, const struct hub_feedback *f);
-void hub_feedback_take(struct hub_registry *r, struct loop *loop, hub_feedback_fn *fn, void *arg);
+void hub_feedback_take(struct hub_registry *r, struct loop *loop, enum hub_feed feed,
+                       hub_feedback_fn *fn, void *arg);
 void hub_feedback_settle(struct hub_registry *r, struct loop *loop, struct slice lock,
                          enum heads_outcome how, hub_message_settled_fn *fn, void *arg);
 

@@ -63,21 +63,60 @@ static enum status write_record(struct store_table *t, struct messages_job *j,
     return OK;
 }
 
+/* ---- what there is to read, each kind with limits of its own ---- */
+
+struct limits {
+    uint64_t ttl_ms, lock_ms, deliveries;
+};
+
+static struct limits limits_of(const struct messages_job *j, enum hub_feed feed)
+{
+    const struct hub_limits *l = j->registry->limits;
+    if (feed == HUB_FEED_UPLOADS)
+        return (struct limits){l->notification_ttl_ms, l->notification_lock_ms, l->notification_deliveries};
+    return (struct limits){l->feedback_ttl_ms, l->feedback_lock_ms, l->feedback_deliveries};
+}
+
+static enum status insert_record(struct store_table *t, struct messages_job *j, struct slice record, int64_t batch)
+{
+    store_bind_i64(t, SQL_FEEDBACK_INSERT, 1, (int64_t)j->now_ms);
+    store_bind(t, SQL_FEEDBACK_INSERT, 2, record);
+    store_bind_i64(t, SQL_FEEDBACK_INSERT, 3, batch);
+    return store_run(t, SQL_FEEDBACK_INSERT);
+}
+
+static enum status insert_batch(struct store_table *t, struct messages_job *j, enum hub_feed feed, int64_t *batch)
+{
+    uint64_t expires_ms = j->now_ms + limits_of(j, feed).ttl_ms;
+    store_bind_i64(t, SQL_BATCH_INSERT, 1, (int64_t)j->now_ms);
+    store_bind_i64(t, SQL_BATCH_INSERT, 2, (int64_t)expires_ms);
+    store_bind_i64(t, SQL_BATCH_INSERT, 3, feed);
+    enum status s = store_step(t, SQL_BATCH_INSERT);
+    if (s != OK)
+        return s == NOT_FOUND ? IO_FAILED : s;
+    *batch = store_column_i64(t, SQL_BATCH_INSERT, 0);
+    store_reset(t, SQL_BATCH_INSERT);
+    j->batch_waits = true;
+    messages_due(j, j->now_ms); /* there may be too many */
+    return OK;
+}
+
+enum status feedback_put_notification(struct store_table *t, struct messages_job *j, struct slice record)
+{
+    int64_t batch = 0;
+    enum status s = insert_batch(t, j, HUB_FEED_UPLOADS, &batch);
+    return s == OK ? insert_record(t, j, record, batch) : s;
+}
+
 /* ---- a batch closes when it is full, or when its first record has waited long enough ---- */
 
 static enum status close_batch(struct store_table *t, struct messages_job *j)
 {
-    store_bind_i64(t, SQL_BATCH_INSERT, 1, (int64_t)j->now_ms);
-    store_bind_i64(t, SQL_BATCH_INSERT, 2,
-                   (int64_t)(j->now_ms + j->registry->limits->feedback_ttl_ms));
-    enum status s = store_step(t, SQL_BATCH_INSERT);
+    int64_t batch = 0;
+    enum status s = insert_batch(t, j, HUB_FEED_MESSAGES, &batch);
     if (s != OK)
-        return s == NOT_FOUND ? IO_FAILED : s;
-    int64_t batch = store_column_i64(t, SQL_BATCH_INSERT, 0);
-    store_reset(t, SQL_BATCH_INSERT);
+        return s;
     store_bind_i64(t, SQL_FEEDBACK_CLOSE, 1, batch);
-    j->batch_waits = true;
-    messages_due(j, j->now_ms); /* there may be too many */
     return store_run(t, SQL_FEEDBACK_CLOSE);
 }
 
@@ -112,9 +151,7 @@ enum status feedback_add(struct store_table *t, struct messages_job *j,
     struct buffer record = {0};
     enum status s = write_record(t, j, ended, &record);
     if (s == OK) {
-        store_bind_i64(t, SQL_FEEDBACK_INSERT, 1, (int64_t)j->now_ms);
-        store_bind(t, SQL_FEEDBACK_INSERT, 2, buffer_slice(&record));
-        s = store_run(t, SQL_FEEDBACK_INSERT);
+        s = insert_record(t, j, buffer_slice(&record), 0);
         j->ended.feedback++;
     }
     buffer_clear(&record);
@@ -127,6 +164,7 @@ struct batch {
     int64_t number;
     uint64_t locked_until_ms;
     uint32_t delivery_count;
+    enum hub_feed feed;
 };
 
 static enum status drop(struct store_table *t, int64_t number)
@@ -140,7 +178,7 @@ static enum status drop(struct store_table *t, int64_t number)
 static enum status unlock(struct store_table *t, struct messages_job *j, const struct batch *b,
                           uint32_t delivery_count)
 {
-    if (delivery_count >= j->registry->limits->feedback_deliveries)
+    if (delivery_count >= limits_of(j, b->feed).deliveries)
         return drop(t, b->number);
     store_bind_i64(t, SQL_BATCH_UNLOCK, 1, b->number);
     store_bind_i64(t, SQL_BATCH_UNLOCK, 2, delivery_count);
@@ -157,7 +195,8 @@ static enum status read_batch(struct store_table *t, size_t n, struct batch *b)
         return s;
     *b = (struct batch){.number = store_column_i64(t, n, 0),
                         .locked_until_ms = (uint64_t)store_column_i64(t, n, 1),
-                        .delivery_count = (uint32_t)store_column_i64(t, n, 2)};
+                        .delivery_count = (uint32_t)store_column_i64(t, n, 2),
+                        .feed = (enum hub_feed)store_column_i64(t, n, 3)};
     store_reset(t, n);
     return OK;
 }
@@ -166,14 +205,17 @@ static enum status write_batch(struct store_table *t, struct messages_job *j, in
 {
     struct buffer json = {0};
     enum status s;
-    buffer_u8(&json, '[');
+    bool list = j->feed == HUB_FEED_MESSAGES; /* a notification stands for itself */
+    if (list)
+        buffer_u8(&json, '[');
     store_bind_i64(t, SQL_FEEDBACK_RECORDS, 1, number);
     while ((s = store_step(t, SQL_FEEDBACK_RECORDS)) == OK) {
         if (json.len > 1)
             buffer_u8(&json, ',');
         buffer_put(&json, store_column(t, SQL_FEEDBACK_RECORDS, 0));
     }
-    buffer_u8(&json, ']');
+    if (list)
+        buffer_u8(&json, ']');
     j->feedback.json = arena_copy(&j->arena, buffer_slice(&json));
     buffer_clear(&json);
     return s == NOT_FOUND ? OK : s;
@@ -183,8 +225,9 @@ enum status feedback_take(struct store_table *t, void *arg)
 {
     struct messages_job *j = arg;
     struct hub_feedback *f = &j->feedback;
-    uint64_t until_ms = j->now_ms + j->registry->limits->feedback_lock_ms;
+    uint64_t until_ms = j->now_ms + limits_of(j, j->feed).lock_ms;
     store_bind_i64(t, SQL_BATCH_FREE, 1, (int64_t)j->now_ms);
+    store_bind_i64(t, SQL_BATCH_FREE, 2, j->feed);
     enum status s = store_step(t, SQL_BATCH_FREE);
     if (s != OK)
         return s;

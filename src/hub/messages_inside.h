@@ -34,6 +34,7 @@ struct messages_job {
     struct hub_message *taken;
     unsigned count; /* of them; of what was purged */
 
+    enum hub_feed feed; /* taking of these */
     struct hub_feedback feedback;
 
     uint64_t due_ms; /* sweeping: when there is something to do again */
@@ -73,6 +74,9 @@ struct message_ended {
 /* Notes what became of it, for whoever reads feedback. */
 CHECKED enum status feedback_add(struct store_table *t, struct messages_job *j,
                                  const struct message_ended *m);
+/* Of an upload: a batch of its own. */
+CHECKED enum status feedback_put_notification(struct store_table *t, struct messages_job *j,
+                                              struct slice record);
 /* Of batches; and closes the one that gathers when its time has come. *full: there may be more. */
 CHECKED enum status feedback_sweep(struct store_table *t, struct messages_job *j, bool *full);
 enum status feedback_take(struct store_table *t, void *arg);

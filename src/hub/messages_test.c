@@ -221,7 +221,7 @@ static void on_batch(void *arg, enum status why, const struct hub_feedback *f)
 
 static enum status take_batch(void)
 {
-    hub_feedback_take(house.registry, house.loop, on_batch, NULL);
+    hub_feedback_take(house.registry, house.loop, HUB_FEED_MESSAGES, on_batch, NULL);
     return wait();
 }
 

@@ -145,6 +145,13 @@ const char *const registry_migrations[] = {
     "CREATE INDEX scheduled_devices_job ON scheduled_devices (job);"
     "CREATE INDEX scheduled_devices_device ON scheduled_devices (device);"
     "CREATE INDEX scheduled_devices_running ON scheduled_devices (status) WHERE status = 1;",
+    /* Files from devices that are under way: uploads.h. What is told of them stands among the batches of feedback. */
+    "ALTER TABLE feedback_batches ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE uploads (id TEXT PRIMARY KEY, device TEXT NOT NULL, blob TEXT NOT NULL,"
+    " expires_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX uploads_device ON uploads (device);"
+    "CREATE TRIGGER uploads_of_the_deleted AFTER DELETE ON identities WHEN OLD.module = ''"
+    " BEGIN DELETE FROM uploads WHERE device = OLD.device; END;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -353,27 +360,32 @@ const char *const registry_statements[SQL_COUNT] = {
         " (SELECT MIN(made_ms) FROM feedback WHERE batch = 0),"
         " (SELECT MIN(expires_ms) FROM feedback_batches),"
         " (SELECT MIN(locked_until_ms) FROM feedback_batches WHERE lock IS NOT NULL)",
-    [SQL_FEEDBACK_INSERT] = "INSERT INTO feedback (made_ms, record) VALUES (?1, ?2)",
+    [SQL_FEEDBACK_INSERT] = "INSERT INTO feedback (made_ms, record, batch) VALUES (?1, ?2, ?3)",
     [SQL_FEEDBACK_OPEN] = "SELECT COUNT(*), MIN(made_ms) FROM feedback WHERE batch = 0",
     [SQL_FEEDBACK_CLOSE] = "UPDATE feedback SET batch = ?1 WHERE batch = 0",
     [SQL_FEEDBACK_RECORDS] = "SELECT record FROM feedback WHERE batch = ?1 ORDER BY sequence",
     [SQL_FEEDBACK_DELETE] = "DELETE FROM feedback WHERE batch = ?1",
-    [SQL_BATCH_INSERT] = "INSERT INTO feedback_batches (enqueued_ms, expires_ms) VALUES (?1, ?2)"
+    [SQL_BATCH_INSERT] = "INSERT INTO feedback_batches (enqueued_ms, expires_ms, kind) VALUES (?1, ?2, ?3)"
                          " RETURNING batch",
     [SQL_BATCH_FREE] = "SELECT batch, enqueued_ms, delivery_count FROM feedback_batches"
-                       " WHERE lock IS NULL AND expires_ms > ?1 ORDER BY batch LIMIT 1",
+                       " WHERE lock IS NULL AND expires_ms > ?1 AND kind = ?2 ORDER BY batch LIMIT 1",
     [SQL_BATCH_LOCKED] =
-        "SELECT batch, locked_until_ms, delivery_count FROM feedback_batches WHERE lock = ?1",
+        "SELECT batch, locked_until_ms, delivery_count, kind FROM feedback_batches WHERE lock = ?1",
     [SQL_BATCH_LOCK] =
         "UPDATE feedback_batches SET lock = ?2, locked_until_ms = ?3 WHERE batch = ?1",
     [SQL_BATCH_UNLOCK] =
         "UPDATE feedback_batches SET lock = NULL, delivery_count = ?2 WHERE batch = ?1",
     [SQL_BATCH_DELETE] = "DELETE FROM feedback_batches WHERE batch = ?1",
-    [SQL_BATCH_DEAD] = "SELECT batch FROM feedback_batches WHERE expires_ms <= ?1"
-                       " OR batch <= (SELECT MAX(batch) FROM feedback_batches) - ?2 LIMIT 1",
+    [SQL_BATCH_DEAD] = "SELECT batch FROM feedback_batches b WHERE expires_ms <= ?1 OR batch <="
+                       " (SELECT MAX(batch) FROM feedback_batches m WHERE m.kind = b.kind) - ?2 LIMIT 1",
     [SQL_BATCH_OVERDUE] =
-        "SELECT batch, locked_until_ms, delivery_count FROM feedback_batches WHERE lock IS NOT NULL"
+        "SELECT batch, locked_until_ms, delivery_count, kind FROM feedback_batches WHERE lock IS NOT NULL"
         " AND (locked_until_ms <= ?1 OR locked_until_ms > ?2) LIMIT 1",
+    [SQL_UPLOADS_DEAD] = "DELETE FROM uploads WHERE device = ?1 AND expires_ms <= ?2",
+    [SQL_UPLOADS_COUNT] = "SELECT COUNT(*) FROM uploads WHERE device = ?1",
+    [SQL_UPLOAD_INSERT] = "INSERT INTO uploads (id, device, blob, expires_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_UPLOAD_GET] = "SELECT blob FROM uploads WHERE id = ?1 AND device = ?2 AND expires_ms > ?3",
+    [SQL_UPLOAD_DELETE] = "DELETE FROM uploads WHERE id = ?1",
     [SQL_QUERY_JOBS_ALL] = "SELECT number, device, module FROM scheduled_devices WHERE"
                            " number > ?1 ORDER BY number LIMIT ?2",
     [SQL_QUERY_JOBS_DEVICE] = "SELECT number, device, module FROM scheduled_devices WHERE"

@@ -14,6 +14,8 @@ extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_me
     hub_rest_certificates[], hub_rest_bulk[], hub_rest_transfers[];
 extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count,
     hub_rest_certificates_count, hub_rest_bulk_count, hub_rest_transfers_count;
+extern const struct rest_route hub_rest_files[]; /* rest_files.c */
+extern const size_t hub_rest_files_count;
 extern const struct rest_route hub_rest_query[]; /* rest_query.c */
 extern const size_t hub_rest_query_count;
 extern const struct rest_route hub_rest_messages[];

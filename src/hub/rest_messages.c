@@ -51,7 +51,7 @@ static void on_batch(void *arg, enum status why, const struct hub_feedback *f)
 
 static void feedback_get(struct rest_request *r)
 {
-    hub_feedback_take(((struct hub *)r->app)->registry, r->loop, on_batch, r);
+    hub_feedback_take(((struct hub *)r->app)->registry, r->loop, HUB_FEED_MESSAGES, on_batch, r);
 }
 
 static void on_settled(void *arg, enum status why)

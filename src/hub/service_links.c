@@ -163,6 +163,7 @@ struct feedback_link {
     struct hub_service *service;
     struct loop *loop;
     struct heads_amqp_link *link; /* NULL: it has gone */
+    enum hub_feed feed;
     bool waits;                   /* there may be a batch */
     bool asking;                  /* for one */
     bool blocked;                 /* the peer is slow to read */
@@ -189,6 +190,13 @@ static void settle(const struct feedback_link *f, const char *lock, enum heads_o
                         NULL, NULL);
 }
 
+static const struct feed {
+    struct slice to, content_type;
+} feeds[HUB_FEED_COUNT] = {
+    [HUB_FEED_MESSAGES] = {SLICE_INIT("/messages/serviceBound/feedback"), SLICE_INIT(HUB_FEEDBACK_CONTENT_TYPE)},
+    [HUB_FEED_UPLOADS] = {SLICE_INIT("/messages/serviceBound/filenotifications"), SLICE_INIT("application/json")},
+};
+
 static void write_batch(struct buffer *b, const struct feedback_link *f,
                         const struct hub_feedback *batch)
 {
@@ -208,8 +216,8 @@ static void write_batch(struct buffer *b, const struct feedback_link *f,
     amqp_write_string(&id, slice_from(batch->lock, HUB_LOCK_LEN));
     p.message_id = buffer_slice(&id);
     p.user_id = slice_of(f->service->hub->name);
-    p.to = SLICE("/messages/serviceBound/feedback");
-    p.content_type = SLICE(HUB_FEEDBACK_CONTENT_TYPE);
+    p.to = feeds[f->feed].to;
+    p.content_type = feeds[f->feed].content_type;
     p.creation_ms = (int64_t)batch->enqueued_ms;
     amqp_properties_write(b, &p);
     buffer_clear(&id);
@@ -274,7 +282,7 @@ static void ask(struct feedback_link *f)
         f->asking = true;
         f->waits = false;
         f->refs++;
-        hub_feedback_take(f->service->hub->registry, f->loop, on_batch, f);
+        hub_feedback_take(f->service->hub->registry, f->loop, f->feed, on_batch, f);
     } else if (!f->waits && amqp_link_draining(f->link->link)) {
         amqp_link_drained(f->link->link);
     }
@@ -324,18 +332,33 @@ static unsigned loop_index(const struct hub *hub, const struct loop *loop)
     return i;
 }
 
-static void feedback_attach(struct heads_amqp_link *l, const struct amqp_attach *a)
+static void feed_attach(struct heads_amqp_link *l, enum hub_feed feed)
 {
-    (void)a;
     struct hub_service *s = l->kind->arg;
     struct feedback_link *f = MEMORY_NEW(struct feedback_link);
-    *f = (struct feedback_link){
-        .refs = 1, .service = s, .loop = heads_amqp_loop(l->head), .link = l, .waits = true};
+    *f = (struct feedback_link){.refs = 1,
+                                .service = s,
+                                .loop = heads_amqp_loop(l->head),
+                                .link = l,
+                                .feed = feed,
+                                .waits = true};
     list_init(&f->handed);
     list_push(&s->feedback[loop_index(s->hub, f->loop)], &f->node);
     __atomic_fetch_add(&s->readers, 1, __ATOMIC_RELAXED);
     l->arg = f;
     heads_amqp_accept(l, NULL);
+}
+
+static void feedback_attach(struct heads_amqp_link *l, const struct amqp_attach *a)
+{
+    (void)a;
+    feed_attach(l, HUB_FEED_MESSAGES);
+}
+
+static void notifications_attach(struct heads_amqp_link *l, const struct amqp_attach *a)
+{
+    (void)a;
+    feed_attach(l, HUB_FEED_UPLOADS);
 }
 
 static void feedback_detach(struct heads_amqp_link *l)
@@ -394,6 +417,13 @@ const struct heads_amqp_kind hub_service_kinds[] = {
      .sends = true,
      .allowed = allowed,
      .attach = feedback_attach,
+     .credit = feedback_credit,
+     .settled = feedback_settled,
+     .detach = feedback_detach},
+    {.address = "messages/servicebound/filenotifications",
+     .sends = true,
+     .allowed = allowed,
+     .attach = notifications_attach,
      .credit = feedback_credit,
      .settled = feedback_settled,
      .detach = feedback_detach},

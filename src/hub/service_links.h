@@ -4,6 +4,7 @@
  *
  *     messages/devicebound            they send messages to devices; settled when durable
  *     messages/serviceBound/feedback  they read what became of them, in batches
+ *     messages/serviceBound/filenotifications  … and of files that devices uploaded, one by one
  *
  * A feedback link asks the registry for batches as far as its credit goes, and again when it is
  * told that one waits. What it has not settled when it goes is given back.

@@ -1,0 +1,134 @@
+#include "hub/uploads.h"
+
+#include <stdlib.h>
+
+#include "base/encoding.h"
+#include "base/memory.h"
+#include "hub/messages_inside.h"
+
+struct upload_job {
+    struct hub_registry *registry;
+    struct arena arena;
+    uint64_t now_ms;
+    struct slice device, id, blob, notification;
+    uint8_t random[16];
+    char new_id[UUID_TEXT_LEN + 1];
+    struct slice what;
+    hub_upload_fn *fn;
+    void *arg;
+};
+
+static struct upload_job *job_new(struct hub_registry *r, struct loop *loop, struct slice device,
+                                  hub_upload_fn *fn, void *arg)
+{
+    struct upload_job *j = MEMORY_NEW(struct upload_job);
+    j->registry = r;
+    j->now_ms = loop_wall_ms(loop);
+    j->device = arena_copy(&j->arena, device);
+    j->fn = fn;
+    j->arg = arg;
+    return j;
+}
+
+static void done(void *arg, enum status why)
+{
+    struct upload_job *j = arg;
+    const struct hub_registry_events *events = &j->registry->events;
+    if (why == OK && j->notification.len && events->on_feedback)
+        events->on_feedback(events->arg);
+    j->fn(j->arg, why, j->what);
+    arena_clear(&j->arena);
+    free(j);
+}
+
+/* ---- beginning ---- */
+
+/* Those of the device whose time is over are gone before they are counted. */
+static enum status count(struct store_table *t, const struct upload_job *j, uint64_t *out)
+{
+    store_bind(t, SQL_UPLOADS_DEAD, 1, j->device);
+    store_bind_i64(t, SQL_UPLOADS_DEAD, 2, (int64_t)j->now_ms);
+    enum status s = store_run(t, SQL_UPLOADS_DEAD);
+    if (s != OK)
+        return s;
+    store_bind(t, SQL_UPLOADS_COUNT, 1, j->device);
+    s = store_step(t, SQL_UPLOADS_COUNT);
+    if (s != OK)
+        return s;
+    *out = (uint64_t)store_column_i64(t, SQL_UPLOADS_COUNT, 0);
+    store_reset(t, SQL_UPLOADS_COUNT);
+    return OK;
+}
+
+static enum status begin(struct store_table *t, void *arg)
+{
+    struct upload_job *j = arg;
+    const struct hub_limits *limits = j->registry->limits;
+    uint64_t n;
+    enum status s = count(t, j, &n);
+    if (s != OK)
+        return s;
+    if (n >= limits->uploads)
+        return FULL;
+    uuid_text(j->random, j->new_id);
+    j->what = slice_of(j->new_id);
+    store_bind(t, SQL_UPLOAD_INSERT, 1, j->what);
+    store_bind(t, SQL_UPLOAD_INSERT, 2, j->device);
+    store_bind(t, SQL_UPLOAD_INSERT, 3, j->blob);
+    store_bind_i64(t, SQL_UPLOAD_INSERT, 4, (int64_t)(j->now_ms + limits->upload_ttl_ms));
+    return store_run(t, SQL_UPLOAD_INSERT);
+}
+
+void hub_upload_begin(struct hub_registry *r, struct loop *loop, struct slice device,
+                      struct slice blob, hub_upload_fn *fn, void *arg)
+{
+    struct upload_job *j = job_new(r, loop, device, fn, arg);
+    j->blob = arena_copy(&j->arena, blob);
+    loop_random(loop, j->random, sizeof(j->random));
+    registry_post(r, loop, begin, done, j);
+}
+
+/* ---- and ending ---- */
+
+static enum status find(struct store_table *t, void *arg)
+{
+    struct upload_job *j = arg;
+    store_bind(t, SQL_UPLOAD_GET, 1, j->id);
+    store_bind(t, SQL_UPLOAD_GET, 2, j->device);
+    store_bind_i64(t, SQL_UPLOAD_GET, 3, (int64_t)j->now_ms);
+    enum status s = store_step(t, SQL_UPLOAD_GET);
+    if (s != OK)
+        return s;
+    j->what = arena_copy(&j->arena, store_column(t, SQL_UPLOAD_GET, 0));
+    store_reset(t, SQL_UPLOAD_GET);
+    return OK;
+}
+
+void hub_upload_find(struct hub_registry *r, struct loop *loop, struct slice device,
+                     struct slice id, hub_upload_fn *fn, void *arg)
+{
+    struct upload_job *j = job_new(r, loop, device, fn, arg);
+    j->id = arena_copy(&j->arena, id);
+    registry_post(r, loop, find, done, j);
+}
+
+static enum status end(struct store_table *t, void *arg)
+{
+    struct upload_job *j = arg;
+    struct messages_job m = {.registry = j->registry, .now_ms = j->now_ms};
+    enum status s = find(t, j);
+    if (s != OK)
+        return s;
+    store_bind(t, SQL_UPLOAD_DELETE, 1, j->id);
+    s = store_run(t, SQL_UPLOAD_DELETE);
+    return s == OK && j->notification.len ? feedback_put_notification(t, &m, j->notification) : s;
+}
+
+void hub_upload_end(struct hub_registry *r, struct loop *loop, struct slice device, struct slice id,
+                    struct slice notification, hub_upload_fn *fn, void *arg)
+{
+    struct upload_job *j = job_new(r, loop, device, fn, arg);
+    j->id = arena_copy(&j->arena, id);
+    j->notification = arena_copy(&j->arena, notification);
+    registry_post(r, loop, end, done, j);
+}
