@@ -21,8 +21,7 @@ bool heads_sign_in_actor(struct slice auth_chain, struct iot_id *actor)
     return last.len && iot_id_parse(last, actor);
 }
 
-/* What belongs to an edge: its own modules, and what stands in its scope. */
-static bool belongs(const struct heads_identity *target, const struct heads_identity *edge)
+bool heads_sign_in_belongs(const struct heads_identity *target, const struct heads_identity *edge)
 {
     if (slice_eq(target->id.device, edge->id.device))
         return true;
@@ -39,7 +38,7 @@ static enum status check_chain(const struct heads_sign_in *in, const char **why)
         return no(why, "only a $edgeHub may speak for others");
     if (!device->edge || !device->enabled || !in->actor->enabled)
         return no(why, "the edge that speaks for it is disabled, or is no edge");
-    if (!belongs(in->target, device))
+    if (!heads_sign_in_belongs(in->target, device))
         return no(why, "it does not belong to the edge that speaks for it");
     return OK;
 }

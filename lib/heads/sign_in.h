@@ -28,5 +28,8 @@ struct heads_sign_in {
 CHECKED enum status heads_sign_in_check(const struct heads_sign_in *in, uint64_t *expires_ms,
                                         char auth_method[HEADS_AUTH_METHOD_MAX], const char **why);
 
+/* Whether it is one of the edge's own modules, or stands in the edge's scope. */
+bool heads_sign_in_belongs(const struct heads_identity *target, const struct heads_identity *edge);
+
 /* The last id of an auth chain, "target;…;actor": false when there is none. */
 bool heads_sign_in_actor(struct slice auth_chain, struct iot_id *actor);

@@ -21,6 +21,7 @@ enum rest_access {
     REST_ADMIN,   /* 2.8: role Admin or Sign */
     REST_SERVICE, /* hub: ServiceConnect */
     REST_DEVICE,  /* hub: a device's or module's own token */
+    REST_CALL,    /* hub: ServiceConnect, or a module that speaks for itself */
 };
 
 struct rest_route {

@@ -81,6 +81,10 @@ void hub_rest_authorize(struct rest_request *r)
                               on_edge_identity, r);
         return;
     }
+    if (r->route->access == REST_CALL && rest_header(r, "x-ms-edge-moduleId").len) {
+        hub_rest_authorize_caller(r);
+        return;
+    }
     enum status s = policies_check(hub->policies, hub->aliases, token, r->path,
                                      permission_of(r->route->access), loop_wall_ms(r->loop));
     if (s != OK)

@@ -26,6 +26,7 @@ extern const struct rest_route hub_rest_jobs[]; /* rest_jobs.c; needs hub.jobs *
 extern const size_t hub_rest_jobs_count;
 
 rest_authorize_fn hub_rest_authorize;
+rest_authorize_fn hub_rest_authorize_caller; /* a module as itself: rest_callers.c */
 rest_refuse_fn hub_rest_refuse;
 
 /* Who is named in the path: {id} and, when there is one, {moduleId}. */

@@ -137,7 +137,7 @@ const struct rest_route hub_rest_methods[] = {
     {"POST", "/digitaltwins/{id}/commands/{command}", command, REST_SERVICE, "DigitalTwin_InvokeRootLevelCommand", NULL, NULL},
     {"POST", "/digitaltwins/{id}/components/{component}/commands/{command}", command, REST_SERVICE,
      "DigitalTwin_InvokeComponentCommand", NULL, NULL},
-    {"POST", "/twins/{id}/methods", invoke, REST_SERVICE, "Devices_InvokeMethod", NULL, NULL},
-    {"POST", "/twins/{id}/modules/{moduleId}/methods", invoke, REST_SERVICE, "Modules_InvokeMethod", NULL, NULL},
+    {"POST", "/twins/{id}/methods", invoke, REST_CALL, "Devices_InvokeMethod", NULL, NULL},
+    {"POST", "/twins/{id}/modules/{moduleId}/methods", invoke, REST_CALL, "Modules_InvokeMethod", NULL, NULL},
 };
 const size_t hub_rest_methods_count = sizeof(hub_rest_methods) / sizeof(hub_rest_methods[0]);

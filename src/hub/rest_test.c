@@ -81,9 +81,20 @@ static int begin(void **state)
     return 0;
 }
 
+/* Who was heard of lately is remembered, to be written later. */
+static void forget_the_active(void)
+{
+    struct link *l;
+    while ((l = list_pop(&house.hub.loops[0].activity.devices))) {
+        struct hub_device *d = LIST_OF(l, struct hub_device, active.link);
+        hub_device_unref(&d);
+    }
+}
+
 static int finish(void **state)
 {
     (void)state;
+    forget_the_active();
     rest_client_free(&house.client);
     listener_close(&house.listener);
     rest_server_free(&house.server);
@@ -806,6 +817,46 @@ static void feedback_is_locked_until_it_is_completed(void **state)
     assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 204);
 }
 
+/* ---- modules that call as themselves ---- */
+
+static int call_as(const char *caller, const char *method, const char *path)
+{
+    page_headers[0] = (struct rest_field){SLICE("x-ms-edge-moduleId"), slice_of(caller)};
+    int status = call_with(buffer_cstr(&house.token), method, path, "{\"methodName\":\"go\"}", NULL);
+    page_headers[0] = (struct rest_field){0};
+    return status;
+}
+
+/* Whoever may is told that the device is not connected. */
+static void a_module_calls_what_it_reaches_and_nothing_else(void **state)
+{
+    (void)state;
+    char key[256], scope[256], child[512];
+    assert_int_equal(call("PUT", "/devices/e", "{\"capabilities\":{\"iotEdge\":true}}"), 200);
+    member("deviceScope", scope);
+    snprintf(child, sizeof(child), "{\"deviceScope\":\"%s\"}", scope);
+    assert_int_equal(call("PUT", "/devices/child", child), 200);
+    assert_int_equal(call("PUT", "/devices/stranger", "{}"), 200);
+    assert_true(call("PUT", "/devices/e/modules/m", "{}") < 300);
+    member("authentication.symmetricKey.primaryKey", key);
+    buffer_reset(&house.token);
+    assert_int_equal(sas_make(SLICE("127.0.0.1/devices/e/modules/m"), slice_of(key), SLICE(""),
+                              clock_wall_ms() + 3600000, &house.token),
+                     OK);
+    assert_int_equal(call_as("e/m", "POST", "/twins/e/methods"), 404);
+    assert_slice(buffer_slice(&house.code), SLICE("DeviceNotOnline"));
+    assert_int_equal(call_as("e/m", "POST", "/twins/e/modules/other/methods"), 404);
+    assert_slice(buffer_slice(&house.code), SLICE("ModuleNotFound"));
+    assert_int_equal(call_as("e/m", "POST", "/twins/child/methods"), 404);
+    assert_slice(buffer_slice(&house.code), SLICE("DeviceNotOnline"));
+    assert_int_equal(call_as("e/m", "POST", "/twins/stranger/methods"), 401);
+    assert_int_equal(call_as("e/m", "POST", "/twins/nobody/methods"), 401);
+    assert_int_equal(call_as("e/other", "POST", "/twins/e/methods"), 401);
+    assert_int_equal(call_as("stranger", "POST", "/twins/stranger/methods"), 401);
+    assert_int_equal(call_as("e/m/x", "POST", "/twins/e/methods"), 401);
+    assert_int_equal(call_as("e/m", "GET", "/devices/e"), 401);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
@@ -831,6 +882,7 @@ int main(void)
         TEST(a_query_that_cannot_be_read_says_where),
         TEST(a_queue_is_purged),
         TEST(feedback_is_locked_until_it_is_completed),
+        TEST(a_module_calls_what_it_reaches_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

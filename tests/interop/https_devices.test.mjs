@@ -11,6 +11,7 @@ import common from 'azure-iot-common';
 import iothub from 'azure-iothub';
 import device from 'azure-iot-device';
 import http from 'azure-iot-device-http';
+import mqtt from 'azure-iot-device-mqtt';
 import {readUntil} from './events.mjs';
 
 const started = Date.now() - 1000;
@@ -140,4 +141,23 @@ test('none waits for a device to which nothing was sent', async () => {
   const lost = await call('DELETE', `${bound}/${randomUUID()}?${version}`, {headers});
   assert.equal(lost.status, 412);
   assert.match(JSON.parse(lost.text).Message, /^ErrorCode:DeviceMessageLockLost;/);
+});
+
+test('ModuleClient.invokeMethod: a module calls a method as itself, over HTTPS', async () => {
+  const id = `caller-${randomUUID()}`;
+  const key = await create(id);
+  await registry.addModule({deviceId: id, moduleId: 'm'});
+  const moduleKey = (await registry.getModule(id, 'm')).responseBody.authentication.symmetricKey.primaryKey;
+  const target = device.Client.fromConnectionString(`HostName=${hub};DeviceId=${id};SharedAccessKey=${key}`, mqtt.Mqtt);
+  await target.open();
+  target.onDeviceMethod('add', (request, response) => response.send(200, {sum: request.payload.a + request.payload.b}));
+  const caller = device.ModuleClient.fromConnectionString(
+      `HostName=${hub};DeviceId=${id};ModuleId=m;SharedAccessKey=${moduleKey};GatewayHostName=${hub}`, mqtt.Mqtt);
+  const {status, payload} = await caller.invokeMethod(id, {methodName: 'add', payload: {a: 1, b: 2}, connectTimeoutInSeconds: 5});
+  assert.equal(status, 200);
+  assert.deepEqual(payload, {sum: 3});
+  const stranger = `stranger-${randomUUID()}`;
+  await create(stranger);
+  await assert.rejects(caller.invokeMethod(stranger, {methodName: 'add'}), {name: 'UnauthorizedError'});
+  await target.close();
 });
