@@ -6,6 +6,8 @@ import test from 'node:test';
 import common from 'azure-iot-common';
 import iothub from 'azure-iothub';
 import device from 'azure-iot-device';
+import deviceAmqp from 'azure-iot-device-amqp';
+import deviceHttp from 'azure-iot-device-http';
 import deviceMqtt from 'azure-iot-device-mqtt';
 import mqtt from 'mqtt';
 
@@ -74,8 +76,9 @@ async function plain(d, {clean = false, subscribe = true, acknowledge = true} = 
 
 const bodies = got => got.map(m => String(m.payload ?? m.getData()));
 
-// Feedback of all messages, by id.
+// Feedback of all messages, and what it is to be, by id. It takes 15 s, so the last test waits for all of it.
 const feedback = new Map();
+const expected = new Map();
 async function readFeedback(client) {
   const receiver = await new Promise((resolve, reject) => client.getFeedbackReceiver((e, r) => e ? reject(e) : resolve(r)));
   receiver.on('message', m => {
@@ -211,8 +214,7 @@ test('a message that cannot be sent is refused with the SDK\'s error', async () 
   assert.equal(await waiting(d.id), 1);
 });
 
-test('a queue is full with fifty, and can be purged; feedback tells every end', async () => {
-  await readFeedback(service);
+test('a queue is full with fifty, and can be purged', async () => {
   const d = await create(`full-${randomUUID()}`);
   const ids = Array.from({length: 50}, () => randomUUID());
   for (const id of ids)
@@ -224,23 +226,47 @@ test('a queue is full with fifty, and can be purged; feedback tells every end', 
   assert.equal(await waiting(d.id), 0);
   await assert.rejects(call('DELETE', `/devices/nobody-${randomUUID()}/commands`), {name: 'DeviceNotFoundError'});
 
-  const e = await create(`told-${randomUUID()}`);
+  ids.forEach((id, i) => expected.set(id, {id: d.id, statusCode: i ? 'Purged' : undefined}));
+});
+
+test('a message whose time is over goes by itself', async () => {
+  const e = await create(`short-${randomUUID()}`);
   const short = randomUUID();
   await service.send(e.id, message('x', short, {ack: 'negative', expiry: Date.now() + 1500}));
   await until('its expiry', async () => await waiting(e.id) === 0);
+  expected.set(short, {id: e.id, statusCode: 'Expired'});
   const {client} = await listen(e);
   const done = randomUUID();
   await service.send(e.id, message('x', done, {ack: 'positive'}));
-  const wanted = [...ids.slice(1), short, done];
-  await until('feedback', () => wanted.every(id => feedback.has(id)), 40000);
-  assert.equal(feedback.get(done).statusCode, 'Success');
-  assert.equal(feedback.get(done).deviceId, e.id);
-  assert.equal(feedback.get(done).deviceGenerationId, (await registry.get(e.id)).responseBody.generationId);
-  assert.equal(feedback.get(short).statusCode, 'Expired');
-  assert.equal(feedback.get(ids[1]).statusCode, 'Purged');
-  assert.ok(!feedback.has(ids[0]));
+  await until('its completion', async () => await waiting(e.id) === 0);
+  expected.set(done, {id: e.id, statusCode: 'Success'});
   await client.close();
 });
+
+for (const [name, transport] of [['AMQP', deviceAmqp.Amqp], ['HTTPS', deviceHttp.Http]]) {
+  test(`azure-iot-device over ${name}: what it completes, rejects and abandons ends as it says`, async () => {
+    const d = await create(`ends-${randomUUID()}`);
+    const client = device.Client.fromConnectionString(d.connectionString, transport);
+    const seen = [];
+    await client.open();
+    if (name === 'HTTPS')
+      client.setOptions({http: {receivePolicy: {interval: 1}}});
+    client.on('message', m => {
+      const body = String(m.getData());
+      seen.push(body);
+      const last = seen.filter(s => s === body).length === 3;
+      client[body === 'good' || last ? 'complete' : body === 'bad' ? 'reject' : 'abandon'](m, () => {});
+    });
+    const ids = {good: randomUUID(), bad: randomUUID(), slow: randomUUID()};
+    for (const [body, id] of Object.entries(ids))
+      await service.send(d.id, message(body, id, {ack: 'full'}));
+    await until('the queue to empty', async () => await waiting(d.id) === 0, 30000);
+    assert.deepEqual([...seen].sort(), ['bad', 'good', 'slow', 'slow', 'slow']);
+    await client.close();
+    for (const [body, id] of Object.entries(ids))
+      expected.set(id, {id: d.id, statusCode: body === 'bad' ? 'Rejected' : 'Success'});
+  });
+}
 
 test('a device that is deleted takes its queue with it', async () => {
   const d = await create(`deleted-${randomUUID()}`);
@@ -253,4 +279,18 @@ test('a device that is deleted takes its queue with it', async () => {
   await until('the new one', () => got.length === 1);
   assert.deepEqual(bodies(got), ['new']);
   await client.close();
+});
+
+test('feedback tells every end that its sender asked for, and no other', async () => {
+  await readFeedback(service);
+  const wanted = [...expected].filter(([, {statusCode}]) => statusCode);
+  await until('feedback', () => wanted.every(([id]) => feedback.has(id)), 40000);
+  for (const [id, {id: deviceId, statusCode}] of expected) {
+    const told = feedback.get(id);
+    assert.equal(told?.statusCode, statusCode);
+    if (told)
+      assert.equal(told.deviceId, deviceId);
+  }
+  const [[id, {id: deviceId}]] = wanted;
+  assert.equal(feedback.get(id).deviceGenerationId, (await registry.get(deviceId)).responseBody.generationId);
 });
