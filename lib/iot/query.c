@@ -236,6 +236,7 @@ enum status iot_query_parse(struct slice text, struct arena *a, struct iot_query
 {
     struct iot_query_parser p = begin(text, a);
     struct iot_query q = {0};
+    p.has_clauses = true;
     parse_select(&p, &q);
     parse_source(&p, &q);
     parse_where(&p, &q);
@@ -268,6 +269,7 @@ enum status iot_query_parse_target(struct slice text, struct arena *a, struct io
     struct iot_query_parser p = begin(text, a);
     struct iot_query q = {0};
     if (iot_query_at_word(&p, "FROM")) {
+        p.has_clauses = true;
         parse_source(&p, &q);
         parse_where(&p, &q);
         if (q.source == IOT_QUERY_JOBS)

@@ -213,6 +213,19 @@ static void only_true_holds(void **state)
     assert_true(iot_query_holds(NULL, &scope));
 }
 
+static void numbers_are_written_as_they_were(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"0", "-3", "1.5", "4503599627370495", "1e+300", "-0.25"};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct buffer out = {0};
+        struct json_writer w = json_writer(&out);
+        iot_value_put(eval(numbers[i]), &w);
+        assert_string_equal(buffer_cstr(&out), numbers[i]);
+        buffer_clear(&out);
+    }
+}
+
 static void values_have_one_order(void **state)
 {
     (void)state;
@@ -239,6 +252,7 @@ int main(void)
         cmocka_unit_test(has_the_functions_for_texts),
         cmocka_unit_test(a_made_text_has_a_bound),
         cmocka_unit_test(only_true_holds),
+        cmocka_unit_test(numbers_are_written_as_they_were),
         cmocka_unit_test(values_have_one_order),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

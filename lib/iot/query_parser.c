@@ -62,11 +62,14 @@ bool iot_query_take_symbol(struct iot_query_parser *p, const char *symbol)
 
 bool iot_query_at_keyword(const struct iot_query_parser *p)
 {
-    static const char *const keywords[] = {"SELECT", "TOP",   "FROM", "WHERE",    "GROUP", "BY",
-                                           "AS",     "AND",   "OR",   "NOT",      "IN",    "NIN",
-                                           "TRUE",   "FALSE", "NULL", "UNDEFINED"};
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
-        if (iot_query_at_word(p, keywords[i]))
+    static const char *const clauses[] = {"SELECT", "TOP", "FROM", "WHERE", "GROUP", "BY", "AS"};
+    static const char *const words[] = {"AND",  "OR",    "NOT",  "IN",       "NIN",
+                                        "TRUE", "FALSE", "NULL", "UNDEFINED"};
+    for (size_t i = 0; p->has_clauses && i < sizeof(clauses) / sizeof(clauses[0]); i++)
+        if (iot_query_at_word(p, clauses[i]))
+            return true;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (iot_query_at_word(p, words[i]))
             return true;
     return false;
 }

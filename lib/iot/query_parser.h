@@ -14,6 +14,7 @@ struct iot_query_parser {
     struct slice alias; /* of the source */
     enum iot_query_source source;
     bool has_source;
+    bool has_clauses; /* SELECT, FROM and their like are keywords: not in a bare condition */
 };
 
 /* "position 15: expected FROM, found 'devices'"; and what is wrong with something that was read. */

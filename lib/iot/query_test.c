@@ -157,6 +157,7 @@ static void reads_every_way_to_write_a_name(void **state)
     expect_tree("configurations.[[my.config]].status = 'Applied'",
                 "(= configurations.my.config.status \"Applied\")");
     expect_tree("tags.größe", "tags.größe");
+    expect_tree("top = 1 AND group = by", "(& (= top 1) (= group by))"); /* no keywords here */
     const struct iot_query_expr *e;
     const char *why;
     assert_int_equal(iot_query_parse_condition(SLICE("{$to} = $to"), &arena, &e, &why), OK);

@@ -4,6 +4,8 @@
 
 #include "json/json.h"
 
+#define INTEGER_MAX 9007199254740992.0 /* up to here a double has every whole number */
+
 struct iot_value iot_value_number(double v)
 {
     if (!isfinite(v))
@@ -81,7 +83,7 @@ void iot_value_put(struct iot_value v, struct json_writer *w)
         json_put_bool(w, v.boolean);
         break;
     case IOT_VALUE_NUMBER:
-        if (v.number == (double)(int64_t)v.number && fabs(v.number) < 1e15)
+        if (fabs(v.number) <= INTEGER_MAX && v.number == floor(v.number))
             json_put_i64(w, (int64_t)v.number);
         else
             json_put_double(w, v.number);
