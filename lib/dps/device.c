@@ -141,7 +141,7 @@ static void operation_free(struct dps_operation *o)
 
 static bool is_over(const struct dps_operation *o, uint64_t now_ms)
 {
-    return o->done_ms && now_ms - o->done_ms >= DPS_OPERATION_KEPT_MS;
+    return o->step == DPS_DONE && now_ms - o->done_ms >= DPS_OPERATION_KEPT_MS;
 }
 
 static void sweep(void *arg)

@@ -71,7 +71,7 @@ struct dps_operation {
     struct slice twin;               /* to be given: JSON, or empty */
     bool replace_twin, identity_is_new, given_twin;
     struct buffer result; /* when it is done */
-    uint64_t done_ms;     /* 0: under way */
+    uint64_t done_ms;
 };
 
 /* Begins; dps_operation_done() is called on a later turn, once. */
