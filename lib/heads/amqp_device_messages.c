@@ -103,7 +103,8 @@ enum status heads_amqp_twin_read(struct slice bytes, struct heads_amqp_twin_requ
 static void write_correlation(struct buffer *b, struct slice encoded)
 {
     struct amqp_properties p = amqp_properties_none();
-    p.correlation_id = encoded;
+    if (encoded.len) /* else null: whoever asked without one */
+        p.correlation_id = encoded;
     amqp_properties_write(b, &p);
 }
 

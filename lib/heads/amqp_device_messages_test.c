@@ -99,6 +99,10 @@ static void twin_answers_have_the_types_that_c_wants(void **state)
     assert_slice(m.properties.correlation_id, SLICE("\xa1\1r"));
     assert_int_equal(m.body, AMQP_BODY_NONE);
     buffer_reset(&b);
+    heads_amqp_twin_write(&b, slice_of(""), 200, 0, SLICE("{}")); /* asked without an id */
+    m = read(&b);
+    assert_null(m.properties.correlation_id.at);
+    buffer_reset(&b);
     heads_amqp_desired_write(&b, SLICE("{\"$version\":6}"), 6);
     m = read(&b);
     assert_null(m.properties.correlation_id.at);

@@ -139,6 +139,10 @@ test('rhea: SASL PLAIN as a device, and as a policy that may be any device', asy
   assert.equal(await send(await openSender(any, `/devices/${d.id}/messages/events`), {body: 'for it'}), 'accepted');
   await assert.rejects(openSender(any, '/devices/not-there/messages/events'), /amqp:/);
   any.close();
+  const gateway = await connect(); /* and the same by $cbs, for the whole hub */
+  assert.equal(await (await cbs(gateway))(hub, sas('', key, policy)), 200);
+  assert.equal(await send(await openSender(gateway, `/devices/${d.id}/messages/events`), {body: 'by its gateway'}), 'accepted');
+  gateway.close();
 });
 
 test('rhea: a certificate instead of a token, with SASL EXTERNAL, ANONYMOUS and none', async () => {
