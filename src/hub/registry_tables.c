@@ -152,6 +152,7 @@ const char *const registry_migrations[] = {
     "CREATE INDEX uploads_device ON uploads (device);"
     "CREATE TRIGGER uploads_of_the_deleted AFTER DELETE ON identities WHEN OLD.module = ''"
     " BEGIN DELETE FROM uploads WHERE device = OLD.device; END;",
+    "ALTER TABLE transfers ADD COLUMN configurations TEXT;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -166,7 +167,7 @@ const size_t registry_migration_count =
 
 #define TRANSFER_COLUMNS                                                                           \
     "id, import, state, progress, started_ms, ended_ms, input_uri, input_name, output_uri,"        \
-    " output_name, without_keys, reason"
+    " output_name, without_keys, reason, configurations"
 
 #define CERTIFICATE_COLUMNS "name, etag, der, code, verified, created_ms, updated_ms"
 
@@ -256,7 +257,7 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_TRANSFER_GET] = "SELECT " TRANSFER_COLUMNS " FROM transfers WHERE id = ?1",
     [SQL_TRANSFER_INSERT] =
         "INSERT INTO transfers (id, import, started_ms, input_uri, input_name, output_uri, output_name,"
-        " without_keys) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+        " without_keys, configurations) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [SQL_TRANSFER_MOVE] =
         "UPDATE transfers SET state = ?3, reason = ?5, ended_ms = CASE WHEN ?3 > 1 THEN ?4 ELSE 0 END,"
         " progress = CASE WHEN ?3 = 2 THEN 100 ELSE progress END WHERE id = ?1 AND state = ?2",

@@ -38,6 +38,8 @@ static void print_row(struct store_table *t, size_t n, struct json_writer *w)
     if (!import)
         json_name(w, "excludeKeysInExport"), json_put_bool(w, store_column_i64(t, n, 10));
     json_name(w, "storageAuthenticationType"), json_put_text(w, "keyBased");
+    json_name(w, "includeConfigurations"), json_put_bool(w, store_column(t, n, 12).len > 0);
+    json_member(w, "configurationsBlobName", store_column(t, n, 12));
     json_member(w, "failureReason", store_column(t, n, 11));
     json_end_object(w);
 }
@@ -98,6 +100,15 @@ static enum status forget_old(struct store_table *t, const struct registry_job *
     return store_run(t, SQL_TRANSFERS_FORGET);
 }
 
+/* Empty when they are left out. */
+static struct slice configurations_name(const struct json *body)
+{
+    struct slice name = json_string(json_get(body, "configurationsBlobName"));
+    if (!json_bool(json_get(body, "includeConfigurations"), false))
+        return (struct slice){0};
+    return name.len ? name : SLICE("configurations.txt");
+}
+
 static enum status insert(struct store_table *t, struct registry_job *j, const struct json *body)
 {
     uint8_t random[16];
@@ -115,6 +126,7 @@ static enum status insert(struct store_table *t, struct registry_job *j, const s
     store_bind(t, n, 6, json_string(json_get(body, "outputBlobContainerUri")));
     store_bind(t, n, 7, json_string(json_get(body, "outputBlobName")));
     store_bind_i64(t, n, 8, json_bool(json_get(body, "excludeKeysInExport"), false));
+    store_bind(t, n, 9, configurations_name(body));
     return store_run(t, n);
 }
 

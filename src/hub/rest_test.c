@@ -451,7 +451,7 @@ static void a_job_must_say_where_to(void **state)
         "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box\",\"outputBlobName\":7}",
         "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box\","
         "\"storageAuthenticationType\":\"identityBased\"}",
-        "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box\",\"includeConfigurations\":true}",
+        "{\"type\":\"export\",\"outputBlobContainerUri\":\"https://storage/box\",\"configurationsBlobName\":7}",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (call("POST", "/jobs/create", bad[i]) != 400)

@@ -32,12 +32,12 @@ static const char *check_body(const struct json *body)
         return "inputBlobContainerUri must be the https URI of a container, with its SAS";
     if (!is_container(body, "outputBlobContainerUri"))
         return "outputBlobContainerUri must be the https URI of a container, with its SAS";
-    if (!is_blob_name(body, "inputBlobName") || !is_blob_name(body, "outputBlobName"))
-        return "inputBlobName and outputBlobName must be texts of up to 1024 bytes";
+    if (!is_blob_name(body, "inputBlobName") || !is_blob_name(body, "outputBlobName") ||
+        !is_blob_name(body, "configurationsBlobName"))
+        return "inputBlobName, outputBlobName and configurationsBlobName must be texts of up to "
+               "1024 bytes";
     if (by.len && !slice_eq_nocase(by, SLICE("keyBased")))
         return "storageAuthenticationType must be keyBased: there are no managed identities here";
-    if (json_bool(json_get(body, "includeConfigurations"), false))
-        return "configurations are not part of import and export here";
     return NULL;
 }
 

@@ -156,6 +156,13 @@ void transfer_reader_next(struct transfer_reader *r)
     begin(c, "GET");
 }
 
+void transfer_reader_again(struct transfer_reader *r, const char *name)
+{
+    r->name = name;
+    r->at = r->size = 0;
+    transfer_reader_next(r);
+}
+
 bool transfer_reader_at_end(const struct transfer_reader *r)
 {
     return r->at >= r->size;
@@ -245,6 +252,13 @@ void transfer_writer_finish(struct transfer_writer *w)
     w->finishing = true;
     if (!w->call.under_way)
         w->waiting.len ? send_block(w) : send_list(w);
+}
+
+void transfer_writer_again(struct transfer_writer *w, const char *name)
+{
+    w->name = name;
+    w->blocks = 0;
+    w->finishing = w->listing = false;
 }
 
 void transfer_writer_clear(struct transfer_writer *w)

@@ -44,6 +44,8 @@ struct transfer_reader {
 
 /* Asks for the range from `at` on: read() or failed() follows. Not at the end. */
 void transfer_reader_next(struct transfer_reader *r);
+/* After that, another blob of the container, from its beginning. */
+void transfer_reader_again(struct transfer_reader *r, const char *name);
 bool transfer_reader_at_end(const struct transfer_reader *r); /* after the first range */
 void transfer_reader_clear(struct transfer_reader *r);
 
@@ -67,4 +69,6 @@ bool transfer_writer_has_room(const struct transfer_writer *w);
 void transfer_writer_send(struct transfer_writer *w);
 /* Sends what is left and makes a blob of all blocks, in place of an older one: written(). */
 void transfer_writer_finish(struct transfer_writer *w);
+/* After that, another blob of the container. */
+void transfer_writer_again(struct transfer_writer *w, const char *name);
 void transfer_writer_clear(struct transfer_writer *w);

@@ -1,13 +1,47 @@
 /* The registry's pages, one after the other, into blocks of a blob. */
 #include "hub/transfer_inside.h"
+#include "json/write.h"
 
 static void next_page(void *arg);
+
+/* ---- configurations: a line each, once the devices are there ---- */
+
+static void on_configurations(void *arg, const struct hub_registry_answer *a)
+{
+    struct transfer *x = arg;
+    struct json_doc *doc = NULL;
+    if (a->why != OK || json_parse(a->json, JSON_STRICT, &doc, NULL) != OK) {
+        transfer_end(x, "the configurations could not be read");
+        return;
+    }
+    struct json_writer w = json_writer(&x->writer.waiting);
+    for (struct json_walk c = json_walk(json_root(doc)); json_next(&c);) {
+        json_put_value(&w, c.value);
+        buffer_text(&x->writer.waiting, "\r\n");
+        w = json_writer(&x->writer.waiting);
+    }
+    json_free(&doc);
+    transfer_writer_finish(&x->writer);
+}
+
+static void begin_configurations(struct transfer *x)
+{
+    x->in_configurations = true;
+    transfer_writer_again(&x->writer, x->configurations);
+    hub_registry_ask(x->registry, x->loop,
+                     &(struct hub_registry_ask){.what = HUB_CONFIGURATION_LIST}, on_configurations,
+                     x);
+}
+
+/* ---- devices ---- */
 
 static void on_written(void *arg, enum status why, const char *reason)
 {
     struct transfer *x = arg;
     if (why != OK)
         transfer_end(x, reason);
+    else if (x->writer.finishing && x->configurations && !x->in_configurations)
+        begin_configurations(x);
     else if (x->writer.finishing)
         transfer_end(x, NULL);
     else

@@ -67,9 +67,13 @@ static void on_imported(void *arg, const struct hub_registry_answer *a)
 static void ask_registry(void *arg)
 {
     struct line *l = arg;
+    struct hub_registry_ask device = {.what = HUB_IMPORT, .id = l->id, .body = l->text};
+    struct hub_registry_ask configuration = {.what = HUB_CONFIGURATION_PUT,
+                                             .name = l->id.device,
+                                             .body = l->text,
+                                             .if_match = SLICE("*")}; /* there or not */
     hub_registry_ask(l->transfer->registry, l->transfer->loop,
-                     &(struct hub_registry_ask){.what = HUB_IMPORT, .id = l->id, .body = l->text},
-                     on_imported, l);
+                     l->transfer->in_configurations ? &configuration : &device, on_imported, l);
 }
 
 static void import_line(struct transfer *x, struct slice text)
@@ -148,9 +152,23 @@ static bool next_line(struct transfer *x, struct slice *line)
     return true;
 }
 
-/* Nothing is under way any more: the errors go out, if there are any. */
+static void begin_configurations(struct transfer *x)
+{
+    x->in_configurations = true;
+    buffer_reset(&x->lines);
+    x->at = 0;
+    x->line = 0;
+    x->reading = true;
+    transfer_reader_again(&x->reader, x->configurations);
+}
+
+/* Nothing is under way any more: what is next, or the errors go out, if there are any. */
 static void end(struct transfer *x)
 {
+    if (x->configurations && !x->in_configurations && !x->reason && !x->cancelled) {
+        begin_configurations(x);
+        return;
+    }
     if (x->writer.waiting.len + x->writer.blocks > 0 && !x->writer.finishing)
         transfer_writer_finish(&x->writer);
     else if (!x->writer.finishing)

@@ -13,6 +13,8 @@ struct transfer {
     struct arena arena;
     struct slice id;
     bool import, without_keys;
+    const char *configurations;    /* the blob of theirs; NULL: they are left out, or next */
+    bool in_configurations;        /* the devices are done */
     struct transfer_reader reader; /* of an import */
     struct transfer_writer writer; /* an export's lines, an import's errors */
     /* of an export */

@@ -122,6 +122,7 @@ static void begin_job(struct hub_transfers *t, const struct json *job)
         calls[i]->client = client_for(t, i == 0 ? x->reader.uri : x->writer.uri);
     }
     x->reader.arg = x->writer.arg = x;
+    x->configurations = text(x, job, "configurationsBlobName", NULL);
     log_info("%s begins job=%.*s", x->import ? "import" : "export", SLICE_FMT(x->id));
     x->import ? transfer_import_begin(x) : transfer_export_begin(x);
 }

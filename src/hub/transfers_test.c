@@ -497,6 +497,39 @@ static void a_restart_is_told(void **state)
     house.hub.registry = memory;
 }
 
+static void configurations_go_with_the_devices_when_they_are_asked_for(void **state)
+{
+    (void)state;
+    struct hub_registry_ask c = {.what = HUB_CONFIGURATION_PUT,
+                                 .name = SLICE("fast"),
+                                 .body = SLICE("{\"id\":\"fast\",\"content\":{\"deviceContent\":{"
+                                               "\"properties.desired.speed\":3}},"
+                                               "\"targetCondition\":\"tags.x=1\",\"priority\":7}")};
+    assert_int_equal(ask(&c), OK);
+    assert_int_equal(put("a", "", "{}"), OK);
+    assert_string_equal(run("export", ",\"includeConfigurations\":true"), "completed");
+    assert_string_equal(member("configurationsBlobName"), "configurations.txt");
+    assert_int_equal(storage("GET", "/box/configurations.txt", "", ""), 200);
+    assert_true(slice_starts(buffer_slice(&house.body), SLICE("{\"id\":\"fast\",")));
+    assert_int_equal(storage("GET", "/box/devices.txt", "", ""), 200);
+    assert_true(slice_starts(buffer_slice(&house.body), SLICE("{\"id\":\"a\",")));
+
+    c = (struct hub_registry_ask){
+        .what = HUB_CONFIGURATION_DELETE, .name = SLICE("fast"), .if_match = SLICE("*")};
+    assert_int_equal(ask(&c), OK);
+    assert_string_equal(run("import", ",\"includeConfigurations\":true"), "completed");
+    c = (struct hub_registry_ask){.what = HUB_CONFIGURATION_GET, .name = SLICE("fast")};
+    assert_int_equal(ask(&c), OK);
+    assert_string_equal(member("priority"), "7");
+    store_lines(""); /* no devices at all */
+    assert_string_equal(run("import", ",\"includeConfigurations\":true"),
+                        "completed"); /* it is there already */
+    assert_int_equal(storage("GET", "/box/importErrors.log", "", ""), 404);
+    assert_string_equal(
+        run("import", ",\"includeConfigurations\":true,\"configurationsBlobName\":\"none\""),
+        "failed");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void)
@@ -512,6 +545,7 @@ int main(void)
         TEST(a_cancelled_job_does_not_run_or_stops),
         TEST(there_is_a_bound_to_what_waits),
         TEST(a_restart_is_told),
+        TEST(configurations_go_with_the_devices_when_they_are_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
