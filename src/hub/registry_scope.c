@@ -56,6 +56,7 @@ static struct slice own_scope(struct arena *a, const struct heads_identity *edge
 static enum status want_edge(struct store_table *t, struct registry_job *j, const struct json *parents,
                              struct registry_row *row)
 {
+    struct slice was = row->i.parent_scope;
     row->i.device_scope = own_scope(&j->arena, &row->i);
     if (!json_is(parents, JSON_ARRAY))
         return OK; /* not said: it stays */
@@ -65,7 +66,7 @@ static enum status want_edge(struct store_table *t, struct registry_job *j, cons
     if (slice_eq(row->i.parent_scope, row->i.device_scope))
         return registry_refuse(j, BAD_ARGUMENT, "an edge cannot be its own parent");
     row->parent_scopes = row->i.parent_scope.len ? print(&j->arena, parents) : (struct slice){0};
-    return must_be_an_edge(t, j, row->i.parent_scope);
+    return slice_eq(row->i.parent_scope, was) ? OK : must_be_an_edge(t, j, row->i.parent_scope);
 }
 
 /* A leaf stores its edge's scope once, and may be told of it either way; of two that differ, the one
@@ -88,7 +89,7 @@ static enum status want_leaf(struct store_table *t, struct registry_job *j, cons
     if (scope_new && parent_new && !slice_eq(by_scope, by_parent))
         return registry_refuse(j, BAD_ARGUMENT, "deviceScope and parentScopes name different edges");
     row->i.device_scope = scope_new ? by_scope : by_parent;
-    return must_be_an_edge(t, j, row->i.device_scope);
+    return scope_new || parent_new ? must_be_an_edge(t, j, row->i.device_scope) : OK;
 }
 
 enum status registry_scope_want(struct store_table *t, struct registry_job *j,

@@ -155,6 +155,28 @@ static void a_leaf_is_told_its_edge_either_way(void **state)
     assert_string_equal(parent_of("a"), "");
 }
 
+/* A device whose edge is gone can still be disabled, and sent back as it was read. */
+static void a_scope_that_stays_is_not_looked_at_again(void **state)
+{
+    (void)state;
+    char body[600];
+    assert_int_equal(put("edge", "{\"capabilities\":{\"iotEdge\":true}}"), OK);
+    snprintf(body, sizeof(body), "{\"deviceScope\":\"%s\"}", scope_of("edge"));
+    assert_int_equal(put("leaf", body), OK);
+    snprintf(body, sizeof(body), "{\"capabilities\":{\"iotEdge\":true},\"parentScopes\":[\"%s\"]}",
+             scope_of("edge"));
+    assert_int_equal(put("below", body), OK);
+    assert_int_equal(ask(HUB_IDENTITY_DELETE, "edge", NULL, "*"), OK);
+    assert_int_equal(change("leaf", "{\"status\":\"disabled\"}"), OK);
+    assert_int_equal(get("leaf"), OK);
+    char whole[2048];
+    snprintf(whole, sizeof(whole), "%s", buffer_cstr(&house.json));
+    assert_int_equal(change("leaf", whole), OK);
+    assert_int_equal(get("below"), OK);
+    snprintf(whole, sizeof(whole), "%s", buffer_cstr(&house.json));
+    assert_int_equal(change("below", whole), OK);
+}
+
 static void an_edge_has_another_as_its_parent_and_not_itself(void **state)
 {
     (void)state;
@@ -236,6 +258,7 @@ int main(void)
         TEST(another_kind_of_authentication_begins_anew),
         TEST(a_status_reason_has_128_characters),
         TEST(a_leaf_is_told_its_edge_either_way),
+        TEST(a_scope_that_stays_is_not_looked_at_again),
         TEST(an_edge_has_another_as_its_parent_and_not_itself),
         TEST(a_module_that_was_changed_while_its_device_was_disabled_comes_back_with_it),
         TEST(there_are_no_more_devices_than_the_limit),
