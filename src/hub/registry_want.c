@@ -28,6 +28,13 @@ static struct slice text_of(struct registry_job *j, const struct json *v, struct
     return v && !json_is(v, JSON_NULL) ? arena_copy(&j->arena, json_string(v)) : otherwise;
 }
 
+/* The same where null takes away what is there. */
+static struct slice text_or_none(struct registry_job *j, const struct json *v,
+                                 struct slice otherwise)
+{
+    return json_is(v, JSON_NULL) ? (struct slice){0} : text_of(j, v, otherwise);
+}
+
 /* A member of another type than IoT Hub's is a mistake to be told of, not one to be passed over. */
 static enum status check_types(struct registry_job *j, const struct json *body)
 {
@@ -193,7 +200,7 @@ static enum status want_device(struct registry_job *j, const struct json *body,
         row->i.enabled = slice_eq_nocase(status, SLICE("enabled"));
     if (row->i.enabled != was)
         row->status_ms = (int64_t)j->now_ms;
-    row->status_reason = text_of(j, json_get(body, "statusReason"), row->status_reason);
+    row->status_reason = text_or_none(j, json_get(body, "statusReason"), row->status_reason);
     if (characters(row->status_reason) > STATUS_REASON_MAX)
         return registry_refuse(j, BAD_ARGUMENT, "statusReason is longer than 128 characters");
     row->i.edge = json_bool(json_get(json_get(body, "capabilities"), "iotEdge"), row->i.edge);
@@ -214,7 +221,7 @@ enum status registry_want(struct store_table *t, struct registry_job *j, const s
         return registry_refuse(j, BAD_ARGUMENT, "moduleId in the body is not the one in the path");
     s = want_authentication(j, json_get(body, "authentication"), &row->i);
     if (row->i.id.module.len) {
-        row->managed_by = text_of(j, json_get(body, "managedBy"), row->managed_by);
+        row->managed_by = text_or_none(j, json_get(body, "managedBy"), row->managed_by);
         return s;
     }
     if (s == OK)

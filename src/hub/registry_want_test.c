@@ -104,6 +104,10 @@ static void a_status_reason_has_128_characters(void **state)
     assert_int_equal(get("d"), OK);
     assert_string_equal(member("status"), "disabled");
     assert_string_not_equal(member("statusUpdatedTime"), "0001-01-01T00:00:00Z");
+    assert_int_equal(change("d", "{\"status\":\"disabled\"}"), OK);
+    assert_int_equal(strlen(member("statusReason")), 255); /* the text is cut here */
+    assert_int_equal(change("d", "{\"statusReason\":null}"), OK);
+    assert_string_equal(member("statusReason"), "");
 }
 
 static const char *scope_of(const char *id)
