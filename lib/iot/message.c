@@ -79,6 +79,33 @@ bool iot_event_goes_to(const struct iot_event *e, uint16_t endpoint)
     return e->endpoints.len == 0 && endpoint == 0;
 }
 
+static bool is_stamped(struct slice stamps, uint16_t endpoint, struct slice name)
+{
+    uint16_t n;
+    struct slice stamp, value;
+    while (iot_stamp_next(&stamps, &n, &stamp, &value))
+        if (n == endpoint && slice_eq(stamp, name))
+            return true;
+    return false;
+}
+
+struct slice iot_event_properties(const struct iot_event *e, uint16_t endpoint,
+                                  struct buffer *scratch)
+{
+    struct slice list = e->message.properties, stamps = e->stamps, name, value;
+    uint16_t n;
+    if (stamps.len == 0)
+        return list;
+    buffer_reset(scratch);
+    while (iot_property_next(&list, &name, &value))
+        if (!is_stamped(e->stamps, endpoint, name))
+            (void)iot_property_put(scratch, name, value);
+    while (iot_stamp_next(&stamps, &n, &name, &value))
+        if (n == endpoint)
+            (void)iot_property_put(scratch, name, value);
+    return buffer_slice(scratch);
+}
+
 /*
  * The record: version, source, types of ids, three times, then a bit for every slice that is there
  * and those in order, each with its length in groups of seven bits, low first; the body is the

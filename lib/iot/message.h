@@ -59,7 +59,8 @@ struct iot_event {
     struct iot_message message;
     /* Of IOT_SOURCE_SENT, whose body is the rest of the AMQP message, encoded, from its properties on. */
     struct slice partition_key;
-    struct slice annotations; /* the sender's own: keys and values, encoded */
+    struct slice annotations; /* the sender's own: keys and values, encoded. Of a copy that routing made of
+                               * another source's event: iothub-enqueuedtime, as the first had it */
     /* What routing decided; empty when nothing is routed: then the built-in endpoint alone has it. */
     struct slice endpoints; /* u16 each; 0 is the built-in one */
     struct slice stamps;    /* enrichments: u16 endpoint, then as a property */
@@ -69,6 +70,10 @@ struct iot_event {
 bool iot_event_goes_to(const struct iot_event *e, uint16_t endpoint);
 /* Takes the first off *list; false at the end, or when the list is broken. */
 bool iot_stamp_next(struct slice *list, uint16_t *endpoint, struct slice *name, struct slice *value);
+
+/* The application properties as the endpoint has them: its stamps win over properties of the same name.
+ * In `scratch` when there are any, which is emptied first. */
+struct slice iot_event_properties(const struct iot_event *e, uint16_t endpoint, struct buffer *scratch);
 
 /* Appends the record's bytes; they begin with a version byte: 1 unless the event has what only 2 can hold. */
 void iot_event_encode(const struct iot_event *e, struct buffer *out);

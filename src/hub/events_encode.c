@@ -35,7 +35,7 @@ static uint32_t put_text(struct buffer *b, struct slice name, struct slice text)
     return 2;
 }
 
-static struct slice source_name(enum iot_source source)
+struct slice hub_events_source_name(enum iot_source source)
 {
     static const struct slice names[IOT_SOURCE_COUNT] = {
         [IOT_SOURCE_TELEMETRY] = SLICE_INIT("Telemetry"),
@@ -61,17 +61,31 @@ static uint32_t put_place(struct buffer *b, const struct iot_event *e, int64_t s
     return 6 + put_text(b, SLICE("x-opt-partition-key"), e->partition_key);
 }
 
+/* Keys and values that are encoded already. */
+static uint32_t put_others(struct buffer *b, struct slice annotations)
+{
+    struct reader r = reader_of(annotations);
+    uint32_t items = 0;
+    for (; r.rest.len && reader_ok(&r); items++)
+        amqp_read_raw(&r);
+    buffer_put(b, annotations);
+    return items;
+}
+
 static void put_annotations(struct buffer *b, const struct iot_event *e, int64_t sequence)
 {
     size_t map = amqp_message_map_begin(b, AMQP_MESSAGE_ANNOTATIONS);
-    uint32_t items = 2 + put_place(b, e, sequence);
-    amqp_write_symbol(b, SLICE("iothub-enqueuedtime"));
-    amqp_write_timestamp(b, (int64_t)e->enqueued_ms);
+    uint32_t items = put_place(b, e, sequence) + put_others(b, e->annotations);
+    if (e->annotations.len == 0) { /* else a copy, and the time of the first is among them */
+        amqp_write_symbol(b, SLICE("iothub-enqueuedtime"));
+        amqp_write_timestamp(b, (int64_t)e->enqueued_ms);
+        items += 2;
+    }
     items += put_text(b, SLICE("iothub-connection-device-id"), e->from.device);
     items += put_text(b, SLICE("iothub-connection-module-id"), e->from.module);
     items += put_text(b, SLICE("iothub-connection-auth-method"), e->auth_method);
     items += put_text(b, SLICE("iothub-connection-auth-generation-id"), e->generation_id);
-    items += put_text(b, SLICE("iothub-message-source"), source_name(e->source));
+    items += put_text(b, SLICE("iothub-message-source"), hub_events_source_name(e->source));
     items += put_text(b, SLICE("iothub-outputname"), e->message.output);
     items += put_text(b, SLICE("iothub-interface-id"), e->message.interface_id);
     items += put_text(b, SLICE("dt-subject"), e->message.subject);
@@ -83,11 +97,7 @@ static void put_annotations(struct buffer *b, const struct iot_event *e, int64_t
 static void put_sent(struct buffer *b, const struct iot_event *e, int64_t sequence)
 {
     size_t map = amqp_message_map_begin(b, AMQP_MESSAGE_ANNOTATIONS);
-    uint32_t items = put_place(b, e, sequence);
-    struct reader r = reader_of(e->annotations);
-    for (; r.rest.len && reader_ok(&r); items++)
-        amqp_read_raw(&r);
-    buffer_put(b, e->annotations);
+    uint32_t items = put_place(b, e, sequence) + put_others(b, e->annotations);
     amqp_write_end(b, map, items);
     buffer_put(b, e->message.body);
 }
@@ -102,7 +112,11 @@ void hub_events_encode(const struct iot_event *e, int64_t sequence,
         return;
     }
     put_annotations(out, e, sequence);
-    heads_amqp_message_write_properties(out, &e->message);
-    heads_amqp_message_write_application(out, &e->message, (struct slice){0});
+    struct buffer scratch = {0};
+    struct iot_message m = e->message;
+    m.properties = iot_event_properties(e, 0, &scratch);
+    heads_amqp_message_write_properties(out, &m);
+    heads_amqp_message_write_application(out, &m, (struct slice){0});
+    buffer_clear(&scratch);
     amqp_message_data(out, e->message.body);
 }

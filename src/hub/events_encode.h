@@ -16,6 +16,9 @@ struct hub_events_newest {
     uint64_t asked_ms;
 };
 
+/* iothub-message-source: "Telemetry", "twinChangeEvents"; empty for what a client sent. */
+struct slice hub_events_source_name(enum iot_source source);
+
 /* Appends. `sequence` counts from 0; `newest` may be NULL. */
 void hub_events_encode(const struct iot_event *e, int64_t sequence,
                        const struct hub_events_newest *newest, struct buffer *out);
