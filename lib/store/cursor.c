@@ -22,3 +22,12 @@ void store_cursor_set(struct store_log *l, struct slice name, uint64_t sequence)
     if (l->room_wanted)
         store_log_wake(l);
 }
+
+void store_cursor_drop(struct store_log *l, struct slice name)
+{
+    if (!store_remember_drop(&l->remember, name))
+        return;
+    l->remember_dirty = true;
+    if (!store_in_memory(l))
+        store_log_upkeep_soon(l);
+}

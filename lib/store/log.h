@@ -82,3 +82,5 @@ uint64_t store_log_find_time(struct store_log *l, uint64_t wall_ms);
 uint64_t store_cursor_get(struct store_log *l, struct slice name);
 /* Remembered at the next commit; after a crash it may be older, never newer, than what was set. */
 void store_cursor_set(struct store_log *l, struct slice name, uint64_t sequence);
+/* Forgets it; harmless when it was never set. */
+void store_cursor_drop(struct store_log *l, struct slice name);

@@ -301,6 +301,30 @@ static void cursors_are_remembered(void **state)
     rig_stop(&r);
 }
 
+static void a_cursor_that_is_dropped_is_gone(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    store_cursor_set(r.log, SLICE("up"), 7);
+    store_cursor_set(r.log, SLICE("down"), 8);
+    store_cursor_set(r.log, SLICE("route"), 9);
+    store_cursor_drop(r.log, SLICE("up"));
+    store_cursor_drop(r.log, SLICE("never set"));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_cursor_get(r.log, SLICE("up")), 0);
+        assert_int_equal(store_cursor_get(r.log, SLICE("down")), 8);
+        assert_int_equal(store_cursor_get(r.log, SLICE("route")), 9);
+        rig_pass(&r, 100);
+        sim_disk_crash(r.disk);
+        rig_reopen(&r);
+    }
+    rig_stop(&r);
+}
+
 static void saved_cursors_outlive_a_crash(void **state)
 {
     (void)state;
@@ -906,6 +930,7 @@ int main(void)
         cmocka_unit_test(retention_drops_the_oldest_by_bytes),
         cmocka_unit_test(retention_by_age_is_not_moved_by_the_wall_clock),
         cmocka_unit_test(cursors_are_remembered),
+        cmocka_unit_test(a_cursor_that_is_dropped_is_gone),
         cmocka_unit_test(saved_cursors_outlive_a_crash),
         cmocka_unit_test(a_torn_write_leaves_the_cursors_of_before),
         cmocka_unit_test(what_a_cursor_has_not_passed_is_kept),

@@ -35,6 +35,16 @@ enum status store_remember_set(struct store_remember *r, struct slice name, uint
     return OK;
 }
 
+bool store_remember_drop(struct store_remember *r, struct slice name)
+{
+    struct store_cursor *c = store_remember_find(r, name);
+    if (c == NULL)
+        return false;
+    free((void *)c->name.at);
+    *c = r->cursors[--r->count];
+    return true;
+}
+
 /* Magic, version, length of all, count, turn, durable, first, age; then the cursors; the CRC. */
 void store_remember_encode(const struct store_remember *r, uint64_t turn, struct buffer *out)
 {

@@ -31,6 +31,8 @@ struct store_cursor *store_remember_find(struct store_remember *r, struct slice 
 /* FULL, TOO_LARGE. */
 CHECKED enum status store_remember_set(struct store_remember *r, struct slice name,
                                        uint64_t sequence);
+/* False when it was not there. */
+bool store_remember_drop(struct store_remember *r, struct slice name);
 
 /* A slot's bytes. `turn` grows with each write; it lies in slot turn % 2. */
 void store_remember_encode(const struct store_remember *r, uint64_t turn, struct buffer *out);
