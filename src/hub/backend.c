@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "hub/device.h"
+#include "hub/routing.h"
+#include "hub/service_links.h"
 #include "heads/sign_in.h"
 
 /* ---- signing in: identities are asked for one after the other, then checked ---- */
@@ -269,16 +271,16 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
         return TOO_LARGE;
     uint64_t now_ms = loop_wall_ms(d->owner->loop);
     hub_activity_note(d, now_ms);
-    enum status s = hub_partition_send(d->partition,
-                                       &(struct iot_event){
-                                           .enqueued_ms = now_ms,
-                                           .from = d->id,
-                                           .generation_id = a->identity->generation_id,
-                                           .auth_method = slice_of(a->auth_method),
-                                           .source = IOT_SOURCE_TELEMETRY,
-                                           .message = *m,
-                                       },
-                                       a, token);
+    struct iot_event e = {
+        .enqueued_ms = now_ms,
+        .from = d->id,
+        .generation_id = a->identity->generation_id,
+        .auth_method = slice_of(a->auth_method),
+        .source = IOT_SOURCE_TELEMETRY,
+        .message = *m,
+    };
+    enum status s = d->owner->routing ? hub_routing_send(a, &e, token)
+                                      : hub_partition_send(d->partition, &e, a, token);
     if (s == OK) {
         __atomic_fetch_add(&d->owner->count.messages, 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&d->owner->count.bytes, m->body.len, __ATOMIC_RELAXED);

@@ -49,6 +49,8 @@ static void end_one(void *arg, enum status why)
     struct one *o = arg;
     struct hub_configurer *c = o->of;
     const struct hub_registry_events *events = &c->registry->events;
+    if (why == OK)
+        registry_announce(&o->work.announcements, o->work.registry);
     for (size_t n = 0; why == OK && events->on_desired && n < o->work.count; n++)
         events->on_desired(events->arg, o->work.news[n].id, o->work.news[n].patch,
                            o->work.news[n].version);

@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "hub/routing_twins.h"
+#include "hub/sources.h"
 
 static struct hub_device *of(struct heads_place *p)
 {
@@ -14,6 +16,7 @@ static struct hub_device *of(struct heads_place *p)
 static void tell_registry(struct hub_device *d, bool connected)
 {
     hub_registry_connection(d->owner->hub->registry, d->id, connected, loop_wall_ms(d->owner->loop));
+    hub_sources_connection(d, connected);
 }
 
 static void came(struct heads_place *p)
@@ -96,6 +99,7 @@ void hub_device_unref(struct hub_device **device)
     map_remove(&d->owner->devices, slice_of(d->key));
     hub_deliveries_clear(&d->deliveries);
     heads_identity_unref(&d->through);
+    hub_routing_twin_free(&d->twin);
     free(d->key);
     free(d);
 }

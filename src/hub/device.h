@@ -23,6 +23,7 @@ struct hub_device {
     struct hub_deliveries deliveries; /* messages to it */
     struct hub_active active;
     const struct heads_identity *through; /* the $edgeHub that speaks for its live session, as it was; or NULL */
+    struct hub_routing_twin *twin; /* routing_twins.c; NULL where no route looks at it */
 };
 
 /* The live state of `id`, made when there is none. Always a new reference. */

@@ -111,7 +111,8 @@ struct hub_events_entity *hub_events_entity_find(struct hub_events *e, struct sl
 {
     unsigned count = __atomic_load_n(&e->entity_count, __ATOMIC_ACQUIRE);
     for (unsigned i = 0; i < count; i++)
-        if (slice_eq_nocase(name, slice_of(e->entities[i]->name)))
+        if (slice_eq_nocase(name, slice_of(e->entities[i]->name)) &&
+            !__atomic_load_n(&e->entities[i]->closed, __ATOMIC_RELAXED))
             return e->entities[i];
     return NULL;
 }
@@ -317,6 +318,24 @@ struct hub_events *hub_events_new(const struct hub *hub)
     e->entities[e->entity_count++] =
         entity_new(hub->events_name, hub->created_ms, hub->partitions, hub->partition_count);
     return e;
+}
+
+void hub_events_add(struct hub_events *e, const char *name, uint64_t created_ms,
+                    struct hub_partition *const *partitions, unsigned count)
+{
+    if (e->entity_count == HUB_EVENTS_ENTITIES_MAX) {
+        log_error("a stream is not served: there were too many since the start name=%s", name);
+        return;
+    }
+    e->entities[e->entity_count] = entity_new(name, created_ms, partitions, count);
+    __atomic_store_n(&e->entity_count, e->entity_count + 1, __ATOMIC_RELEASE);
+}
+
+void hub_events_serve(struct hub_events *e, const char *name, bool serve)
+{
+    for (unsigned i = 1; i < e->entity_count; i++)
+        if (strcmp(e->entities[i]->name, name) == 0)
+            __atomic_store_n(&e->entities[i]->closed, !serve, __ATOMIC_RELAXED);
 }
 
 void hub_events_free(struct hub_events **events)

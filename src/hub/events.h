@@ -29,6 +29,13 @@ struct hub_events *hub_events_new(const struct hub *hub);
 /* When no loop runs any more. */
 void hub_events_free(struct hub_events **e);
 
+/* Serves a further stream under its name, from here on and from any loop: on loop 0. The name and the
+ * partitions outlive it. */
+void hub_events_add(struct hub_events *e, const char *name, uint64_t created_ms,
+                    struct hub_partition *const *partitions, unsigned count);
+/* Whether links to a stream that was added are let in. Those that are there stay. On loop 0. */
+void hub_events_serve(struct hub_events *e, const char *name, bool serve);
+
 /* What an AMQP connection serves for it; the arg of each is the struct hub_events. */
 #define HUB_EVENTS_READER_KINDS 2 /* addresses that a partition is read at */
 #define HUB_EVENTS_SENDER_KINDS 2 /* … that events are sent to */

@@ -12,6 +12,7 @@ struct hub_events_entity {
     uint64_t created_ms;
     unsigned partition_count;
     unsigned turn; /* of events without a key; relaxed atomic */
+    bool closed;   /* no link is let in; relaxed atomic */
     struct hub_events_partition partitions[HUB_PARTITIONS_MAX]; /* each its own loop's */
 };
 

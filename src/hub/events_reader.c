@@ -34,7 +34,7 @@ static struct hub_events_reader *reader_of_node(struct link *l)
 uint64_t hub_events_newest_ms(struct hub_events_partition *p)
 {
     struct store_log *log = hub_partition_log(p->partition);
-    uint64_t newest = store_log_durable(log);
+    uint64_t newest = hub_partition_newest(p->partition);
     if (newest == p->newest_record || newest < store_log_first(log))
         return newest ? p->newest_ms : 0;
     struct store_reader *r = store_reader_open(log, newest);
@@ -50,7 +50,7 @@ uint64_t hub_events_newest_ms(struct hub_events_partition *p)
 static struct hub_events_newest newest(struct hub_events_partition *p)
 {
     return (struct hub_events_newest){
-        .sequence = hub_events_sequence(store_log_durable(hub_partition_log(p->partition))),
+        .sequence = hub_events_sequence(hub_partition_newest(p->partition)),
         .enqueued_ms = hub_events_newest_ms(p),
         .asked_ms = loop_wall_ms(p->loop),
     };
@@ -66,20 +66,26 @@ static void encode(struct hub_events_reader *r, struct hub_events_batch *b,
                  (unsigned long long)record->sequence);
         return;
     }
+    if (!iot_event_goes_to(&e, 0))
+        return;
     hub_events_encode(&e, hub_events_sequence(record->sequence), newest_or_null, &b->bytes);
     b->ends[b->count++] = (uint32_t)b->bytes.len;
     r->far.produced++;
 }
 
-/* OK: more may be read; AGAIN at the end of what is durable; IO_FAILED. */
+/* OK: more may be read; BUSY: so many were passed over that others have a turn; AGAIN at the end of what
+ * is durable; IO_FAILED. */
 static enum status fill(struct hub_events_reader *r, struct hub_events_batch *b)
 {
     struct hub_events_newest n;
     if (r->tells_newest)
         n = newest(r->partition);
+    unsigned looks = 0;
     while (b->count < HUB_EVENTS_BATCH_MESSAGES && b->bytes.len < HUB_EVENTS_BATCH_BYTES &&
            r->far.produced < r->far.allowed) {
         struct store_record record;
+        if (looks++ == HUB_EVENTS_LOOKS_MAX)
+            return BUSY;
         enum status s = store_reader_next(r->far.log, &record);
         if (s != OK)
             return s;
@@ -89,6 +95,7 @@ static enum status fill(struct hub_events_reader *r, struct hub_events_batch *b)
 }
 
 static void batch_arrives(void *arg);
+static void on_turn(void *arg);
 static void end(struct hub_events_reader *r, const char *condition, const char *text);
 
 static void send_batch(struct hub_events_reader *r, struct hub_events_batch *b)
@@ -117,9 +124,18 @@ static void produce(struct hub_events_reader *r)
             send_batch(r, b);
         if (s == AGAIN)
             return; /* goes on when more is durable */
+        if (s == BUSY) {
+            loop_timer_start(r->partition->loop, &r->far.turn, 0, on_turn, r);
+            return;
+        }
         if (s != OK)
             end(r, "amqp:internal-error", "the partition cannot be read");
     }
+}
+
+static void on_turn(void *arg)
+{
+    produce(arg);
 }
 
 static void on_durable(void *arg)
@@ -135,6 +151,7 @@ static void leave(struct hub_events_reader *r)
         return;
     hub_partition_unwatch(r->partition->partition, &r->far.watch);
     store_reader_close(&r->far.log);
+    loop_timer_stop(&r->far.turn);
     list_remove(&r->far.node);
 }
 

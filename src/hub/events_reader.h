@@ -23,6 +23,7 @@
 #define HUB_EVENTS_BATCHES 2                /* of a reader under way */
 #define HUB_EVENTS_BATCH_BYTES (128u << 10) /* a batch ends with the message that passes it */
 #define HUB_EVENTS_BATCH_MESSAGES 1024
+#define HUB_EVENTS_LOOKS_MAX 8192 /* records that a reader looks at in one turn: most may be for others */
 
 struct hub_events_reader;
 
@@ -73,6 +74,7 @@ struct hub_events_reader {
     struct {              /* the partition's half; events_reader.c */
         struct link node; /* in the partition's readers */
         struct hub_partition_watch watch;
+        struct loop_timer turn; /* to look on */
         struct store_reader *log;
         struct hub_events_batch batches[HUB_EVENTS_BATCHES];
         struct list idle;

@@ -34,8 +34,10 @@ struct hub_loop {
     struct list sign_ins; /* under way, backend.c */
     uint64_t next_rid;  /* of direct methods */
     struct hub_activity activity;
+    struct hub_routing_loop *routing; /* routing.h; NULL: all goes to the built-in stream, as it is */
     struct {            /* read by /metrics from other threads: relaxed atomics */
         uint64_t messages, bytes, refused, connected, connects, methods, deliveries;
+        uint64_t nowhere, untold; /* messages that no route took; events of the hub itself that were dropped */
     } count;
 };
 
@@ -59,6 +61,8 @@ struct hub {
     int https_port;
     uint64_t created_ms;
     struct dps *dps; /* the provisioning service beside it; NULL: none */
+    struct hub_routing *router; /* routing.h; may be NULL: then nothing is routed */
+    unsigned wants; /* of what the hub itself tells, for routes: hub_sources_wants(); relaxed atomic */
 };
 
 unsigned hub_partition_of(const struct hub *hub, struct iot_id id);

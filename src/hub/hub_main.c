@@ -28,6 +28,8 @@
 #include "hub/provisioning.h"
 #include "hub/rest.h"
 #include "hub/transfers.h"
+#include "hub/routing.h"
+#include "hub/sources.h"
 #include "hub/service_links.h"
 #include "base/file.h"
 #include "io/server_tls.h"
@@ -55,6 +57,7 @@ static const struct setting own_settings[] = {
     {"uploads.container", SETTING_TEXT, "uploads", "container of blobs for files that devices upload", 0, 0, NULL, false},
     {"uploads.notify", SETTING_BOOL, "true", "tell services of them: messages/serviceBound/filenotifications", 0, 0, NULL, false},
     {"blobs.bytes", SETTING_SIZE, "64GiB", "how much all uploaded files and exports may hold together", 1 << 20, INT64_MAX, NULL, false},
+    {"routing", SETTING_PATH, NULL, "file of routes, endpoints and enrichments; routing.json in the data folder when absent", 0, 0, NULL, false},
     {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
     SETTINGS_LOG,
 };
@@ -234,6 +237,31 @@ static void collect_messages(const struct program *p, struct buffer *out)
     }
 }
 
+/* One row for each endpoint of routes, by its name. */
+static void collect_endpoints(const struct program *p, struct buffer *out)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } rows[] = {
+        {"millrace_hub_endpoint_delivered_total", "events that an endpoint of routes took", offsetof(struct hub_endpoint_state, delivered)},
+        {"millrace_hub_endpoint_failures_total", "attempts that failed", offsetof(struct hub_endpoint_state, failures)},
+        {"millrace_hub_endpoint_dead_total", "events that were given up", offsetof(struct hub_endpoint_state, dead)},
+        {"millrace_hub_endpoint_lost_total", "records that were dropped by retention before", offsetof(struct hub_endpoint_state, lost)},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct hub_endpoint_view v;
+        void *at = NULL;
+        rest_metrics_put_head(out, rows[i].name, REST_COUNTER, rows[i].help);
+        while (hub_routing_next_endpoint(p->hub.router, &at, &v)) {
+            char labels[HUB_ENDPOINT_NAME_MAX + 20];
+            snprintf(labels, sizeof(labels), "endpoint=\"%s\"", v.name);
+            uint64_t n = __atomic_load_n((const uint64_t *)((const char *)v.state + rows[i].offset), __ATOMIC_RELAXED);
+            rest_metrics_put(out, rows[i].name, labels, (double)n);
+        }
+    }
+}
+
 static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
 {
     struct program *p = arg;
@@ -250,6 +278,8 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
         {"millrace_hub_connected", "devices and modules connected", REST_GAUGE, offsetof(struct hub_loop, count.connected)},
         {"millrace_hub_connects_total", "connections since the start", REST_COUNTER, offsetof(struct hub_loop, count.connects)},
         {"millrace_hub_deliveries_total", "messages handed to connected devices", REST_COUNTER, offsetof(struct hub_loop, count.deliveries)},
+        {"millrace_hub_messages_nowhere_total", "telemetry that no route took", REST_COUNTER, offsetof(struct hub_loop, count.nowhere)},
+        {"millrace_hub_untold_total", "events of the hub itself that were dropped", REST_COUNTER, offsetof(struct hub_loop, count.untold)},
         {"millrace_hub_methods_total", "direct methods sent to devices", REST_COUNTER, offsetof(struct hub_loop, count.methods)},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -264,6 +294,7 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
     collect_events(p, out);
     collect_messages(p, out);
     hub_provisioning_collect(p->hub.dps, out);
+    collect_endpoints(p, out);
 }
 
 /* ---- start ---- */
@@ -302,6 +333,8 @@ static enum status open_registry(struct program *p)
                                           .on_desired = hub_backend_desired_changed,
                                           .on_message = hub_backend_message_waits,
                                           .on_feedback = hub_backend_feedback_waits,
+                                          .on_event = hub_sources_registry_event,
+                                          .wants = hub_sources_wants,
                                           .owner = hub_backend_owner,
                                           .arg = &p->hub,
                                       },
@@ -389,6 +422,7 @@ static void make_servers(struct program *p)
         {"", hub_rest_files, hub_rest_files_count, NULL},
         {"", hub_rest_configurations, hub_rest_configurations_count, NULL},
         {"", hub_rest_jobs, hub_rest_jobs_count, NULL},
+        {"", hub_rest_routing, hub_rest_routing_count, NULL},
         rest_health_table(p->health),
         {"", heads_http_routes, heads_http_routes_count, p->http},
         {"", blob_routes, blob_routes_count, p->hub.blobs},
@@ -487,6 +521,27 @@ static void make_transfers(struct program *p)
     buffer_clear(&own);
 }
 
+static enum status open_routing(struct program *p)
+{
+    struct buffer path = {0}, folder = {0};
+    const char *given = settings_text(p->settings, "routing");
+    buffer_printf(&folder, "%s/routing", settings_text(p->settings, "data"));
+    buffer_printf(&path, "%s.json", buffer_cstr(&folder));
+    enum status s = hub_routing_open(
+        &(struct hub_routing_setup){
+            .hub = &p->hub,
+            .events = p->events,
+            .path = given ? given : buffer_cstr(&path),
+            .folder = buffer_cstr(&folder),
+            .disk = store_disk_real(),
+            .durability = store_durability(settings_text(p->settings, "durability")),
+        },
+        &p->hub.router);
+    buffer_clear(&path);
+    buffer_clear(&folder);
+    return s;
+}
+
 static enum status start(struct program *p)
 {
     p->hub.name = settings_text(p->settings, "name");
@@ -520,6 +575,9 @@ static enum status start(struct program *p)
     if (p->hub.dps)
         heads_mqtt_divert(p->mqtt, &(struct heads_mqtt_other){dps_mqtt_claims, accept_provisioning, p->hub.dps});
     p->events = hub_events_new(&p->hub);
+    s = open_routing(p);
+    if (s != OK)
+        return s;
     p->hub.service = hub_service_new(&p->hub);
     hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
     p->amqp = hub_amqp_new(&p->hub, p->events);
@@ -551,6 +609,7 @@ static void finish(struct program *p)
     hub_amqp_free(&p->amqp);
     dps_close(&p->hub.dps);
     hub_events_free(&p->events);
+    hub_routing_close(&p->hub.router);
     hub_service_free(&p->hub.service);
     for (unsigned i = 0; i < p->hub.partition_count; i++)
         hub_partition_close(&p->hub.partitions[i]);

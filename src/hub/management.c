@@ -95,7 +95,7 @@ static void ask_partition(void *arg)
     struct question *q = arg;
     struct store_log *log = hub_partition_log(q->partition->partition);
     q->first = store_log_first(log);
-    q->newest = store_log_durable(log);
+    q->newest = hub_partition_newest(q->partition->partition);
     q->newest_ms = hub_events_newest_ms(q->partition);
     loop_post(q->home, answer_partition, q);
 }

@@ -8,6 +8,11 @@
 #include "heads/attendance.h"
 #include "store/waiters.h"
 
+/* From `first` to `last` no record is for the readers of the built-in stream. */
+struct gap {
+    uint64_t first, last;
+};
+
 struct hub_partition {
     struct store_log *log;
     struct loop *loop;
@@ -18,16 +23,92 @@ struct hub_partition {
     struct list appends;  /* struct hub_append: not all of it is in the log yet */
     struct list appended; /* … all is, and is not durable yet; in the log's order */
     struct hub_partition_watch *watches;
+    struct gap *gaps; /* runs of records that the built-in stream does not have: from the durable end on */
+    size_t gap_count;
+    bool passing; /* answer_passed() comes */
     struct buffer record; /* reused for encoding */
 };
 
+/* ---- the newest record of the built-in stream ---- */
+
+static void note_gap(struct hub_partition *p, uint64_t sequence)
+{
+    struct gap *last = p->gap_count ? &p->gaps[p->gap_count - 1] : NULL;
+    if (last && last->last + 1 == sequence) {
+        last->last = sequence;
+        return;
+    }
+    if ((p->gap_count & (p->gap_count - 1)) == 0)
+        p->gaps = memory_resize(p->gaps, (p->gap_count ? p->gap_count * 2 : 1) * sizeof(*p->gaps));
+    p->gaps[p->gap_count++] = (struct gap){sequence, sequence};
+}
+
+static void drop_gaps(struct hub_partition *p, uint64_t durable)
+{
+    size_t old = 0;
+    while (old < p->gap_count && p->gaps[old].last < durable)
+        old++;
+    if (old == 0)
+        return;
+    size_t left = p->gap_count - old;
+    struct gap *gaps = NULL;
+    size_t cap = 1;
+    while (cap < left)
+        cap *= 2;
+    if (left) {
+        gaps = memory_new(cap * sizeof(*gaps));
+        memcpy(gaps, p->gaps + old, left * sizeof(*gaps));
+    }
+    free(p->gaps);
+    p->gaps = gaps;
+    p->gap_count = left;
+}
+
+uint64_t hub_partition_newest(const struct hub_partition *p)
+{
+    uint64_t durable = store_log_durable(p->log);
+    for (size_t i = p->gap_count; i-- > 0;)
+        if (p->gaps[i].first <= durable)
+            return p->gaps[i].last >= durable ? p->gaps[i].first - 1 : durable;
+    return durable;
+}
+
+/* The run at the end, if the log ends with one. What is longer than LOOK_BACK is taken for that long. */
+#define LOOK_BACK 65536
+static void find_gap(struct hub_partition *p)
+{
+    uint64_t durable = store_log_durable(p->log), first = store_log_first(p->log);
+    if (durable < first)
+        return;
+    for (uint64_t step = 1, from; ; step *= 64) {
+        from = durable - first >= step ? durable - step + 1 : first;
+        uint64_t newest = from - 1;
+        struct store_reader *r = store_reader_open(p->log, from);
+        struct store_record record;
+        struct iot_event e;
+        while (store_reader_next(r, &record) == OK)
+            if (iot_event_decode(record.bytes, &e) != OK || iot_event_goes_to(&e, 0))
+                newest = record.sequence;
+        store_reader_close(&r);
+        if (newest >= from || from == first || step >= LOOK_BACK) {
+            if (newest < durable) {
+                note_gap(p, newest + 1);
+                p->gaps[0].last = durable;
+            }
+            return;
+        }
+    }
+}
+
 /* ---- appends with many records ---- */
+
+#define HIDDEN (1u << 31) /* in `ends`: not for the built-in stream */
 
 void hub_append_add(struct hub_append *a, const struct iot_event *e)
 {
     iot_event_encode(e, &a->records);
     a->wall_ms = e->enqueued_ms > a->wall_ms ? e->enqueued_ms : a->wall_ms;
-    uint32_t end = (uint32_t)a->records.len;
+    uint32_t end = (uint32_t)a->records.len | (iot_event_goes_to(e, 0) ? 0 : HIDDEN);
     buffer_put(&a->ends, slice_from(&end, sizeof(end)));
 }
 
@@ -48,7 +129,15 @@ static struct slice append_record(const struct hub_append *a, size_t n)
     if (n > 0)
         memcpy(&from, a->ends.at + (n - 1) * sizeof(from), sizeof(from));
     memcpy(&to, a->ends.at + n * sizeof(to), sizeof(to));
+    from &= ~HIDDEN, to &= ~HIDDEN;
     return slice_from(a->records.at + from, to - from);
+}
+
+static bool append_is_hidden(const struct hub_append *a, size_t n)
+{
+    uint32_t end;
+    memcpy(&end, a->ends.at + n * sizeof(end), sizeof(end));
+    return end & HIDDEN;
 }
 
 static void append_end(struct hub_append *a, enum status why)
@@ -70,6 +159,8 @@ static bool append_some(struct hub_partition *p, struct hub_append *a)
             append_end(a, s);
             return true;
         }
+        if (append_is_hidden(a, a->next))
+            note_gap(p, sequence);
         if (a->next == 0)
             a->first = sequence;
         a->last = sequence;
@@ -130,6 +221,7 @@ static void on_durable(void *arg, uint64_t sequence)
     struct hub_partition *p = arg;
     answer(p, sequence, OK);
     appends_durable(p, sequence);
+    drop_gaps(p, sequence);
     for (struct hub_partition_watch *w = p->watches, *next; w; w = next) {
         next = w->next;
         w->fn(w->arg);
@@ -187,6 +279,7 @@ enum status hub_partition_open(const struct hub_partition_config *config, struct
         free(p);
         return s;
     }
+    find_gap(p);
     *out = p;
     return OK;
 }
@@ -210,6 +303,7 @@ void hub_partition_close(struct hub_partition **partition)
         return;
     store_log_close(&p->log);
     forget(p);
+    free(p->gaps);
     store_waiters_clear(&p->waiters);
     free(p->full);
     buffer_clear(&p->record);
@@ -221,7 +315,11 @@ static enum status append(struct hub_partition *p, const struct iot_event *e, ui
 {
     buffer_reset(&p->record);
     iot_event_encode(e, &p->record);
-    return store_log_append(p->log, buffer_slice(&p->record), e->enqueued_ms, sequence);
+    enum status s =
+        store_log_append(p->log, buffer_slice(&p->record), e->enqueued_ms, sequence);
+    if (s == OK && e->endpoints.len && !iot_event_goes_to(e, 0))
+        note_gap(p, *sequence);
+    return s;
 }
 
 static void remember_full(struct hub_partition *p, struct heads_attendance *a)
@@ -240,9 +338,26 @@ enum status hub_partition_send(struct hub_partition *p, const struct iot_event *
     enum status s = append(p, e, &sequence);
     if (s == OK)
         store_waiters_add(&p->waiters, sequence, heads_attendance_ref(from), token);
-    else if (s == FULL && from->session->presence == HEADS_LIVE)
+    else if (s == FULL && from->session && from->session->presence == HEADS_LIVE)
         remember_full(p, from);
     return s;
+}
+
+static void answer_passed(void *arg)
+{
+    struct hub_partition *p = arg;
+    p->passing = false;
+    answer(p, store_log_durable(p->log), OK);
+}
+
+void hub_partition_pass(struct hub_partition *p, struct heads_attendance *from, uint64_t token)
+{
+    uint64_t last = store_log_next(p->log) - 1;
+    store_waiters_add(&p->waiters, last, heads_attendance_ref(from), token);
+    if (last > store_log_durable(p->log) || p->passing)
+        return;
+    p->passing = true;
+    loop_defer(p->loop, answer_passed, p);
 }
 
 struct store_log *hub_partition_log(struct hub_partition *p)

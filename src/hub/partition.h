@@ -28,6 +28,12 @@ void hub_partition_close(struct hub_partition **p);
 CHECKED enum status hub_partition_send(struct hub_partition *p, const struct iot_event *e,
                                        struct heads_attendance *from, uint64_t token);
 
+/* Nothing is appended: `from` is told that its message is accepted, in the order of its others. */
+void hub_partition_pass(struct hub_partition *p, struct heads_attendance *from, uint64_t token);
+
+/* The newest durable record that readers of the built-in stream get; 0 when there is none. */
+uint64_t hub_partition_newest(const struct hub_partition *p);
+
 /*
  * Records on their way into a partition: what clients send into a stream, what routing copies from one
  * stream into another, what the hub itself has to tell. Lives inside what its owner keeps for it, until

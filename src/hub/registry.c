@@ -151,7 +151,8 @@ void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_aut
 /* ---- the device's own twin ---- */
 
 struct twin_job {
-    const struct hub_limits *limits;
+    const struct hub_registry *registry;
+    struct registry_announcements announcements;
     struct arena arena;
     struct iot_id id;
     struct slice patch;
@@ -165,7 +166,7 @@ struct twin_job {
 static struct twin_job *twin_job_new(const struct hub_registry *r, struct loop *loop, struct iot_id id, void *arg)
 {
     struct twin_job *j = MEMORY_NEW(struct twin_job);
-    j->limits = r->limits;
+    j->registry = r;
     j->id = iot_id_copy(&j->arena, id);
     j->now_ms = loop_wall_ms(loop);
     j->arg = arg;
@@ -218,11 +219,17 @@ static enum status run_report(struct store_table *t, void *arg)
     if (s == OK)
         s = registry_twin_load(t, &j->arena, j->id, &twin);
     if (s == OK)
-        s = iot_twin_report(&twin, &j->limits->twin, &j->arena, json_root(doc), j->now_ms, &why);
+        s = iot_twin_report(&twin, &j->registry->limits->twin, &j->arena, json_root(doc), j->now_ms, &why);
     if (s == OK)
         s = registry_twin_store(t, j->id, &twin, false);
-    if (s == OK)
+    if (s == OK) {
         j->version = twin.reported.version;
+        registry_announce_twin(&j->announcements, j->registry, &j->arena,
+                           &(struct registry_announce_change){.id = j->id,
+                                                        .twin = &twin,
+                                                        .reported = json_root(doc),
+                                                        .now_ms = j->now_ms});
+    }
     if (why)
         log_info("report refused device=%.*s reason=\"%s\"", SLICE_FMT(j->id.device), why);
     json_free(&doc);
@@ -232,6 +239,8 @@ static enum status run_report(struct store_table *t, void *arg)
 static void end_report(void *arg, enum status why)
 {
     struct twin_job *j = arg;
+    if (why == OK)
+        registry_announce(&j->announcements, j->registry);
     j->report_fn(j->arg, why, j->version);
     twin_job_free(j);
 }
@@ -442,6 +451,7 @@ static void tell(const struct registry_job *j)
         hub_configurer_wake(j->registry->configurer);
     if (j->tell_desired && events->on_desired)
         events->on_desired(events->arg, j->ask.id, j->desired_patch, j->desired_version);
+    registry_announce(&j->announcements, j->registry);
 }
 
 static void answer(void *arg)

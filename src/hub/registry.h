@@ -11,10 +11,23 @@
 #include "heads/identity.h"
 #include "hub/limits.h"
 #include "io/loop.h"
-#include "iot/identity.h"
+#include "iot/message.h"
 #include "iot/status_wire.h"
 
 struct hub_registry;
+
+/* Something that routes may want. Texts until the call returns. */
+struct hub_registry_event {
+    bool is_twin;           /* no event: the twin as it is now, {"tags":…,"properties":…} */
+    enum iot_source source; /* twin change, life cycle, digital twin change */
+    const char *operation;  /* "updateTwin" */
+    struct iot_id id;
+    struct slice body;      /* JSON */
+    uint64_t wall_ms;
+};
+
+/* A bit beside those of enum iot_source. */
+#define HUB_REGISTRY_WANTS_TWINS (1u << 31)
 
 struct hub_registry_events {
     /* Changed, disabled or deleted: live connections look again. A device's news go for its modules
@@ -27,6 +40,10 @@ struct hub_registry_events {
     /* A message may be taken for the device; a batch of feedback may. On any loop; may be NULL. */
     void (*on_message)(void *arg, struct iot_id id);
     void (*on_feedback)(void *arg);
+    /* In a device's order, on one loop. May be NULL, as may be `wants`: bits 1 << enum iot_source of
+     * what is to be told; called on the table's thread. */
+    void (*on_event)(void *arg, const struct hub_registry_event *e);
+    unsigned (*wants)(void *arg);
 };
 
 /* Messages to devices since the start: messages.h. */

@@ -413,6 +413,7 @@ enum status registry_configuration_content(struct store_table *t, struct registr
         s = registry_configure_content(t, &c, j->ask.id, &content);
     j->news = c.news;
     j->news_count = s == OK ? c.count : 0;
+    j->announcements = c.announcements;
     json_free(&doc);
     return s;
 }

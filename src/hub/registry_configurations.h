@@ -34,6 +34,7 @@ struct registry_configuring {
     uint64_t now_ms;
     struct registry_news *news;
     size_t count, size;
+    struct registry_announcements announcements; /* of changed twins, for routes */
 };
 
 /* For one identity: which configurations are for it, and what they make of it; a device that is an

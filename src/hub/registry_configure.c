@@ -47,8 +47,11 @@ static enum status change_desired(struct store_table *t, struct registry_configu
                                 IOT_TWIN_MERGE, c->now_ms, &made, &why);
         if (s == OK)
             s = registry_twin_store(t, id, twin, false);
-        if (s == OK)
+        if (s == OK) {
             note_news(c, id, made.desired_patch, twin->desired.version);
+            registry_announce_update(&c->announcements, c->registry, c->arena, id, twin,
+                                     json_root(body), &made, IOT_TWIN_MERGE, c->now_ms);
+        }
     }
     if (why)
         log_warn("configuration does not fit the twin device=%.*s module=%.*s reason=\"%s\"",

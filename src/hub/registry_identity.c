@@ -97,7 +97,12 @@ static enum status insert(struct store_table *t, struct registry_job *j,
 {
     struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
     enum status s = write_row(t, SQL_IDENTITY_INSERT, row);
-    return s == OK ? registry_twin_store(t, row->i.id, &twin, true) : s;
+    if (s == OK)
+        s = registry_twin_store(t, row->i.id, &twin, true);
+    if (s == OK)
+        registry_announce_lifecycle(&j->announcements, j->registry, &j->arena, row->i.id, true, &twin,
+                                j->now_ms);
+    return s;
 }
 
 static enum status add_system_module(struct store_table *t, struct registry_job *j,
@@ -251,6 +256,17 @@ enum status registry_identity_put(struct store_table *t, struct registry_job *j)
 
 /* ---- deleting ---- */
 
+/* Its twin goes with it, and is told of for the last time. */
+static enum status tell_deleted(struct store_table *t, struct registry_job *j)
+{
+    struct iot_twin twin;
+    enum status s = registry_twin_load(t, &j->arena, j->ask.id, &twin);
+    if (s == OK)
+        registry_announce_lifecycle(&j->announcements, j->registry, &j->arena, j->ask.id, false, &twin,
+                                j->now_ms);
+    return s;
+}
+
 static enum status delete_rows(struct store_table *t, struct iot_id id)
 {
     bool module = id.module.len > 0;
@@ -280,6 +296,8 @@ enum status registry_identity_delete(struct store_table *t, struct registry_job 
     if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
         return registry_refuse(j, FORBIDDEN, "system modules go with their edge device");
     s = collect_modules(t, j);
+    if (s == OK)
+        s = tell_deleted(t, j);
     if (s == OK)
         s = delete_rows(t, j->ask.id);
     j->tell_identity = s == OK;

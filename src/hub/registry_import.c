@@ -75,6 +75,9 @@ static enum status change_twin(struct store_table *t, struct registry_job *j,
                             &made, &j->answer.text);
     if (s == OK && (made.tags || made.desired))
         s = registry_twin_store(t, j->ask.id, &twin, false);
+    if (s == OK)
+        registry_announce_update(&j->announcements, j->registry, &j->arena, j->ask.id, &twin, item,
+                                 &made, how, j->now_ms);
     j->tell_desired = s == OK && made.desired;
     j->desired_patch = made.desired_patch;
     j->desired_version = twin.desired.version;

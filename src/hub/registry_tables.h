@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hub/registry.h"
+#include "hub/registry_announce.h"
 #include "iot/twin.h"
 #include "store/table.h"
 
@@ -211,6 +212,7 @@ struct registry_job {
     size_t module_count;
     struct slice desired_patch;
     uint64_t desired_version;
+    struct registry_announcements announcements;
 };
 
 /* The work of each kind, on the table's thread. They set answer.text when they refuse. */

@@ -167,11 +167,14 @@ static enum status change(struct store_table *t, struct registry_job *j, const s
         j->answer.text = "the twin has changed since it was read: its etag is another one";
         return CONFLICT;
     }
-    enum status s = iot_twin_update(twin, &j->registry->limits->twin, &j->arena, body,
-                                    j->ask.what == HUB_TWIN_PUT ? IOT_TWIN_REPLACE : IOT_TWIN_MERGE,
+    enum iot_twin_how how = j->ask.what == HUB_TWIN_PUT ? IOT_TWIN_REPLACE : IOT_TWIN_MERGE;
+    enum status s = iot_twin_update(twin, &j->registry->limits->twin, &j->arena, body, how,
                                     j->now_ms, &made, &j->answer.text);
     if (s == OK && (made.tags || made.desired))
         s = registry_twin_store(t, j->ask.id, twin, false);
+    if (s == OK)
+        registry_announce_update(&j->announcements, j->registry, &j->arena, j->ask.id, twin, body,
+                                 &made, how, j->now_ms);
     j->tell_desired = s == OK && made.desired;
     j->desired_patch = made.desired_patch;
     j->desired_version = twin->desired.version;

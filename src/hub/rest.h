@@ -24,6 +24,8 @@ extern const struct rest_route hub_rest_configurations[]; /* rest_configurations
 extern const size_t hub_rest_configurations_count;
 extern const struct rest_route hub_rest_jobs[]; /* rest_jobs.c; needs hub.jobs */
 extern const size_t hub_rest_jobs_count;
+extern const struct rest_route hub_rest_routing[]; /* rest_routing.c */
+extern const size_t hub_rest_routing_count;
 
 rest_authorize_fn hub_rest_authorize;
 rest_authorize_fn hub_rest_authorize_caller; /* a module as itself: rest_callers.c */

@@ -1,0 +1,24 @@
+/*
+ * An event as JSON for endpoints: Event Grid's schema and CloudEvents 1.0 for webhooks, the lines
+ * of storage endpoints for files. Pure.
+ *
+ * A body that says that it is JSON in UTF-8 stands there as JSON, any other as base64 text. Sources
+ * that Event Grid has no type for (twin changes, modules, jobs) have one under "Millrace.Devices",
+ * with data as telemetry has it.
+ */
+#pragma once
+
+#include "hub/routing_config.h"
+#include "json/write.h"
+
+struct hub_event_json {
+    const struct iot_event *event;
+    const char *hub_name;
+    uint16_t endpoint;  /* whose enrichments are put in */
+    unsigned partition; /* with `sequence`: the id, the same each time that it is tried */
+    uint64_t sequence;
+};
+
+void hub_event_grid_put(const struct hub_event_json *e, struct json_writer *w);
+void hub_cloud_event_put(const struct hub_event_json *e, struct json_writer *w);
+void hub_event_line_put(const struct hub_event_json *e, struct json_writer *w);
