@@ -2,13 +2,16 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "blob/http_call.h"
 #include "blob/range.h"
 #include "blob/xml.h"
+#include "crypto/digest.h"
 
 #define PIECE_BYTES (256u << 10)
+#define RANGE_MD5_MAX (4u << 20) /* bytes of a part whose MD5 is asked for, Azure's limit */
 
 /* ---- the bytes: read on a helper thread, sent as the peer takes them ---- */
 
@@ -20,28 +23,31 @@ struct download {
     struct store_file *file;
     struct buffer path, piece;
     enum status why;
+    /* Read once before it is sent, for the MD5 that goes before the bytes. */
+    struct crypto_md5 *md5;
+    struct blob_range range;
+    const char *type;
 };
-
-static void end(struct download *d)
-{
-    struct blob_call *call = d->call;
-    if (d->file)
-        d->file->disk->ops->close(&d->file);
-    buffer_clear(&d->path);
-    buffer_clear(&d->piece);
-    free(d);
-    rest_reply_end(call->request);
-    blob_call_free(call);
-}
 
 static void drop(void *arg)
 {
     struct download *d = arg;
+    uint8_t md5[CRYPTO_MD5_LEN];
     if (d->file)
         d->file->disk->ops->close(&d->file);
+    if (d->md5)
+        crypto_md5_end(&d->md5, md5);
     buffer_clear(&d->path);
     buffer_clear(&d->piece);
     free(d);
+}
+
+static void end(struct download *d)
+{
+    struct blob_call *call = d->call;
+    drop(d);
+    rest_reply_end(call->request);
+    blob_call_free(call);
 }
 
 /* On a helper thread. */
@@ -70,18 +76,34 @@ static void on_room(void *arg, enum status why)
         read_on(d);
 }
 
+static void hash_piece(struct download *d);
+
+static void fail(struct download *d)
+{
+    struct blob_call *call = d->call;
+    log_warn("a blob could not be read path=%.*s rid=%s status=%s", SLICE_FMT(call->request->path),
+             call->request->id, status_name(d->why));
+    if (d->md5) { /* nothing has been sent yet */
+        drop(d);
+        blob_call_error(call, BLOB_ERROR_INTERNAL, NULL);
+    } else {
+        end(d);
+    }
+}
+
 static void on_read(void *arg)
 {
     struct download *d = arg;
     if (d->why != OK) {
-        log_warn("a download was cut off path=%.*s rid=%s status=%s",
-                 SLICE_FMT(d->call->request->path), d->call->request->id, status_name(d->why));
-        end(d);
+        fail(d);
         return;
     }
     d->at += d->piece.len;
     d->left -= d->piece.len;
-    rest_reply_piece(d->call->request, buffer_slice(&d->piece), on_room, d);
+    if (d->md5)
+        hash_piece(d);
+    else
+        rest_reply_piece(d->call->request, buffer_slice(&d->piece), on_room, d);
 }
 
 /* The next file when one is used up; empty ones are stepped over. */
@@ -106,6 +128,16 @@ static void read_on(struct download *d)
     loop_work_or_drop(d->call->request->loop, read_piece, on_read, drop, d);
 }
 
+static struct download *download_new(struct blob_call *call, struct blob_range range)
+{
+    struct download *d = MEMORY_NEW(struct download);
+    d->call = call;
+    d->disk = blob_store_disk(call->store);
+    d->at = range.at;
+    d->left = range.len;
+    return d;
+}
+
 static void send(struct blob_call *call, int status, const char *type, struct blob_range range)
 {
     rest_reply_begin(call->request, status, type, range.len);
@@ -114,11 +146,41 @@ static void send(struct blob_call *call, int status, const char *type, struct bl
         blob_call_free(call);
         return;
     }
-    struct download *d = MEMORY_NEW(struct download);
-    d->call = call;
-    d->disk = blob_store_disk(call->store);
-    d->at = range.at;
-    d->left = range.len;
+    read_on(download_new(call, range));
+}
+
+static void hash_piece(struct download *d)
+{
+    crypto_md5_add(d->md5, buffer_slice(&d->piece));
+    if (d->left > 0) {
+        read_on(d);
+        return;
+    }
+    struct blob_call *call = d->call;
+    struct blob_range range = d->range;
+    const char *type = d->type;
+    uint8_t md5[CRYPTO_MD5_LEN];
+    struct buffer text = {0};
+    crypto_md5_end(&d->md5, md5);
+    base64_encode(slice_from(md5, sizeof(md5)), &text);
+    rest_add_header(call->request, "Content-MD5", buffer_slice(&text));
+    buffer_clear(&text);
+    drop(d);
+    send(call, 206, type, range);
+}
+
+/* "x-ms-range-get-content-md5": the part is read twice, so that it need not be kept. */
+static void send_with_md5(struct blob_call *call, const char *type, struct blob_range range)
+{
+    if (range.len > RANGE_MD5_MAX) {
+        blob_call_error(call, BLOB_ERROR_HEADER,
+                        "x-ms-range-get-content-md5: the range has more than 4 MiB.");
+        return;
+    }
+    struct download *d = download_new(call, range);
+    d->md5 = crypto_md5_new();
+    d->range = range;
+    d->type = type;
     read_on(d);
 }
 
@@ -211,7 +273,10 @@ static void send_blob(struct blob_call *call)
             slice_of(arena_printf(&r->arena, "bytes %llu-%llu/%llu", (unsigned long long)range.at,
                                   (unsigned long long)(range.at + range.len - 1),
                                   (unsigned long long)bytes)));
-        send(call, 206, type, range);
+        if (slice_eq_nocase(rest_header(r, "x-ms-range-get-content-md5"), SLICE("true")))
+            send_with_md5(call, type, range);
+        else
+            send(call, 206, type, range);
         return;
     case NOT_FOUND:
         add_properties(call, true);

@@ -8,7 +8,7 @@
 #include "blob/account.h"
 #include "blob/store_tables.h"
 
-#define FOLDERS 256    /* over which the files are spread */
+#define FOLDERS 16 /* over which the files are spread: each is made, and synced, at first start */
 #define SWEEP_MAX 1000 /* files that one job looks at */
 
 /* ---- files ---- */

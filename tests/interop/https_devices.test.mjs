@@ -1,5 +1,5 @@
 // Devices over HTTPS: azure-iot-device with azure-iot-device-http, and plain requests with a device policy's token, a
-// module's and a certificate. Messages to devices are in c2d.test.mjs.
+// module's and a certificate.
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {createHash, randomUUID} from 'node:crypto';
@@ -160,4 +160,74 @@ test('ModuleClient.invokeMethod: a module calls a method as itself, over HTTPS',
   await create(stranger);
   await assert.rejects(caller.invokeMethod(stranger, {methodName: 'add'}), {name: 'UnauthorizedError'});
   await target.close();
+});
+
+const service = iothub.Client.fromConnectionString(owner);
+
+async function send(id, text, more = {}) {
+  const m = new common.Message(text);
+  Object.assign(m, {messageId: randomUUID(), ...more});
+  m.properties.add('color', 'blue & green');
+  await service.open();
+  await service.send(id, m);
+  return m;
+}
+
+// The next message that the client's polling brings.
+function next(client, ms = 15000) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no message within ${ms} ms`)), ms);
+    client.once('message', m => { clearTimeout(timer); resolve(m); });
+  });
+}
+
+test('azure-iot-device-http: messages to a device are completed, rejected and abandoned', async () => {
+  const id = `down-${randomUUID()}`;
+  const c = client(id, await create(id));
+  c.setOptions({http: {receivePolicy: {interval: 1}}});
+  const sent = await send(id, 'one', {correlationId: 'c', expiryTimeUtc: Date.now() + 600_000});
+  await send(id, 'two');
+  let coming = next(c);
+  const one = await coming;
+  assert.equal(one.data.toString(), 'one');
+  assert.equal(one.messageId, sent.messageId);
+  assert.equal(one.correlationId, 'c');
+  assert.equal(one.to, `/devices/${id}/messages/devicebound`);
+  assert.equal(one.properties.propertyList.find(p => /color$/.test(p.key)).value, 'blue & green');
+  coming = next(c);
+  await c.abandon(one);
+  const again = await coming;
+  assert.equal(again.data.toString(), 'one'); // in order
+  coming = next(c);
+  await c.complete(again);
+  const two = await coming;
+  assert.equal(two.data.toString(), 'two');
+  await c.reject(two);
+  await assert.rejects(c.complete(two)); // its lock has gone with it
+  await c.close();
+  assert.equal((await registry.get(id)).responseBody.cloudToDeviceMessageCount, 0);
+});
+
+test('a lock lasts as long as its taker says', async () => {
+  const id = `down-${randomUUID()}`;
+  const headers = {Authorization: token(`${hub}/devices/${id}`, await create(id))};
+  const bound = `/devices/${id}/messages/devicebound`;
+  await send(id, 'x');
+  const take = more => call('GET', `${bound}?${version}`, {headers: {...headers, ...more}});
+  const first = await take({'iothub-messagelocktimeout': '5'});
+  assert.equal(first.status, 200);
+  assert.equal(first.headers['iothub-deliverycount'], '0');
+  assert.equal(first.headers['iothub-app-color'], 'blue & green');
+  assert.equal((await take()).status, 204); // the one there is is locked
+  let second;
+  for (const end = Date.now() + 15000; Date.now() < end && second?.status !== 200; await new Promise(r => setTimeout(r, 100)))
+    second = await take();
+  assert.equal(second.headers['iothub-deliverycount'], '1');
+  const lock = r => r.headers.etag.replaceAll('"', '');
+  assert.equal((await call('DELETE', `${bound}/${lock(first)}?${version}`, {headers})).status, 412);
+  assert.equal((await call('DELETE', `${bound}/${lock(second)}?${version}`, {headers})).status, 204);
+});
+
+test('the end', async () => {
+  await service.close();
 });
