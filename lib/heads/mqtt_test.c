@@ -1042,6 +1042,62 @@ static void hears_any_packet(void **state)
     assert_int_equal(t->wire.heard.len, 0);
 }
 
+/* ---- another on the same port ---- */
+
+struct guest {
+    struct stream *stream;
+    struct buffer read;
+};
+
+static bool guest_claims(struct slice username, struct slice client_id)
+{
+    return slice_starts(username, SLICE("guest/")) && client_id.len;
+}
+
+static void guest_data(void *arg, struct slice bytes)
+{
+    struct guest *g = arg;
+    buffer_put(&g->read, bytes);
+    mqtt_packet_bare_encode(MQTT_PINGRESP, stream_out(g->stream));
+    stream_flush(g->stream);
+}
+
+static void guest_close(void *arg, enum status why)
+{
+    (void)why;
+    ((struct guest *)arg)->stream = NULL;
+}
+
+static const struct stream_events guest_events = {.on_data = guest_data, .on_close = guest_close};
+
+static void guest_accept(void *arg, struct stream *s, struct slice bytes)
+{
+    struct guest *g = arg;
+    g->stream = s;
+    stream_events(s, &guest_events, g);
+    guest_data(g, bytes);
+}
+
+static void gives_away_a_connect_that_is_anothers(void **state)
+{
+    struct test *t = *state;
+    struct guest g = {0};
+    heads_mqtt_divert(t->head, &(struct heads_mqtt_other){guest_claims, guest_accept, &g});
+    struct mqtt_connect c = hello("d", "guest/d");
+    mqtt_connect_encode(&c, &t->out);
+    mqtt_packet_bare_encode(MQTT_PINGREQ, &t->out); /* what came with it is not lost */
+    size_t sent = t->out.len;
+    send(t);
+    got(t, "PINGRESP");
+    assert_int_equal(g.read.len, sent);
+    mqtt_packet_bare_encode(MQTT_PINGREQ, &t->out); /* and it is read on */
+    send(t);
+    got(t, "PINGRESP");
+    assert_int_equal(g.read.len, sent + 2);
+    assert_int_equal(t->fake.heard.len, 0);
+    buffer_clear(&g.read);
+}
+
 static void ends_who_does_not_sign_in(void **state)
 {
     struct test *t = *state;
@@ -1069,6 +1125,7 @@ int main(void)
         TEST(signs_in_with_what_the_user_name_says),
         TEST(says_why_nobody_signs_in),
         TEST(refuses_bad_connects),
+        TEST(gives_away_a_connect_that_is_anothers),
         TEST(refuses_a_second_connect),
         TEST(signs_out_who_left_before_the_answer),
         TEST(handles_what_came_with_connect_after_it),
