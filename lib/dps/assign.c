@@ -477,11 +477,9 @@ void dps_assign(struct dps_operation *o)
 
 void dps_operation_put(const struct dps_operation *o, struct json_writer *w)
 {
-    static const char *const words[] = {"unassigned", "assigning", "assigned", "failed",
-                                        "disabled"};
     json_object(w);
     json_name(w, "operationId"), json_put_text(w, o->id);
-    json_name(w, "status"), json_put_text(w, words[o->registration.state]);
+    json_name(w, "status"), json_put_text(w, dps_state_name(o->registration.state));
     json_name(w, "registrationState"), dps_registration_put(&o->registration, w);
     json_end_object(w);
 }

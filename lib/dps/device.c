@@ -167,9 +167,10 @@ void dps_operation_done(struct dps_operation *o)
     map_remove(&d->assigning, o->key);
     dps_operation_put(o, &w);
     count(o->registration.state == DPS_ASSIGNED ? &d->count.assigned : &d->count.failed);
-    log_info("registration done id=%.*s status=%d hub=%.*s device=%.*s reason=\"%.*s\"",
-             SLICE_FMT(o->registration.id), o->registration.state, SLICE_FMT(o->registration.hub),
-             SLICE_FMT(o->registration.device_id), SLICE_FMT(o->registration.error_message));
+    log_info("registration done id=%.*s status=%s hub=%.*s device=%.*s error=%d",
+             SLICE_FMT(o->registration.id), dps_state_name(o->registration.state),
+             SLICE_FMT(o->registration.hub), SLICE_FMT(o->registration.device_id),
+             o->registration.error_code);
 }
 
 static void name_operation(struct dps_operation *o)

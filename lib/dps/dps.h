@@ -30,6 +30,7 @@
 #define DPS_ANSWER_MAX (64u << 10) /* of a webhook */
 #define DPS_PAGE_MAX 100
 #define DPS_BULK_MAX 100
+#define DPS_GROUPS_MAX 100 /* by key, and by certificate: each device without an enrolment tries all */
 
 struct dps;
 

@@ -459,6 +459,22 @@ static void etags_decide_who_may_change(void **state)
     assert_int_equal(put(DPS_INDIVIDUAL, "address", body, NULL), BAD_ARGUMENT); /* another id */
 }
 
+static void groups_have_a_limit_for_each_kind(void **state)
+{
+    (void)state;
+    char id[24], body[128];
+    for (int i = 0; i <= DPS_GROUPS_MAX; i++) {
+        snprintf(id, sizeof id, "g%d", i);
+        snprintf(body, sizeof body,
+                 "{\"enrollmentGroupId\":\"%s\",\"attestation\":{\"type\":\"symmetricKey\"}}", id);
+        assert_int_equal(put(DPS_GROUP, id, body, NULL), i < DPS_GROUPS_MAX ? OK : FULL);
+    }
+    snprintf(body, sizeof body,
+             "{\"enrollmentGroupId\":\"ca\",\"attestation\":{\"type\":\"x509\","
+             "\"x509\":{\"caReferences\":{\"primary\":\"c\"}}}}");
+    assert_int_equal(put(DPS_GROUP, "ca", body, NULL), OK);
+}
+
 static void pages_go_on_where_they_ended(void **state)
 {
     (void)state;
@@ -545,6 +561,7 @@ int main(void)
         TEST(bodies_are_judged),
         TEST(a_webhook_chooses),
         TEST(etags_decide_who_may_change),
+        TEST(groups_have_a_limit_for_each_kind),
         TEST(pages_go_on_where_they_ended),
         SIM_TEST(done_operations_are_known_for_a_while),
         SIM_TEST(too_many_requests_wait),

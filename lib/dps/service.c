@@ -114,6 +114,21 @@ static enum status may_write(struct job *j, enum status found, const struct dps_
     return found == NOT_FOUND ? OK : found;
 }
 
+static enum status check_count(struct store_table *t, struct job *j, const struct dps_enrollment *e)
+{
+    if (e->kind != DPS_GROUP)
+        return OK;
+    store_bind_i64(t, SQL_GROUPS_COUNT, 1, DPS_GROUP);
+    store_bind_i64(t, SQL_GROUPS_COUNT, 2, e->proof == DPS_SYMMETRIC_KEY);
+    enum status s = store_step(t, SQL_GROUPS_COUNT);
+    int64_t count = s == OK ? store_column_i64(t, SQL_GROUPS_COUNT, 0) : 0;
+    if (s == OK)
+        store_reset(t, SQL_GROUPS_COUNT);
+    if (s == OK && count >= DPS_GROUPS_MAX)
+        return refuse(j, FULL, "there are 100 enrollment groups of this kind, more cannot be");
+    return s;
+}
+
 static enum status write_one(struct store_table *t, struct job *j, const struct json *document,
                              struct dps_enrollment *out)
 {
@@ -128,6 +143,8 @@ static enum status write_one(struct store_table *t, struct job *j, const struct 
     if (s == OK)
         s = dps_enrollment_check_hubs(&e, j->dps->hub_names, j->dps->hub_count, &j->arena,
                                       &j->text);
+    if (s == OK && found == NOT_FOUND)
+        s = check_count(t, j, &e);
     if (s != OK)
         return s;
     e.etag = new_etag(j);

@@ -35,6 +35,7 @@ const char *const dps_statements[SQL_COUNT] = {
     [SQL_ENROLLMENT_DELETE] = "DELETE FROM enrollments WHERE kind = ?1 AND key = ?2",
     [SQL_ENROLLMENTS_LIST] = "SELECT " ENROLLMENT ", key FROM enrollments"
                              " WHERE kind = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
+    [SQL_GROUPS_COUNT] = "SELECT COUNT(*) FROM enrollments WHERE kind = ?1 AND by_key = ?2",
     [SQL_GROUPS_OF] = "SELECT " ENROLLMENT ", key FROM enrollments"
                       " WHERE kind = ?1 AND by_key = ?2 ORDER BY key",
     [SQL_REGISTRATION_GET] = "SELECT " REGISTRATION " FROM registrations WHERE key = ?1",
@@ -198,10 +199,15 @@ enum status dps_registration_store(struct store_table *t, struct slice key,
     return store_run(t, SQL_REGISTRATION_PUT);
 }
 
+const char *dps_state_name(enum dps_state s)
+{
+    static const char *const names[] = {"unassigned", "assigning", "assigned", "failed",
+                                        "disabled"};
+    return names[s];
+}
+
 void dps_registration_put(const struct dps_registration *r, struct json_writer *w)
 {
-    static const char *const states[] = {"unassigned", "assigning", "assigned", "failed",
-                                         "disabled"};
     json_object(w);
     json_name(w, r->x509 ? "x509" : "symmetricKey"), json_object(w);
     json_member(w, "enrollmentGroupId", r->group);
@@ -212,7 +218,7 @@ void dps_registration_put(const struct dps_registration *r, struct json_writer *
         json_member(w, "assignedHub", r->hub);
         json_member(w, "deviceId", r->device_id);
     }
-    json_name(w, "status"), json_put_text(w, states[r->state]);
+    json_name(w, "status"), json_put_text(w, dps_state_name(r->state));
     if (r->state == DPS_ASSIGNED)
         json_member(w, "substatus", r->substatus);
     if (r->error_code) {

@@ -9,7 +9,8 @@ enum {
     SQL_ENROLLMENT_PUT,
     SQL_ENROLLMENT_DELETE,
     SQL_ENROLLMENTS_LIST, /* of a kind, after a key */
-    SQL_GROUPS_OF,        /* those that prove in one way: by key, or by certificate */
+    SQL_GROUPS_COUNT,
+    SQL_GROUPS_OF, /* those that prove in one way: by key, or by certificate */
     SQL_REGISTRATION_GET,
     SQL_REGISTRATION_PUT,
     SQL_REGISTRATION_DELETE,
@@ -35,6 +36,8 @@ CHECKED enum status dps_enrollment_store(struct store_table *t, struct slice key
 /* ---- registrations ---- */
 
 enum dps_state { DPS_UNASSIGNED, DPS_ASSIGNING, DPS_ASSIGNED, DPS_FAILED, DPS_DISABLED };
+
+const char *dps_state_name(enum dps_state s); /* "assigned" */
 
 struct dps_registration {
     struct slice id;    /* as the device wrote it */

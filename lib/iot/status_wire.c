@@ -82,6 +82,7 @@ static const struct {
     {NOT_FOUND,    {404, 404201, "NotFound",           "amqp:not-found"}},
     {EXISTS,       {409, 409201, "Conflict",           "amqp:not-allowed"}},
     {CONFLICT,     {412, 412201, "PreconditionFailed", "com.microsoft:precondition-failed"}},
+    {FULL,         {403, 403201, "QuotaExceeded",      "amqp:resource-limit-exceeded"}},
     {BUSY,         {429, 429201, "TooManyRequests",    "com.microsoft:device-container-throttled"}},
 };
 /* clang-format on */

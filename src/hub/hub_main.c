@@ -430,7 +430,7 @@ static void make_servers(struct program *p)
         {"", dps_device_routes, dps_device_routes_count, p->hub.dps},
         {"", dps_service_routes, dps_service_routes_count, p->hub.dps},
     };
-    size_t dps_tables = p->hub.dps ? 0 : 2;
+    size_t dps_tables = p->hub.dps ? 0 : 2; /* the last two are left out */
     for (unsigned i = 0; i < p->hub.loop_count; i++)
         p->rest[i] = rest_server_new(&(struct rest_server_config){
             .loop = p->hub.loops[i].loop,
