@@ -16,15 +16,6 @@ static void want_symbol(struct iot_query_parser *p, const char *symbol)
         iot_query_expect(p, symbol);
 }
 
-static bool same_path(const struct iot_query_path *a, const struct iot_query_path *b)
-{
-    bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++)
-        same =
-            slice_eq(a->steps[i].name, b->steps[i].name) && a->steps[i].index == b->steps[i].index;
-    return same;
-}
-
 static struct iot_query_path parse_path(struct iot_query_parser *p, const char *what)
 {
     struct iot_query_path path = p->now.path;
@@ -176,7 +167,7 @@ static void check_item(struct iot_query_parser *p, const struct iot_query *q,
 {
     bool grouped = !q->aggregates || item->aggregate != IOT_QUERY_PLAIN;
     for (size_t i = 0; i < q->group_count && !grouped; i++)
-        grouped = same_path(&item->path, &q->groups[i]);
+        grouped = iot_query_path_same(&item->path, &q->groups[i]);
     if (!grouped)
         iot_query_refuse(p, item->path.at,
                          arena_printf(p->arena,
@@ -293,4 +284,13 @@ const char *iot_query_path_text(struct arena *a, const struct iot_query_path *p)
                            : arena_printf(a, "%s[%zu]", text, s->index);
     }
     return text;
+}
+
+bool iot_query_path_same(const struct iot_query_path *a, const struct iot_query_path *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same =
+            slice_eq(a->steps[i].name, b->steps[i].name) && a->steps[i].index == b->steps[i].index;
+    return same;
 }

@@ -112,3 +112,6 @@ CHECKED enum status iot_query_parse_target(struct slice text, struct arena *a,
 
 /* "tags.floors[2].name", for a person. */
 const char *iot_query_path_text(struct arena *a, const struct iot_query_path *p);
+
+/* Step by step, letter by letter. */
+bool iot_query_path_same(const struct iot_query_path *a, const struct iot_query_path *b);

@@ -196,6 +196,15 @@ static struct robot *robot(const char *id)
     return r;
 }
 
+static void robots(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "r%d", i);
+        robot(id);
+    }
+}
+
 /* ---- jobs ---- */
 
 static enum status put(const char *id, const char *body)
@@ -411,11 +420,7 @@ static void so_many_devices_are_done_at_once(void **state)
 {
     (void)state;
     house.silent = true;
-    for (int i = 0; i < 100; i++) {
-        char id[16];
-        snprintf(id, sizeof(id), "r%d", i);
-        robot(id);
-    }
+    robots(100);
     assert_int_equal(put("j", METHOD("*")), OK);
     assert_true(loop_run_until(house.loop, all_places_taken, NULL, 10000));
     get("j");
@@ -437,11 +442,7 @@ static void cancelling_lets_those_under_way_end_and_begins_no_more(void **state)
 {
     (void)state;
     house.silent = true;
-    for (int i = 0; i < 100; i++) {
-        char id[16];
-        snprintf(id, sizeof(id), "r%d", i);
-        robot(id);
-    }
+    robots(100);
     assert_int_equal(put("j", METHOD("*")), OK);
     assert_true(loop_run_until(house.loop, all_places_taken, NULL, 10000));
     assert_int_equal(ask(HUB_JOB_CANCEL, (struct iot_id){0}, "j", NULL), OK);
@@ -495,11 +496,7 @@ static void a_device_that_goes_meanwhile_fails(void **state)
     (void)state;
     house.hub.limits.jobs_running = 1;
     house.silent = true;
-    for (int i = 0; i < 65; i++) {
-        char id[16];
-        snprintf(id, sizeof(id), "r%d", i);
-        robot(id);
-    }
+    robots(65);
     assert_int_equal(put("j", METHOD("*")), OK);
     assert_true(loop_run_until(house.loop, all_places_taken, NULL, 10000));
     assert_int_equal(ask(HUB_IDENTITY_DELETE, (struct iot_id){.device = SLICE("r64")}, NULL, NULL),

@@ -130,19 +130,11 @@ static struct iot_value result(const struct sum *s, enum iot_query_aggregate agg
     }
 }
 
-static bool same(const struct iot_query_path *a, const struct iot_query_path *b)
-{
-    bool eq = a->count == b->count;
-    for (size_t i = 0; eq && i < a->count; i++)
-        eq = slice_eq(a->steps[i].name, b->steps[i].name) && a->steps[i].index == b->steps[i].index;
-    return eq;
-}
-
 static struct slice grouped_value(const struct iot_query *q, const struct group *group,
                                   const struct iot_query_path *path)
 {
     for (size_t i = 0; i < q->group_count; i++)
-        if (same(path, &q->groups[i]))
+        if (iot_query_path_same(path, &q->groups[i]))
             return group->values[i];
     return (struct slice){0};
 }
