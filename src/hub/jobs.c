@@ -186,8 +186,8 @@ static void on_turn(void *arg, enum status why)
     struct run *r = arg;
     r->turning = false;
     if (why != OK) {
-        log_warn("job waits for the registry job=%.*s status=%s", SLICE_FMT(r->id),
-                 status_name(why));
+        log_debug("job waits for the registry job=%.*s status=%s", SLICE_FMT(r->id),
+                  status_name(why)); /* which has said why */
         loop_timer_start(r->jobs->loop, &r->retry, RETRY_MS, on_retry, r);
         return;
     }
