@@ -16,6 +16,7 @@ struct job {
     struct loop *loop;
     void *arg;
     enum status why;
+    bool together; /* with the next one */
 };
 
 struct store_table {
@@ -180,9 +181,12 @@ static bool take_batch(struct store_table *t, struct list *batch)
     pthread_mutex_lock(&t->lock);
     while (list_empty(&t->waiting) && !t->closing)
         pthread_cond_wait(&t->wake, &t->lock);
-    for (size_t n = 0; n < STORE_TABLE_BATCH_MAX && !list_empty(&t->waiting); n++) {
-        list_push(batch, list_pop(&t->waiting));
+    bool together = false;
+    for (size_t n = 0; (n < STORE_TABLE_BATCH_MAX || together) && !list_empty(&t->waiting); n++) {
+        struct job *j = LIST_OF(list_pop(&t->waiting), struct job, link);
+        list_push(batch, &j->link);
         t->waiting_count--;
+        together = j->together;
     }
     pthread_mutex_unlock(&t->lock);
     return !list_empty(batch);
@@ -201,25 +205,42 @@ static void *serve(void *arg)
 enum status store_table_post(struct store_table *t, struct loop *loop, store_table_job *run,
                              store_table_done *done, void *arg)
 {
-    struct job *j = MEMORY_NEW(struct job);
-    *j = (struct job){.run = run, .done = done, .loop = loop, .arg = arg};
+    return store_table_post_all(t, &(struct store_table_ask){loop, run, done, arg}, 1);
+}
+
+static void make_jobs(const struct store_table_ask *asks, size_t count, struct list *jobs)
+{
+    list_init(jobs);
+    for (size_t i = 0; i < count; i++) {
+        struct job *j = MEMORY_NEW(struct job);
+        *j = (struct job){.run = asks[i].run,
+                          .done = asks[i].done,
+                          .loop = asks[i].loop,
+                          .arg = asks[i].arg,
+                          .together = i + 1 < count};
+        list_push(jobs, &j->link);
+    }
+}
+
+enum status store_table_post_all(struct store_table *t, const struct store_table_ask *asks,
+                                 size_t count)
+{
+    struct list jobs;
+    make_jobs(asks, count, &jobs);
     if (t->inline_jobs) {
-        struct list one;
-        list_init(&one);
-        list_push(&one, &j->link);
-        run_batch(t, &one);
+        run_batch(t, &jobs);
         return OK;
     }
     pthread_mutex_lock(&t->lock);
-    bool full = t->waiting_count == STORE_TABLE_JOBS_MAX;
-    if (!full) {
-        list_push(&t->waiting, &j->link);
+    bool full = t->waiting_count + count > STORE_TABLE_JOBS_MAX;
+    for (struct link *l; !full && (l = list_pop(&jobs));) {
+        list_push(&t->waiting, l);
         t->waiting_count++;
-        pthread_cond_signal(&t->wake);
     }
+    pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->lock);
-    if (full)
-        free(j);
+    for (struct link *l; (l = list_pop(&jobs));)
+        free(LIST_OF(l, struct job, link));
     return full ? FULL : OK;
 }
 

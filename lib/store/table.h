@@ -43,6 +43,18 @@ typedef void store_table_done(void *arg, enum status why);
 CHECKED enum status store_table_post(struct store_table *t, struct loop *loop, store_table_job *run,
                                      store_table_done *done, void *arg);
 
+struct store_table_ask {
+    struct loop *loop;
+    store_table_job *run;
+    store_table_done *done;
+    void *arg;
+};
+
+/* The same for several that share one transaction, in this order, however many they are: a crash
+ * leaves all of them or none. One that fails is rolled back alone all the same. */
+CHECKED enum status store_table_post_all(struct store_table *t, const struct store_table_ask *asks,
+                                         size_t count);
+
 /* ---- inside a job: statement `n` of the config's list ---- */
 
 /* Parameters count from 1. Texts are bound as TEXT and must live until the step. */

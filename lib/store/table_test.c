@@ -190,6 +190,36 @@ static void jobs_that_wait_have_a_bound(void **state)
     assert_int_equal(rows, 0);
 }
 
+/* Those that belong together are not parted where a transaction is full, and all of them are refused
+ * when there is not room for all. */
+static void jobs_of_one_ask_share_a_transaction(void **state)
+{
+    (void)state;
+    enum { N = STORE_TABLE_BATCH_MAX + 500 };
+    struct store_table *t = table_at(":memory:", 2, false);
+    struct loop *loop = loop_new();
+    struct gate gate;
+    static struct word words[N];
+    static struct store_table_ask asks[N], many[STORE_TABLE_JOBS_MAX];
+    unsigned left = N;
+    for (int i = 0; i < N; i++) {
+        words[i] = (struct word){.left = &left, .loop = loop};
+        snprintf(words[i].name, sizeof(words[i].name), "w%d", i);
+        asks[i] = (struct store_table_ask){loop, insert, inserted, &words[i]};
+    }
+    words[7].fail = true;
+    asks[N - 1].run = break_all; /* undoes all that is in the same transaction */
+    hold(t, &gate);
+    assert_int_equal(store_table_post_all(t, asks, N), OK);
+    assert_int_equal(store_table_post_all(t, many, STORE_TABLE_JOBS_MAX), FULL);
+    let_go(&gate);
+    loop_run(loop);
+    for (int i = 0; i < N - 1; i++)
+        assert_int_equal(words[i].why, i == 7 ? BAD_ARGUMENT : IO_FAILED);
+    store_table_close(&t);
+    loop_free(&loop);
+}
+
 static void a_file_that_is_no_database_is_refused(void **state)
 {
     (void)state;
@@ -209,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_failing_job_is_rolled_back_alone),
         cmocka_unit_test(a_transaction_that_ends_takes_all_its_jobs),
         cmocka_unit_test(jobs_that_wait_have_a_bound),
+        cmocka_unit_test(jobs_of_one_ask_share_a_transaction),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,15 +98,20 @@ static void answer_full(void *arg)
     free(f);
 }
 
-void registry_post(struct hub_registry *r, struct loop *loop, store_table_job *run,
-                   store_table_done *done, void *arg)
+/* From another loop's thread, too. */
+static void refuse(struct loop *loop, store_table_done *done, void *arg)
 {
-    if (store_table_post(r->table, loop, run, done, arg) == OK)
-        return;
     struct refused *f = MEMORY_NEW(struct refused);
     f->done = done;
     f->arg = arg;
-    loop_defer(loop, answer_full, f);
+    loop_post(loop, answer_full, f);
+}
+
+void registry_post(struct hub_registry *r, struct loop *loop, store_table_job *run,
+                   store_table_done *done, void *arg)
+{
+    if (store_table_post(r->table, loop, run, done, arg) != OK)
+        refuse(loop, done, arg);
 }
 
 void hub_registry_identity(struct hub_registry *r, struct loop *loop, struct iot_id id,
@@ -507,8 +512,8 @@ static bool changes(enum hub_registry_what what)
            what == HUB_TWIN_PUT || what == HUB_DIGITAL_TWIN_PATCH || what == HUB_CONFIGURATION_CONTENT;
 }
 
-void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,
-                      hub_registry_fn *fn, void *arg)
+static struct registry_job *job_new(struct hub_registry *r, struct loop *loop,
+                                    const struct hub_registry_ask *ask, hub_registry_fn *fn, void *arg)
 {
     struct registry_job *j = MEMORY_NEW(struct registry_job);
     j->registry = r;
@@ -524,5 +529,27 @@ void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hu
     j->asked_on = j->told_on = loop;
     if (changes(ask->what) && r->events.owner)
         j->told_on = r->events.owner(r->events.arg, j->ask.id);
+    return j;
+}
+
+void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,
+                      hub_registry_fn *fn, void *arg)
+{
+    struct registry_job *j = job_new(r, loop, ask, fn, arg);
     registry_post(r, j->told_on, run_ask, end_ask, j);
+}
+
+void hub_registry_ask_all(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *asks,
+                          size_t count, hub_registry_fn *fn, void *const *args)
+{
+    struct arena a = {0};
+    struct store_table_ask *posts = ARENA_TAKE_N(&a, struct store_table_ask, count);
+    for (size_t i = 0; i < count; i++) {
+        struct registry_job *j = job_new(r, loop, &asks[i], fn, args[i]);
+        posts[i] = (struct store_table_ask){j->told_on, run_ask, end_ask, j};
+    }
+    if (store_table_post_all(r->table, posts, count) != OK)
+        for (size_t i = 0; i < count; i++)
+            refuse(posts[i].loop, posts[i].done, posts[i].arg);
+    arena_clear(&a);
 }

@@ -175,3 +175,7 @@ typedef void hub_registry_fn(void *arg, const struct hub_registry_answer *a);
 /* Copies what is asked. fn(arg) comes exactly once, on `loop`. */
 void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,
                       hub_registry_fn *fn, void *arg);
+/* Several in one transaction, each with an argument and an answer of its own: what one is refused for
+ * does not touch the others, and a crash leaves all that were carried out or none. */
+void hub_registry_ask_all(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *asks,
+                          size_t count, hub_registry_fn *fn, void *const *args);

@@ -1,7 +1,7 @@
 /*
- * POST /devices: many identities and twins at once. Every item is a change of its own in the
- * registry, all of them are committed together with whatever else waits, and one that is refused
- * does not hold up the others: 200 when all went well, 400 with the same form when one did not.
+ * POST /devices: many identities and twins at once. One transaction carries out all items, each of
+ * them a change of its own: one that is refused does not hold up the others. 200 when all went
+ * well, 400 with the same form when one did not.
  */
 #include <stdlib.h>
 
@@ -105,17 +105,17 @@ static void on_item(void *arg, const struct hub_registry_answer *a)
         answer(b);
 }
 
-static void begin(struct bulk *b, struct item *item, const struct json *value)
+static struct hub_registry_ask ask_of(struct bulk *b, const struct item *item,
+                                      const struct json *value)
 {
-    struct hub *hub = b->request->app;
     struct buffer text = {0};
     struct json_writer w = json_writer(&text);
     json_put_value(&w, value);
-    hub_registry_ask(
-        hub->registry, b->request->loop,
-        &(struct hub_registry_ask){.what = HUB_IMPORT, .id = item->id, .body = buffer_slice(&text)},
-        on_item, item);
+    struct hub_registry_ask ask = {.what = HUB_IMPORT,
+                                   .id = item->id,
+                                   .body = arena_copy(&b->request->arena, buffer_slice(&text))};
     buffer_clear(&text);
+    return ask;
 }
 
 /* An identity twice in one request: which is meant to hold? */
@@ -138,6 +138,26 @@ static void read_item(struct bulk *b, struct item *item, const struct json *valu
     }
 }
 
+/* Those that can be asked for at all. */
+static void ask_all(struct bulk *b, const struct json *array)
+{
+    struct arena *a = &b->request->arena;
+    struct hub_registry_ask *asks = ARENA_TAKE_N(a, struct hub_registry_ask, b->count);
+    void **args = ARENA_TAKE_N(a, void *, b->count);
+    size_t n = 0;
+    for (struct json_walk w = json_walk(array); json_next(&w); n++) {
+        if (b->items[n].error)
+            continue;
+        asks[b->waiting] = ask_of(b, &b->items[n], w.value);
+        args[b->waiting++] = &b->items[n];
+    }
+    if (b->waiting == 0)
+        answer(b);
+    else
+        hub_registry_ask_all(((struct hub *)b->request->app)->registry, b->request->loop, asks,
+                             b->waiting, on_item, args);
+}
+
 static void begin_all(struct rest_request *r, const struct json *array, size_t count)
 {
     struct bulk *b = memory_new(sizeof(*b) + count * sizeof(b->items[0]));
@@ -145,19 +165,10 @@ static void begin_all(struct rest_request *r, const struct json *array, size_t c
     size_t n = 0;
     b->request = r;
     b->count = count;
-    b->waiting = 1; /* until all have begun */
     for (struct json_walk w = json_walk(array); json_next(&w); n++)
         read_item(b, &b->items[n], w.value, &seen);
     map_clear(&seen);
-    n = 0;
-    for (struct json_walk w = json_walk(array); json_next(&w); n++) {
-        if (b->items[n].error)
-            continue;
-        b->waiting++;
-        begin(b, &b->items[n], w.value);
-    }
-    if (--b->waiting == 0)
-        answer(b);
+    ask_all(b, array);
 }
 
 static void post(struct rest_request *r)
