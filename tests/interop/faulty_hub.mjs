@@ -69,9 +69,9 @@ export class FaultyHub extends Program {
                         {encoding: 'utf8'}).trim();
   }
 
-  // Every event of the stream, from the start.
-  events() {
-    const lines = execFileSync(process.execPath, [path.join(import.meta.dirname, 'read_all.mjs'), this.connectionString('--events')],
+  // Every event of the stream, from the start; ends when none came for `quiet` ms.
+  events(quiet = 3000) {
+    const lines = execFileSync(process.execPath, [path.join(import.meta.dirname, 'read_all.mjs'), this.connectionString('--events'), quiet],
                                {encoding: 'utf8', maxBuffer: 1 << 30, env: {...process.env, NODE_EXTRA_CA_CERTS: path.join(this.data, 'tls/ca.pem')}});
     return lines.trim().split('\n').filter(Boolean).map(l => JSON.parse(l));
   }
