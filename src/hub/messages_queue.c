@@ -2,6 +2,8 @@
  */
 #include "hub/messages_inside.h"
 
+#include "base/log.h"
+
 /* A row whose slices are in the job's arena. */
 struct row {
     uint64_t sequence, enqueued_ms, locked_until_ms;
@@ -50,6 +52,14 @@ static enum status read_rows(struct store_table *t, size_t n, struct messages_jo
 
 /* ---- how a message goes, or comes back ---- */
 
+static const char *const end_names[] = {
+    [MESSAGE_SUCCESS] = "completed",
+    [MESSAGE_EXPIRED] = "expired",
+    [MESSAGE_DELIVERY_COUNT_EXCEEDED] = "delivered-too-often",
+    [MESSAGE_REJECTED] = "rejected",
+    [MESSAGE_PURGED] = "purged",
+};
+
 static const struct hub_limits *limits(const struct messages_job *j)
 {
     return j->registry->limits;
@@ -64,6 +74,8 @@ static enum status end(struct store_table *t, struct messages_job *j, const stru
     if (s == OK && wanted)
         s = feedback_add(
             t, j, &(struct message_ended){.device = m->device, .record = m->record, .how = how});
+    log_debug("message ended device=%.*s sequence=%llu how=%s", SLICE_FMT(m->device),
+              (unsigned long long)m->sequence, end_names[how]);
     if (how == MESSAGE_SUCCESS)
         j->ended.completed++;
     else
