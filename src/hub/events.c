@@ -169,8 +169,18 @@ static void read_epoch(struct slice properties, struct hub_events_reader *like)
         like->has_epoch = amqp_to_i64(&v, &like->epoch);
 }
 
-/* Any name is a group: what a group has read up to is its readers' to remember, so there is nothing
- * to make. */
+/* What a group has read up to is its readers' to remember, so there is nothing to make: any name is a
+ * group, unless the hub was given a list of them. */
+static bool is_group(const struct hub *hub, struct slice group)
+{
+    if (hub->groups == NULL || slice_eq_nocase(group, SLICE("$Default")))
+        return true;
+    for (const char *const *name = hub->groups; *name; name++)
+        if (slice_eq_nocase(group, slice_of(*name)))
+            return true;
+    return false;
+}
+
 static bool read_group(struct hub_events_reader *like, struct slice group)
 {
     if (group.len == 0 || group.len > HUB_EVENTS_GROUP_MAX)
@@ -187,7 +197,7 @@ static void attach(struct heads_amqp_link *l, const struct amqp_attach *a,
     struct hub_events_reader like = {
         .events = e, .home = heads_amqp_loop(l->head), .calls = &reader_calls};
     uint64_t n;
-    if (!read_group(&like, group)) {
+    if (!is_group(e->hub, group) || !read_group(&like, group)) {
         heads_amqp_refuse(l, NOT_FOUND, "there is no such consumer group");
         return;
     }

@@ -10,6 +10,9 @@
  * loop (events_reader.h) that encodes whole batches of AMQP messages and posts them, as far as the
  * peer's credit and two batches go.
  *
+ * Any name is a consumer group, unless the hub has a list of them (hub.groups); then others are not
+ * found, as in the cloud. Names are compared without case.
+ *
  * Event Hubs' rules for who may read: among the readers of a group and partition one with an owner
  * level (epoch) pushes out those with none, a lower or the same one; without one there may be
  * HUB_EVENTS_READERS_MAX.

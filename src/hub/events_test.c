@@ -626,6 +626,59 @@ static void wrong_places_are_refused(void **state)
     stop(&w);
 }
 
+static void a_hub_with_a_list_of_groups_has_no_others(void **state)
+{
+    (void)state;
+    static const char *const groups[] = {"reports", NULL};
+    static const struct {
+        const char *address;
+        bool there;
+    } cases[] = {
+        {"events/ConsumerGroups/Reports/Partitions/0", true},
+        {"events/ConsumerGroups/$default/Partitions/0", true},
+        {"events/ConsumerGroups/other/Partitions/0", false},
+    };
+    struct world w = {.hub = {.groups = groups}};
+    start(&w, "service");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct reading *r = attach(&w, (unsigned)i, (struct wish){.address = cases[i].address});
+        if (cases[i].there) {
+            assert_true(r->attached);
+            continue;
+        }
+        w.watched = r;
+        UNTIL(&w, is_detached);
+        assert_string_equal(r->condition, "amqp:not-found");
+    }
+    stop(&w);
+}
+
+/* One has no credit, one lags: the third has all of it, and the others go on where they were. */
+static void readers_that_stall_or_lag_hold_up_nobody(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    struct world w = {0};
+    start(&w, "service");
+    struct reading *stalled = attach_at(&w, 0, NULL);
+    struct reading *lagging =
+        attach(&w, 1, (struct wish){.address = "events/ConsumerGroups/x/Partitions/0"});
+    struct reading *quick =
+        attach(&w, 2, (struct wish){.address = "events/ConsumerGroups/y/Partitions/0"});
+    fill(&w, 0, 10);
+    take(&w, lagging, 1, 2);
+    amqp_link_set_window(lagging->link, 0);
+    for (unsigned i = 10; i < MANY; i++)
+        append(&w, 0, i);
+    take(&w, quick, 500, MANY);
+    assert_int_equal(stalled->count, 0);
+    assert_true(lagging->count <= 4);
+    take(&w, stalled, 500, MANY);
+    assert_int_equal(stalled->first, 0);
+    take(&w, lagging, 500, MANY);
+    stop(&w);
+}
+
 static void a_policy_without_the_right_reads_nothing(void **state)
 {
     (void)state;
@@ -918,6 +971,8 @@ int main(void)
         cmocka_unit_test(an_owner_pushes_others_out),
         cmocka_unit_test(readers_without_an_owner_have_a_bound),
         cmocka_unit_test(wrong_places_are_refused),
+        cmocka_unit_test(a_hub_with_a_list_of_groups_has_no_others),
+        cmocka_unit_test(readers_that_stall_or_lag_hold_up_nobody),
         cmocka_unit_test(a_policy_without_the_right_reads_nothing),
         cmocka_unit_test(clients_send_into_a_partition_or_any),
         cmocka_unit_test(wrong_targets_are_refused),

@@ -46,6 +46,7 @@ struct hub {
     const char *name;             /* host name in connection strings and tokens */
     const char *const *aliases;   /* further names that tokens may be made for; ends with NULL */
     const char *events_name;      /* of the Event-Hub-compatible entity */
+    const char *const *groups;    /* consumer groups besides $Default; NULL: any name is one; ends with NULL */
     struct hub_limits limits;
     unsigned loop_count, partition_count;
     struct hub_loop loops[HUB_LOOPS_MAX];

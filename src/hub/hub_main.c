@@ -50,6 +50,7 @@ static const struct setting own_settings[] = {
     {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
     {"loops", SETTING_INTEGER, "0", "threads that serve; 0: as many as cores", 0, HUB_LOOPS_MAX, NULL, false},
     {"events.name", SETTING_TEXT, "millrace", "name of the Event-Hub-compatible entity", 0, 0, NULL, false},
+    {"events.groups", SETTING_LIST, NULL, "consumer groups besides $Default; when absent, any name is one", 0, 0, NULL, false},
     {"events.partitions", SETTING_INTEGER, "4", "partitions of the stream; fixed after first start", 1, HUB_PARTITIONS_MAX, NULL, false},
     {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
     {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
@@ -521,6 +522,19 @@ static void make_transfers(struct program *p)
     buffer_clear(&own);
 }
 
+static enum status read_groups(struct program *p)
+{
+    const char *const *groups;
+    size_t count = settings_list(p->settings, "events.groups", &groups);
+    if (count > p->hub.limits.consumer_groups) {
+        log_error("events.groups has %zu names; limits.consumer-groups allows %llu", count,
+                  (unsigned long long)p->hub.limits.consumer_groups);
+        return BAD_ARGUMENT;
+    }
+    p->hub.groups = count ? groups : NULL;
+    return OK;
+}
+
 static enum status open_routing(struct program *p)
 {
     struct buffer path = {0}, folder = {0};
@@ -575,7 +589,9 @@ static enum status start(struct program *p)
     if (p->hub.dps)
         heads_mqtt_divert(p->mqtt, &(struct heads_mqtt_other){dps_mqtt_claims, accept_provisioning, p->hub.dps});
     p->events = hub_events_new(&p->hub);
-    s = open_routing(p);
+    s = read_groups(p);
+    if (s == OK)
+        s = open_routing(p);
     if (s != OK)
         return s;
     p->hub.service = hub_service_new(&p->hub);

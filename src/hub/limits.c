@@ -53,8 +53,9 @@ static const struct row {
     {{"limits.jobs.running", SETTING_INTEGER, "10", "scheduled jobs that run at once", 1, 1000, NULL, false}, AT(jobs_running)},
     {{"limits.jobs.history", SETTING_DURATION, "30d", "how long jobs are told of after their end", 1000, 3650 * DAY_MS, NULL, false}, AT(job_history_ms)},
     {{"limits.routes", SETTING_INTEGER, "100", "routes", 1, 10000, NULL, false}, AT(routes)},
-    {{"limits.endpoints", SETTING_INTEGER, "10", "endpoints of routes", 1, 1000, NULL, false}, AT(endpoints)},
+    {{"limits.endpoints", SETTING_INTEGER, "10", "endpoints of routes", 1, 31, NULL, false}, AT(endpoints)},
     {{"limits.enrichments", SETTING_INTEGER, "10", "enrichments of messages", 0, 1000, NULL, false}, AT(enrichments)},
+    {{"limits.consumer-groups", SETTING_INTEGER, "20", "consumer groups of the stream besides $Default", 0, 1000, NULL, false}, AT(consumer_groups)},
 };
 /* clang-format on */
 

@@ -32,6 +32,7 @@ struct hub_limits {
 
     uint64_t jobs_running, job_history_ms; /* scheduled ones */
     uint64_t routes, endpoints, enrichments;
+    uint64_t consumer_groups; /* besides $Default */
 };
 
 /* Azure's. */
