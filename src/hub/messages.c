@@ -278,6 +278,7 @@ void hub_feedback_settle(struct hub_registry *r, struct loop *loop, struct slice
 /* ---- time ---- */
 
 #define TICK_MS 1000u
+#define JUMP_MS 2000 /* less is a clock that is set right bit by bit, or a loop that was busy */
 
 static void on_tick(void *arg);
 
@@ -285,34 +286,57 @@ static void end_sweep(void *arg, enum status why)
 {
     struct messages_job *j = arg;
     struct hub_messages_clock *c = j->arg;
-    if (why == OK)
+    if (why == OK) {
         tell(j);
-    else
-        messages_due(j, 0); /* again with the next tick; the log line says what failed */
+    } else { /* again with the next tick; the log line says what failed */
+        c->jumped_ms += j->jumped_ms;
+        messages_due(j, 0);
+    }
     c->sweeping = false;
     job_free(j);
 }
 
-/* Looks at the time often and at the database when something is due. A clock that was set back has
- * made other things due than it said. */
+/* How far the wall clock went beyond the time that has passed since the last tick. */
+static void see_jump(struct hub_messages_clock *c)
+{
+    uint64_t wall_ms = loop_wall_ms(c->loop), now_ms = loop_now_ms(c->loop);
+    int64_t passed_ms = (int64_t)(now_ms - c->now_ms);
+    int64_t jumped_ms = (int64_t)(wall_ms - c->wall_ms) - passed_ms;
+    if (jumped_ms > JUMP_MS || jumped_ms < -JUMP_MS) {
+        log_warn("the wall clock has jumped seconds=%lld", (long long)jumped_ms / 1000);
+        c->jumped_ms += jumped_ms;
+        c->jumped_at_ms = wall_ms - (uint64_t)passed_ms;
+    }
+    c->wall_ms = wall_ms;
+    c->now_ms = now_ms;
+}
+
+static void sweep(struct hub_messages_clock *c)
+{
+    struct messages_job *j = job_new(c->registry, c->loop, c);
+    j->jumped_ms = c->jumped_ms;
+    j->jumped_at_ms = c->jumped_at_ms;
+    c->jumped_ms = 0;
+    c->sweeping = true;
+    registry_post(c->registry, c->loop, messages_sweep, end_sweep, j);
+}
+
+/* Looks at the time often, and at the database when something is due. */
 static void on_tick(void *arg)
 {
     struct hub_messages_clock *c = arg;
-    uint64_t now_ms = loop_wall_ms(c->loop);
-    bool back = now_ms < c->last_ms;
     uint64_t due_ms = __atomic_load_n(&c->registry->messages_due_ms, __ATOMIC_RELAXED);
-    c->last_ms = now_ms;
-    if (!c->sweeping && (back || due_ms <= now_ms)) {
-        c->sweeping = true;
-        registry_post(c->registry, c->loop, messages_sweep, end_sweep,
-                      job_new(c->registry, c->loop, c));
-    }
+    see_jump(c);
+    if (!c->sweeping && (c->jumped_ms || due_ms <= c->wall_ms))
+        sweep(c);
     loop_timer_start(c->loop, &c->timer, TICK_MS, on_tick, c);
 }
 
 void hub_messages_clock_start(struct hub_messages_clock *c, struct hub_registry *r,
                               struct loop *loop)
 {
-    *c = (struct hub_messages_clock){.registry = r, .loop = loop};
+    *c = (struct hub_messages_clock){
+        .registry = r, .loop = loop, .wall_ms = loop_wall_ms(loop), .now_ms = loop_now_ms(loop)};
+    __atomic_store_n(&r->messages_due_ms, 0, __ATOMIC_RELAXED); /* whatever was left */
     loop_timer_start(loop, &c->timer, TICK_MS, on_tick, c);
 }

@@ -12,7 +12,8 @@
  * were sent. A device's messages go when it is deleted.
  *
  * Every call is answered on the loop that asked, after the commit; `fn` may be NULL: nobody waits.
- * Bounds: limits.c2d.queue for a device (FULL), HUB_FEEDBACK_BATCHES_MAX of each feed (the oldest go).
+ * Bounds: limits.c2d.queue for a device (FULL), HUB_FEEDBACK_BATCHES_MAX of each feed (the oldest
+ * go).
  */
 #pragma once
 
@@ -90,7 +91,8 @@ void hub_messages_purge(struct hub_registry *r, struct loop *loop, struct slice 
 
 /* ---- feedback: batches of records, handed out as messages are ---- */
 
-/* What services are told: what became of messages, in batches; and of uploads (uploads.h), one by one. */
+/* What services are told: what became of messages, in batches; and of uploads (uploads.h), one by
+ * one. */
 enum hub_feed { HUB_FEED_MESSAGES, HUB_FEED_UPLOADS, HUB_FEED_COUNT };
 
 struct hub_feedback {
@@ -109,14 +111,17 @@ void hub_feedback_settle(struct hub_registry *r, struct loop *loop, struct slice
 
 /* ---- time ---- */
 
-/* Asks the database for what is due, at times that it knows: ends messages, locks and batches. On
- * one loop, for as long as that runs. */
+/* Asks the database for what is due, at times that it knows: ends messages, locks and batches. What
+ * is counted (locks, a time to live without a date) does not jump with the wall clock. On one loop,
+ * for as long as that runs. */
 struct hub_messages_clock {
     struct hub_registry *registry;
     struct loop *loop;
     struct loop_timer timer;
     bool sweeping;
-    uint64_t last_ms;
+    uint64_t wall_ms, now_ms; /* at the last tick */
+    int64_t jumped_ms;        /* what the database does not know yet */
+    uint64_t jumped_at_ms;
 };
 void hub_messages_clock_start(struct hub_messages_clock *c, struct hub_registry *r,
                               struct loop *loop);

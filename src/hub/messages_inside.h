@@ -37,7 +37,8 @@ struct messages_job {
     enum hub_feed feed; /* taking of these */
     struct hub_feedback feedback;
 
-    uint64_t due_ms; /* sweeping: when there is something to do again */
+    int64_t jumped_ms;     /* sweeping: so far has the wall clock jumped, */
+    uint64_t jumped_at_ms; /* … to this time or a moment before */
 
     /* News for after the commit. */
     struct slice *waiting; /* devices for which a message waits now */

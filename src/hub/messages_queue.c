@@ -158,6 +158,7 @@ static enum status insert(struct store_table *t, struct messages_job *j)
     store_bind_i64(t, SQL_MESSAGE_INSERT, 3, (int64_t)expires_ms);
     store_bind_i64(t, SQL_MESSAGE_INSERT, 4, j->ack);
     store_bind_blob(t, SQL_MESSAGE_INSERT, 5, buffer_slice(&record));
+    store_bind_i64(t, SQL_MESSAGE_INSERT, 6, j->message.expiry_ms == 0);
     enum status s = store_run(t, SQL_MESSAGE_INSERT);
     buffer_clear(&record);
     messages_due(j, expires_ms);
@@ -312,12 +313,29 @@ static uint64_t next_due(struct store_table *t)
     return due_ms;
 }
 
+/* The wall clock has jumped, and time has not: what is counted is counted on. What came since the
+ * jump was stamped by the new time, and stays as it is. */
+static enum status shift(struct store_table *t, struct messages_job *j)
+{
+    static const size_t statements[] = {SQL_MESSAGES_SHIFT, SQL_FEEDBACK_SHIFT, SQL_BATCHES_SHIFT};
+    enum status s = OK;
+    for (size_t i = 0; s == OK && i < sizeof(statements) / sizeof(statements[0]); i++) {
+        store_bind_i64(t, statements[i], 1, j->jumped_ms);
+        store_bind_i64(t, statements[i], 2, (int64_t)j->jumped_at_ms);
+        store_bind_i64(t, statements[i], 3, (int64_t)j->now_ms);
+        s = store_run(t, statements[i]);
+    }
+    return s;
+}
+
 enum status messages_sweep(struct store_table *t, void *arg)
 {
     struct messages_job *j = arg;
     bool full = false;
     __atomic_store_n(&j->registry->messages_due_ms, UINT64_MAX, __ATOMIC_RELAXED);
-    enum status s = sweep_expired(t, j, &full);
+    enum status s = j->jumped_ms ? shift(t, j) : OK;
+    if (s == OK)
+        s = sweep_expired(t, j, &full);
     if (s == OK)
         s = sweep_locks(t, j, &full);
     if (s == OK)

@@ -394,14 +394,55 @@ static void a_lock_may_be_as_short_as_asked(void **state)
     assert_true(take_one("a"));
 }
 
-static void a_clock_set_back_holds_no_lock(void **state)
+static void a_clock_that_jumps_moves_no_lock(void **state)
+{
+    (void)state;
+    static const int64_t jumps[] = {-7200 * 1000, 7200 * 1000};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(send("a"), OK);
+        go(5000);
+        assert_true(take_one("a"));
+        sim_wall_jump(house.sim, "hub", jumps[i]);
+        go(LOCK_MS - 3000);
+        assert_true(nothing_waits());
+        go(5000);
+        assert_true(take_one("a"));
+        assert_int_equal(settle(house.taken[0].lock, HEADS_COMPLETE), OK);
+    }
+}
+
+/* A hub that is started with a clock that was set back cannot know how far. */
+static void no_lock_lasts_longer_than_a_lock_can(void **state)
 {
     (void)state;
     assert_int_equal(send("a"), OK);
     assert_true(take_one("a"));
-    sim_wall_jump(house.sim, "hub", -3600 * 1000);
+    loop_timer_stop(&house.clock.timer);
+    sim_wall_jump(house.sim, "hub", -7200 * 1000);
+    hub_messages_clock_start(&house.clock, house.registry, house.loop);
     go(3000);
     assert_true(take_one("a"));
+}
+
+static void a_clock_that_jumps_empties_no_queue(void **state)
+{
+    (void)state;
+    struct iot_message dated = {.body = SLICE("dated"),
+                                .expiry_ms = loop_wall_ms(house.loop) + TTL_MS};
+    assert_int_equal(send("counted"), OK);
+    assert_int_equal(send_as("d", &dated, HUB_ACK_NONE), OK);
+    go(TTL_MS / 2);
+    sim_wall_jump(house.sim, "hub", 24 * 3600 * 1000);
+    go(3000);
+    assert_int_equal(send("later"), OK);
+    go(TTL_MS / 2 - 20000);
+    assert_int_equal(take((struct hub_message_want){.count = 3}), 2);
+    assert_string_equal(house.taken[0].body, "counted");
+    assert_string_equal(house.taken[1].body, "later");
+    assert_int_equal(settle(house.taken[0].lock, HEADS_RETURN), OK);
+    assert_int_equal(settle(house.taken[1].lock, HEADS_RETURN), OK);
+    go(30000);
+    assert_true(take_one("later"));
 }
 
 static void what_is_abandoned_comes_at_once_what_is_returned_does_not_count(void **state)
@@ -668,7 +709,9 @@ int main(void)
         TEST(what_was_completed_never_comes_again),
         TEST(a_lock_runs_out_by_itself_and_counts),
         TEST(a_lock_may_be_as_short_as_asked),
-        TEST(a_clock_set_back_holds_no_lock),
+        TEST(a_clock_that_jumps_moves_no_lock),
+        TEST(no_lock_lasts_longer_than_a_lock_can),
+        TEST(a_clock_that_jumps_empties_no_queue),
         TEST(what_is_abandoned_comes_at_once_what_is_returned_does_not_count),
         TEST(a_new_connection_gets_what_the_old_one_left_in_order),
         TEST(the_tenth_time_it_comes_back_is_the_last),

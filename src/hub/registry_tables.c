@@ -153,6 +153,8 @@ const char *const registry_migrations[] = {
     "CREATE TRIGGER uploads_of_the_deleted AFTER DELETE ON identities WHEN OLD.module = ''"
     " BEGIN DELETE FROM uploads WHERE device = OLD.device; END;",
     "ALTER TABLE transfers ADD COLUMN configurations TEXT;",
+    /* Messages to devices whose time to live is counted from when they came. */
+    "ALTER TABLE messages ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);
@@ -336,7 +338,8 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_KEEP] = "UPDATE identities SET kept = ?3 WHERE device = ?1 AND module = ?2",
 #define MESSAGE "sequence, device, enqueued_ms, delivery_count, ack, locked_until_ms, record"
     [SQL_MESSAGE_INSERT] =
-        "INSERT INTO messages (device, enqueued_ms, expires_ms, ack, record) VALUES (?1,?2,?3,?4,?5)",
+        "INSERT INTO messages (device, enqueued_ms, expires_ms, ack, record, counted)"
+        " VALUES (?1,?2,?3,?4,?5,?6)",
     [SQL_MESSAGE_COUNT] = "SELECT COUNT(*) FROM messages WHERE device = ?1",
     [SQL_MESSAGES_FREE] = "SELECT " MESSAGE " FROM messages WHERE device = ?1 AND lock IS NULL"
                           " AND expires_ms > ?2 ORDER BY sequence LIMIT ?3",
@@ -361,6 +364,14 @@ const char *const registry_statements[SQL_COUNT] = {
         " (SELECT MIN(made_ms) FROM feedback WHERE batch = 0),"
         " (SELECT MIN(expires_ms) FROM feedback_batches),"
         " (SELECT MIN(locked_until_ms) FROM feedback_batches WHERE lock IS NOT NULL)",
+    [SQL_MESSAGES_SHIFT] =
+        "UPDATE messages SET expires_ms = expires_ms + counted * ?1,"
+        " locked_until_ms = locked_until_ms + ?1 WHERE enqueued_ms NOT BETWEEN ?2 AND ?3",
+    [SQL_FEEDBACK_SHIFT] = "UPDATE feedback SET made_ms = made_ms + ?1"
+                           " WHERE batch = 0 AND made_ms NOT BETWEEN ?2 AND ?3",
+    [SQL_BATCHES_SHIFT] =
+        "UPDATE feedback_batches SET expires_ms = expires_ms + ?1,"
+        " locked_until_ms = locked_until_ms + ?1 WHERE enqueued_ms NOT BETWEEN ?2 AND ?3",
     [SQL_FEEDBACK_INSERT] = "INSERT INTO feedback (made_ms, record, batch) VALUES (?1, ?2, ?3)",
     [SQL_FEEDBACK_OPEN] = "SELECT COUNT(*), MIN(made_ms) FROM feedback WHERE batch = 0",
     [SQL_FEEDBACK_CLOSE] = "UPDATE feedback SET batch = ?1 WHERE batch = 0",
