@@ -298,7 +298,7 @@ static void write_field(struct buffer *b, const struct field *f, const void *at)
         return;
     }
     struct slice bytes = *(const struct slice *)at;
-    if (bytes.at == NULL)
+    if (bytes.at == NULL || (f->kind == ANY && bytes.len == 0)) /* no value is no bytes */
         amqp_write_null(b);
     else if (f->kind == ANY)
         buffer_put(b, bytes);

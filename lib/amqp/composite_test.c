@@ -72,6 +72,10 @@ static void writes_every_field(void **state)
     buffer_reset(&b);
     amqp_sasl_outcome_write(&b, &(struct amqp_sasl_outcome){.code = 0});
     assert_slice(buffer_slice(&b), SLICE("\x00\x53\x44\xc0\x04\x02\x50\x00\x40"));
+    buffer_reset(&b);
+    amqp_detach_write(&b, &(struct amqp_detach){.handle = 1, .error = slice_of("")});
+    assert_slice(buffer_slice(&b),
+                 SLICE("\x00\x53\x16\xc0\x05\x03\x52\x01\x42\x40")); /* no bytes are null */
     buffer_clear(&b);
 }
 
