@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "hub/method_body.h"
 #include "hub/registry_jobs.h"
+#include "hub/sources.h"
 #include "json/json.h"
 #include "json/write.h"
 
@@ -48,6 +49,7 @@ struct flight {
     struct arena arena;
     struct iot_id id;
     struct registry_job_result result;
+    struct buffer row; /* of devices.jobs, when a route wants to be told */
     struct loop_timer retry;
 };
 
@@ -66,7 +68,10 @@ static void on_recorded(void *arg, enum status why)
         loop_timer_start(r->jobs->loop, &f->retry, RETRY_MS, record, f);
         return;
     }
+    if (f->row.len)
+        hub_sources_job(r->jobs->hub, f->id, r->id, buffer_slice(&f->row), f->result.now_ms);
     r->flying--;
+    buffer_clear(&f->row);
     arena_clear(&f->arena);
     free(f);
     next_turn(r);
@@ -74,7 +79,14 @@ static void on_recorded(void *arg, enum status why)
 
 static enum status run_record(struct store_table *t, void *arg)
 {
-    return registry_job_record(t, &((struct flight *)arg)->result);
+    struct flight *f = arg;
+    enum status s = registry_job_record(t, &f->result);
+    buffer_reset(&f->row);
+    struct json_writer w = json_writer(&f->row);
+    if (s == OK && hub_sources_wants(f->run->jobs->hub) & 1u << IOT_SOURCE_DEVICE_JOB_LIFECYCLE &&
+        registry_job_device_print(t, f->result.number, &w) != OK)
+        buffer_reset(&f->row); /* the result stands; only its news is missing */
+    return s;
 }
 
 static void record(void *arg)

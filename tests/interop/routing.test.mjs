@@ -158,6 +158,19 @@ test('the hub tells of life cycles, twins and connections', async () => {
   assert.equal(events[2].body.properties.reported.$version, 2);
 });
 
+test('the hub tells what became of a job on a device', async () => {
+  const id = `${run}-j`, jobId = `job-${run}`;
+  await registry.create({deviceId: id});
+  await route({routes: [{name: 'jobs', source: 'DeviceJobLifecycleEvents', endpointNames: ['events']}]});
+  const jobs = iothub.JobClient.fromConnectionString(owner);
+  await jobs.scheduleTwinUpdate(jobId, `deviceId = '${id}'`, {etag: '*', tags: {done: true}}, new Date(), 60);
+  const [e] = await collect(builtIn, x => x.length >= 1, x => x.properties.jobId === jobId);
+  assert.equal(e.systemProperties['iothub-message-source'], 'deviceJobLifecycleEvents');
+  assert.equal(e.properties['iothub-message-schema'], 'deviceJobLifecycleNotification');
+  assert.equal(e.body.deviceId, id);
+  assert.equal(e.body.status, 'completed');
+});
+
 test('a webhook that fails and comes back gets all, in order', async () => {
   const id = `${run}-c`, got = [];
   let down = true, failures = 0;
