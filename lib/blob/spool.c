@@ -6,7 +6,8 @@
 #include "blob/crc64.h"
 
 struct spool {
-    struct blob_store *store;
+    struct blob_store *store; /* on the loop alone: it may be closed while a thread is at work */
+    struct store_disk *disk;
     struct rest_request *request;
     blob_spool_fn *fn;
     void *arg;
@@ -32,11 +33,6 @@ static void spool_free(void *arg)
 
 /* ---- on a helper thread ---- */
 
-static struct store_disk *disk_of(const struct spool *s)
-{
-    return blob_store_disk(s->store);
-}
-
 static enum status sync_all(struct spool *s)
 {
     struct buffer folder = {0};
@@ -44,10 +40,10 @@ static enum status sync_all(struct spool *s)
     while (path.len > 0 && path.at[path.len - 1] != '/')
         path.len--;
     buffer_put(&folder, path);
-    enum status status = s->file->disk->ops->sync(s->file);
-    s->file->disk->ops->close(&s->file);
+    enum status status = s->disk->ops->sync(s->file);
+    s->disk->ops->close(&s->file);
     if (status == OK)
-        status = disk_of(s)->ops->sync_directory(disk_of(s), buffer_cstr(&folder));
+        status = s->disk->ops->sync_directory(s->disk, buffer_cstr(&folder));
     buffer_clear(&folder);
     return status;
 }
@@ -56,11 +52,10 @@ static void write_piece(void *arg)
 {
     struct spool *s = arg;
     struct slice piece = buffer_slice(&s->piece);
-    s->why =
-        s->made ? OK : disk_of(s)->ops->open(disk_of(s), buffer_cstr(&s->path), true, &s->file);
+    s->why = s->made ? OK : s->disk->ops->open(s->disk, buffer_cstr(&s->path), true, &s->file);
     s->made |= s->why == OK;
     if (s->why == OK && piece.len > 0)
-        s->why = s->file->disk->ops->write(s->file, s->out.bytes, piece);
+        s->why = s->disk->ops->write(s->file, s->out.bytes, piece);
     if (s->why != OK)
         return;
     s->out.bytes += piece.len;
@@ -75,8 +70,8 @@ static void remove_file(void *arg)
 {
     struct spool *s = arg;
     if (s->file)
-        s->file->disk->ops->close(&s->file);
-    if (s->made && disk_of(s)->ops->remove(disk_of(s), buffer_cstr(&s->path)) != OK)
+        s->disk->ops->close(&s->file);
+    if (s->made && s->disk->ops->remove(s->disk, buffer_cstr(&s->path)) != OK)
         return; /* logged; the next start removes it */
 }
 
@@ -151,6 +146,7 @@ void blob_spool(struct blob_store *store, struct rest_request *r, bool md5, blob
 {
     struct spool *s = MEMORY_NEW(struct spool);
     s->store = store;
+    s->disk = blob_store_disk(store);
     s->request = r;
     s->fn = fn;
     s->arg = arg;
@@ -165,6 +161,7 @@ void blob_spool_drop(struct blob_store *store, struct loop *loop,
 {
     struct spool *s = MEMORY_NEW(struct spool);
     s->store = store;
+    s->disk = blob_store_disk(store);
     s->out = *spooled;
     s->made = true;
     blob_store_file_path(store, spooled->file, &s->path);

@@ -86,8 +86,6 @@ void connection_read_on(struct connection *c);
 
 /* ---- pieces.c ---- */
 
-/* Nobody hears the answer any more. */
-bool connection_gone(const struct connection *c);
 /* How much of a body may come in pieces; for http_parser_on_head(). */
 http_parser_head_fn connection_body_limit;
 /* Somebody waits for the body's next piece: gives him what is in *bytes. */

@@ -5,7 +5,8 @@
 #include "http/url.h"
 #include "rest/connection.h"
 
-bool connection_gone(const struct connection *c)
+/* Nobody hears the answer any more. */
+static bool gone(const struct connection *c)
 {
     return c->stream == NULL || c->expired;
 }
@@ -49,7 +50,7 @@ static void pump(void *arg)
     struct connection *c = arg;
     c->pumping = false;
     c->reading = true;
-    if (connection_gone(c))
+    if (gone(c))
         connection_give(c, CANCELLED, (struct slice){0});
     else if (c->on_piece ? http_parser_complete(c->parser) : c->on_room && has_room(c))
         connection_give(c, OK, (struct slice){0});
@@ -86,7 +87,7 @@ void connection_feed_body(struct connection *c, struct slice *bytes)
 
 static void invite(struct connection *c)
 {
-    if (connection_gone(c) || !http_parser_wants_continue(c->parser))
+    if (gone(c) || !http_parser_wants_continue(c->parser))
         return;
     http_message_put_continue(stream_out(c->stream));
     stream_flush(c->stream);
@@ -113,7 +114,7 @@ void rest_reply_begin(struct rest_request *r, int status, const char *content_ty
 {
     struct connection *c = (struct connection *)r;
     assert(c->busy && !c->sending && c->on_piece == NULL);
-    if (connection_gone(c))
+    if (gone(c))
         return;
     if (!http_parser_complete(c->parser))
         c->last = c->linger = true;
@@ -126,7 +127,7 @@ void rest_reply_piece(struct rest_request *r, struct slice bytes, rest_room_fn *
 {
     struct connection *c = (struct connection *)r;
     assert(c->on_piece == NULL && c->on_room == NULL);
-    if (!connection_gone(c) && !is_head(c)) {
+    if (!gone(c) && !is_head(c)) {
         assert(bytes.len <= c->answer_left);
         c->answer_left -= bytes.len;
         stream_write(c->stream, bytes);
@@ -140,7 +141,7 @@ void rest_reply_end(struct rest_request *r)
 {
     struct connection *c = (struct connection *)r;
     assert(c->on_room == NULL);
-    if (connection_gone(c)) {
+    if (gone(c)) {
         connection_release(c);
         return;
     }
