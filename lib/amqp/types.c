@@ -83,17 +83,20 @@ static void read_compound(struct reader *r, uint8_t constructor, struct amqp_val
         r->failed = true;
 }
 
+/* Part 1, section 1.2: a descriptor may be of any type, and those in use are numbers and symbols.
+ * Text of another type is taken as a symbol: azure-eventhub 5.11 describes the end of its token
+ * with the token's bytes. */
 static void read_descriptor(struct reader *r, struct amqp_value *v)
 {
     uint8_t constructor = reader_u8(r);
-    struct amqp_value d = {0};
     if (constructor == 0x53) {
         v->descriptor = reader_u8(r);
     } else if (constructor == 0x80) {
         v->descriptor = reader_u64(r);
-    } else if (constructor == 0xa3 || constructor == 0xb3) {
-        d.bytes = reader_bytes(r, constructor == 0xa3 ? reader_u8(r) : reader_u32(r));
-        v->descriptor_symbol = d.bytes;
+    } else if (constructor >> 4 == 0xa) {
+        v->descriptor_symbol = reader_bytes(r, reader_u8(r));
+    } else if (constructor >> 4 == 0xb) {
+        v->descriptor_symbol = reader_bytes(r, reader_u32(r));
     } else if (constructor != 0x44) {
         r->failed = true;
     }

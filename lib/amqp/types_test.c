@@ -99,6 +99,23 @@ static void refuses_what_is_not_a_value(void **state)
     }
 }
 
+/* As azure-eventhub 5.11 has it among its properties: the token, and the second of its end. */
+static void takes_any_text_for_a_descriptor(void **state)
+{
+    (void)state;
+    struct amqp_value v;
+    assert_int_equal(amqp_value_of(SLICE("\x00\xa0\x05token\x71\x65\x53\xf1\x00"), &v), OK);
+    assert_int_equal(v.type, AMQP_INT);
+    assert_int_equal(v.i, 1700000000);
+    assert_true(v.described && slice_eq(v.descriptor_symbol, SLICE("token")));
+    struct slice map = SLICE("\xc1\x1f\x04\xa1\x01t\x00\xb1\0\0\0\x02"
+                             "ab\x54\x7b\xa1\x09operation\xa1\x04READ");
+    assert_int_equal(amqp_value_of(map, &v), OK);
+    struct amqp_value operation;
+    assert_true(amqp_map_find(&v, SLICE("operation"), &operation));
+    assert_true(slice_eq(operation.bytes, SLICE("READ")));
+}
+
 static void write_all(struct buffer *b)
 {
     amqp_write_null(b);
@@ -247,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_constructor),
         cmocka_unit_test(refuses_what_is_not_a_value),
+        cmocka_unit_test(takes_any_text_for_a_descriptor),
         cmocka_unit_test(round_trips_every_type),
         cmocka_unit_test(refuses_what_is_cut_short),
         cmocka_unit_test(walks_lists_maps_and_arrays),

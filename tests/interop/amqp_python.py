@@ -88,10 +88,6 @@ def is_refused():
 
 
 reads_all_in_order(TransportType.Amqp)
-try:
-    import websocket  # noqa: F401
-    reads_all_in_order(TransportType.AmqpOverWebsocket)
-except ImportError:
-    print('without websocket-client: not over WebSocket')
+reads_all_in_order(TransportType.AmqpOverWebsocket)
 is_pushed_out()
 is_refused()
