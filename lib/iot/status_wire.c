@@ -56,6 +56,24 @@ static const struct {
 };
 /* clang-format on */
 
+/* clang-format off */
+static const struct iot_status_wire generic[] = {
+    {404, 404000, "GenericNotFound",           "amqp:not-found"},
+    {405, 405000, "GenericMethodNotAllowed",   "amqp:not-allowed"},
+    {408, 408000, "GenericTimeout",            "com.microsoft:timeout"},
+    {500, 500000, "GenericServerError",        "amqp:internal-error"},
+    {503, 503000, "GenericServiceUnavailable", "amqp:internal-error"},
+};
+/* clang-format on */
+
+const struct iot_status_wire *iot_status_wire_generic(int http)
+{
+    for (size_t i = 0; i < sizeof(generic) / sizeof(generic[0]); i++)
+        if (generic[i].http == http)
+            return &generic[i];
+    return NULL;
+}
+
 const struct iot_status_wire *iot_status_wire(enum status s)
 {
     return (unsigned)s < STATUS_COUNT ? &wires[s] : &wires[IO_FAILED];

@@ -14,6 +14,9 @@ struct iot_status_wire {
 /* Never NULL. */
 const struct iot_status_wire *iot_status_wire(enum status s);
 
+/* What has nothing to do with a thing of the hub's, such as a path that is none. NULL: no such. */
+const struct iot_status_wire *iot_status_wire_generic(int http);
+
 /* What was asked for, where that makes a difference. */
 enum iot_thing {
     IOT_DEVICE,

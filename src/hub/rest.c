@@ -27,9 +27,13 @@ void hub_rest_error(struct rest_request *r, enum status why, enum iot_thing of, 
 
 void hub_rest_refuse(struct rest_request *r, int status, const char *detail)
 {
-    enum status why = iot_status_of_http(status);
+    const struct iot_status_wire *generic = iot_status_wire_generic(status);
+    if (generic) {
+        heads_http_error(r, generic, detail ? detail : "refused");
+        return;
+    }
     if (status == 400 || status == 401 || status == 403 || status == 413 || status == 504)
-        hub_rest_error(r, why, IOT_DEVICE, detail ? detail : "refused");
+        hub_rest_error(r, iot_status_of_http(status), IOT_DEVICE, detail ? detail : "refused");
     else
         rest_reply_problem(r, status, detail);
 }

@@ -351,7 +351,10 @@ static void ids_are_percent_encoded_and_have_their_letters(void **state)
     assert_int_equal(call("PUT", "/devices/invalid%2Fname", "{}"), 400);
     message_begins("ErrorCode:ArgumentInvalid;");
     assert_int_equal(call("GET", "/nothing/here", ""), 404);
+    message_begins("ErrorCode:GenericNotFound;");
     assert_int_equal(call("PATCH", "/devices/d", "{}"), 405);
+    message_begins("ErrorCode:GenericMethodNotAllowed;");
+    assert_slice(buffer_slice(&house.code), SLICE("GenericMethodNotAllowed"));
 }
 
 static void modules_have_their_own_errors(void **state)
