@@ -115,11 +115,15 @@ async function listen(get, arrived) {
   }
 }
 
-export async function open() {
+export function openStream() {
   reader.subscribe({
     processEvents: async batch => batch.forEach(e => stream.add(e)),
     processError: async e => { strays.push(e); },
   }, {startPosition: eventHubs.earliestEventPosition, maxWaitTimeInSeconds: 1});
+}
+
+export async function open() {
+  openStream();
   await service.open();
   await listen('getFeedbackReceiver', records => records.forEach(r => feedback.add(r)));
   await listen('getFileNotificationReceiver', n => uploads.add(n));
