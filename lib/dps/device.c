@@ -5,8 +5,6 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "crypto/certificate.h"
-#include "crypto/certificate_names.h"
 #include "dps/dps_priv.h"
 
 struct request {
@@ -188,24 +186,11 @@ static void name_operation(struct dps_operation *o)
 /* What the webhook is told of a certificate. */
 static struct slice certificate_info(struct arena *a, struct slice chain)
 {
-    struct certificate_facts facts;
-    struct certificate_names names;
-    struct slice leaf;
-    if (!certificate_next(&chain, &leaf) || certificate_read(leaf, &facts) != OK ||
-        certificate_names(leaf, &names) != OK)
-        return (struct slice){0};
     struct buffer b = {0};
     struct json_writer w = json_writer(&b);
-    json_object(&w);
-    json_name(&w, "subjectName"), json_put_text(&w, names.subject);
-    json_name(&w, "sha1Thumbprint"), json_put_text(&w, facts.sha1);
-    json_name(&w, "sha256Thumbprint"), json_put_text(&w, facts.sha256);
-    json_name(&w, "issuerName"), json_put_text(&w, names.issuer);
-    json_name(&w, "notBeforeUtc"), json_put_time(&w, facts.not_before_ms);
-    json_name(&w, "notAfterUtc"), json_put_time(&w, facts.not_after_ms);
-    json_name(&w, "serialNumber"), json_put_text(&w, names.serial);
-    json_name(&w, "version"), json_put_i64(&w, names.version);
-    json_end_object(&w);
+    if (chain.len == 0)
+        return (struct slice){0};
+    dps_certificate_put(chain, &w);
     struct slice copy = arena_copy(a, buffer_slice(&b));
     buffer_clear(&b);
     return copy;

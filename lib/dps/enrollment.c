@@ -381,23 +381,23 @@ static void put_utc(struct json_writer *w, const char *name, uint64_t ms)
     json_name(w, name), json_put_time(w, ms);
 }
 
-static void put_info(struct slice der, struct json_writer *w)
+void dps_certificate_put(struct slice ders, struct json_writer *w)
 {
-    struct certificate_facts facts;
-    struct certificate_names names;
-    struct slice rest = der, first;
-    if (!certificate_next(&rest, &first) || certificate_read(first, &facts) != OK ||
-        certificate_names(first, &names) != OK)
-        return;
-    json_name(w, "info"), json_object(w);
-    json_name(w, "subjectName"), json_put_text(w, names.subject);
-    json_name(w, "sha1Thumbprint"), json_put_text(w, facts.sha1);
-    json_name(w, "sha256Thumbprint"), json_put_text(w, facts.sha256);
-    json_name(w, "issuerName"), json_put_text(w, names.issuer);
-    put_utc(w, "notBeforeUtc", facts.not_before_ms);
-    put_utc(w, "notAfterUtc", facts.not_after_ms);
-    json_name(w, "serialNumber"), json_put_text(w, names.serial);
-    json_name(w, "version"), json_put_i64(w, names.version);
+    struct certificate_facts facts = {0};
+    struct certificate_names names = {0};
+    struct slice rest = ders, first;
+    json_object(w);
+    if (certificate_next(&rest, &first) && certificate_read(first, &facts) == OK &&
+        certificate_names(first, &names) == OK) {
+        json_name(w, "subjectName"), json_put_text(w, names.subject);
+        json_name(w, "sha1Thumbprint"), json_put_text(w, facts.sha1);
+        json_name(w, "sha256Thumbprint"), json_put_text(w, facts.sha256);
+        json_name(w, "issuerName"), json_put_text(w, names.issuer);
+        put_utc(w, "notBeforeUtc", facts.not_before_ms);
+        put_utc(w, "notAfterUtc", facts.not_after_ms);
+        json_name(w, "serialNumber"), json_put_text(w, names.serial);
+        json_name(w, "version"), json_put_i64(w, names.version);
+    }
     json_end_object(w);
 }
 
@@ -420,7 +420,7 @@ static void put_certificate(const char *name, struct slice der, bool secrets, st
     json_name(w, name), json_object(w);
     if (secrets)
         put_pem(der, w);
-    put_info(der, w);
+    json_name(w, "info"), dps_certificate_put(der, w);
     json_end_object(w);
 }
 

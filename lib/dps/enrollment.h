@@ -75,3 +75,6 @@ void dps_enrollment_put(const struct dps_enrollment *e, bool secrets, struct jso
 /* A whole object: {"type":…,"symmetricKey":{…}}, with the secrets. */
 void dps_enrollment_put_mechanism(const struct dps_enrollment *e, bool secrets,
                                   struct json_writer *w);
+
+/* What the first of some certificates says of itself: an object, empty when it cannot be read. */
+void dps_certificate_put(struct slice ders, struct json_writer *w);
