@@ -213,14 +213,15 @@ static inline void remove_folder(const char *folder)
     DIR *d = opendir(folder);
     struct dirent *entry;
     while (d && (entry = readdir(d))) {
-        char path[400];
-        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        struct buffer path = {0};
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
+        buffer_printf(&path, "%s/%s", folder, entry->d_name);
         if (entry->d_type == DT_DIR)
-            remove_folder(path);
+            remove_folder(buffer_cstr(&path));
         else
-            unlink(path);
+            unlink(buffer_cstr(&path));
+        buffer_clear(&path);
     }
     if (d)
         closedir(d);
