@@ -26,6 +26,7 @@ struct node {
 
 struct rest_router {
     struct node root;
+    struct node last; /* of the tables that are asked last */
     bool streams;
 };
 
@@ -75,7 +76,7 @@ static void add(struct rest_router *r, const struct rest_table *table,
     e->app = table->app;
     e->method = slice_of(route->method);
     r->streams |= route->stream_bytes > 0;
-    struct node *n = walk(walk(&r->root, table->base ? table->base : "", e), route->path, e);
+    struct node *n = walk(walk(table->last ? &r->last : &r->root, table->base ? table->base : "", e), route->path, e);
     for (const struct entry *other = n->entries; other; other = other->next)
         assert(!slice_eq(other->method, e->method));
     e->next = n->entries;
@@ -116,6 +117,7 @@ void rest_router_free(struct rest_router **r)
     if (*r == NULL)
         return;
     clear(&(*r)->root);
+    clear(&(*r)->last);
     free(*r);
     *r = NULL;
 }
@@ -249,6 +251,8 @@ enum status rest_router_find(const struct rest_router *r, struct slice method, s
         return NOT_FOUND;
     decode(&s);
     const struct entry *e = descend(&r->root, &s, 0);
+    if (e == NULL && s.allow_count == 0)
+        e = descend(&r->last, &s, 0);
     if (e) {
         fill(e, &s, out);
         return OK;

@@ -16,6 +16,7 @@ struct rest_table {
     const struct rest_route *routes;
     size_t count;
     void *app; /* for this table's handlers; NULL: the server's */
+    bool last; /* asked only for paths that no other table has, whatever the method */
 };
 
 #define REST_TABLE(base_, routes_, app_)                                                           \

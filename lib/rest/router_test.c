@@ -131,6 +131,30 @@ static void does_not_find_what_is_not_there(void **state)
         assert_int_equal(find(f, "GET", paths[i]), NOT_FOUND);
 }
 
+/* A table with paths of any name stands back: it does not make a 404 of another table's 405. */
+static void asks_the_last_table_only_for_what_no_other_has(void **state)
+{
+    (void)state;
+    static const struct rest_route own[] = {{"PUT", "/devices/{id}", nothing, REST_PUBLIC}};
+    static const struct rest_route any[] = {{"GET", "/{a}/{b*}", nothing, REST_PUBLIC}};
+    struct rest_table tables[] = {{"", any, 1, NULL, .last = true}, {"", own, 1, NULL}};
+    struct rest_router *r = rest_router_new(tables, 2);
+    struct arena a = {0};
+    struct rest_match match;
+    struct slice allow;
+    assert_int_equal(rest_router_find(r, SLICE("PUT"), SLICE("/devices/d"), &a, &match, &allow), OK);
+    assert_ptr_equal(match.route, &own[0]);
+    assert_int_equal(rest_router_find(r, SLICE("GET"), SLICE("/devices/d"), &a, &match, &allow), UNSUPPORTED);
+    assert_slice(allow, SLICE("PUT"));
+    assert_int_equal(rest_router_find(r, SLICE("GET"), SLICE("/devices/d/e"), &a, &match, &allow), OK);
+    assert_ptr_equal(match.route, &any[0]);
+    assert_slice(match.params[0].value, SLICE("devices"));
+    assert_slice(match.params[1].value, SLICE("d/e"));
+    assert_int_equal(rest_router_find(r, SLICE("PUT"), SLICE("/x/y"), &a, &match, &allow), UNSUPPORTED);
+    arena_clear(&a);
+    rest_router_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +168,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_head_with_get, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tells_what_is_allowed_instead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(does_not_find_what_is_not_there, set_up, tear_down),
+        cmocka_unit_test(asks_the_last_table_only_for_what_no_other_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -426,8 +426,8 @@ static void make_servers(struct program *p)
         {"", hub_rest_routing, hub_rest_routing_count, NULL},
         rest_health_table(p->health),
         {"", heads_http_routes, heads_http_routes_count, p->http},
-        {"", blob_routes, blob_routes_count, p->hub.blobs},
-        {"/" BLOB_ACCOUNT_NAME, blob_routes, blob_routes_count, p->hub.blobs}, /* where a host is an address */
+        {"", blob_routes, blob_routes_count, p->hub.blobs, .last = true},
+        {"/" BLOB_ACCOUNT_NAME, blob_routes, blob_routes_count, p->hub.blobs, .last = true}, /* where a host is an address */
         {"", dps_device_routes, dps_device_routes_count, p->hub.dps},
         {"", dps_service_routes, dps_service_routes_count, p->hub.dps},
     };
