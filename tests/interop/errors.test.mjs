@@ -21,6 +21,13 @@ const known = await identity('SAS key');
 const withModule = await identity('SAS key', {module: true});
 const nobody = `nobody-${randomUUID()}`;
 const asDevice = {authorization: sas(known)};
+const configuration = {id: 'there', schemaVersion: '1.0', priority: 1, targetCondition: "tags.of='nothing'",
+                       content: {deviceContent: {'properties.desired.rate': 1}}};
+await call('PUT', '/configurations/there', {body: configuration});
+const {id: edge} = await identity('SAS key', {capabilities: {iotEdge: true}});
+const {id: crowded} = await identity('SAS key');
+for (let i = 1; i <= 50; i++)
+  await call('PUT', `/devices/${crowded}/modules/m${i}`, {body: {deviceId: crowded, moduleId: `m${i}`}});
 
 // ---- REST: {"Message": "ErrorCode:NAME;text", "ExceptionMessage": "Tracking ID:…"} and iothub-errorcode ----
 
@@ -51,10 +58,18 @@ const rest = [
   ['DeviceMessageLockLost', 412, ['DELETE', `/devices/${known.id}/messages/devicebound/${randomUUID()}`, asDevice]],
   ['MessageTooLarge', 413, ['POST', `/devices/${known.id}/messages/events`, {...asDevice, body: large}]],
   ['IotHubUnauthorized', 401, ['POST', `/devices/${nobody}/messages/events`, {...asDevice, body: 'x'}]],
+  ['CertificateNotFound', 404, ['GET', '/certificates/none']],
+  ['ConfigurationNotFound', 404, ['GET', '/configurations/none']],
+  ['ConfigurationAlreadyExists', 409, ['PUT', '/configurations/there', {body: configuration}]],
+  ['PreconditionFailed', 412, ['PUT', '/configurations/there', {body: configuration, headers: {'If-Match': '"bm90IHRoaXM="'}}]],
+  ['SystemModuleModifyUnauthorizedAccess', 401, ['DELETE', `/devices/${edge}/modules/%24edgeAgent`, {headers: {'If-Match': '"*"'}}]],
+  ['TooManyModulesOnDevice', 413, ['PUT', `/devices/${crowded}/modules/m51`, {body: {deviceId: crowded, moduleId: 'm51'}}]],
+  ['ArgumentInvalid', 400, ['POST', `/twins/${known.id}/methods`, {body: {methodName: 'x', responseTimeoutInSeconds: 1000}}]],
+  ['ArgumentInvalid', 400, ['PUT', `/jobs/v2/j-${randomUUID()}`, {body: {type: 'scheduleNothing'}}]],
 ];
 
 for (const [name, status, [method, where, options]] of rest)
-  test(`REST: ${method} ${where.replaceAll(known.id, 'known').replaceAll(withModule.id, 'known').replace(/[-\w]*nobody-[-\w]+/, 'nobody')}: ${status} ${name}`, async () => {
+  test(`REST: ${method} ${where.replaceAll(known.id, 'known').replaceAll(withModule.id, 'known').replaceAll(edge, 'edge').replaceAll(crowded, 'crowded').replace(/(nobody|j)-[-\w]{36}/, '$1')}: ${status} ${name}`, async () => {
     const a = await call(method, where, options);
     assert.equal(a.status, status, a.text);
     assert.match(a.body.Message, new RegExp(`^ErrorCode:${name};.+`));
@@ -81,6 +96,24 @@ test('REST: what is not there, and a method that is not allowed, have the shape 
     assert.match(a.body.ExceptionMessage, /^Tracking ID:/);
   }
 });
+
+// ---- provisioning: {"errorCode":404…,"trackingId":…,"message":…,"timestampUtc":…} ----
+
+const provisioning = common.ConnectionString.parse(process.env.MILLRACE_PROVISIONING, []);
+const enroller = common.SharedAccessSignature.create(provisioning.HostName, provisioning.SharedAccessKeyName, provisioning.SharedAccessKey, inSeconds(600)).toString();
+for (const [code, what, method, where, options] of [
+  [404, 'an enrollment that is not there', 'GET', `/enrollments/${nobody}`],
+  [404, 'a group that is not there', 'GET', `/enrollmentGroups/${nobody}`],
+  [404, 'a registration that is not there', 'GET', `/registrations/${nobody}`],
+  [401, 'nobody who asks', 'GET', `/enrollments/${nobody}`, {authorization: ''}],
+  [400, 'an enrollment that cannot be', 'PUT', `/enrollments/${nobody}`, {body: {registrationId: nobody, attestation: {type: 'magic'}}}],
+])
+  test(`provisioning: ${what}: ${code}, with its code in JSON`, async () => {
+    const a = await call(method, where, {version: '2021-10-01', authorization: enroller, ...options});
+    assert.equal(a.status, code, a.text);
+    assert.equal(Math.floor(a.body.errorCode / 1000), code, a.text);
+    assert.ok(a.body.trackingId && a.body.message && Date.parse(a.body.timestampUtc), a.text);
+  });
 
 // ---- direct methods: {"Message": "{\"errorCode\":404103,…}", "ExceptionMessage": ""} ----
 
@@ -253,6 +286,25 @@ test('AMQP: a message to nobody: amqp:not-found; to a queue that is full: amqp:r
   for (let i = 0; i < 50; i++)
     assert.equal(await outcomeOf(sender, to(full.id)), 'accepted');
   assert.equal(await outcomeOf(sender, to(full.id)), 'amqp:resource-limit-exceeded');
+});
+
+test('AMQP: a message to a device that cannot be: com.microsoft:argument-error', async () => {
+  const c = await connection(service);
+  const sender = c.open_sender({target: '/messages/devicebound', source: 'x'});
+  await once(sender, 'sendable');
+  assert.match(await outcomeOf(sender, {to: `/devices/${known.id}/messages/devicebound`, application_properties: {'iothub-ack': 'loud'},
+                                        body: rhea.message.data_section(Buffer.from('x'))}), /^com.microsoft:argument-/);
+});
+
+test('AMQP: an operation on $cbs that is none: 400, and the link stays', async () => {
+  const c = await connection();
+  const sender = c.open_sender('$cbs');
+  const receiver = c.open_receiver('$cbs');
+  await once(sender, 'sendable');
+  const answer = once(receiver, 'message');
+  sender.send({message_id: 'm', to: '$cbs', reply_to: 'cbs', body: 'x', application_properties: {operation: 'take-token', type: 'servicebus.windows.net:sastoken', name: hub}});
+  assert.equal((await answer).message.application_properties['status-code'], 400);
+  assert.ok(sender.is_open());
 });
 
 test('AMQP: a service may not without ServiceConnect: amqp:unauthorized-access', async () => {

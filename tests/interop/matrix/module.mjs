@@ -77,8 +77,9 @@ const rows = [
      await listens(v);
    }},
   {method: 'complete', cannot: [noInput, noMessages], run: async v => {
-    const {client} = await v.client({module: true});
-    await client.complete(message());
+    const who = await v.client({module: true});
+    await who.client.complete(message()); // over MQTT, a PUBACK has done it, and the SDK has no more to do
+    await proves(who);
   }},
   {method: 'reject', cannot: [noReject, noInput, noMessages], run: async v => {
     const {client} = await v.client({module: true});
