@@ -7,15 +7,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "blob/account.h"
 #include "blob/http.h"
 #include "blob/name.h"
 #include "crypto/server_files.h"
-#include "heads/http.h"
 #include "dps/mqtt.h"
 #include "dps/routes.h"
+#include "heads/http.h"
 #include "heads/mqtt.h"
 #include "hub/amqp.h"
 #include "hub/backend.h"
@@ -23,15 +24,15 @@
 #include "hub/configurer.h"
 #include "hub/connection_strings.h"
 #include "hub/events.h"
-#include "hub/messages.h"
+#include "hub/hub_metrics.h"
 #include "hub/jobs.h"
+#include "hub/messages.h"
 #include "hub/provisioning.h"
 #include "hub/rest.h"
-#include "hub/transfers.h"
 #include "hub/routing.h"
-#include "hub/sources.h"
 #include "hub/service_links.h"
-#include "base/file.h"
+#include "hub/sources.h"
+#include "hub/transfers.h"
 #include "io/server_tls.h"
 #include "rest/health.h"
 #include "rest/server.h"
@@ -64,7 +65,7 @@ static const struct setting own_settings[] = {
 };
 
 static const char usage[] =
-    "The message hub: devices over MQTT, services over HTTPS, events over AMQP.\n"
+    "The message hub: devices over MQTT, AMQP and HTTPS, services over HTTPS and AMQP, events over AMQP.\n"
     "  millrace hub connection-string [--policy NAME | --device ID [--module ID] | --events | --blobs |\n"
     "                                 --provisioning [--policy NAME] | --id-scope]\n"
     "prints what clients need.\n"
@@ -82,6 +83,7 @@ struct program {
     struct server_tls *tls;
     struct rest_server *rest[HUB_LOOPS_MAX];
     struct rest_health *health;
+    struct hub_metrics counted;
     struct rest_metrics *metrics;
     struct heads_mqtt *mqtt;
     struct heads_http *http;
@@ -190,7 +192,7 @@ static const struct rest_upgrade upgrades[] = {
     {"/$servicebus/websocket", event_protocols, REST_PUBLIC, on_websocket},
 };
 
-/* ---- what /readyz and /metrics say ---- */
+/* ---- what /readyz says ---- */
 
 static bool stream_ready(void *arg, struct buffer *detail)
 {
@@ -198,104 +200,6 @@ static bool stream_ready(void *arg, struct buffer *detail)
     buffer_printf(detail, "durability %s, %u partitions", settings_text(p->settings, "durability"),
                   p->hub.partition_count);
     return true;
-}
-
-static void collect_events(const struct program *p, struct buffer *out)
-{
-    struct hub_events_count c = hub_events_count(p->events);
-    const struct {
-        const char *name, *help;
-        enum rest_metric_type type;
-        uint64_t value;
-    } rows[] = {
-        {"millrace_hub_events_connections", "AMQP connections", REST_GAUGE, hub_amqp_connections(p->amqp)},
-        {"millrace_hub_events_readers", "links that read a partition", REST_GAUGE, c.readers},
-        {"millrace_hub_events_messages_total", "events given to readers", REST_COUNTER, c.messages},
-        {"millrace_hub_events_bytes_total", "bytes of them, as they are encoded", REST_COUNTER, c.bytes},
-        {"millrace_hub_events_sent_total", "events that clients sent into a stream", REST_COUNTER, c.sent},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        rest_metrics_put_head(out, rows[i].name, rows[i].type, rows[i].help);
-        rest_metrics_put(out, rows[i].name, NULL, (double)rows[i].value);
-    }
-}
-
-static void collect_messages(const struct program *p, struct buffer *out)
-{
-    struct hub_messages_count c = hub_messages_count(p->hub.registry);
-    const struct {
-        const char *name, *help;
-        uint64_t value;
-    } rows[] = {
-        {"millrace_hub_c2d_sent_total", "messages to devices taken in", c.sent},
-        {"millrace_hub_c2d_completed_total", "of them completed by the device", c.completed},
-        {"millrace_hub_c2d_dead_total", "of them expired, rejected, purged or delivered too often", c.dead},
-        {"millrace_hub_c2d_feedback_total", "records of feedback about them", c.feedback},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        rest_metrics_put_head(out, rows[i].name, REST_COUNTER, rows[i].help);
-        rest_metrics_put(out, rows[i].name, NULL, (double)rows[i].value);
-    }
-}
-
-/* One row for each endpoint of routes, by its name. */
-static void collect_endpoints(const struct program *p, struct buffer *out)
-{
-    static const struct {
-        const char *name, *help;
-        size_t offset;
-    } rows[] = {
-        {"millrace_hub_endpoint_delivered_total", "events that an endpoint of routes took", offsetof(struct hub_endpoint_state, delivered)},
-        {"millrace_hub_endpoint_failures_total", "attempts that failed", offsetof(struct hub_endpoint_state, failures)},
-        {"millrace_hub_endpoint_dead_total", "events that were given up", offsetof(struct hub_endpoint_state, dead)},
-        {"millrace_hub_endpoint_lost_total", "records that were dropped by retention before", offsetof(struct hub_endpoint_state, lost)},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct hub_endpoint_view v;
-        void *at = NULL;
-        rest_metrics_put_head(out, rows[i].name, REST_COUNTER, rows[i].help);
-        while (hub_routing_next_endpoint(p->hub.router, &at, &v)) {
-            char labels[HUB_ENDPOINT_NAME_MAX + 20];
-            snprintf(labels, sizeof(labels), "endpoint=\"%s\"", v.name);
-            uint64_t n = __atomic_load_n((const uint64_t *)((const char *)v.state + rows[i].offset), __ATOMIC_RELAXED);
-            rest_metrics_put(out, rows[i].name, labels, (double)n);
-        }
-    }
-}
-
-static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
-{
-    struct program *p = arg;
-    const struct hub *hub = &p->hub;
-    (void)m;
-    static const struct {
-        const char *name, *help;
-        enum rest_metric_type type;
-        size_t offset;
-    } rows[] = {
-        {"millrace_hub_messages_total", "telemetry taken in", REST_COUNTER, offsetof(struct hub_loop, count.messages)},
-        {"millrace_hub_bytes_total", "bytes of their bodies", REST_COUNTER, offsetof(struct hub_loop, count.bytes)},
-        {"millrace_hub_refused_total", "sign ins refused", REST_COUNTER, offsetof(struct hub_loop, count.refused)},
-        {"millrace_hub_connected", "devices and modules connected", REST_GAUGE, offsetof(struct hub_loop, count.connected)},
-        {"millrace_hub_connects_total", "connections since the start", REST_COUNTER, offsetof(struct hub_loop, count.connects)},
-        {"millrace_hub_deliveries_total", "messages handed to connected devices", REST_COUNTER, offsetof(struct hub_loop, count.deliveries)},
-        {"millrace_hub_messages_nowhere_total", "telemetry that no route took", REST_COUNTER, offsetof(struct hub_loop, count.nowhere)},
-        {"millrace_hub_untold_total", "events of the hub itself that were dropped", REST_COUNTER, offsetof(struct hub_loop, count.untold)},
-        {"millrace_hub_methods_total", "direct methods sent to devices", REST_COUNTER, offsetof(struct hub_loop, count.methods)},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        uint64_t sum = 0;
-        for (unsigned l = 0; l < hub->loop_count; l++)
-            sum += __atomic_load_n((uint64_t *)((char *)&hub->loops[l] + rows[i].offset), __ATOMIC_RELAXED);
-        rest_metrics_put_head(out, rows[i].name, rows[i].type, rows[i].help);
-        rest_metrics_put(out, rows[i].name, NULL, (double)sum);
-    }
-    rest_metrics_put_head(out, "millrace_hub_blob_bytes", REST_GAUGE, "bytes of uploaded files and exports");
-    rest_metrics_put(out, "millrace_hub_blob_bytes", NULL, (double)blob_store_bytes(hub->blobs));
-    collect_events(p, out);
-    collect_messages(p, out);
-    hub_provisioning_collect(p->hub.dps, out);
-    collect_endpoints(p, out);
 }
 
 /* ---- start ---- */
@@ -411,32 +315,23 @@ static void make_loops(struct program *p)
 
 static void make_servers(struct program *p)
 {
-    struct rest_table tables[] = {
-        {"", hub_rest_devices, hub_rest_devices_count, NULL},
-        {"", hub_rest_twins, hub_rest_twins_count, NULL},
-        {"", hub_rest_methods, hub_rest_methods_count, NULL},
-        {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
-        {"", hub_rest_transfers, hub_rest_transfers_count, NULL},
-        {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
-        {"", hub_rest_query, hub_rest_query_count, NULL},
-        {"", hub_rest_messages, hub_rest_messages_count, NULL},
-        {"", hub_rest_files, hub_rest_files_count, NULL},
-        {"", hub_rest_configurations, hub_rest_configurations_count, NULL},
-        {"", hub_rest_jobs, hub_rest_jobs_count, NULL},
-        {"", hub_rest_routing, hub_rest_routing_count, NULL},
-        rest_health_table(p->health),
-        {"", heads_http_routes, heads_http_routes_count, p->http},
-        {"", blob_routes, blob_routes_count, p->hub.blobs, .last = true},
-        {"/" BLOB_ACCOUNT_NAME, blob_routes, blob_routes_count, p->hub.blobs, .last = true}, /* where a host is an address */
-        {"", dps_device_routes, dps_device_routes_count, p->hub.dps},
-        {"", dps_service_routes, dps_service_routes_count, p->hub.dps},
-    };
-    size_t dps_tables = p->hub.dps ? 0 : 2; /* the last two are left out */
+    struct rest_table tables[HUB_REST_TABLES_MAX + 8];
+    size_t count = hub_rest_tables(tables);
+    tables[count++] = rest_health_table(p->health);
+    tables[count++] = (struct rest_table){"", heads_http_routes, heads_http_routes_count, p->http};
+    tables[count++] = (struct rest_table){"", blob_routes, blob_routes_count, p->hub.blobs, .last = true};
+    /* Where a host is an address, the account's name stands in the path. */
+    tables[count++] =
+        (struct rest_table){"/" BLOB_ACCOUNT_NAME, blob_routes, blob_routes_count, p->hub.blobs, .last = true};
+    if (p->hub.dps) {
+        tables[count++] = (struct rest_table){"", dps_device_routes, dps_device_routes_count, p->hub.dps};
+        tables[count++] = (struct rest_table){"", dps_service_routes, dps_service_routes_count, p->hub.dps};
+    }
     for (unsigned i = 0; i < p->hub.loop_count; i++)
         p->rest[i] = rest_server_new(&(struct rest_server_config){
             .loop = p->hub.loops[i].loop,
             .tables = tables,
-            .table_count = sizeof(tables) / sizeof(tables[0]) - dps_tables,
+            .table_count = count,
             .upgrades = upgrades,
             .upgrade_count = sizeof(upgrades) / sizeof(upgrades[0]),
             .app = &p->hub,
@@ -579,7 +474,6 @@ static enum status start(struct program *p)
     if (s != OK)
         return s;
     p->metrics = rest_metrics_new(NULL, 0);
-    rest_metrics_collect(p->metrics, collect, p);
     p->health = rest_health_new(p->metrics);
     rest_health_add(p->health, "stream", stream_ready, p);
     p->mqtt = heads_mqtt_new(&p->hub.backend);
@@ -600,6 +494,8 @@ static enum status start(struct program *p)
     hub_messages_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
     make_transfers(p);
     p->hub.jobs = hub_jobs_new(&p->hub);
+    p->counted = (struct hub_metrics){&p->hub, p->events, p->amqp};
+    rest_metrics_collect(p->metrics, hub_metrics_collect, &p->counted);
     make_servers(p);
     return listen_all(p);
 }

@@ -1,7 +1,6 @@
 /*
- * The hub's service REST: IoT Hub's paths, bodies, codes and errors. Identities in rest_devices.c, twins
- * in rest_twins.c, direct methods in rest_methods.c, authorities in rest_certificates.c, messages to
- * devices in rest_messages.c; here is what they share, and who may call.
+ * The hub's service REST: IoT Hub's paths, bodies, codes and errors. Each rest_*.c has the routes of one
+ * thing, as its name says; rest_tables.c lists them. Here is what they share, and who may call.
  */
 #pragma once
 
@@ -9,23 +8,15 @@
 #include "iot/status_wire.h"
 #include "rest/server.h"
 
-/* One table for each file; put them all in a server whose app is the hub. */
-extern const struct rest_route hub_rest_devices[], hub_rest_twins[], hub_rest_methods[],
-    hub_rest_certificates[], hub_rest_bulk[], hub_rest_transfers[];
-extern const size_t hub_rest_devices_count, hub_rest_twins_count, hub_rest_methods_count,
-    hub_rest_certificates_count, hub_rest_bulk_count, hub_rest_transfers_count;
-extern const struct rest_route hub_rest_files[]; /* rest_files.c */
-extern const size_t hub_rest_files_count;
-extern const struct rest_route hub_rest_query[]; /* rest_query.c */
-extern const size_t hub_rest_query_count;
-extern const struct rest_route hub_rest_messages[];
-extern const size_t hub_rest_messages_count;
-extern const struct rest_route hub_rest_configurations[]; /* rest_configurations.c */
-extern const size_t hub_rest_configurations_count;
-extern const struct rest_route hub_rest_jobs[]; /* rest_jobs.c; needs hub.jobs */
-extern const size_t hub_rest_jobs_count;
-extern const struct rest_route hub_rest_routing[]; /* rest_routing.c */
-extern const size_t hub_rest_routing_count;
+/* One table for each rest_*.c. */
+extern const struct rest_table hub_rest_bulk, hub_rest_certificates, hub_rest_configurations, hub_rest_devices,
+    hub_rest_files, hub_rest_jobs, hub_rest_messages, hub_rest_methods, hub_rest_query, hub_rest_routing,
+    hub_rest_transfers, hub_rest_twins;
+
+/* All of them: rest_tables.c, where a new one is added. For a server whose app is the hub, complete
+ * with its jobs, transfers, messages, blobs and router. */
+#define HUB_REST_TABLES_MAX 16
+size_t hub_rest_tables(struct rest_table out[HUB_REST_TABLES_MAX]);
 
 rest_authorize_fn hub_rest_authorize;
 rest_authorize_fn hub_rest_authorize_caller; /* a module as itself: rest_callers.c */

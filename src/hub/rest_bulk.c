@@ -192,7 +192,7 @@ static void post(struct rest_request *r)
     json_free(&doc);
 }
 
-const struct rest_route hub_rest_bulk[] = {
+static const struct rest_route routes[] = {
     {"POST", "/devices", post, REST_WRITE, "BulkRegistry_UpdateRegistry", NULL, NULL},
 };
-const size_t hub_rest_bulk_count = sizeof(hub_rest_bulk) / sizeof(hub_rest_bulk[0]);
+const struct rest_table hub_rest_bulk = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

@@ -43,7 +43,7 @@ static void verify(struct rest_request *r)
 }
 
 /* clang-format off */
-const struct rest_route hub_rest_certificates[] = {
+static const struct rest_route routes[] = {
     {"GET", "/certificates", list, REST_READ, "Certificates_ListByIotHub", NULL, NULL},
     {"GET", "/certificates/{name}", get, REST_READ, "Certificates_Get", NULL, NULL},
     {"PUT", "/certificates/{name}", put, REST_WRITE, "Certificates_CreateOrUpdate", NULL, NULL},
@@ -52,4 +52,4 @@ const struct rest_route hub_rest_certificates[] = {
     {"POST", "/certificates/{name}/verify", verify, REST_WRITE, "Certificates_Verify", NULL, NULL},
 };
 /* clang-format on */
-const size_t hub_rest_certificates_count = sizeof(hub_rest_certificates) / sizeof(hub_rest_certificates[0]);
+const struct rest_table hub_rest_certificates = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

@@ -79,7 +79,7 @@ static void test_queries(struct rest_request *r)
 }
 
 /* clang-format off */
-const struct rest_route hub_rest_configurations[] = {
+static const struct rest_route routes[] = {
     {"GET", "/configurations", list, REST_READ, "Configuration_GetConfigurations", NULL, NULL},
     {"GET", "/configurations/{name}", get, REST_READ, "Configuration_Get", NULL, NULL},
     {"PUT", "/configurations/{name}", put, REST_WRITE, "Configuration_CreateOrUpdate", NULL, NULL},
@@ -88,4 +88,4 @@ const struct rest_route hub_rest_configurations[] = {
     {"POST", "/devices/{id}/applyConfigurationContent", content, REST_WRITE, "Configuration_ApplyOnEdgeDevice", NULL, NULL},
 };
 /* clang-format on */
-const size_t hub_rest_configurations_count = sizeof(hub_rest_configurations) / sizeof(hub_rest_configurations[0]);
+const struct rest_table hub_rest_configurations = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

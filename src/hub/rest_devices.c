@@ -79,7 +79,7 @@ static void scope_one(struct rest_request *r)
                  200);
 }
 
-const struct rest_route hub_rest_devices[] = {
+static const struct rest_route routes[] = {
     {"GET", "/devices", list, REST_READ, "Devices_GetDevices", NULL, NULL},
     {"GET", "/devices/{id}", get, REST_READ, "Devices_GetIdentity", NULL, NULL},
     {"PUT", "/devices/{id}", put, REST_WRITE, "Devices_CreateOrUpdateIdentity", NULL, NULL},
@@ -99,4 +99,4 @@ const struct rest_route hub_rest_devices[] = {
     {"GET", "/devices/{id}/modules/$edgeHub/deviceAndModuleInDeviceScope", scope_one, REST_DEVICE,
      NULL, NULL, NULL},
 };
-const size_t hub_rest_devices_count = sizeof(hub_rest_devices) / sizeof(hub_rest_devices[0]);
+const struct rest_table hub_rest_devices = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

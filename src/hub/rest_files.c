@@ -285,7 +285,7 @@ static void notify(struct rest_request *r)
 }
 
 /* Public as far as the server knows: each signs in at the backend. */
-const struct rest_route hub_rest_files[] = {
+static const struct rest_route routes[] = {
     {"POST", "/devices/{id}/files", begin, REST_PUBLIC, "Device_CreateFileUploadSasUri", NULL,
      NULL},
     {"GET", "/devices/{id}/files/{blobName*}", begin_old, REST_PUBLIC, NULL, NULL, NULL},
@@ -294,4 +294,4 @@ const struct rest_route hub_rest_files[] = {
     {"POST", "/devices/{id}/files/notifications/{correlationId}", notify, REST_PUBLIC, NULL, NULL,
      NULL},
 };
-const size_t hub_rest_files_count = sizeof(hub_rest_files) / sizeof(hub_rest_files[0]);
+const struct rest_table hub_rest_files = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

@@ -98,7 +98,7 @@ static int begin(void **state)
                                                                  .bytes_max = 1u << 30},
                                      &hub->blobs),
                      OK);
-    struct rest_table tables[] = {{"", hub_rest_files, hub_rest_files_count, NULL},
+    struct rest_table tables[] = {hub_rest_files,
                                   {"", blob_routes, blob_routes_count, hub->blobs}};
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
                                                                 .tables = tables,

@@ -48,10 +48,10 @@ static void list(struct rest_request *r)
                           slice_trim(rest_header(r, "x-ms-continuation")), hub_rest_rows, r);
 }
 
-const struct rest_route hub_rest_jobs[] = {
+static const struct rest_route routes[] = {
     {"GET", "/jobs/v2/query", list, REST_SERVICE, "Jobs_QueryScheduledJobs", NULL, NULL},
     {"GET", "/jobs/v2/{id}", get, REST_SERVICE, "Jobs_GetScheduledJob", NULL, NULL},
     {"PUT", "/jobs/v2/{id}", put, REST_SERVICE, "Jobs_CreateScheduledJob", NULL, NULL},
     {"POST", "/jobs/v2/{id}/cancel", cancel, REST_SERVICE, "Jobs_CancelScheduledJob", NULL, NULL},
 };
-const size_t hub_rest_jobs_count = sizeof(hub_rest_jobs) / sizeof(hub_rest_jobs[0]);
+const struct rest_table hub_rest_jobs = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

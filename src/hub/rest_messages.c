@@ -89,7 +89,7 @@ static void feedback_abandon(struct rest_request *r)
     settle(r, HEADS_ABANDON);
 }
 
-const struct rest_route hub_rest_messages[] = {
+static const struct rest_route routes[] = {
     {"DELETE", "/devices/{id}/commands", purge, REST_SERVICE,
      "CloudToDeviceMessages_PurgeCloudToDeviceMessageQueue", NULL, NULL},
     {"GET", "/messages/serviceBound/feedback", feedback_get, REST_SERVICE,
@@ -99,4 +99,4 @@ const struct rest_route hub_rest_messages[] = {
     {"POST", "/messages/serviceBound/feedback/{lock}/abandon", feedback_abandon, REST_SERVICE,
      "CloudToDeviceMessages_AbandonFeedbackNotification", NULL, NULL},
 };
-const size_t hub_rest_messages_count = sizeof(hub_rest_messages) / sizeof(hub_rest_messages[0]);
+const struct rest_table hub_rest_messages = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

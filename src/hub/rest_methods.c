@@ -133,11 +133,11 @@ static void command(struct rest_request *r)
     hub_registry_identity(((struct hub *)r->app)->registry, r->loop, m->call.id, on_identity, m);
 }
 
-const struct rest_route hub_rest_methods[] = {
+static const struct rest_route routes[] = {
     {"POST", "/digitaltwins/{id}/commands/{command}", command, REST_SERVICE, "DigitalTwin_InvokeRootLevelCommand", NULL, NULL},
     {"POST", "/digitaltwins/{id}/components/{component}/commands/{command}", command, REST_SERVICE,
      "DigitalTwin_InvokeComponentCommand", NULL, NULL},
     {"POST", "/twins/{id}/methods", invoke, REST_CALL, "Devices_InvokeMethod", NULL, NULL},
     {"POST", "/twins/{id}/modules/{moduleId}/methods", invoke, REST_CALL, "Modules_InvokeMethod", NULL, NULL},
 };
-const size_t hub_rest_methods_count = sizeof(hub_rest_methods) / sizeof(hub_rest_methods[0]);
+const struct rest_table hub_rest_methods = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

@@ -47,7 +47,7 @@ static void query(struct rest_request *r)
     json_free(&doc);
 }
 
-const struct rest_route hub_rest_query[] = {
+static const struct rest_route routes[] = {
     {"POST", "/devices/query", query, REST_SERVICE, "Query_GetTwins", NULL, NULL},
 };
-const size_t hub_rest_query_count = sizeof(hub_rest_query) / sizeof(hub_rest_query[0]);
+const struct rest_table hub_rest_query = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

@@ -349,11 +349,11 @@ static void test_new(struct rest_request *r)
 }
 
 /* A configuration has the webhooks' headers in it, so who reads it must be one who may write it. */
-const struct rest_route hub_rest_routing[] = {
+static const struct rest_route routes[] = {
     {"GET", "/routing", reply_config, REST_ADMIN, "Routing_Get", NULL, NULL},
     {"PUT", "/routing", replace, REST_ADMIN, "Routing_Replace", NULL, NULL},
     {"GET", "/routing/endpointsHealth", health, REST_READ, "Routing_EndpointsHealth", NULL, NULL},
     {"POST", "/routing/routes/$testall", test_all, REST_ADMIN, "Routing_TestAllRoutes", NULL, NULL},
     {"POST", "/routing/routes/$testnew", test_new, REST_ADMIN, "Routing_TestRoute", NULL, NULL},
 };
-const size_t hub_rest_routing_count = sizeof(hub_rest_routing) / sizeof(hub_rest_routing[0]);
+const struct rest_table hub_rest_routing = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

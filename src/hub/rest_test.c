@@ -38,19 +38,11 @@ static void on_accept(void *arg, struct stream *s)
 
 static void start_server(void)
 {
-    struct rest_table tables[] = {{"", hub_rest_devices, hub_rest_devices_count, NULL},
-                                  {"", hub_rest_twins, hub_rest_twins_count, NULL},
-                                  {"", hub_rest_methods, hub_rest_methods_count, NULL},
-                                  {"", hub_rest_query, hub_rest_query_count, NULL},
-                                  {"", hub_rest_jobs, hub_rest_jobs_count, NULL},
-                                  {"", hub_rest_bulk, hub_rest_bulk_count, NULL},
-                                  {"", hub_rest_transfers, hub_rest_transfers_count, NULL},
-                                  {"", hub_rest_certificates, hub_rest_certificates_count, NULL},
-                                  {"", hub_rest_messages, hub_rest_messages_count, NULL},
-                                  {"", hub_rest_configurations, hub_rest_configurations_count, NULL}};
+    struct rest_table tables[HUB_REST_TABLES_MAX];
+    size_t count = hub_rest_tables(tables);
     house.server = rest_server_new(&(struct rest_server_config){.loop = house.loop,
                                                                 .tables = tables,
-                                                                .table_count = sizeof(tables) / sizeof(tables[0]),
+                                                                .table_count = count,
                                                                 .app = &house.hub,
                                                                 .authorize = hub_rest_authorize,
                                                                 .refuse = hub_rest_refuse});
@@ -214,20 +206,9 @@ static void message_begins(const char *want)
 /* Calls fn for every route, with names put in its path. */
 static void each_route(void (*fn)(const struct rest_route *r, const char *path))
 {
-    const struct {
-        const struct rest_route *routes;
-        size_t count;
-    } tables[] = {{hub_rest_devices, hub_rest_devices_count},
-                  {hub_rest_twins, hub_rest_twins_count},
-                  {hub_rest_methods, hub_rest_methods_count},
-                  {hub_rest_query, hub_rest_query_count},
-                  {hub_rest_jobs, hub_rest_jobs_count},
-                  {hub_rest_bulk, hub_rest_bulk_count},
-                  {hub_rest_transfers, hub_rest_transfers_count},
-                  {hub_rest_certificates, hub_rest_certificates_count},
-                  {hub_rest_messages, hub_rest_messages_count},
-                  {hub_rest_configurations, hub_rest_configurations_count}};
-    for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
+    struct rest_table tables[HUB_REST_TABLES_MAX];
+    size_t count = hub_rest_tables(tables);
+    for (size_t t = 0; t < count; t++) {
         for (size_t n = 0; n < tables[t].count; n++) {
             const struct rest_route *r = &tables[t].routes[n];
             struct buffer path = {0};
@@ -291,7 +272,9 @@ static void try_policies(const struct rest_route *r, const char *path)
         {"device", false, false, false},          {"registryRead", true, false, false},
         {"registryReadWrite", true, true, false},
     };
-    if (r->access == REST_DEVICE)
+    if (r->access == REST_DEVICE || r->access == REST_PUBLIC) /* no policy's: a device's, or the handler asks */
+        return;
+    if (strncmp(path, "/routing", 8) == 0) /* there is no router in this house */
         return;
     for (size_t n = 0; n < sizeof(policies) / sizeof(policies[0]); n++) {
         bool may = r->access == REST_READ    ? policies[n].read

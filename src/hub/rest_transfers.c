@@ -91,10 +91,10 @@ static void cancel(struct rest_request *r)
     ask(r, HUB_TRANSFER_CANCEL);
 }
 
-const struct rest_route hub_rest_transfers[] = {
+static const struct rest_route routes[] = {
     {"POST", "/jobs/create", create, REST_WRITE, "Jobs_CreateImportExportJob", NULL, NULL},
     {"GET", "/jobs", list, REST_READ, "Jobs_GetImportExportJobs", NULL, NULL},
     {"GET", "/jobs/{id}", get, REST_READ, "Jobs_GetImportExportJob", NULL, NULL},
     {"DELETE", "/jobs/{id}", cancel, REST_WRITE, "Jobs_CancelImportExportJob", NULL, NULL},
 };
-const size_t hub_rest_transfers_count = sizeof(hub_rest_transfers) / sizeof(hub_rest_transfers[0]);
+const struct rest_table hub_rest_transfers = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};

@@ -63,7 +63,7 @@ static void patch_digital(struct rest_request *r)
                      on_patched, r);
 }
 
-const struct rest_route hub_rest_twins[] = {
+static const struct rest_route routes[] = {
     {"GET", "/twins/{id}", get, REST_SERVICE, "Devices_GetTwin", NULL, NULL},
     {"PATCH", "/twins/{id}", patch, REST_SERVICE, "Devices_UpdateTwin", NULL, NULL},
     {"PUT", "/twins/{id}", put, REST_SERVICE, "Devices_ReplaceTwin", NULL, NULL},
@@ -73,4 +73,4 @@ const struct rest_route hub_rest_twins[] = {
     {"PATCH", "/digitaltwins/{id}", patch_digital, REST_SERVICE, "DigitalTwin_UpdateDigitalTwin", NULL, NULL},
     {"PUT", "/twins/{id}/modules/{moduleId}", put, REST_SERVICE, "Modules_ReplaceTwin", NULL, NULL},
 };
-const size_t hub_rest_twins_count = sizeof(hub_rest_twins) / sizeof(hub_rest_twins[0]);
+const struct rest_table hub_rest_twins = {"", routes, sizeof(routes) / sizeof(routes[0]), NULL};
