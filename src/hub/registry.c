@@ -215,7 +215,7 @@ void hub_registry_twin(struct hub_registry *r, struct loop *loop, struct iot_id 
 static enum status run_report(struct store_table *t, void *arg)
 {
     struct twin_job *j = arg;
-    struct iot_twin twin;
+    struct iot_twin twin = {0};
     struct json_doc *doc = NULL;
     const char *why = NULL;
     enum status s = j->patch.len > IOT_TWIN_TEXT_MAX
@@ -223,10 +223,11 @@ static enum status run_report(struct store_table *t, void *arg)
                         : json_parse(j->patch, JSON_STRICT, &doc, NULL);
     if (s == OK)
         s = registry_twin_load(t, &j->arena, j->id, &twin);
+    const struct iot_twin before = twin;
     if (s == OK)
         s = iot_twin_report(&twin, &j->registry->limits->twin, &j->arena, json_root(doc), j->now_ms, &why);
     if (s == OK)
-        s = registry_twin_store(t, j->id, &twin, false);
+        s = registry_twin_store(t, j->id, &before, &twin);
     if (s == OK) {
         j->version = twin.reported.version;
         registry_announce_twin(&j->announcements, j->registry, &j->arena,

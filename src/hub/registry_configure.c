@@ -30,6 +30,7 @@ static enum status change_desired(struct store_table *t, struct registry_configu
     struct json_doc *from = NULL, *to = NULL, *body = NULL;
     struct buffer text = {0};
     struct iot_twin_change made = {0};
+    const struct iot_twin before = *twin;
     const char *why = NULL;
     enum status s = json_parse(twin->desired.values, JSON_STRICT, &from, NULL);
     if (s == OK)
@@ -46,7 +47,7 @@ static enum status change_desired(struct store_table *t, struct registry_configu
             s = iot_twin_update(twin, &c->registry->limits->twin, c->arena, json_root(body),
                                 IOT_TWIN_MERGE, c->now_ms, &made, &why);
         if (s == OK)
-            s = registry_twin_store(t, id, twin, false);
+            s = registry_twin_store(t, id, &before, twin);
         if (s == OK) {
             note_news(c, id, made.desired_patch, twin->desired.version);
             registry_announce_update(&c->announcements, c->registry, c->arena, id, twin,

@@ -98,7 +98,7 @@ static enum status insert(struct store_table *t, struct registry_job *j,
     struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
     enum status s = write_row(t, SQL_IDENTITY_INSERT, row);
     if (s == OK)
-        s = registry_twin_store(t, row->i.id, &twin, true);
+        s = registry_twin_store(t, row->i.id, NULL, &twin);
     if (s == OK)
         registry_announce_lifecycle(&j->announcements, j->registry, &j->arena, row->i.id, true, &twin,
                                 j->now_ms);

@@ -65,16 +65,17 @@ static enum status check_twin_etag(struct registry_job *j, const struct json *it
 static enum status change_twin(struct store_table *t, struct registry_job *j,
                                const struct json *item, enum iot_twin_how how, bool etag_needed)
 {
-    struct iot_twin twin;
+    struct iot_twin twin = {0};
     struct iot_twin_change made = {0};
     enum status s = registry_twin_load(t, &j->arena, j->ask.id, &twin);
     if (s == OK)
         s = check_twin_etag(j, item, &twin, etag_needed);
+    const struct iot_twin before = twin;
     if (s == OK)
         s = iot_twin_update(&twin, &j->registry->limits->twin, &j->arena, item, how, j->now_ms,
                             &made, &j->answer.text);
     if (s == OK && (made.tags || made.desired))
-        s = registry_twin_store(t, j->ask.id, &twin, false);
+        s = registry_twin_store(t, j->ask.id, &before, &twin);
     if (s == OK)
         registry_announce_update(&j->announcements, j->registry, &j->arena, j->ask.id, &twin, item,
                                  &made, how, j->now_ms);
@@ -89,7 +90,7 @@ static enum status change_twin(struct store_table *t, struct registry_job *j,
 static enum status begin_twin(struct store_table *t, struct registry_job *j,
                               const struct json *item)
 {
-    struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
+    struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms), before = twin;
     const struct iot_twin_limits *limits = &j->registry->limits->twin;
     const struct json *reported = json_get(json_get(item, "properties"), "reported");
     struct iot_twin_change made = {0};
@@ -99,7 +100,7 @@ static enum status begin_twin(struct store_table *t, struct registry_job *j,
                             &j->answer.warning);
     if (s == OK && json_is(reported, JSON_OBJECT) && json_count(reported))
         s = iot_twin_report(&twin, limits, &j->arena, reported, j->now_ms, &j->answer.warning);
-    return s == OK ? registry_twin_store(t, j->ask.id, &twin, false) : OK;
+    return s == OK ? registry_twin_store(t, j->ask.id, &before, &twin) : OK;
 }
 
 /* ---- what the mode says ---- */

@@ -120,12 +120,6 @@ static enum status put_section(struct walk *w, const char *name, struct slice ol
 
 /* ---- what the header promised ---- */
 
-enum status registry_index_before(struct store_table *t, struct iot_id id,
-                                  struct registry_index_change *c)
-{
-    return registry_twin_load(t, &c->arena, id, &c->old);
-}
-
 static enum status find_number(struct store_table *t, struct iot_id id, int64_t *number)
 {
     store_bind(t, SQL_DOCUMENT_NUMBER, 1, id.device);
@@ -138,24 +132,21 @@ static enum status find_number(struct store_table *t, struct iot_id id, int64_t 
     return OK;
 }
 
-enum status registry_index_after(struct store_table *t, struct iot_id id,
-                                 const struct registry_index_change *c, const struct iot_twin *twin)
+enum status registry_index_put(struct store_table *t, struct iot_id id,
+                               const struct iot_twin *before, const struct iot_twin *twin)
 {
+    static const struct iot_twin nothing;
+    const struct iot_twin *old = before ? before : &nothing;
     struct walk w = {.table = t};
     enum status s = find_number(t, id, &w.number);
     if (s == OK)
-        s = put_section(&w, "tags", c->old.tags.values, twin->tags.values);
+        s = put_section(&w, "tags", old->tags.values, twin->tags.values);
     if (s == OK)
-        s = put_section(&w, "desired", c->old.desired.values, twin->desired.values);
+        s = put_section(&w, "desired", old->desired.values, twin->desired.values);
     if (s == OK)
-        s = put_section(&w, "reported", c->old.reported.values, twin->reported.values);
+        s = put_section(&w, "reported", old->reported.values, twin->reported.values);
     buffer_clear(&w.path);
     return s;
-}
-
-void registry_index_clear(struct registry_index_change *c)
-{
-    arena_clear(&c->arena);
 }
 
 bool registry_index_path(struct arena *a, const struct iot_query_path *path, struct slice *out)

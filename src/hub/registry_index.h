@@ -16,19 +16,9 @@
 #define REGISTRY_INDEX_FALSE SLICE("0")
 #define REGISTRY_INDEX_TRUE SLICE("1")
 
-/* A twin's texts as they were, between the two halves of a change. */
-struct registry_index_change {
-    struct arena arena;
-    struct iot_twin old; /* no texts: it is new */
-};
-
-/* Before the twin's row is written anew; after it was written. */
-CHECKED enum status registry_index_before(struct store_table *t, struct iot_id id,
-                                          struct registry_index_change *c);
-CHECKED enum status registry_index_after(struct store_table *t, struct iot_id id,
-                                         const struct registry_index_change *c,
-                                         const struct iot_twin *twin);
-void registry_index_clear(struct registry_index_change *c);
+/* After the twin's row was written. `before` is the twin as it was, NULL when it is new. */
+CHECKED enum status registry_index_put(struct store_table *t, struct iot_id id,
+                                       const struct iot_twin *before, const struct iot_twin *twin);
 
 /* The path of a row for a path in a query; false when there are no rows for such paths. */
 bool registry_index_path(struct arena *a, const struct iot_query_path *path, struct slice *out);

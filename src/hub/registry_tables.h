@@ -165,6 +165,7 @@ void registry_scopes_print(const struct registry_row *row, struct json_writer *w
 /* Twins as they lie in their table. The texts are copied into the arena. */
 CHECKED enum status registry_twin_load(struct store_table *t, struct arena *a, struct iot_id id,
                                        struct iot_twin *out);
-/* Its values are found by queries from then on, see registry_index.h. */
+/* `before` is the twin as it lies there, NULL when it is new. Its values are found by queries from
+ * then on, see registry_index.h. */
 CHECKED enum status registry_twin_store(struct store_table *t, struct iot_id id,
-                                        const struct iot_twin *twin, bool insert);
+                                        const struct iot_twin *before, const struct iot_twin *twin);

@@ -28,13 +28,9 @@ enum status registry_twin_load(struct store_table *t, struct arena *a, struct io
 }
 
 enum status registry_twin_store(struct store_table *t, struct iot_id id,
-                                const struct iot_twin *twin, bool insert)
+                                const struct iot_twin *before, const struct iot_twin *twin)
 {
-    size_t n = insert ? SQL_TWIN_INSERT : SQL_TWIN_UPDATE;
-    struct registry_index_change indexed = {0};
-    enum status s = insert ? OK : registry_index_before(t, id, &indexed);
-    if (s != OK)
-        return s;
+    size_t n = before ? SQL_TWIN_UPDATE : SQL_TWIN_INSERT;
     store_bind(t, n, 1, id.device);
     store_bind(t, n, 2, id.module);
     store_bind_i64(t, n, 3, (int64_t)twin->version);
@@ -46,11 +42,8 @@ enum status registry_twin_store(struct store_table *t, struct iot_id id,
     store_bind(t, n, 9, twin->reported.values);
     store_bind(t, n, 10, twin->reported.metadata);
     store_bind_i64(t, n, 11, (int64_t)twin->reported.version);
-    s = store_run(t, n);
-    if (s == OK)
-        s = registry_index_after(t, id, &indexed, twin);
-    registry_index_clear(&indexed);
-    return s;
+    enum status s = store_run(t, n);
+    return s == OK ? registry_index_put(t, id, before, twin) : s;
 }
 
 /* ---- the service's view: the twin with what is known of its identity around it ---- */
@@ -160,6 +153,7 @@ static enum status change(struct store_table *t, struct registry_job *j, const s
                           struct iot_twin *twin)
 {
     struct iot_twin_change made = {0};
+    const struct iot_twin before = *twin;
     char etag[IOT_TWIN_ETAG_LEN + 1];
     iot_twin_etag(twin->version, etag);
     if (j->ask.if_match.len && !slice_eq(j->ask.if_match, SLICE("*")) &&
@@ -171,7 +165,7 @@ static enum status change(struct store_table *t, struct registry_job *j, const s
     enum status s = iot_twin_update(twin, &j->registry->limits->twin, &j->arena, body, how,
                                     j->now_ms, &made, &j->answer.text);
     if (s == OK && (made.tags || made.desired))
-        s = registry_twin_store(t, j->ask.id, twin, false);
+        s = registry_twin_store(t, j->ask.id, &before, twin);
     if (s == OK)
         registry_announce_update(&j->announcements, j->registry, &j->arena, j->ask.id, twin, body,
                                  &made, how, j->now_ms);
