@@ -1,8 +1,7 @@
 /*
  * Load for an AMQP 1.0 server: connections that each send telemetry as a device, with a window of
  * unsettled messages, as far as the server's credit goes. Prints one JSON line: messages a second,
- * and how long each waited to be accepted. tests/interop has other stacks judge the wire; here the
- * library's own client end does, because it costs little.
+ * and how long each waited to be accepted.
  *
  * A file of accounts has a line for each connection: user and password for SASL PLAIN, and the
  * address, separated by tabs.
@@ -10,19 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "amqp/link.h"
-#include "amqp/message.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "bench/latency.h"
+#include "bench/amqp_client.h"
+#include "bench/course.h"
 #include "bench/options.h"
 #include "crypto/tls.h"
-#include "io/stream.h"
-
-#define PATIENCE_MS 10000 /* without anything accepted or attached */
 
 static const char *host = "127.0.0.1", *ca_file, *server_name, *accounts_file, *address = "load";
 static uint64_t port = 5671, connections = 10, window = 64, size = 256, seconds = 5, warm_ms = 500;
@@ -43,226 +37,105 @@ static const struct option_row rows[] = {
 
 struct connection {
     struct load *load;
-    struct stream *stream;
-    struct amqp_connection *engine;
-    struct amqp_link *link;
-    char *user, *password, *address;
+    struct amqp_client *client;
     uint64_t *sent_ns; /* a ring of `window` */
     uint64_t sent, accepted;
     bool ready;
 };
 
 struct load {
-    struct loop *loop;
+    struct course course;
     struct tls_client *tls;
     struct connection *connections;
-    struct latency *latency;
     struct buffer message;
-    struct loop_timer phase, patience;
-    uint64_t ready, accepted, accepted_at_start, accepted_at_end, start_ns, end_ns, seen;
-    bool measuring;
-    const char *trouble;
+    uint64_t ready;
 };
-
-static void fail(struct load *l, const char *what)
-{
-    if (l->trouble == NULL)
-        l->trouble = what;
-    loop_stop(l->loop);
-}
-
-/* ---- phases ---- */
-
-static void finish(void *arg)
-{
-    struct load *l = arg;
-    l->end_ns = clock_monotonic_ns();
-    l->accepted_at_end = l->accepted;
-    loop_stop(l->loop);
-}
-
-static void measure(void *arg)
-{
-    struct load *l = arg;
-    l->measuring = true;
-    l->start_ns = clock_monotonic_ns();
-    l->accepted_at_start = l->accepted;
-    loop_timer_start(l->loop, &l->phase, seconds * 1000, finish, l);
-}
 
 static void send_more(struct connection *c)
 {
     uint64_t now = clock_monotonic_ns();
-    while (c->sent - c->accepted < window) {
+    for (; c->sent - c->accepted < window; c->sent++) {
         c->sent_ns[c->sent % window] = now;
-        if (amqp_link_send(c->link, &(struct amqp_send){.token = c->sent},
-                           buffer_slice(&c->load->message)) != OK)
+        if (!amqp_client_send(c->client, c->sent, buffer_slice(&c->load->message)))
             return;
-        c->sent++;
     }
 }
 
-/* ---- the engine ---- */
-
-static struct buffer *output(void *arg)
+static void begin(struct load *l)
 {
-    struct connection *c = arg;
-    stream_flush(c->stream);
-    return stream_out(c->stream);
-}
-
-static void put_terminus(struct buffer *b, const char *text, bool source)
-{
-    struct buffer at = {0};
-    amqp_write_string(&at, slice_of(text));
-    if (source)
-        amqp_source_write(b, &(struct amqp_source){.address = buffer_slice(&at),
-                                                   .durable = AMQP_ABSENT,
-                                                   .timeout = AMQP_ABSENT});
-    else
-        amqp_target_write(b, &(struct amqp_target){.address = buffer_slice(&at),
-                                                   .durable = AMQP_ABSENT,
-                                                   .timeout = AMQP_ABSENT});
-    buffer_clear(&at);
-}
-
-static void on_open(void *arg, const struct amqp_open *peer)
-{
-    struct connection *c = arg;
-    struct amqp_session *session;
-    struct buffer source = {0}, target = {0};
-    (void)peer;
-    put_terminus(&source, "load", true);
-    put_terminus(&target, c->address, false);
-    if (amqp_session_begin(c->engine, &session) != OK ||
-        amqp_link_attach(session,
-                         &(struct amqp_attach){.name = SLICE("load"),
-                                               .send_settle = AMQP_SEND_UNSETTLED,
-                                               .receive_settle = AMQP_ABSENT,
-                                               .source = buffer_slice(&source),
-                                               .target = buffer_slice(&target)},
-                         c, &c->link) != OK)
-        fail(c->load, "no link");
-    buffer_clear(&source);
-    buffer_clear(&target);
-}
-
-static void on_credit(void *arg, struct amqp_link *link)
-{
-    struct connection *c = arg;
-    struct load *l = c->load;
-    (void)link;
-    if (!c->ready) {
-        c->ready = true;
-        if (++l->ready == connections) {
-            for (uint64_t n = 0; n < connections; n++)
-                send_more(&l->connections[n]);
-            loop_timer_start(l->loop, &l->phase, warm_ms, measure, l);
-        }
-    } else if (l->ready == connections) {
-        send_more(c);
+    for (uint64_t n = 0; n < connections; n++) {
+        send_more(&l->connections[n]);
+        amqp_client_flush(l->connections[n].client);
     }
+    course_begin(&l->course);
 }
 
-static void on_settled(void *arg, struct amqp_link *link, uint64_t token,
-                       const struct amqp_state *state)
+static void on_credit(void *arg)
 {
     struct connection *c = arg;
-    struct load *l = c->load;
-    (void)link;
-    if (state->outcome != AMQP_OUTCOME_ACCEPTED) {
-        fail(l, "a message was not accepted");
+    if (c->ready)
+        return; /* on_turn() follows */
+    c->ready = true;
+    course_stir(&c->load->course);
+    if (++c->load->ready == connections)
+        begin(c->load);
+}
+
+static void on_settled(void *arg, uint64_t token, bool accepted)
+{
+    struct connection *c = arg;
+    if (!accepted) {
+        course_fail(&c->load->course, "a message was not accepted");
         return;
     }
-    if (l->measuring)
-        latency_add(l->latency, (clock_monotonic_ns() - c->sent_ns[token % window]) / 1000);
     c->accepted++;
-    l->accepted++;
+    course_done(&c->load->course, c->sent_ns[token % window]);
 }
 
-static void on_detach(void *arg, struct amqp_link *link, const struct amqp_error *why)
+static void on_turn(void *arg)
 {
     struct connection *c = arg;
-    (void)link;
-    fprintf(stderr, "detached %s: %.*s\n", c->address, SLICE_FMT(why->condition));
-    fail(c->load, "a link was detached");
-}
-
-static void on_engine_close(void *arg, enum status status, const struct amqp_error *why)
-{
-    struct connection *c = arg;
-    fprintf(stderr, "closed %s: %.*s\n", status_name(status), SLICE_FMT(why->condition));
-    fail(c->load, "a connection was closed");
-}
-
-static const struct amqp_events engine_events = {
-    .output = output,
-    .on_open = on_open,
-    .on_credit = on_credit,
-    .on_settled = on_settled,
-    .on_detach = on_detach,
-    .on_close = on_engine_close,
-};
-
-/* ---- the stream ---- */
-
-static void on_stream_open(void *arg)
-{
-    static const char *const plain[] = {"PLAIN", NULL};
-    struct connection *c = arg;
-    struct buffer response = {0};
-    if (c->user) {
-        buffer_u8(&response, 0);
-        buffer_text(&response, c->user);
-        buffer_u8(&response, 0);
-        buffer_text(&response, c->password);
-    }
-    c->engine = amqp_connection_new(
-        &(struct amqp_connection_config){.client = true,
-                                         .container_id = "load",
-                                         .hostname = host,
-                                         .mechanisms = c->user ? plain : NULL,
-                                         .sasl_response = buffer_slice(&response),
-                                         .events = &engine_events,
-                                         .arg = c},
-        loop_now_ms(c->load->loop));
-    buffer_clear(&response);
-    stream_flush(c->stream);
-}
-
-static void on_data(void *arg, struct slice bytes)
-{
-    struct connection *c = arg;
-    amqp_connection_in(c->engine, bytes, loop_now_ms(c->load->loop));
     if (c->ready && c->load->ready == connections)
         send_more(c);
-    stream_flush(c->stream);
 }
 
-static void on_close(void *arg, enum status why)
+static void on_fail(void *arg, const char *why)
 {
-    struct connection *c = arg;
-    fprintf(stderr, "stream closed status=%s\n", status_name(why));
-    fail(c->load, "a connection closed");
+    course_fail(&((struct connection *)arg)->load->course, why);
 }
 
-static const struct stream_events events = {
-    .on_open = on_stream_open, .on_data = on_data, .on_close = on_close};
+static const struct amqp_client_events events = {
+    .on_credit = on_credit, .on_settled = on_settled, .on_turn = on_turn, .on_fail = on_fail};
 
 /* ---- setting up ---- */
 
-static bool read_account(FILE *f, struct connection *c)
+static bool open_one(struct load *l, struct connection *c, FILE *accounts)
 {
     char line[4096];
-    if (fgets(line, sizeof(line), f) == NULL)
-        return false;
-    line[strcspn(line, "\n")] = 0;
-    char *rest = line, *user = strsep(&rest, "\t"), *password = strsep(&rest, "\t");
-    if (rest == NULL)
-        return false;
-    c->user = memory_text(user);
-    c->password = memory_text(password);
-    c->address = memory_text(rest);
+    struct amqp_client_config config = {
+        .connect = {.loop = l->course.loop,
+                    .host = host,
+                    .port = (int)port,
+                    .tls = l->tls,
+                    .server_name = server_name},
+        .address = address,
+        .events = &events,
+        .arg = c,
+    };
+    if (accounts) {
+        char *rest = line;
+        if (fgets(line, sizeof(line), accounts) == NULL)
+            return false;
+        line[strcspn(line, "\n")] = 0;
+        config.user = strsep(&rest, "\t");
+        config.password = strsep(&rest, "\t");
+        config.address = rest;
+        if (rest == NULL)
+            return false;
+    }
+    c->load = l;
+    c->sent_ns = memory_new(window * sizeof(*c->sent_ns));
+    c->client = amqp_client_open(&config);
     return true;
 }
 
@@ -274,58 +147,13 @@ static bool open_all(struct load *l)
         return false;
     }
     bool good = true;
-    for (uint64_t n = 0; good && n < connections; n++) {
-        struct connection *c = &l->connections[n];
-        c->load = l;
-        c->sent_ns = memory_new(window * sizeof(*c->sent_ns));
-        good = f == NULL || read_account(f, c);
-        if (f == NULL)
-            c->address = memory_text(address);
-        if (good)
-            c->stream = stream_connect(&(struct connect_config){.loop = l->loop,
-                                                                .host = host,
-                                                                .port = (int)port,
-                                                                .tls = l->tls,
-                                                                .server_name = server_name},
-                                       &events, c);
-    }
+    for (uint64_t n = 0; good && n < connections; n++)
+        good = open_one(l, &l->connections[n], f);
     if (f)
         fclose(f);
     if (!good)
         fprintf(stderr, "%s has too few lines, or one without its three parts\n", accounts_file);
     return good;
-}
-
-static void look(void *arg)
-{
-    struct load *l = arg;
-    if (l->ready + l->accepted == l->seen) {
-        fail(l, "nothing comes back");
-        return;
-    }
-    l->seen = l->ready + l->accepted;
-    loop_timer_start(l->loop, &l->patience, PATIENCE_MS, look, l);
-}
-
-static double cpu_us(void)
-{
-    struct rusage r;
-    getrusage(RUSAGE_SELF, &r);
-    return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1e6 +
-           (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
-}
-
-static void report(const struct load *l)
-{
-    double elapsed = (double)(l->end_ns - l->start_ns) / 1e9;
-    uint64_t measured = l->accepted_at_end - l->accepted_at_start;
-    printf("{\"messages\":%llu,\"acknowledged\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,"
-           "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"connections\":%llu,"
-           "\"in_flight\":%llu,\"size\":%llu,\"tls\":%s,\"load_cpu_us\":%.3f}\n",
-           (unsigned long long)measured, (unsigned long long)l->accepted, elapsed,
-           (double)measured / elapsed, latency_ms(l->latency, 500), latency_ms(l->latency, 990),
-           latency_ms(l->latency, 999), (unsigned long long)connections, (unsigned long long)window,
-           (unsigned long long)size, ca_file ? "true" : "false", cpu_us() / (double)l->accepted);
 }
 
 static void make_message(struct load *l)
@@ -337,6 +165,18 @@ static void make_message(struct load *l)
     buffer_clear(&body);
 }
 
+static void clear(struct load *l)
+{
+    loop_free(&l->course.loop);
+    tls_client_free(&l->tls);
+    for (uint64_t n = 0; n < connections; n++) {
+        amqp_client_free(&l->connections[n].client);
+        free(l->connections[n].sent_ns);
+    }
+    free(l->connections);
+    buffer_clear(&l->message);
+}
+
 int main(int argc, char **argv)
 {
     if (!options_read(rows, sizeof(rows) / sizeof(rows[0]), argc, argv))
@@ -346,18 +186,16 @@ int main(int argc, char **argv)
         return 2;
     }
     log_setup("load", LOG_LEVEL_WARN, 0);
-    struct load l = {.loop = loop_new(), .latency = MEMORY_NEW(struct latency)};
+    struct load l = {.course = {.loop = loop_new(), .warm_ms = warm_ms, .seconds = seconds}};
     l.connections = memory_new(connections * sizeof(*l.connections));
     make_message(&l);
     if (ca_file && tls_client_new(&(struct tls_client_config){.ca_file = ca_file}, &l.tls) != OK)
         return 1;
     if (!open_all(&l))
         return 1;
-    loop_timer_start(l.loop, &l.patience, PATIENCE_MS, look, &l);
-    loop_run(l.loop);
-    if (l.trouble)
-        fprintf(stderr, "%s: %s\n", argv[0], l.trouble);
-    else
-        report(&l);
-    return l.trouble ? 1 : 0;
+    course_init(&l.course);
+    loop_run(l.course.loop);
+    int code = course_report(&l.course, argv[0]);
+    clear(&l);
+    return code;
 }

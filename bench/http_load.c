@@ -1,7 +1,8 @@
 /*
  * Load for any HTTP/1.1 server: kept connections that each send one request again and again, the
  * next when the answer to the last is there. Prints one JSON line: answers a second, and how long
- * each took. An answer other than the wanted status ends it.
+ * each took. An answer other than the wanted status ends it. Path and body are templates: {n} is
+ * the connection's number, {count} counts its requests.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "base/memory.h"
 #include "bench/latency.h"
 #include "bench/options.h"
+#include "bench/template.h"
 #include "crypto/tls.h"
 #include "io/stream.h"
 
@@ -33,24 +35,23 @@ static const struct option_row rows[] = {
     {"seconds", NULL, &seconds, "how long is measured"},
     {"warm-ms", NULL, &warm_ms, "before that, not measured"},
     {"method", &method, NULL, "of the request"},
-    {"path", &path, NULL, "of the request, with its query"},
+    {"path", &path, NULL, "template, with its query"},
     {"authorization", &authorization, NULL, "value of that header"},
-    {"body", &body, NULL, "JSON, sent when it is not empty"},
+    {"body", &body, NULL, "template of JSON, sent when it is not empty"},
     {"status", NULL, &status, "that every answer must have"},
 };
 
 struct connection {
     struct load *load;
     struct stream *stream;
-    struct buffer unread;
-    uint64_t sent_ns;
+    struct buffer request, unread;
+    uint64_t n, count, sent_ns;
 };
 
 struct load {
     struct loop *loop;
     struct tls_client *tls;
     struct connection *connections;
-    struct buffer request;
     struct latency *latency;
     struct loop_timer phase, patience;
     uint64_t answered, answered_at_look, start_ns, end_ns;
@@ -67,22 +68,31 @@ static void fail(struct load *l, const char *what)
 
 /* ---- requests ---- */
 
-static void make_request(struct buffer *out)
+static void make_request(struct buffer *out, struct template_numbers numbers)
 {
-    buffer_printf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path,
-                  server_name ? server_name : host);
+    struct buffer text = {0};
+    buffer_printf(out, "%s ", method);
+    template_put(out, path, numbers);
+    buffer_printf(out, " HTTP/1.1\r\nHost: %s\r\n", server_name ? server_name : host);
     if (authorization)
         buffer_printf(out, "Authorization: %s\r\n", authorization);
-    if (*body)
-        buffer_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                      strlen(body));
-    buffer_printf(out, "\r\n%s", body);
+    template_put(&text, body, numbers);
+    if (text.len)
+        buffer_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", text.len);
+    buffer_text(out, "\r\n");
+    buffer_put(out, buffer_slice(&text));
+    buffer_clear(&text);
 }
 
 static void send_request(struct connection *c)
 {
+    c->count++;
+    if (c->request.len == 0 || template_counts(path) || template_counts(body)) {
+        buffer_reset(&c->request);
+        make_request(&c->request, (struct template_numbers){c->n, c->count});
+    }
     c->sent_ns = clock_monotonic_ns();
-    stream_write(c->stream, buffer_slice(&c->load->request));
+    stream_write(c->stream, buffer_slice(&c->request));
 }
 
 /* ---- answers ---- */
@@ -167,6 +177,7 @@ static void connect_all(struct load *l)
     for (uint64_t n = 0; n < connections; n++) {
         struct connection *c = &l->connections[n];
         c->load = l;
+        c->n = n;
         c->stream = stream_connect(&config, &events, c);
     }
 }
@@ -211,7 +222,8 @@ static void report(const struct load *l)
     double elapsed = (double)(l->end_ns - l->start_ns) / 1e9;
     uint64_t measured = l->latency->total;
     printf(
-        "{\"answers\":%llu,\"answered\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"p50_ms\":%.3f,"
+        "{\"answers\":%llu,\"acknowledged\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"p50_ms\":%."
+        "3f,"
         "\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"connections\":%llu,\"tls\":%s,\"load_cpu_us\":%.3f}\n",
         (unsigned long long)measured, (unsigned long long)l->answered, elapsed,
         (double)measured / elapsed, latency_ms(l->latency, 500), latency_ms(l->latency, 990),
@@ -229,11 +241,12 @@ static void clear(struct load *l)
 {
     loop_free(&l->loop);
     tls_client_free(&l->tls);
-    for (uint64_t n = 0; n < connections; n++)
+    for (uint64_t n = 0; n < connections; n++) {
+        buffer_clear(&l->connections[n].request);
         buffer_clear(&l->connections[n].unread);
+    }
     free(l->connections);
     free(l->latency);
-    buffer_clear(&l->request);
 }
 
 int main(int argc, char **argv)
@@ -250,7 +263,6 @@ int main(int argc, char **argv)
         return 1;
     l.loop = loop_new();
     l.connections = memory_new(connections * sizeof(*l.connections));
-    make_request(&l.request);
     connect_all(&l);
     loop_timer_start(l.loop, &l.phase, warm_ms, on_warm, &l);
     loop_timer_start(l.loop, &l.patience, PATIENCE_MS, look, &l);

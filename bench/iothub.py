@@ -9,6 +9,7 @@ import time
 import urllib.parse
 
 API = "api-version=2021-04-12"
+IMPORTS_MAX = 100  # devices of one request
 
 
 def parse(connection_string):
@@ -32,39 +33,55 @@ def connect(https_port):
     return http.client.HTTPSConnection("127.0.0.1", https_port, context=context, timeout=20)
 
 
-def create(connection, host, token, device):
-    body = json.dumps({"deviceId": device, "status": "enabled", "authentication": {"type": "sas"}})
+def create(connection, host, token, devices):
+    """At most IMPORTS_MAX, each as in a file of identities."""
     headers = {"Host": host, "Authorization": token, "Content-Type": "application/json"}
-    connection.request("PUT", f"/devices/{device}?{API}", body, headers)
+    connection.request("POST", f"/devices?{API}", json.dumps(devices), headers)
     answer = connection.getresponse()
     text = answer.read()
-    if answer.status not in (200, 201):
-        raise RuntimeError(f"the hub refused {device}: {answer.status} {text[:300]!r}")
-    return json.loads(text)["authentication"]["symmetricKey"]["primaryKey"]
+    if answer.status != 200:
+        raise RuntimeError(f"the hub refused devices: {answer.status} {text[:300]!r}")
 
 
-def identities(connection_string, https_port, count):
-    """Host, device and a token for each."""
-    owner = parse(connection_string)
+def key_of(device):
+    return base64.b64encode(hashlib.sha256(device.encode()).digest()).decode()
+
+
+def item(device, tags):
+    keys = {"primaryKey": key_of(device), "secondaryKey": key_of("2" + device)}
+    got = {"id": device, "importMode": "create", "status": "enabled",
+           "authentication": {"type": "sas", "symmetricKey": keys}}
+    return {**got, "tags": tags} if tags else got
+
+
+def identities(owner, https_port, count, tags=None):
+    """Makes them; host, device and a token for each."""
     host = owner["HostName"]
     token = signature(host, owner["SharedAccessKey"], owner["SharedAccessKeyName"])
     connection = connect(https_port)
+    for begin in range(0, count, IMPORTS_MAX):
+        numbers = range(begin, min(begin + IMPORTS_MAX, count))
+        create(connection, host, token, [item(f"load-{n}", tags(n) if tags else None) for n in numbers])
+    connection.close()
     for n in range(count):
         device = f"load-{n}"
-        key = create(connection, host, token, device)
-        yield host, device, signature(f"{host}/devices/{device}", key)
-    connection.close()
+        yield host, device, signature(f"{host}/devices/{device}", key_of(device))
 
 
-def write_accounts(path, connection_string, https_port, count):
+def write_accounts(path, devices):
     """A line for each connection: client id, user name, password, topic."""
     with open(path, "w") as f:
-        for host, device, password in identities(connection_string, https_port, count):
+        for host, device, password in devices:
             f.write(f"{device}\t{host}/{device}/?{API}\t{password}\tdevices/{device}/messages/events/\n")
 
 
-def write_amqp_accounts(path, connection_string, https_port, count):
+def write_amqp_accounts(path, devices):
     """A line for each connection: user and password of SASL PLAIN, address."""
     with open(path, "w") as f:
-        for host, device, password in identities(connection_string, https_port, count):
+        for host, device, password in devices:
             f.write(f"{device}@sas.{host.split('.')[0]}\t{password}\t/devices/{device}/messages/events\n")
+
+
+def service_account(owner, address):
+    """The same for a service."""
+    return f"{owner['SharedAccessKeyName']}@sas.root.hub\t{owner['SharedAccessKey']}\t{address}\n"

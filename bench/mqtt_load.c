@@ -24,13 +24,12 @@
 #include "crypto/tls.h"
 #include "io/stream.h"
 
-#define OPENING 64 /* connections on their way at the same time: listeners have short queues */
 #define PATIENCE_MS 10000 /* without any PUBACK or CONNACK */
 
 static const char *host = "127.0.0.1", *ca_file, *server_name, *accounts_file, *user, *password;
 static const char *client_id = "load-{n}", *topic = "load/{n}";
 static uint64_t port = 1883, connections = 10, window = 64, size = 256, seconds = 5, warm_ms = 500,
-                messages, idle;
+                messages, idle, at_once = 64;
 
 static const struct option_row rows[] = {
     {"host", &host, NULL, "broker"},
@@ -44,6 +43,7 @@ static const struct option_row rows[] = {
     {"warm-ms", NULL, &warm_ms, "before that, not measured"},
     {"messages", NULL, &messages, "instead of seconds: how many of each connection; 0: no limit"},
     {"idle", NULL, &idle, "instead of messages: seconds to stay connected"},
+    {"at-once", NULL, &at_once, "connections on their way at the same time"},
     {"client-id", &client_id, NULL, "template"},
     {"user", &user, NULL, "template"},
     {"password", &password, NULL, "template"},
@@ -387,7 +387,7 @@ static void connect_all(struct load *l)
         make_publish(c);
     }
     l->start_ns = clock_monotonic_ns();
-    for (unsigned n = 0; n < OPENING; n++)
+    for (unsigned n = 0; n < at_once; n++)
         open_next(l);
 }
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+from rounds import cpu_seconds
 from servers import LOAD_CORE, SERVER_CORE, Missing, free_port, rss_bytes, self_signed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,11 +26,6 @@ NAMESPACE = "http://microsoft.com/Opc/OpcPlc/"
 LIVE_SECONDS = 60
 WARM_SECONDS = 2
 QUEUE = 10  # values that the plant keeps for a node between two notifications, on both sides
-
-
-def cpu_seconds(pid):
-    """Of all its threads, by the nanosecond; /proc counts in hundredths, too coarse for a few seconds."""
-    return time.clock_gettime(~pid << 3 | 2)
 
 
 # ---- programs ----

@@ -3,6 +3,7 @@
 A server is a class with `start(folder, profile)`; afterwards it has `pid`, `port` and what the load
 generator must be told (`load`). To add one, write the class and use it in run.py's table.
 """
+import json
 import os
 import shutil
 import signal
@@ -24,12 +25,6 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def rss_bytes(pid):
@@ -58,7 +53,7 @@ class Server:
 
     def run(self, command, folder):
         if shutil.which(command[0]) is None:
-            raise Missing(command[0])
+            raise Missing(f"{os.path.basename(command[0])} (./setup --bench)")
         pinned = ["taskset", "-c", str(SERVER_CORE)] + command
         log = open(os.path.join(folder, "server.log"), "wb")
         self.process = subprocess.Popen(pinned, stdout=log, stderr=log, cwd=folder)
@@ -121,34 +116,91 @@ class Mosquitto(Server):
 
 
 class Hub(Server):
-    """millrace hub; the profile is its durability. Plain MQTT on loopback unless it is to be TLS; AMQP is
-    always TLS."""
+    """millrace hub; the profile is its durability. MQTT is plain on loopback unless it is to be TLS; AMQP
+    and REST are always TLS. It has as many devices as there are to be connections, with the tags that
+    `tags(number)` gives."""
 
-    def __init__(self, binary, connections, tls=False, amqp=False):
+    def __init__(self, binary, connections, tls=False, amqp=False, tags=None, settings=()):
         super().__init__(tls)
         if amqp:
             self.generator = "bench_amqp_load"
         self.amqp = amqp
         self.binary = binary
         self.connections = connections
+        self.tags = tags
+        self.settings = list(settings)
 
     def start(self, folder, profile):
-        self.port, https = free_port(), free_port()
+        self.mqtt_port, self.amqp_port, self.https_port = free_port(), free_port(), free_port()
+        self.port = self.amqp_port if self.amqp else self.mqtt_port
         data = os.path.join(folder, "data")
         command = [self.binary, "hub", "--data", data, "--listen", "127.0.0.1", "--loops", "1"]
-        command += ["--mqtt.port", str(self.port if self.tls and not self.amqp else 0)]
-        command += ["--amqp.port", str(self.port if self.amqp else 0)]
+        command += ["--mqtt.port", str(self.mqtt_port if self.tls else 0), "--amqp.port", str(self.amqp_port)]
         if not self.tls:
-            command += ["--mqtt.plain", f"127.0.0.1:{self.port}"]
-        command += ["--https.port", str(https), "--durability", profile]
+            command += ["--mqtt.plain", f"127.0.0.1:{self.mqtt_port}"]
+        command += ["--https.port", str(self.https_port), "--durability", profile] + self.settings
         self.run(command, folder)
-        owner = subprocess.run([self.binary, "hub", "connection-string", "--data", data],
-                               check=True, capture_output=True, text=True, timeout=10)
-        accounts = os.path.join(folder, "accounts")
+        printed = subprocess.run([self.binary, "hub", "connection-string", "--data", data],
+                                 check=True, capture_output=True, text=True, timeout=10)
+        self.owner = iothub.parse(printed.stdout.strip())
+        self.ca = os.path.join(data, "tls", "ca.pem")
+        self.accounts = os.path.join(folder, "accounts")
         write = iothub.write_amqp_accounts if self.amqp else iothub.write_accounts
-        write(accounts, owner.stdout.strip(), https, self.connections)
+        write(self.accounts, iothub.identities(self.owner, self.https_port, self.connections, self.tags))
         self.stop()
         self.run(command, folder)  # so that its memory is not that of making the identities
-        self.load = ["--accounts", accounts]
-        if self.tls:
-            self.load += ["--ca", os.path.join(data, "tls", "ca.pem")]
+        self.load = ["--accounts", self.accounts]
+        if self.tls or self.amqp:
+            self.load += ["--ca", self.ca]
+
+    def rest(self):
+        """What bench_http_load must be told."""
+        host = self.owner["HostName"]
+        token = iothub.signature(host, self.owner["SharedAccessKey"], self.owner["SharedAccessKeyName"])
+        return ["--port", str(self.https_port), "--ca", self.ca, "--server-name", host, "--authorization", token]
+
+
+class Nginx(Server):
+    """A file as long as a device's identity, over TLS."""
+
+    def start(self, folder, profile):
+        self.port = free_port()
+        self.ca, key = self_signed(folder)
+        with open(os.path.join(folder, "static.json"), "w") as f:
+            f.write(json.dumps({"deviceId": "load-0", "text": "x" * 700}))
+        text = f"""
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; keepalive_requests 1000000000; open_file_cache max=100;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{self.port} ssl; root {folder};
+        ssl_certificate {self.ca}; ssl_certificate_key {key};
+    }}
+}}"""
+        path = os.path.join(folder, "nginx.conf")
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(folder, 0o755)
+        self.run([shutil.which("nginx") or "/usr/sbin/nginx", "-c", path, "-p", folder], folder)
+
+    def rest(self):
+        return ["--port", str(self.port), "--ca", self.ca, "--server-name", "127.0.0.1"]
+
+
+class Proton(Server):
+    """A server on Qpid Proton C over TLS: takes every message, sends as fast as the credit allows."""
+
+    generator = "bench_amqp_load"
+
+    def __init__(self, binaries):
+        super().__init__(tls=True)
+        self.binary = os.path.join(binaries, "bench", "bench_proton_server")
+
+    def start(self, folder, profile):
+        self.port = self.amqp_port = free_port()
+        self.ca, key = self_signed(folder)
+        self.load = ["--ca", self.ca]
+        self.run([self.binary, "--port", str(self.port), "--certificate", self.ca, "--key", key], folder)
