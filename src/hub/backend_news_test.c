@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/cmocka.h"
+#include "hub/hub_rig.h"
 #include "hub/device.h"
 #include "token/sas.h"
 
@@ -51,12 +52,7 @@ static int begin(void **state)
     (void)state;
     struct hub *hub = &house.hub;
     house.loop = loop_new();
-    hub->name = names[0];
-    hub->aliases = names;
-    hub->limits = hub_limits_azure();
-    hub->loop_count = hub->partition_count = 1;
-    hub->loops[0].loop = house.loop;
-    hub_init(hub);
+    hub_rig_begin(hub, house.loop, names);
     return hub_registry_open(
         ":memory:", &hub->limits,
         &(struct hub_registry_events){.on_identity = hub_backend_identity_changed, .arg = hub},

@@ -55,7 +55,7 @@ static const struct setting own_settings[] = {
     {"events.partitions", SETTING_INTEGER, "4", "partitions of the stream; fixed after first start", 1, HUB_PARTITIONS_MAX, NULL, false},
     {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
     {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
-    {"transfers.ca", SETTING_PATH, NULL, "PEM file of authorities for the storage of import and export jobs; else the machine's", 0, 0, NULL, false},
+    {"transfers.ca", SETTING_PATH, NULL, "PEM file of authorities for the storage of import and export jobs; whom the machine trusts when absent", 0, 0, NULL, false},
     {"uploads.container", SETTING_TEXT, "uploads", "container of blobs for files that devices upload", 0, 0, NULL, false},
     {"uploads.notify", SETTING_BOOL, "true", "tell services of them: messages/serviceBound/filenotifications", 0, 0, NULL, false},
     {"blobs.bytes", SETTING_SIZE, "64GiB", "how much all uploaded files and exports may hold together", 1 << 20, INT64_MAX, NULL, false},

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/cmocka.h"
+#include "hub/hub_rig.h"
 #include "hub/device.h"
 #include "hub/registry_jobs.h"
 #include "json/json.h"
@@ -43,12 +44,7 @@ static int begin_at(const char *path)
 {
     struct hub *hub = &house.hub;
     house.loop = loop_new();
-    hub->name = names[0];
-    hub->aliases = names;
-    hub->loop_count = hub->partition_count = 1;
-    hub->loops[0].loop = house.loop;
-    hub->limits = hub_limits_azure();
-    hub_init(hub);
+    hub_rig_begin(hub, house.loop, names);
     return hub_registry_open(path, &hub->limits, &(struct hub_registry_events){0}, &hub->registry);
 }
 

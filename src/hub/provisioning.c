@@ -11,12 +11,12 @@
 /* clang-format off */
 const struct setting hub_provisioning_settings[] = {
     {"dps", SETTING_BOOL, "true", "serve device provisioning, too", 0, 0, NULL, false},
-    {"dps.id-scope", SETTING_TEXT, NULL, "its ID scope; made at first start when absent", 0, 0, NULL, false},
-    {"dps.hubs", SETTING_LIST, NULL, "connection strings of further hubs that it may assign devices to", 0, 0, NULL, true},
-    {"dps.ca", SETTING_PATH, NULL, "PEM file of whom those hubs and webhooks are certified by; absent: whom the machine trusts", 0, 0, NULL, false},
+    {"dps.id-scope", SETTING_TEXT, NULL, "ID scope of provisioning; made at first start when absent", 0, 0, NULL, false},
+    {"dps.hubs", SETTING_LIST, NULL, "connection strings of further hubs that devices may be assigned to", 0, 0, NULL, true},
+    {"dps.ca", SETTING_PATH, NULL, "PEM file of authorities for those hubs and webhooks; whom the machine trusts when absent", 0, 0, NULL, false},
     {"dps.authorities", SETTING_LIST, NULL, "name=file.pem of authorities that enrollments name as caReferences", 0, 0, NULL, false},
-    {"dps.retry", SETTING_DURATION, "3s", "when a device asks again how far its registration is", 1000, 600000, NULL, false},
-    {"dps.requests", SETTING_INTEGER, "1000", "requests of devices in a minute, more are answered 429; 0: any number", 0, INT32_MAX, NULL, false},
+    {"dps.retry", SETTING_DURATION, "3s", "how long a device waits before it asks again how far its registration is", 1000, 600000, NULL, false},
+    {"dps.requests", SETTING_INTEGER, "1000", "requests of devices in a minute, further ones are answered 429; 0: any number", 0, INT32_MAX, NULL, false},
 };
 const size_t hub_provisioning_settings_count = sizeof(hub_provisioning_settings) / sizeof(hub_provisioning_settings[0]);
 /* clang-format on */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/cmocka.h"
+#include "hub/hub_rig.h"
 #include "blob/http.h"
 #include "hub/device.h"
 #include "hub/messages.h"
@@ -79,14 +80,9 @@ static int begin(void **state)
     (void)state;
     struct hub *hub = &house.hub;
     house.loop = loop_new();
-    hub->name = names[0];
-    hub->aliases = names;
-    hub->limits = hub_limits_azure();
-    hub->loop_count = hub->partition_count = 1;
-    hub->loops[0].loop = house.loop;
     hub->uploads_container = "uploads";
     hub->uploads_notify = true;
-    hub_init(hub);
+    hub_rig_begin(hub, house.loop, names);
     hub->policies = hub_policies_random();
     strcpy(house.directory, "/tmp/millrace-files-XXXXXX");
     assert_non_null(mkdtemp(house.directory));
@@ -118,16 +114,6 @@ static int begin(void **state)
     return 0;
 }
 
-/* Who was heard of lately is remembered, to be written later. */
-static void forget_the_active(void)
-{
-    struct link *l;
-    while ((l = list_pop(&house.hub.loops[0].activity.devices))) {
-        struct hub_device *d = LIST_OF(l, struct hub_device, active.link);
-        hub_device_unref(&d);
-    }
-}
-
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
     (void)st, (void)kind, (void)ftw;
@@ -137,7 +123,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 static int finish(void **state)
 {
     (void)state;
-    forget_the_active();
+    hub_rig_forget_the_active(&house.hub);
     rest_client_free(&house.client);
     listener_close(&house.listener);
     rest_server_free(&house.server);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/cmocka.h"
+#include "hub/hub_rig.h"
 #include "hub/device.h"
 #include "hub/jobs.h"
 #include "hub/messages.h"
@@ -58,12 +59,7 @@ static int begin(void **state)
     (void)state;
     struct hub *hub = &house.hub;
     house.loop = loop_new();
-    hub->name = names[0];
-    hub->aliases = names;
-    hub->loop_count = hub->partition_count = 1;
-    hub->loops[0].loop = house.loop;
-    hub->limits = hub_limits_azure();
-    hub_init(hub);
+    hub_rig_begin(hub, house.loop, names);
     hub->policies = hub_policies_random();
     assert_int_equal(
         hub_registry_open(":memory:", &hub->limits, &(struct hub_registry_events){0}, &hub->registry), OK);
@@ -73,20 +69,10 @@ static int begin(void **state)
     return 0;
 }
 
-/* Who was heard of lately is remembered, to be written later. */
-static void forget_the_active(void)
-{
-    struct link *l;
-    while ((l = list_pop(&house.hub.loops[0].activity.devices))) {
-        struct hub_device *d = LIST_OF(l, struct hub_device, active.link);
-        hub_device_unref(&d);
-    }
-}
-
 static int finish(void **state)
 {
     (void)state;
-    forget_the_active();
+    hub_rig_forget_the_active(&house.hub);
     rest_client_free(&house.client);
     listener_close(&house.listener);
     rest_server_free(&house.server);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/cmocka.h"
+#include "hub/hub_rig.h"
 #include "hub/amqp.h"
 #include "hub/backend.h"
 #include "hub/messages.h"
@@ -297,13 +298,8 @@ static int begin(void **state)
     memset(&house, 0, sizeof(house));
     house.sim = sim_new(1);
     house.loop = sim_loop_new(house.sim, "hub");
-    hub->name = names[0];
-    hub->aliases = names;
     hub->events_name = "events";
-    hub->loop_count = hub->partition_count = 1;
-    hub->loops[0].loop = house.loop;
-    hub->limits = hub_limits_azure();
-    hub_init(hub);
+    hub_rig_begin(hub, house.loop, names);
     hub->policies = hub_policies_random();
     assert_int_equal(
         hub_registry_open(":memory:", &hub->limits,
