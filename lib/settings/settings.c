@@ -321,13 +321,25 @@ static void from_words(struct settings *s, int argc, char **argv, bool config_on
 
 /* ---- what is printed ---- */
 
+/* So that all names fit in front of their words. */
+static int name_width(const struct settings *s)
+{
+    size_t width = strlen("config FILE");
+    for (size_t i = 0; i < s->program->count; i++) {
+        size_t len = strlen(s->program->table[i].name);
+        width = len > width ? len : width;
+    }
+    return (int)width;
+}
+
 static void print_help(const struct settings *s)
 {
+    int width = name_width(s);
     printf("usage: millrace %s [--config FILE] [--NAME VALUE ...]\n\n%s\n\n", s->program->name,
            s->program->usage);
     for (size_t i = 0; i < s->program->count; i++) {
         const struct setting *row = &s->program->table[i];
-        printf("  --%-26s %s", row->name, row->help);
+        printf("  --%-*s %s", width, row->name, row->help);
         if (row->words)
             printf("; %s", row->words);
         if (row->otherwise)
@@ -336,9 +348,9 @@ static void print_help(const struct settings *s)
     }
     struct buffer example = {0};
     variable_name(s, s->program->table[0].name, &example);
-    printf("\n  --%-26s %s\n  --%-26s %s\n  --%-26s %s\n\n", "config FILE",
-           "JSON with comments; names as above, nested or dotted", "check",
-           "looks at all settings and ends: 0 when they are good, 2 when not", "show-origin",
+    printf("\n  --%-*s %s\n  --%-*s %s\n  --%-*s %s\n\n", width, "config FILE",
+           "JSON with comments; names as above, nested or dotted", width, "check",
+           "looks at all settings and ends: 0 when they are good, 2 when not", width, "show-origin",
            "prints every value and where it comes from");
     printf("Each can also be an environment variable, such as %s; flags win over "
            "variables,\nvariables "
@@ -352,7 +364,7 @@ static void print_origins(const struct settings *s)
     for (size_t i = 0; i < s->program->count; i++) {
         const struct setting *row = &s->program->table[i];
         const char *text = s->values[i].text;
-        printf("%-28s %-30s %s\n", row->name,
+        printf("%-*s %-30s %s\n", name_width(s), row->name,
                text == NULL  ? "-"
                : row->secret ? "***"
                              : text,

@@ -41,6 +41,27 @@ def check_name(path):
             say(path, f"'{word}' is no name: look for the noun")
 
 
+def check_book():
+    """ARCHITECTURE.md: the files that it names are there, what it says is in a file is, and no program's file is left out."""
+    book = ROOT / "ARCHITECTURE.md"
+    text = book.read_text()
+    sources = {}
+    for part in ("lib", "src", "tests/sim"):
+        for path in (ROOT / part).rglob("*.[ch]"):
+            sources.setdefault(path.name, []).append(path)
+    named = set(re.findall(r"`(?:[\w/]*/)?(\w+\.[ch])`", text))
+    for name in sorted(named - set(sources)):
+        say(book, f"names {name}, which is nowhere")
+    for names, file in re.findall(r"((?:`\w+`(?:, )?)+) in `(?:[\w/]*/)?(\w+\.[ch])`", text):
+        code = " ".join(p.read_text(errors="replace") for p in sources.get(file, []))
+        for name in re.findall(r"`(\w+)`", names):
+            if not re.search(rf"\b{name}\b", code):
+                say(book, f"says that {name} is in {file}")
+    for path in sorted((ROOT / "src").glob("*/*.c")):
+        if not path.stem.endswith(("_test", "_fuzz")) and path.name not in named:
+            say(path, "is not in ARCHITECTURE.md: list it there, in its program's part")
+
+
 def main():
     top = (ROOT / "CMakeLists.txt").read_text()
     parts = re.findall(r"^(library|program)\((\w+)([^)]*)\)", top, re.M)
@@ -55,6 +76,7 @@ def main():
     for folder in list((ROOT / "lib").iterdir()) + [d for d in (ROOT / "src").iterdir() if d.is_dir()]:
         if folder.name not in declared and any(folder.glob("*.c")):
             say(folder, "is not declared in CMakeLists.txt")
+    check_book()
     for line in wrong:
         print(line)
     print(f"{len(parts)} parts, {len(wrong)} out of place")
