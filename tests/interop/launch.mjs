@@ -55,6 +55,7 @@ try {
     env: {
       ...process.env,
       NODE_EXTRA_CA_CERTS: path.join(data, 'tls/ca.pem'),
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --require ${path.join(here, 'long_timers.cjs')}`,
       MILLRACE: millrace,
       MILLRACE_HUB: address,
       MILLRACE_HUB_OWNER: connectionString(),
