@@ -5,15 +5,11 @@
 #include <stdio.h>
 
 #include "base/cmocka.h"
+#include "dps/rig.h"
 #include "io/sim.h"
 #include "token/sas.h"
 
-#define SCOPE "0ne12345678"
 #define ADDRESS SCOPE "/registrations/dev"
-#define KEY "Z3JvdXAga2V5IG9mIHRlc3Rz"
-#define WAIT_MS 20000
-
-static const char *const hosts[] = {"dps.example", NULL};
 
 static struct {
     struct sim *sim;
@@ -29,7 +25,6 @@ static struct {
     struct amqp_session *session;
     struct amqp_link *requests, *answers;
     struct buffer heard; /* line by line */
-    bool enrolled;
 } t;
 
 /* ---- the client ---- */
@@ -234,19 +229,6 @@ static void on_accept(void *arg, struct stream *s)
     heads_amqp_new(s, &t.config);
 }
 
-static void on_enrolled(void *arg, const struct dps_service_answer *a)
-{
-    (void)arg;
-    assert_int_equal(a->why, OK);
-    t.enrolled = true;
-}
-
-static bool is_enrolled(void *arg)
-{
-    (void)arg;
-    return t.enrolled;
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -254,17 +236,7 @@ static int setup(void **state)
     t.sim = sim_new(3);
     t.loop = sim_loop_new(t.sim, "127.0.0.1");
     t.policies = policies_random(&dps_policies_kind);
-    struct dps_hub_config hub = {"HostName=hub;SharedAccessKeyName=p;SharedAccessKey=a2V5"};
-    struct dps_config config = {.loop = t.loop,
-                                .path = ":memory:",
-                                .id_scope = SCOPE,
-                                .hosts = hosts,
-                                .policies = t.policies,
-                                .hubs = &hub,
-                                .hub_count = 1,
-                                .retry_ms = 2000};
-    if (dps_open(&config, &t.dps) != OK)
-        return -1;
+    t.dps = dps_rig_open(t.loop, t.policies);
     t.amqp = dps_amqp_new(t.dps);
     for (size_t i = 0; i < DPS_AMQP_KINDS; i++) {
         t.kinds[i] = dps_amqp_kinds[i];
@@ -272,17 +244,7 @@ static int setup(void **state)
     }
     t.config = (struct heads_amqp_config){
         .container_id = "hub", .kinds = t.kinds, .kind_count = DPS_AMQP_KINDS, .verify = verify};
-    dps_service(t.dps, t.loop,
-                &(struct dps_service_ask){
-                    .what = DPS_ENROLLMENT_PUT,
-                    .id = SLICE("dev"),
-                    .body = SLICE("{\"registrationId\":\"dev\",\"provisioningStatus\":\"disabled\","
-                                  "\"attestation\":{\"type\":\"symmetricKey\",\"symmetricKey\":{"
-                                  "\"primaryKey\":\"" KEY "\"}}}")},
-                on_enrolled, NULL);
     struct listen_config listen = {.loop = t.loop, .host = "127.0.0.1", .on_accept = on_accept};
-    if (!loop_run_until(t.loop, is_enrolled, NULL, WAIT_MS))
-        return -1;
     return listener_open(&listen, &t.listener) == OK ? 0 : -1;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/cmocka.h"
+#include "dps/rig.h"
 #include "dps/mqtt_topic.h"
 #include "io/sim.h"
 #include "mqtt/connect.h"
@@ -13,11 +14,6 @@
 #include "mqtt/subscribe.h"
 #include "token/sas.h"
 
-#define SCOPE "0ne12345678"
-#define KEY "Z3JvdXAga2V5IG9mIHRlc3Rz"
-#define WAIT_MS 20000
-
-static const char *const hosts[] = {"dps.example", NULL};
 
 static struct {
     struct sim *sim;
@@ -28,7 +24,6 @@ static struct {
     struct stream *stream; /* the device's; NULL: closed */
     struct mqtt_framer framer;
     struct buffer heard, out;
-    bool enrolled;
 } t;
 
 /* ---- the device ---- */
@@ -135,32 +130,6 @@ static void on_accept(void *arg, struct stream *s)
     dps_mqtt_accept(t.dps, s, (struct slice){0});
 }
 
-static void on_enrolled(void *arg, const struct dps_service_answer *a)
-{
-    (void)arg;
-    assert_int_equal(a->why, OK);
-    t.enrolled = true;
-}
-
-static bool is_enrolled(void *arg)
-{
-    (void)arg;
-    return t.enrolled;
-}
-
-static void enroll(void)
-{
-    dps_service(t.dps, t.loop,
-                &(struct dps_service_ask){
-                    .what = DPS_ENROLLMENT_PUT,
-                    .id = SLICE("dev"),
-                    .body = SLICE("{\"registrationId\":\"dev\",\"provisioningStatus\":\"disabled\","
-                                  "\"attestation\":{\"type\":\"symmetricKey\",\"symmetricKey\":{"
-                                  "\"primaryKey\":\"" KEY "\"}}}")},
-                on_enrolled, NULL);
-    assert_true(loop_run_until(t.loop, is_enrolled, NULL, WAIT_MS));
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -168,18 +137,7 @@ static int setup(void **state)
     t.sim = sim_new(7);
     t.loop = sim_loop_new(t.sim, "127.0.0.1");
     t.policies = policies_random(&dps_policies_kind);
-    struct dps_hub_config hub = {"HostName=hub;SharedAccessKeyName=p;SharedAccessKey=a2V5"};
-    if (dps_open(&(struct dps_config){.loop = t.loop,
-                                      .path = ":memory:",
-                                      .id_scope = SCOPE,
-                                      .hosts = hosts,
-                                      .policies = t.policies,
-                                      .hubs = &hub,
-                                      .hub_count = 1,
-                                      .retry_ms = 2000},
-                 &t.dps) != OK)
-        return -1;
-    enroll();
+    t.dps = dps_rig_open(t.loop, t.policies);
     struct listen_config listen = {.loop = t.loop, .host = "127.0.0.1", .on_accept = on_accept};
     if (listener_open(&listen, &t.listener) != OK)
         return -1;
