@@ -224,10 +224,18 @@ static int setup_sim(void **state)
     return open_dps(20);
 }
 
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
 static int teardown(void **state)
 {
     (void)state;
     dps_close(&f.dps);
+    if (f.sim == NULL)
+        loop_run_until(f.loop, never, NULL, 1); /* a client goes when the mail to it has come */
     policies_free(&f.policies);
     hub_close(&f.a);
     if (f.b.server)
