@@ -1,7 +1,9 @@
 /* The one binary: its first word names the program. This table is the list of them. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "edge/edge_main.h"
 #include "hub/hub_main.h"
@@ -15,17 +17,18 @@ static const struct program {
     const char *name;
     int (*main)(int argc, char **argv);
     const char *what;
+    bool serves_many; /* connections: as many as the machine lets it have */
 } programs[] = {
-    {"up", up_main, "the whole platform on this machine; --demo with a simulated plant"},
-    {"hub", hub_main, "the message hub: devices over MQTT, services over HTTPS, events over AMQP"},
-    {"edge", edge_main, "the edge: stores and forwards what a site sends"},
-    {"opc", opc_main, "the OPC UA module: publisher, twin and discovery in one process"},
-    {"publisher", opc_main, "publishes what publishednodes.json names"},
-    {"twin", opc_main, "serves browse, read, write and call on OPC UA servers"},
-    {"discovery", opc_main, "finds OPC UA servers"},
-    {"services", services_main, "registry and twin REST, with OAuth2"},
-    {"issuer", issuer_main, "issues OAuth2 tokens to programs"},
-    {"plant", plant_main, "a simulated factory: an OPC UA server for demos and tests"},
+    {"up", up_main, "the whole platform on this machine; --demo with a simulated plant", false},
+    {"hub", hub_main, "the message hub: devices over MQTT, services over HTTPS, events over AMQP", true},
+    {"edge", edge_main, "the edge: stores and forwards what a site sends", true},
+    {"opc", opc_main, "the OPC UA module: publisher, twin and discovery in one process", false},
+    {"publisher", opc_main, "publishes what publishednodes.json names", false},
+    {"twin", opc_main, "serves browse, read, write and call on OPC UA servers", false},
+    {"discovery", opc_main, "finds OPC UA servers", false},
+    {"services", services_main, "registry and twin REST, with OAuth2", false},
+    {"issuer", issuer_main, "issues OAuth2 tokens to programs", false},
+    {"plant", plant_main, "a simulated factory: an OPC UA server for demos and tests", false},
 };
 
 #define PROGRAM_COUNT (sizeof(programs) / sizeof(programs[0]))
@@ -39,12 +42,26 @@ static int print_help(FILE *to, int code)
     return code;
 }
 
+/* Each connection is one. Shells and service managers give 1024 and allow many more, for the sake of
+ * programs with select(): the library of OPC UA has it, so where that runs the limit stays. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files); /* then it is as many as it was */
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of the write, not the end of us */
     for (size_t i = 0; argc > 1 && i < PROGRAM_COUNT; i++)
-        if (strcmp(programs[i].name, argv[1]) == 0)
+        if (strcmp(programs[i].name, argv[1]) == 0) {
+            if (programs[i].serves_many)
+                raise_files();
             return programs[i].main(argc - 1, argv + 1);
+        }
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("millrace %s\n", MILLRACE_VERSION);
         return 0;

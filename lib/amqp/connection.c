@@ -461,6 +461,7 @@ struct amqp_connection *amqp_connection_new(const struct amqp_connection_config 
         buffer_reserve(&c->sasl_response, 1); /* empty, and there */
     c->idle_ms = config->idle_ms;
     c->message_max = config->message_max ? config->message_max : 1u << 20;
+    c->partial_max = AMQP_PARTIAL_MAX;
     c->events = config->events;
     c->arg = config->arg;
     c->now_ms = c->heard_ms = c->spoke_ms = now_ms;
@@ -483,6 +484,11 @@ void amqp_connection_free(struct amqp_connection **c)
     else
         free_now(*c);
     *c = NULL;
+}
+
+void amqp_connection_trust(struct amqp_connection *c, size_t partial_max)
+{
+    c->partial_max = partial_max;
 }
 
 void amqp_connection_close(struct amqp_connection *c, const struct amqp_error *why)

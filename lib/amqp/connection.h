@@ -101,6 +101,10 @@ void amqp_connection_flush(struct amqp_connection *c);
  * it wants to be called again, or UINT64_MAX. */
 uint64_t amqp_connection_tick(struct amqp_connection *c, uint64_t now_ms);
 
+/* How much the peer may have us keep of half-received messages, of all links together: AMQP_PARTIAL_MAX
+ * until it is called. */
+void amqp_connection_trust(struct amqp_connection *c, size_t partial_max);
+
 /* Answers an on_sasl that returned AGAIN. */
 void amqp_connection_sasl(struct amqp_connection *c, enum status outcome);
 

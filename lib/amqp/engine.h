@@ -41,7 +41,7 @@ struct amqp_connection {
     struct amqp_session **local, **remote; /* by channel */
     unsigned local_count, remote_count;
     unsigned links;
-    size_t partial_bytes;
+    size_t partial_bytes, partial_max;
     struct list dirty; /* sessions with something for flush */
     struct list dead_sessions, dead_links;
 };

@@ -59,7 +59,7 @@ static bool fits(struct amqp_link *l, size_t more)
         link_fail(l, "amqp:link:message-size-exceeded", "the message is too large");
         return false;
     }
-    if (c->partial_bytes + more > AMQP_PARTIAL_MAX) {
+    if (c->partial_bytes + more > c->partial_max) {
         link_fail(l, "amqp:resource-limit-exceeded", "too many messages half sent");
         return false;
     }

@@ -12,6 +12,16 @@
 static const char *part_name = "millrace";
 static enum log_level level_wanted = LOG_LEVEL_INFO;
 static int as_json;
+
+/* How often each kind of warning was said in a second; a kind is its format. Kinds that share a place
+ * push each other out, and threads may count one line twice or not: about so many is enough. */
+#define KINDS 256
+static struct kind {
+    const char *format;
+    uint64_t second;
+    unsigned lines;
+} kinds[KINDS];
+
 static uint64_t (*stamp)(void *arg);
 static void *stamp_arg;
 
@@ -89,20 +99,39 @@ static void put_json(struct buffer *out, const char *time, const char *level, st
     buffer_text(out, "}\n");
 }
 
+/* How many of its kind this one is in its second. */
+static unsigned count(const char *format, uint64_t second)
+{
+    struct kind *k = &kinds[(uintptr_t)format / 8 % KINDS];
+    if (__atomic_load_n(&k->format, __ATOMIC_RELAXED) != format ||
+        __atomic_load_n(&k->second, __ATOMIC_RELAXED) != second) {
+        __atomic_store_n(&k->format, format, __ATOMIC_RELAXED);
+        __atomic_store_n(&k->second, second, __ATOMIC_RELAXED);
+        __atomic_store_n(&k->lines, 0, __ATOMIC_RELAXED);
+    }
+    return __atomic_add_fetch(&k->lines, 1, __ATOMIC_RELAXED);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     if (!log_wants(level))
+        return;
+    uint64_t now_ms = stamp ? stamp(stamp_arg) : clock_wall_ms();
+    unsigned of_kind = level == LOG_LEVEL_WARN ? count(format, now_ms / 1000) : 0;
+    if (of_kind > LOG_WARNINGS_MAX)
         return;
     struct buffer text = {0}, line = {0};
     va_list args;
     va_start(args, format);
     buffer_vprintf(&text, format, args);
     va_end(args);
+    if (of_kind == LOG_WARNINGS_MAX)
+        buffer_text(&text, " more=left-out");
     for (size_t i = 0; i < text.len; i++)
         if (text.at[i] < 0x20)
             text.at[i] = ' '; /* what a peer sent cannot start a line of its own */
     char time[CLOCK_ISO8601_MAX];
-    clock_iso8601(stamp ? stamp(stamp_arg) : clock_wall_ms(), time);
+    clock_iso8601(now_ms, time);
     if (as_json)
         put_json(&line, time, level_names[level], buffer_slice(&text));
     else

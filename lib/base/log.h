@@ -2,10 +2,14 @@
  * One event a line on stderr: `twin patched device=plc-1 version=7`. Words first, then fields as
  * key=value without blanks in the value; the same word for the same thing everywhere. For people, or
  * as JSON lines with the fields as members. Never a secret, never a payload. Safe from any thread.
+ * Peers can cause warnings: of one kind LOG_WARNINGS_MAX are written in a second, the last with
+ * more=left-out.
  */
 #pragma once
 
 #include <stdint.h>
+
+#define LOG_WARNINGS_MAX 100
 
 enum log_level { LOG_LEVEL_NONE = -1, LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 

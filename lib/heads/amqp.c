@@ -224,6 +224,7 @@ struct heads_amqp *heads_amqp_new(struct stream *s, const struct heads_amqp_conf
             .arg = h,
         },
         loop_now_ms(h->loop));
+    amqp_connection_trust(h->engine, HEADS_AMQP_PARTIAL_UNSIGNED_MAX);
     start_deadline(h);
     stream_events(s, &stream_table, h);
     return h;

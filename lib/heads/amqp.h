@@ -20,6 +20,7 @@
 
 #define HEADS_AMQP_GRANTS_MAX 1024
 #define HEADS_AMQP_LINKS_UNSIGNED_MAX 32 /* of a connection that no token was put on */
+#define HEADS_AMQP_PARTIAL_UNSIGNED_MAX (1u << 20) /* bytes of its half-received messages */
 #define HEADS_AMQP_CHECKS_MAX 64 /* tokens under examination; 429 beyond */
 #define HEADS_AMQP_REPLIES_MAX 64
 #define HEADS_AMQP_UNDER_WAY_MAX (8u << 20) /* bytes that wait for others; then it is not read */

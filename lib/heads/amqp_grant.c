@@ -88,6 +88,7 @@ static enum status add(struct heads_amqp *h, const struct heads_amqp_grant *gran
     buffer_reset(&g->token);
     buffer_put(&g->token, grant->token);
     start_timer(h);
+    amqp_connection_trust(h->engine, AMQP_PARTIAL_MAX);
     head_granted(h, g);
     return OK;
 }

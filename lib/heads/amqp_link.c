@@ -76,7 +76,7 @@ void heads_amqp_refuse_as(struct heads_amqp_link *l, const char *condition, cons
     struct slice first = l->address.count ? l->address.segments[0] : SLICE("-");
     struct told t;
     tell(&t, l->head, condition, text);
-    log_info("amqp link refused peer=%s address=%.*s condition=%s tracking=%s",
+    log_warn("amqp link refused peer=%s address=%.*s condition=%s tracking=%s",
              stream_peer(l->head->stream), SLICE_FMT(head_printable(first)), condition,
              t.tracking_id);
     amqp_link_refuse(l->link, &t.error);

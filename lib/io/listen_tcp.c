@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -11,13 +12,16 @@
 
 #define ACCEPTS_PER_TURN 64
 #define BACKLOG 1024
+#define OWN_FILES 64
 #define REST_MS 200 /* no descriptors left: to ask again at once would spin */
+#define SAY_MS 60000 /* and to say so each time would fill the log */
 
 struct listening {
     uv_poll_t poll; /* first */
     int fd;
     struct listener *listener; /* NULL when closed */
     struct loop_timer rest;
+    uint64_t say_ms; /* not again before */
 };
 
 static void on_readable(uv_poll_t *poll, int status, int events);
@@ -26,6 +30,28 @@ static void resume(void *arg)
 {
     struct listening *a = arg;
     uv_poll_start(&a->poll, UV_READABLE, on_readable);
+}
+
+/* Connections leave some descriptors to the program: who floods it must not keep it from opening the
+ * file that a healthy peer's message goes into. A descriptor is the lowest number that is free. */
+static bool is_reserved(int fd)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return false;
+    rlim_t own = files.rlim_cur / 4 < OWN_FILES ? files.rlim_cur / 4 : OWN_FILES;
+    return (rlim_t)fd >= files.rlim_cur - own;
+}
+
+static void say(struct listening *a, const char *reason)
+{
+    uint64_t now = loop_now_ms(a->listener->config.loop);
+    if (now < a->say_ms)
+        return;
+    a->say_ms = now + SAY_MS;
+    log_warn("connections wait: there are no more descriptors; raise the limit of open files "
+             "port=%d reason=%s",
+             a->listener->port, reason);
 }
 
 /* False when there is nothing more to accept now. */
@@ -38,8 +64,7 @@ static bool may_go_on(struct listening *a)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        log_warn("connections wait: the machine gives no more sockets port=%d reason=%s",
-                 a->listener->port, strerrorname_np(errno));
+        say(a, strerrorname_np(errno));
         uv_poll_stop(&a->poll);
         loop_timer_start(a->listener->config.loop, &a->rest, REST_MS, resume, a);
         return false;
@@ -67,6 +92,11 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         struct sockaddr_storage address;
         socklen_t len = sizeof(address);
         int fd = accept4(a->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 && is_reserved(fd)) {
+            close(fd);
+            fd = -1;
+            errno = EMFILE;
+        }
         if (fd >= 0)
             accepted(a, fd, (struct sockaddr *)&address);
         else if (!may_go_on(a))
