@@ -4,7 +4,7 @@
  * written here on purpose and not with lib/mqtt: a broker's own mistakes must not cancel out.
  *
  * With --idle it sends nothing: when all are connected it prints how long that took, and holds
- * them.
+ * them. A connection that fails before is tried again a little later, as a device would.
  *
  * In templates {n} is the connection's number. A file of accounts has a line for each connection:
  * client id, user name, password, topic, separated by tabs.
@@ -24,7 +24,8 @@
 #include "crypto/tls.h"
 #include "io/stream.h"
 
-#define PATIENCE_MS 10000 /* without any PUBACK or CONNACK */
+#define AGAIN_MS 500 /* and up to as much again, by the connection's number */
+#define PATIENCE_MS 30000 /* without any PUBACK or CONNACK */
 
 static const char *host = "127.0.0.1", *ca_file, *server_name, *accounts_file, *user, *password;
 static const char *client_id = "load-{n}", *topic = "load/{n}";
@@ -59,6 +60,7 @@ struct connection {
     struct buffer publish; /* one whole packet; the id is written into a copy */
     size_t id_at;
     struct buffer unread;
+    struct loop_timer again;
     uint64_t *sent_ns; /* a ring of `window` */
     uint64_t sent, acked;
     bool ready;
@@ -70,7 +72,7 @@ struct load {
     struct connection *connections;
     struct latency *latency;
     struct loop_timer phase, patience;
-    uint64_t opened, ready, acked, acked_at_start, acked_at_end, start_ns, end_ns, acked_at_look;
+    uint64_t opened, ready, retries, acked, acked_at_start, acked_at_end, start_ns, end_ns, acked_at_look;
     bool measuring, stopping;
     const char *trouble;
 };
@@ -162,19 +164,31 @@ static void send_more(struct connection *c)
 
 /* ---- connecting ---- */
 
-static void open_next(struct load *l)
+static void open_one(void *arg)
 {
-    if (l->opened == connections)
-        return;
-    struct connection *c = &l->connections[l->opened++];
+    struct connection *c = arg;
     struct connect_config config = {
-        .loop = l->loop,
+        .loop = c->load->loop,
         .host = host,
         .port = (int)port,
-        .tls = l->tls,
+        .tls = c->load->tls,
         .server_name = server_name,
+        .quiet = idle > 0,
     };
     c->stream = stream_connect(&config, &events, c);
+}
+
+static void open_next(struct load *l)
+{
+    if (l->opened < connections)
+        open_one(&l->connections[l->opened++]);
+}
+
+static void open_again(struct connection *c)
+{
+    c->load->retries++;
+    buffer_reset(&c->unread);
+    loop_timer_start(c->load->loop, &c->again, AGAIN_MS + c->number % AGAIN_MS, open_one, c);
 }
 
 /* ---- what comes back ---- */
@@ -212,8 +226,9 @@ static void hold(struct load *l)
 {
     l->end_ns = clock_monotonic_ns();
     double took = (double)(l->end_ns - l->start_ns) / 1e9;
-    printf("{\"connections\":%llu,\"seconds\":%.3f,\"per_second\":%.0f}\n",
-           (unsigned long long)connections, took, (double)connections / took);
+    printf("{\"connections\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"retries\":%llu}\n",
+           (unsigned long long)connections, took, (double)connections / took,
+           (unsigned long long)l->retries);
     fflush(stdout);
     loop_timer_stop(&l->patience);
     loop_timer_start(l->loop, &l->phase, idle * 1000, on_idle_end, l);
@@ -315,8 +330,12 @@ static void on_open(void *arg)
 static void on_close(void *arg, enum status why)
 {
     struct connection *c = arg;
-    fprintf(stderr, "connection closed number=%u status=%s\n", c->number, status_name(why));
     c->stream = NULL;
+    if (idle && !c->ready) {
+        open_again(c);
+        return;
+    }
+    fprintf(stderr, "connection closed number=%u status=%s\n", c->number, status_name(why));
     fail(c->load, "a connection closed");
 }
 
@@ -455,7 +474,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "in-flight 1 to 65535, connections 1 to 19000, size up to 250000\n");
         return 2;
     }
-    log_setup("load", LOG_LEVEL_WARN, 0);
+    log_setup("load", idle ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, 0);
     struct load l = {.loop = loop_new(), .latency = MEMORY_NEW(struct latency)};
     l.connections = memory_new(connections * sizeof(*l.connections));
     if (!make_tls(&l) || !set_texts(&l))
