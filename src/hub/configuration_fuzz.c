@@ -1,0 +1,34 @@
+/* The body of a configuration, and what it makes of a twin. */
+#include "hub/configuration_effect.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct hub_limits limits = {.configuration_metrics = 5, .configuration_modules = 50};
+    struct arena arena = {0};
+    struct json_doc *doc = NULL;
+    struct hub_configuration c = {0};
+    enum hub_configuration_part part;
+    const char *why = NULL;
+    if (size < 1 << 16 && json_parse(slice_from(data, size), JSON_STRICT, &doc, NULL) == OK) {
+        if (hub_configuration_read(&arena, &limits, json_root(doc), &c, &why, &part) == OK) {
+            const struct hub_configuration *one[] = {&c};
+            struct hub_effect e = hub_configuration_effect(&arena, one, 1);
+            struct buffer out = {0}, paths = {0};
+            struct slice module = c.setting_count ? c.settings[0].module : (struct slice){0};
+            if (hub_configuration_apply(&e, module, SLICE("{\"a\":{\"b\":1},\"c\":[2]}"),
+                                        SLICE("[\"a.b\",\"x\"]"), &out, &paths) != OK)
+                abort(); /* what was read can be applied */
+            buffer_clear(&out);
+            buffer_clear(&paths);
+        } else if (why == NULL) {
+            abort(); /* every refusal says why */
+        }
+    }
+    json_free(&doc);
+    arena_clear(&arena);
+    return 0;
+}
