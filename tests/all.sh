@@ -22,6 +22,8 @@ suite() { # name command...
 }
 
 mkdir -p build/tests
+interop_s=300
+[ "${MILLRACE_TEST_FORM:-test}" = long ] && interop_s=14400
 suite unit ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 300
 seeds=200
 [ "${MILLRACE_TEST_FORM:-test}" = long ] && seeds=10000
@@ -29,8 +31,15 @@ suite simulation timeout 3600 build/release/tests/sim/sim_chain --seeds "$seeds"
 for script in tests/system/*_test.py; do
     [ -e "$script" ] && suite "system-$(basename "$script" _test.py)" timeout 900 python3 "$script"
 done
+# The matrix is where several loops have to be one hub; the others run on as many as there are cores.
+matrix() { # loops
+    suite "interop-matrix-$1-loops" env MILLRACE_HUB_OPTIONS="--loops $1" timeout 600 node tests/interop/launch.mjs tests/interop/matrix.test.mjs
+}
+matrix 8
+[ "${MILLRACE_TEST_FORM:-test}" = long ] && matrix 1
 for script in tests/interop/*.test.mjs; do
-    [ -e "$script" ] && suite "interop-$(basename "$script" .test.mjs)" timeout 240 node tests/interop/launch.mjs "$script"
+    [ "$script" = tests/interop/matrix.test.mjs ] && continue
+    [ -e "$script" ] && suite "interop-$(basename "$script" .test.mjs)" timeout "$interop_s" node tests/interop/launch.mjs "$script"
 done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,5 +1,5 @@
 // node launch.mjs SCRIPT: starts a hub on a loopback address of its own with the ports that the SDKs
-// fix (443, 5671, 8883), lets Node trust its authority, runs SCRIPT with node --test, and ends the hub.
+// fix (443, 5671, 8883) and the options in MILLRACE_HUB_OPTIONS, lets Node trust its authority, runs SCRIPT with node --test, and ends the hub.
 import {spawn, execFileSync} from 'node:child_process';
 import {mkdtempSync, openSync, readFileSync, rmSync} from 'node:fs';
 import https from 'node:https';
@@ -14,7 +14,7 @@ const address = `127.${15 + random(230)}.${random(250)}.${1 + random(250)}`;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'millrace-interop-'));
 const data = path.join(folder, 'hub');
 const log = openSync(path.join(folder, 'hub.log'), 'a');
-const hub = spawn(millrace, ['hub', '--data', data, '--name', address, '--listen', address, '--log.level', 'debug'],
+const hub = spawn(millrace, ['hub', '--data', data, '--name', address, '--listen', address, '--log.level', 'debug', ...(process.env.MILLRACE_HUB_OPTIONS ?? '').split(' ').filter(Boolean)],
                   {stdio: ['ignore', log, log]});
 let ended = null;
 hub.on('exit', code => { ended = code ?? -1; });
