@@ -9,13 +9,13 @@ import {fileURLToPath} from 'node:url';
 import common from 'azure-iot-common';
 import iothub from 'azure-iothub';
 import {eventHubs, readUntil} from './events.mjs';
+import {python, withPython} from './python.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const python = process.env.MILLRACE_PYTHON ?? path.join(here, '../../build/python/bin/python');
 const script = path.join(here, 'amqp_uamqp.py');
 const hub = process.env.MILLRACE_HUB;
 
-test('uamqp: batches, MSSBCBS, SASL PLAIN, messages with outcomes', async () => {
+test('uamqp: batches, MSSBCBS, SASL PLAIN, messages with outcomes', withPython, async () => {
   const id = `uamqp-${randomUUID()}`;
   const registry = iothub.Registry.fromConnectionString(process.env.MILLRACE_HUB_OWNER);
   const service = iothub.Client.fromConnectionString(process.env.MILLRACE_HUB_OWNER);

@@ -5,12 +5,12 @@ import path from 'node:path';
 import test from 'node:test';
 import {fileURLToPath} from 'node:url';
 import iothub from 'azure-iothub';
+import {python, withPython} from './python.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const python = process.env.MILLRACE_PYTHON ?? path.join(here, '../../build/python/bin/python');
 const script = path.join(here, 'blobs_python.py');
 
-test('azure-storage-blob: digests, blocks, lists; azure-iot-device: an upload', async () => {
+test('azure-storage-blob: digests, blocks, lists; azure-iot-device: an upload', withPython, async () => {
   const id = `py-${randomUUID()}`;
   const registry = iothub.Registry.fromConnectionString(process.env.MILLRACE_HUB_OWNER);
   const {responseBody} = await registry.create({deviceId: id});

@@ -7,11 +7,11 @@ import path from 'node:path';
 import test from 'node:test';
 import {fileURLToPath} from 'node:url';
 import {selfSigned} from './matrix/certificates.mjs';
+import {python, withPython} from './python.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const python = process.env.MILLRACE_PYTHON ?? path.join(here, '../../build/python/bin/python');
 
-test('azure-iot-device and azure-iot-hub: telemetry, twins, methods, messages, files, registry', async () => {
+test('azure-iot-device and azure-iot-hub: telemetry, twins, methods, messages, files, registry', withPython, async () => {
   const {cert, key, sha1, sha256} = selfSigned('python');
   const file = name => path.join(process.env.MILLRACE_FOLDER, name);
   writeFileSync(file('python.pem'), cert);
