@@ -1,5 +1,5 @@
 // A hub that is made to die, and a mix of work on it that remembers what was acknowledged: telemetry and reported
-// properties over MQTT, desired properties over REST, messages to devices over AMQP with their feedback.
+// properties over MQTT, desired properties over REST, scheduled jobs, messages to devices over AMQP with their feedback.
 import {execFileSync} from 'node:child_process';
 import {createHmac, randomInt} from 'node:crypto';
 import {readFileSync} from 'node:fs';
@@ -192,9 +192,32 @@ export class Device {
 
 export class Backend {
   constructor(hub, devices) {
-    Object.assign(this, {hub, devices, sent: 0, accepted: new Set(), completed: new Set(), stopped: false, waiting: new Map()});
+    Object.assign(this, {hub, devices, sent: 0, accepted: new Set(), completed: new Set(), jobs: [], stopped: false, waiting: new Map()});
     for (const d of devices)
       d.completed = this.completed;
+  }
+
+  // Scheduled jobs, one after the other: each counts a tag of every device up.
+  async schedule() {
+    const ids = this.devices.map(d => `'${d.id}'`).join(',');
+    for (let n = 1; !this.stopped; n++) {
+      const jobId = `job${n}`;
+      try {
+        const {status} = await this.hub.request('PUT', `/jobs/v2/${jobId}`, {jobId, type: 'scheduleUpdateTwin', updateTwin: {etag: '*', tags: {job: n}},
+          queryCondition: `deviceId IN [${ids}]`, maxExecutionTimeInSeconds: 300});
+        if (status === 200)
+          this.jobs.push(n);
+        else if (status < 500 && status !== 409)
+          throw new Error(`job refused with ${status}`);
+        if (status === 200 || status === 409)
+          for (let state; !this.stopped && !['completed', 'failed', 'cancelled'].includes(state); await pause(30))
+            state = await this.hub.request('GET', `/jobs/v2/${jobId}`).then(a => a.body.status, () => undefined);
+      } catch (e) { // it died: that job is not known to be there
+        if (/refused with/.test(e.message))
+          throw e;
+      }
+      await pause(50);
+    }
   }
 
   begin() {
@@ -219,15 +242,21 @@ export class Backend {
     sender.on('accepted', settle(true));
     sender.on('rejected', settle(false));
     sender.on('released', settle(false));
+    // What rhea is given without a connection never goes out, and its number is given again.
+    const connected = is => () => {
+      this.connected = is;
+      this.waiting.clear();
+    };
+    container.on('sender_open', connected(true));
     for (const event of ['disconnected', 'connection_error', 'receiver_error', 'sender_error', 'error'])
-      container.on(event, () => { this.waiting.clear(); });
-    this.work = this.send();
+      container.on(event, connected(false));
+    this.work = Promise.all([this.send(), this.schedule()]);
     return this;
   }
 
   async send() {
     while (!this.stopped) {
-      if (this.sender.sendable() && this.waiting.size < 4) {
+      if (this.connected && this.sender.sendable() && this.waiting.size < 4) {
         const d = this.devices[this.sent % this.devices.length];
         const id = `m${++this.sent}`;
         const delivery = this.sender.send({to: `/devices/${d.id}/messages/devicebound`, message_id: id,
@@ -260,8 +289,22 @@ export async function verify(hub, devices, backend) {
   } catch {
     wrong.push(`messages to devices that were accepted and never came: ${missing().slice(0, 5)} of ${backend.accepted.size}`);
   }
+  const states = {};
+  const unfinished = async () => {
+    for (const n of backend.jobs)
+      if (states[n] !== 'completed')
+        states[n] = (await hub.request('GET', `/jobs/v2/job${n}`)).body.status;
+    return backend.jobs.filter(n => states[n] !== 'completed');
+  };
+  try {
+    await until('jobs to be completed', async () => (await unfinished()).length === 0, 30000);
+  } catch {
+    wrong.push(`jobs that were accepted and not completed: ${(await unfinished()).map(n => `${n} ${states[n]}`)}`);
+  }
   for (const d of devices) {
     const twin = await d.twin();
+    if (backend.jobs.length && !(twin.tags.job >= backend.jobs.at(-1)))
+      wrong.push(`${d.id}: job ${backend.jobs.at(-1)} was completed, and its tags are ${JSON.stringify(twin.tags)}`);
     if (twin.properties.reported.$version < d.reported.version || twin.properties.reported.n < d.reported.n)
       wrong.push(`${d.id}: reported is ${JSON.stringify(twin.properties.reported)}, acknowledged was ${JSON.stringify(d.reported)}`);
     if (twin.properties.desired.$version < d.desired.version || twin.properties.desired.n < d.desired.n)

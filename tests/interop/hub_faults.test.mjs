@@ -21,8 +21,12 @@ async function mix(t, hub, times, fault) {
   devices.forEach(d => d.begin());
   const done = () => devices.reduce((sum, d) => sum + d.acknowledged.size, 0);
   t.after(() => {
+    backend.stopped = true;
     backend.close();
-    devices.forEach(d => d.client.end(true));
+    devices.forEach(d => {
+      d.stopped = true;
+      d.client.end(true);
+    });
   });
   for (let n = 0; n < times; n++) {
     const [events, messages] = [done() + randomInt(1, 2000), backend.accepted.size + randomInt(1, 10)];
@@ -35,9 +39,9 @@ async function mix(t, hub, times, fault) {
   await Promise.all(devices.map(d => d.stop()));
   const {wrong, events} = await verify(hub, devices, backend);
   console.log(`${times} faults: ${done()} events acknowledged and ${events} there, ${backend.accepted.size} messages to devices accepted, ` +
-              `${backend.completed.size} told as completed, versions up to ${devices[0].reported.version} and ${devices[0].desired.version}`);
+              `${backend.completed.size} told as completed, ${backend.jobs.length} jobs, versions up to ${devices[0].reported.version} and ${devices[0].desired.version}`);
   assert.deepStrictEqual(wrong, []);
-  assert.ok(backend.completed.size > 0);
+  assert.ok(backend.completed.size > 0 && backend.jobs.length > 0);
 }
 
 test(`killed ${KILLS} times`, {timeout: LONG ? 900000 : 180000}, async t => {
