@@ -30,6 +30,9 @@ struct opcua_connection {
         security_policy; /* URI or its last word, "Basic256Sha256"; empty: the best offered */
     struct slice user;   /* empty: anonymous */
     struct slice password;
+    bool certificate_user; /* `user` is the subject or thumbprint of a certificate with its key */
+    bool reverse;          /* the server connects to us */
+    struct slice group;    /* sessions of different groups are different ones; mostly empty */
 };
 
 /* A reference to the session, made when there is none yet. It begins to connect at once. Copies

@@ -24,7 +24,7 @@ struct group {
     bool network_each; /* a network message around each data set message: compatible batching */
     struct buffer publisher;  /* ,"PublisherId":…,"DataSetWriterGroup":… */
     struct buffer properties; /* those that stay */
-    char *output;
+    char *topic;
     uint64_t sequence;
 
     struct outgoing *message; /* NULL: none begun */
@@ -161,7 +161,7 @@ static void finish_message(struct group *g)
     buffer_put(&m->properties, buffer_slice(&g->properties));
     iot_property_put(&m->properties, SLICE("millrace-sequence"), slice_of(digits));
     m->content_type = "application/json";
-    m->output = g->output ? memory_text(g->output) : NULL;
+    m->topic = g->topic ? memory_text(g->topic) : NULL;
     m->ttl_ms = g->ttl_ms;
     g->sink.counts->messages++;
     g->last_len = m->body.len;
@@ -442,7 +442,7 @@ struct group *group_new(const struct group_sink *sink, const struct plan_group *
         (struct opcua_value_form){.format = plan->strict ? OPCUA_ID_EXPANDED : OPCUA_ID_URI,
                                   .reversible = plan->encoding == ENCODING_JSON_REVERSIBLE,
                                   .strict = plan->strict};
-    g->ttl_ms = plan->ttl_ms;
+    g->ttl_ms = (uint64_t)plan->route.ttl_ms;
     g->random = loop_random_u64(sink->loop) | 1;
     bool one_by_one = plan->batch_size <= 1 && !plan->strict;
     g->network_each = g->form->network && !plan->strict;
@@ -450,8 +450,8 @@ struct group *group_new(const struct group_sink *sink, const struct plan_group *
     group_set_batch(g, plan->batch_size, plan->batch_ms);
     set_publisher(g, plan);
     set_properties(g, plan);
-    if (plan->queue_name.len)
-        g->output = slice_dup(plan->queue_name);
+    if (plan->route.topic.len)
+        g->topic = slice_dup(plan->route.topic);
     return g;
 }
 
@@ -463,7 +463,7 @@ void group_free(struct group **group)
     group_flush(g);
     buffer_clear(&g->publisher);
     buffer_clear(&g->properties);
-    free(g->output);
+    free(g->topic);
     free(g);
     *group = NULL;
 }

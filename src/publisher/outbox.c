@@ -35,7 +35,7 @@ void outgoing_free(struct outgoing **m)
         return;
     buffer_clear(&(*m)->body);
     buffer_clear(&(*m)->properties);
-    free((*m)->output);
+    free((*m)->topic);
     free(*m);
     *m = NULL;
 }
@@ -133,8 +133,8 @@ static struct iot_message message_of(const struct outbox *o, const struct outgoi
     struct iot_message out = {
         .body = buffer_slice(&m->body),
         .content_type = slice_of(m->content_type),
-        .content_encoding = SLICE("utf-8"),
-        .output = slice_of(m->output),
+        .content_encoding = slice_of(m->content_encoding ? m->content_encoding : "utf-8"),
+        .output = slice_of(m->topic),
         .properties = buffer_slice(&m->properties),
     };
     if (m->ttl_ms)

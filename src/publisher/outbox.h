@@ -25,8 +25,12 @@ struct outgoing {
     struct buffer body;
     struct buffer properties; /* as in iot_message */
     const char *content_type;
-    char *output;    /* name of the module's output, or NULL; owned */
+    const char *content_encoding; /* NULL: "utf-8" */
+    char *topic;    /* where to, variables filled in; at an edge or hub the module's output. NULL: none; owned */
     uint64_t ttl_ms; /* 0: none */
+    uint8_t qos;     /* enum plan_qos */
+    uint8_t priority; /* higher goes first where messages wait */
+    bool retain;
     uint32_t values;
 };
 

@@ -80,12 +80,11 @@ static struct plan_group group_of(const struct draft *d, const struct config_ent
     return (struct plan_group){
         .name = text(e->group, PLAN_GROUP_NAME),
         .publisher_id = text(e->publisher_id, o->publisher_id),
-        .queue_name = e->queue_name,
+        .route = {.topic = e->queue_name, .ttl_ms = e->message_ttl_ms},
         .mode = e->mode ? (enum messaging_mode)e->mode : o->mode,
         .encoding = e->encoding ? (enum message_encoding)e->encoding : o->encoding,
         .batch_size = (uint32_t)said(e->batch_size, o->batch_size),
         .batch_ms = (uint32_t)said(e->batch_ms, o->batch_ms),
-        .ttl_ms = (uint64_t)e->message_ttl_ms,
         .strict = o->strict,
     };
 }
@@ -95,12 +94,12 @@ static void make_group_key(struct draft *d, const struct plan_group *g)
     buffer_reset(&d->key);
     key_text(d, g->name);
     key_text(d, g->publisher_id);
-    key_text(d, g->queue_name);
+    key_text(d, g->route.topic);
     key_number(d, g->mode);
     key_number(d, g->encoding);
     key_number(d, g->batch_size);
     key_number(d, g->batch_ms);
-    key_number(d, (int64_t)g->ttl_ms);
+    key_number(d, g->route.ttl_ms);
     key_number(d, g->strict);
 }
 

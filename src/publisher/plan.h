@@ -27,18 +27,60 @@ struct plan_defaults {
 #define PLAN_GROUP_NAME "<<UnknownWriterGroup>>"
 #define PLAN_WRITER_NAME "<<UnknownDataSet>>"
 
+/* Where messages go; what is empty or 0 is the group's. */
+struct plan_route {
+    struct slice topic;  /* template; empty: none given */
+    uint8_t qos;         /* enum plan_qos */
+    uint8_t retain;      /* enum tristate */
+    int64_t ttl_ms;      /* 0: none */
+};
+
+enum plan_qos { QOS_UNSET, QOS_AT_MOST_ONCE, QOS_AT_LEAST_ONCE, QOS_EXACTLY_ONCE };
+
+enum plan_transport {
+    TRANSPORT_UNSET, /* the first that is configured: the module's connection, a broker, … */
+    TRANSPORT_IOT_HUB,
+    TRANSPORT_MQTT,
+    TRANSPORT_EVENT_HUB,
+    TRANSPORT_HTTP,
+    TRANSPORT_FILE,
+    TRANSPORT_KAFKA,
+    TRANSPORT_NULL,
+};
+
+enum plan_routing { ROUTING_UNSET, ROUTING_NONE, ROUTING_BROWSE_NAMES, ROUTING_BROWSE_NAMES_INDEX };
+
+enum watchdog_condition { WATCHDOG_CONDITION_UNSET, WATCHDOG_ALL_LATE, WATCHDOG_ANY_LATE };
+enum watchdog_behavior {
+    WATCHDOG_BEHAVIOR_UNSET,
+    WATCHDOG_DIAGNOSTIC,
+    WATCHDOG_RESET,
+    WATCHDOG_FAIL_FAST,
+    WATCHDOG_EXIT,
+};
+
 struct plan_item {
     struct slice key;
     struct slice node, index_range;
+    struct slice browse_path;  /* JSON array, from `node` (empty: the writer's root, or Root); empty: none */
     struct slice field;        /* name in a data set's payload */
+    struct slice field_id;     /* DataSetFieldId as it was given; empty: none */
     struct slice display_name; /* of a sample; empty: none */
+    struct slice class_field_id; /* DataSetClassFieldId; empty: none */
     struct slice event_filter; /* JSON; empty: a value */
+    struct plan_route route;   /* of this node alone; mostly nothing */
     int64_t sampling_ms, heartbeat_ms;
+    int64_t cyclic_max_age_ms;
+    int64_t snapshot_ms, update_ms; /* ConditionHandling; 0: none. update_ms is given with it */
+    int64_t rebrowse_ms;            /* ModelChangeHandling; 0: none */
     double deadband;
     uint32_t queue_size;
     uint16_t attribute; /* 0: Value */
     uint8_t trigger, deadband_type, heartbeat;
     bool skip_first, discard_new;
+    bool cyclic_read, register_node, fetch_display_name, refresh_conditions;
+    struct plan_item *triggered; /* SetTriggering: reported when this one is; one level */
+    size_t triggered_count;
 };
 
 struct plan_writer {
@@ -49,20 +91,32 @@ struct plan_writer {
     uint32_t keep_alive_count;
     uint32_t key_frame_count;
     uint8_t priority;
-    bool no_transfer, keep_alive_messages, keep_alive_key_frames;
+    bool no_transfer, republish, keep_alive_messages, keep_alive_key_frames, dump_diagnostics;
     struct slice extension_fields; /* JSON members without braces; empty: none */
+    struct slice description, class_id, type, subject, source_uri; /* of the data set */
+    struct slice root_node;                                        /* where browse paths begin; empty: Root */
+    struct plan_route route, metadata_route;
+    int64_t metadata_ms; /* how often it is sent again; 0: only when it changes */
+    enum plan_routing routing;
+    int64_t watchdog_ms; /* 0: none */
+    enum watchdog_condition watchdog_condition;
+    enum watchdog_behavior watchdog_behavior;
     struct plan_item *items;
     size_t item_count;
 };
 
 struct plan_group {
     struct slice key;
-    struct slice name, publisher_id, queue_name;
+    struct slice name, publisher_id;
+    struct slice root_node, type, properties; /* told, not acted upon; properties: JSON object */
+    struct plan_route route;
+    enum plan_transport transport;
+    struct slice transport_configuration; /* connection string; empty: the program's */
+    uint32_t partitions;                  /* 0: none */
     enum messaging_mode mode;
     enum message_encoding encoding;
     uint32_t batch_size; /* notifications; 0: as one, and 1 is without the array around it */
     uint32_t batch_ms;
-    uint64_t ttl_ms; /* 0: none */
     bool strict;
     struct plan_writer *writers;
     size_t writer_count;
