@@ -33,7 +33,7 @@ static const struct setting own_settings[] = {
 /* clang-format on */
 
 #define OWN_COUNT (sizeof(own_settings) / sizeof(own_settings[0]))
-#define SETTINGS_MAX 64
+#define SETTINGS_MAX 128
 
 static const char usage[] =
     "The OPC UA module of a site: publishes values, serves browse, read, write and call as direct\n"
@@ -123,6 +123,7 @@ static void start_publisher(struct opc *o)
     snprintf(o->publisher_id, sizeof(o->publisher_id), "%s%s%s", module_device_id(o->module),
              module[0] ? "_module_" : "", module);
     struct publisher_config config = publisher_settings_read(o->settings, o->publisher_id);
+    config.site = settings_text(o->settings, "site");
     o->publisher = publisher_start(o->module, o->thread, &config);
 }
 

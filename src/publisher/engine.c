@@ -54,6 +54,8 @@ static struct running_group *start_group(struct engine *e, const struct plan_gro
                               .outbox = e->config.outbox,
                               .epoch = e->config.epoch,
                               .body_max = e->config.body_max,
+                              .topics = e->config.topics,
+                              .site = e->config.site,
                               .counts = &e->group_counts};
     buffer_put(&g->key, plan->key);
     g->group = group_new(&sink, plan);

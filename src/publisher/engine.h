@@ -15,6 +15,8 @@ struct engine_config {
     struct outbox *outbox;
     uint64_t epoch;  /* of message sequences: this start */
     size_t body_max; /* 0: GROUP_BODY_MAX */
+    const struct topic_templates *topics; /* NULL: the defaults; outlives the engine */
+    struct slice site;                    /* .at == NULL: none */
 };
 
 struct engine *engine_new(const struct engine_config *config);

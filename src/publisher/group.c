@@ -433,6 +433,24 @@ static void set_properties(struct group *g, const struct plan_group *plan)
     buffer_clear(&source);
 }
 
+static void set_topic(struct group *g, const struct plan_group *plan)
+{
+    struct buffer topic = {0};
+    struct topic_scope scope = {
+        .templates = g->sink.topics,
+        .values = {[TOPIC_SITE_ID] = g->sink.site,
+                   [TOPIC_PUBLISHER_ID] = plan->publisher_id,
+                   [TOPIC_ENCODING] = plan->encoding == ENCODING_JSON_REVERSIBLE
+                                          ? SLICE("JsonReversible")
+                                          : SLICE("Json"),
+                   [TOPIC_WRITER_GROUP] = plan->name},
+        .queue = plan->route.topic,
+    };
+    topic_put(&scope, TOPIC_TELEMETRY, &topic);
+    g->topic = memory_text(buffer_cstr(&topic));
+    buffer_clear(&topic);
+}
+
 struct group *group_new(const struct group_sink *sink, const struct plan_group *plan)
 {
     struct group *g = MEMORY_NEW(struct group);
@@ -450,8 +468,7 @@ struct group *group_new(const struct group_sink *sink, const struct plan_group *
     group_set_batch(g, plan->batch_size, plan->batch_ms);
     set_publisher(g, plan);
     set_properties(g, plan);
-    if (plan->route.topic.len)
-        g->topic = slice_dup(plan->route.topic);
+    set_topic(g, plan);
     return g;
 }
 

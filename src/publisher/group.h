@@ -11,6 +11,7 @@
 #include "publisher/form.h"
 #include "publisher/outbox.h"
 #include "publisher/plan.h"
+#include "publisher/topic.h"
 
 #define GROUP_BODY_MAX (250u << 10) /* leaves 6 KiB of IoT Hub's 256 for properties */
 
@@ -25,6 +26,8 @@ struct group_sink {
     struct outbox *outbox;
     uint64_t epoch;
     size_t body_max; /* 0: GROUP_BODY_MAX */
+    const struct topic_templates *topics; /* NULL: the defaults; outlives the group */
+    struct slice site;                    /* .at == NULL: none */
     struct group_counts *counts;
 };
 

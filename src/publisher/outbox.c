@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/topic.h"
 
 struct flight { /* what a token stands for */
     uint32_t bytes, values;
@@ -128,13 +129,17 @@ static void leave(struct outbox *o, uint64_t bytes)
         opcua_thread_post(o->config.thread, o->config.on_room, o->config.arg);
 }
 
-static struct iot_message message_of(const struct outbox *o, const struct outgoing *m)
+/* The topic as one word, as outputs have it; in `output`. */
+static struct iot_message message_of(const struct outbox *o, const struct outgoing *m,
+                                     struct buffer *output)
 {
+    if (m->topic && module_id(o->config.module)[0])
+        topic_escape(slice_of(m->topic), output);
     struct iot_message out = {
         .body = buffer_slice(&m->body),
         .content_type = slice_of(m->content_type),
         .content_encoding = slice_of(m->content_encoding ? m->content_encoding : "utf-8"),
-        .output = slice_of(m->topic),
+        .output = buffer_slice(output),
         .properties = buffer_slice(&m->properties),
     };
     if (m->ttl_ms)
@@ -153,8 +158,10 @@ static bool send_one(struct outbox *o, struct outgoing *m)
     struct flight *f = flight_of(o, o->next_token);
     if (f->used || (o->flying_bytes > 0 && o->flying_bytes + m->body.len > OUTBOX_FLIGHT_MAX))
         return false;
-    struct iot_message out = message_of(o, m);
+    struct buffer output = {0};
+    struct iot_message out = message_of(o, m, &output);
     enum status s = module_send(o->role, &out, o->next_token);
+    buffer_clear(&output);
     if (s == FULL)
         return false;
     uint32_t bytes = (uint32_t)m->body.len;

@@ -110,7 +110,9 @@ static void apply_ua(void *arg)
         p->engine = engine_new(&(struct engine_config){.thread = p->thread,
                                                        .outbox = p->outbox,
                                                        .epoch = p->epoch,
-                                                       .body_max = p->config.body_max});
+                                                       .body_max = p->config.body_max,
+                                                       .topics = &p->config.topics,
+                                                       .site = slice_of(p->config.site)});
     engine_apply(p->engine, &l->plan);
     load_free(l);
     malloc_trim(0); /* the file and its plan were many small pieces */

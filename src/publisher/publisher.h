@@ -12,6 +12,7 @@
 #include "client/module.h"
 #include "opcua/thread.h"
 #include "publisher/plan.h"
+#include "publisher/topic.h"
 
 struct publisher;
 
@@ -21,6 +22,8 @@ struct publisher_config {
     uint64_t queue_bytes; /* what waits for the hub, at most; then the OPC UA servers are held back.
                              0: 32 MiB */
     size_t body_max;      /* of a message; 0: what IoT Hub takes */
+    struct topic_templates topics; /* texts outlive the publisher */
+    const char *site;              /* NULL: none */
 };
 
 /* Adds the role; before module_start(). Both outlive it. The texts are copied. */

@@ -20,6 +20,13 @@ const struct setting publisher_settings[] = {
     {"writer.nodes", SETTING_INTEGER, "1000", "nodes of one data set writer; more become further writers", 1, 100000, NULL, false},
     {"message.bytes", SETTING_SIZE, "250KiB", "of a message, at most", 1024, 1 << 30, NULL, false},
     {"queue.bytes", SETTING_SIZE, "32MiB", "what waits for the hub; then the OPC UA servers are held back", 1 << 16, INT64_MAX, NULL, false},
+    {"topic.root", SETTING_TEXT, "{PublisherId}", "template of {RootTopic}", 0, 0, NULL, false},
+    {"topic.telemetry", SETTING_TEXT, "{RootTopic}/messages/{WriterGroup}", "template of messages' topics; at an edge or hub of the module's output", 0, 0, NULL, false},
+    {"topic.events", SETTING_TEXT, "{RootTopic}/events", "template of the topic of what the publisher tells", 0, 0, NULL, false},
+    {"topic.diagnostics", SETTING_TEXT, "{RootTopic}/diagnostics/{WriterGroup}", "template of the topic of diagnostics", 0, 0, NULL, false},
+    {"topic.metadata", SETTING_TEXT, "", "template of the topic of metadata, such as {TelemetryTopic}/metadata; empty: with the messages", 0, 0, NULL, false},
+    {"topic.schema", SETTING_TEXT, "{TelemetryTopic}/schema", "template of the topic of schemas", 0, 0, NULL, false},
+    {"topic.methods", SETTING_TEXT, "{RootTopic}/methods", "template of the topic where methods are called", 0, 0, NULL, false},
 };
 /* clang-format on */
 const size_t publisher_settings_count = sizeof(publisher_settings) / sizeof(publisher_settings[0]);
@@ -49,6 +56,19 @@ static enum message_encoding encoding_of(const char *word)
     return strcmp(word, "Json") == 0 ? ENCODING_JSON : ENCODING_JSON_REVERSIBLE;
 }
 
+static struct topic_templates topics_of(const struct settings *s)
+{
+    return (struct topic_templates){.of = {
+                                        [TOPIC_ROOT] = slice_of(settings_text(s, "topic.root")),
+                                        [TOPIC_TELEMETRY] = slice_of(settings_text(s, "topic.telemetry")),
+                                        [TOPIC_EVENTS] = slice_of(settings_text(s, "topic.events")),
+                                        [TOPIC_DIAGNOSTICS] = slice_of(settings_text(s, "topic.diagnostics")),
+                                        [TOPIC_METADATA] = slice_of(settings_text(s, "topic.metadata")),
+                                        [TOPIC_SCHEMA] = slice_of(settings_text(s, "topic.schema")),
+                                        [TOPIC_METHODS] = slice_of(settings_text(s, "topic.methods")),
+                                    }};
+}
+
 struct publisher_config publisher_settings_read(const struct settings *s, const char *publisher_id)
 {
     const char *given = settings_text(s, "publisher.id");
@@ -56,6 +76,7 @@ struct publisher_config publisher_settings_read(const struct settings *s, const 
         .path = settings_text(s, "file"),
         .queue_bytes = settings_size(s, "queue.bytes"),
         .body_max = settings_size(s, "message.bytes"),
+        .topics = topics_of(s),
         .defaults = {.publisher_id = given ? given : publisher_id,
                      .mode = mode_of(settings_text(s, "mode")),
                      .encoding = encoding_of(settings_text(s, "encoding")),
