@@ -16,6 +16,16 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_link_options(-Wl,-z,relro,-z,now -pie)
 endif()
 
+# Hundreds of test programs: linking them is half of a build, and mold takes a tenth of that.
+include(CheckLinkerFlag)
+find_program(MOLD mold)
+if(MOLD)
+  check_linker_flag(C -fuse-ld=mold CAN_USE_MOLD)
+endif()
+if(CAN_USE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
 find_package(OpenSSL 3 REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(CURL REQUIRED)
