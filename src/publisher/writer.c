@@ -69,8 +69,12 @@ static void write_samples(struct writer *w, struct source *s,
     for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at]) {
         struct item *i = item_at(s, values[at].clientHandle);
         if (is_sent(w, i, &values[at].value))
-            group_sample(w->config.group, &w->data_set, item_head(i), item_label(i),
-                         &values[at].value, now, names, false);
+            group_sample(w->config.group, &w->data_set,
+                         &(struct sample){.node = item_head(i),
+                                          .label = item_label(i),
+                                          .value = &values[at].value,
+                                          .now = now},
+                         names);
     }
 }
 
@@ -160,14 +164,19 @@ static void on_heartbeat(void *arg, const UA_DataValue *v)
     UA_DateTime now = UA_DateTime_now();
     w->config.counts->heartbeats++;
     if (group_form(w->config.group)->samples) {
-        group_sample(w->config.group, &w->data_set, item_head(i), item_label(i), v, now, names,
-                     true);
+        group_sample(w->config.group, &w->data_set,
+                     &(struct sample){.node = item_head(i),
+                                      .label = item_label(i),
+                                      .value = v,
+                                      .now = now,
+                                      .heartbeat = true},
+                     names);
     } else {
         begin(w, names, FRAME_DELTA, now);
         group_field(w->config.group, item_head(i), v);
         group_end(w->config.group);
     }
-    group_notified(w->config.group);
+    group_notified(w->config.group, &w->data_set);
 }
 
 /* ---- events ---- */
@@ -223,8 +232,13 @@ static void on_event(struct writer *w, struct source_item *place, const UA_Event
         return;
     w->config.counts->events++;
     if (group_form(w->config.group)->samples) {
-        group_event_sample(w->config.group, &w->data_set, item_head(i), item_label(i),
-                           i->events->heads, event, now, names);
+        group_sample(w->config.group, &w->data_set,
+                     &(struct sample){.node = item_head(i),
+                                      .label = item_label(i),
+                                      .event = event,
+                                      .heads = i->events->heads,
+                                      .now = now},
+                     names);
         return;
     }
     begin(w, names, FRAME_EVENT, now);
@@ -239,7 +253,7 @@ static void on_event(struct writer *w, struct source_item *place, const UA_Event
 
 static void on_notified(struct writer *w)
 {
-    group_notified(w->config.group);
+    group_notified(w->config.group, &w->data_set);
 }
 
 static void on_keep_alive(struct writer *w, UA_DateTime now)
@@ -254,7 +268,7 @@ static void on_keep_alive(struct writer *w, UA_DateTime now)
     if (w->keep_alive_key_frames)
         write_last_values(w);
     group_end(w->config.group);
-    group_notified(w->config.group);
+    group_notified(w->config.group, &w->data_set);
 }
 
 /* Heartbeats say whether what they repeat is still true. */
@@ -404,6 +418,7 @@ static void set_data_set(struct writer *w, const struct plan_writer *plan)
 {
     const struct form *f = group_form(w->config.group);
     w->data_set.id = w->config.id;
+    group_join(w->config.group, &w->data_set, plan);
     json_escape(&w->data_set.name, plan->name);
     buffer_text(&w->data_set.origin, ",\"EndpointUrl\":");
     json_escape(&w->data_set.origin, plan->connection.endpoint_url);
