@@ -153,6 +153,8 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
     struct item_slot *i = &s->slots[index];
     bool removed = i->state == ITEM_REMOVED;
     i->server_id = r->monitoredItemId;
+    if (!removed && i->item.late_filter && s->config.events->on_filter)
+        s->config.events->on_filter(s->config.arg, index, r->statusCode, &r->filterResult);
     if (UA_StatusCode_isBad(r->statusCode)) {
         if (removed)
             free_index(s, index);
@@ -226,16 +228,14 @@ static void prepare(struct opcua_subscription *s, uint32_t index, const UA_NodeI
         UA_ExtensionObject_copy(filter, &out->requestedParameters.filter);
 }
 
-/* False: the item needs a filter and there is none for this server. */
-static bool filter_of(struct opcua_subscription *s, uint32_t index,
-                      const UA_ExtensionObject **filter)
+/* Not good: the item needs a filter and there is none for this server, or not yet. */
+static UA_StatusCode filter_of(struct opcua_subscription *s, uint32_t index,
+                               const UA_ExtensionObject **filter)
 {
     const struct opcua_item *i = &s->slots[index].item;
     *filter = i->filter;
-    if (!i->late_filter)
-        return true;
-    *filter = s->config.events->filter(s->config.arg, index, opcua_session_namespaces(s->session));
-    return *filter != NULL;
+    return i->late_filter ? s->config.events->filter(s->config.arg, index, filter)
+                          : UA_STATUSCODE_GOOD;
 }
 
 /* Prepares the next new item that means something to this server. False: there is none. */
@@ -250,15 +250,16 @@ static bool next_new(struct opcua_subscription *s, uint32_t *index,
         s->new_count--;
         UA_NodeId node;
         const UA_ExtensionObject *filter;
+        UA_StatusCode filtered;
         enum status parsed = opcua_node_id_parse(slice_of(s->slots[at].item.node),
                                                  opcua_session_namespaces(s->session), &node, NULL);
         if (parsed != OK) {
             fail(s, at,
                  parsed == NOT_FOUND ? UA_STATUSCODE_BADNODEIDUNKNOWN
                                      : UA_STATUSCODE_BADNODEIDINVALID);
-        } else if (!filter_of(s, at, &filter)) {
+        } else if ((filtered = filter_of(s, at, &filter)) != UA_STATUSCODE_GOOD) {
             UA_NodeId_clear(&node);
-            fail(s, at, UA_STATUSCODE_BADFILTERNOTALLOWED);
+            fail(s, at, filtered);
         } else {
             *index = at;
             prepare(s, at, &node, filter, out);
@@ -429,6 +430,26 @@ enum status opcua_subscription_add(struct opcua_subscription *s, const struct op
     }
     loop_timer_start(s->loop, &s->pump, 0, on_pump, s); /* more may follow in this turn */
     return OK;
+}
+
+void opcua_subscription_retry(struct opcua_subscription *s, uint32_t index)
+{
+    struct item_slot *i = &s->slots[index];
+    if (i->state != ITEM_FAILED)
+        return;
+    s->failed_count--;
+    i->failures = 0;
+    make_new(s, index);
+    loop_timer_start(s->loop, &s->pump, 0, on_pump, s);
+}
+
+bool opcua_subscription_ids(const struct opcua_subscription *s, uint32_t index,
+                            uint32_t *subscription, uint32_t *item)
+{
+    const struct item_slot *i = &s->slots[index];
+    *subscription = s->id;
+    *item = i->server_id;
+    return s->state == SUBSCRIPTION_LIVE && i->state == ITEM_LIVE;
 }
 
 void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index)

@@ -49,9 +49,13 @@ struct opcua_subscription_events {
     void (*on_gap)(void *arg, uint32_t first, uint32_t count);
     /* Good: the item is watched. Otherwise why not; it is tried again by itself. May be NULL. */
     void (*on_item)(void *arg, uint32_t index, UA_StatusCode status);
-    /* For items with `late_filter`; NULL: the item cannot be watched. Lives until the next call. */
-    const UA_ExtensionObject *(*filter)(void *arg, uint32_t index,
-                                        const struct opcua_namespaces *names);
+    /* For items with `late_filter`: Good, and what lives until the next call; or why the item cannot
+     * be watched (now: see opcua_subscription_retry). */
+    UA_StatusCode (*filter)(void *arg, uint32_t index, const UA_ExtensionObject **out);
+    /* An item with `late_filter` was made at the server, or refused by it: what it says of the
+     * filter. May be NULL. */
+    void (*on_filter)(void *arg, uint32_t index, UA_StatusCode status,
+                      const UA_ExtensionObject *result);
     void (*on_keep_alive)(void *arg);        /* may be NULL */
     void (*on_state)(void *arg, bool alive); /* notifications can come, or not. May be NULL */
 };
@@ -79,6 +83,13 @@ CHECKED enum status opcua_subscription_add(struct opcua_subscription *s,
                                            uint32_t *indexes);
 /* Nothing more comes for the index, but what is under way. */
 void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index);
+
+/* An item that could not be watched is tried now instead of later. */
+void opcua_subscription_retry(struct opcua_subscription *s, uint32_t index);
+
+/* What the server calls the two. False: it has no such item at present. */
+bool opcua_subscription_ids(const struct opcua_subscription *s, uint32_t index,
+                            uint32_t *subscription, uint32_t *item);
 
 /* After on_data or on_events said no: what was held is told again from there, before this returns.
  */

@@ -82,6 +82,14 @@ static const struct word attributes[] = {
     {0},
 };
 
+int config_attribute(struct slice name)
+{
+    for (const struct word *w = attributes; w->name; w++)
+        if (slice_eq_nocase(name, slice_of(w->name)))
+            return w->value;
+    return 0;
+}
+
 /* What only the reading needs. */
 struct entry_extra {
     struct config_entry entry; /* first: offsets count from here */

@@ -114,3 +114,6 @@ void config_clear(struct config *c);
 
 /* "path:12:5: DataSetPublishingInterval: …" for a person. */
 void config_finding_print(const struct config_finding *f, const char *path, struct buffer *out);
+
+/* "EventNotifier" in any case: 12. 0 when nodes have no such attribute. */
+int config_attribute(struct slice name);

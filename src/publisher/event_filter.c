@@ -3,36 +3,33 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "opcua/data_type.h"
 #include "opcua/value_json.h"
+#include "publisher/config.h"
+#include "publisher/event_filter_priv.h"
 #include "json/write.h"
 
-struct making {
-    const struct opcua_namespaces *names;
-    struct event_filter *out;
-    UA_EventFilter *filter;
-    struct buffer *why;
-};
+#define HIDDEN_MAX 3
 
-static enum status refuse(struct making *m, enum status why, const char *what)
+enum status event_refuse(struct event_making *m, enum status why, const char *what)
 {
-    if (m->why)
-        buffer_text(m->why, what);
+    buffer_text(m->why, what);
     return why;
 }
 
 /* ---- attributes by path ---- */
 
-static enum status read_path(struct making *m, const struct json *path,
+static enum status read_path(struct event_making *m, const struct json *path,
                              UA_SimpleAttributeOperand *out)
 {
     size_t count = json_count(path);
+    if (path && !json_is(path, JSON_ARRAY) && !json_is(path, JSON_NULL))
+        return event_refuse(m, BAD_ARGUMENT, "BrowsePath must be an array of names.");
     if (count > EVENT_PATH_MAX)
-        return refuse(m, TOO_LARGE, "BrowsePath has too many elements.");
+        return event_refuse(m, TOO_LARGE, "BrowsePath has more than 16 names.");
     out->browsePath = UA_Array_new(count, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
     struct json_walk w = json_walk(path);
     while (json_next(&w)) {
-        enum status s = opcua_qualified_name_parse(json_string(w.value), m->names,
+        enum status s = opcua_qualified_name_parse(json_string(w.value), m->context->names,
                                                    &out->browsePath[out->browsePathSize], m->why);
         if (s != OK)
             return s;
@@ -41,25 +38,33 @@ static enum status read_path(struct making *m, const struct json *path,
     return OK;
 }
 
-static enum status read_attribute(struct making *m, const struct json *v, const char *type_name,
-                                  UA_SimpleAttributeOperand *out)
+enum status event_read_attribute_id(struct event_making *m, const struct json *v, uint32_t *out)
+{
+    uint64_t number = 0;
+    *out = UA_ATTRIBUTEID_VALUE;
+    if (!v || json_is(v, JSON_NULL))
+        return OK;
+    *out = (uint32_t)config_attribute(json_string(v));
+    if (*out == 0 && json_u64(v, &number) && number <= UA_ATTRIBUTEID_ACCESSLEVELEX)
+        *out = (uint32_t)number;
+    return *out ? OK : event_refuse(m, BAD_ARGUMENT, "AttributeId is not one that nodes have.");
+}
+
+enum status event_read_attribute(struct event_making *m, const struct json *v,
+                                 const char *type_name, UA_SimpleAttributeOperand *out)
 {
     struct slice type = json_string(json_get_nocase(v, type_name));
-    const struct json *attribute = json_get_nocase(v, "AttributeId");
     struct slice range = json_string(json_get_nocase(v, "IndexRange"));
     UA_SimpleAttributeOperand_init(out);
     out->typeDefinitionId = UA_NODEID_NUMERIC(0, UA_NS0ID_BASEEVENTTYPE);
     enum status s =
-        type.len ? opcua_node_id_parse(type, m->names, &out->typeDefinitionId, m->why) : OK;
+        type.len ? opcua_node_id_parse(type, m->context->names, &out->typeDefinitionId, m->why)
+                 : OK;
     if (s == OK)
         s = read_path(m, json_get_nocase(v, "BrowsePath"), out);
-    /* "NodeId" of a condition's type is the condition's own id: the only other attribute that
-     * events have. */
-    out->attributeId =
-        slice_eq_nocase(json_string(attribute), SLICE("NodeId")) || json_double(attribute, 0) == 1
-            ? UA_ATTRIBUTEID_NODEID
-            : UA_ATTRIBUTEID_VALUE;
-    if (range.len) {
+    if (s == OK)
+        s = event_read_attribute_id(m, json_get_nocase(v, "AttributeId"), &out->attributeId);
+    if (s == OK && range.len) {
         UA_String borrowed = opcua_string_of(range);
         UA_String_copy(&borrowed, &out->indexRange);
     }
@@ -68,169 +73,128 @@ static enum status read_attribute(struct making *m, const struct json *v, const 
 
 /* ---- select ---- */
 
-static void put_name(struct making *m, const struct json *clause,
+static void put_path(struct event_making *m, const UA_SimpleAttributeOperand *select,
+                     struct buffer *name)
+{
+    for (size_t i = 0; i < select->browsePathSize; i++) {
+        if (i)
+            buffer_u8(name, '/');
+        opcua_qualified_name_print(&select->browsePath[i], m->context->names, m->context->format,
+                                   name);
+    }
+    if (!name->len) /* the only attribute of an event itself is a condition's id */
+        buffer_text(name, "ConditionId");
+}
+
+static void put_head(struct event_making *m, struct slice given,
                      const UA_SimpleAttributeOperand *select, struct buffer *head)
 {
     struct buffer name = {0};
-    struct slice given = json_string(json_get_nocase(clause, "DisplayName"));
     buffer_put(&name, given);
-    for (size_t i = 0; !given.len && i < select->browsePathSize; i++) {
-        if (i)
-            buffer_u8(&name, '/');
-        opcua_qualified_name_print(&select->browsePath[i], m->names, OPCUA_ID_URI, &name);
-    }
-    if (!name.len)
-        buffer_text(&name, "ConditionId");
+    if (!given.len)
+        put_path(m, select, &name);
     json_escape(head, buffer_slice(&name));
     buffer_u8(head, ':');
     buffer_clear(&name);
 }
 
-static enum status reserve_fields(struct making *m, size_t count)
+static enum status reserve_fields(struct event_making *m, size_t count)
 {
     if (count == 0 || count > EVENT_FIELDS_MAX)
-        return refuse(m, BAD_ARGUMENT, "SelectClauses must have 1 to 256 elements.");
-    m->filter->selectClauses = UA_Array_new(count, &UA_TYPES[UA_TYPES_SIMPLEATTRIBUTEOPERAND]);
+        return event_refuse(m, BAD_ARGUMENT,
+                            "It must have a TypeDefinitionId, or 1 to 256 SelectClauses.");
+    m->filter->selectClauses =
+        UA_Array_new(count + HIDDEN_MAX, &UA_TYPES[UA_TYPES_SIMPLEATTRIBUTEOPERAND]);
     m->out->heads = memory_new(count * sizeof *m->out->heads);
+    m->out->class_field_ids = memory_new(count * sizeof *m->out->class_field_ids);
     return OK;
 }
 
-static enum status read_selects(struct making *m, const struct json *clauses)
+static enum status read_select(struct event_making *m, const struct json *clause, size_t at)
+{
+    UA_SimpleAttributeOperand *select = &m->filter->selectClauses[at];
+    struct slice id = json_string(json_get_nocase(clause, "DataSetClassFieldId"));
+    if (!json_is(clause, JSON_OBJECT))
+        return event_refuse(m, BAD_ARGUMENT, "It must be an object.");
+    m->filter->selectClausesSize = at + 1;
+    enum status s = event_read_attribute(m, clause, "TypeDefinitionId", select);
+    if (s != OK)
+        return s;
+    if (id.len && !opcua_guid_parse(id, &m->out->class_field_ids[at]))
+        return event_refuse(m, BAD_ARGUMENT, "DataSetClassFieldId is not a GUID.");
+    put_head(m, json_string(json_get_nocase(clause, "DisplayName")), select, &m->out->heads[at]);
+    m->out->field_count = at + 1;
+    return OK;
+}
+
+static enum status read_selects(struct event_making *m, const struct json *clauses)
 {
     enum status s = reserve_fields(m, json_count(clauses));
     struct json_walk w = json_walk(clauses);
-    while (s == OK && json_next(&w)) {
-        size_t at = m->filter->selectClausesSize++;
-        UA_SimpleAttributeOperand *select = &m->filter->selectClauses[at];
-        s = read_attribute(m, w.value, "TypeDefinitionId", select);
-        put_name(m, w.value, select, &m->out->heads[at]);
-        m->out->field_count = at + 1;
+    for (size_t at = 0; s == OK && json_next(&w); at++) {
+        size_t before = m->why->len;
+        buffer_printf(m->why, "SelectClauses[%zu]: ", at);
+        s = read_select(m, w.value, at);
+        if (s == OK)
+            m->why->len = before;
     }
     return s;
 }
 
-/* ---- where ---- */
+/* ---- what the publisher itself needs ---- */
 
-static const char *const operators[] = {"Equals",
-                                        "IsNull",
-                                        "GreaterThan",
-                                        "LessThan",
-                                        "GreaterThanOrEqual",
-                                        "LessThanOrEqual",
-                                        "Like",
-                                        "Not",
-                                        "Between",
-                                        "InList",
-                                        "And",
-                                        "Or",
-                                        "Cast",
-                                        "InView",
-                                        "OfType",
-                                        "RelatedTo",
-                                        "BitwiseAnd",
-                                        "BitwiseOr"};
-
-static enum status read_operator(struct making *m, const struct json *v, UA_FilterOperator *out)
+static bool is_select(const UA_SimpleAttributeOperand *select, uint32_t type, const char *name)
 {
-    uint64_t number;
-    for (unsigned i = 0; i < sizeof operators / sizeof operators[0]; i++)
-        if (slice_eq_nocase(json_string(v), slice_of(operators[i])) ||
-            (json_is(v, JSON_NUMBER) && json_u64(v, &number) && number == i)) {
-            *out = (UA_FilterOperator)i;
-            return OK;
-        }
-    return refuse(m, BAD_ARGUMENT, "FilterOperator is not one that OPC UA has.");
+    const UA_NodeId of = UA_NODEID_NUMERIC(0, type);
+    uint32_t attribute = name ? UA_ATTRIBUTEID_VALUE : UA_ATTRIBUTEID_NODEID;
+    return select->attributeId == attribute && !select->indexRange.length &&
+           select->browsePathSize == (name ? 1 : 0) &&
+           UA_NodeId_equal(&select->typeDefinitionId, &of) &&
+           (!name || (select->browsePath[0].namespaceIndex == 0 &&
+                      slice_eq(opcua_slice(select->browsePath[0].name), slice_of(name))));
 }
 
-/* "UInt16", or a data type's node id. */
-static const UA_DataType *type_of(const struct making *m, struct slice name)
+/* Where it is among the clauses, put there if it is not. `name` NULL: the node's own id. */
+static size_t need(struct event_making *m, uint32_t type, const char *name)
 {
-    UA_NodeId id = UA_NODEID_NUMERIC(0, opcua_data_type_id(name));
-    if (!name.len ||
-        (id.identifier.numeric == 0 && opcua_node_id_parse(name, m->names, &id, NULL) != OK))
-        return NULL;
-    const UA_DataType *type = opcua_data_type_wire(&id);
-    UA_NodeId_clear(&id);
-    return type;
-}
-
-static enum status read_literal(struct making *m, const struct json *operand, UA_FilterOperator of,
-                                UA_ExtensionObject *out)
-{
-    const struct json *value = json_get_nocase(operand, "Value");
-    struct slice type_name = json_string(json_get_nocase(operand, "DataType"));
-    const UA_DataType *type = type_of(m, type_name);
-    if (!type && of == UA_FILTEROPERATOR_OFTYPE)
-        type = &UA_TYPES[UA_TYPES_NODEID];
-    UA_LiteralOperand *literal = UA_LiteralOperand_new();
-    UA_ExtensionObject_setValue(out, literal, &UA_TYPES[UA_TYPES_LITERALOPERAND]);
-    return opcua_value_json_read(value, type, UA_VALUERANK_ANY, m->names, &literal->value, m->why);
-}
-
-static enum status read_operand(struct making *m, const struct json *operand, UA_FilterOperator of,
-                                UA_ExtensionObject *out)
-{
-    uint64_t index;
-    if (json_u64(json_get_nocase(operand, "Index"), &index) && index <= EVENT_ELEMENTS_MAX) {
-        UA_ElementOperand *element = UA_ElementOperand_new();
-        element->index = (UA_UInt32)index;
-        UA_ExtensionObject_setValue(out, element, &UA_TYPES[UA_TYPES_ELEMENTOPERAND]);
-        return OK;
+    UA_EventFilter *f = m->filter;
+    for (size_t i = 0; i < f->selectClausesSize; i++)
+        if (is_select(&f->selectClauses[i], type, name))
+            return i;
+    UA_SimpleAttributeOperand *select = &f->selectClauses[f->selectClausesSize];
+    UA_SimpleAttributeOperand_init(select);
+    select->typeDefinitionId = UA_NODEID_NUMERIC(0, type);
+    select->attributeId = name ? UA_ATTRIBUTEID_VALUE : UA_ATTRIBUTEID_NODEID;
+    if (name) {
+        select->browsePath = UA_QualifiedName_new();
+        select->browsePathSize = 1;
+        select->browsePath[0] = UA_QUALIFIEDNAME_ALLOC(0, name);
     }
-    if (json_get_nocase(operand, "Value"))
-        return read_literal(m, operand, of, out);
-    UA_SimpleAttributeOperand *attribute = UA_SimpleAttributeOperand_new();
-    UA_ExtensionObject_setValue(out, attribute, &UA_TYPES[UA_TYPES_SIMPLEATTRIBUTEOPERAND]);
-    return read_attribute(m, operand, "NodeId", attribute);
-}
-
-static enum status read_element(struct making *m, const struct json *v,
-                                UA_ContentFilterElement *out)
-{
-    const struct json *operands = json_get_nocase(v, "FilterOperands");
-    enum status s = read_operator(m, json_get_nocase(v, "FilterOperator"), &out->filterOperator);
-    if (s != OK || json_count(operands) > EVENT_ELEMENTS_MAX)
-        return s != OK ? s : refuse(m, TOO_LARGE, "FilterOperands has too many elements.");
-    out->filterOperands = UA_Array_new(json_count(operands), &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]);
-    struct json_walk w = json_walk(operands);
-    while (s == OK && json_next(&w))
-        s = read_operand(m, w.value, out->filterOperator,
-                         &out->filterOperands[out->filterOperandsSize++]);
-    return s;
-}
-
-static enum status read_where(struct making *m, const struct json *elements)
-{
-    if (json_count(elements) > EVENT_ELEMENTS_MAX)
-        return refuse(m, TOO_LARGE, "WhereClause has too many elements.");
-    UA_ContentFilter *where = &m->filter->whereClause;
-    where->elements = UA_Array_new(json_count(elements), &UA_TYPES[UA_TYPES_CONTENTFILTERELEMENT]);
-    struct json_walk w = json_walk(elements);
-    enum status s = OK;
-    while (s == OK && json_next(&w))
-        s = read_element(m, w.value, &where->elements[where->elementsSize++]);
-    return s;
+    return f->selectClausesSize++;
 }
 
 /* ---- simple ---- */
 
-static const char simple_selects[] =
-    "[{\"BrowsePath\":[\"EventId\"]},{\"BrowsePath\":[\"EventType\"]},{\"BrowsePath\":["
-    "\"SourceNode\"]},"
-    "{\"BrowsePath\":[\"SourceName\"]},{\"BrowsePath\":[\"Time\"]},{\"BrowsePath\":["
-    "\"ReceiveTime\"]},"
-    "{\"BrowsePath\":[\"Message\"]},{\"BrowsePath\":[\"Severity\"]}]";
-
-static enum status read_simple(struct making *m, struct slice type)
+static void select_fields(struct event_making *m, const struct event_type_fields *fields)
 {
-    struct json_doc *selects;
-    UA_NodeId id;
-    enum status s = opcua_node_id_parse(type, m->names, &id, m->why);
-    if (s != OK)
-        return s;
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct event_type_field *f = &fields->fields[i];
+        UA_SimpleAttributeOperand *select = &m->filter->selectClauses[i];
+        select->attributeId = UA_ATTRIBUTEID_VALUE;
+        UA_NodeId_copy(&f->type, &select->typeDefinitionId);
+        select->browsePath = UA_Array_new(f->depth, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
+        for (; select->browsePathSize < f->depth; select->browsePathSize++)
+            UA_QualifiedName_copy(&f->path[select->browsePathSize],
+                                  &select->browsePath[select->browsePathSize]);
+        put_head(m, (struct slice){0}, select, &m->out->heads[i]);
+        m->filter->selectClausesSize = m->out->field_count = i + 1;
+    }
+}
+
+static void only_of_type(struct event_making *m, const UA_NodeId *type)
+{
     UA_LiteralOperand *literal = UA_LiteralOperand_new();
-    UA_Variant_setScalarCopy(&literal->value, &id, &UA_TYPES[UA_TYPES_NODEID]);
-    UA_NodeId_clear(&id);
+    UA_Variant_setScalarCopy(&literal->value, type, &UA_TYPES[UA_TYPES_NODEID]);
     UA_ContentFilterElement *element = UA_ContentFilterElement_new();
     element->filterOperator = UA_FILTEROPERATOR_OFTYPE;
     element->filterOperands = UA_ExtensionObject_new();
@@ -238,45 +202,134 @@ static enum status read_simple(struct making *m, struct slice type)
     UA_ExtensionObject_setValue(element->filterOperands, literal,
                                 &UA_TYPES[UA_TYPES_LITERALOPERAND]);
     m->filter->whereClause = (UA_ContentFilter){1, element};
-    s = json_parse(SLICE(simple_selects), JSON_STRICT, &selects, NULL);
-    if (s == OK)
-        s = read_selects(m, json_root(selects));
-    json_free(&selects);
+}
+
+static enum status make_simple(struct event_making *m, struct slice type)
+{
+    UA_NodeId id;
+    enum status s = opcua_node_id_parse(type, m->context->names, &id, m->why);
+    if (s != OK)
+        return s;
+    s = reserve_fields(m, m->context->fields ? m->context->fields->count : 0);
+    if (s == OK) {
+        select_fields(m, m->context->fields);
+        only_of_type(m, &id);
+    }
+    UA_NodeId_clear(&id);
     return s;
 }
 
-enum status event_filter_make(struct slice text, const struct opcua_namespaces *names,
-                              struct event_filter *out, struct buffer *why)
+/* ---- the whole ---- */
+
+static enum status parse(struct slice text, struct json_doc **doc, struct buffer *why)
+{
+    struct json_error error;
+    enum status s = json_parse(text, JSON_CONFIG, doc, &error);
+    if (s != OK)
+        buffer_printf(why, "It is not JSON: %s.", error.what);
+    return s;
+}
+
+static struct slice simple_type(const struct json *root)
+{
+    struct slice type = json_string(json_get_nocase(root, "TypeDefinitionId"));
+    return json_count(json_get_nocase(root, "SelectClauses")) == 0 ? type : (struct slice){0};
+}
+
+enum status event_filter_simple_type(struct slice json, const struct opcua_namespaces *names,
+                                     UA_NodeId *out, struct buffer *why)
 {
     struct json_doc *doc;
-    enum status s = json_parse(text, JSON_CONFIG, &doc, NULL);
+    enum status s = parse(json, &doc, why);
     if (s != OK)
         return s;
-    *out = (struct event_filter){0};
-    UA_EventFilter *filter = UA_EventFilter_new();
-    UA_ExtensionObject_setValue(&out->object, filter, &UA_TYPES[UA_TYPES_EVENTFILTER]);
-    struct making m = {.names = names, .out = out, .filter = filter, .why = why};
-    const struct json *root = json_root(doc);
-    struct slice type = json_string(json_get_nocase(root, "TypeDefinitionId"));
-    const struct json *selects = json_get_nocase(root, "SelectClauses");
-    if (type.len && json_count(selects) == 0) {
-        s = read_simple(&m, type);
-    } else {
-        s = read_selects(&m, selects);
-        if (s == OK)
-            s = read_where(&m, json_get_nocase(json_get_nocase(root, "WhereClause"), "Elements"));
-    }
+    struct slice type = simple_type(json_root(doc));
+    *out = UA_NODEID_NULL;
+    if (type.len)
+        s = opcua_node_id_parse(type, names, out, why);
     json_free(&doc);
+    return s;
+}
+
+static enum status make(struct event_making *m, const struct json *root)
+{
+    struct slice type = simple_type(root);
+    if (!json_is(root, JSON_OBJECT))
+        return event_refuse(m, BAD_ARGUMENT, "It must be an object.");
+    enum status s =
+        type.len ? make_simple(m, type) : read_selects(m, json_get_nocase(root, "SelectClauses"));
+    if (s == OK && !type.len)
+        s = event_read_where(m, json_get_nocase(root, "WhereClause"));
+    if (s != OK)
+        return s;
+    m->out->event_type = need(m, UA_NS0ID_BASEEVENTTYPE, "EventType");
+    if (m->context->conditions) { /* servers without conditions may not know their types */
+        m->out->condition_id = need(m, UA_NS0ID_CONDITIONTYPE, NULL);
+        m->out->retain = need(m, UA_NS0ID_CONDITIONTYPE, "Retain");
+    }
+    m->out->select_count = m->filter->selectClausesSize;
+    return OK;
+}
+
+enum status event_filter_make(struct slice text, const struct event_filter_context *c,
+                              struct event_filter *out, struct buffer *why)
+{
+    struct buffer own = {0};
+    struct json_doc *doc;
+    *out = (struct event_filter){0};
+    enum status s = parse(text, &doc, why ? why : &own);
+    if (s == OK) {
+        UA_EventFilter *filter = UA_EventFilter_new();
+        UA_ExtensionObject_setValue(&out->object, filter, &UA_TYPES[UA_TYPES_EVENTFILTER]);
+        struct event_making m = {
+            .context = c, .out = out, .filter = filter, .why = why ? why : &own};
+        s = make(&m, json_root(doc));
+        json_free(&doc);
+    }
+    buffer_clear(&own);
     if (s != OK)
         event_filter_clear(out);
     return s;
 }
 
+/* The array has room for the hidden ones, and the stack frees it by its size. */
 void event_filter_clear(struct event_filter *f)
 {
     for (size_t i = 0; i < f->field_count; i++)
         buffer_clear(&f->heads[i]);
     free(f->heads);
+    free(f->class_field_ids);
     UA_ExtensionObject_clear(&f->object);
     *f = (struct event_filter){0};
+}
+
+/* ---- what the server says of it ---- */
+
+static void explain_where(const UA_ContentFilterResult *r, struct buffer *out)
+{
+    for (size_t i = 0; i < r->elementResultsSize; i++) {
+        const UA_ContentFilterElementResult *e = &r->elementResults[i];
+        if (UA_StatusCode_isBad(e->statusCode))
+            buffer_printf(out, " WhereClause.Elements[%zu]: %s.", i,
+                          UA_StatusCode_name(e->statusCode));
+        for (size_t j = 0; j < e->operandStatusCodesSize; j++)
+            if (UA_StatusCode_isBad(e->operandStatusCodes[j]))
+                buffer_printf(out, " WhereClause.Elements[%zu].FilterOperands[%zu]: %s.", i, j,
+                              UA_StatusCode_name(e->operandStatusCodes[j]));
+    }
+}
+
+void event_filter_explain(const struct event_filter *f, const UA_ExtensionObject *result,
+                          struct buffer *out)
+{
+    if (result->encoding < UA_EXTENSIONOBJECT_DECODED ||
+        result->content.decoded.type != &UA_TYPES[UA_TYPES_EVENTFILTERRESULT])
+        return;
+    const UA_EventFilterResult *r = result->content.decoded.data;
+    for (size_t i = 0; i < r->selectClauseResultsSize && i < f->field_count; i++)
+        if (UA_StatusCode_isBad(r->selectClauseResults[i]))
+            buffer_printf(out, " SelectClauses[%zu] %.*s %s.", i,
+                          SLICE_FMT(buffer_slice(&f->heads[i])),
+                          UA_StatusCode_name(r->selectClauseResults[i]));
+    explain_where(&r->whereClauseResult, out);
 }

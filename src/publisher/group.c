@@ -424,3 +424,8 @@ const struct form *group_form(const struct group *g)
 {
     return g->form;
 }
+
+enum opcua_id_format group_id_format(const struct group *g)
+{
+    return g->first.value_form.format;
+}

@@ -40,6 +40,7 @@ struct group *group_new(const struct group_sink *sink, const struct plan_group *
 void group_free(struct group **g);
 
 const struct form *group_form(const struct group *g);
+enum opcua_id_format group_id_format(const struct group *g); /* of node ids and names in messages */
 
 /* Says where the data set's messages go, before its first one; what the writer leaves open is the
  * group's. */

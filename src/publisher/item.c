@@ -27,12 +27,6 @@ struct slice item_label(const struct item *i)
     return text_at(i, i->node_len + i->range_len + 2u + i->head_len, i->label_len);
 }
 
-struct slice item_event_filter(const struct item *i)
-{
-    return text_at(i, i->node_len + i->range_len + 2u + i->head_len + i->label_len,
-                   i->event_filter_len);
-}
-
 /* ---- making one ---- */
 
 /* {"NodeId":"…" of a sample, or "name": of a data set's field. */
@@ -57,7 +51,7 @@ static void make_label(const struct form *form, const struct plan_item *plan, st
 static UA_ExtensionObject *data_change_filter(const struct plan_item *plan)
 {
     bool plain = plan->trigger <= TRIGGER_STATUS_VALUE && plan->trigger != TRIGGER_STATUS;
-    if (plan->event_filter.len || (plain && plan->deadband_type == DEADBAND_NONE))
+    if (plan->event_filter.len || plan->attribute == UA_ATTRIBUTEID_EVENTNOTIFIER || (plain && plan->deadband_type == DEADBAND_NONE))
         return NULL;
     UA_DataChangeFilter *f = UA_DataChangeFilter_new();
     f->trigger = plan->trigger == TRIGGER_STATUS ? UA_DATACHANGETRIGGER_STATUS
@@ -86,14 +80,12 @@ static struct item *item_with_texts(const struct form *form, const struct plan_i
     struct buffer head = {0}, label = {0};
     make_head(form, plan, &head);
     make_label(form, plan, &label);
-    size_t len =
-        plan->node.len + plan->index_range.len + 2 + head.len + label.len + plan->event_filter.len;
+    size_t len = plan->node.len + plan->index_range.len + 2 + head.len + label.len;
     struct item *i = memory_new(sizeof *i + len);
     i->node_len = (uint16_t)plan->node.len;
     i->range_len = (uint16_t)plan->index_range.len;
     i->head_len = (uint16_t)head.len;
     i->label_len = (uint16_t)label.len;
-    i->event_filter_len = (uint32_t)plan->event_filter.len;
     char *at = i->text;
     append(&at, plan->node);
     at++;
@@ -101,10 +93,15 @@ static struct item *item_with_texts(const struct form *form, const struct plan_i
     at++;
     append(&at, buffer_slice(&head));
     append(&at, buffer_slice(&label));
-    append(&at, plan->event_filter);
     buffer_clear(&head);
     buffer_clear(&label);
     return i;
+}
+
+static void on_event_ready(void *arg)
+{
+    struct item *i = arg;
+    source_retry(&i->place);
 }
 
 struct item *item_new(const struct item_home *home, const struct plan_item *plan)
@@ -114,17 +111,22 @@ struct item *item_new(const struct item_home *home, const struct plan_item *plan
     i->skip_first = plan->skip_first;
     i->filter = data_change_filter(plan);
     i->place.writer = home->writer;
-    if (plan->heartbeat_ms > 0 && !plan->event_filter.len)
+    i->event = event_item_new(&(struct event_item_home){.types = sources_event_types(home->sources),
+                                                        .format = home->id_format,
+                                                        .on_ready = on_event_ready,
+                                                        .arg = i},
+                              plan);
+    if (plan->heartbeat_ms > 0 && !i->event)
         i->heartbeat = heartbeat_new(sources_loop(home->sources), (uint64_t)plan->heartbeat_ms,
                                      plan->heartbeat, home->on_heartbeat, i);
     struct opcua_item item = {
         .node = i->text,
         .index_range = range_of(i),
         .filter = i->filter,
-        .late_filter = i->event_filter_len > 0,
+        .late_filter = i->event != NULL,
         .sampling_ms = (double)plan->sampling_ms,
         .queue_size = plan->queue_size,
-        .attribute = plan->attribute,
+        .attribute = i->event ? UA_ATTRIBUTEID_EVENTNOTIFIER : plan->attribute,
         .discard_new = plan->discard_new,
     };
     source_add(home->sources, home->spec, &i->place, &item);
@@ -134,14 +136,12 @@ struct item *item_new(const struct item_home *home, const struct plan_item *plan
 void item_free(struct item *i)
 {
     heartbeat_free(&i->heartbeat);
+    event_item_free(&i->event);
     if (i->place.source)
         source_remove(&i->place);
     if (i->filter)
         UA_ExtensionObject_delete(i->filter);
     if (i->last)
         UA_DataValue_delete(i->last);
-    if (i->events)
-        event_filter_clear(i->events);
-    free(i->events);
     free(i);
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "publisher/event_filter.h"
+#include "publisher/event_item.h"
 #include "publisher/form.h"
 #include "publisher/heartbeat.h"
 #include "publisher/source.h"
@@ -13,21 +13,20 @@ struct item {
     struct source_item place; /* first */
     uint64_t key;             /* hash of the plan's */
     UA_ExtensionObject *filter;
-    struct event_filter
-        *events; /* for this server; NULL: not an event item, or not asked for yet */
+    struct event_item *event; /* NULL: values */
     struct heartbeat *heartbeat;
     UA_DataValue *last; /* for key frames */
     uint32_t stamp;     /* of the data set message that has its value */
-    uint32_t event_filter_len;
     uint16_t node_len, range_len, head_len, label_len;
     bool skip_first, seen, wanted;
-    char text[]; /* node, 0, range, 0, head, label, event filter */
+    char text[]; /* node, 0, range, 0, head, label */
 };
 
 /* Where an item belongs. */
 struct item_home {
     struct writer *writer;
     const struct form *form;
+    enum opcua_id_format id_format; /* of names in messages */
     struct sources *sources;
     const struct source_spec *spec;
     heartbeat_fn *on_heartbeat; /* its arg is the item */
@@ -40,4 +39,3 @@ void item_free(struct item *i);
 struct slice
 item_head(const struct item *i); /* {"NodeId":"…" of a sample, or "name": of a data set's field */
 struct slice item_label(const struct item *i); /* "DisplayName":"…" of a sample; may be empty */
-struct slice item_event_filter(const struct item *i); /* JSON */

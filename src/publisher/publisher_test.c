@@ -515,6 +515,25 @@ static void events_are_sent_with_their_fields(void **state)
     assert_has("\"ua-event\",\"Payload\":{\"Message\":{\"Value\":");
     assert_has("every tenth");
     assert_has("\"Severity\":{\"Value\":500}");
+    assert_has("|BaseEventType\"");
+}
+
+/* The server is asked for the fields of the type, and for its name. */
+static void the_simple_filter_has_all_fields_of_the_type(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"i=2253\", \"QueueSize\": 100,"
+          "\"EventFilter\": {\"TypeDefinitionId\": \"i=2041\"}}, {\"Id\": \"i=2253\", \"AttributeId\": "
+          "\"EventNotifier\", \"QueueSize\": 100, \"DataSetFieldId\": \"x\"}]}]");
+    static const char *const fields[] = {"EventId", "EventType", "SourceNode",  "SourceName",
+                                         "Time",    "Message",   "ReceiveTime", "Severity"};
+    while (!strstr(hub.sent ? a_message() : "", "every tenth"))
+        loop_run_until(world.loop, has_events, NULL, 20);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        char head[32];
+        snprintf(head, sizeof head, "\"%s\":{\"Value\":", fields[i]);
+        assert_has(head);
+    }
 }
 
 static void events_are_samples_too(void **state)
@@ -694,6 +713,7 @@ int main(void)
         cmocka_unit_test_teardown(messages_are_cut_by_size, stop),
         cmocka_unit_test_teardown(events_are_sent_with_their_fields, stop),
         cmocka_unit_test_teardown(events_are_samples_too, stop),
+        cmocka_unit_test_teardown(the_simple_filter_has_all_fields_of_the_type, stop),
         cmocka_unit_test_teardown(heartbeats_repeat_what_does_not_change, stop),
         cmocka_unit_test_teardown(key_frames_have_all_values, stop),
         cmocka_unit_test_teardown(the_first_value_can_be_skipped, stop),

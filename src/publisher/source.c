@@ -15,6 +15,8 @@ struct source {
     uint32_t item_cap, item_count;
     uint64_t gaps, unknown_gaps;
     bool refused; /* a notification waits for room */
+    const struct source_item *waits_for; /* a notification waits until its event is ready */
+    struct loop_timer retry;
 };
 
 struct sources {
@@ -22,6 +24,7 @@ struct sources {
     struct outbox *outbox;
     const struct source_events *events;
     struct list list;
+    struct list event_types;
     /* Scratch, grown to the largest notification. */
     uint32_t *next;
     size_t next_cap;
@@ -111,10 +114,24 @@ static bool on_data(void *arg, const UA_MonitoredItemNotification *values, size_
     return true;
 }
 
+/* Events are told in their order: nobody goes ahead of one that waits. */
+static bool are_ready(struct source *s, const UA_EventFieldList *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct source_item *item = source_item_at(s, events[i].clientHandle);
+        if (item && !s->owner->events->is_event_ready(item, &events[i])) {
+            s->waits_for = item;
+            return false;
+        }
+    }
+    s->waits_for = NULL;
+    return true;
+}
+
 static bool on_events(void *arg, const UA_EventFieldList *events, size_t count)
 {
     struct source *s = arg;
-    if (!has_room(s))
+    if (!has_room(s) || !are_ready(s, events, count))
         return false;
     UA_DateTime now = UA_DateTime_now();
     for (size_t i = 0; i < count; i++) {
@@ -174,12 +191,20 @@ static void on_item(void *arg, uint32_t index, UA_StatusCode status)
     s->owner->events->on_item(item);
 }
 
-static const UA_ExtensionObject *filter(void *arg, uint32_t index,
-                                        const struct opcua_namespaces *names)
+static UA_StatusCode filter(void *arg, uint32_t index, const UA_ExtensionObject **out)
 {
     struct source *s = arg;
     struct source_item *item = source_item_at(s, index);
-    return item ? s->owner->events->filter(item, names) : NULL;
+    return item ? s->owner->events->filter(item, out) : UA_STATUSCODE_BADINTERNALERROR;
+}
+
+static void on_filter(void *arg, uint32_t index, UA_StatusCode status,
+                      const UA_ExtensionObject *result)
+{
+    struct source *s = arg;
+    struct source_item *item = source_item_at(s, index);
+    if (item)
+        s->owner->events->on_filter(item, status, result);
 }
 
 struct state_of_source {
@@ -205,6 +230,7 @@ static const struct opcua_subscription_events subscription_events = {
     .on_gap = on_gap,
     .on_item = on_item,
     .filter = filter,
+    .on_filter = on_filter,
     .on_keep_alive = on_keep_alive,
     .on_state = on_state,
 };
@@ -249,6 +275,7 @@ static struct source *source_new(struct sources *owner, const struct source_spec
 static void source_free(struct source *s)
 {
     list_remove(&s->link);
+    loop_timer_stop(&s->retry);
     opcua_subscription_free(&s->subscription);
     opcua_session_unref(&s->session);
     buffer_clear(&s->key);
@@ -294,14 +321,45 @@ void source_add(struct sources *owner, const struct source_spec *spec, struct so
         remember(s, place);
 }
 
+static void on_retry(void *arg)
+{
+    struct source *s = arg;
+    opcua_subscription_resume(s->subscription);
+}
+
+static void retry_events(struct source *s)
+{
+    s->waits_for = NULL;
+    loop_timer_start(sources_loop(s->owner), &s->retry, 0, on_retry, s);
+}
+
+void source_retry(struct source_item *place)
+{
+    if (place->source->waits_for == place)
+        retry_events(place->source);
+    opcua_subscription_retry(place->source->subscription, place->index);
+}
+
 void source_remove(struct source_item *place)
 {
     struct source *s = place->source;
+    if (s->waits_for == place)
+        retry_events(s);
     s->items[place->index] = NULL;
     opcua_subscription_remove(s->subscription, place->index);
     place->source = NULL;
     if (--s->item_count == 0)
         source_free(s);
+}
+
+bool source_ids(const struct source_item *place, uint32_t *subscription, uint32_t *item)
+{
+    return opcua_subscription_ids(place->source->subscription, place->index, subscription, item);
+}
+
+struct list *sources_event_types(struct sources *s)
+{
+    return &s->event_types;
 }
 
 struct loop *sources_loop(const struct sources *s)
@@ -322,6 +380,7 @@ struct sources *sources_new(struct opcua_thread *t, struct outbox *o,
     s->outbox = o;
     s->events = events;
     list_init(&s->list);
+    list_init(&s->event_types);
     return s;
 }
 

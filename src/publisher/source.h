@@ -39,9 +39,14 @@ struct source_events {
     void (*on_state)(struct writer *w, struct source *s, bool alive);
     /* item->status is another one: the server took the node, or refused it. */
     void (*on_item)(struct source_item *item);
-    /* The filter of an event item for this server; NULL: it cannot be made. */
-    const UA_ExtensionObject *(*filter)(struct source_item *item,
-                                        const struct opcua_namespaces *names);
+    /* The filter of an event item for this server; not good: it cannot be made, or not yet (then
+     * source_retry() says when). */
+    UA_StatusCode (*filter)(struct source_item *item, const UA_ExtensionObject **out);
+    /* The server took the event item, or refused it: what it says of the filter. */
+    void (*on_filter)(struct source_item *item, UA_StatusCode status,
+                      const UA_ExtensionObject *result);
+    /* False: on_event is not to be called before source_retry(). */
+    bool (*is_event_ready)(struct source_item *item, const UA_EventFieldList *event);
 };
 
 #define SOURCE_NO_VALUE UINT32_MAX
@@ -68,9 +73,15 @@ struct source_spec { /* what makes a subscription another one */
 void source_add(struct sources *s, const struct source_spec *spec, struct source_item *place,
                 const struct opcua_item *item);
 void source_remove(struct source_item *place);
+/* What was not good or not ready for the item is tried again, on another turn. */
+void source_retry(struct source_item *place);
 
 struct source_item *source_item_at(struct source *s, uint32_t index);
 struct opcua_session *source_session(const struct source *s);
+/* What the server calls them; false: it does not know the item at present. */
+bool source_ids(const struct source_item *place, uint32_t *subscription, uint32_t *item);
+/* What servers say of their event types (publisher/event_types.h). */
+struct list *sources_event_types(struct sources *s);
 
 struct source_counts {
     uint64_t subscriptions, items, live, failed, gaps, unknown_gaps, notifications, republished,

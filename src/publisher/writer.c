@@ -181,21 +181,39 @@ static void on_heartbeat(void *arg, const UA_DataValue *v)
 
 /* ---- events ---- */
 
-static const UA_ExtensionObject *filter(struct source_item *place,
-                                        const struct opcua_namespaces *names)
+static UA_StatusCode filter(struct source_item *place, const UA_ExtensionObject **out)
 {
     struct item *i = (struct item *)place;
     struct buffer why = {0};
-    if (i->events)
-        event_filter_clear(i->events);
-    else
-        i->events = MEMORY_NEW(struct event_filter);
-    enum status s = event_filter_make(item_event_filter(i), names, i->events, &why);
-    if (s != OK)
+    enum status s = event_item_filter(i->event, source_session(place->source), out, &why);
+    if (s != OK && s != AGAIN)
         log_warn("publisher event filter unusable node=%s status=%s reason=\"%s\"", i->text,
                  status_name(s), buffer_cstr(&why));
     buffer_clear(&why);
-    return s == OK ? &i->events->object : NULL;
+    return s == OK      ? UA_STATUSCODE_GOOD
+           : s == AGAIN ? UA_STATUSCODE_BADWAITINGFORRESPONSE
+                        : UA_STATUSCODE_BADEVENTFILTERINVALID;
+}
+
+/* Said for a filter that was taken, too: a server may leave out the fields that it does not know. */
+static void on_filter(struct source_item *place, UA_StatusCode status,
+                      const UA_ExtensionObject *result)
+{
+    struct item *i = (struct item *)place;
+    struct buffer text = {0};
+    event_filter_explain(event_item_made(i->event), result, &text);
+    if (text.len)
+        log_warn("publisher event filter node=%s url=%.*s status=%s clauses=\"%s\"", i->text,
+                 SLICE_FMT(opcua_session_url(source_session(place->source))),
+                 UA_StatusCode_name(status), buffer_cstr(&text));
+    buffer_clear(&text);
+}
+
+static bool is_event_ready(struct source_item *place, const UA_EventFieldList *event)
+{
+    struct item *i = (struct item *)place;
+    struct slice name;
+    return event_item_name(i->event, source_session(place->source), event, &name) != AGAIN;
 }
 
 /* A file of a hundred thousand wrong nodes must not fill the log at every connect. */
@@ -216,10 +234,46 @@ static void on_item(struct source_item *place)
     const struct item *i = (const struct item *)place;
     if (place->status == UA_STATUSCODE_GOOD)
         log_debug("publisher node live node=%s", i->text);
+    else if (place->status == UA_STATUSCODE_BADWAITINGFORRESPONSE)
+        log_debug("publisher node waits for its event type node=%s", i->text);
     else if (may_say_refused(place->writer->config.counts))
         log_warn("publisher node refused by the server node=%s url=%.*s status=%s", i->text,
                  SLICE_FMT(opcua_session_url(source_session(place->source))),
                  UA_StatusCode_name(place->status));
+}
+
+/* Data set messages of events are called after their type, too: "writer|SystemEventType". */
+static struct buffer name_with(const struct buffer *writer, struct slice type)
+{
+    struct buffer name = {0}, quoted = {0};
+    buffer_put(&name, buffer_slice(writer));
+    if (type.len) {
+        json_escape(&quoted, type);
+        name.at[name.len - 1] = '|';
+        buffer_put(&name, slice_skip(buffer_slice(&quoted), 1));
+    }
+    buffer_clear(&quoted);
+    return name;
+}
+
+static void write_event(struct writer *w, struct item *i, const UA_EventFieldList *event,
+                        enum frame frame, UA_DateTime now)
+{
+    struct opcua_session *s = source_session(i->place.source);
+    const struct event_filter *f = event_item_made(i->event);
+    struct buffer plain = w->data_set.name;
+    struct slice type;
+    if (event_item_name(i->event, s, event, &type) == OK)
+        w->data_set.name = name_with(&plain, type);
+    begin(w, opcua_session_namespaces(s), frame, now);
+    for (size_t at = 0; at < f->field_count; at++) {
+        UA_DataValue v = {.hasValue = true, .value = event->eventFields[at]};
+        group_field(w->config.group, buffer_slice(&f->heads[at]), &v);
+    }
+    group_end(w->config.group);
+    if (w->data_set.name.at != plain.at)
+        buffer_clear(&w->data_set.name);
+    w->data_set.name = plain;
 }
 
 /* An event as fields of a data set message, or as one sample whose value is an object. */
@@ -227,26 +281,23 @@ static void on_event(struct writer *w, struct source_item *place, const UA_Event
                      UA_DateTime now)
 {
     struct item *i = (struct item *)place;
-    const struct opcua_namespaces *names = opcua_session_namespaces(source_session(place->source));
-    if (!i->events || i->events->field_count != event->eventFieldsSize)
+    const struct event_filter *f = event_item_made(i->event);
+    if (!f || f->select_count != event->eventFieldsSize)
         return;
     w->config.counts->events++;
-    if (group_form(w->config.group)->samples) {
-        group_sample(w->config.group, &w->data_set,
-                     &(struct sample){.node = item_head(i),
-                                      .label = item_label(i),
-                                      .event = event,
-                                      .heads = i->events->heads,
-                                      .now = now},
-                     names);
+    if (!group_form(w->config.group)->samples) {
+        write_event(w, i, event, FRAME_EVENT, now);
         return;
     }
-    begin(w, names, FRAME_EVENT, now);
-    for (size_t f = 0; f < event->eventFieldsSize; f++) {
-        UA_DataValue v = {.hasValue = true, .value = event->eventFields[f]};
-        group_field(w->config.group, buffer_slice(&i->events->heads[f]), &v);
-    }
-    group_end(w->config.group);
+    UA_EventFieldList told = *event; /* borrowed */
+    told.eventFieldsSize = f->field_count;
+    group_sample(w->config.group, &w->data_set,
+                 &(struct sample){.node = item_head(i),
+                                  .label = item_label(i),
+                                  .event = &told,
+                                  .heads = f->heads,
+                                  .now = now},
+                 opcua_session_namespaces(source_session(place->source)));
 }
 
 /* ---- the source's other news ---- */
@@ -288,6 +339,8 @@ const struct source_events writer_source_events = {
     .on_notified = on_notified,
     .on_state = on_state,
     .filter = filter,
+    .on_filter = on_filter,
+    .is_event_ready = is_event_ready,
     .on_item = on_item,
 };
 
@@ -324,6 +377,7 @@ void writer_update(struct writer *w, const struct plan_writer *plan)
     struct map known = {0};
     struct item_home home = {.writer = w,
                              .form = group_form(w->config.group),
+                             .id_format = group_id_format(w->config.group),
                              .sources = w->config.sources,
                              .spec = &w->spec,
                              .on_heartbeat = on_heartbeat};
