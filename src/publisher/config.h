@@ -33,7 +33,14 @@ enum messaging_mode {
     MODE_SINGLE_RAW_DATA_SET,
 };
 
-enum message_encoding { ENCODING_UNSET, ENCODING_JSON, ENCODING_JSON_REVERSIBLE };
+enum message_encoding {
+    ENCODING_UNSET,
+    ENCODING_JSON,
+    ENCODING_JSON_REVERSIBLE,
+    ENCODING_JSON_GZIP,
+    ENCODING_JSON_REVERSIBLE_GZIP,
+    ENCODING_UADP,
+};
 
 enum data_change_trigger {
     TRIGGER_UNSET,

@@ -1,21 +1,89 @@
 #include "publisher/encoder.h"
 
-struct encoder encoder_of(const struct plan_group *plan, struct slice publisher, uint64_t random)
+#include <assert.h>
+
+#include "base/encoding.h"
+#include "json/write.h"
+
+/* clang-format off */
+static const struct encoding {
+    const char *name, *content_type, *content_encoding;
+    bool reversible, gzip, uadp;
+} encodings[] = {
+    [ENCODING_JSON]                 = {"Json", "application/json", "utf-8", false, false, false},
+    [ENCODING_JSON_REVERSIBLE]      = {"JsonReversible", "application/json", "utf-8", true, false, false},
+    [ENCODING_JSON_GZIP]            = {"JsonGzip", "application/json+gzip", "utf-8", false, true, false},
+    [ENCODING_JSON_REVERSIBLE_GZIP] = {"JsonReversibleGzip", "application/json+gzip", "utf-8", true, true, false},
+    [ENCODING_UADP]                 = {"Uadp", "application/opcua+uadp", "", false, false, true},
+};
+/* clang-format on */
+
+const char *encoder_name(enum message_encoding encoding)
 {
-    const struct form *f = form_of(plan->mode);
-    bool one_by_one = plan->batch_size <= 1 && !plan->strict;
-    bool network_each = f->network && !plan->strict;
-    return (struct encoder){
-        .ops = f->samples ? &encoder_samples : &encoder_json,
+    assert(encoding > ENCODING_UNSET && encoding < sizeof encodings / sizeof encodings[0]);
+    return encodings[encoding].name;
+}
+
+const char *encoder_schema(const struct encoder *e)
+{
+    return e->uadp            ? "application/x-network-message-uadp-v1"
+           : e->form->samples ? "application/x-monitored-item-json-v1"
+                              : "application/x-network-message-json-v1";
+}
+
+static void put_member(struct buffer *out, const char *name, struct slice value)
+{
+    if (value.len == 0)
+        return;
+    buffer_printf(out, ",\"%s\":", name);
+    json_escape(out, value);
+}
+
+/* Behind "MessageType" of a JSON network message. */
+static void put_network_head(struct encoder *e, const struct encoder_plan *p)
+{
+    put_member(&e->head, "PublisherId", p->publisher_id);
+    put_member(&e->head, "DataSetClassId", p->class_id);
+    if (!p->strict)
+        put_member(&e->head, "DataSetWriterGroup", p->group);
+}
+
+void encoder_init(struct encoder *e, const struct encoder_plan *p)
+{
+    const struct encoding *encoding = &encodings[p->encoding];
+    const struct form *f = form_of(p->mode);
+    bool network_each = f->network && !p->strict;
+    *e = (struct encoder){
+        .ops = encoding->uadp ? &encoder_uadp
+               : f->samples   ? &encoder_samples
+                              : &encoder_json,
         .form = f,
-        .value_form = {.format = plan->strict ? OPCUA_ID_EXPANDED : OPCUA_ID_URI,
-                       .reversible = plan->encoding == ENCODING_JSON_REVERSIBLE,
-                       .strict = plan->strict},
-        .array = !f->single && !one_by_one && (!f->network || network_each),
+        .content_type = encoding->content_type,
+        .content_encoding = encoding->content_encoding,
+        .value_form = {.format = p->names, .reversible = encoding->reversible, .strict = p->strict},
+        .array = !f->single && (p->batched || p->strict) && (!f->network || network_each),
         .network_each = network_each,
-        .publisher = publisher,
-        .random = random | 1,
+        .lone_value = p->lone_value,
+        .gzip = encoding->gzip,
+        .random = p->random | 1,
     };
+    if (encoding->uadp)
+        encoder_uadp_init(e, p);
+    else
+        put_network_head(e, p);
+}
+
+void encoder_clear(struct encoder *e)
+{
+    buffer_clear(&e->head);
+    if (e->uadp)
+        encoder_uadp_clear(e);
+}
+
+size_t encoder_json_overhead(const struct encoder *e)
+{
+    (void)e;
+    return ENCODER_CLOSE_MAX;
 }
 
 void encoder_put_number(struct buffer *out, uint64_t n)
@@ -26,4 +94,20 @@ void encoder_put_number(struct buffer *out, uint64_t n)
         *--at = (char)('0' + n % 10);
     while (n /= 10);
     buffer_put(out, slice_from(at, (size_t)(digits + sizeof digits - at)));
+}
+
+void encoder_put_id(struct encoder *e, struct buffer *out)
+{
+    uint64_t random[2];
+    for (int i = 0; i < 2; i++) {
+        e->random ^= e->random << 13;
+        e->random ^= e->random >> 7;
+        e->random ^= e->random << 17;
+        random[i] = e->random;
+    }
+    char text[UUID_TEXT_LEN + 1];
+    uint8_t bytes[16];
+    memcpy(bytes, random, sizeof bytes);
+    uuid_text(bytes, text);
+    buffer_put(out, slice_from(text, UUID_TEXT_LEN));
 }

@@ -14,16 +14,25 @@
 
 /* Who data set messages are from; lives in the writer. */
 struct data_set {
-    struct buffer name;    /* quoted */
-    struct buffer extra;   /* members that every payload ends with; empty: none */
-    struct buffer origin;  /* of samples: from after the node id to before the display name, with
-                              commas around */
-    uint32_t id, sequence; /* sequence: of the last one */
-    uint32_t major, minor; /* of its metadata */
+    struct buffer name;   /* quoted */
+    struct buffer extra;  /* members that every payload ends with; empty: none */
+    struct buffer origin; /* of samples: from after the node id to before the display name, with
+                             commas around */
+    UA_Variant *extras;   /* the same as `extra`, for what is not JSON */
+    uint32_t extra_count;
+    uint32_t field_count;  /* without extras, whose numbers follow */
+    uint32_t id, sequence; /* sequence: of the last message */
+    uint32_t major, minor; /* version of its metadata */
     struct batch *batch;   /* the group's, which it goes into */
 };
 
-enum frame { FRAME_DELTA, FRAME_KEY, FRAME_EVENT, FRAME_KEEP_ALIVE };
+enum frame { FRAME_DELTA, FRAME_KEY, FRAME_EVENT, FRAME_CONDITION, FRAME_KEEP_ALIVE };
+
+struct data_set_head {
+    enum frame frame;
+    UA_DateTime now;
+    struct slice name; /* quoted; empty: the data set's */
+};
 
 /* A value or an event by itself, with what it is about; borrowed for the call. */
 struct sample {
@@ -41,39 +50,86 @@ struct encoder;
 typedef void encoder_emit_fn(void *arg, struct buffer *body);
 
 struct encoder_ops {
-    const char *content_type;
+    bool chunks;         /* what is too large becomes several messages in end() */
+    size_t data_set_max; /* bytes of a data set message that is not alone in its message */
+
     void (*begin)(struct encoder *e, struct buffer *out);
-    void (*open)(struct encoder *e, struct buffer *out, const struct data_set *d, enum frame frame,
-                 UA_DateTime now);
-    void (*field)(struct encoder *e, struct buffer *out, struct slice head, const UA_DataValue *v);
+    void (*open)(struct encoder *e, struct buffer *out, const struct data_set *d,
+                 const struct data_set_head *h);
+    /* `head` is "name": and `index` the field's number in the data set. */
+    void (*field)(struct encoder *e, struct buffer *out, struct slice head, uint32_t index,
+                  const UA_DataValue *v);
     void (*close)(struct encoder *e, struct buffer *out);
     void (*sample)(struct encoder *e, struct buffer *out, const struct data_set *d,
                    const struct sample *s);
-    /* The message is whole; it may become several. */
-    void (*end)(struct encoder *e, struct buffer *out, encoder_emit_fn *emit, void *arg);
+    /* The message is whole; it may become several, none longer than `max` if that can be. */
+    void (*end)(struct encoder *e, struct buffer *out, size_t max, encoder_emit_fn *emit,
+                void *arg);
+    /* Bytes that end() will add. */
+    size_t (*overhead)(const struct encoder *e);
+};
+
+/* What the encoders of a group have in common. */
+struct encoder_plan {
+    enum messaging_mode mode;
+    enum message_encoding encoding;
+    enum opcua_id_format names;
+    bool strict, batched;
+    bool lone_value; /* a payload of one field is its value */
+    struct slice publisher_id, group, class_id;
+    uint16_t group_id;
+    uint64_t random;
 };
 
 struct encoder {
     const struct encoder_ops *ops;
     const struct form *form;
+    const char *content_type, *content_encoding; /* the second may be "" */
     struct opcua_value_form value_form; /* its names are those of the server that values are from */
-    bool array;                         /* messages are arrays of what is in them */
-    bool network_each; /* a network message around each data set message: compatible batching */
-    struct slice publisher; /* ,"PublisherId":…,"DataSetWriterGroup":… */
-    uint64_t random;        /* state of message ids; not 0 */
     struct encode_clock clock;
+    bool array;        /* messages are arrays of what is in them */
+    bool network_each; /* a network message around each data set message: compatible batching */
+    bool lone_value;
+    bool gzip;            /* the group makes the body smaller */
+    uint32_t members_max; /* 0: any number */
+    struct buffer head;   /* what network messages begin with, as far as it stays the same */
+    uint64_t random;      /* state of message ids; not 0 */
+    struct uadp *uadp;
+
     uint32_t members; /* data set messages or samples in the message, without the open one */
-    uint32_t fields;  /* in the open data set message */
-    const struct data_set *set; /* whose it is */
+
+    /* The open data set message; places count from its beginning, its separator left out. */
+    const struct data_set *set;
     enum frame frame;
+    UA_DateTime now;
+    uint32_t fields;
+    size_t at;         /* in the message */
+    size_t payload_at; /* of the payload, or of a count that stands before it */
+    size_t first_head; /* bytes before the first field's value */
 };
 
-/* `publisher` is borrowed for the encoder's life. */
-struct encoder encoder_of(const struct plan_group *plan, struct slice publisher, uint64_t random);
+void encoder_init(struct encoder *e, const struct encoder_plan *p);
+void encoder_clear(struct encoder *e);
 
-#define ENCODER_CLOSE_MAX 16 /* bytes that close a message at its end */
+/* "Json" and so on, as the configuration has it. */
+const char *encoder_name(enum message_encoding encoding);
 
-extern const struct encoder_ops encoder_json, encoder_samples; /* encoder_*.c */
+/* "application/x-network-message-json-v1" and the like, for $$MessageSchema. */
+const char *encoder_schema(const struct encoder *e);
+
+#define ENCODER_CLOSE_MAX 16 /* bytes that close a JSON message at its end */
+
+/* ---- for encoders ---- */
+
+extern const struct encoder_ops encoder_json, encoder_samples, encoder_uadp; /* encoder_*.c */
+
+void encoder_uadp_init(struct encoder *e, const struct encoder_plan *p);
+void encoder_uadp_clear(struct encoder *e);
+
+size_t encoder_json_overhead(const struct encoder *e);
 
 /* n in decimal digits. */
 void encoder_put_number(struct buffer *out, uint64_t n);
+
+/* A random id as text. Not for secrets: only unlikely to come twice. */
+void encoder_put_id(struct encoder *e, struct buffer *out);

@@ -7,21 +7,43 @@ static void begin(struct encoder *e, struct buffer *out)
         buffer_u8(out, '[');
 }
 
-static void end(struct encoder *e, struct buffer *out, encoder_emit_fn *emit, void *arg)
+static void end(struct encoder *e, struct buffer *out, size_t max, encoder_emit_fn *emit, void *arg)
 {
+    (void)max;
     if (e->array)
         buffer_u8(out, ']');
     emit(arg, out);
 }
 
-static void put_event(struct encoder *e, struct buffer *out, const struct sample *s)
+/* OPC Publisher's own structure: a dictionary of fields. */
+#define EVENT_NAMESPACE "http://microsoft.com/Industrial-IoT/OpcPublisher"
+#define COMPATIBLE                                                                                 \
+    "{\"Type\":\"ExtensionObject\",\"Body\":{\"TypeId\":\"" EVENT_NAMESPACE                        \
+    "#i=1\",\"Encoding\":\"Json\",\"Body\":"
+#define STRICT                                                                                     \
+    "{\"Type\":22,\"Body\":{\"TypeId\":{\"Id\":1,\"Namespace\":\"" EVENT_NAMESPACE "\"},\"Body\":"
+
+static void put_fields(struct encoder *e, struct buffer *out, const struct sample *s)
 {
+    buffer_u8(out, '{');
     for (size_t i = 0; i < s->event->eventFieldsSize; i++) {
-        buffer_u8(out, i ? ',' : '{');
+        if (i)
+            buffer_u8(out, ',');
         buffer_put(out, buffer_slice(&s->heads[i]));
         opcua_value_json_variant(&s->event->eventFields[i], &e->value_form, out);
     }
     buffer_u8(out, '}');
+}
+
+static void put_event(struct encoder *e, struct buffer *out, const struct sample *s)
+{
+    if (!e->value_form.reversible) {
+        put_fields(e, out, s);
+        return;
+    }
+    buffer_put(out, e->value_form.strict ? SLICE(STRICT) : SLICE(COMPATIBLE));
+    put_fields(e, out, s);
+    buffer_put(out, SLICE("}}"));
 }
 
 static void sample(struct encoder *e, struct buffer *out, const struct data_set *d,
@@ -58,8 +80,9 @@ static void sample(struct encoder *e, struct buffer *out, const struct data_set 
 }
 
 const struct encoder_ops encoder_samples = {
-    .content_type = "application/json",
+    .data_set_max = SIZE_MAX,
     .begin = begin,
     .sample = sample,
     .end = end,
+    .overhead = encoder_json_overhead,
 };

@@ -23,6 +23,7 @@ struct engine {
     struct group_counts group_counts;
     struct writer_counts writer_counts;
     uint64_t group_count, writer_count;
+    uint32_t groups_made;
 };
 
 struct engine *engine_new(const struct engine_config *config)
@@ -56,7 +57,8 @@ static struct running_group *start_group(struct engine *e, const struct plan_gro
                               .body_max = e->config.body_max,
                               .topics = e->config.topics,
                               .site = e->config.site,
-                              .counts = &e->group_counts};
+                              .counts = &e->group_counts,
+                              .id = (uint16_t)++e->groups_made};
     buffer_put(&g->key, plan->key);
     g->group = group_new(&sink, plan);
     list_push(&e->groups, &g->link);

@@ -22,11 +22,9 @@ struct form {
     bool head;       /* data set messages have a head, and their fields stand in "Payload" */
     bool single;     /* one data set message alone, no array around it */
     bool full;       /* with what describes the source */
-    bool key_frames; /* of use here */
+    bool key_frames; /* of use here, and keep-alive messages */
+    bool metadata;   /* metadata messages go with it */
     unsigned head_mask, field_mask; /* HEAD_…, OPCUA_FIELD_… */
 };
 
 const struct form *form_of(enum messaging_mode mode);
-
-/* "application/x-network-message-json-v1" and the like, for $$MessageSchema. */
-const char *form_schema(const struct form *f);

@@ -32,6 +32,7 @@ struct group_sink {
     const struct topic_templates *topics; /* NULL: the defaults; outlives the group */
     struct slice site;                    /* .at == NULL: none; outlives the group */
     struct group_counts *counts;
+    uint16_t id; /* on the wire, from 1 */
 };
 
 /* `sink` is copied; the plan's texts, too. */
@@ -41,15 +42,18 @@ void group_free(struct group **g);
 
 const struct form *group_form(const struct group *g);
 enum opcua_id_format group_id_format(const struct group *g); /* of node ids and names in messages */
+/* Fields are known by their place: a key frame has all of them, in order. */
+bool group_is_positional(const struct group *g);
 
 /* Says where the data set's messages go, before its first one; what the writer leaves open is the
  * group's. */
 void group_join(struct group *g, struct data_set *d, const struct plan_writer *writer);
 
-/* A data set message, field by field: `head` is "name": ready to stand before the value. */
-void group_begin(struct group *g, struct data_set *d, enum frame frame, UA_DateTime now,
+/* A data set message, field by field: `head` is "name": ready to stand before the value, `index`
+ * the field's number in the data set. */
+void group_begin(struct group *g, struct data_set *d, const struct data_set_head *h,
                  const struct opcua_namespaces *names);
-void group_field(struct group *g, struct slice head, const UA_DataValue *v);
+void group_field(struct group *g, struct slice head, uint32_t index, const UA_DataValue *v);
 void group_end(struct group *g);
 
 /* A value, or an event as an object of its fields, by itself. */

@@ -18,6 +18,7 @@ struct item {
     UA_DataValue *last; /* for key frames */
     uint32_t stamp;     /* of the data set message that has its value */
     uint16_t node_len, range_len, head_len, label_len;
+    uint16_t number; /* of the field in its data set */
     bool skip_first, seen, wanted;
     char text[]; /* node, 0, range, 0, head, label */
 };

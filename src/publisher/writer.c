@@ -54,11 +54,13 @@ static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
 {
     bool first = !i->seen;
     i->seen = true;
-    if (keeps_last(w))
-        keep_last(i, v);
     if (i->heartbeat && !heartbeat_value(i->heartbeat, v))
         return false;
-    return !(first && i->skip_first);
+    if (first && i->skip_first)
+        return false;
+    if (keeps_last(w))
+        keep_last(i, v);
+    return true;
 }
 
 static void write_samples(struct writer *w, struct source *s,
@@ -83,12 +85,20 @@ static bool is_key_frame_due(const struct writer *w)
     return w->key_frame_count > 0 && w->data_set.sequence % w->key_frame_count == 0;
 }
 
-/* What a key frame has beside the values that just came. */
+static bool is_positional(const struct writer *w)
+{
+    return group_is_positional(w->config.group);
+}
+
+/* All that is known, in the order of the fields. */
 static void write_last_values(struct writer *w)
 {
-    for (size_t i = 0; i < w->item_count; i++)
-        if (w->items[i]->last && w->items[i]->stamp != w->stamp)
-            group_field(w->config.group, item_head(w->items[i]), w->items[i]->last);
+    static const UA_DataValue unknown;
+    for (size_t n = 0; n < w->item_count; n++) {
+        const struct item *i = w->items[n];
+        if (i->last || is_positional(w))
+            group_field(w->config.group, item_head(i), i->number, i->last ? i->last : &unknown);
+    }
 }
 
 static void wait_for_next(struct writer *w, size_t *count, uint32_t at)
@@ -100,8 +110,9 @@ static void wait_for_next(struct writer *w, size_t *count, uint32_t at)
     w->later[(*count)++] = at;
 }
 
+/* In a key frame it is only kept, and written with the others. */
 static void write_value(struct writer *w, struct source *s, const UA_MonitoredItemNotification *v,
-                        uint32_t at, size_t *later)
+                        uint32_t at, bool key, size_t *later)
 {
     struct item *i = item_at(s, v->clientHandle);
     if (i->stamp == w->stamp) {
@@ -109,15 +120,16 @@ static void write_value(struct writer *w, struct source *s, const UA_MonitoredIt
         return;
     }
     i->stamp = w->stamp;
-    if (is_sent(w, i, &v->value))
-        group_field(w->config.group, item_head(i), &v->value);
+    if (is_sent(w, i, &v->value) && !key)
+        group_field(w->config.group, item_head(i), i->number, &v->value);
 }
 
 static void begin(struct writer *w, const struct opcua_namespaces *names, enum frame frame,
                   UA_DateTime now)
 {
+    struct data_set_head head = {.frame = frame, .now = now};
     w->stamp++;
-    group_begin(w->config.group, &w->data_set, frame, now, names);
+    group_begin(w->config.group, &w->data_set, &head, names);
 }
 
 /* One data set message with each item's first value; then one with the second values, and so on. */
@@ -130,7 +142,7 @@ static void write_fields(struct writer *w, struct source *s,
     size_t later = 0;
     begin(w, names, key ? FRAME_KEY : FRAME_DELTA, now);
     for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at])
-        write_value(w, s, &values[at], at, &later);
+        write_value(w, s, &values[at], at, key, &later);
     if (key)
         write_last_values(w);
     group_end(w->config.group);
@@ -139,7 +151,7 @@ static void write_fields(struct writer *w, struct source *s,
         later = 0;
         begin(w, names, FRAME_DELTA, now);
         for (size_t i = 0; i < count; i++) /* `later` grows behind what was read */
-            write_value(w, s, &values[w->later[i]], w->later[i], &later);
+            write_value(w, s, &values[w->later[i]], w->later[i], false, &later);
         group_end(w->config.group);
     }
 }
@@ -173,7 +185,7 @@ static void on_heartbeat(void *arg, const UA_DataValue *v)
                      names);
     } else {
         begin(w, names, FRAME_DELTA, now);
-        group_field(w->config.group, item_head(i), v);
+        group_field(w->config.group, item_head(i), i->number, v);
         group_end(w->config.group);
     }
     group_notified(w->config.group, &w->data_set);
@@ -261,19 +273,18 @@ static void write_event(struct writer *w, struct item *i, const UA_EventFieldLis
 {
     struct opcua_session *s = source_session(i->place.source);
     const struct event_filter *f = event_item_made(i->event);
-    struct buffer plain = w->data_set.name;
+    struct buffer name = {0};
     struct slice type;
     if (event_item_name(i->event, s, event, &type) == OK)
-        w->data_set.name = name_with(&plain, type);
-    begin(w, opcua_session_namespaces(s), frame, now);
+        name = name_with(&w->data_set.name, type);
+    struct data_set_head head = {.frame = frame, .now = now, .name = buffer_slice(&name)};
+    group_begin(w->config.group, &w->data_set, &head, opcua_session_namespaces(s));
     for (size_t at = 0; at < f->field_count; at++) {
         UA_DataValue v = {.hasValue = true, .value = event->eventFields[at]};
-        group_field(w->config.group, buffer_slice(&f->heads[at]), &v);
+        group_field(w->config.group, buffer_slice(&f->heads[at]), (uint32_t)at, &v);
     }
     group_end(w->config.group);
-    if (w->data_set.name.at != plain.at)
-        buffer_clear(&w->data_set.name);
-    w->data_set.name = plain;
+    buffer_clear(&name);
 }
 
 /* An event as fields of a data set message, or as one sample whose value is an object. */
@@ -310,7 +321,7 @@ static void on_notified(struct writer *w)
 static void on_keep_alive(struct writer *w, UA_DateTime now)
 {
     if ((!w->keep_alive_messages && !w->keep_alive_key_frames) ||
-        !group_form(w->config.group)->head)
+        !group_form(w->config.group)->key_frames)
         return;
     w->config.counts->keep_alives++;
     const struct opcua_namespaces *names =
@@ -398,6 +409,9 @@ void writer_update(struct writer *w, const struct plan_writer *plan)
     map_clear(&known);
     if (found < before)
         drop_unwanted(w);
+    for (size_t n = 0; n < w->item_count; n++)
+        w->items[n]->number = (uint16_t)n;
+    w->data_set.field_count = (uint32_t)w->item_count;
 }
 
 /* ---- setting up ---- */
@@ -472,6 +486,7 @@ static void set_data_set(struct writer *w, const struct plan_writer *plan)
 {
     const struct form *f = group_form(w->config.group);
     w->data_set.id = w->config.id;
+    w->data_set.major = 1;
     group_join(w->config.group, &w->data_set, plan);
     json_escape(&w->data_set.name, plan->name);
     buffer_text(&w->data_set.origin, ",\"EndpointUrl\":");

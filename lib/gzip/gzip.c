@@ -1,0 +1,59 @@
+#include "gzip/gzip.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <zlib.h>
+
+#define WINDOW_GZIP (MAX_WBITS + 16) /* zlib's word for gzip's header and trailer */
+#define MEMORY_LEVEL 8               /* zlib's own default */
+#define STEP 16384
+
+void gzip_compress(struct slice in, struct buffer *out)
+{
+    assert(in.len <= UINT_MAX);
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.at, .avail_in = (uInt)in.len};
+    int made = deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL,
+                            Z_DEFAULT_STRATEGY);
+    assert(made == Z_OK);
+    (void)made;
+    size_t room = deflateBound(&z, in.len);
+    z.next_out = buffer_reserve(out, room);
+    z.avail_out = (uInt)room;
+    int done = deflate(&z, Z_FINISH);
+    assert(done == Z_STREAM_END); /* there is room for the worst */
+    (void)done;
+    buffer_added(out, room - z.avail_out);
+    deflateEnd(&z);
+}
+
+/* Z_STREAM_END at the end of the member, Z_OK when `max` is reached before. */
+static int expand(z_stream *z, size_t max, struct buffer *out)
+{
+    size_t before = out->len;
+    int s = Z_OK;
+    while (s == Z_OK && out->len - before <= max) {
+        z->next_out = buffer_reserve(out, STEP);
+        z->avail_out = STEP;
+        s = inflate(z, Z_NO_FLUSH);
+        buffer_added(out, STEP - z->avail_out);
+    }
+    return s;
+}
+
+enum status gzip_expand(struct slice in, size_t max, struct buffer *out)
+{
+    if (in.len > UINT_MAX)
+        return TOO_LARGE;
+    size_t before = out->len;
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.at, .avail_in = (uInt)in.len};
+    if (inflateInit2(&z, WINDOW_GZIP) != Z_OK)
+        return BAD_FORMAT;
+    int s = expand(&z, max, out);
+    enum status status = out->len - before > max                ? TOO_LARGE
+                         : s == Z_STREAM_END && z.avail_in == 0 ? OK
+                                                                : BAD_FORMAT;
+    inflateEnd(&z);
+    if (status != OK)
+        out->len = before;
+    return status;
+}

@@ -1,0 +1,70 @@
+#include "gzip/gzip.h"
+
+#include "base/cmocka.h"
+
+static struct buffer text_of(size_t len)
+{
+    struct buffer text = {0};
+    for (size_t i = 0; i < len; i++)
+        buffer_u8(&text, (uint8_t)(i * i >> 3));
+    return text;
+}
+
+static void what_was_compressed_comes_back(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {0, 1, 100, 16384, 100000};
+    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        struct buffer text = text_of(lens[i]), small = {0}, back = {0};
+        buffer_text(&small, "before");
+        gzip_compress(buffer_slice(&text), &small);
+        struct slice member = slice_skip(buffer_slice(&small), 6);
+        assert_int_equal(member.at[0], 0x1f); /* RFC 1952, 2.3.1 */
+        assert_int_equal(member.at[1], 0x8b);
+        assert_int_equal(gzip_expand(member, lens[i], &back), OK);
+        assert_slice(buffer_slice(&back), buffer_slice(&text));
+        buffer_clear(&text);
+        buffer_clear(&small);
+        buffer_clear(&back);
+    }
+}
+
+static void refuses_what_is_cut_short_or_goes_on(void **state)
+{
+    (void)state;
+    struct buffer text = text_of(1000), small = {0}, back = {0};
+    gzip_compress(buffer_slice(&text), &small);
+    for (size_t len = 0; len < small.len; len++)
+        assert_int_equal(gzip_expand(slice_from(small.at, len), 2000, &back), BAD_FORMAT);
+    buffer_u8(&small, 0);
+    assert_int_equal(gzip_expand(buffer_slice(&small), 2000, &back), BAD_FORMAT);
+    assert_int_equal(back.len, 0);
+    buffer_clear(&text);
+    buffer_clear(&small);
+    buffer_clear(&back);
+}
+
+static void a_bomb_stays_small(void **state)
+{
+    (void)state;
+    struct buffer zeros = {0}, small = {0}, back = {0};
+    memset(buffer_reserve(&zeros, 1 << 20), 0, 1 << 20);
+    buffer_added(&zeros, 1 << 20);
+    gzip_compress(buffer_slice(&zeros), &small);
+    assert_true(small.len < 4000);
+    assert_int_equal(gzip_expand(buffer_slice(&small), 100000, &back), TOO_LARGE);
+    assert_true(back.cap < 400000);
+    buffer_clear(&zeros);
+    buffer_clear(&small);
+    buffer_clear(&back);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_compressed_comes_back),
+        cmocka_unit_test(refuses_what_is_cut_short_or_goes_on),
+        cmocka_unit_test(a_bomb_stays_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
