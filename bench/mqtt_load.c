@@ -25,6 +25,7 @@
 #include "io/stream.h"
 
 #define AGAIN_MS 500 /* and up to as much again, by the connection's number */
+#define CONNECT_MS 120000 /* all the devices share one core here: it is not their patience that is measured */
 #define PATIENCE_MS 30000 /* without any PUBACK or CONNACK */
 
 static const char *host = "127.0.0.1", *ca_file, *server_name, *accounts_file, *user, *password;
@@ -173,6 +174,7 @@ static void open_one(void *arg)
         .port = (int)port,
         .tls = c->load->tls,
         .server_name = server_name,
+        .timeout_ms = CONNECT_MS,
         .quiet = idle > 0,
     };
     c->stream = stream_connect(&config, &events, c);

@@ -79,9 +79,11 @@ static void on_connected(uv_connect_t *request, int result)
         try_next(t);
         return;
     }
+    struct loop *l = t->s.loop;
     connecting_cancel(t);
     stream_tcp_start(t);
     stream_opened(&t->s);
+    loop_breathe(l);
 }
 
 static void try_next(struct stream_tcp *t)

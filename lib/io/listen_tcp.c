@@ -11,7 +11,7 @@
 #include "io/stream_tcp.h"
 
 #define ACCEPTS_PER_TURN 64
-#define BACKLOG 1024
+#define BACKLOG 4096 /* a storm of devices that come back; what it is cut to is the system's matter */
 #define OWN_FILES 64
 #define REST_MS 200 /* no descriptors left: to ask again at once would spin */
 #define SAY_MS 60000 /* and to say so each time would fill the log */

@@ -13,7 +13,7 @@ static void accepted(void *arg, struct stream *s)
 void listener_accepted(struct listener *l, struct stream *s)
 {
     if (l->config.tls)
-        stream_tls_accept(s, l->config.tls, &l->handshaking, accepted, l);
+        stream_tls_accept(s, l->config.tls, &l->handshakes, accepted, l);
     else
         accepted(l, s);
 }
@@ -24,7 +24,7 @@ enum status listener_open(const struct listen_config *config, struct listener **
     l->config = *config;
     l->host = memory_text(config->host);
     l->config.host = l->host;
-    list_init(&l->handshaking);
+    handshakes_init(&l->handshakes, config->loop);
     enum status status = config->loop->ops->listen(l);
     if (status != OK) {
         free(l->host);
@@ -48,7 +48,7 @@ void listener_close(struct listener **listener)
         return;
     *listener = NULL;
     list_remove(&l->in_loop);
-    stream_tls_cancel(&l->handshaking);
+    stream_tls_cancel(&l->handshakes);
     l->config.loop->ops->unlisten(l);
     free(l->host);
     free(l);

@@ -59,6 +59,19 @@ void loop_turn_end(struct loop *l)
     run_deferred(l);
 }
 
+void loop_breathe(struct loop *l)
+{
+    uint64_t now = l->ops->now_ms(l);
+    if (l->began_ms == 0)
+        l->began_ms = now;
+    if (now < l->began_ms + LOOP_TURN_MS || !l->running)
+        return;
+    loop_clock_stale(l);
+    loop_turn_end(l);
+    loop_clock_stale(l);
+    l->began_ms = l->ops->now_ms(l);
+}
+
 uint64_t loop_wait_ms(struct loop *l)
 {
     if (l->deferred.count || !mailbox_empty(&l->mailbox) || atomic_load(&l->stop))
@@ -78,6 +91,7 @@ void loop_turn(struct loop *l)
     l->running = true;
     uint64_t wait = loop_wait_ms(l);
     loop_clock_stale(l);
+    l->began_ms = 0;
     l->ops->wait(l, wait);
     loop_turn_end(l);
     l->running = false;

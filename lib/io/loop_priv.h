@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "io/handshakes.h"
 #include "io/mailbox.h"
 #include "io/stream.h"
 
@@ -30,6 +31,8 @@ struct loop_ops {
     void (*free)(struct loop *l); /* the streams, listeners and mail are gone already */
 };
 
+#define LOOP_TURN_MS 10 /* libuv brings 48,000 events before it comes back */
+
 #define CONNECT_MS 20000 /* a connect_config without timeout_ms */
 
 #define LOOP_SPARE_COUNT 64          /* buffers kept for the next writers, */
@@ -46,6 +49,7 @@ struct loop {
     struct buffer nowhere; /* what is written to a closed stream */
     struct buffer spare[LOOP_SPARE_COUNT];
     size_t spare_count;
+    uint64_t began_ms;        /* the turn's first event; 0: none yet */
     uint64_t now_ms, wall_ms; /* as far as known in this turn */
     bool now_known, wall_known;
     bool running;
@@ -61,6 +65,10 @@ void loop_turn(struct loop *l);
 
 /* The part of a turn behind the waiting. */
 void loop_turn_end(struct loop *l);
+
+/* Behind each event that a make brings: after LOOP_TURN_MS the turn ends here, and what is left of its
+ * events is the next one's. Nothing of the caller may lie below on the stack that a callback could take away. */
+void loop_breathe(struct loop *l);
 
 /* How long it may wait: 0 when something is to be done. */
 uint64_t loop_wait_ms(struct loop *l);
@@ -89,7 +97,7 @@ struct listener {
     int port;
     void *made; /* the make's own */
     struct link in_loop;
-    struct list handshaking; /* accepted, TLS not done */
+    struct handshakes handshakes;
 };
 
 /* From a make: an open plain stream. */

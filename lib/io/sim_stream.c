@@ -225,6 +225,11 @@ static void move(struct stream *s, struct loop *to, loop_fn *fn, void *arg)
     loop_post(to, arrive, t);
 }
 
+static bool gone(const struct stream *s)
+{
+    return of(s)->end == NULL || of(s)->ended;
+}
+
 static const char *peer(const struct stream *s)
 {
     return of(s)->peer;
@@ -250,6 +255,7 @@ static const struct stream_ops ops = {
     .close = close_sim,
     .abort = abort_sim,
     .move = move,
+    .gone = gone,
     .peer = peer,
     .destroy = destroy,
 };

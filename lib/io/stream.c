@@ -61,6 +61,15 @@ void stream_flush(struct stream *s)
     queue(s);
 }
 
+void stream_flush_now(struct stream *s)
+{
+    if (s->closed || s->out.len == 0)
+        return;
+    s->ops->flush(s);
+    if (!s->closed)
+        mark_high(s);
+}
+
 void stream_write(struct stream *s, struct slice bytes)
 {
     if (s->closing || s->closed)
@@ -176,6 +185,11 @@ void stream_arrived(struct stream *s, struct loop *to)
 bool stream_wants(const struct stream *s)
 {
     return s->events && !s->paused && !s->closing && !s->closed;
+}
+
+bool stream_gone(const struct stream *s)
+{
+    return s->closing || s->closed || (s->ops->gone && s->ops->gone(s));
 }
 
 void stream_opened(struct stream *s)

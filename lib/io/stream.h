@@ -68,7 +68,7 @@ struct listen_config {
     const char *host; /* a literal address: "127.0.0.1", "::", "0.0.0.0" */
     int port;         /* 0: any free one, see listener_port() */
     struct tls_server *tls; /* NULL: plain. Not owned */
-    void (*on_accept)(void *arg, struct stream *s); /* open; TLS is done (10 s at most) */
+    void (*on_accept)(void *arg, struct stream *s); /* open; TLS is done: io/handshakes.h */
     void *arg;
     bool quiet; /* a failure is no error: who asks has another port to try */
 };

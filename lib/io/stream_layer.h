@@ -20,6 +20,7 @@ struct stream_ops {
     /* Nothing is queued on the old loop any more; s->out may hold bytes. On the new one:
      * stream_arrived(), then fn(arg), then events. */
     void (*move)(struct stream *s, struct loop *to, loop_fn *fn, void *arg);
+    bool (*gone)(const struct stream *s); /* the peer has ended, what is unread or not; NULL: unknown */
     const char *(*peer)(const struct stream *s);
     struct slice (*certificate)(const struct stream *s);
     void (*destroy)(
@@ -39,7 +40,8 @@ struct stream {
     bool closing;      /* stream_close() or stream_abort() was called: no more on_data */
     bool close_wanted; /* ops->close is to be called after the next flush */
     bool closed;
-    enum status why; /* for stream_close_soon() */
+    enum status why;    /* for stream_close_soon() */
+    uint32_t read_most; /* bytes to read at a time, where the layer can; 0: many */
     bool high;       /* was over STREAM_HIGH_BYTES, owes an on_drain */
 };
 
@@ -54,6 +56,12 @@ void stream_closed(struct stream *s,
 
 /* Whether what arrives may be delivered now: there are events, and nobody paused or closed it. */
 bool stream_wants(const struct stream *s);
+
+/* Whether it is known that the peer has ended, while it is not read. */
+bool stream_gone(const struct stream *s);
+
+/* What was written goes out in this call. The stream may be closed, and on_close have been called, after it. */
+void stream_flush_now(struct stream *s);
 
 /* After the bytes in s->out were taken: empties it and lends its memory to the next writer. */
 void stream_out_taken(struct stream *s);

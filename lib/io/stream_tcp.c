@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -131,12 +132,16 @@ static void on_close_late(void *arg)
 
 static void on_alloc(uv_handle_t *uv, size_t want, uv_buf_t *buf)
 {
+    uint32_t most = ((struct tcp_handle *)uv)->owner->s.read_most;
     linger_alloc(uv, want, buf);
+    if (most && most < buf->len)
+        buf->len = most;
 }
 
 static void on_read(uv_stream_t *uv, ssize_t len, const uv_buf_t *buf)
 {
     struct stream_tcp *t = ((struct tcp_handle *)uv)->owner;
+    struct loop *l = t->s.loop;
     if (len > 0) {
         stream_received(&t->s, slice_from(buf->base, (size_t)len));
     } else if (len == UV_EOF) {
@@ -146,6 +151,7 @@ static void on_read(uv_stream_t *uv, ssize_t len, const uv_buf_t *buf)
     } else if (len < 0) {
         fail(t, (int)len, "read");
     }
+    loop_breathe(l); /* the stream may be gone, or on another loop */
 }
 
 /* Reads while somebody wants it; and while closing, to hear that the peer has gone. */
@@ -313,6 +319,16 @@ static void move(struct stream *s, struct loop *to, loop_fn *fn, void *arg)
 
 /* ---- life ---- */
 
+static bool gone(const struct stream *s)
+{
+    uv_os_fd_t fd;
+    struct tcp_handle *h = of(s)->handle;
+    if (h == NULL || uv_fileno((uv_handle_t *)&h->uv, &fd) != 0)
+        return true;
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
 static const char *peer(const struct stream *s)
 {
     return of(s)->peer;
@@ -336,6 +352,7 @@ static const struct stream_ops ops = {
     .close = close_tcp,
     .abort = abort_tcp,
     .move = move,
+    .gone = gone,
     .peer = peer,
     .destroy = destroy,
 };

@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "crypto/test_certificates.h"
+#include "io/loop_priv.h"
 
 #include "base/cmocka.h"
 
@@ -549,6 +551,75 @@ static void without_descriptors_a_listener_rests_and_then_accepts(void **state)
     pair_close(&p);
 }
 
+/* ---- long turns ---- */
+
+struct queue {
+    struct pair pair;
+    struct stream *clients[3];
+    int data, deferred, deferred_before_last;
+};
+
+static void queue_deferred(void *arg)
+{
+    ((struct queue *)arg)->deferred++;
+}
+
+static void queue_data(void *arg, struct slice bytes)
+{
+    (void)bytes;
+    struct queue *q = arg;
+    q->data++;
+    q->deferred_before_last = q->deferred;
+    loop_defer(q->pair.loop, queue_deferred, q);
+    uint64_t end = clock_monotonic_ns() + 2 * LOOP_TURN_MS * 1000000ull;
+    while (clock_monotonic_ns() < end)
+        ; /* it has much to do */
+}
+
+static void queue_close(void *arg, enum status why)
+{
+    (void)arg, (void)why;
+}
+
+static const struct stream_events queue_events = {.on_data = queue_data, .on_close = queue_close};
+
+static void queue_accept(void *arg, struct stream *s)
+{
+    struct queue *q = arg;
+    q->pair.accepted++;
+    stream_events(s, &queue_events, q);
+}
+
+static bool three_accepted(void *arg)
+{
+    return ((struct queue *)arg)->pair.accepted == 3;
+}
+
+static bool three_served(void *arg)
+{
+    return ((struct queue *)arg)->data == 3;
+}
+
+/* What the first ones have waiting for the turn's end does not wait for all the others. */
+static void a_turn_with_much_to_do_ends_between_two_events(void **state)
+{
+    (void)state;
+    struct queue q = {.pair.loop = loop_new()};
+    struct listen_config config = {
+        .loop = q.pair.loop, .host = "127.0.0.1", .on_accept = queue_accept, .arg = &q};
+    assert_int_equal(listener_open(&config, &q.pair.listener), OK);
+    struct connect_config connect = {
+        .loop = q.pair.loop, .host = "127.0.0.1", .port = listener_port(q.pair.listener)};
+    for (int i = 0; i < 3; i++)
+        q.clients[i] = stream_connect(&connect, &queue_events, &q);
+    assert_true(loop_run_until(q.pair.loop, three_accepted, &q, 5000));
+    for (int i = 0; i < 3; i++)
+        stream_write(q.clients[i], SLICE("x"));
+    assert_true(loop_run_until(q.pair.loop, three_served, &q, 5000));
+    assert_int_equal(q.deferred_before_last, 2);
+    pair_close(&q.pair);
+}
+
 /* ---- moving ---- */
 
 struct journey {
@@ -799,6 +870,7 @@ int main(void)
         cmocka_unit_test(a_connection_that_takes_too_long_times_out),
         cmocka_unit_test(a_port_in_use_is_refused),
         cmocka_unit_test(without_descriptors_a_listener_rests_and_then_accepts),
+        cmocka_unit_test(a_turn_with_much_to_do_ends_between_two_events),
         plain_and_tls(a_stream_moves_under_traffic_and_loses_nothing),
         plain_and_tls(a_stream_under_way_ends_with_the_loop_it_goes_to),
         cmocka_unit_test(a_server_that_cannot_be_verified_is_left),

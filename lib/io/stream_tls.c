@@ -15,7 +15,7 @@
 struct stream_tls {
     struct stream s;             /* first */
     struct stream *below;        /* NULL when it has ended, or was let go */
-    struct tls_session *session; /* NULL until the stream below is open */
+    struct tls_session *session; /* NULL until the stream below is open, or there is a place */
     bool open;
     bool ended; /* the peer sends no more */
     bool pump_queued;
@@ -24,7 +24,9 @@ struct stream_tls {
     struct buffer certificate;
     char peer[PEER_MAX];
     /* Accepted: */
-    struct link handshaking;
+    struct handshake handshake;
+    struct tls_server *server;
+    struct buffer early; /* what came before there was a place */
     stream_tls_accepted_fn *accepted;
     void *accepted_arg;
     /* Connecting: */
@@ -54,10 +56,15 @@ static void let_go(struct stream_tls *t)
     stream_close(below);
 }
 
-static void end(struct stream_tls *t, enum status why)
+static void stop_waiting(struct stream_tls *t)
 {
     loop_timer_stop(&t->deadline);
-    list_remove(&t->handshaking);
+    handshake_leave(&t->handshake);
+}
+
+static void end(struct stream_tls *t, enum status why)
+{
+    stop_waiting(t);
     let_go(t);
     stream_closed(&t->s, why);
 }
@@ -90,8 +97,7 @@ static void on_deadline(void *arg)
 static void opened(struct stream_tls *t)
 {
     t->open = true;
-    loop_timer_stop(&t->deadline);
-    list_remove(&t->handshaking);
+    stop_waiting(t);
     tls_session_peer_certificate(t->session, &t->certificate);
     if (t->s.out.len)
         stream_flush(&t->s);
@@ -104,7 +110,9 @@ static void opened(struct stream_tls *t)
 static void shake(struct stream_tls *t)
 {
     enum status status = tls_session_handshake(t->session, stream_out(t->below));
-    stream_flush(t->below);
+    stream_flush_now(t->below); /* the peer works on it while others shake here */
+    if (t->below == NULL)
+        return; /* it could not be sent: below_close() has ended it */
     if (status == OK)
         opened(t);
     else if (status != AGAIN)
@@ -179,8 +187,33 @@ static void below_open(void *arg)
 static void below_data(void *arg, struct slice bytes)
 {
     struct stream_tls *t = arg;
-    if (!t->s.closing)
+    if (t->s.closing)
+        return;
+    if (t->accepted && !t->open)
+        handshake_heard(&t->handshake);
+    if (t->session) {
         take(t, bytes);
+        return;
+    }
+    buffer_put(&t->early, bytes);
+    stream_pause(t->below, true); /* the rest waits in the socket */
+}
+
+/* Who waited so long that he has given up costs nothing more. */
+static void begin(void *arg)
+{
+    struct stream_tls *t = arg;
+    if (stream_gone(t->below)) {
+        fail(t, IO_FAILED, "the peer ended the connection");
+        return;
+    }
+    struct buffer early = t->early;
+    t->early = (struct buffer){0};
+    t->session = tls_session_accept(t->server);
+    t->below->read_most = 0;
+    stream_pause(t->below, false);
+    take(t, buffer_slice(&early));
+    buffer_clear(&early);
 }
 
 static void below_drain(void *arg)
@@ -254,8 +287,7 @@ static void abort_tls(struct stream *s, enum status why)
     struct stream_tls *t = of(s);
     struct stream *below = t->below;
     t->below = NULL;
-    loop_timer_stop(&t->deadline);
-    list_remove(&t->handshaking);
+    stop_waiting(t);
     if (below) {
         stream_events(below, NULL, NULL);
         stream_abort(below, why);
@@ -305,9 +337,9 @@ static struct slice certificate(const struct stream *s)
 static void destroy(struct stream *s)
 {
     struct stream_tls *t = of(s);
-    loop_timer_stop(&t->deadline);
-    list_remove(&t->handshaking);
+    stop_waiting(t);
     tls_session_free(&t->session);
+    buffer_clear(&t->early);
     buffer_clear(&t->certificate);
     free(t->server_name);
     free(t);
@@ -327,36 +359,41 @@ static const struct stream_ops ops = {
 
 /* ---- making ---- */
 
-static struct stream_tls *stream_new(struct stream *below, uint64_t timeout_ms)
+static struct stream_tls *stream_new(struct stream *below)
 {
     struct stream_tls *t = MEMORY_NEW(struct stream_tls);
     stream_init(&t->s, &ops, stream_loop(below));
     t->below = below;
     snprintf(t->peer, sizeof(t->peer), "%s", stream_peer(below));
-    loop_timer_start(t->s.loop, &t->deadline, timeout_ms, on_deadline, t);
     return t;
 }
 
-void stream_tls_accept(struct stream *below, struct tls_server *server, struct list *handshaking,
+void stream_tls_accept(struct stream *below, struct tls_server *server, struct handshakes *handshakes,
                        stream_tls_accepted_fn *accepted, void *arg)
 {
-    struct stream_tls *t = stream_new(below, TLS_HANDSHAKE_MS);
+    struct stream_tls *t = stream_new(below);
     t->accepted = accepted;
     t->accepted_arg = arg;
-    t->session = tls_session_accept(server);
-    list_push(handshaking, &t->handshaking);
+    t->server = server;
+    t->handshake = (struct handshake){.begin = begin, .late = on_deadline, .arg = t};
+    handshake_enter(&t->handshake, handshakes);
+    below->read_most = 1; /* to see that there is something */
     stream_events(below, &below_events, t);
 }
 
-void stream_tls_cancel(struct list *handshaking)
+void stream_tls_cancel(struct handshakes *handshakes)
 {
-    for (struct link *at; (at = list_pop(handshaking));)
-        stream_abort(&LIST_OF(at, struct stream_tls, handshaking)->s, CANCELLED);
+    for (struct handshake *h; (h = handshakes_any(handshakes));) {
+        stream_abort(&((struct stream_tls *)h->arg)->s, CANCELLED);
+        handshake_leave(h); /* also what was closed before */
+    }
+    handshakes_clear(handshakes);
 }
 
 struct stream *stream_tls_connect(struct stream *below, const struct connect_config *config)
 {
-    struct stream_tls *t = stream_new(below, config->timeout_ms);
+    struct stream_tls *t = stream_new(below);
+    loop_timer_start(t->s.loop, &t->deadline, config->timeout_ms, on_deadline, t);
     t->client = config->tls;
     t->server_name = memory_text(config->server_name ? config->server_name : config->host);
     t->quiet = config->quiet;
