@@ -13,6 +13,7 @@
 #include "opcua/pki.h"
 #include "opcua/thread.h"
 #include "publisher/publisher.h"
+#include "publisher/publisher_options.h"
 #include "publisher/publisher_settings.h"
 #include "rest/health.h"
 #include "rest/server.h"
@@ -22,8 +23,8 @@
 /* clang-format off */
 static const struct setting own_settings[] = {
     {"roles", SETTING_LIST, NULL, "what it does; all of it by default", 0, 0, "publisher|twin|discovery", false},
-    {"connection", SETTING_TEXT, NULL, "connection string of the module; else EdgeHubConnectionString of the environment", 0, 0, NULL, true},
-    {"ca", SETTING_PATH, NULL, "PEM file of authorities for the edge's or hub's certificate; else EdgeModuleCACertificateFile, or the system's", 0, 0, NULL, false},
+    {"connection", SETTING_TEXT, NULL, "connection string of the module, as IoT Edge gives it in EdgeHubConnectionString", 0, 0, NULL, true},
+    {"ca", SETTING_PATH, NULL, "PEM file of authorities for the edge's or hub's certificate, as in EdgeModuleCACertificateFile; else the system's", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "what this site is called; else the desired twin says", 0, 0, NULL, false},
     {"pki", SETTING_PATH, "~/.local/state/millrace/opc/pki", "folder with the own OPC UA certificate, and whom to trust", 0, 0, NULL, false},
     {"pki.trust.all", SETTING_BOOL, "false", "trusts every OPC UA server; for first tries", 0, 0, NULL, false},
@@ -33,7 +34,7 @@ static const struct setting own_settings[] = {
 /* clang-format on */
 
 #define OWN_COUNT (sizeof(own_settings) / sizeof(own_settings[0]))
-#define SETTINGS_MAX 128
+#define SETTINGS_MAX 160
 
 static const char usage[] =
     "The OPC UA module of a site: publishes values, serves browse, read, write and call as direct\n"
@@ -80,19 +81,13 @@ static void add_rows(struct opc *o, const struct setting *rows, size_t count)
     o->table_count += count;
 }
 
-static const char *text_or_environment(const struct opc *o, const char *name, const char *variable)
-{
-    const char *text = settings_text(o->settings, name);
-    return text && text[0] ? text : getenv(variable);
-}
-
 /* ---- what the roles share ---- */
 
 static enum status open_module(struct opc *o)
 {
-    const char *connection = text_or_environment(o, "connection", "EdgeHubConnectionString");
-    const char *ca = text_or_environment(o, "ca", "EdgeModuleCACertificateFile");
-    if (connection == NULL) {
+    const char *connection = settings_text(o->settings, "connection");
+    const char *ca = settings_text(o->settings, "ca");
+    if (connection == NULL || connection[0] == 0) {
         log_error("the setting 'connection' is needed: the connection string of this module");
         return BAD_ARGUMENT;
     }
@@ -272,7 +267,8 @@ int opc_main(int argc, char **argv)
     add_rows(o, own_settings, OWN_COUNT);
     add_rows(o, publisher_settings, publisher_settings_count);
     add_rows(o, discovery_settings, discovery_settings_count);
-    const struct settings_program program = {o->word, usage, o->table, o->table_count};
+    const struct settings_program program = {o->word, usage, o->table, o->table_count,
+                                             .dialect = &publisher_dialect};
     int code = settings_load(&program, argc, argv, &o->settings);
     if (code < 0) {
         settings_start_log(o->settings);

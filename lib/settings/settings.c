@@ -7,35 +7,54 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "settings/dialect.h"
+#include "settings/flag.h"
 #include "settings/value.h"
 #include "json/json.h"
 
 #define FILE_MAX (4u << 20)
+#define DEFAULT "default"
+
+extern char **environ;
 
 struct settings {
     const struct settings_program *program;
     struct setting_value *values; /* one a row of the table */
-    char **origins;               /* "default", "hub.json:3:12", "MILLRACE_HUB_…", "--name" */
+    char **origins;               /* DEFAULT, "hub.json:3:12", "MILLRACE_HUB_…", "--name" */
     char **arguments;
     size_t argument_count;
     const char *config; /* of --config; NULL */
     bool check, show_origin, help;
-    unsigned errors;
+    unsigned errors, passed_over; /* passed over: words that a dialect lets be unknown */
 };
 
 static void complain(struct settings *s, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+static void warn(const char *where, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const char *where, const char *format, va_list args)
+{
+    struct buffer line = {0};
+    buffer_vprintf(&line, format, args);
+    fprintf(stderr, "%s: %.*s\n", where, SLICE_FMT(buffer_slice(&line)));
+    buffer_clear(&line);
+}
 
 static void complain(struct settings *s, const char *where, const char *format, ...)
 {
-    struct buffer line = {0};
     va_list args;
     va_start(args, format);
-    buffer_vprintf(&line, format, args);
+    say(where, format, args);
     va_end(args);
-    fprintf(stderr, "%s: %.*s\n", where, SLICE_FMT(buffer_slice(&line)));
-    buffer_clear(&line);
     s->errors++;
+}
+
+static void warn(const char *where, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(where, format, args);
+    va_end(args);
 }
 
 /* ---- names, and which one was meant ---- */
@@ -62,10 +81,7 @@ static size_t distance(const char *a, struct slice b)
 
 static long find(const struct settings *s, struct slice name)
 {
-    for (size_t i = 0; i < s->program->count; i++)
-        if (slice_eq(slice_of(s->program->table[i].name), name))
-            return (long)i;
-    return -1;
+    return settings_row_find(s->program, name);
 }
 
 static void unknown(struct settings *s, const char *where, struct slice name)
@@ -84,6 +100,17 @@ static void unknown(struct settings *s, const char *where, struct slice name)
     else
         complain(s, where, "unknown setting '%.*s'; 'millrace %s --help' lists them",
                  SLICE_FMT(name), s->program->name);
+}
+
+/* A flag of a dialect that is newer than its table must not stop a program that ran before. */
+static void unknown_flag(struct settings *s, const char *where, struct slice name)
+{
+    unknown(s, where, name);
+    if (s->program->dialect) {
+        s->errors--;
+        s->passed_over++;
+        warn(where, "passed over");
+    }
 }
 
 static void give(struct settings *s, size_t i, struct slice text, const char *where)
@@ -207,6 +234,60 @@ static void variable_name(const struct settings *s, const char *setting, struct 
         out->at[i] = isalnum(out->at[i]) ? (uint8_t)toupper(out->at[i]) : '_';
 }
 
+/* The same thing in the dialect's words. */
+static void give_option(struct settings *s, const struct settings_option *o, struct slice value,
+                        const char *where)
+{
+    if (o->setting == NULL) {
+        warn(where, "has no effect here: %s", o->note);
+        return;
+    }
+    struct buffer text = {0};
+    long i = find(s, slice_of(o->setting));
+    assert(i >= 0);
+    if (settings_option_value(o, &s->program->table[i], value, &text))
+        give(s, (size_t)i, buffer_slice(&text), where);
+    else
+        complain(s, where, "cannot be '%.*s': %s", SLICE_FMT(value),
+                 o->note ? o->note : s->program->table[i].help);
+    buffer_clear(&text);
+}
+
+static void from_secrets_file(struct settings *s, const struct settings_dialect *d)
+{
+    const char *given = d->secrets_variable ? getenv(d->secrets_variable) : NULL;
+    const char *path = given ? given : d->secrets_file;
+    struct buffer text = {0};
+    struct slice name, value;
+    if (path && !read_file(path, &text) && given)
+        complain(s, d->secrets_variable, "'%s' cannot be read", path);
+    struct slice left = buffer_slice(&text);
+    while (settings_env_next(&left, &name, &value)) {
+        const struct settings_option *o = settings_option_of_variable(d, name);
+        if (o && value.len)
+            give_option(s, o, value, path);
+    }
+    if (text.len)
+        explicit_bzero(text.at, text.len);
+    buffer_clear(&text);
+}
+
+static void from_dialect(struct settings *s)
+{
+    const struct settings_dialect *d = s->program->dialect;
+    if (d == NULL)
+        return;
+    from_secrets_file(s, d);
+    for (char **at = environ; *at; at++) {
+        struct slice pair = slice_of(*at);
+        struct slice name = slice_first(pair, slice_find(pair, '='));
+        struct slice value = slice_skip(pair, name.len + 1);
+        const struct settings_option *o = settings_option_of_variable(d, name);
+        if (o && value.len)
+            give_option(s, o, value, o->variable);
+    }
+}
+
 static void from_environment(struct settings *s)
 {
     for (size_t i = 0; i < s->program->count; i++) {
@@ -221,58 +302,17 @@ static void from_environment(struct settings *s)
 
 /* ---- the command line ---- */
 
-struct words {
-    int argc, at;
-    char **argv;
-};
-
-static const char *next_word(struct words *w)
-{
-    return w->at < w->argc ? w->argv[w->at++] : NULL;
-}
-
-/* A switch needs no value, but may have one: "--tls false". */
-static bool said_outright(const struct words *w)
-{
-    const char *next = w->at < w->argc ? w->argv[w->at] : "";
-    return strcmp(next, "true") == 0 || strcmp(next, "false") == 0;
-}
-
-static void flag(struct settings *s, struct words *w, struct slice name, const char *value,
-                 const char *word)
-{
-    long i = find(s, name);
-    if (i < 0 && slice_starts(name, SLICE("no-"))) {
-        i = find(s, slice_skip(name, 3));
-        if (i >= 0 && s->program->table[i].type == SETTING_BOOL) {
-            give(s, (size_t)i, SLICE("false"), word);
-            return;
-        }
-        i = -1;
-    }
-    if (i < 0) {
-        unknown(s, word, name);
-        return;
-    }
-    if (value == NULL && s->program->table[i].type == SETTING_BOOL)
-        value = said_outright(w) ? next_word(w) : "true";
-    if (value == NULL)
-        value = next_word(w);
-    if (value == NULL)
-        complain(s, word, "needs a value: %s", s->program->table[i].help);
-    else
-        give(s, (size_t)i, slice_of(value), word);
-}
-
 static void add_argument(struct settings *s, char *word)
 {
-    if (!s->program->commands) {
-        complain(s, word, "belongs to no setting; 'millrace %s --help' lists them",
-                 s->program->name);
-        return;
+    if (s->program->commands) {
+        s->arguments = memory_resize(s->arguments, (s->argument_count + 1) * sizeof(char *));
+        s->arguments[s->argument_count++] = word;
+    } else if (s->program->dialect) {
+        warn(word, "belongs to no setting, passed over");
+        s->passed_over++;
+    } else {
+        complain(s, word, "belongs to no setting; 'millrace %s --help' lists them", s->program->name);
     }
-    s->arguments = memory_resize(s->arguments, (s->argument_count + 1) * sizeof(char *));
-    s->arguments[s->argument_count++] = word;
 }
 
 static bool own_flag(struct settings *s, struct slice name)
@@ -286,35 +326,52 @@ static bool own_flag(struct settings *s, struct slice name)
     return own != NULL;
 }
 
+static void give_flag(struct settings *s, const struct settings_flag *f)
+{
+    struct slice where = slice_first(slice_of(f->word), slice_find(slice_of(f->word), '='));
+    char *origin = slice_dup(where);
+    if (f->setting < 0 && f->option == NULL)
+        unknown_flag(s, origin, f->name);
+    else if (f->value == NULL)
+        complain(s, origin, "needs a value: %s",
+                 f->setting >= 0 ? s->program->table[f->setting].help
+                 : f->option->setting
+                     ? s->program->table[find(s, slice_of(f->option->setting))].help
+                     : f->option->note);
+    else if (f->setting >= 0)
+        give(s, (size_t)f->setting, slice_of(f->value), origin);
+    else
+        give_option(s, f->option, slice_of(f->value), origin);
+    free(origin);
+}
+
+static bool is_flag(const struct settings *s, const char *word)
+{
+    return strncmp(word, "--", 2) == 0 || (s->program->dialect && word[0] == '-' && word[1]);
+}
+
 /* Twice: first for --config alone, so that the file comes before the flags that override it. */
 static void from_words(struct settings *s, int argc, char **argv, bool config_only)
 {
-    struct words w = {argc, 1, argv};
-    for (const char *word; (word = next_word(&w));) {
+    struct settings_words w = {argc, 1, argv};
+    for (const char *word; (word = settings_word_next(&w));) {
         if (strcmp(word, "-h") == 0) {
             s->help = true;
             continue;
         }
-        if (strncmp(word, "--", 2) != 0) {
+        if (!is_flag(s, word)) {
             if (!config_only)
                 add_argument(s, (char *)word);
             continue;
         }
-        struct slice name = slice_of(word + 2);
-        const char *value = strchr(word, '=');
-        if (value)
-            name = slice_first(name, (size_t)(value++ - word - 2));
-        if (slice_eq(name, SLICE("config"))) {
-            const char *path = value ? value : next_word(&w);
+        struct settings_flag f = settings_flag_read(s->program, &w, word);
+        if (slice_eq(f.name, SLICE("config"))) {
+            const char *path = f.value ? f.value : settings_word_next(&w);
             if (config_only && path == NULL)
                 complain(s, word, "needs a file's name");
             s->config = path;
-        } else if (!own_flag(s, name)) {
-            long i = find(s, name);
-            if (!config_only)
-                flag(s, &w, name, value, word);
-            else if (i >= 0 && value == NULL && s->program->table[i].type != SETTING_BOOL)
-                next_word(&w);
+        } else if (!own_flag(s, f.name) && !config_only) {
+            give_flag(s, &f);
         }
     }
 }
@@ -381,7 +438,7 @@ int settings_load(const struct settings_program *program, int argc, char **argv,
     s->origins = memory_new(program->count * sizeof(*s->origins));
     for (size_t i = 0; i < program->count; i++)
         if (program->table[i].otherwise)
-            give(s, i, slice_of(program->table[i].otherwise), "default");
+            give(s, i, slice_of(program->table[i].otherwise), DEFAULT);
     assert(s->errors == 0); /* the table's own defaults */
     from_words(s, argc, argv, true);
     if (s->help) {
@@ -390,9 +447,10 @@ int settings_load(const struct settings_program *program, int argc, char **argv,
         return 0;
     }
     from_file(s);
+    from_dialect(s);
     from_environment(s);
     from_words(s, argc, argv, false);
-    int code = s->errors ? 2 : s->check || s->show_origin ? 0 : -1;
+    int code = s->errors || (s->check && s->passed_over) ? 2 : s->check || s->show_origin ? 0 : -1;
     if (s->show_origin)
         print_origins(s);
     if (code < 0)
@@ -425,6 +483,13 @@ static const struct setting_value *value_of(const struct settings *s, const char
     long i = find(s, slice_of(name));
     assert(i >= 0);
     return &s->values[i];
+}
+
+bool settings_given(const struct settings *s, const char *name)
+{
+    long i = find(s, slice_of(name));
+    assert(i >= 0);
+    return s->origins[i] && strcmp(s->origins[i], DEFAULT) != 0;
 }
 
 const char *settings_text(const struct settings *s, const char *name)

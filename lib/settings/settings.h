@@ -33,12 +33,15 @@ struct setting {
     bool secret;           /* shown as *** */
 };
 
+struct settings_dialect;
+
 struct settings_program {
     const char *name;      /* "hub" */
     const char *usage;     /* what it does, for --help */
     const struct setting *table;
     size_t count;
     bool commands; /* words that are no flags are its to look at; otherwise they are errors */
+    const struct settings_dialect *dialect; /* settings/dialect.h; NULL: none */
 };
 
 struct settings;
@@ -56,6 +59,9 @@ uint64_t settings_size(const struct settings *s, const char *name);      /* byte
 uint64_t settings_ms(const struct settings *s, const char *name);        /* duration */
 bool settings_bool(const struct settings *s, const char *name);
 size_t settings_list(const struct settings *s, const char *name, const char *const **out); /* NULL-ended too */
+
+/* Somebody said it: it is not the table's default. */
+bool settings_given(const struct settings *s, const char *name);
 
 /* The i-th word that is no flag; NULL beyond the last. */
 const char *settings_argument(const struct settings *s, size_t i);

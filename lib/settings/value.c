@@ -51,10 +51,10 @@ static bool one_of(struct slice text, const char *words)
 
 static bool parse_bool(struct slice text, int64_t *out)
 {
-    bool yes =
-        slice_eq(text, SLICE("true")) || slice_eq(text, SLICE("1")) || slice_eq(text, SLICE("yes"));
-    bool no =
-        slice_eq(text, SLICE("false")) || slice_eq(text, SLICE("0")) || slice_eq(text, SLICE("no"));
+    bool yes = slice_eq_nocase(text, SLICE("true")) || slice_eq(text, SLICE("1")) ||
+               slice_eq_nocase(text, SLICE("yes"));
+    bool no = slice_eq_nocase(text, SLICE("false")) || slice_eq(text, SLICE("0")) ||
+              slice_eq_nocase(text, SLICE("no"));
     *out = yes;
     return yes || no;
 }

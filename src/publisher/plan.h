@@ -11,19 +11,6 @@
 
 #include "publisher/config.h"
 
-struct plan_defaults {
-    const char *publisher_id;
-    enum messaging_mode mode;
-    enum message_encoding encoding;
-    int64_t batch_size, batch_ms; /* 0: no batching */
-    int64_t publishing_ms, sampling_ms, queue_size, heartbeat_ms;
-    int heartbeat; /* enum heartbeat_behavior */
-    enum data_change_trigger trigger;
-    bool skip_first, discard_new, auto_queue_size;
-    bool strict; /* OPC UA Part 14 to the letter, instead of what OPC Publisher always did */
-    uint32_t nodes_per_writer; /* 0: 1000 */
-};
-
 #define PLAN_GROUP_NAME "<<UnknownWriterGroup>>"
 #define PLAN_WRITER_NAME "<<UnknownDataSet>>"
 
@@ -57,6 +44,57 @@ enum watchdog_behavior {
     WATCHDOG_RESET,
     WATCHDOG_FAIL_FAST,
     WATCHDOG_EXIT,
+};
+
+enum plan_names { /* how node ids and browse names say their namespace */
+    NAMES_UNSET,    /* by its URI; Expanded when strict */
+    NAMES_URI,      /* http://ns/#i=1 */
+    NAMES_INDEX,    /* ns=2;i=1 */
+    NAMES_EXPANDED, /* nsu=http://ns/;i=1 */
+    NAMES_EXPANDED_0,
+};
+
+enum plan_stamp { STAMP_NOW, STAMP_PUBLISHED, STAMP_ENCODED }; /* a message's time */
+
+/* What holds where an entry does not say. */
+struct plan_defaults {
+    const char *publisher_id;
+    enum messaging_mode mode;
+    enum message_encoding encoding;
+    int64_t batch_size, batch_ms; /* 0: no batching */
+    int64_t publishing_ms, sampling_ms, queue_size, heartbeat_ms;
+    int heartbeat; /* enum heartbeat_behavior */
+    enum data_change_trigger trigger;
+    bool skip_first, discard_new, auto_queue_size;
+    bool strict; /* OPC UA Part 14 to the letter, instead of what OPC Publisher always did */
+    uint32_t nodes_per_writer; /* 0: 1000 */
+
+    enum plan_qos qos;
+    bool retain;
+    int64_t ttl_ms; /* 0: none */
+    enum plan_transport transport;
+    uint32_t partitions;
+    enum plan_routing routing;
+    int64_t key_frame_count;
+    bool keep_alive_messages, keep_alive_key_frames;
+    bool metadata;       /* metadata messages where the mode has them */
+    int64_t metadata_ms; /* how often; 0: when it changes */
+    enum plan_names names;
+    enum plan_stamp stamp;
+    bool lone_value;    /* a data set of one field is written as the field's value */
+    bool last_in_batch; /* of a node's values in one message the last one alone */
+    bool routing_info;  /* property $$RoutingInfo: the group's name */
+    bool cloud_events;  /* properties as CloudEvents has them */
+
+    int64_t keep_alive_count, lifetime_count; /* 0: by the interval */
+    int64_t items_per_subscription;           /* 0: as the server allows */
+    bool fetch_display_names, cyclic_read, republish, no_transfer, reverse;
+    bool session_per_group;    /* each writer group has sessions of its own */
+    bool one_publishing_interval; /* the intervals of nodes and entries do not count: publishing_ms does */
+    int64_t watchdog_ms;    /* 0: none */
+    enum watchdog_condition watchdog_condition;
+    enum watchdog_behavior watchdog_behavior;
+    int64_t rebrowse_ms;
 };
 
 struct plan_item {

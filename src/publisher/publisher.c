@@ -149,9 +149,29 @@ static void begin_load(struct publisher *p, struct slice text)
     loop_work(p->loop, read_file, on_read, p->load);
 }
 
+static void create_file(void *arg) /* on a helper thread */
+{
+    struct buffer *path = arg;
+    if (file_write(buffer_cstr(path), SLICE("[]\n")) == OK)
+        log_info("publisher file created path=%s", buffer_cstr(path));
+}
+
+static void on_created(void *arg) /* the watch sees it by itself */
+{
+    struct buffer *path = arg;
+    buffer_clear(path);
+    free(path);
+}
+
 static void on_file(void *arg, enum status s, struct slice content)
 {
     struct publisher *p = arg;
+    if (s == NOT_FOUND && p->config.create) {
+        struct buffer *path = MEMORY_NEW(struct buffer);
+        buffer_text(path, p->path);
+        loop_work(p->loop, create_file, on_created, path);
+        return;
+    }
     if (s != OK) {
         log_warn("publisher file not there, what runs goes on path=%s status=%s", p->path,
                  status_name(s));

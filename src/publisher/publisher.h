@@ -18,6 +18,7 @@ struct publisher;
 
 struct publisher_config {
     const char *path; /* of publishednodes.json */
+    bool create;      /* it is made, empty, when it is not there */
     struct plan_defaults defaults;
     uint64_t queue_bytes; /* what waits for the hub, at most; then the OPC UA servers are held back.
                              0: 32 MiB */

@@ -3,22 +3,35 @@
 /* clang-format off */
 const struct setting publisher_settings[] = {
     {"file", SETTING_PATH, "publishednodes.json", "which nodes to publish; watched for changes", 0, 0, NULL, false},
+    {"file.create", SETTING_BOOL, "false", "makes that file, empty, when it is not there", 0, 0, NULL, false},
     {"check.file", SETTING_BOOL, "false", "says what is wrong with that file, and ends", 0, 0, NULL, false},
     {"publisher.id", SETTING_TEXT, NULL, "in messages; else {device}_module_{module}", 0, 0, NULL, false},
-    {"mode", SETTING_WORD, "Samples", "shape of messages when an entry does not say", 0, 0, "Samples|FullSamples|PubSub|FullNetworkMessages|DataSetMessages|SingleDataSetMessage|DataSets|SingleDataSet|RawDataSets|SingleRawDataSet", false},
+
+    {"mode", SETTING_WORD, NULL, "shape of messages when an entry does not say; else Samples, strict PubSub", 0, 0, "Samples|FullSamples|PubSub|FullNetworkMessages|DataSetMessages|SingleDataSetMessage|DataSets|SingleDataSet|RawDataSets|SingleRawDataSet", false},
+    {"mode.full", SETTING_BOOL, "false", "Samples become FullSamples, and PubSub FullNetworkMessages", 0, 0, NULL, false},
     {"encoding", SETTING_WORD, "Json", "of values when an entry does not say", 0, 0, "Json|JsonReversible", false},
     {"strict", SETTING_BOOL, "false", "OPC UA Part 14 to the letter", 0, 0, NULL, false},
-    {"batch.size", SETTING_INTEGER, "50", "notifications in a message; 0 or 1: no batching", 0, 1000000, NULL, false},
-    {"batch.interval", SETTING_DURATION, "10s", "how long a message waits for more; 0s: for ever", 0, 86400000, NULL, false},
-    {"publishing.interval", SETTING_DURATION, "1s", "of subscriptions when an entry does not say", 1, 86400000, NULL, false},
-    {"sampling.interval", SETTING_DURATION, "1s", "of nodes when an entry does not say", 0, 86400000, NULL, false},
-    {"queue.size", SETTING_INTEGER, "1", "values that the server keeps for a node between two notifications", 0, 65535, NULL, false},
-    {"queue.auto", SETTING_BOOL, "false", "as many as are sampled in a publishing interval, at least", 0, 0, NULL, false},
-    {"skip.first", SETTING_BOOL, "false", "leaves the first value of each node out", 0, 0, NULL, false},
-    {"discard.new", SETTING_BOOL, "false", "a full queue at the server loses its newest value, not the oldest", 0, 0, NULL, false},
-    {"heartbeat.interval", SETTING_DURATION, "0s", "sends the last value again after that; 0s: never", 0, 86400000, NULL, false},
+    {"names", SETTING_WORD, NULL, "how node ids say their namespace; else Uri, strict Expanded", 0, 0, "Uri|Index|Expanded|ExpandedWithNamespace0", false},
+    {"batch.size", SETTING_INTEGER, NULL, "notifications in a message; 0 or 1: no batching; else 50, strict 0", 0, 1000000, NULL, false},
+    {"batch.interval", SETTING_DURATION, NULL, "how long a message waits for more; 0s: for ever; else 10s, strict 0s", 0, 86400000, NULL, false},
+    {"batch.last", SETTING_BOOL, "false", "of a node's values in one message the last one alone", 0, 0, NULL, false},
     {"writer.nodes", SETTING_INTEGER, "1000", "nodes of one data set writer; more become further writers", 1, 100000, NULL, false},
+    {"lone.value", SETTING_BOOL, "false", "a data set of one field is written as the field's value", 0, 0, NULL, false},
+    {"keyframe.count", SETTING_INTEGER, "0", "every so many data set messages one has all values; 0: never", 0, UINT32_MAX, NULL, false},
+    {"keepalive.messages", SETTING_BOOL, "false", "a subscription's sign of life becomes a message", 0, 0, NULL, false},
+    {"keepalive.keyframes", SETTING_BOOL, "false", "that message has all values", 0, 0, NULL, false},
+    {"metadata", SETTING_BOOL, NULL, "sends what data sets look like, where the mode has that; else only when strict", 0, 0, NULL, false},
+    {"metadata.interval", SETTING_DURATION, "0s", "how often; 0s: when it changes", 0, INT64_MAX, NULL, false},
     {"message.bytes", SETTING_SIZE, "250KiB", "of a message, at most", 1024, 1 << 30, NULL, false},
+    {"message.time", SETTING_WORD, "CurrentTimeUtc", "of which moment a message's timestamp is", 0, 0, "CurrentTimeUtc|PublishTime|EncodingTimeUtc", false},
+    {"message.qos", SETTING_WORD, "AtLeastOnce", "how surely a message comes", 0, 0, "AtMostOnce|AtLeastOnce|ExactlyOnce", false},
+    {"message.ttl", SETTING_DURATION, "0s", "how long a message is worth sending; 0s: for ever", 0, INT64_MAX, NULL, false},
+    {"message.retain", SETTING_BOOL, "false", "a broker keeps the last one of each topic", 0, 0, NULL, false},
+    {"routing.info", SETTING_BOOL, "false", "the property $$RoutingInfo has the writer group's name", 0, 0, NULL, false},
+    {"cloud.events", SETTING_BOOL, "false", "messages have the properties of CloudEvents", 0, 0, NULL, false},
+
+    {"transport", SETTING_WORD, NULL, "of groups that do not say; else the first that is configured", 0, 0, "IoTHub|Mqtt|EventHub|Http|FileSystem|Kafka|Null", false},
+    {"partitions", SETTING_INTEGER, "0", "queues of a group that send at the same time, by topic", 0, 32, NULL, false},
     {"queue.bytes", SETTING_SIZE, "32MiB", "what waits for the hub; then the OPC UA servers are held back", 1 << 16, INT64_MAX, NULL, false},
     {"topic.root", SETTING_TEXT, "{PublisherId}", "template of {RootTopic}", 0, 0, NULL, false},
     {"topic.telemetry", SETTING_TEXT, "{RootTopic}/messages/{WriterGroup}", "template of messages' topics; at an edge or hub of the module's output", 0, 0, NULL, false},
@@ -27,33 +40,170 @@ const struct setting publisher_settings[] = {
     {"topic.metadata", SETTING_TEXT, "", "template of the topic of metadata, such as {TelemetryTopic}/metadata; empty: with the messages", 0, 0, NULL, false},
     {"topic.schema", SETTING_TEXT, "{TelemetryTopic}/schema", "template of the topic of schemas", 0, 0, NULL, false},
     {"topic.methods", SETTING_TEXT, "{RootTopic}/methods", "template of the topic where methods are called", 0, 0, NULL, false},
+    {"topic.routing", SETTING_WORD, "None", "a topic for each node, from its browse path", 0, 0, "None|UseBrowseNames|UseBrowseNamesWithNamespaceIndex", false},
+
+    {"publishing.interval", SETTING_DURATION, "1s", "of subscriptions when an entry does not say; 0s: as fast as the server can", 0, 86400000, NULL, false},
+    {"publishing.ignore", SETTING_BOOL, "false", "that one counts, whatever nodes and entries say", 0, 0, NULL, false},
+    {"sampling.interval", SETTING_DURATION, "1s", "of nodes when an entry does not say", 0, 86400000, NULL, false},
+    {"keepalive.count", SETTING_INTEGER, "0", "publishing intervals without values until the server says that it is there; 0: by the interval", 0, UINT32_MAX, NULL, false},
+    {"lifetime.count", SETTING_INTEGER, "0", "publishing intervals until the server gives up a subscription that nobody asks; 0: by the interval", 0, UINT32_MAX, NULL, false},
+    {"subscription.items", SETTING_INTEGER, "0", "nodes of one subscription; 0: as the server allows", 0, UINT32_MAX, NULL, false},
+    {"queue.size", SETTING_INTEGER, "1", "values that the server keeps for a node between two notifications", 0, 65535, NULL, false},
+    {"queue.auto", SETTING_BOOL, "false", "as many as are sampled in a publishing interval, at least", 0, 0, NULL, false},
+    {"discard.new", SETTING_BOOL, "false", "a full queue at the server loses its newest value, not the oldest", 0, 0, NULL, false},
+    {"skip.first", SETTING_BOOL, "false", "leaves the first value of each node out", 0, 0, NULL, false},
+    {"trigger", SETTING_WORD, "StatusValue", "which change of a node is sent", 0, 0, "Status|StatusValue|StatusValueTimestamp", false},
+    {"heartbeat.interval", SETTING_DURATION, "0s", "sends the last value again after that; 0s: never", 0, 86400000, NULL, false},
+    {"heartbeat.behavior", SETTING_WORD, "WatchdogLKV", "which value, and when", 0, 0, "WatchdogLKV|WatchdogLKG|PeriodicLKV|PeriodicLKG|WatchdogLKVWithUpdatedTimestamps|WatchdogLKVDiagnosticsOnly|PeriodicLKVDropValue|PeriodicLKGDropValue", false},
+    {"watchdog.interval", SETTING_DURATION, "0s", "nodes that say nothing for so long are late; 0s: never", 0, INT64_MAX, NULL, false},
+    {"watchdog.condition", SETTING_WORD, "WhenAllAreLate", "when something is done about it", 0, 0, "WhenAllAreLate|WhenAnyIsLate", false},
+    {"watchdog.behavior", SETTING_WORD, "Diagnostic", "what is done", 0, 0, "Diagnostic|Reset|FailFast|ExitProcess", false},
+    {"display.names", SETTING_BOOL, "false", "nodes without a name have the server's display name", 0, 0, NULL, false},
+    {"cyclic.reads", SETTING_BOOL, "false", "nodes are read again and again, not subscribed", 0, 0, NULL, false},
+    {"republish", SETTING_BOOL, "false", "asks again for what was not acknowledged, when a subscription is taken along", 0, 0, NULL, false},
+    {"transfer", SETTING_BOOL, "true", "takes subscriptions along to a new session", 0, 0, NULL, false},
+    {"reverse.connect", SETTING_BOOL, "false", "servers connect to us, unless an entry says otherwise", 0, 0, NULL, false},
+    {"group.sessions", SETTING_BOOL, "false", "each writer group has a session of its own; else groups share one", 0, 0, NULL, false},
+    {"rebrowse.interval", SETTING_DURATION, "12h", "how often a server is browsed for changes of its model", 1000, INT64_MAX, NULL, false},
 };
 /* clang-format on */
 const size_t publisher_settings_count = sizeof(publisher_settings) / sizeof(publisher_settings[0]);
 
-static enum messaging_mode mode_of(const char *word)
+/* Which of the row's words it is, from 1; 0: not given. */
+static int word_of(const struct settings *s, const char *name, const char *const *words, int count)
 {
-    static const char *const words[] = {
-        [MODE_SAMPLES] = "Samples",
-        [MODE_FULL_SAMPLES] = "FullSamples",
-        [MODE_PUBSUB] = "PubSub",
-        [MODE_FULL_NETWORK_MESSAGES] = "FullNetworkMessages",
-        [MODE_DATA_SET_MESSAGES] = "DataSetMessages",
-        [MODE_SINGLE_DATA_SET_MESSAGE] = "SingleDataSetMessage",
-        [MODE_DATA_SETS] = "DataSets",
-        [MODE_SINGLE_DATA_SET] = "SingleDataSet",
-        [MODE_RAW_DATA_SETS] = "RawDataSets",
-        [MODE_SINGLE_RAW_DATA_SET] = "SingleRawDataSet",
-    };
-    for (size_t i = MODE_SAMPLES; i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(words[i], word) == 0)
-            return (enum messaging_mode)i;
-    return MODE_SAMPLES;
+    const char *text = settings_text(s, name);
+    for (int i = 0; text && i < count; i++)
+        if (words[i] && strcmp(words[i], text) == 0)
+            return i;
+    return 0;
 }
 
-static enum message_encoding encoding_of(const char *word)
+#define WORD_OF(s, name, words) word_of(s, name, words, sizeof(words) / sizeof((words)[0]))
+
+static const char *const modes[] = {
+    [MODE_SAMPLES] = "Samples",
+    [MODE_FULL_SAMPLES] = "FullSamples",
+    [MODE_PUBSUB] = "PubSub",
+    [MODE_FULL_NETWORK_MESSAGES] = "FullNetworkMessages",
+    [MODE_DATA_SET_MESSAGES] = "DataSetMessages",
+    [MODE_SINGLE_DATA_SET_MESSAGE] = "SingleDataSetMessage",
+    [MODE_DATA_SETS] = "DataSets",
+    [MODE_SINGLE_DATA_SET] = "SingleDataSet",
+    [MODE_RAW_DATA_SETS] = "RawDataSets",
+    [MODE_SINGLE_RAW_DATA_SET] = "SingleRawDataSet",
+};
+static const char *const encodings[] = {
+    [ENCODING_JSON] = "Json", [ENCODING_JSON_REVERSIBLE] = "JsonReversible"};
+static const char *const triggers[] = {[TRIGGER_STATUS] = "Status",
+                                       [TRIGGER_STATUS_VALUE] = "StatusValue",
+                                       [TRIGGER_STATUS_VALUE_TIMESTAMP] = "StatusValueTimestamp"};
+static const char *const all_names[] = {[NAMES_URI] = "Uri",
+                                        [NAMES_INDEX] = "Index",
+                                        [NAMES_EXPANDED] = "Expanded",
+                                        [NAMES_EXPANDED_0] = "ExpandedWithNamespace0"};
+static const char *const stamps[] = {[STAMP_NOW] = "CurrentTimeUtc",
+                                     [STAMP_PUBLISHED] = "PublishTime",
+                                     [STAMP_ENCODED] = "EncodingTimeUtc"};
+static const char *const qualities[] = {[QOS_AT_MOST_ONCE] = "AtMostOnce",
+                                        [QOS_AT_LEAST_ONCE] = "AtLeastOnce",
+                                        [QOS_EXACTLY_ONCE] = "ExactlyOnce"};
+static const char *const transports[] = {
+    [TRANSPORT_IOT_HUB] = "IoTHub",     [TRANSPORT_MQTT] = "Mqtt",  [TRANSPORT_EVENT_HUB] = "EventHub",
+    [TRANSPORT_HTTP] = "Http",          [TRANSPORT_FILE] = "FileSystem",
+    [TRANSPORT_KAFKA] = "Kafka",        [TRANSPORT_NULL] = "Null"};
+static const char *const routings[] = {[ROUTING_NONE] = "None",
+                                       [ROUTING_BROWSE_NAMES] = "UseBrowseNames",
+                                       [ROUTING_BROWSE_NAMES_INDEX] =
+                                           "UseBrowseNamesWithNamespaceIndex"};
+static const char *const conditions[] = {[WATCHDOG_ALL_LATE] = "WhenAllAreLate",
+                                         [WATCHDOG_ANY_LATE] = "WhenAnyIsLate"};
+static const char *const behaviors[] = {[WATCHDOG_DIAGNOSTIC] = "Diagnostic",
+                                        [WATCHDOG_RESET] = "Reset",
+                                        [WATCHDOG_FAIL_FAST] = "FailFast",
+                                        [WATCHDOG_EXIT] = "ExitProcess"};
+static const char *const heartbeats[] = {
+    [0] = "WatchdogLKV",
+    [HEARTBEAT_LKG] = "WatchdogLKG",
+    [HEARTBEAT_PERIODIC] = "PeriodicLKV",
+    [HEARTBEAT_PERIODIC | HEARTBEAT_LKG] = "PeriodicLKG",
+    [HEARTBEAT_TIMESTAMPS] = "WatchdogLKVWithUpdatedTimestamps",
+    [HEARTBEAT_DIAGNOSTICS] = "WatchdogLKVDiagnosticsOnly",
+    [HEARTBEAT_DROP_VALUES | HEARTBEAT_PERIODIC] = "PeriodicLKVDropValue",
+    [HEARTBEAT_DROP_VALUES | HEARTBEAT_PERIODIC | HEARTBEAT_LKG] = "PeriodicLKGDropValue",
+};
+
+static enum messaging_mode mode_of(const struct settings *s, bool strict)
 {
-    return strcmp(word, "Json") == 0 ? ENCODING_JSON : ENCODING_JSON_REVERSIBLE;
+    enum messaging_mode mode = (enum messaging_mode)WORD_OF(s, "mode", modes);
+    if (mode == MODE_UNSET)
+        mode = strict ? MODE_PUBSUB : MODE_SAMPLES;
+    if (settings_bool(s, "mode.full"))
+        mode = mode == MODE_SAMPLES  ? MODE_FULL_SAMPLES
+               : mode == MODE_PUBSUB ? MODE_FULL_NETWORK_MESSAGES
+                                     : mode;
+    return mode;
+}
+
+static void read_messages(const struct settings *s, struct plan_defaults *d)
+{
+    bool strict = settings_bool(s, "strict");
+    d->strict = strict;
+    d->mode = mode_of(s, strict);
+    d->encoding = (enum message_encoding)WORD_OF(s, "encoding", encodings);
+    d->names = (enum plan_names)WORD_OF(s, "names", all_names);
+    d->batch_size = settings_given(s, "batch.size") ? settings_integer(s, "batch.size") : strict ? 0 : 50;
+    d->batch_ms = settings_given(s, "batch.interval") ? (int64_t)settings_ms(s, "batch.interval")
+                  : strict                            ? 0
+                                                      : 10000;
+    d->last_in_batch = settings_bool(s, "batch.last");
+    d->nodes_per_writer = (uint32_t)settings_integer(s, "writer.nodes");
+    d->lone_value = settings_bool(s, "lone.value");
+    d->key_frame_count = settings_integer(s, "keyframe.count");
+    d->keep_alive_messages = settings_bool(s, "keepalive.messages");
+    d->keep_alive_key_frames = settings_bool(s, "keepalive.keyframes");
+    d->metadata = settings_given(s, "metadata") ? settings_bool(s, "metadata") : strict;
+    d->metadata_ms = (int64_t)settings_ms(s, "metadata.interval");
+    d->stamp = (enum plan_stamp)WORD_OF(s, "message.time", stamps);
+    d->routing_info = settings_bool(s, "routing.info");
+    d->cloud_events = settings_bool(s, "cloud.events");
+}
+
+static void read_routes(const struct settings *s, struct plan_defaults *d)
+{
+    d->qos = (enum plan_qos)WORD_OF(s, "message.qos", qualities);
+    d->ttl_ms = (int64_t)settings_ms(s, "message.ttl");
+    d->retain = settings_bool(s, "message.retain");
+    d->transport = (enum plan_transport)WORD_OF(s, "transport", transports);
+    d->partitions = (uint32_t)settings_integer(s, "partitions");
+    d->routing = (enum plan_routing)WORD_OF(s, "topic.routing", routings);
+}
+
+static void read_subscriptions(const struct settings *s, struct plan_defaults *d)
+{
+    d->publishing_ms = (int64_t)settings_ms(s, "publishing.interval");
+    d->one_publishing_interval = settings_bool(s, "publishing.ignore");
+    d->sampling_ms = (int64_t)settings_ms(s, "sampling.interval");
+    d->keep_alive_count = settings_integer(s, "keepalive.count");
+    d->lifetime_count = settings_integer(s, "lifetime.count");
+    d->items_per_subscription = settings_integer(s, "subscription.items");
+    d->queue_size = settings_integer(s, "queue.size");
+    d->auto_queue_size = settings_bool(s, "queue.auto");
+    d->discard_new = settings_bool(s, "discard.new");
+    d->skip_first = settings_bool(s, "skip.first");
+    d->trigger = (enum data_change_trigger)WORD_OF(s, "trigger", triggers);
+    d->heartbeat_ms = (int64_t)settings_ms(s, "heartbeat.interval");
+    d->heartbeat = WORD_OF(s, "heartbeat.behavior", heartbeats);
+    d->watchdog_ms = (int64_t)settings_ms(s, "watchdog.interval");
+    d->watchdog_condition = (enum watchdog_condition)WORD_OF(s, "watchdog.condition", conditions);
+    d->watchdog_behavior = (enum watchdog_behavior)WORD_OF(s, "watchdog.behavior", behaviors);
+    d->fetch_display_names = settings_bool(s, "display.names");
+    d->cyclic_read = settings_bool(s, "cyclic.reads");
+    d->republish = settings_bool(s, "republish");
+    d->no_transfer = !settings_bool(s, "transfer");
+    d->reverse = settings_bool(s, "reverse.connect");
+    d->session_per_group = settings_bool(s, "group.sessions");
+    d->rebrowse_ms = (int64_t)settings_ms(s, "rebrowse.interval");
 }
 
 static struct topic_templates topics_of(const struct settings *s)
@@ -72,25 +222,16 @@ static struct topic_templates topics_of(const struct settings *s)
 struct publisher_config publisher_settings_read(const struct settings *s, const char *publisher_id)
 {
     const char *given = settings_text(s, "publisher.id");
-    return (struct publisher_config){
+    struct publisher_config c = {
         .path = settings_text(s, "file"),
+        .create = settings_bool(s, "file.create"),
         .queue_bytes = settings_size(s, "queue.bytes"),
         .body_max = settings_size(s, "message.bytes"),
         .topics = topics_of(s),
-        .defaults = {.publisher_id = given ? given : publisher_id,
-                     .mode = mode_of(settings_text(s, "mode")),
-                     .encoding = encoding_of(settings_text(s, "encoding")),
-                     .batch_size = settings_integer(s, "batch.size"),
-                     .batch_ms = (int64_t)settings_ms(s, "batch.interval"),
-                     .publishing_ms = (int64_t)settings_ms(s, "publishing.interval"),
-                     .sampling_ms = (int64_t)settings_ms(s, "sampling.interval"),
-                     .queue_size = settings_integer(s, "queue.size"),
-                     .heartbeat_ms = (int64_t)settings_ms(s, "heartbeat.interval"),
-                     .trigger = TRIGGER_STATUS_VALUE,
-                     .skip_first = settings_bool(s, "skip.first"),
-                     .discard_new = settings_bool(s, "discard.new"),
-                     .auto_queue_size = settings_bool(s, "queue.auto"),
-                     .strict = settings_bool(s, "strict"),
-                     .nodes_per_writer = (uint32_t)settings_integer(s, "writer.nodes")},
+        .defaults = {.publisher_id = given ? given : publisher_id},
     };
+    read_messages(s, &c.defaults);
+    read_routes(s, &c.defaults);
+    read_subscriptions(s, &c.defaults);
+    return c;
 }

@@ -1,0 +1,294 @@
+#include "publisher/publisher_options.h"
+
+/* ---- values in other words ---- */
+
+static bool is_number(struct slice v)
+{
+    uint64_t n;
+    return slice_to_u64(v, &n);
+}
+
+/* A plain number of seconds; time spans stay as they are. */
+static bool seconds(struct slice v, struct buffer *out)
+{
+    buffer_put(out, v);
+    if (is_number(v))
+        buffer_text(out, "s");
+    return v.len > 0;
+}
+
+static bool negated(struct slice v, struct buffer *out)
+{
+    bool yes = slice_eq_nocase(v, SLICE("true")) || slice_eq(v, SLICE("1"));
+    if (!yes && !slice_eq_nocase(v, SLICE("false")) && !slice_eq(v, SLICE("0")))
+        return false;
+    buffer_text(out, yes ? "false" : "true");
+    return true;
+}
+
+/* 0 is "no limit" there; here it is the transport's. */
+static bool message_bytes(struct slice v, struct buffer *out)
+{
+    buffer_put(out, slice_eq(v, SLICE("0")) ? SLICE("250KiB") : v);
+    return true;
+}
+
+static bool put_mapped(const char *const (*map)[2], struct slice v, struct buffer *out)
+{
+    for (; (*map)[0]; map++)
+        if (slice_eq_nocase(slice_of((*map)[0]), v)) {
+            buffer_text(out, (*map)[1]);
+            return true;
+        }
+    return false;
+}
+
+static bool log_level(struct slice v, struct buffer *out)
+{
+    static const char *const levels[][2] = {
+        {"Trace", "debug"}, {"Verbose", "debug"},   {"Debug", "debug"},   {"Information", "info"},
+        {"Info", "info"},   {"Warning", "warn"},    {"Warn", "warn"},     {"Error", "error"},
+        {"Critical", "error"}, {"Fatal", "error"},  {"None", "error"},    {NULL, NULL}};
+    return put_mapped(levels, v, out);
+}
+
+static bool log_format(struct slice v, struct buffer *out)
+{
+    static const char *const formats[][2] = {
+        {"simple", "text"}, {"syslog", "text"}, {"systemd", "text"}, {NULL, NULL}};
+    return put_mapped(formats, v, out);
+}
+
+/* Templates with a default that the option alone does not change. */
+#define ON "true"
+
+/* clang-format off */
+#define AVRO "Avro is not one of the encodings"
+#define SCHEMAS "no schemas are published beside the messages; metadata messages describe them"
+#define STACK "the library of OPC UA has limits of its own"
+#define OTLP "metrics are read at /metrics, and logs go to standard error; nothing is pushed"
+#define OLD "an option of 2.5 and before, without meaning since 2.8"
+#define OWN_LAYER "the subscription layer sizes this by itself"
+
+static const struct settings_option options[] = {
+    /* general */
+    {"f pf publishfile", "PublishedNodesFile", "file", NULL, NULL, NULL},
+    {"cf createifnotexist", "CreatePublishFileIfNotExist", "file.create", NULL, ON, NULL},
+    {"pol usepolling", "UseFileChangePolling", NULL, NULL, ON, "the file is always looked at once a second, which sees changes on every kind of mount"},
+    {"fe forceencryptedcredentials", "ForceCredentialEncryption", NULL, NULL, ON, "passwords are not encrypted in the file: that needs the workload API of an IoT Edge runtime"},
+    {"id publisherid", "PublisherId", "publisher.id", NULL, NULL, NULL},
+    {"s site", "SiteId", "site", NULL, NULL, NULL},
+
+    /* messages */
+    {"c strict", "UseStandardsCompliantEncoding", "strict", NULL, ON, "as there, mode, batching, metadata and names have other defaults then"},
+    {"nf namespaceformat", "DefaultNamespaceFormat", "names", NULL, NULL, NULL},
+    {"mm messagingmode", "MessagingMode", "mode", NULL, NULL, NULL},
+    {"fm fullfeaturedmessage", "FullFeaturedMessage", "mode.full", NULL, ON, NULL},
+    {"ode optimizeddatasetencoding", "WriteValueWhenDataSetHasSingleEntry", "lone.value", NULL, ON, NULL},
+    {"me messageencoding", "MessageEncoding", "encoding", NULL, NULL, NULL},
+    {"bi batchtriggerinterval", "BatchTriggerInterval", "batch.interval", NULL, NULL, NULL},
+    {"si iothubsendinterval", NULL, "batch.interval", seconds, NULL, "in seconds, or a time span"},
+    {"bs batchsize", "BatchSize", "batch.size", NULL, NULL, NULL},
+    {"rdb removedupsinbatch", "RemoveDuplicatesFromBatch", "batch.last", NULL, ON, NULL},
+    {"ms maxmessagesize iothubmessagesize", "IoTHubMaxMessageSize", "message.bytes", message_bytes, NULL, "250 KiB of the hub's 256 by default; 0 is that, too"},
+    {"qos", "DefaultQualityOfService", "message.qos", NULL, NULL, NULL},
+    {"ttl", "DefaultMessageTimeToLive", "message.ttl", NULL, NULL, NULL},
+    {"retain", "DefaultMessageRetention", "message.retain", NULL, ON, NULL},
+    {"mts messagetimestamp", "MessageTimestamp", "message.time", NULL, NULL, NULL},
+    {"npd maxnodesperdataset", "MaxNodesPerDataSet", "writer.nodes", NULL, NULL, NULL},
+    {"kfc keyframecount", "DefaultKeyFrameCount", "keyframe.count", NULL, NULL, NULL},
+    {"ka sendkeepalives", "EnableDataSetKeepAlives", "keepalive.messages", NULL, ON, NULL},
+    {"kaf keepalivesaskeyframe", "SendDataSetKeepAlivesAsKeyFrame", "keepalive.keyframes", NULL, ON, NULL},
+    {"msi metadatasendinterval", "DefaultMetaDataUpdateTime", "metadata.interval", NULL, NULL, NULL},
+    {"dm disablemetadata", "DisableDataSetMetaData", "metadata", negated, ON, NULL},
+    {"amt asyncmetadataloadtimeout", "AsyncMetaDataLoadTimeout", NULL, NULL, NULL, "values do not wait for metadata to be read"},
+    {"ps publishschemas", "PublishMessageSchema", NULL, NULL, ON, SCHEMAS},
+    {"asj preferavro", "PreferAvroOverJsonSchema", NULL, NULL, ON, AVRO},
+    {"daf disableavrofiles", "DisableAvroFileWriter", NULL, NULL, ON, AVRO},
+    {"lc legacycompatibility", "LegacyCompatibility", NULL, NULL, ON, "the content type application/opcua+uajson of 2.5 is not written"},
+    {"om maxsendqueuesize", "MaxNetworkMessageSendQueueSize", NULL, NULL, NULL, "what waits to be sent is bounded in bytes: queue.bytes"},
+    {"wgp writergrouppartitions", "DefaultWriterGroupPartitionCount", "partitions", NULL, NULL, NULL},
+    {"t dmt defaultmessagetransport", "DefaultTransport", "transport", NULL, NULL, NULL},
+
+    /* transports */
+    {"e ec edgehubconnectionstring dc deviceconnectionstring", "EdgeHubConnectionString", "connection", NULL, NULL, NULL},
+    {"", "EdgeModuleCACertificateFile", "ca", NULL, NULL, NULL},
+    {"sg schemagroup", "SchemaGroupName", NULL, NULL, NULL, SCHEMAS},
+    {"d dcs daprconnectionstring", "DaprConnectionString", NULL, NULL, NULL, "Dapr is not one of the transports"},
+
+    /* topics */
+    {"rtt roottopictemplate", "RootTopicTemplate", "topic.root", NULL, "{PublisherId}", NULL},
+    {"mtt methodtopictemplate", "MethodTopicTemplate", "topic.methods", NULL, NULL, NULL},
+    {"ttt telemetrytopictemplate", "TelemetryTopicTemplate", "topic.telemetry", NULL, "{RootTopic}/messages/{WriterGroup}", NULL},
+    {"ett eventstopictemplate", "EventsTopicTemplate", "topic.events", NULL, NULL, NULL},
+    {"dtt diagnosticstopictemplate", "DiagnosticsTopicTemplate", "topic.diagnostics", NULL, NULL, NULL},
+    {"mdt metadatatopictemplate", "DataSetMetaDataTopicTemplate", "topic.metadata", NULL, "{TelemetryTopic}/metadata", NULL},
+    {"stt schematopictemplate", "SchemaTopicTemplate", "topic.schema", NULL, "{TelemetryTopic}/schema", NULL},
+    {"uns datasetrouting", "DefaultDataSetRouting", "topic.routing", NULL, NULL, NULL},
+    {"ri enableroutinginfo", "EnableRoutingInfo", "routing.info", NULL, ON, NULL},
+    {"ce cloudevents", "EnableCloudEvents", "cloud.events", NULL, ON, NULL},
+
+    /* subscriptions */
+    {"oi opcsamplinginterval", "DefaultSamplingInterval", "sampling.interval", NULL, NULL, NULL},
+    {"op opcpublishinginterval", "DefaultPublishingInterval", "publishing.interval", NULL, NULL, NULL},
+    {"eip immediatepublishing", "EnableImmediatePublishing", NULL, NULL, ON, "always so: subscriptions are made with publishing on"},
+    {"ska keepalivecount kt", "DefaultKeepAliveCount", "keepalive.count", NULL, NULL, NULL},
+    {"", "MaxKeepAliveCount", "keepalive.count", NULL, NULL, NULL},
+    {"slt lifetimecount", "DefaultLifetimeCount", "lifetime.count", NULL, NULL, NULL},
+    {"", "MinSubscriptionLifetime", NULL, NULL, NULL, "the lifetime follows from the keep-alive count: lifetime.count"},
+    {"fd fetchdisplayname", "FetchOpcNodeDisplayName", "display.names", NULL, ON, NULL},
+    {"fp fetchpathfromroot", "FetchOpcBrowsePathFromRoot", NULL, NULL, ON, "paths are read where something is routed by them: topic.routing"},
+    {"qs queuesize mq monitoreditemqueuecapacity", "DefaultQueueSize", "queue.size", NULL, NULL, NULL},
+    {"aq autosetqueuesize", "AutoSetQueueSizes", "queue.auto", NULL, ON, NULL},
+    {"ndo nodiscardold", "DiscardNew", "discard.new", NULL, ON, NULL},
+    {"mc monitoreditemdatachangetrigger", "DefaultDataChangeTrigger", "trigger", NULL, NULL, NULL},
+    {"mwt monitoreditemwatchdog", "DefaultMonitoredItemWatchdogSeconds", "watchdog.interval", seconds, NULL, "in seconds"},
+    {"mwc monitoreditemwatchdogcondition", "DefaultMonitoredItemWatchdogCondition", "watchdog.condition", NULL, NULL, NULL},
+    {"dwb watchdogbehavior", "DefaultWatchdogBehavior", "watchdog.behavior", NULL, NULL, NULL},
+    {"sf skipfirst", "DefaultSkipFirst", "skip.first", NULL, ON, NULL},
+    {"rat republishaftertransfer", "RepublishAfterTransfer", "republish", NULL, ON, NULL},
+    {"hbb heartbeatbehavior", "DefaultHeartbeatBehavior", "heartbeat.behavior", NULL, NULL, NULL},
+    {"hb heartbeatinterval", "DefaultHeartbeatInterval", "heartbeat.interval", seconds, NULL, "in seconds, or a time span"},
+    {"ucr usecyclicreads", "DefaultSamplingUsingCyclicRead", "cyclic.reads", NULL, ON, NULL},
+    {"xmi maxmonitoreditems", "MaxMonitoredItemPerSubscription", "subscription.items", NULL, NULL, NULL},
+    {"da deferredacks", "UseDeferredAcknoledgements", NULL, NULL, ON, "always so where the queue is full: then acknowledgements are withheld"},
+    {"rbp rebrowseperiod", "DefaultRebrowsePeriod", "rebrowse.interval", NULL, NULL, NULL},
+    {"sqp sequentialpublishing", "EnableSequentialPublishing", NULL, NULL, ON, "always so: notifications are handled in the order of their sequence numbers"},
+    {"smi subscriptionmanagementinterval", "SubscriptionManagementIntervalSeconds", NULL, NULL, NULL, OWN_LAYER},
+    {"urc usereverseconnect", "DefaultUseReverseConnect", "reverse.connect", NULL, ON, NULL},
+    {"dtr disabletransferonreconnect", "DisableSubscriptionTransfer", "transfer", negated, ON, NULL},
+    {"dct disablecomplextypesystem", "DisableComplexTypeSystem", NULL, NULL, ON, "types are read when a value needs one, and what cannot be read is written as bytes"},
+    {"dsg disablesessionpergroup", "DisableSessionPerWriterGroup", "group.sessions", negated, ON, "groups share a session unless that says otherwise: servers allow few"},
+    {"ipi ignorepublishingintervals", "IgnoreConfiguredPublishingIntervals", "publishing.ignore", NULL, ON, NULL},
+
+    /* OPC UA client */
+    {"aa acceptuntrusted autoaccept", "AutoAcceptUntrustedCertificates", "pki.trust.all", NULL, ON, NULL},
+    {"dcp disablecomplextypepreloading", "DisableComplexTypePreloading", NULL, NULL, ON, "nothing is loaded before it is needed"},
+    {"cl clientlinger", "LingerTimeoutSeconds", NULL, NULL, NULL, "a session that nobody uses stays for 10 s"},
+    {"mnr maxnodesperread", "MaxNodesPerReadOverride", NULL, NULL, NULL, "the server's limits count, and what is known of its make"},
+    {"mnb maxnodesperbrowse", "MaxNodesPerBrowseOverride", NULL, NULL, NULL, "the server's limits count, and what is known of its make"},
+    {"ncc nodecachecapacity", "NodeCacheCapacity", NULL, NULL, NULL, "no nodes are cached"},
+    {"nct nodecachetimeout", "NodeCacheTimeout", NULL, NULL, NULL, "no nodes are cached"},
+    {"mpr minpublishrequests", "MinPublishRequests", NULL, NULL, NULL, OWN_LAYER},
+    {"ppr percentpublishrequests", "PublishRequestsPerSubscriptionPercent", NULL, NULL, NULL, OWN_LAYER},
+    {"xpr maxpublishrequests", "MaxPublishRequests", NULL, NULL, NULL, OWN_LAYER},
+    {"ocl opcchannellifetime", "ChannelLifetime", NULL, NULL, NULL, STACK},
+    {"omb opcmaxbufferlen", "MaxBufferSize", NULL, NULL, NULL, STACK},
+    {"oml opcmaxmessagelen", "MaxMessageSize", NULL, NULL, NULL, STACK},
+    {"oal opcmaxarraylen", "MaxArrayLength", NULL, NULL, NULL, STACK},
+    {"ol opcmaxstringlen", "MaxStringLength", NULL, NULL, NULL, STACK},
+    {"obl opcmaxbytestringlen", "MaxByteStringLength", NULL, NULL, NULL, STACK},
+    {"pu producturi", "ProductUri", NULL, NULL, NULL, "servers do not look at it"},
+    {"pki pkirootpath", "PkiRootPath", "pki", NULL, NULL, NULL},
+
+    /* diagnostics */
+    {"ll loglevel", "LogLevel", "log.level", log_level, NULL, "Trace and Debug are debug, Critical and None are error"},
+    {"lfm logformat", "LogFormat", "log.format", log_format, NULL, "simple, syslog and systemd are all lines of text"},
+    {"dr disableresourcemonitoring", "DisableResourceMonitoring", NULL, NULL, ON, "memory is watched by its bounds alone"},
+    {"ln lognotifications", NULL, NULL, NULL, ON, "values are no log lines"},
+    {"lnh lognotificationsandheartbeats", NULL, NULL, NULL, ON, "values are no log lines"},
+    {"lnf lognotificationfilter", NULL, NULL, NULL, ON, "values are no log lines"},
+    {"len logencodednotifications", NULL, NULL, NULL, ON, "payloads are no log lines"},
+    {"sl opcstacklogging", "EnableOpcUaStackLogging", NULL, NULL, ON, "the library's warnings are always in the log; log.level debug shows more"},
+    {"ksf keysetlogfolder", "OpcUaKeySetLogFolderName", NULL, NULL, ON, "keys of channels are not written to files"},
+    {"ecw enableconsolewriter", "EnableConsoleWriter", NULL, NULL, ON, "standard output is not a transport"},
+    {"oc otlpcollector", "OtlpCollectorEndpoint", NULL, NULL, NULL, OTLP},
+    {"eol enableotellogging", "EnableOtelLogging", NULL, NULL, ON, OTLP},
+    {"eot enableoteltraces", "EnableOtelTraces", NULL, NULL, ON, OTLP},
+    {"oxi otlpexportinterval", "OtlpExportIntervalMilliseconds", NULL, NULL, NULL, OTLP},
+    {"mms maxmetricstreams", "OtlpMaxMetricStreams", NULL, NULL, NULL, OTLP},
+    {"em enableprometheusendpoint", "EnableMetrics", NULL, NULL, ON, "/metrics is always there"},
+    {"ari addruntimeinstrumentation", "OtlpRuntimeInstrumentation", NULL, NULL, ON, "there is no .NET runtime to measure"},
+    {"ats addtotalsuffix", "OtlpTotalNameSuffixForCounters", NULL, NULL, ON, "the iiot_edge_ names are as published, ours end in _total"},
+    {"sc scaletestcount", "ScaleTestCount", NULL, NULL, NULL, "load is made by the plant and by ./run bench"},
+
+    /* 2.8 and before */
+    {"pfs publishednodesschemafile", "PublishedNodesSchemaFile", NULL, NULL, NULL, "every entry is checked, without a schema: check.file says what is wrong"},
+    {"l lf logfile logfilename", "LogFileName", NULL, NULL, NULL, "logs go to standard error, where containers and services expect them"},
+    {"lt logflushtimespan", "LogFileFlushTimeSpan", NULL, NULL, NULL, "logs are not buffered"},
+    {"", "BypassCertVerification", NULL, NULL, NULL, "the hub's certificate is always verified: ca"},
+    {"", "JobOrchestratorUrl", NULL, NULL, NULL, "orchestrated publishing ended with 2.8"},
+    {"", "MaxWorkers", NULL, NULL, NULL, "orchestrated publishing ended with 2.8"},
+    {"tc telemetryconfigfile", NULL, NULL, NULL, NULL, OLD},
+    {"ic iotcentral", NULL, NULL, NULL, ON, OLD},
+    {"ns noshutdown", NULL, NULL, NULL, ON, OLD},
+    {"rf runforever", NULL, NULL, NULL, ON, OLD},
+    {"pn portnum", NULL, NULL, NULL, NULL, OLD},
+    {"pa path", NULL, NULL, NULL, NULL, OLD},
+    {"lr ldsreginterval", NULL, NULL, NULL, NULL, OLD},
+    {"ss suppressedopcstatuscodes", NULL, NULL, NULL, NULL, OLD},
+    {"csr createsigningrequest", NULL, NULL, NULL, ON, OLD},
+    {"ab applicationcertbase64", NULL, NULL, NULL, NULL, OLD},
+    {"af applicationcertfile", NULL, NULL, NULL, NULL, OLD},
+    {"pk privatekeyfile", NULL, NULL, NULL, NULL, OLD},
+    {"pb privatekeybase64", NULL, NULL, NULL, NULL, OLD},
+    {"cp certpassword", NULL, NULL, NULL, NULL, OLD},
+    {"tb addtrustedcertbase64", NULL, NULL, NULL, NULL, OLD},
+    {"tf addtrustedcertfile", NULL, NULL, NULL, NULL, OLD},
+    {"tt trustedcertstoretype", NULL, NULL, NULL, NULL, OLD},
+    {"rt rejectedcertstoretype", NULL, NULL, NULL, NULL, OLD},
+    {"it issuercertstoretype", NULL, NULL, NULL, NULL, OLD},
+    {"ib addissuercertbase64", NULL, NULL, NULL, NULL, OLD},
+    {"if addissuercertfile", NULL, NULL, NULL, NULL, OLD},
+    {"rb updatecrlbase64", NULL, NULL, NULL, NULL, OLD},
+    {"uc updatecrlfile", NULL, NULL, NULL, NULL, OLD},
+    {"rc removecert", NULL, NULL, NULL, NULL, OLD},
+    {"dt devicecertstoretype", NULL, NULL, NULL, NULL, OLD},
+    {"dp devicecertstorepath", NULL, NULL, NULL, NULL, OLD},
+    {"i install", NULL, NULL, NULL, ON, OLD},
+    {"st opcstacktracemask", NULL, NULL, NULL, NULL, OLD},
+    {"sd shopfloordomain", NULL, NULL, NULL, NULL, OLD},
+    {"vc verboseconsole", NULL, NULL, NULL, ON, OLD},
+    {"as autotrustservercerts", NULL, NULL, NULL, ON, OLD},
+};
+/* clang-format on */
+
+const struct settings_dialect publisher_dialect = {
+    .options = options,
+    .count = sizeof options / sizeof options[0],
+    .secrets_variable = "ADDITIONAL_CONFIGURATION",
+    .secrets_file = "/run/secrets/.env",
+};
+
+/* ---- the page ---- */
+
+static void print_names(const char *names, struct buffer *out)
+{
+    struct slice rest = slice_of(names), name;
+    while (rest.len && slice_split(&rest, ' ', &name))
+        buffer_printf(out, "%s`%s%.*s`", name.at == (const uint8_t *)names ? "" : " ",
+                      name.len == 1 ? "-" : "--", SLICE_FMT(name));
+}
+
+static void print_option(const struct settings_option *o, struct buffer *out)
+{
+    buffer_text(out, "| ");
+    print_names(o->names, out);
+    buffer_printf(out, " | %s%s%s | ", o->variable ? "`" : "", o->variable ? o->variable : "",
+                  o->variable ? "`" : "");
+    if (o->setting)
+        buffer_printf(out, "`%s`%s%s", o->setting, o->convert == negated ? ", the other way round" : "",
+                      o->note ? ": " : "");
+    else
+        buffer_text(out, "none: ");
+    buffer_printf(out, "%s |\n", o->note ? o->note : "");
+}
+
+void publisher_options_print(struct buffer *out)
+{
+    buffer_text(
+        out,
+        "# OPC Publisher's options\n\n"
+        "<!-- Printed from src/publisher/publisher_options.c by publisher_options_test; do not edit. "
+        "-->\n\n"
+        "`millrace publisher` and `millrace opc` understand the command line and the environment of OPC\n"
+        "Publisher 2.8 and 2.9: the `Cmd` of an IoT Edge deployment works as it is. Options have one or two\n"
+        "dashes, and `=`, `:` or a blank before their value; a variable's name is an option, too. Variables\n"
+        "may stand in the file that `ADDITIONAL_CONFIGURATION` names, or in `/run/secrets/.env`. The later\n"
+        "wins: configuration file, that file, these variables, `MILLRACE_…` variables, command line.\n\n"
+        "What is unknown is warned about and passed over, as OPC Publisher does, with the name that is\n"
+        "nearest; `--check` takes it for a mistake. `millrace publisher --help` says more about each setting.\n\n"
+        "| option | variable | what it is here |\n|---|---|---|\n");
+    for (size_t i = 0; i < publisher_dialect.count; i++)
+        print_option(&options[i], out);
+}
