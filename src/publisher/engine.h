@@ -14,7 +14,7 @@ struct engine_config {
     struct opcua_thread *thread;
     struct outbox *outbox;
     uint64_t epoch;  /* of message sequences: this start */
-    size_t body_max; /* 0: GROUP_BODY_MAX */
+    size_t body_max; /* 0: BATCH_BODY_MAX */
     const struct topic_templates *topics; /* NULL: the defaults; outlives the engine */
     struct slice site;                    /* .at == NULL: none */
 };

@@ -12,28 +12,9 @@
  */
 #pragma once
 
-#include "publisher/encoder.h"
-#include "publisher/outbox.h"
-#include "publisher/topic.h"
-
-#define GROUP_BODY_MAX (250u << 10) /* leaves 6 KiB of IoT Hub's 256 for properties */
+#include "publisher/batch.h"
 
 struct group;
-
-struct group_counts {
-    uint64_t messages, data_sets, values, too_large;
-};
-
-struct group_sink {
-    struct loop *loop;
-    struct outbox *outbox;
-    uint64_t epoch;
-    size_t body_max;                      /* 0: GROUP_BODY_MAX */
-    const struct topic_templates *topics; /* NULL: the defaults; outlives the group */
-    struct slice site;                    /* .at == NULL: none; outlives the group */
-    struct group_counts *counts;
-    uint16_t id; /* on the wire, from 1 */
-};
 
 /* `sink` is copied; the plan's texts, too. */
 struct group *group_new(const struct group_sink *sink, const struct plan_group *plan);

@@ -1,0 +1,74 @@
+/*
+ * Messages of one route in the making: one topic, one quality of service, one class of data sets.
+ * They are numbered and sent here; what goes into them is the group's (publisher/group.h), which
+ * has one batch or several. On the OPC UA thread.
+ */
+#pragma once
+
+#include "publisher/encoder.h"
+#include "publisher/outbox.h"
+#include "publisher/topic.h"
+
+#define BATCH_BODY_MAX (250u << 10) /* leaves 6 KiB of IoT Hub's 256 for properties */
+
+struct group_counts {
+    uint64_t messages, data_sets, values, too_large, metadata;
+};
+
+struct group_sink {
+    struct loop *loop;
+    struct outbox *outbox;
+    uint64_t epoch;
+    size_t body_max;                      /* 0: BATCH_BODY_MAX */
+    const struct topic_templates *topics; /* NULL: the defaults; outlives the group */
+    struct slice site;                    /* .at == NULL: none; outlives the group */
+    struct group_counts *counts;
+    uint16_t id; /* on the wire, from 1 */
+};
+
+/* All of a group, and what they have in common; lives in it. */
+struct batches {
+    struct group_sink sink;
+    struct plan_group plan; /* its texts are those below; what it points to otherwise is gone */
+    char *publisher_id, *name, *queue; /* queue: template of the topic; "": the program's */
+    struct list all;                   /* the first is that of the group's own route */
+};
+
+struct batch {
+    struct link link;
+    struct batches *home;
+    struct encoder encoder;
+    struct buffer properties; /* those that stay */
+    char *topic, *class_id;   /* class_id: of its data sets; "": none */
+    uint64_t ttl_ms;
+    uint8_t qos;
+    bool retain;
+
+    uint64_t sequence;
+    struct outgoing *message; /* NULL: none begun */
+    uint32_t notifications;
+    size_t last_len; /* of the last message: the next is likely alike */
+    struct loop_timer timer;
+};
+
+/* `plan` is copied. */
+void batches_init(struct batches *home, const struct group_sink *sink,
+                  const struct plan_group *plan);
+/* Unsent messages go first. */
+void batches_clear(struct batches *home);
+void batches_flush(struct batches *home);
+enum opcua_id_format batches_id_format(const struct batches *home);
+/* Bytes of a message. */
+size_t batches_body_max(const struct batches *home);
+
+/* Where the writer's messages go, or with `kind` TOPIC_METADATA its metadata; NULL: those that say
+ * nothing. What the writer leaves open is the group's. */
+struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
+                        enum topic_kind kind);
+
+/* The message's bytes, begun if need be. */
+struct buffer *batch_begin(struct batch *b);
+/* Sends what there is. */
+void batch_flush(struct batch *b);
+/* Sends a message that was made elsewhere, after what there is. Takes the body over. */
+void batch_send(struct batch *b, struct buffer *body);
