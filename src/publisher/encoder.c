@@ -42,6 +42,8 @@ static void put_member(struct buffer *out, const char *name, struct slice value)
 /* Behind "MessageType" of a JSON network message. */
 static void put_network_head(struct encoder *e, const struct encoder_plan *p)
 {
+    json_escape(&e->publisher, p->publisher_id);
+    json_escape(&e->group, p->group);
     put_member(&e->head, "PublisherId", p->publisher_id);
     put_member(&e->head, "DataSetClassId", p->class_id);
     if (!p->strict)
@@ -76,6 +78,8 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
 void encoder_clear(struct encoder *e)
 {
     buffer_clear(&e->head);
+    buffer_clear(&e->group);
+    buffer_clear(&e->publisher);
     if (e->uadp)
         encoder_uadp_clear(e);
 }

@@ -8,23 +8,10 @@
  */
 #pragma once
 
+#include "publisher/data_set.h"
 #include "publisher/encode.h"
 #include "publisher/form.h"
 #include "publisher/plan.h"
-
-/* Who data set messages are from; lives in the writer. */
-struct data_set {
-    struct buffer name;   /* quoted */
-    struct buffer extra;  /* members that every payload ends with; empty: none */
-    struct buffer origin; /* of samples: from after the node id to before the display name, with
-                             commas around */
-    UA_Variant *extras;   /* the same as `extra`, for what is not JSON */
-    uint32_t extra_count;
-    uint32_t field_count;  /* without extras, whose numbers follow */
-    uint32_t id, sequence; /* sequence: of the last message */
-    uint32_t major, minor; /* version of its metadata */
-    struct batch *batch;   /* the group's, which it goes into */
-};
 
 enum frame { FRAME_DELTA, FRAME_KEY, FRAME_EVENT, FRAME_CONDITION, FRAME_KEEP_ALIVE };
 
@@ -65,6 +52,9 @@ struct encoder_ops {
     /* The message is whole; it may become several, none longer than `max` if that can be. */
     void (*end)(struct encoder *e, struct buffer *out, size_t max, encoder_emit_fn *emit,
                 void *arg);
+    /* A message by itself: what the data set looks like. NULL: there is none of this kind. */
+    void (*metadata)(struct encoder *e, struct buffer *out, const struct data_set *d,
+                     const UA_DataSetMetaDataType *m);
     /* Bytes that end() will add. */
     size_t (*overhead)(const struct encoder *e);
 };
@@ -93,7 +83,8 @@ struct encoder {
     bool gzip;            /* the group makes the body smaller */
     uint32_t members_max; /* 0: any number */
     struct buffer head;   /* what network messages begin with, as far as it stays the same */
-    uint64_t random;      /* state of message ids; not 0 */
+    struct buffer group, publisher; /* the group's name and the publisher's id, quoted */
+    uint64_t random;                /* state of message ids; not 0 */
     struct uadp *uadp;
 
     uint32_t members; /* data set messages or samples in the message, without the open one */

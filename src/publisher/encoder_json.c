@@ -140,6 +140,34 @@ static void close(struct encoder *e, struct buffer *out)
         buffer_put(out, SLICE("]}"));
 }
 
+/* ---- metadata ---- */
+
+static void put_quoted(struct buffer *out, struct slice name, const struct buffer *value)
+{
+    buffer_put(out, name);
+    buffer_put(out, buffer_slice(value));
+}
+
+static void metadata(struct encoder *e, struct buffer *out, const struct data_set *d,
+                     const UA_DataSetMetaDataType *m)
+{
+    struct opcua_value_form form = e->value_form;
+    form.reversible = false;
+    buffer_put(out, SLICE("{\"MessageId\":\""));
+    encoder_put_id(e, out);
+    buffer_put(out, SLICE("\",\"MessageType\":\"ua-metadata\""));
+    put_quoted(out, SLICE(",\"PublisherId\":"), &e->publisher);
+    if (d->id != 0) {
+        buffer_put(out, SLICE(",\"DataSetWriterId\":"));
+        encoder_put_number(out, d->id);
+    }
+    put_quoted(out, SLICE(",\"DataSetWriterGroup\":"), &e->group);
+    buffer_put(out, SLICE(",\"MetaData\":"));
+    opcua_value_json_put(m, &UA_TYPES[UA_TYPES_DATASETMETADATATYPE], &form, out);
+    put_quoted(out, SLICE(",\"DataSetWriterName\":"), &d->name);
+    buffer_u8(out, '}');
+}
+
 const struct encoder_ops encoder_json = {
     .data_set_max = SIZE_MAX,
     .begin = begin,
@@ -147,5 +175,6 @@ const struct encoder_ops encoder_json = {
     .field = field,
     .close = close,
     .end = end,
+    .metadata = metadata,
     .overhead = encoder_json_overhead,
 };

@@ -19,6 +19,8 @@
 #define EXTENDED_1_TIMESTAMP 0x20
 #define EXTENDED_1_EXTENDED_2 0x80
 #define EXTENDED_2_CHUNK 0x01
+#define EXTENDED_2_ANNOUNCEMENT 0x08
+#define ANNOUNCES_METADATA 2
 
 #define GROUP_ID 0x01
 #define GROUP_MESSAGE_NUMBER 0x04
@@ -43,7 +45,7 @@ struct uadp {
     struct uadp_id publisher;
     UA_Guid class_id;
     bool has_class_id;
-    uint16_t group_id, sequence;
+    uint16_t group_id, sequence, announcements;
     UA_DateTime now; /* of the first data set message */
     uint16_t ids[MEMBERS_MAX];
     uint32_t sizes[MEMBERS_MAX];
@@ -175,6 +177,22 @@ static void end(struct encoder *e, struct buffer *out, size_t max, encoder_emit_
     buffer_clear(out);
 }
 
+/* 7.2.2.4.2: an announcement, always with the publisher's id. */
+static void metadata(struct encoder *e, struct buffer *out, const struct data_set *d,
+                     const UA_DataSetMetaDataType *m)
+{
+    struct uadp *u = e->uadp;
+    buffer_u8(out, UADP_VERSION | FLAG_PUBLISHER_ID | FLAG_EXTENDED_1);
+    buffer_u8(out, (uint8_t)(u->publisher.kind | EXTENDED_1_EXTENDED_2));
+    buffer_u8(out, EXTENDED_2_ANNOUNCEMENT);
+    uadp_put_id(&u->publisher, out);
+    buffer_u8(out, ANNOUNCES_METADATA);
+    uadp_put_u16(out, ++u->announcements);
+    uadp_put_u16(out, (uint16_t)d->id);
+    uadp_put(out, m, &UA_TYPES[UA_TYPES_DATASETMETADATATYPE]);
+    uadp_put_u32(out, UA_STATUSCODE_GOOD);
+}
+
 /* ---- data set messages ---- */
 
 static const uint8_t frame_kinds[] = {
@@ -243,7 +261,7 @@ static void field(struct encoder *e, struct buffer *out, struct slice head, uint
 static void put_extras(struct encoder *e, struct buffer *out)
 {
     for (uint32_t i = 0; i < e->set->extra_count; i++) {
-        UA_DataValue v = {.hasValue = true, .value = e->set->extras[i]};
+        UA_DataValue v = {.hasValue = true, .value = e->set->extras[i].value};
         field(e, out, (struct slice){0}, e->set->field_count + i, &v);
         e->fields++;
     }
@@ -271,5 +289,6 @@ const struct encoder_ops encoder_uadp = {
     .field = field,
     .close = close,
     .end = end,
+    .metadata = metadata,
     .overhead = overhead,
 };

@@ -172,8 +172,8 @@ static int clear_values(void **state)
 static struct data_set data_set_of(struct group *g, bool extended)
 {
     static UA_Int32 five = 5;
-    static UA_Variant extras[1];
-    UA_Variant_setScalar(&extras[0], &five, &UA_TYPES[UA_TYPES_INT32]);
+    static struct data_set_extra extras[1];
+    UA_Variant_setScalar(&extras[0].value, &five, &UA_TYPES[UA_TYPES_INT32]);
     const struct form *f = group_form(g);
     struct data_set d = {.id = 7, .major = 1, .minor = 42, .field_count = (uint32_t)fields.count};
     struct plan_writer writer = {.name = SLICE("writer")};
@@ -194,7 +194,7 @@ static struct data_set data_set_of(struct group *g, bool extended)
     return d;
 }
 
-static void data_set_clear(struct data_set *d)
+static void forget_data_set(struct data_set *d)
 {
     buffer_clear(&d->name);
     buffer_clear(&d->origin);
@@ -263,7 +263,7 @@ static void make_messages(const struct plan_group *plan, size_t body_max, bool e
     else
         put_data_sets(g, &d);
     group_free(&g);
-    data_set_clear(&d);
+    forget_data_set(&d);
     loop_free(&sink.loop);
 }
 

@@ -212,6 +212,29 @@ void group_flush(struct group *g)
     batches_flush(&g->batches);
 }
 
+/* ---- metadata ---- */
+
+struct batch *group_metadata_batch(struct group *g, const struct plan_writer *writer)
+{
+    return group_form(g)->metadata ? batch_for(&g->batches, writer, TOPIC_METADATA) : NULL;
+}
+
+bool group_metadata(struct group *g, struct batch *to, const struct data_set *d,
+                    const UA_DataSetMetaDataType *m, const struct opcua_namespaces *names)
+{
+    struct buffer body = {0};
+    to->encoder.value_form.names = names;
+    to->encoder.ops->metadata(&to->encoder, &body, d, m);
+    if (body.len > batches_body_max(&g->batches) && !to->encoder.gzip) {
+        drop_too_large(g, &body, 0);
+        buffer_clear(&body);
+        return false;
+    }
+    g->batches.sink.counts->metadata++;
+    batch_send(to, &body);
+    return true;
+}
+
 /* ---- setting up ---- */
 
 void group_join(struct group *g, struct data_set *d, const struct plan_writer *writer)

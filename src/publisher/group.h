@@ -37,6 +37,12 @@ void group_begin(struct group *g, struct data_set *d, const struct data_set_head
 void group_field(struct group *g, struct slice head, uint32_t index, const UA_DataValue *v);
 void group_end(struct group *g);
 
+/* Sends what the data set looks like, where `to` says. False: it is too large. */
+bool group_metadata(struct group *g, struct batch *to, const struct data_set *d,
+                    const UA_DataSetMetaDataType *m, const struct opcua_namespaces *names);
+/* Where the writer's metadata goes; NULL: this kind of messages has none. */
+struct batch *group_metadata_batch(struct group *g, const struct plan_writer *writer);
+
 /* A value, or an event as an object of its fields, by itself. */
 void group_sample(struct group *g, struct data_set *d, const struct sample *s,
                   const struct opcua_namespaces *names);

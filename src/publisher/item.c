@@ -27,6 +27,51 @@ struct slice item_label(const struct item *i)
     return text_at(i, i->node_len + i->range_len + 2u + i->head_len, i->label_len);
 }
 
+/* ---- metadata ---- */
+
+/* "name": as it stands in messages, as the name. */
+static void put_field(struct slice head, const UA_NodeId *node, struct metadata_fields *out)
+{
+    struct json_doc *doc;
+    if (json_parse(slice_first(head, head.len - 1), JSON_STRICT, &doc, NULL) != OK)
+        return;
+    metadata_add(out, json_string(json_root(doc)), node);
+    json_free(&doc);
+}
+
+static void put_events(const struct event_filter *f, struct metadata_fields *out)
+{
+    const UA_EventFilter *filter = f->object.content.decoded.data;
+    for (size_t i = 0; i < f->field_count && i < filter->selectClausesSize; i++) {
+        const UA_SimpleAttributeOperand *o = &filter->selectClauses[i];
+        size_t before = out->count;
+        put_field(buffer_slice(&f->heads[i]), &o->typeDefinitionId, out);
+        if (out->count == before)
+            continue;
+        struct metadata_field *field = &out->at[before];
+        field->path = NULL;
+        if (o->browsePathSize > 0 &&
+            UA_Array_copy(o->browsePath, o->browsePathSize, (void **)&field->path,
+                          &UA_TYPES[UA_TYPES_QUALIFIEDNAME]) == UA_STATUSCODE_GOOD)
+            field->path_size = o->browsePathSize;
+    }
+}
+
+void item_put_metadata(const struct item *i, const struct opcua_namespaces *names,
+                       struct metadata_fields *out)
+{
+    const struct event_filter *f = i->event ? event_item_made(i->event) : NULL;
+    if (f)
+        put_events(f, out);
+    if (i->event)
+        return;
+    UA_NodeId id = UA_NODEID_NULL;
+    if (opcua_node_id_parse(slice_of(i->text), names, &id, NULL) != OK)
+        id = UA_NODEID_NULL; /* the field is there all the same */
+    put_field(item_head(i), &id, out);
+    UA_NodeId_clear(&id);
+}
+
 /* ---- making one ---- */
 
 /* {"NodeId":"…" of a sample, or "name": of a data set's field. */

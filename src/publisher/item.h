@@ -7,6 +7,7 @@
 #include "publisher/event_item.h"
 #include "publisher/form.h"
 #include "publisher/heartbeat.h"
+#include "publisher/metadata.h"
 #include "publisher/source.h"
 
 struct item {
@@ -39,4 +40,7 @@ void item_free(struct item *i);
 
 struct slice
 item_head(const struct item *i); /* {"NodeId":"…" of a sample, or "name": of a data set's field */
+/* Appends what metadata is to be asked for: its field, or those of its events. */
+void item_put_metadata(const struct item *i, const struct opcua_namespaces *names,
+                       struct metadata_fields *out);
 struct slice item_label(const struct item *i); /* "DisplayName":"…" of a sample; may be empty */

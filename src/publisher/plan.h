@@ -156,6 +156,7 @@ struct plan_group {
     uint32_t batch_size; /* notifications; 0: as one, and 1 is without the array around it */
     uint32_t batch_ms;
     bool strict;
+    bool metadata; /* metadata messages where the mode has them */
     struct plan_writer *writers;
     size_t writer_count;
 };

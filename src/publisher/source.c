@@ -25,6 +25,7 @@ struct sources {
     const struct source_events *events;
     struct list list;
     struct list event_types;
+    uint32_t held; /* writers that take nothing yet */
     /* Scratch, grown to the largest notification. */
     uint32_t *next;
     size_t next_cap;
@@ -94,10 +95,38 @@ static bool has_room(struct source *s)
     return !s->refused;
 }
 
+static bool is_taken(struct source *s, uint32_t index)
+{
+    const struct source_item *item = source_item_at(s, index);
+    return !item || s->owner->events->takes(item->writer);
+}
+
+/* All of it is taken, or nothing. */
+static bool are_values_taken(struct source *s, const UA_MonitoredItemNotification *values,
+                             size_t count)
+{
+    for (size_t i = 0; s->owner->held && i < count; i++)
+        if (!is_taken(s, values[i].clientHandle)) {
+            s->refused = true;
+            return false;
+        }
+    return true;
+}
+
+static bool are_events_taken(struct source *s, const UA_EventFieldList *events, size_t count)
+{
+    for (size_t i = 0; s->owner->held && i < count; i++)
+        if (!is_taken(s, events[i].clientHandle)) {
+            s->refused = true;
+            return false;
+        }
+    return true;
+}
+
 static bool on_data(void *arg, const UA_MonitoredItemNotification *values, size_t count)
 {
     struct source *s = arg;
-    if (!has_room(s))
+    if (!has_room(s) || !are_values_taken(s, values, count))
         return false;
     const struct source_events *e = s->owner->events;
     UA_DateTime now = UA_DateTime_now();
@@ -131,7 +160,7 @@ static bool are_ready(struct source *s, const UA_EventFieldList *events, size_t 
 static bool on_events(void *arg, const UA_EventFieldList *events, size_t count)
 {
     struct source *s = arg;
-    if (!has_room(s) || !are_ready(s, events, count))
+    if (!has_room(s) || !are_events_taken(s, events, count) || !are_ready(s, events, count))
         return false;
     UA_DateTime now = UA_DateTime_now();
     for (size_t i = 0; i < count; i++) {
@@ -402,6 +431,17 @@ void sources_resume(struct sources *sources)
         if (s->refused)
             opcua_subscription_resume(s->subscription);
     }
+}
+
+void sources_hold(struct sources *s)
+{
+    s->held++;
+}
+
+void sources_release(struct sources *s)
+{
+    s->held--;
+    sources_resume(s);
 }
 
 struct source_counts sources_counts(const struct sources *sources)

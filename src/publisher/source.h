@@ -25,6 +25,9 @@ struct source_item {
 
 /* What writers do with what comes. */
 struct source_events {
+    /* False: it cannot take anything yet; asked while sources_hold() was called more often than
+     * sources_release(). */
+    bool (*takes)(const struct writer *w);
     /* The values of this writer in `values`: `first`, then linked by next[], SOURCE_NO_VALUE at the
      * end. */
     void (*on_values)(struct writer *w, struct source *s,
@@ -60,6 +63,10 @@ void sources_free(struct sources **s);
 
 /* There is room for messages again. */
 void sources_resume(struct sources *s);
+
+/* A writer takes nothing for a while; and does again. */
+void sources_hold(struct sources *s);
+void sources_release(struct sources *s);
 
 struct source_spec { /* what makes a subscription another one */
     struct opcua_connection connection;

@@ -9,12 +9,14 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "publisher/item.h"
+#include "publisher/writer_metadata.h"
 #include "json/write.h"
 
 struct writer {
     struct writer_config config;
     struct data_set data_set;
     struct buffer key;
+    struct writer_metadata *metadata; /* NULL: none is sent */
     struct source_spec spec;
     struct buffer spec_text; /* what the spec's slices point to */
     struct item **items;
@@ -22,7 +24,7 @@ struct writer {
     uint32_t stamp;
     uint32_t key_frame_count;
     bool keep_alive_messages, keep_alive_key_frames;
-    bool marked;
+    bool marked, waiting; /* waiting: for the metadata, and takes nothing */
     /* Values of items that came more than once in a notification wait here for the next data set
      * message. */
     uint32_t *later;
@@ -191,6 +193,48 @@ static void on_heartbeat(void *arg, const UA_DataValue *v)
     group_notified(w->config.group, &w->data_set);
 }
 
+/* ---- metadata ---- */
+
+static void put_fields(void *arg, const struct opcua_namespaces *names, struct metadata_fields *out)
+{
+    const struct writer *w = arg;
+    for (size_t n = 0; n < w->item_count; n++)
+        item_put_metadata(w->items[n], names, out);
+    for (uint32_t n = 0; n < w->data_set.extra_count; n++)
+        metadata_add(out, opcua_slice(w->data_set.extras[n].name), NULL)->type =
+            w->data_set.extras[n].value.type;
+}
+
+static void on_metadata(void *arg)
+{
+    struct writer *w = arg;
+    if (!w->waiting)
+        return;
+    w->waiting = false;
+    sources_release(w->config.sources);
+}
+
+static void ask_metadata(struct writer *w, struct opcua_session *s)
+{
+    if (!writer_metadata_ask(w->metadata, s) || w->waiting)
+        return;
+    w->waiting = true;
+    sources_hold(w->config.sources);
+}
+
+/* The fields are others than those that were asked about. */
+static void ask_again(struct writer *w)
+{
+    struct opcua_session *s = w->item_count ? source_session(w->items[0]->place.source) : NULL;
+    if (s && opcua_session_state(s) == OPCUA_SESSION_READY)
+        ask_metadata(w, s);
+}
+
+static bool takes(const struct writer *w)
+{
+    return !w->waiting;
+}
+
 /* ---- events ---- */
 
 static UA_StatusCode filter(struct source_item *place, const UA_ExtensionObject **out)
@@ -244,6 +288,8 @@ static bool may_say_refused(struct writer_counts *c)
 static void on_item(struct source_item *place)
 {
     const struct item *i = (const struct item *)place;
+    if (place->status == UA_STATUSCODE_GOOD && i->event && place->writer->metadata)
+        ask_again(place->writer); /* the filter says what the fields are */
     if (place->status == UA_STATUSCODE_GOOD)
         log_debug("publisher node live node=%s", i->text);
     else if (place->status == UA_STATUSCODE_BADWAITINGFORRESPONSE)
@@ -341,9 +387,17 @@ static void on_state(struct writer *w, struct source *s, bool alive)
         if (i->place.source == s && i->heartbeat)
             heartbeat_connected(i->heartbeat, alive);
     }
+    if (alive)
+        data_set_of_server(&w->data_set, w->config.group, opcua_session_url(source_session(s)),
+                           opcua_session_application_uri(source_session(s)));
+    if (w->metadata && alive)
+        ask_metadata(w, source_session(s));
+    else if (w->metadata)
+        writer_metadata_stop(w->metadata);
 }
 
 const struct source_events writer_source_events = {
+    .takes = takes,
     .on_values = on_values,
     .on_event = on_event,
     .on_keep_alive = on_keep_alive,
@@ -412,6 +466,8 @@ void writer_update(struct writer *w, const struct plan_writer *plan)
     for (size_t n = 0; n < w->item_count; n++)
         w->items[n]->number = (uint16_t)n;
     w->data_set.field_count = (uint32_t)w->item_count;
+    if (w->metadata && before && (found < before || before < w->item_count))
+        ask_again(w);
 }
 
 /* ---- setting up ---- */
@@ -441,61 +497,17 @@ static void set_spec(struct writer *w, const struct plan_writer *plan)
     };
 }
 
-/* Extension fields stand among the others, each in the shape that fields have. */
-static void set_extension_fields(struct writer *w, const struct plan_writer *plan)
+static void set_metadata(struct writer *w, const struct plan_writer *plan)
 {
-    struct buffer text = {0};
-    struct json_doc *doc;
-    buffer_printf(&text, "{%.*s}", SLICE_FMT(plan->extension_fields));
-    if (json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL) == OK) {
-        bool raw = group_form(w->config.group)->field_mask & OPCUA_FIELD_RAW;
-        struct json_walk fields = json_walk(json_root(doc));
-        while (json_next(&fields)) {
-            struct json_writer out = json_writer(&w->data_set.extra);
-            if (w->data_set.extra.len)
-                buffer_u8(&w->data_set.extra, ',');
-            json_escape(&w->data_set.extra, fields.name);
-            buffer_text(&w->data_set.extra, raw ? ":" : ":{\"Value\":");
-            json_put_value(&out, fields.value);
-            buffer_text(&w->data_set.extra, raw ? "" : "}");
-        }
-        json_free(&doc);
-    }
-    buffer_clear(&text);
-}
-
-/* Full samples carry these as texts. */
-static void set_sample_fields(struct writer *w, const struct plan_writer *plan)
-{
-    const struct plan_group *g = w->config.plan_group;
-    struct buffer *out = &w->data_set.extra;
-    const struct slice members[][2] = {{SLICE("\"DataSetWriterId\":"), plan->name},
-                                       {SLICE(",\"PublisherId\":"), g->publisher_id},
-                                       {SLICE(",\"WriterGroupId\":"), g->name}};
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        buffer_put(out, members[i][0]);
-        json_escape(out, members[i][1]);
-    }
-    if (plan->extension_fields.len) {
-        buffer_u8(out, ',');
-        buffer_put(out, plan->extension_fields);
-    }
-}
-
-static void set_data_set(struct writer *w, const struct plan_writer *plan)
-{
-    const struct form *f = group_form(w->config.group);
-    w->data_set.id = w->config.id;
-    w->data_set.major = 1;
-    group_join(w->config.group, &w->data_set, plan);
-    json_escape(&w->data_set.name, plan->name);
-    buffer_text(&w->data_set.origin, ",\"EndpointUrl\":");
-    json_escape(&w->data_set.origin, plan->connection.endpoint_url);
-    buffer_u8(&w->data_set.origin, ',');
-    if (f->samples && f->full)
-        set_sample_fields(w, plan);
-    else if (!f->samples && plan->extension_fields.len)
-        set_extension_fields(w, plan);
+    if (!w->config.plan_group->metadata)
+        return;
+    struct writer_metadata_config config = {.loop = sources_loop(w->config.sources),
+                                            .group = w->config.group,
+                                            .set = &w->data_set,
+                                            .fields = put_fields,
+                                            .done = on_metadata,
+                                            .arg = w};
+    w->metadata = writer_metadata_new(&config, plan);
 }
 
 struct writer *writer_new(const struct writer_config *config, const struct plan_writer *plan)
@@ -507,7 +519,8 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     w->keep_alive_key_frames = plan->keep_alive_key_frames;
     buffer_put(&w->key, plan->key);
     set_spec(w, plan);
-    set_data_set(w, plan);
+    data_set_init(&w->data_set, config->group, config->plan_group, plan, config->id);
+    set_metadata(w, plan);
     w->config.plan_group = NULL; /* it was the plan's */
     writer_update(w, plan);
     return w;
@@ -518,11 +531,12 @@ void writer_free(struct writer **writer)
     struct writer *w = *writer;
     if (!w)
         return;
+    if (w->metadata)
+        writer_metadata_stop(w->metadata); /* nobody waits any more */
+    writer_metadata_free(&w->metadata);
     for (size_t n = 0; n < w->item_count; n++)
         item_free(w->items[n]);
-    buffer_clear(&w->data_set.name);
-    buffer_clear(&w->data_set.extra);
-    buffer_clear(&w->data_set.origin);
+    data_set_clear(&w->data_set);
     buffer_clear(&w->key);
     if (w->spec_text.len)
         explicit_bzero(w->spec_text.at, w->spec_text.len);

@@ -1,0 +1,178 @@
+#include "publisher/writer_metadata.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "publisher/uadp.h"
+
+#define MAJOR 1
+#define DOTNET_EPOCH 504911232000000000 /* ticks from year 1 to 1601 */
+
+struct writer_metadata {
+    struct writer_metadata_config config;
+    struct batch *batch;
+    struct metadata_load *load;
+    struct opcua_session *session; /* that was asked last */
+    char *name, *description;
+    UA_Guid class_id;
+    uint64_t again_ms;            /* 0: only when it changes */
+    uint64_t hash;                /* of what was sent last, without its version; 0: nothing yet */
+    UA_DataSetMetaDataType *sent; /* kept when it is to be sent again */
+    struct loop_timer again, patience;
+    bool waiting;
+};
+
+static void stop_waiting(void *arg)
+{
+    struct writer_metadata *m = arg;
+    loop_timer_stop(&m->patience);
+    if (m->waiting) {
+        m->waiting = false;
+        m->config.done(m->config.arg);
+    }
+}
+
+static void send(struct writer_metadata *m, const UA_DataSetMetaDataType *data)
+{
+    group_metadata(m->config.group, m->batch, m->config.set, data,
+                   opcua_session_namespaces(m->session));
+}
+
+static void on_again(void *arg)
+{
+    struct writer_metadata *m = arg;
+    send(m, m->sent);
+    loop_timer_start(m->config.loop, &m->again, m->again_ms, on_again, m);
+}
+
+static void keep(struct writer_metadata *m, const UA_DataSetMetaDataType *data)
+{
+    if (m->again_ms == 0)
+        return;
+    if (m->sent)
+        UA_DataSetMetaDataType_delete(m->sent);
+    m->sent = UA_DataSetMetaDataType_new();
+    UA_DataSetMetaDataType_copy(data, m->sent);
+    loop_timer_start(m->config.loop, &m->again, m->again_ms, on_again, m);
+}
+
+static uint64_t hash_of(const UA_DataSetMetaDataType *data)
+{
+    struct buffer bytes = {0};
+    uadp_put(&bytes, data, &UA_TYPES[UA_TYPES_DATASETMETADATATYPE]);
+    uint64_t hash = slice_hash(buffer_slice(&bytes));
+    buffer_clear(&bytes);
+    return hash | 1;
+}
+
+/* The low half of the time as .NET counts it: OPC Publisher's minor version. */
+static uint32_t new_version(const struct data_set *d)
+{
+    uint32_t version = (uint32_t)((uint64_t)UA_DateTime_now() + DOTNET_EPOCH);
+    return version == d->minor ? version + 1 : version;
+}
+
+static UA_String text_of(const char *text)
+{
+    UA_String s = UA_STRING_NULL;
+    if (text[0])
+        s = UA_String_fromChars(text);
+    return s;
+}
+
+/* What two fields have in common with no other one: who has it and its name. */
+static UA_Guid field_id(const struct writer_metadata *m, UA_String name)
+{
+    UA_Guid id;
+    uint64_t halves[2] = {slice_hash(slice_of(m->name)), slice_hash(opcua_slice(name))};
+    memcpy(&id, halves, sizeof id);
+    return id;
+}
+
+static void complete(struct writer_metadata *m, UA_DataSetMetaDataType *data)
+{
+    data->name = text_of(m->name);
+    data->description.text = text_of(m->description);
+    data->dataSetClassId = m->class_id;
+    for (size_t i = 0; i < data->fieldsSize; i++)
+        data->fields[i].dataSetFieldId = field_id(m, data->fields[i].name);
+}
+
+static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
+{
+    struct writer_metadata *m = arg;
+    m->load = NULL;
+    if (data) {
+        complete(m, data);
+        uint64_t hash = hash_of(data);
+        if (hash != m->hash) {
+            m->hash = hash;
+            m->config.set->major = MAJOR;
+            m->config.set->minor = new_version(m->config.set);
+            data->configurationVersion.majorVersion = MAJOR;
+            data->configurationVersion.minorVersion = m->config.set->minor;
+            send(m, data);
+            keep(m, data);
+        }
+    } else {
+        log_warn("publisher metadata unknown: the server was not able to tell url=%.*s writer=%s",
+                 SLICE_FMT(opcua_session_url(m->session)), m->name);
+    }
+    stop_waiting(m);
+}
+
+bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
+{
+    struct metadata_fields fields = {0};
+    writer_metadata_stop(m);
+    m->config.fields(m->config.arg, opcua_session_namespaces(s), &fields);
+    if (fields.count == 0) {
+        metadata_fields_clear(&fields);
+        return false;
+    }
+    m->session = s;
+    m->load = metadata_load(s, &fields, on_loaded, m);
+    m->waiting = m->hash == 0; /* the first one comes before data set messages */
+    if (m->waiting)
+        loop_timer_start(m->config.loop, &m->patience, WRITER_METADATA_MS, stop_waiting, m);
+    return m->waiting;
+}
+
+void writer_metadata_stop(struct writer_metadata *m)
+{
+    metadata_cancel(&m->load);
+    stop_waiting(m);
+}
+
+struct writer_metadata *writer_metadata_new(const struct writer_metadata_config *config,
+                                            const struct plan_writer *plan)
+{
+    struct batch *batch = group_metadata_batch(config->group, plan);
+    if (!batch)
+        return NULL;
+    struct writer_metadata *m = MEMORY_NEW(struct writer_metadata);
+    m->config = *config;
+    m->batch = batch;
+    m->name = slice_dup(plan->data_set.len ? plan->data_set : plan->name);
+    m->description = slice_dup(plan->description);
+    m->again_ms = plan->metadata_ms > 0 ? (uint64_t)plan->metadata_ms : 0;
+    uadp_guid_parse(plan->class_id, &m->class_id);
+    return m;
+}
+
+void writer_metadata_free(struct writer_metadata **metadata)
+{
+    struct writer_metadata *m = *metadata;
+    if (!m)
+        return;
+    metadata_cancel(&m->load);
+    loop_timer_stop(&m->again);
+    loop_timer_stop(&m->patience);
+    if (m->sent)
+        UA_DataSetMetaDataType_delete(m->sent);
+    free(m->name);
+    free(m->description);
+    free(m);
+    *metadata = NULL;
+}
