@@ -47,10 +47,16 @@ static bool tell_part(struct opcua_subscription *s, const UA_ExtensionObject *pa
 static bool tell(struct opcua_subscription *s, const UA_NotificationMessage *m, size_t *told)
 {
     s->telling = true;
+    s->published = m->publishTime;
     while (*told < m->notificationDataSize && tell_part(s, &m->notificationData[*told]))
         ++*told;
     s->telling = false;
     return *told == m->notificationDataSize;
+}
+
+UA_DateTime opcua_subscription_published(const struct opcua_subscription *s)
+{
+    return s->published;
 }
 
 /* ---- holding ---- */

@@ -73,6 +73,9 @@ struct opcua_subscription_config {
 
 struct opcua_subscription *opcua_subscription_new(const struct opcua_subscription_config *config);
 
+/* When the server published the notification that is being told. */
+UA_DateTime opcua_subscription_published(const struct opcua_subscription *s);
+
 /* Deleted at the server, too. No callback afterwards. */
 void opcua_subscription_free(struct opcua_subscription **s);
 

@@ -69,6 +69,7 @@ struct opcua_subscription {
     size_t held_count;
     bool paused;  /* the callback said no */
     bool telling; /* in the midst of it */
+    UA_DateTime published; /* the notification that is told, or was last */
     struct opcua_call *republish;
     uint32_t asked;      /* what `republish` is for */
     uint32_t *available; /* sequence numbers that the server keeps, as it last said */

@@ -146,6 +146,8 @@ static void put_properties(struct batch *b, bool own)
     if (b->encoder.content_encoding[0])
         iot_property_put(&b->properties, SLICE("$$ContentEncoding"),
                          slice_of(b->encoder.content_encoding));
+    if (b->home->plan.routing_info)
+        iot_property_put(&b->properties, SLICE("$$RoutingInfo"), slice_of(b->home->name));
     iot_property_put(&b->properties, SLICE("millrace-source"), buffer_slice(&source));
     iot_property_put(&b->properties, SLICE("millrace-epoch"), slice_of(epoch));
     buffer_clear(&source);
@@ -153,7 +155,18 @@ static void put_properties(struct batch *b, bool own)
 
 enum opcua_id_format batches_id_format(const struct batches *home)
 {
-    return home->plan.strict ? OPCUA_ID_EXPANDED : OPCUA_ID_URI;
+    switch (home->plan.names) {
+    case NAMES_URI:
+        return OPCUA_ID_URI;
+    case NAMES_INDEX:
+        return OPCUA_ID_INDEX;
+    case NAMES_EXPANDED:
+        return OPCUA_ID_EXPANDED;
+    case NAMES_EXPANDED_0:
+        return OPCUA_ID_EXPANDED_0;
+    default:
+        return home->plan.strict ? OPCUA_ID_EXPANDED : OPCUA_ID_URI;
+    }
 }
 
 static void init_encoder(struct batch *b)
@@ -165,6 +178,8 @@ static void init_encoder(struct batch *b)
         .names = batches_id_format(home),
         .strict = home->plan.strict,
         .batched = home->plan.batch_size > 1,
+        .lone_value = home->plan.lone_value,
+        .members_max = home->plan.data_sets_max,
         .publisher_id = slice_of(home->publisher_id),
         .group = slice_of(home->name),
         .class_id = slice_of(b->class_id),

@@ -67,6 +67,7 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
         .network_each = network_each,
         .lone_value = p->lone_value,
         .gzip = encoding->gzip,
+        .members_max = p->members_max,
         .random = p->random | 1,
     };
     if (encoding->uadp)

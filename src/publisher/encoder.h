@@ -66,6 +66,7 @@ struct encoder_plan {
     enum opcua_id_format names;
     bool strict, batched;
     bool lone_value; /* a payload of one field is its value */
+    uint32_t members_max; /* data set messages in a message; 0: any number */
     struct slice publisher_id, group, class_id;
     uint16_t group_id;
     uint64_t random;

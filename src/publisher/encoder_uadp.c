@@ -55,7 +55,9 @@ struct uadp {
 void encoder_uadp_init(struct encoder *e, const struct encoder_plan *p)
 {
     e->uadp = MEMORY_NEW(struct uadp);
-    e->members_max = e->form->network && !e->form->single ? MEMBERS_MAX : 1;
+    uint32_t max = e->form->network && !e->form->single ? MEMBERS_MAX : 1;
+    if (e->members_max == 0 || e->members_max > max)
+        e->members_max = max;
     e->uadp->publisher = uadp_id_of(p->publisher_id);
     e->uadp->has_class_id = uadp_guid_parse(p->class_id, &e->uadp->class_id);
     e->uadp->group_id = p->group_id;

@@ -86,6 +86,14 @@ static struct plan_group group_of(const struct draft *d, const struct config_ent
         .batch_size = (uint32_t)said(e->batch_size, o->batch_size),
         .batch_ms = (uint32_t)said(e->batch_ms, o->batch_ms),
         .strict = o->strict,
+        .metadata = o->metadata,
+        .names = o->names,
+        .stamp = o->stamp,
+        .lone_value = o->lone_value,
+        .last_in_batch = o->last_in_batch,
+        .routing_info = o->routing_info,
+        .cloud_events = o->cloud_events,
+        .data_sets_max = (uint32_t)o->data_sets_max,
     };
 }
 

@@ -83,6 +83,7 @@ struct plan_defaults {
     enum plan_stamp stamp;
     bool lone_value;    /* a data set of one field is written as the field's value */
     bool last_in_batch; /* of a node's values in one message the last one alone */
+    int64_t data_sets_max; /* data set messages in a message; 0: any number */
     bool routing_info;  /* property $$RoutingInfo: the group's name */
     bool cloud_events;  /* properties as CloudEvents has them */
 
@@ -157,6 +158,10 @@ struct plan_group {
     uint32_t batch_ms;
     bool strict;
     bool metadata; /* metadata messages where the mode has them */
+    enum plan_names names;
+    enum plan_stamp stamp;
+    bool lone_value, last_in_batch, routing_info, cloud_events; /* as in plan_defaults */
+    uint32_t data_sets_max; /* data set messages in a message; 0: any number */
     struct plan_writer *writers;
     size_t writer_count;
 };

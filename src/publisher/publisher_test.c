@@ -491,6 +491,114 @@ static void strict_messages_are_those_of_part_14(void **state)
     assert_string_equal(property("$$ContentType"), "");
 }
 
+static const char *body(size_t i)
+{
+    return buffer_cstr(&hub.bodies[i]);
+}
+
+static long version_in(const char *text)
+{
+    const char *at = strstr(text, "\"MinorVersion\":");
+    assert_non_null(at);
+    return atol(at + strlen("\"MinorVersion\":"));
+}
+
+static void metadata_comes_before_the_first_values(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.strict = config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"DataSetWriterId\": \"w\", "
+               "\"DataSetExtensionFields\": {\"AssetId\": 5}, \"OpcNodes\": " TWO_NODES "}]",
+               config);
+    want_more(50);
+    const char *first = body(0);
+    assert_non_null(strstr(first, "\"MessageType\":\"ua-metadata\",\"PublisherId\":\"me\""));
+    assert_non_null(strstr(first, "\"Fields\":[{\"Name\":\"C0\""));
+    assert_non_null(strstr(first, "\"BuiltInType\":6,\"DataType\":{\"Id\":6},\"ValueRank\":-1"));
+    assert_non_null(strstr(first, "\"Name\":\"AssetId\""));
+    assert_non_null(strstr(first, "\"DataSetWriterName\":\"w\"}"));
+    for (size_t i = 1; i < hub.sent; i++) {
+        assert_null(strstr(body(i), "ua-metadata")); /* it did not change */
+        assert_int_equal(version_in(body(i)), version_in(first));
+    }
+}
+
+static bool has_metadata(void *arg)
+{
+    size_t *count = arg, found = 0;
+    for (size_t i = 0; i < hub.sent; i++)
+        found += strstr(body(i), "ua-metadata") != NULL;
+    return found >= *count;
+}
+
+static void metadata_comes_again_when_fields_change(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(20);
+    write_file("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=C1\", "
+               "\"DisplayName\": \"C1\"},"
+               "{\"Id\": \"nsu=urn:test;s=C7\", \"DisplayName\": \"C7\"}]}]");
+    size_t two = 2;
+    assert_true(loop_run_until(world.loop, has_metadata, &two, WAIT_MS));
+    want_more(20);
+    long last = 0;
+    for (size_t i = 0; i < hub.sent; i++)
+        if (strstr(body(i), "ua-metadata"))
+            last = version_in(body(i));
+    assert_true(last != version_in(body(0)));
+    assert_int_equal(version_in(body(hub.sent - 1)), last);
+}
+
+static void a_lone_value_can_stand_without_its_name(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.lone_value = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=Still\"}]}]",
+               config);
+    while (hub.sent == 0)
+        loop_run_until(world.loop, has_events, NULL, 20);
+    assert_has("\"Payload\":{\"Value\":0,");
+}
+
+static void the_last_of_several_values_can_be_left_alone(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.mode = MODE_SAMPLES;
+    config.defaults.last_in_batch = true;
+    config.defaults.publishing_ms = 100;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(10);
+    assert_true(world.out_of_order > 2); /* ten ticks a notification */
+}
+
+static bool has_sent(void *arg)
+{
+    return hub.sent >= *(size_t *)arg;
+}
+
+static void uadp_is_binary_and_says_so(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.encoding = ENCODING_UADP;
+    config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    size_t five = 5;
+    assert_true(loop_run_until(world.loop, has_sent, &five, WAIT_MS));
+    assert_int_equal(hub.bodies[0].at[0], 0x91); /* metadata: an announcement */
+    assert_int_equal(hub.bodies[0].at[2], 0x08);
+    assert_int_equal(hub.bodies[1].at[0], 0xf1);
+    assert_string_equal(hub.content_type, "application/opcua+uadp");
+    assert_string_equal(property("$$MessageSchema"), "application/x-network-message-uadp-v1");
+    assert_string_equal(property("$$ContentEncoding"), "");
+}
+
 static void messages_are_cut_by_size(void **state)
 {
     (void)state;
@@ -710,6 +818,11 @@ int main(void)
         cmocka_unit_test_teardown(every_mode_makes_json_that_can_be_read, stop),
         cmocka_unit_test_teardown(a_batch_of_one_is_no_array, stop),
         cmocka_unit_test_teardown(strict_messages_are_those_of_part_14, stop),
+        cmocka_unit_test_teardown(metadata_comes_before_the_first_values, stop),
+        cmocka_unit_test_teardown(metadata_comes_again_when_fields_change, stop),
+        cmocka_unit_test_teardown(a_lone_value_can_stand_without_its_name, stop),
+        cmocka_unit_test_teardown(the_last_of_several_values_can_be_left_alone, stop),
+        cmocka_unit_test_teardown(uadp_is_binary_and_says_so, stop),
         cmocka_unit_test_teardown(messages_are_cut_by_size, stop),
         cmocka_unit_test_teardown(events_are_sent_with_their_fields, stop),
         cmocka_unit_test_teardown(events_are_samples_too, stop),

@@ -433,6 +433,11 @@ void sources_resume(struct sources *sources)
     }
 }
 
+UA_DateTime source_published(const struct source *s)
+{
+    return opcua_subscription_published(s->subscription);
+}
+
 void sources_hold(struct sources *s)
 {
     s->held++;

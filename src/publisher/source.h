@@ -85,6 +85,8 @@ void source_retry(struct source_item *place);
 
 struct source_item *source_item_at(struct source *s, uint32_t index);
 struct opcua_session *source_session(const struct source *s);
+/* When the server published what is being told. */
+UA_DateTime source_published(const struct source *s);
 /* What the server calls them; false: it does not know the item at present. */
 bool source_ids(const struct source_item *place, uint32_t *subscription, uint32_t *item);
 /* What servers say of their event types (publisher/event_types.h). */

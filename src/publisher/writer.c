@@ -23,7 +23,8 @@ struct writer {
     size_t item_count, item_cap;
     uint32_t stamp;
     uint32_t key_frame_count;
-    bool keep_alive_messages, keep_alive_key_frames;
+    bool keep_alive_messages, keep_alive_key_frames, last_in_batch;
+    enum plan_stamp stamp_of; /* messages */
     bool marked, waiting; /* waiting: for the metadata, and takes nothing */
     /* Values of items that came more than once in a notification wait here for the next data set
      * message. */
@@ -65,21 +66,62 @@ static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
     return true;
 }
 
+static void wait_for_next(struct writer *w, size_t *count, uint32_t at)
+{
+    if (*count == w->later_cap) {
+        w->later_cap = w->later_cap ? 2 * w->later_cap : 64;
+        w->later = memory_resize(w->later, w->later_cap * sizeof *w->later);
+    }
+    w->later[(*count)++] = at;
+}
+
+/* Of what came more than once, which the server had in order, the last one is left. Gives the
+ * indexes that are, in order. */
+static size_t leave_last(struct writer *w, struct source *s,
+                         const UA_MonitoredItemNotification *values, const uint32_t *next,
+                         uint32_t first)
+{
+    size_t count = 0, left = 0;
+    w->stamp++;
+    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at])
+        wait_for_next(w, &count, at);
+    for (size_t n = count; n-- > 0;) {
+        struct item *i = item_at(s, values[w->later[n]].clientHandle);
+        if (i->stamp == w->stamp)
+            w->later[n] = SOURCE_NO_VALUE;
+        i->stamp = w->stamp;
+    }
+    for (size_t n = 0; n < count; n++)
+        if (w->later[n] != SOURCE_NO_VALUE)
+            w->later[left++] = w->later[n];
+    return left;
+}
+
+static void write_sample(struct writer *w, struct source *s, const UA_MonitoredItemNotification *v,
+                         UA_DateTime now)
+{
+    struct item *i = item_at(s, v->clientHandle);
+    if (is_sent(w, i, &v->value))
+        group_sample(w->config.group, &w->data_set,
+                     &(struct sample){.node = item_head(i),
+                                      .label = item_label(i),
+                                      .value = &v->value,
+                                      .now = now},
+                     opcua_session_namespaces(source_session(s)));
+}
+
 static void write_samples(struct writer *w, struct source *s,
                           const UA_MonitoredItemNotification *values, const uint32_t *next,
                           uint32_t first, UA_DateTime now)
 {
-    const struct opcua_namespaces *names = opcua_session_namespaces(source_session(s));
-    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at]) {
-        struct item *i = item_at(s, values[at].clientHandle);
-        if (is_sent(w, i, &values[at].value))
-            group_sample(w->config.group, &w->data_set,
-                         &(struct sample){.node = item_head(i),
-                                          .label = item_label(i),
-                                          .value = &values[at].value,
-                                          .now = now},
-                         names);
+    if (w->last_in_batch) {
+        size_t count = leave_last(w, s, values, next, first);
+        for (size_t n = 0; n < count; n++)
+            write_sample(w, s, &values[w->later[n]], now);
+        return;
     }
+    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at])
+        write_sample(w, s, &values[at], now);
 }
 
 static bool is_key_frame_due(const struct writer *w)
@@ -101,15 +143,6 @@ static void write_last_values(struct writer *w)
         if (i->last || is_positional(w))
             group_field(w->config.group, item_head(i), i->number, i->last ? i->last : &unknown);
     }
-}
-
-static void wait_for_next(struct writer *w, size_t *count, uint32_t at)
-{
-    if (*count == w->later_cap) {
-        w->later_cap = w->later_cap ? 2 * w->later_cap : 64;
-        w->later = memory_resize(w->later, w->later_cap * sizeof *w->later);
-    }
-    w->later[(*count)++] = at;
 }
 
 /* In a key frame it is only kept, and written with the others. */
@@ -163,6 +196,8 @@ static void on_values(struct writer *w, struct source *s,
                       uint32_t first, UA_DateTime now)
 {
     w->config.counts->data_changes++;
+    if (w->stamp_of == STAMP_PUBLISHED)
+        now = source_published(s);
     if (group_form(w->config.group)->samples)
         write_samples(w, s, values, next, first, now);
     else
@@ -342,6 +377,8 @@ static void on_event(struct writer *w, struct source_item *place, const UA_Event
     if (!f || f->select_count != event->eventFieldsSize)
         return;
     w->config.counts->events++;
+    if (w->stamp_of == STAMP_PUBLISHED)
+        now = source_published(place->source);
     if (!group_form(w->config.group)->samples) {
         write_event(w, i, event, FRAME_EVENT, now);
         return;
@@ -515,6 +552,8 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     struct writer *w = MEMORY_NEW(struct writer);
     w->config = *config;
     w->key_frame_count = group_form(config->group)->key_frames ? plan->key_frame_count : 0;
+    w->last_in_batch = config->plan_group->last_in_batch;
+    w->stamp_of = config->plan_group->stamp;
     w->keep_alive_messages = plan->keep_alive_messages;
     w->keep_alive_key_frames = plan->keep_alive_key_frames;
     buffer_put(&w->key, plan->key);
