@@ -89,9 +89,7 @@ static void put_object_id(struct json_writer *w)
     json_name(w, "objectId"), json_put_text(w, text);
 }
 
-/* With a new secret. */
-static void put_client(struct json_writer *w, struct slice name, const char *const *roles,
-                       size_t role_count, struct buffer *secret)
+static void put_new_secret(struct json_writer *w, struct buffer *secret)
 {
     uint8_t random[SECRET_BYTES], salt[SALT_BYTES], kept[CRYPTO_SHA256_LEN];
     struct buffer text = {0};
@@ -99,34 +97,71 @@ static void put_client(struct json_writer *w, struct slice name, const char *con
     crypto_random(salt, sizeof(salt));
     base64url_encode(slice_from(random, sizeof(random)), &text);
     digest(slice_from(salt, sizeof(salt)), buffer_slice(&text), kept);
-    json_object(w);
-    json_name(w, "name"), json_put_string(w, name);
-    put_object_id(w);
     put_base64(w, "salt", slice_from(salt, sizeof(salt)));
     put_base64(w, "digest", slice_from(kept, sizeof(kept)));
-    json_name(w, "roles"), json_array(w);
-    for (size_t n = 0; n < role_count; n++)
-        json_put_text(w, roles[n]);
-    json_end_array(w);
-    json_end_object(w);
     buffer_put(secret, buffer_slice(&text));
     buffer_clear(&text);
 }
 
+static void put_texts(struct json_writer *w, const char *name, const char *const *texts, size_t count)
+{
+    json_name(w, name), json_array(w);
+    for (size_t n = 0; n < count; n++)
+        json_put_text(w, texts[n]);
+    json_end_array(w);
+}
+
+static void put_client(struct json_writer *w, const struct issuer_client_new *c, struct buffer *secret)
+{
+    json_object(w);
+    json_name(w, "name"), json_put_string(w, c->name);
+    put_object_id(w);
+    json_name(w, "public"), json_put_bool(w, c->is_public);
+    if (!c->is_public)
+        put_new_secret(w, secret);
+    put_texts(w, "roles", c->roles, c->role_count);
+    put_texts(w, "redirects", c->redirects, c->redirect_count);
+    json_end_object(w);
+}
+
 /* ---- the promises ---- */
+
+static const struct slice *read_texts(struct arena *a, const struct json *v, size_t most, size_t *count)
+{
+    struct slice *copies = ARENA_TAKE_N(a, struct slice, most);
+    *count = 0;
+    for (struct json_walk w = json_walk(v); *count < most && json_next(&w);)
+        copies[(*count)++] = arena_copy(a, json_string(w.value));
+    return copies;
+}
+
+static bool is_public(const struct json *client)
+{
+    return json_bool(json_get(client, "public"), false);
+}
 
 static void read_client(struct arena *a, const struct json *v, struct issuer_client *out)
 {
-    const struct json *roles = json_get(v, "roles");
-    size_t most = json_count(roles) < ISSUER_ROLES_MAX ? json_count(roles) : ISSUER_ROLES_MAX;
-    struct slice *copies = ARENA_TAKE_N(a, struct slice, most + 1);
     *out = (struct issuer_client){
         .name = arena_copy(a, json_string(json_get(v, "name"))),
         .object_id = arena_copy(a, json_string(json_get(v, "objectId"))),
-        .roles = copies,
+        .is_public = is_public(v),
     };
-    for (struct json_walk w = json_walk(roles); out->role_count < most && json_next(&w);)
-        copies[out->role_count++] = arena_copy(a, json_string(w.value));
+    out->roles = read_texts(a, json_get(v, "roles"), ISSUER_ROLES_MAX, &out->role_count);
+    out->redirects = read_texts(a, json_get(v, "redirects"), ISSUER_REDIRECTS_MAX, &out->redirect_count);
+}
+
+enum status issuer_client_find(const char *path, struct arena *a, struct slice name, struct issuer_client *out)
+{
+    struct json_doc *doc;
+    enum status s = load(path, &doc);
+    if (s != OK)
+        return s;
+    const struct json *client = find(doc, name);
+    if (client)
+        read_client(a, client, out);
+    json_free(&doc);
+    return client ? OK : NOT_FOUND;
 }
 
 enum status issuer_client_check(const char *path, struct arena *a, struct slice name,
@@ -137,12 +172,48 @@ enum status issuer_client_check(const char *path, struct arena *a, struct slice 
     if (s != OK)
         return s;
     const struct json *client = find(doc, name);
-    s = client && secret_is(client, secret) ? OK : UNAUTHORIZED;
-    if (s == OK)
+    bool proved = client && (is_public(client) ? secret.len == 0 : secret_is(client, secret));
+    if (proved)
         read_client(a, client, out);
     json_free(&doc);
-    return s;
+    return proved ? OK : UNAUTHORIZED;
 }
+
+/* ---- where it may send people ---- */
+
+/* Cuts ":1234" out of "http://localhost:1234/path": the origin stays in *uri, the rest goes to *path. False: it is
+ * not of this machine. */
+static bool cut_port(struct slice *uri, struct slice *path)
+{
+    static const char *const hosts[] = {"http://localhost", "http://127.0.0.1", "http://[::1]"};
+    for (size_t n = 0; n < sizeof hosts / sizeof *hosts; n++) {
+        struct slice host = slice_of(hosts[n]), rest = slice_skip(*uri, host.len);
+        if (!slice_starts(*uri, host) || (rest.len && rest.at[0] != ':' && rest.at[0] != '/'))
+            continue;
+        size_t digits = rest.len && rest.at[0] == ':';
+        while (digits && digits < rest.len && rest.at[digits] >= '0' && rest.at[digits] <= '9')
+            digits++;
+        *uri = host;
+        *path = slice_skip(rest, digits);
+        return path->len == 0 || path->at[0] == '/';
+    }
+    return false;
+}
+
+bool issuer_client_redirects_to(const struct issuer_client *c, struct slice uri)
+{
+    for (size_t n = 0; n < c->redirect_count; n++) {
+        struct slice known = c->redirects[n], asked = uri, known_path, path;
+        if (slice_eq(known, uri))
+            return uri.len > 0;
+        if (cut_port(&known, &known_path) && cut_port(&asked, &path) && slice_eq(known, asked) &&
+            slice_eq(known_path, path))
+            return true;
+    }
+    return false;
+}
+
+/* ---- changing the file ---- */
 
 static enum status save(const char *path, struct buffer *text)
 {
@@ -150,17 +221,16 @@ static enum status save(const char *path, struct buffer *text)
     return file_write(path, buffer_slice(text));
 }
 
-enum status issuer_client_add(const char *path, struct slice name, const char *const *roles,
-                              size_t role_count, struct buffer *secret)
+enum status issuer_client_add(const char *path, const struct issuer_client_new *client, struct buffer *secret)
 {
     struct json_doc *doc;
-    if (!name_ok(name) || role_count > ISSUER_ROLES_MAX)
+    if (!name_ok(client->name) || client->role_count > ISSUER_ROLES_MAX || client->redirect_count > ISSUER_REDIRECTS_MAX)
         return BAD_ARGUMENT;
     enum status s = load(path, &doc);
     if (s != OK)
         return s;
     const struct json *clients = json_get(json_root(doc), "clients");
-    s = find(doc, name) ? EXISTS : json_count(clients) >= ISSUER_CLIENTS_MAX ? FULL : OK;
+    s = find(doc, client->name) ? EXISTS : json_count(clients) >= ISSUER_CLIENTS_MAX ? FULL : OK;
     if (s == OK) {
         struct buffer text = {0};
         struct json_writer w = json_writer(&text);
@@ -168,7 +238,7 @@ enum status issuer_client_add(const char *path, struct slice name, const char *c
         json_name(&w, "clients"), json_array(&w);
         for (struct json_walk m = json_walk(clients); json_next(&m);)
             json_put_value(&w, m.value);
-        put_client(&w, name, roles, role_count, secret);
+        put_client(&w, client, secret);
         json_end_array(&w);
         json_end_object(&w);
         s = save(path, &text);
@@ -211,6 +281,8 @@ enum status issuer_client_list(const char *path, struct buffer *out)
          s == OK && json_next(&w);) {
         buffer_put(out, json_string(json_get(w.value, "name")));
         for (struct json_walk r = json_walk(json_get(w.value, "roles")); json_next(&r);)
+            buffer_printf(out, " %.*s", SLICE_FMT(json_string(r.value)));
+        for (struct json_walk r = json_walk(json_get(w.value, "redirects")); json_next(&r);)
             buffer_printf(out, " %.*s", SLICE_FMT(json_string(r.value)));
         buffer_u8(out, '\n');
     }

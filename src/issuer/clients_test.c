@@ -31,7 +31,11 @@ static int finish(void **state)
 static void add(const char *name, const char *const *roles, size_t count, struct buffer *secret)
 {
     buffer_reset(secret);
-    assert_int_equal(issuer_client_add(path, slice_of(name), roles, count, secret), OK);
+    assert_int_equal(issuer_client_add(path,
+                                       &(struct issuer_client_new){
+                                           .name = slice_of(name), .roles = roles, .role_count = count},
+                                       secret),
+                     OK);
 }
 
 static void a_client_is_known_by_the_secret_that_was_printed_once(void **state)
@@ -79,10 +83,10 @@ static void names_are_simple_and_stand_once(void **state)
     (void)state;
     struct buffer secret = {0};
     add("a", NULL, 0, &secret);
-    assert_int_equal(issuer_client_add(path, SLICE("a"), NULL, 0, &secret), EXISTS);
-    assert_int_equal(issuer_client_add(path, SLICE(""), NULL, 0, &secret), BAD_ARGUMENT);
-    assert_int_equal(issuer_client_add(path, SLICE("a b"), NULL, 0, &secret), BAD_ARGUMENT);
-    assert_int_equal(issuer_client_add(path, SLICE("a:b"), NULL, 0, &secret), BAD_ARGUMENT);
+    assert_int_equal(issuer_client_add(path, &(struct issuer_client_new){.name = SLICE("a")}, &secret), EXISTS);
+    assert_int_equal(issuer_client_add(path, &(struct issuer_client_new){.name = SLICE("")}, &secret), BAD_ARGUMENT);
+    assert_int_equal(issuer_client_add(path, &(struct issuer_client_new){.name = SLICE("a b")}, &secret), BAD_ARGUMENT);
+    assert_int_equal(issuer_client_add(path, &(struct issuer_client_new){.name = SLICE("a:b")}, &secret), BAD_ARGUMENT);
     buffer_clear(&secret);
 }
 
@@ -117,17 +121,55 @@ static void the_file_is_for_its_user_alone_and_a_broken_one_stops(void **state)
     assert_int_equal(file_write(path, SLICE("{\"clients\":")), OK);
     assert_int_equal(issuer_client_check(path, &arena, SLICE("a"), buffer_slice(&secret), &c),
                      BAD_FORMAT);
-    assert_int_equal(issuer_client_add(path, SLICE("b"), NULL, 0, &secret), BAD_FORMAT);
+    assert_int_equal(issuer_client_add(path, &(struct issuer_client_new){.name = SLICE("b")}, &secret), BAD_FORMAT);
     buffer_clear(&secret);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
+
+static void a_public_client_has_no_secret_to_show(void **state)
+{
+    (void)state;
+    struct buffer secret = {0};
+    struct issuer_client c;
+    const struct issuer_client_new page = {.name = SLICE("page"),
+                                           .redirects = (const char *const[]){"https://plant.example/app", "http://localhost"},
+                                           .redirect_count = 2,
+                                           .is_public = true};
+    assert_int_equal(issuer_client_add(path, &page, &secret), OK);
+    assert_int_equal(secret.len, 0);
+    assert_int_equal(issuer_client_check(path, &arena, SLICE("page"), SLICE("x"), &c), UNAUTHORIZED);
+    assert_int_equal(issuer_client_check(path, &arena, SLICE("page"), SLICE(""), &c), OK);
+    assert_true(c.is_public);
+    assert_int_equal(issuer_client_find(path, &arena, SLICE("nobody"), &c), NOT_FOUND);
+}
+
+static void people_are_sent_where_the_client_lives_and_nowhere_else(void **state)
+{
+    (void)state;
+    static const struct slice known[] = {SLICE_INIT("https://plant.example/app"), SLICE_INIT("http://localhost"),
+                                         SLICE_INIT("http://127.0.0.1:80/done")};
+    const struct issuer_client c = {.redirects = known, .redirect_count = 3};
+    static const char *const yes[] = {"https://plant.example/app", "http://localhost", "http://localhost:53821",
+                                      "http://127.0.0.1:1/done", "http://127.0.0.1/done"};
+    static const char *const no[] = {"", "https://plant.example/app/", "https://plant.example", "http://localhost.evil.example",
+                                     "http://localhost:80@evil.example", "http://localhost:80/x", "http://127.0.0.1:80/other",
+                                     "https://localhost", "http://localhost:"  "x"};
+    for (size_t n = 0; n < sizeof yes / sizeof *yes; n++)
+        if (!issuer_client_redirects_to(&c, slice_of(yes[n])))
+            fail_msg("refused: %s", yes[n]);
+    for (size_t n = 0; n < sizeof no / sizeof *no; n++)
+        if (issuer_client_redirects_to(&c, slice_of(no[n])))
+            fail_msg("taken: %s", no[n]);
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_client_is_known_by_the_secret_that_was_printed_once),
         TEST(a_wrong_secret_and_an_unknown_name_are_refused_alike),
+        TEST(a_public_client_has_no_secret_to_show),
+        cmocka_unit_test(people_are_sent_where_the_client_lives_and_nowhere_else),
         TEST(names_are_simple_and_stand_once),
         TEST(one_is_removed_and_the_others_stay),
         TEST(the_file_is_for_its_user_alone_and_a_broken_one_stops),

@@ -1,6 +1,7 @@
 #include "issuer/grant.h"
 
 #include "base/encoding.h"
+#include "issuer/form.h"
 
 static const struct issuer_refusal no_form = {400, "invalid_request",
                                               "the body must be application/x-www-form-urlencoded"};
@@ -9,25 +10,17 @@ static const struct issuer_refusal twice = {400, "invalid_request",
                                             "a parameter stands in the form twice"};
 static const struct issuer_refusal no_grant = {400, "invalid_request", "grant_type is missing"};
 static const struct issuer_refusal other_grant = {400, "unsupported_grant_type",
-                                                  "only client_credentials is granted here"};
+                                                  "client_credentials, authorization_code, refresh_token "
+                                                  "and device_code are granted here"};
 static const struct issuer_refusal two_ways = {400, "invalid_request",
                                                "the client authenticates in two ways at once"};
 static const struct issuer_refusal no_client = {401, "invalid_client",
                                                 "client_id and client_secret are needed"};
-
-/* A letter for '+', %XX decoded: application/x-www-form-urlencoded. */
-static struct slice decode(struct arena *a, struct slice text)
-{
-    struct slice copy = arena_copy(a, text);
-    uint8_t *at = (uint8_t *)(uintptr_t)copy.at;
-    for (size_t n = 0; n < copy.len; n++)
-        if (at[n] == '+')
-            at[n] = ' ';
-    return percent_decode_in(a, copy);
-}
+static const struct issuer_refusal no_code = {400, "invalid_request", "the code or token to be redeemed is missing"};
 
 struct form {
     struct slice grant_type, client_id, client_secret, scope, resource;
+    struct slice code, redirect_uri, code_verifier, refresh_token, device_code, client_info;
 };
 
 static struct slice *member(struct form *f, struct slice name)
@@ -38,7 +31,10 @@ static struct slice *member(struct form *f, struct slice name)
     } members[] = {
         {"grant_type", &f->grant_type},       {"client_id", &f->client_id},
         {"client_secret", &f->client_secret}, {"scope", &f->scope},
-        {"resource", &f->resource},
+        {"resource", &f->resource},           {"code", &f->code},
+        {"redirect_uri", &f->redirect_uri},   {"code_verifier", &f->code_verifier},
+        {"refresh_token", &f->refresh_token}, {"device_code", &f->device_code},
+        {"client_info", &f->client_info},
     };
     for (size_t n = 0; n < sizeof(members) / sizeof(members[0]); n++)
         if (slice_eq(name, slice_of(members[n].name)))
@@ -48,16 +44,21 @@ static struct slice *member(struct form *f, struct slice name)
 
 static const struct issuer_refusal *read_form(struct arena *a, struct slice text, struct form *f)
 {
-    struct slice part;
-    while (text.len && slice_split(&text, '&', &part)) {
-        size_t equals = slice_find(part, '=');
-        struct slice *at = member(f, decode(a, slice_first(part, equals)));
+    struct slice name, value;
+    while (issuer_form_next(a, &text, &name, &value)) {
+        struct slice *at = member(f, name);
         if (at && at->at)
             return &twice;
         if (at)
-            *at = decode(a, slice_skip(part, equals + 1));
+            *at = value;
     }
     return NULL;
+}
+
+static struct slice decode(struct arena *a, struct slice text)
+{
+    struct slice name, value, rest = text;
+    return issuer_form_next(a, &rest, &name, &value) ? name : (struct slice){0};
 }
 
 /* RFC 6749, 2.3.1: both are form-encoded before they become Basic. */
@@ -85,7 +86,31 @@ static const struct issuer_refusal *read_client(struct arena *a, struct slice au
     g->secret = f->client_secret;
     if (basic && !read_basic(a, authorization, g))
         return &no_client;
-    return g->client_id.len && g->secret.len ? NULL : &no_client;
+    return g->client_id.len && (g->secret.len || g->kind != GRANT_CLIENT) ? NULL : &no_client;
+}
+
+/* NULL: well. */
+static const struct issuer_refusal *read_kind(const struct form *f, struct issuer_grant *g)
+{
+    const struct {
+        const char *type;
+        enum issuer_grant_kind kind;
+        struct slice code;
+    } kinds[] = {
+        {"client_credentials", GRANT_CLIENT, SLICE("-")},
+        {"authorization_code", GRANT_CODE, f->code},
+        {"refresh_token", GRANT_REFRESH, f->refresh_token},
+        {"urn:ietf:params:oauth:grant-type:device_code", GRANT_DEVICE, f->device_code.len ? f->device_code : f->code},
+        {"device_code", GRANT_DEVICE, f->device_code.len ? f->device_code : f->code}, /* as Entra's older libraries */
+    };
+    for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
+        if (!slice_eq(f->grant_type, slice_of(kinds[n].type)))
+            continue;
+        g->kind = kinds[n].kind;
+        g->code = kinds[n].code;
+        return g->code.len ? NULL : &no_code;
+    }
+    return &other_grant;
 }
 
 static bool is_form(struct slice content_type)
@@ -109,11 +134,14 @@ const struct issuer_refusal *issuer_grant_read(struct arena *a, struct slice con
         return no;
     if (f.grant_type.len == 0)
         return &no_grant;
-    if (!slice_eq(f.grant_type, SLICE("client_credentials")))
-        return &other_grant;
-    no = read_client(a, authorization, &f, &g);
+    no = read_kind(&f, &g);
+    if (!no)
+        no = read_client(a, authorization, &f, &g);
     if (no)
         return no;
+    g.redirect_uri = f.redirect_uri;
+    g.verifier = f.code_verifier;
+    g.client_info = slice_eq(f.client_info, SLICE("1"));
     g.scope = f.scope;
     g.resource = f.resource;
     *out = g;

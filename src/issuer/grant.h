@@ -1,6 +1,6 @@
 /*
- * A request for a token as it comes (RFC 6749, 4.4: client credentials): the form, and the client's
- * name and secret either in it (client_secret_post) or as Basic. Pure.
+ * A request for tokens as it comes (RFC 6749, 4.1.3, 4.4, 6; RFC 8628, 3.4): the form, and the client's
+ * name and secret either in it (client_secret_post) or as Basic; public clients have no secret. Pure.
  */
 #pragma once
 
@@ -9,8 +9,14 @@
 
 #define ISSUER_FORM_MAX (16u << 10)
 
+enum issuer_grant_kind { GRANT_CLIENT, GRANT_CODE, GRANT_REFRESH, GRANT_DEVICE };
+
 struct issuer_grant {
+    enum issuer_grant_kind kind;
     struct slice client_id, secret;
+    struct slice code;                   /* the authorization code, refresh token or device code */
+    struct slice redirect_uri, verifier; /* GRANT_CODE */
+    bool client_info;                    /* MSAL wants to know whose tokens these are */
     struct slice scope;    /* v2: "api://millrace/.default"; may be empty */
     struct slice resource; /* v1: "api://millrace"; may be empty */
 };

@@ -48,6 +48,24 @@ static void or_as_basic(void **state)
     assert_int_equal(g.scope.len, 0);
 }
 
+static void codes_and_refresh_tokens_come_from_public_clients_too(void **state)
+{
+    (void)state;
+    struct issuer_grant g;
+    assert_null(read_error(FORM, "", "client_id=a&grant_type=authorization_code&code=c&redirect_uri=http%3A%2F%2Flocalhost&code_verifier=v&client_info=1", &g));
+    assert_int_equal(g.kind, GRANT_CODE);
+    assert_slice(g.code, SLICE("c"));
+    assert_slice(g.redirect_uri, SLICE("http://localhost"));
+    assert_slice(g.verifier, SLICE("v"));
+    assert_true(g.client_info);
+    assert_null(read_error(FORM, "", "client_id=a&grant_type=refresh_token&refresh_token=r", &g));
+    assert_int_equal(g.kind, GRANT_REFRESH);
+    assert_slice(g.code, SLICE("r"));
+    assert_null(read_error(FORM, "", "client_id=a&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=d", &g));
+    assert_int_equal(g.kind, GRANT_DEVICE);
+    assert_slice(g.code, SLICE("d"));
+}
+
 static void what_is_wrong_has_oauth_s_name(void **state)
 {
     (void)state;
@@ -58,7 +76,9 @@ static void what_is_wrong_has_oauth_s_name(void **state)
         {"", "", "", "invalid_request"},
         {FORM, "", "", "invalid_request"},
         {FORM, "", "grant_type=password&username=a&password=b", "unsupported_grant_type"},
-        {FORM, "", "grant_type=authorization_code&code=x", "unsupported_grant_type"},
+        {FORM, "", "grant_type=authorization_code&code=x", "invalid_client"},
+        {FORM, "", "grant_type=authorization_code&client_id=a", "invalid_request"},
+        {FORM, "", "grant_type=refresh_token&client_id=a", "invalid_request"},
         {FORM, "", "grant_type=client_credentials", "invalid_client"},
         {FORM, "", "grant_type=client_credentials&client_id=a", "invalid_client"},
         {FORM, "", "grant_type=client_credentials&client_id=a&client_secret=", "invalid_client"},
@@ -108,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_secret_comes_in_the_form),
         cmocka_unit_test(or_as_basic),
+        cmocka_unit_test(codes_and_refresh_tokens_come_from_public_clients_too),
         cmocka_unit_test(what_is_wrong_has_oauth_s_name),
         cmocka_unit_test(the_audience_is_asked_for_by_scope_or_resource),
     };

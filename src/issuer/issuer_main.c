@@ -10,7 +10,7 @@
 #include "crypto/random.h"
 #include "io/server_tls.h"
 #include "base/file.h"
-#include "issuer/clients.h"
+#include "issuer/commands.h"
 #include "issuer/issuer.h"
 #include "rest/health.h"
 #include "settings/settings.h"
@@ -39,17 +39,27 @@ static const struct setting table[] = {
     {"key.algorithm", SETTING_WORD, "RS256", "of new signing keys", 0, 0, "RS256|ES256", false},
     {"key.life", SETTING_DURATION, "30d", "how long a key signs before the next is made", 3600000,
      0x7fffffffffff, NULL, false},
-    {"roles", SETTING_LIST, NULL, "add-client: what the client may do", 0, 0, NULL, false},
+    {"refresh.life", SETTING_DURATION, "30d", "how long somebody stays signed in without using it", 60000,
+     0x7fffffffffff, NULL, false},
+    {"roles", SETTING_LIST, NULL, "add-client, add-user: what the client or person may do", 0, 0, NULL, false},
+    {"redirects", SETTING_LIST, NULL, "add-client: addresses that people who signed in are sent to", 0, 0, NULL, false},
+    {"public", SETTING_BOOL, "false", "add-client: a page or a program on a person's machine; it has no secret", 0, 0,
+     NULL, false},
     SETTINGS_LOG,
 };
 
 static const struct settings_program program = {
     "issuer",
-    "Issues OAuth2 access tokens to programs.\n"
-    "  millrace issuer                                    serve\n"
-    "  millrace issuer add-client NAME --roles Read,Write  add one and print its secret\n"
+    "Issues OAuth2 and OpenID Connect tokens to programs, and to people who sign in on its page.\n"
+    "  millrace issuer                                     serve\n"
+    "  millrace issuer add-client NAME --roles Read,Write  add a program and print its secret\n"
+    "  millrace issuer add-client NAME --public true --redirects https://host/page\n"
     "  millrace issuer remove-client NAME\n"
-    "  millrace issuer list-clients",
+    "  millrace issuer list-clients\n"
+    "  millrace issuer add-user NAME --roles Read,Write    add a person and print a first password\n"
+    "  millrace issuer set-password NAME                   a new one from standard input; unlocks the name\n"
+    "  millrace issuer remove-user NAME\n"
+    "  millrace issuer list-users",
     table,
     sizeof(table) / sizeof(table[0]),
     .commands = true,
@@ -68,51 +78,6 @@ struct serving {
 static const char *in_data(struct arena *a, const struct settings *s, const char *name)
 {
     return arena_printf(a, "%s/%s", settings_text(s, "data"), name);
-}
-
-/* ---- clients, from the command line ---- */
-
-static int say(enum status s, const char *name)
-{
-    if (s != OK)
-        fprintf(stderr, "issuer: %s: %s\n", name, status_name(s));
-    return s == OK ? 0 : 1;
-}
-
-static int add_client(const char *path, const struct settings *s, const char *name)
-{
-    const char *const *roles;
-    size_t count = settings_list(s, "roles", &roles);
-    struct buffer secret = {0};
-    enum status why = issuer_client_add(path, slice_of(name), roles, count, &secret);
-    if (why == OK)
-        printf("client_id=%s\nclient_secret=%s\n", name, buffer_cstr(&secret));
-    buffer_clear(&secret);
-    return say(why, name);
-}
-
-static int list_clients(const char *path)
-{
-    struct buffer text = {0};
-    enum status why = issuer_client_list(path, &text);
-    printf("%s", buffer_cstr(&text));
-    buffer_clear(&text);
-    return say(why, "list-clients");
-}
-
-static int command(const struct settings *s, const char *word, struct arena *a)
-{
-    if (file_make_directory(settings_text(s, "data")) != OK)
-        return 1;
-    const char *path = in_data(a, s, "clients.json"), *name = settings_argument(s, 1);
-    if (strcmp(word, "list-clients") == 0)
-        return list_clients(path);
-    if (name && strcmp(word, "add-client") == 0)
-        return add_client(path, s, name);
-    if (name && strcmp(word, "remove-client") == 0)
-        return say(issuer_client_remove(path, slice_of(name)), name);
-    fprintf(stderr, "issuer: '%s' is not known or lacks a name; --help lists the commands\n", word);
-    return 2;
 }
 
 /* ---- serving ---- */
@@ -214,8 +179,16 @@ static enum status prepare(struct serving *v, const struct settings *s)
         .replace_ms = settings_ms(s, "key.life"),
         .keep_ms = i->life_ms,
     };
+    i->refresh_ms = settings_ms(s, "refresh.life");
+    issuer_codes_init(&i->codes);
     if (!i->tenant)
         return IO_FAILED;
+    const char *tables = in_data(&v->arena, s, ISSUER_TABLES_FILE);
+    why = issuer_first_user(tables);
+    if (why == OK)
+        why = issuer_tables_open(tables, false, &i->tables);
+    if (why != OK)
+        return why;
     if (settings_list(s, "audiences", &i->audiences) == 0) {
         log_error("the setting 'audiences' is empty: no token could be made for anything");
         return BAD_ARGUMENT;
@@ -251,7 +224,10 @@ static int serve(struct serving *v, const struct settings *s)
     if (v->server)
         rest_server_free(&v->server);
     server_tls_close(&v->tls);
+    if (i->tables)
+        store_table_close(&i->tables);
     loop_free(&i->loop);
+    issuer_codes_clear(&i->codes);
     rest_health_free(&v->health);
     issuer_keys_unref(&i->keys);
     if (why != OK)
@@ -268,7 +244,7 @@ int issuer_main(int argc, char **argv)
     settings_start_log(s);
     struct serving *v = &(struct serving){0};
     const char *word = settings_argument(s, 0);
-    code = word ? command(s, word, &v->arena) : serve(v, s);
+    code = word ? issuer_command(s, word) : serve(v, s);
     arena_clear(&v->arena);
     settings_free(&s);
     return code;

@@ -64,10 +64,16 @@ static int begin(void **state)
                         .clients_path = house.clients,
                         .life_ms = 3600000,
                         .keys_config = {house.keys, JWK_ES256, 30ull * 86400000, 3600000}};
+    issuer_codes_init(&house.issuer.codes);
+    assert_int_equal(issuer_tables_open(":memory:", false, &house.issuer.tables), OK);
+    house.issuer.refresh_ms = 86400000;
     assert_int_equal(
         issuer_keys_load(&house.issuer.keys_config, clock_wall_ms(), &house.issuer.keys), OK);
-    assert_int_equal(issuer_client_add(house.clients, SLICE("writer"),
-                                       (const char *const[]){"Write"}, 1, &house.secret),
+    assert_int_equal(issuer_client_add(house.clients,
+                                       &(struct issuer_client_new){.name = SLICE("writer"),
+                                                                   .roles = (const char *const[]){"Write"},
+                                                                   .role_count = 1},
+                                       &house.secret),
                      OK);
     listen_on_any_port();
     house.client = rest_client_new(&(struct rest_client_config){.loop = house.issuer.loop});
@@ -80,7 +86,9 @@ static int finish(void **state)
     rest_client_free(&house.client);
     listener_close(&house.listener);
     rest_server_free(&house.server);
+    store_table_close(&house.issuer.tables);
     loop_free(&house.issuer.loop);
+    issuer_codes_clear(&house.issuer.codes);
     issuer_keys_unref(&house.issuer.keys);
     buffer_clear(&house.secret);
     buffer_clear(&house.body);
@@ -208,7 +216,7 @@ static void a_client_that_is_removed_gets_no_further_token(void **state)
     (void)state;
     struct buffer secret = {0};
     char form[256];
-    assert_int_equal(issuer_client_add(house.clients, SLICE("leaver"), NULL, 0, &secret), OK);
+    assert_int_equal(issuer_client_add(house.clients, &(struct issuer_client_new){.name = SLICE("leaver")}, &secret), OK);
     snprintf(form, sizeof(form), "grant_type=client_credentials&client_id=leaver&client_secret=%s",
              buffer_cstr(&secret));
     assert_int_equal(call("POST", "/token", form), 200);

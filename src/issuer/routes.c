@@ -1,106 +1,7 @@
-#include <stdlib.h>
-
-#include "base/log.h"
-#include "base/memory.h"
-#include "issuer/clients.h"
-#include "issuer/grant.h"
 #include "issuer/issuer.h"
-#include "issuer/token.h"
 #include "json/write.h"
 
-static const struct issuer_refusal bad_client = {
-    401, "invalid_client", "the client is not known, or its secret is another one"};
-static const struct issuer_refusal bad_scope = {400, "invalid_scope",
-                                                "no token is made for that scope or resource"};
-static const struct issuer_refusal failed = {500, "server_error",
-                                             "the issuer cannot make a token now"};
-
-/* ---- answers ---- */
-
-static void refuse(struct rest_request *r, const struct issuer_refusal *no)
-{
-    struct buffer body = {0};
-    struct json_writer w = json_writer(&body);
-    json_object(&w);
-    json_name(&w, "error"), json_put_text(&w, no->error);
-    json_name(&w, "error_description"), json_put_text(&w, no->description);
-    json_name(&w, "correlation_id"), json_put_text(&w, r->id);
-    json_end_object(&w);
-    rest_add_header(r, "Cache-Control", SLICE("no-store"));
-    if (no->http == 401)
-        rest_add_header(r, "WWW-Authenticate", SLICE("Basic realm=\"millrace\""));
-    rest_reply_json(r, no->http, buffer_slice(&body));
-    buffer_clear(&body);
-}
-
-static void answer_token(struct rest_request *r, uint64_t life_ms, struct slice token)
-{
-    struct buffer body = {0};
-    struct json_writer w = json_writer(&body);
-    json_object(&w);
-    json_name(&w, "token_type"), json_put_text(&w, "Bearer");
-    json_name(&w, "expires_in"), json_put_u64(&w, life_ms / 1000);
-    json_name(&w, "ext_expires_in"), json_put_u64(&w, life_ms / 1000);
-    json_name(&w, "access_token"), json_put_string(&w, token);
-    json_end_object(&w);
-    rest_add_header(r, "Cache-Control", SLICE("no-store"));
-    rest_reply_json(r, 200, buffer_slice(&body));
-    buffer_clear(&body);
-}
-
-/* ---- a token, on a helper thread ---- */
-
-struct making {
-    struct rest_request *request; /* touched on the loop only */
-    struct issuer *issuer;
-    struct issuer_keys *keys;
-    struct issuer_grant grant;
-    const char *audience;
-    uint64_t now_ms;
-    struct arena arena;
-    struct buffer token;
-    enum status why;
-};
-
-static void make(void *arg)
-{
-    struct making *m = arg;
-    struct issuer_client client;
-    m->why = issuer_client_check(m->issuer->clients_path, &m->arena, m->grant.client_id,
-                                 m->grant.secret, &client);
-    if (m->why != OK)
-        return;
-    struct issuer_token token = {
-        .issuer = m->issuer->name,
-        .tenant = m->issuer->tenant,
-        .audience = m->audience,
-        .client = &client,
-        .now_ms = m->now_ms,
-        .life_ms = m->issuer->life_ms,
-    };
-    m->why = issuer_token_make(&token, issuer_keys_signing(m->keys), &m->token);
-}
-
-static void made(void *arg)
-{
-    struct making *m = arg;
-    struct rest_request *r = m->request;
-    if (m->why == OK) {
-        log_info("token issued client=%.*s audience=%s peer=%.*s call=%s",
-                 SLICE_FMT(m->grant.client_id), m->audience, SLICE_FMT(r->peer), r->id);
-        answer_token(r, m->issuer->life_ms, buffer_slice(&m->token));
-    } else {
-        log_warn("token refused peer=%.*s call=%s status=%s", SLICE_FMT(r->peer), r->id,
-                 status_name(m->why));
-        refuse(r, m->why == UNAUTHORIZED ? &bad_client : &failed);
-    }
-    issuer_keys_unref(&m->keys);
-    arena_clear(&m->arena);
-    buffer_clear(&m->token);
-    free(m);
-}
-
-static bool is_ours(struct rest_request *r)
+bool issuer_is_ours(struct rest_request *r)
 {
     struct issuer *i = r->app;
     struct slice tenant = rest_param(r, "tenant");
@@ -108,29 +9,6 @@ static bool is_ours(struct rest_request *r)
         return true;
     rest_reply_problem(r, 404, "there is no such tenant");
     return false;
-}
-
-static void token(struct rest_request *r)
-{
-    struct issuer *i = r->app;
-    struct issuer_grant g;
-    if (!is_ours(r))
-        return;
-    const struct issuer_refusal *no = issuer_grant_read(
-        &r->arena, rest_header(r, "Content-Type"), rest_header(r, "Authorization"), r->body, &g);
-    const char *audience = no ? NULL : issuer_grant_audience(&g, i->audiences);
-    if (no || !audience) {
-        refuse(r, no ? no : &bad_scope);
-        return;
-    }
-    struct making *m = MEMORY_NEW(struct making);
-    m->request = r;
-    m->issuer = i;
-    m->keys = issuer_keys_ref(i->keys);
-    m->grant = g;
-    m->audience = audience;
-    m->now_ms = loop_wall_ms(i->loop);
-    loop_work(i->loop, make, made, m);
 }
 
 /* ---- what everybody may read ---- */
@@ -158,16 +36,27 @@ static void discovery(struct rest_request *r)
     struct issuer *i = r->app;
     struct buffer body = {0};
     struct json_writer w = json_writer(&body);
-    if (!is_ours(r))
+    if (!issuer_is_ours(r))
         return;
     json_object(&w);
     json_name(&w, "issuer"), json_put_text(&w, i->name);
     put_url(&w, "token_endpoint", i, "/oauth2/v2.0/token");
     put_url(&w, "jwks_uri", i, "/discovery/v2.0/keys");
-    put_texts(&w, "grant_types_supported", (const char *const[]){"client_credentials", NULL});
+    put_url(&w, "authorization_endpoint", i, "/oauth2/v2.0/authorize");
+    put_url(&w, "device_authorization_endpoint", i, "/oauth2/v2.0/devicecode");
+    put_texts(&w, "grant_types_supported",
+              (const char *const[]){"authorization_code", "refresh_token", "client_credentials",
+                                    "urn:ietf:params:oauth:grant-type:device_code", NULL});
     put_texts(&w, "token_endpoint_auth_methods_supported",
-              (const char *const[]){"client_secret_post", "client_secret_basic", NULL});
-    put_texts(&w, "response_types_supported", (const char *const[]){"token", NULL});
+              (const char *const[]){"client_secret_post", "client_secret_basic", "none", NULL});
+    put_texts(&w, "response_types_supported", (const char *const[]){"code", NULL});
+    put_texts(&w, "response_modes_supported", (const char *const[]){"query", "fragment", "form_post", NULL});
+    put_texts(&w, "code_challenge_methods_supported", (const char *const[]){"S256", NULL});
+    json_name(&w, "authorization_response_iss_parameter_supported"), json_put_bool(&w, true);
+    put_texts(&w, "scopes_supported", (const char *const[]){"openid", "profile", "offline_access", NULL});
+    put_texts(&w, "claims_supported",
+              (const char *const[]){"sub", "iss", "aud", "exp", "iat", "nonce", "oid", "tid", "name",
+                                    "preferred_username", "roles", NULL});
     put_texts(&w, "subject_types_supported", (const char *const[]){"public", NULL});
     put_texts(
         &w, "id_token_signing_alg_values_supported",
@@ -180,24 +69,33 @@ static void discovery(struct rest_request *r)
 static void keys(struct rest_request *r)
 {
     struct issuer *i = r->app;
-    if (!is_ours(r))
+    if (!issuer_is_ours(r))
         return;
     rest_add_header(r, "Cache-Control", SLICE("public, max-age=300"));
     rest_reply_json(r, 200, issuer_keys_set(i->keys));
 }
 
 /* Entra's paths, with the tenant; and without it for those who type them. */
+/* clang-format off */
 static const struct rest_route routes[] = {
-    {"POST", "/token", token, REST_PUBLIC, "Token", NULL, NULL},
-    {"POST", "/oauth2/v2.0/token", token, REST_PUBLIC, NULL, NULL, NULL},
-    {"POST", "/{tenant}/oauth2/v2.0/token", token, REST_PUBLIC, NULL, NULL, NULL},
-    {"POST", "/{tenant}/oauth2/token", token, REST_PUBLIC, NULL, NULL, NULL},
+    {"POST", "/token", issuer_redeem, REST_PUBLIC, "Token", NULL, NULL},
+    {"POST", "/oauth2/v2.0/token", issuer_redeem, REST_PUBLIC, NULL, NULL, NULL},
+    {"POST", "/{tenant}/oauth2/v2.0/token", issuer_redeem, REST_PUBLIC, NULL, NULL, NULL},
+    {"POST", "/{tenant}/oauth2/token", issuer_redeem, REST_PUBLIC, NULL, NULL, NULL},
+    {"GET", "/{tenant}/oauth2/v2.0/authorize", issuer_authorize, REST_PUBLIC, "Authorize", NULL, NULL},
+    {"POST", "/{tenant}/oauth2/v2.0/authorize", issuer_authorize, REST_PUBLIC, NULL, NULL, NULL},
+    {"GET", "/{tenant}/oauth2/authorize", issuer_authorize, REST_PUBLIC, NULL, NULL, NULL},
+    {"POST", "/{tenant}/oauth2/authorize", issuer_authorize, REST_PUBLIC, NULL, NULL, NULL},
+    {"POST", "/{tenant}/oauth2/v2.0/devicecode", issuer_device_begin, REST_PUBLIC, "DeviceCode", NULL, NULL},
+    {"GET", "/device", issuer_device_page, REST_PUBLIC, NULL, NULL, NULL},
+    {"POST", "/device", issuer_device_answer, REST_PUBLIC, NULL, NULL, NULL},
     {"GET", "/.well-known/openid-configuration", discovery, REST_PUBLIC, "Discovery", NULL, NULL},
-    {"GET", "/{tenant}/v2.0/.well-known/openid-configuration", discovery, REST_PUBLIC, NULL, NULL,
-     NULL},
+    {"GET", "/{tenant}/v2.0/.well-known/openid-configuration", discovery, REST_PUBLIC, NULL, NULL, NULL},
+    {"GET", "/{tenant}/.well-known/openid-configuration", discovery, REST_PUBLIC, NULL, NULL, NULL},
     {"GET", "/discovery/keys", keys, REST_PUBLIC, "Keys", NULL, NULL},
     {"GET", "/{tenant}/discovery/v2.0/keys", keys, REST_PUBLIC, NULL, NULL, NULL},
 };
+/* clang-format on */
 
 struct rest_table issuer_routes(struct issuer *i)
 {
