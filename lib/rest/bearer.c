@@ -31,7 +31,7 @@ struct waiting {
 struct rest_bearer {
     struct rest_bearer_config config;
     char *discovery_url;
-    char **issuers, **audiences;
+    char **issuers, **audiences, **tenants, **scopes;
     char *found_issuer;   /* from the discovery document, when the config names none */
     struct jwk_set *keys; /* NULL before they came */
     uint64_t keys_at_ms;  /* loop time */
@@ -75,9 +75,22 @@ static void copy_user(const struct json *claims, char out[USER_MAX])
     out[len] = 0;
 }
 
+/* A program's own token has no scopes, and is judged by its roles alone. */
+static bool scope_ok(const struct rest_bearer *b, const struct json *claims)
+{
+    if (b->scopes == NULL || (json_get(claims, "scp") == NULL && json_get(claims, "scope") == NULL))
+        return true;
+    for (char *const *s = b->scopes; *s; s++)
+        if (jwt_has_scope(claims, *s))
+            return true;
+    return false;
+}
+
 static unsigned grants_of(const struct rest_bearer *b, const struct json *claims)
 {
     unsigned g = GRANT_READ;
+    if (!scope_ok(b, claims))
+        return 0;
     bool admin = jwt_has_role(claims, "Admin") || jwt_has_role(claims, "Sign");
     if (b->config.any_role || admin)
         g |= GRANT_ADMIN | GRANT_WRITE;
@@ -265,6 +278,7 @@ static enum status verify(struct rest_bearer *b, struct slice token, struct jwt 
     struct jwt_expect expect = {
         .issuers = b->issuers ? (const char *const *)b->issuers : found,
         .audiences = (const char *const *)b->audiences,
+        .tenants = (const char *const *)b->tenants,
         .now_ms = loop_wall_ms(b->config.loop),
         .skew_ms = b->config.skew_ms,
     };
@@ -363,6 +377,8 @@ struct rest_bearer *rest_bearer_new(const struct rest_bearer_config *config)
     buffer_clear(&url);
     b->issuers = copy_texts(config->issuers);
     b->audiences = copy_texts(config->audiences);
+    b->tenants = copy_texts(config->tenants);
+    b->scopes = copy_texts(config->scopes);
     list_init(&b->waiting);
     return b;
 }
@@ -383,6 +399,8 @@ void rest_bearer_free(struct rest_bearer **bearer)
     free(b->found_issuer);
     free_texts(b->issuers);
     free_texts(b->audiences);
+    free_texts(b->tenants);
+    free_texts(b->scopes);
     free(b);
     *bearer = NULL;
 }

@@ -21,6 +21,9 @@ struct rest_bearer_config {
     const char *const
         *issuers; /* what "iss" may be; NULL at the end. NULL: what the discovery document says */
     const char *const *audiences; /* what "aud" may be; NULL at the end */
+    const char *const *tenants;   /* what "tid" may be; NULL at the end. NULL: not looked at */
+    const char *const *scopes;    /* a token for a person ("scp") has one of them, or it may nothing; NULL at the end.
+                                     NULL: not looked at */
     bool any_role;                /* roles do not matter: whoever has a token may do everything */
     uint64_t keys_ms;             /* 0: 1 h */
     uint64_t refetch_ms;          /* 0: 10 s */

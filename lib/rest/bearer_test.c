@@ -235,6 +235,30 @@ static void any_role_may_do_everything_when_roles_are_off(void **state)
     assert_int_equal(ask_with_roles("DELETE", ""), 204);
 }
 
+static void a_foreign_tenant_is_refused(void **state)
+{
+    (void)state;
+    static const char *const tenants[] = {"t-1", "t-2", NULL};
+    open_bearer((struct rest_bearer_config){.tenants = tenants});
+    assert_int_equal(ask_with_roles("GET", ",\"tid\":\"t-2\""), 204);
+    assert_int_equal(ask_with_roles("GET", ",\"tid\":\"t-3\""), 401);
+    assert_int_equal(ask_with_roles("GET", ",\"tid\":[\"t-1\"]"), 401);
+    assert_int_equal(ask_with_roles("GET", ""), 401);
+}
+
+static void a_person_s_token_needs_one_of_the_scopes(void **state)
+{
+    (void)state;
+    static const char *const scopes[] = {"user_impersonation", "Millrace.Read", NULL};
+    open_bearer((struct rest_bearer_config){.scopes = scopes});
+    assert_int_equal(ask_with_roles("GET", ",\"scp\":\"openid user_impersonation\""), 204);
+    assert_int_equal(ask_with_roles("DELETE", ",\"scp\":\"Millrace.Read\",\"roles\":[\"Admin\"]"), 204);
+    assert_int_equal(ask_with_roles("GET", ",\"scp\":\"openid user\",\"roles\":[\"Admin\"]"), 403);
+    assert_int_equal(ask_with_roles("GET", ",\"scp\":\"\""), 403);
+    assert_int_equal(ask_with_roles("GET", ",\"scp\":[\"user_impersonation\"]"), 403);
+    assert_int_equal(ask_with_roles("GET", ",\"roles\":[\"Admin\"]"), 204); /* a program's */
+}
+
 static void fetches_again_for_a_new_key(void **state)
 {
     (void)state;
@@ -307,6 +331,8 @@ int main(void)
         TEST(lets_a_good_token_in_and_fetches_the_keys_once),
         TEST(asks_for_roles_as_the_route_says),
         TEST(any_role_may_do_everything_when_roles_are_off),
+        TEST(a_foreign_tenant_is_refused),
+        TEST(a_person_s_token_needs_one_of_the_scopes),
         TEST(fetches_again_for_a_new_key),
         TEST(refuses_bad_tokens),
         TEST(strangers_cannot_make_it_fetch_all_the_time),

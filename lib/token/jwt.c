@@ -119,6 +119,8 @@ static const char *check_claims(const struct json *claims, const struct jwt_expe
         return "its issuer is not trusted";
     if (!audience_ok(json_get(claims, "aud"), expect->audiences))
         return "made for another audience";
+    if (expect->tenants && !is_one_of(json_string(json_get(claims, "tid")), expect->tenants))
+        return "its tenant is not trusted";
     if (!time_of(json_get(claims, "exp"), expires_ms))
         return "it has no expiry";
     if (*expires_ms + expect->skew_ms <= expect->now_ms)

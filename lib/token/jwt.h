@@ -15,6 +15,7 @@ struct jwt_expect {
     const char *const *audiences; /* any of them is one of the token's; ends with NULL */
     uint64_t now_ms;
     uint64_t skew_ms; /* how far the issuer's clock may be off */
+    const char *const *tenants;   /* its "tid" is one of them; ends with NULL. NULL: not looked at */
 };
 
 struct jwt {

@@ -44,6 +44,9 @@ static const struct setting table[] = {
     {"auth.authority", SETTING_TEXT, NULL, "URL of the issuer, under which /.well-known/openid-configuration is", 0, 0, NULL, false},
     {"auth.issuers", SETTING_LIST, NULL, "what a token's iss may be; default: what the issuer calls itself", 0, 0, NULL, false},
     {"auth.audiences", SETTING_LIST, "api://millrace", "what a token's aud may be", 0, 0, NULL, false},
+    {"auth.tenants", SETTING_LIST, NULL, "what a token's tid may be; default: not looked at, for issuers of one tenant", 0, 0, NULL, false},
+    {"auth.scopes", SETTING_LIST, NULL, "a person's token needs one of them, such as user_impersonation; default: not looked at", 0, 0, NULL, false},
+    {"auth.skew", SETTING_DURATION, "60s", "how far the issuer's clock may be off", 1, 3600000, NULL, false},
     {"auth.roles", SETTING_BOOL, "true", "whether changes need the roles Write, Admin or Sign", 0, 0, NULL, false},
     {"auth.ca", SETTING_PATH, NULL, "PEM file of the authority that signed the issuer's certificate", 0, 0, NULL, false},
     SETTINGS_LOG,
@@ -215,8 +218,10 @@ static enum status open_bearer(struct program *p)
             "auth.authority is not set: the URL of the issuer whose tokens are to be believed");
         return BAD_ARGUMENT;
     }
-    const char *const *issuers, *const *audiences;
+    const char *const *issuers, *const *audiences, *const *tenants, *const *scopes;
     size_t issuer_count = settings_list(s, "auth.issuers", &issuers);
+    size_t tenant_count = settings_list(s, "auth.tenants", &tenants);
+    size_t scope_count = settings_list(s, "auth.scopes", &scopes);
     settings_list(s, "auth.audiences", &audiences);
     p->issuer_rest = rest_client_new(&(struct rest_client_config){
         .loop = p->services.loop, .ca_file = settings_text(s, "auth.ca"), .active = 2});
@@ -226,6 +231,9 @@ static enum status open_bearer(struct program *p)
                                      .authority = settings_text(s, "auth.authority"),
                                      .issuers = issuer_count > 0 ? issuers : NULL,
                                      .audiences = audiences,
+                                     .tenants = tenant_count > 0 ? tenants : NULL,
+                                     .scopes = scope_count > 0 ? scopes : NULL,
+                                     .skew_ms = settings_ms(s, "auth.skew"),
                                      .any_role = !settings_bool(s, "auth.roles")});
     return OK;
 }
