@@ -56,6 +56,9 @@ uint64_t store_log_first(const struct store_log *l);   /* oldest that can be rea
 uint64_t store_log_next(const struct store_log *l);    /* number of the next append */
 uint64_t store_log_durable(const struct store_log *l); /* newest that can be read; 0 when none ever */
 uint64_t store_log_bytes(const struct store_log *l);
+/* How long the log has been open in all its life. It cannot jump, as the wall clock does; after a crash it
+ * goes on from a little before. */
+uint64_t store_log_age(const struct store_log *l);
 uint64_t store_log_damaged(const struct store_log *l); /* records or ranges set aside so far */
 
 struct store_record {

@@ -80,9 +80,6 @@ static inline struct store_block *store_log_head(struct store_log *l)
                                   : LIST_OF(list_first(&l->blocks), struct store_block, link);
 }
 
-/* How long the log has been open in all its life. It cannot jump, as the wall clock does. */
-uint64_t store_log_age(const struct store_log *l);
-
 /* Commit, retention and room are looked at when this turn ends. */
 void store_log_wake(struct store_log *l);
 

@@ -25,22 +25,6 @@ struct outbox {
     struct outbox_counts counts;
 };
 
-struct outgoing *outgoing_new(void)
-{
-    return MEMORY_NEW(struct outgoing);
-}
-
-void outgoing_free(struct outgoing **m)
-{
-    if (!*m)
-        return;
-    buffer_clear(&(*m)->body);
-    buffer_clear(&(*m)->properties);
-    free((*m)->topic);
-    free(*m);
-    *m = NULL;
-}
-
 struct outbox *outbox_new(const struct outbox_config *config)
 {
     struct outbox *o = MEMORY_NEW(struct outbox);

@@ -13,29 +13,12 @@
 
 #include <stdatomic.h>
 
-#include "base/list.h"
 #include "client/module.h"
 #include "opcua/thread.h"
+#include "publisher/outgoing.h"
 
 #define OUTBOX_MESSAGES_MAX 4096
 #define OUTBOX_FLIGHT_MAX (4u << 20) /* bytes that were sent and are not acknowledged */
-
-struct outgoing {
-    struct link link;
-    struct buffer body;
-    struct buffer properties; /* as in iot_message */
-    const char *content_type;
-    const char *content_encoding; /* NULL: "utf-8" */
-    char *topic;    /* where to, variables filled in; at an edge or hub the module's output. NULL: none; owned */
-    uint64_t ttl_ms; /* 0: none */
-    uint8_t qos;     /* enum plan_qos */
-    uint8_t priority; /* higher goes first where messages wait */
-    bool retain;
-    uint32_t values;
-};
-
-struct outgoing *outgoing_new(void);
-void outgoing_free(struct outgoing **m);
 
 struct outbox;
 

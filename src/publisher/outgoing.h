@@ -1,0 +1,52 @@
+/*
+ * A finished message on its way out: made on the OPC UA thread, kept in a queue (queue.h), sent by
+ * a transport (transport.h). The record is what the queue has of it on the disk. Pure.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/status.h"
+
+struct outbox_route;
+
+#define OUTGOING_HEAD_MAX (192u << 10) /* of a record: texts and properties, before the body */
+
+struct outgoing {
+    struct link link;
+    struct outbox_route *route; /* which transport; NULL: the program's own */
+    struct buffer body;
+    struct buffer properties; /* as in iot_message */
+    const char *content_type;
+    const char *content_encoding; /* NULL: "utf-8" */
+    char *topic;      /* where to, variables filled in; at an edge or hub the module's output. NULL:
+                         none;      owned */
+    uint64_t ttl_ms;  /* 0: none */
+    uint8_t qos;      /* enum plan_qos */
+    uint8_t priority; /* higher goes first where messages wait */
+    bool retain;
+    uint32_t values;
+
+    /* The queue's own. */
+    uint64_t stamp_ms; /* of the queue's clock, when it came */
+    uint64_t sequence; /* in the log; 0: not there */
+};
+
+struct outgoing *outgoing_new(void);
+void outgoing_free(struct outgoing **m);
+
+/* The same to look at, wherever it lies. */
+struct outgoing_view {
+    struct slice body, properties, content_type, content_encoding, topic;
+    uint64_t ttl_ms; /* 0: none */
+    uint32_t values;
+    uint8_t qos, priority;
+    bool retain;
+};
+
+struct outgoing_view outgoing_view(const struct outgoing *m);
+
+/* Appends the record. TOO_LARGE: topic or types over 64 KB, or OUTGOING_HEAD_MAX. */
+CHECKED enum status outgoing_encode(const struct outgoing_view *v, struct buffer *out);
+/* Slices point into the record. BAD_FORMAT for what outgoing_encode() cannot have made. */
+CHECKED enum status outgoing_decode(struct slice record, struct outgoing_view *out);
