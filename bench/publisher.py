@@ -104,6 +104,7 @@ def millrace(options, folder, url, sink, shape):
     connection = f"HostName=127.0.0.1:{sink.port};DeviceId=bench;ModuleId=publisher;SharedAccessKey=c2VjcmV0"
     interval = f"{shape['interval']}ms"
     command = [os.path.join(options.binaries, "millrace"), "publisher", "--file", path, "--health.port", "0"]
+    command += ["--queue.path", os.path.join(folder, "queue")]
     command += ["--pki", os.path.join(folder, "pki"), "--mode", "PubSub", "--queue.size", str(QUEUE)]
     command += ["--publishing.interval", interval, "--sampling.interval", interval, "--batch.interval", "100ms"]
     if sink.ca:

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -58,6 +59,9 @@ struct opc {
     struct rest_server *server;
     struct listener *listener;
     char publisher_id[300];
+    struct buffer queues; /* folder of the publisher's queues */
+    bool without_hub;
+    char host[256]; /* what the publisher is called then */
 };
 
 /* ---- settings: the module's own, and those of its roles ---- */
@@ -83,15 +87,32 @@ static void add_rows(struct opc *o, const struct setting *rows, size_t count)
 
 /* ---- what the roles share ---- */
 
+/* A publisher alone may have another transport; what else there is needs the module's connection. */
+static enum status do_without_hub(struct opc *o)
+{
+    static const char *const others[] = {"mqtt.connection", "eventhub.connection", "kafka.connection",
+                                         "http.connection", "output"};
+    const char *transport = settings_text(o->settings, "transport");
+    o->without_hub = transport && strcmp(transport, "Null") == 0;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        o->without_hub |= settings_text(o->settings, others[i]) != NULL;
+    if (!o->without_hub) {
+        log_error("the setting 'connection' is needed: the connection string of this module; or another "
+                  "transport for a publisher alone");
+        return BAD_ARGUMENT;
+    }
+    if (gethostname(o->host, sizeof(o->host) - 1) != 0)
+        strcpy(o->host, "publisher");
+    o->access.device.device_id = o->host;
+    return OK;
+}
+
 static enum status open_module(struct opc *o)
 {
     const char *connection = settings_text(o->settings, "connection");
     const char *ca = settings_text(o->settings, "ca");
-    if (connection == NULL || connection[0] == 0) {
-        log_error("the setting 'connection' is needed: the connection string of this module");
-        return BAD_ARGUMENT;
-    }
-    enum status s = module_access_open(connection, ca, &o->access);
+    bool given = connection && connection[0];
+    enum status s = given ? module_access_open(connection, ca, &o->access) : do_without_hub(o);
     if (s != OK)
         return s;
     o->access.device.loop = o->loop;
@@ -112,20 +133,31 @@ static enum status open_opcua(struct opc *o)
 
 /* ---- roles ---- */
 
-static void start_publisher(struct opc *o)
+/* Each module's own: two may live on one machine. */
+static const char *queue_directory(struct opc *o, const char *path)
+{
+    buffer_reset(&o->queues);
+    buffer_printf(&o->queues, "%s/%s", path, o->publisher_id);
+    return buffer_cstr(&o->queues);
+}
+
+static enum status start_publisher(struct opc *o)
 {
     const char *module = module_id(o->module);
     snprintf(o->publisher_id, sizeof(o->publisher_id), "%s%s%s", module_device_id(o->module),
              module[0] ? "_module_" : "", module);
     struct publisher_config config = publisher_settings_read(o->settings, o->publisher_id);
     config.site = settings_text(o->settings, "site");
+    config.without_hub = o->without_hub;
+    config.outbox.directory = queue_directory(o, config.outbox.directory);
     o->publisher = publisher_start(o->module, o->thread, &config);
+    return o->publisher ? OK : BAD_ARGUMENT;
 }
 
 static enum status start_roles(struct opc *o)
 {
-    if (wants(o, "publisher"))
-        start_publisher(o);
+    if (wants(o, "publisher") && start_publisher(o) != OK)
+        return BAD_ARGUMENT;
     if (wants(o, "twin"))
         o->twin = twin_start(o->module, o->thread);
     if (wants(o, "discovery"))
@@ -200,7 +232,7 @@ static enum status start(struct opc *o)
         s = start_roles(o);
     if (s == OK)
         s = serve_health(o);
-    if (s == OK)
+    if (s == OK && !o->without_hub)
         module_start(o->module);
     return s;
 }
@@ -275,6 +307,7 @@ int opc_main(int argc, char **argv)
         struct publisher_config config = publisher_settings_read(o->settings, "");
         code = settings_bool(o->settings, "check.file") ? publisher_check(&config) : run(o);
         settings_free(&o->settings);
+        buffer_clear(&o->queues);
     }
     free(o);
     return code;

@@ -405,6 +405,8 @@ static const struct device_client_events events = {
 enum status module_send(struct module_role *r, const struct iot_message *message, uint64_t token)
 {
     assert(token >> TOKEN_BITS == 0);
+    if (r->module->client == NULL)
+        return FULL;
     return device_client_send(r->module->client, message, r->index << TOKEN_BITS | token);
 }
 

@@ -70,7 +70,7 @@ const char *module_id(const struct module *m); /* "" for a device */
 
 /* ---- what roles send ---- */
 
-/* Copies. FULL: wait for on_room. `token` is the role's own, below 2^56; on_sent follows. */
+/* Copies. FULL: wait for on_room, and for on_connected before the start. `token` is the role's own, below 2^56; on_sent follows. */
 CHECKED enum status module_send(struct module_role *r, const struct iot_message *message,
                                 uint64_t token);
 

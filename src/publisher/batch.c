@@ -75,6 +75,7 @@ static void send(void *arg, struct buffer *body)
     m->ttl_ms = b->ttl_ms;
     m->qos = b->qos;
     m->retain = b->retain;
+    m->route = b->home->route;
     if (b->message) {
         m->values = b->message->values;
         b->message->values = 0; /* told with the first */
@@ -274,6 +275,8 @@ void batches_init(struct batches *home, const struct group_sink *sink,
                              .publisher_id = slice_dup(plan->publisher_id),
                              .name = slice_dup(plan->name),
                              .queue = slice_dup(plan->route.topic)};
+    home->route = outbox_route_ua(sink->outbox, plan->transport, plan->transport_configuration,
+                                  plan->partitions);
     list_init(&home->all);
     batch_for(home, NULL, TOPIC_TELEMETRY);
 }

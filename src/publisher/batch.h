@@ -31,6 +31,7 @@ struct batches {
     struct group_sink sink;
     struct plan_group plan; /* its texts are those below; what it points to otherwise is gone */
     char *publisher_id, *name, *queue; /* queue: template of the topic; "": the program's */
+    struct outbox_route *route;        /* NULL: the program's transport */
     struct list all;                   /* the first is that of the group's own route */
 };
 

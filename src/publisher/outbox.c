@@ -1,63 +1,246 @@
 #include "publisher/outbox.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "publisher/topic.h"
 
-struct flight { /* what a token stands for */
-    uint32_t bytes, values;
-    bool used;
+#define MEMORY_BYTES (32u << 20)
+#define DISK_BYTES (1ull << 30)
+
+struct outbox_route {
+    struct link link;    /* in the outbox, on the loop */
+    struct link link_ua; /* the same on the OPC UA thread */
+    struct outbox *outbox;
+    enum plan_transport kind;
+    char *connection; /* NULL: the program's */
+    uint32_t lane_count;
+    struct lane *lanes[OUTBOX_PARTITIONS_MAX]; /* NULL: could not be opened */
 };
 
 struct outbox {
     struct outbox_config config;
-    struct module_role *role;
-    _Atomic uint64_t messages, bytes; /* waiting and in flight */
+    struct outbox_options options;
+    _Atomic uint64_t messages, bytes; /* in memory */
+    _Atomic uint64_t crossing;        /* of them, between the threads */
     _Atomic uint64_t held;
     _Atomic bool wanted; /* somebody waits for on_room */
+    struct list routes_ua;
 
     /* On the module's loop. */
-    struct list waiting;
-    struct flight flights[OUTBOX_MESSAGES_MAX * 2];
-    uint64_t next_token, flying_bytes;
-    struct outbox_counts counts;
+    struct outbox_route *own; /* the program's */
+    struct list routes;
+    struct transport *module; /* the one that sends on the module's connection; NULL: none */
+    struct lane_counts counts;
 };
 
-struct outbox *outbox_new(const struct outbox_config *config)
+/* ---- lanes ---- */
+
+static void on_memory(void *arg, uint64_t bytes);
+
+static bool has_disk(const struct outbox *o)
+{
+    return o->options.directory && o->options.durability != STORE_MEMORY;
+}
+
+static void put_directory(const struct outbox *o, const struct outbox_route *r, uint32_t partition,
+                          const char *connection, struct buffer *out)
+{
+    if (!has_disk(o))
+        return;
+    buffer_printf(out, "%s/", o->options.directory);
+    transport_identify(r->kind, connection, out);
+    if (r->lane_count > 1)
+        buffer_printf(out, "-%u-of-%u", partition, r->lane_count);
+}
+
+static enum status open_lane(struct outbox *o, struct outbox_route *r, uint32_t partition)
+{
+    const char *connection = r->connection ? r->connection : o->options.connections[r->kind];
+    struct buffer directory = {0};
+    put_directory(o, r, partition, connection, &directory);
+    enum status s = lane_open(
+        &(struct lane_config){
+            .loop = o->config.loop,
+            .ops = transport_ops(r->kind),
+            .transport = {.connection = connection,
+                          .client_id = o->config.name,
+                          .ca_file = o->options.ca_file,
+                          .partition = partition,
+                          .partitions = r->lane_count,
+                          .module = o->config.module,
+                          .role = o->config.role},
+            .disk = o->config.disk ? o->config.disk : store_disk_real(),
+            .directory = directory.len ? buffer_cstr(&directory) : NULL,
+            .durability = o->options.durability,
+            .bytes_max = o->options.bytes_max,
+            .memory_bytes = o->options.memory_bytes,
+            .age_ms = o->options.age_ms,
+            .policy = o->options.policy,
+            .counts = &o->counts,
+            .on_memory = on_memory,
+            .arg = o,
+        },
+        &r->lanes[partition]);
+    buffer_clear(&directory);
+    if (s == OK && r->kind == TRANSPORT_IOT_HUB)
+        o->module = lane_transport(r->lanes[partition]);
+    return s;
+}
+
+static enum status open_route(struct outbox *o, struct outbox_route *r)
+{
+    enum status s = OK;
+    list_push(&o->routes, &r->link);
+    for (uint32_t i = 0; i < r->lane_count && s == OK; i++)
+        s = open_lane(o, r, i);
+    return s;
+}
+
+static void close_route(struct outbox_route *r)
+{
+    for (uint32_t i = 0; i < r->lane_count; i++)
+        lane_close(&r->lanes[i]);
+    list_remove(&r->link);
+    free(r->connection);
+    free(r);
+}
+
+static struct outbox_route *make_route(struct outbox *o, enum plan_transport kind,
+                                       struct slice connection, uint32_t partitions)
+{
+    struct outbox_route *r = MEMORY_NEW(struct outbox_route);
+    r->outbox = o;
+    r->kind = kind;
+    r->connection = connection.len ? slice_dup(connection) : NULL;
+    r->lane_count = partitions > 0 && kind != TRANSPORT_IOT_HUB ? partitions : 1;
+    if (r->lane_count > OUTBOX_PARTITIONS_MAX)
+        r->lane_count = OUTBOX_PARTITIONS_MAX;
+    return r;
+}
+
+/* ---- the program's own ---- */
+
+static bool is_configured(const struct outbox *o, enum plan_transport kind)
+{
+    if (kind == TRANSPORT_IOT_HUB)
+        return o->config.role != NULL;
+    return transport_ops(kind) && o->options.connections[kind];
+}
+
+/* In this order, the first that is configured. */
+static enum plan_transport default_kind(const struct outbox *o)
+{
+    static const enum plan_transport order[] = {TRANSPORT_IOT_HUB,   TRANSPORT_MQTT,
+                                                TRANSPORT_EVENT_HUB, TRANSPORT_KAFKA,
+                                                TRANSPORT_HTTP,      TRANSPORT_FILE};
+    if (o->options.transport != TRANSPORT_UNSET)
+        return o->options.transport;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (is_configured(o, order[i]))
+            return order[i];
+    return TRANSPORT_UNSET;
+}
+
+static enum status open_own(struct outbox *o)
+{
+    enum plan_transport kind = default_kind(o);
+    if (o->options.refused) {
+        log_error("publisher transport cannot be used: %s", o->options.refused);
+        return BAD_ARGUMENT;
+    }
+    if (kind == TRANSPORT_UNSET || (kind != TRANSPORT_NULL && !is_configured(o, kind))) {
+        log_error("publisher has no transport for its messages: none is configured%s",
+                  kind == TRANSPORT_UNSET ? "" : " of the kind that was asked for");
+        return BAD_ARGUMENT;
+    }
+    o->own = make_route(o, kind, (struct slice){0}, o->options.partitions);
+    enum status s = open_route(o, o->own);
+    if (s == OK && lane_transport(o->own->lanes[0]) == NULL)
+        return BAD_ARGUMENT;
+    return s;
+}
+
+/* ---- life ---- */
+
+enum status outbox_new(const struct outbox_config *config, struct outbox **out)
 {
     struct outbox *o = MEMORY_NEW(struct outbox);
     o->config = *config;
-    list_init(&o->waiting);
-    return o;
+    o->options = *config->options;
+    if (o->options.memory_bytes == 0)
+        o->options.memory_bytes = MEMORY_BYTES;
+    if (o->options.bytes_max == 0)
+        o->options.bytes_max = DISK_BYTES;
+    list_init(&o->routes);
+    list_init(&o->routes_ua);
+    enum status s = open_own(o);
+    if (s != OK) {
+        outbox_free(&o);
+        return s;
+    }
+    *out = o;
+    return OK;
 }
 
 void outbox_free(struct outbox **outbox)
 {
     struct outbox *o = *outbox;
+    struct link *l;
     if (!o)
         return;
-    struct link *l;
-    while ((l = list_pop(&o->waiting))) {
-        struct outgoing *m = LIST_OF(l, struct outgoing, link);
-        outgoing_free(&m);
-    }
+    while ((l = list_first(&o->routes)))
+        close_route(LIST_OF(l, struct outbox_route, link));
     free(o);
     *outbox = NULL;
 }
 
-void outbox_set_role(struct outbox *o, struct module_role *role)
+/* ---- on the OPC UA thread ---- */
+
+static void on_route(void *arg)
 {
-    o->role = role;
+    struct outbox_route *r = arg;
+    if (open_route(r->outbox, r) != OK)
+        log_error("publisher messages of a writer group are given up: see above");
 }
 
-/* ---- on the OPC UA thread ---- */
+static bool is_same(const struct outbox_route *r, enum plan_transport kind, struct slice connection,
+                    uint32_t partitions)
+{
+    return r->kind == kind && r->lane_count == partitions &&
+           slice_eq(slice_of(r->connection), connection);
+}
+
+struct outbox_route *outbox_route_ua(struct outbox *o, enum plan_transport kind,
+                                     struct slice connection, uint32_t partitions)
+{
+    if (kind == TRANSPORT_UNSET)
+        kind = o->own->kind;
+    if (partitions == 0)
+        partitions = o->options.partitions;
+    if (kind == TRANSPORT_IOT_HUB || partitions == 0)
+        partitions = 1;
+    if (partitions > OUTBOX_PARTITIONS_MAX)
+        partitions = OUTBOX_PARTITIONS_MAX;
+    if (is_same(o->own, kind, connection, partitions))
+        return NULL;
+    LIST_EACH(l, &o->routes_ua)
+    {
+        struct outbox_route *r = LIST_OF(l, struct outbox_route, link_ua);
+        if (is_same(r, kind, connection, partitions))
+            return r;
+    }
+    struct outbox_route *r = make_route(o, kind, connection, partitions);
+    list_push(&o->routes_ua, &r->link_ua);
+    loop_post(o->config.loop, on_route, r);
+    return r;
+}
 
 static bool is_full(const struct outbox *o)
 {
     return atomic_load(&o->messages) >= OUTBOX_MESSAGES_MAX ||
-           atomic_load(&o->bytes) >= o->config.bytes_max;
+           atomic_load(&o->bytes) >= o->options.memory_bytes;
 }
 
 bool outbox_has_room_ua(struct outbox *o)
@@ -73,18 +256,24 @@ bool outbox_has_room_ua(struct outbox *o)
     return true;
 }
 
+static void enter(struct outbox *o, const struct outgoing *m)
+{
+    atomic_fetch_add(&o->messages, 1);
+    atomic_fetch_add(&o->bytes, m->body.len + m->properties.len);
+}
+
 struct crossing {
     struct outbox *outbox;
     struct outgoing *message;
 };
 
-static void pump(struct outbox *o);
+static void arrive(struct outbox *o, struct outgoing *m);
 
-static void arrive(void *arg)
+static void on_crossed(void *arg)
 {
     struct crossing *c = arg;
-    list_push(&c->outbox->waiting, &c->message->link);
-    pump(c->outbox);
+    atomic_fetch_sub(&c->outbox->crossing, 1);
+    arrive(c->outbox, c->message);
     free(c);
 }
 
@@ -92,9 +281,9 @@ void outbox_put_ua(struct outbox *o, struct outgoing *m)
 {
     struct crossing *c = MEMORY_NEW(struct crossing);
     *c = (struct crossing){.outbox = o, .message = m};
-    atomic_fetch_add(&o->messages, 1);
-    atomic_fetch_add(&o->bytes, m->body.len);
-    loop_post(module_loop(o->config.module), arrive, c);
+    enter(o, m);
+    atomic_fetch_add(&o->crossing, 1);
+    loop_post(o->config.loop, on_crossed, c);
 }
 
 /* ---- on the module's loop ---- */
@@ -102,104 +291,72 @@ void outbox_put_ua(struct outbox *o, struct outgoing *m)
 static bool has_room_again(const struct outbox *o)
 {
     return atomic_load(&o->messages) <= OUTBOX_MESSAGES_MAX / 2 &&
-           atomic_load(&o->bytes) <= o->config.bytes_max / 2;
+           atomic_load(&o->bytes) <= o->options.memory_bytes / 2;
 }
 
-static void leave(struct outbox *o, uint64_t bytes)
+static void on_memory(void *arg, uint64_t bytes)
 {
+    struct outbox *o = arg;
     atomic_fetch_sub(&o->messages, 1);
     atomic_fetch_sub(&o->bytes, bytes);
     if (has_room_again(o) && atomic_exchange(&o->wanted, false))
         opcua_thread_post(o->config.thread, o->config.on_room, o->config.arg);
 }
 
-/* The topic as one word, as outputs have it; in `output`. */
-static struct iot_message message_of(const struct outbox *o, const struct outgoing *m,
-                                     struct buffer *output)
+static void arrive(struct outbox *o, struct outgoing *m)
 {
-    if (m->topic && module_id(o->config.module)[0])
-        topic_escape(slice_of(m->topic), output);
-    struct iot_message out = {
-        .body = buffer_slice(&m->body),
-        .content_type = slice_of(m->content_type),
-        .content_encoding = slice_of(m->content_encoding ? m->content_encoding : "utf-8"),
-        .output = buffer_slice(output),
-        .properties = buffer_slice(&m->properties),
-    };
-    if (m->ttl_ms)
-        out.expiry_ms = loop_wall_ms(module_loop(o->config.module)) + m->ttl_ms;
-    return out;
-}
-
-static struct flight *flight_of(struct outbox *o, uint64_t token)
-{
-    return &o->flights[token % (sizeof o->flights / sizeof o->flights[0])];
-}
-
-/* False: not now. */
-static bool send_one(struct outbox *o, struct outgoing *m)
-{
-    struct flight *f = flight_of(o, o->next_token);
-    if (f->used || (o->flying_bytes > 0 && o->flying_bytes + m->body.len > OUTBOX_FLIGHT_MAX))
-        return false;
-    struct buffer output = {0};
-    struct iot_message out = message_of(o, m, &output);
-    enum status s = module_send(o->role, &out, o->next_token);
-    buffer_clear(&output);
-    if (s == FULL)
-        return false;
-    uint32_t bytes = (uint32_t)m->body.len;
-    if (s == OK) {
-        *f = (struct flight){.bytes = bytes, .values = m->values, .used = true};
-        o->next_token++;
-        o->flying_bytes += bytes;
-    } else {
-        log_error("publisher message refused bytes=%u status=%s", bytes, status_name(s));
-        o->counts.lost++;
-        leave(o, bytes);
+    struct outbox_route *r = m->route ? m->route : o->own;
+    uint32_t n = r->lane_count > 1 ? (uint32_t)(slice_hash(slice_of(m->topic)) % r->lane_count) : 0;
+    if (r->lanes[n]) {
+        lane_put(r->lanes[n], m);
+        return;
     }
-    list_remove(&m->link);
+    o->counts.dropped[GAP_REFUSED]++;
+    o->counts.dropped_values += m->values;
+    on_memory(o, m->body.len + m->properties.len);
     outgoing_free(&m);
-    return true;
 }
 
-static void pump(struct outbox *o)
+void outbox_put(struct outbox *o, struct outgoing *m)
 {
-    struct link *l;
-    while (o->role && (l = list_first(&o->waiting)) &&
-           send_one(o, LIST_OF(l, struct outgoing, link)))
-        ;
+    enter(o, m);
+    arrive(o, m);
 }
 
 void outbox_on_sent(struct outbox *o, uint64_t token, enum status why)
 {
-    struct flight *f = flight_of(o, token);
-    if (!f->used)
-        return;
-    f->used = false;
-    o->flying_bytes -= f->bytes;
-    if (why == OK) {
-        o->counts.sent++;
-        o->counts.sent_bytes += f->bytes;
-        o->counts.sent_values += f->values;
-    } else {
-        o->counts.lost++;
-    }
-    leave(o, f->bytes);
-    if (why != CANCELLED)
-        pump(o);
+    if (o->module)
+        transport_module_sent(o->module, token, why);
 }
 
 void outbox_on_room(struct outbox *o)
 {
-    pump(o);
+    if (o->module)
+        transport_module_room(o->module);
+}
+
+static void add(struct outbox_counts *c, const struct lane *l, bool on_disk)
+{
+    if (!l)
+        return;
+    struct queue_counts q = lane_queue_counts(l);
+    c->waiting += q.waiting;
+    c->unstored += on_disk ? q.unstored : q.waiting;
+    c->stored += q.durable;
+    c->disk_bytes += q.bytes;
+    c->damaged += q.damaged;
+    c->disk_failures += q.failures;
 }
 
 struct outbox_counts outbox_counts(const struct outbox *o)
 {
-    struct outbox_counts c = o->counts;
-    c.waiting = atomic_load(&o->messages);
-    c.waiting_bytes = atomic_load(&o->bytes);
-    c.held = atomic_load(&o->held);
+    struct outbox_counts c = {
+        .lanes = o->counts, .waiting_bytes = atomic_load(&o->bytes), .held = atomic_load(&o->held)};
+    c.waiting = c.unstored = atomic_load(&o->crossing);
+    for (const struct link *l = o->routes.head.next; l != &o->routes.head; l = l->next) {
+        const struct outbox_route *r = LIST_OF(l, struct outbox_route, link);
+        for (uint32_t i = 0; i < r->lane_count; i++)
+            add(&c, r->lanes[i], has_disk(o));
+    }
     return c;
 }

@@ -11,9 +11,9 @@
 #include "publisher/watch.h"
 #include "rest/metrics.h"
 
-#define QUEUE_BYTES (32u << 20)
 #define COUNT_MS 1000
 #define STOP_MS 5000
+#define STOP_SENT_MS 1000 /* what is on the disk already may be sent so long */
 #define STOP_LOOK_MS 10
 #define FINDINGS_LOGGED 20 /* of one file; the rest is only counted */
 
@@ -245,13 +245,25 @@ void publisher_counts(const struct publisher *p, struct publisher_counts *out)
         .transferred = e->sources.transferred,
         .gaps = e->sources.gaps,
         .unknown_gaps = e->sources.unknown_gaps,
-        .sent = o.sent,
-        .sent_bytes = o.sent_bytes,
-        .sent_values = o.sent_values,
+        .sent = o.lanes.sent,
+        .sent_bytes = o.lanes.sent_bytes,
+        .sent_values = o.lanes.sent_values,
         .waiting = o.waiting,
         .waiting_bytes = o.waiting_bytes,
         .held = o.held,
-        .lost = o.lost,
+        .lost = o.lanes.lost,
+        .stored = o.stored,
+        .unstored = o.unstored,
+        .disk_bytes = o.disk_bytes,
+        .disk_failures = o.disk_failures,
+        .dropped_bytes = o.lanes.dropped[GAP_BYTES],
+        .dropped_age = o.lanes.dropped[GAP_AGE],
+        .dropped_ttl = o.lanes.dropped[GAP_TTL],
+        .dropped_refused = o.lanes.dropped[GAP_REFUSED],
+        .dropped_large = o.lanes.dropped[GAP_LARGE],
+        .damaged = o.damaged + o.lanes.dropped[GAP_DAMAGED],
+        .dropped_values = o.lanes.dropped_values,
+        .gaps_told = o.lanes.gaps,
     };
 }
 
@@ -287,6 +299,18 @@ static const struct metric {
     METRIC("lost_total", REST_COUNTER, lost, "messages that were given up"),
     METRIC("queue_messages", REST_GAUGE, waiting, "messages that wait to be sent or acknowledged"),
     METRIC("queue_bytes", REST_GAUGE, waiting_bytes, "bytes of them"),
+    METRIC("queue_stored_total", REST_COUNTER, stored, "messages that reached the disk since its queues were made"),
+    METRIC("queue_unstored", REST_GAUGE, unstored, "messages that are not on the disk yet, or wait in memory alone"),
+    METRIC("queue_disk_bytes", REST_GAUGE, disk_bytes, "bytes of the queues on the disk"),
+    METRIC("queue_disk_failures_total", REST_COUNTER, disk_failures, "commits of a queue that the disk refused; they are tried again"),
+    METRIC("dropped_bytes_total", REST_COUNTER, dropped_bytes, "messages given up because a queue was full"),
+    METRIC("dropped_age_total", REST_COUNTER, dropped_age, "messages given up because they were older than queue.age"),
+    METRIC("dropped_ttl_total", REST_COUNTER, dropped_ttl, "messages given up because their time to live was over"),
+    METRIC("dropped_refused_total", REST_COUNTER, dropped_refused, "messages that the other side will not take"),
+    METRIC("dropped_large_total", REST_COUNTER, dropped_large, "messages larger than a queue can hold"),
+    METRIC("dropped_damaged_total", REST_COUNTER, damaged, "messages that the disk did not give back"),
+    METRIC("dropped_values_total", REST_COUNTER, dropped_values, "values in messages that were given up"),
+    METRIC("gaps_told_total", REST_COUNTER, gaps_told, "gaps that were told in the stream"),
     METRIC("held_total", REST_COUNTER, held, "times that servers were held back because the queue was full"),
 #undef METRIC
 };
@@ -315,8 +339,14 @@ static void on_room(void *app)
     outbox_on_room(((struct publisher *)app)->outbox);
 }
 
+static void on_connected(void *app, bool connected)
+{
+    if (connected)
+        outbox_on_room(((struct publisher *)app)->outbox);
+}
+
 static const struct module_role_ops role = {
-    .type = "publisher", .on_sent = on_sent, .on_room = on_room};
+    .type = "publisher", .on_connected = on_connected, .on_sent = on_sent, .on_room = on_room};
 
 static void resume_ua(void *arg)
 {
@@ -348,14 +378,20 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
     p->loop = module_loop(m);
     p->thread = t;
     p->epoch = loop_wall_ms(p->loop);
-    p->outbox = outbox_new(&(struct outbox_config){
-        .module = m,
-        .thread = t,
-        .bytes_max = config->queue_bytes ? config->queue_bytes : QUEUE_BYTES,
-        .on_room = resume_ua,
-        .arg = p});
     p->role = module_add(m, &role, p);
-    outbox_set_role(p->outbox, p->role);
+    enum status s = outbox_new(&(struct outbox_config){.loop = p->loop,
+                                                       .module = m,
+                                                       .role = config->without_hub ? NULL : p->role,
+                                                       .thread = t,
+                                                       .name = p->publisher_id,
+                                                       .options = &p->config.outbox,
+                                                       .on_room = resume_ua,
+                                                       .arg = p},
+                               &p->outbox);
+    if (s != OK) {
+        publisher_free(&p);
+        return NULL;
+    }
     p->watch = watch_new(p->loop, p->path, on_file, p);
     loop_timer_start(p->loop, &p->count_timer, COUNT_MS, on_count_timer, p);
     return p;
@@ -366,14 +402,16 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
 static void look_whether_sent(void *arg)
 {
     struct publisher *p = arg;
-    bool busy = !p->stopped || p->load || p->counting || outbox_counts(p->outbox).waiting > 0;
+    struct outbox_counts c = outbox_counts(p->outbox);
+    bool stays = c.unstored == 0 && loop_now_ms(p->loop) >= p->stop_at_ms - STOP_MS + STOP_SENT_MS;
+    bool busy = !p->stopped || p->load || p->counting || (c.waiting > 0 && !stays);
     if (busy && loop_now_ms(p->loop) < p->stop_at_ms) {
         loop_timer_start(p->loop, &p->stop_timer, STOP_LOOK_MS, look_whether_sent, p);
         return;
     }
-    if (outbox_counts(p->outbox).waiting > 0)
-        log_warn("publisher stopped with messages unsent count=%llu",
-                 (unsigned long long)outbox_counts(p->outbox).waiting);
+    if (c.waiting > 0)
+        log_warn("publisher stopped with messages unsent count=%llu lost=%llu",
+                 (unsigned long long)c.waiting, (unsigned long long)c.unstored);
     p->on_stopped(p->on_stopped_arg);
 }
 

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "client/module.h"
 #include "opcua/thread.h"
+#include "publisher/outbox.h"
 #include "publisher/plan.h"
 #include "publisher/topic.h"
 
@@ -20,14 +21,15 @@ struct publisher_config {
     const char *path; /* of publishednodes.json */
     bool create;      /* it is made, empty, when it is not there */
     struct plan_defaults defaults;
-    uint64_t queue_bytes; /* what waits for the hub, at most; then the OPC UA servers are held back.
-                             0: 32 MiB */
+    struct outbox_options outbox; /* transports and queues; texts outlive the publisher */
+    bool without_hub;             /* the module never connects: there are other transports */
     size_t body_max;      /* of a message; 0: what IoT Hub takes */
     struct topic_templates topics; /* texts outlive the publisher */
     const char *site;              /* NULL: none */
 };
 
-/* Adds the role; before module_start(). Both outlive it. The texts are copied. */
+/* Adds the role; before module_start(). Both outlive it. NULL: no transport can be used, or no queue;
+ * the log line says why. */
 struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                   const struct publisher_config *config);
 
@@ -45,6 +47,9 @@ struct publisher_counts {
     uint64_t values, data_changes, events, heartbeats, messages, too_large;
     uint64_t notifications, republished, transferred, gaps, unknown_gaps;
     uint64_t sent, sent_bytes, sent_values, waiting, waiting_bytes, held, lost;
+    uint64_t stored, unstored, disk_bytes, disk_failures;
+    uint64_t dropped_bytes, dropped_age, dropped_ttl, dropped_refused, dropped_large, damaged;
+    uint64_t gaps_told, dropped_values;
 };
 void publisher_counts(const struct publisher *p, struct publisher_counts *out);
 

@@ -106,15 +106,19 @@ static const struct settings_option options[] = {
     {"asj preferavro", "PreferAvroOverJsonSchema", NULL, NULL, ON, AVRO},
     {"daf disableavrofiles", "DisableAvroFileWriter", NULL, NULL, ON, AVRO},
     {"lc legacycompatibility", "LegacyCompatibility", NULL, NULL, ON, "the content type application/opcua+uajson of 2.5 is not written"},
-    {"om maxsendqueuesize", "MaxNetworkMessageSendQueueSize", NULL, NULL, NULL, "what waits to be sent is bounded in bytes: queue.bytes"},
+    {"om maxsendqueuesize", "MaxNetworkMessageSendQueueSize", NULL, NULL, NULL, "what waits to be sent is bounded in bytes: queue.bytes in memory, queue.disk on the disk"},
     {"wgp writergrouppartitions", "DefaultWriterGroupPartitionCount", "partitions", NULL, NULL, NULL},
     {"t dmt defaultmessagetransport", "DefaultTransport", "transport", NULL, NULL, NULL},
 
     /* transports */
     {"e ec edgehubconnectionstring dc deviceconnectionstring", "EdgeHubConnectionString", "connection", NULL, NULL, NULL},
     {"", "EdgeModuleCACertificateFile", "ca", NULL, NULL, NULL},
+    {"b mqc mqttclientconnectionstring", "MqttClientConnectionString", "mqtt.connection", NULL, NULL, NULL},
+    {"eh eventhubnamespaceconnectionstring", "EventHubNamespaceConnectionString", "eventhub.connection", NULL, NULL, NULL},
+    {"w hcs httpconnectionstring", "HttpConnectionString", "http.connection", NULL, NULL, NULL},
+    {"o outdir", "OutputRoot", "output", NULL, NULL, "a folder; or stdout, stderr"},
     {"sg schemagroup", "SchemaGroupName", NULL, NULL, NULL, SCHEMAS},
-    {"d dcs daprconnectionstring", "DaprConnectionString", NULL, NULL, NULL, "Dapr is not one of the transports"},
+    {"d dcs daprconnectionstring", "DaprConnectionString", NULL, NULL, NULL, "a side car with a protocol of its own: the broker behind it is reached with mqtt.connection or kafka.connection"},
 
     /* topics */
     {"rtt roottopictemplate", "RootTopicTemplate", "topic.root", NULL, "{PublisherId}", NULL},
@@ -191,7 +195,7 @@ static const struct settings_option options[] = {
     {"len logencodednotifications", NULL, NULL, NULL, ON, "payloads are no log lines"},
     {"sl opcstacklogging", "EnableOpcUaStackLogging", NULL, NULL, ON, "the library's warnings are always in the log; log.level debug shows more"},
     {"ksf keysetlogfolder", "OpcUaKeySetLogFolderName", NULL, NULL, ON, "keys of channels are not written to files"},
-    {"ecw enableconsolewriter", "EnableConsoleWriter", NULL, NULL, ON, "standard output is not a transport"},
+    {"ecw enableconsolewriter", "EnableConsoleWriter", NULL, NULL, ON, "output=stdout or stderr is a transport"},
     {"oc otlpcollector", "OtlpCollectorEndpoint", NULL, NULL, NULL, OTLP},
     {"eol enableotellogging", "EnableOtelLogging", NULL, NULL, ON, OTLP},
     {"eot enableoteltraces", "EnableOtelTraces", NULL, NULL, ON, OTLP},

@@ -29,10 +29,20 @@ const struct setting publisher_settings[] = {
     {"message.retain", SETTING_BOOL, "false", "a broker keeps the last one of each topic", 0, 0, NULL, false},
     {"routing.info", SETTING_BOOL, "false", "the property $$RoutingInfo has the writer group's name", 0, 0, NULL, false},
     {"cloud.events", SETTING_BOOL, "false", "messages have the properties of CloudEvents", 0, 0, NULL, false},
-
-    {"transport", SETTING_WORD, NULL, "of groups that do not say; else the first that is configured", 0, 0, "IoTHub|Mqtt|EventHub|Http|FileSystem|Kafka|Null", false},
-    {"partitions", SETTING_INTEGER, "0", "queues of a group that send at the same time, by topic", 0, 32, NULL, false},
-    {"queue.bytes", SETTING_SIZE, "32MiB", "what waits for the hub; then the OPC UA servers are held back", 1 << 16, INT64_MAX, NULL, false},
+    {"transport", SETTING_WORD, NULL, "where messages of groups go that do not say; the first that is configured, in this order", 0, 0, "IoTHub|Mqtt|EventHub|Kafka|Http|FileSystem|Null|Dapr|AioMqtt|AioDss", false},
+    {"mqtt.connection", SETTING_TEXT, NULL, "a broker: HostName=;Port=;Username=;Password=;Protocol=v5|v311;UseTls=;ClientId=;KeepAlivePeriod=", 0, 0, NULL, true},
+    {"eventhub.connection", SETTING_TEXT, NULL, "an event hub: Endpoint=sb://…/;SharedAccessKeyName=;SharedAccessKey=;EntityPath=", 0, 0, NULL, true},
+    {"kafka.connection", SETTING_TEXT, NULL, "Kafka: bootstrap.servers=;topic=; and any other property of its clients", 0, 0, NULL, true},
+    {"http.connection", SETTING_TEXT, NULL, "a webhook: HostName=;Port=;Scheme=;Put=;ApiKey=", 0, 0, NULL, true},
+    {"output", SETTING_TEXT, NULL, "a folder: messages are appended to a file for each topic; or stdout, stderr", 0, 0, NULL, false},
+    {"transport.ca", SETTING_PATH, NULL, "PEM file of authorities for brokers, webhooks and event hubs; else the system's", 0, 0, NULL, false},
+    {"partitions", SETTING_INTEGER, "0", "connections of one transport, among which topics are divided; 0: one", 0, OUTBOX_PARTITIONS_MAX, NULL, false},
+    {"queue.durability", SETTING_WORD, "fsync", "where messages wait: on the disk, or in memory alone", 0, 0, STORE_DURABILITY_WORDS, false},
+    {"queue.path", SETTING_PATH, "~/.local/state/millrace/opc/queue", "folder of the queues; each module has its own in it", 0, 0, NULL, false},
+    {"queue.disk", SETTING_SIZE, "1GiB", "bytes of a queue on the disk, at most", 1 << 20, INT64_MAX, NULL, false},
+    {"queue.age", SETTING_DURATION, "0s", "messages that wait longer are given up; 0s: none is", 0, INT64_MAX, NULL, false},
+    {"queue.full", SETTING_WORD, "oldest", "what goes when a queue on the disk is full; or hold: the OPC UA servers are held back", 0, 0, "oldest|newest|hold", false},
+    {"queue.bytes", SETTING_SIZE, "32MiB", "messages in memory; then the OPC UA servers are held back", 1 << 16, INT64_MAX, NULL, false},
     {"topic.root", SETTING_TEXT, "{PublisherId}", "template of {RootTopic}", 0, 0, NULL, false},
     {"topic.telemetry", SETTING_TEXT, "{RootTopic}/messages/{WriterGroup}", "template of messages' topics; at an edge or hub of the module's output", 0, 0, NULL, false},
     {"topic.events", SETTING_TEXT, "{RootTopic}/events", "template of the topic of what the publisher tells", 0, 0, NULL, false},
@@ -219,13 +229,42 @@ static struct topic_templates topics_of(const struct settings *s)
                                     }};
 }
 
+static enum queue_policy policy_of(const char *word)
+{
+    if (strcmp(word, "hold") == 0)
+        return QUEUE_HOLD;
+    return strcmp(word, "newest") == 0 ? QUEUE_NEWEST : QUEUE_OLDEST;
+}
+
+static struct outbox_options outbox_of(const struct settings *s)
+{
+    const char *transport = settings_text(s, "transport");
+    return (struct outbox_options){
+        .transport = transport ? transport_of_word(transport) : TRANSPORT_UNSET,
+        .refused = transport ? transport_refusal(transport) : NULL,
+        .connections = {[TRANSPORT_MQTT] = settings_text(s, "mqtt.connection"),
+                        [TRANSPORT_EVENT_HUB] = settings_text(s, "eventhub.connection"),
+                        [TRANSPORT_HTTP] = settings_text(s, "http.connection"),
+                        [TRANSPORT_FILE] = settings_text(s, "output"),
+                        [TRANSPORT_KAFKA] = settings_text(s, "kafka.connection")},
+        .partitions = (uint32_t)settings_integer(s, "partitions"),
+        .ca_file = settings_text(s, "transport.ca"),
+        .memory_bytes = settings_size(s, "queue.bytes"),
+        .directory = settings_text(s, "queue.path"),
+        .durability = store_durability(settings_text(s, "queue.durability")),
+        .bytes_max = settings_size(s, "queue.disk"),
+        .age_ms = settings_ms(s, "queue.age"),
+        .policy = policy_of(settings_text(s, "queue.full")),
+    };
+}
+
 struct publisher_config publisher_settings_read(const struct settings *s, const char *publisher_id)
 {
     const char *given = settings_text(s, "publisher.id");
     struct publisher_config c = {
         .path = settings_text(s, "file"),
         .create = settings_bool(s, "file.create"),
-        .queue_bytes = settings_size(s, "queue.bytes"),
+        .outbox = outbox_of(s),
         .body_max = settings_size(s, "message.bytes"),
         .topics = topics_of(s),
         .defaults = {.publisher_id = given ? given : publisher_id},

@@ -709,7 +709,7 @@ static void a_hub_that_takes_nothing_holds_the_server_back(void **state)
 {
     (void)state;
     start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]",
-               (struct publisher_config){.queue_bytes = 4000});
+               (struct publisher_config){.outbox = {.memory_bytes = 4000}});
     want_more(50);
     hub.full = true;
     WAIT_FOR(is_held);
@@ -726,7 +726,7 @@ static void what_is_not_acknowledged_counts_as_waiting(void **state)
 {
     (void)state;
     start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]",
-               (struct publisher_config){.queue_bytes = 4000});
+               (struct publisher_config){.outbox = {.memory_bytes = 4000}});
     want_more(50);
     hub.silent = true;
     WAIT_FOR(is_held);
@@ -741,7 +741,7 @@ static void it_works_on_two_threads(void **state)
     (void)state;
     own_thread = true;
     start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]",
-               (struct publisher_config){.queue_bytes = 4000});
+               (struct publisher_config){.outbox = {.memory_bytes = 4000}});
     own_thread = false;
     want_more(50);
     hub.full = true;
