@@ -23,20 +23,11 @@
 static struct outgoing *sent[MESSAGES_MAX];
 static size_t sent_count;
 
-struct outgoing *outgoing_new(void)
+struct outbox_route *outbox_route_ua(struct outbox *o, enum plan_transport transport,
+                                     struct slice connection, uint32_t partitions)
 {
-    return MEMORY_NEW(struct outgoing);
-}
-
-void outgoing_free(struct outgoing **m)
-{
-    if (!*m)
-        return;
-    buffer_clear(&(*m)->body);
-    buffer_clear(&(*m)->properties);
-    free((*m)->topic);
-    free(*m);
-    *m = NULL;
+    (void)o, (void)transport, (void)connection, (void)partitions;
+    return NULL;
 }
 
 void outbox_put_ua(struct outbox *o, struct outgoing *m)
