@@ -1,16 +1,11 @@
 #include "opcua/value_json.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/encoding.h"
-#include "opcua/data_type.h"
-#include "json/write.h"
+#include "opcua/value_json_priv.h"
 
-typedef void put_fn(const void *value, const struct opcua_value_form *form, struct buffer *out);
-
-static void put_null(struct buffer *out)
+void value_json_null(struct buffer *out)
 {
     buffer_put(out, SLICE("null"));
 }
@@ -29,6 +24,11 @@ static void put_u64(uint64_t v, bool minus, struct buffer *out)
     buffer_put(out, slice_from(at, (size_t)(digits + sizeof(digits) - at)));
 }
 
+void value_json_u64(uint64_t v, struct buffer *out)
+{
+    put_u64(v, false, out);
+}
+
 static void put_i64(int64_t v, struct buffer *out)
 {
     put_u64(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0, out);
@@ -43,24 +43,12 @@ static void put_double(double v, struct buffer *out)
     buffer_text(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
-/* The double with the fewest digits that is this float: 0.1f is 0.1 for a person, not
- * 0.10000000149011612. */
-static double shortest_of_float(float v)
+static void put_single(float v, struct buffer *out)
 {
-    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11};
-    for (size_t i = 0; i < sizeof(tens) / sizeof(tens[0]) && fabs(v * tens[i]) < 1e15; i++) {
-        double near = rint(v * tens[i]) / tens[i];
-        if ((float)near == v)
-            return near;
-    }
-    char text[32];
-    for (int digits = 6; digits < 9; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, (double)v);
-        if ((float)strtod(text, NULL) == v)
-            return strtod(text, NULL);
-    }
-    snprintf(text, sizeof(text), "%.9g", (double)v);
-    return strtod(text, NULL);
+    if (isfinite(v))
+        buffer_added(out, json_print_float(v, (char *)buffer_reserve(out, 32)));
+    else
+        put_double(v, out);
 }
 
 /* A function of the table that needs no form. */
@@ -77,10 +65,7 @@ NUMBER(put_int16, put_i64(*(const UA_Int16 *)v, out))
 NUMBER(put_uint16, put_u64(*(const UA_UInt16 *)v, false, out))
 NUMBER(put_int32, put_i64(*(const UA_Int32 *)v, out))
 NUMBER(put_uint32, put_u64(*(const UA_UInt32 *)v, false, out))
-NUMBER(put_float,
-       put_double(isfinite(*(const UA_Float *)v) ? shortest_of_float(*(const UA_Float *)v)
-                                                 : *(const UA_Float *)v,
-                  out))
+NUMBER(put_float, put_single(*(const UA_Float *)v, out))
 NUMBER(put_double_at, put_double(*(const UA_Double *)v, out))
 NUMBER(put_boolean, buffer_text(out, *(const UA_Boolean *)v ? "true" : "false"))
 NUMBER(put_time, opcua_value_json_time(*(const UA_DateTime *)v, out))
@@ -88,7 +73,7 @@ NUMBER(put_time, opcua_value_json_time(*(const UA_DateTime *)v, out))
 /* Part 6, 5.4.2.3: as text, since JavaScript's numbers end at 2^53. */
 static void put_quote(const struct opcua_value_form *form, struct buffer *out)
 {
-    if (form->strict)
+    if (form->strict || value_json_is_new(form))
         buffer_u8(out, '"');
 }
 
@@ -108,12 +93,12 @@ static void put_uint64(const void *v, const struct opcua_value_form *form, struc
 
 /* ---- texts and bytes ---- */
 
-static void put_string(const void *v, const struct opcua_value_form *form, struct buffer *out)
+void value_json_string(const void *v, const struct opcua_value_form *form, struct buffer *out)
 {
     (void)form;
     const UA_String *s = v;
     if (s->data == NULL)
-        put_null(out);
+        value_json_null(out);
     else
         json_escape(out, opcua_slice(*s));
 }
@@ -126,12 +111,12 @@ static void put_guid(const void *v, const struct opcua_value_form *form, struct 
     buffer_u8(out, '"');
 }
 
-static void put_bytes(const void *v, const struct opcua_value_form *form, struct buffer *out)
+void value_json_bytes(const void *v, const struct opcua_value_form *form, struct buffer *out)
 {
     (void)form;
     const UA_ByteString *s = v;
     if (s->data == NULL) {
-        put_null(out);
+        value_json_null(out);
         return;
     }
     buffer_u8(out, '"');
@@ -142,12 +127,12 @@ static void put_bytes(const void *v, const struct opcua_value_form *form, struct
 static void put_localized(const void *v, const struct opcua_value_form *form, struct buffer *out)
 {
     const UA_LocalizedText *t = v;
-    if (!form->reversible) {
-        put_string(&t->text, form, out);
+    if (!form->reversible && !value_json_is_new(form)) {
+        value_json_string(&t->text, form, out);
         return;
     }
     if (t->text.data == NULL && t->locale.data == NULL) {
-        put_null(out);
+        value_json_null(out);
         return;
     }
     struct json_writer w = json_writer(out);
@@ -171,13 +156,13 @@ static void put_identifier(const UA_NodeId *id, struct buffer *out)
     static const struct opcua_value_form plain = {0};
     switch (id->identifierType) {
     case UA_NODEIDTYPE_STRING:
-        put_string(&id->identifier.string, &plain, out);
+        value_json_string(&id->identifier.string, &plain, out);
         break;
     case UA_NODEIDTYPE_GUID:
         put_guid(&id->identifier.guid, &plain, out);
         break;
     case UA_NODEIDTYPE_BYTESTRING:
-        put_bytes(&id->identifier.byteString, &plain, out);
+        value_json_bytes(&id->identifier.byteString, &plain, out);
         break;
     default:
         put_u64(id->identifier.numeric, false, out);
@@ -226,10 +211,10 @@ static void put_expanded_id(const void *v, const struct opcua_value_form *form, 
 {
     const UA_ExpandedNodeId *id = v;
     if (id->namespaceUri.length == 0 && UA_NodeId_isNull(&id->nodeId)) {
-        put_null(out);
+        value_json_null(out);
         return;
     }
-    if (form->strict) {
+    if (form->strict && !value_json_is_new(form)) {
         put_strict_id(id, form, out);
         return;
     }
@@ -238,7 +223,7 @@ static void put_expanded_id(const void *v, const struct opcua_value_form *form, 
     put_printed(&text, out);
 }
 
-static void put_node_id(const void *v, const struct opcua_value_form *form, struct buffer *out)
+void value_json_node_id(const void *v, const struct opcua_value_form *form, struct buffer *out)
 {
     UA_ExpandedNodeId id = {.nodeId = *(const UA_NodeId *)v};
     put_expanded_id(&id, form, out);
@@ -248,10 +233,10 @@ static void put_qualified(const void *v, const struct opcua_value_form *form, st
 {
     const UA_QualifiedName *name = v;
     if (name->name.length == 0) {
-        put_null(out);
+        value_json_null(out);
         return;
     }
-    if (!form->strict) {
+    if (!form->strict || value_json_is_new(form)) {
         struct buffer text = {0};
         opcua_qualified_name_print(name, form->names, form->format, &text);
         put_printed(&text, out);
@@ -264,9 +249,26 @@ static void put_qualified(const void *v, const struct opcua_value_form *form, st
     json_end_object(&w);
 }
 
+/* 1.05, 5.4.2.12: the name is for people, and Good has none. */
+static void put_new_status(UA_StatusCode code, const struct opcua_value_form *form,
+                           struct buffer *out)
+{
+    const char *name = UA_StatusCode_name(code & 0xffff0000);
+    bool named = form->rules == OPCUA_JSON_VERBOSE && code != UA_STATUSCODE_GOOD &&
+                 strncmp(name, "Unknown", 7) != 0;
+    buffer_printf(out, "{\"Code\":%u", code);
+    if (named)
+        buffer_printf(out, ",\"Symbol\":\"%s\"", name);
+    buffer_u8(out, '}');
+}
+
 void opcua_value_json_status(UA_StatusCode code, const struct opcua_value_form *form,
                              struct buffer *out)
 {
+    if (value_json_is_new(form)) {
+        put_new_status(code, form, out);
+        return;
+    }
     if (form->strict && form->reversible) {
         put_u64(code, false, out);
         return;
@@ -283,140 +285,6 @@ static void put_status(const void *v, const struct opcua_value_form *form, struc
     opcua_value_json_status(*(const UA_StatusCode *)v, form, out);
 }
 
-/* ---- what has an inside ---- */
-
-static void put_array(const void *at, size_t count, const UA_DataType *type,
-                      const struct opcua_value_form *form, struct buffer *out);
-
-/* The member's place and whether it is there; *at is moved behind it. */
-static const void *take_member(const UA_DataTypeMember *m, bool optional, const uint8_t **at,
-                               size_t *count)
-{
-    *at += m->padding;
-    const uint8_t *here = *at;
-    *count = 0;
-    if (m->isArray) {
-        *at += sizeof(size_t) + sizeof(void *);
-        *count = *(const size_t *)here;
-        const void *elements = *(void *const *)(here + sizeof(size_t));
-        return optional && elements == NULL ? NULL : elements ? elements : UA_EMPTY_ARRAY_SENTINEL;
-    }
-    if (optional) {
-        *at += sizeof(void *);
-        return *(void *const *)here;
-    }
-    *at += m->memberType->memSize;
-    return here;
-}
-
-static void put_member(struct json_writer *w, const UA_DataTypeMember *m, const void *value,
-                       size_t count, const struct opcua_value_form *form)
-{
-    json_name(w, m->memberName);
-    if (m->isArray)
-        put_array(value, count, m->memberType, form, w->out);
-    else
-        opcua_value_json_put(value, m->memberType, form, w->out);
-    w->comma = true;
-}
-
-static void put_structure(const void *v, const UA_DataType *type,
-                          const struct opcua_value_form *form, struct buffer *out)
-{
-    struct json_writer w = json_writer(out);
-    const uint8_t *at = v;
-    json_object(&w);
-    for (size_t i = 0; i < type->membersSize; i++) {
-        const UA_DataTypeMember *m = &type->members[i];
-        size_t count;
-        const void *value = take_member(
-            m, type->typeKind == UA_DATATYPEKIND_OPTSTRUCT && m->isOptional, &at, &count);
-        if (value)
-            put_member(&w, m, value, count, form);
-    }
-    json_end_object(&w);
-}
-
-/* The switch field comes first and counts the members from 1; each has its own way from the start.
- */
-static void put_union(const void *v, const UA_DataType *type, const struct opcua_value_form *form,
-                      struct buffer *out)
-{
-    uint32_t which = *(const uint32_t *)v;
-    if (which == 0 || which > type->membersSize) {
-        put_null(out);
-        return;
-    }
-    const UA_DataTypeMember *m = &type->members[which - 1];
-    const uint8_t *at = v;
-    size_t count;
-    const void *value = take_member(m, false, &at, &count);
-    struct json_writer w = json_writer(out);
-    json_object(&w);
-    put_member(&w, m, value, count, form);
-    json_end_object(&w);
-}
-
-static void put_type_id(const UA_NodeId *id, const struct opcua_value_form *form,
-                        struct json_writer *w)
-{
-    json_name(w, "TypeId");
-    put_node_id(id, form, w->out);
-    w->comma = true;
-}
-
-static void put_extension_of(const void *v, const UA_DataType *type,
-                             const struct opcua_value_form *form, struct buffer *out)
-{
-    if (!form->reversible) {
-        opcua_value_json_put(v, type, form, out);
-        return;
-    }
-    struct json_writer w = json_writer(out);
-    json_object(&w);
-    put_type_id(&type->typeId, form, &w);
-    if (!form->strict) {
-        json_name(&w, "Encoding");
-        json_put_text(&w, "Json");
-    }
-    json_name(&w, "Body");
-    opcua_value_json_put(v, type, form, out);
-    json_end_object(&w);
-}
-
-/* A type that the stack does not know stays in its bytes: who reads it needs the type beside them.
- */
-static void put_encoded_extension(const UA_ExtensionObject *o, const struct opcua_value_form *form,
-                                  struct buffer *out)
-{
-    bool binary = o->encoding == UA_EXTENSIONOBJECT_ENCODED_BYTESTRING;
-    struct json_writer w = json_writer(out);
-    json_object(&w);
-    put_type_id(&o->content.encoded.typeId, form, &w);
-    json_name(&w, "Encoding");
-    if (form->strict)
-        json_put_u64(&w, binary ? 1 : 2);
-    else
-        json_put_text(&w, binary ? "Binary" : "Xml");
-    json_name(&w, "Body");
-    if (binary)
-        put_bytes(&o->content.encoded.body, form, out);
-    else
-        put_string(&o->content.encoded.body, form, out);
-    json_end_object(&w);
-}
-
-static void put_extension(const void *v, const struct opcua_value_form *form, struct buffer *out)
-{
-    const UA_ExtensionObject *o = v;
-    if (o->encoding >= UA_EXTENSIONOBJECT_DECODED)
-        put_extension_of(o->content.decoded.data, o->content.decoded.type, form, out);
-    else if (o->encoding == UA_EXTENSIONOBJECT_ENCODED_NOBODY)
-        put_null(out);
-    else
-        put_encoded_extension(o, form, out);
-}
-
 static void put_data_value(const void *v, const struct opcua_value_form *form, struct buffer *out)
 {
     opcua_value_json_data_value(v, 0x1f, form, out);
@@ -427,42 +295,7 @@ static void put_variant(const void *v, const struct opcua_value_form *form, stru
     opcua_value_json_variant(v, form, out);
 }
 
-static void put_diagnostic(const void *v, const struct opcua_value_form *form, struct buffer *out)
-{
-    const UA_DiagnosticInfo *d = v;
-    const struct number {
-        const char *name;
-        bool has;
-        int64_t value;
-    } numbers[] = {
-        {"SymbolicId", d->hasSymbolicId, d->symbolicId},
-        {"NamespaceUri", d->hasNamespaceUri, d->namespaceUri},
-        {"Locale", d->hasLocale, d->locale},
-        {"LocalizedText", d->hasLocalizedText, d->localizedText},
-    };
-    struct json_writer w = json_writer(out);
-    json_object(&w);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        if (numbers[i].has) {
-            json_name(&w, numbers[i].name);
-            json_put_i64(&w, numbers[i].value);
-        }
-    if (d->hasAdditionalInfo)
-        json_member(&w, "AdditionalInfo", opcua_slice(d->additionalInfo));
-    if (d->hasInnerStatusCode) {
-        json_name(&w, "InnerStatusCode");
-        put_status(&d->innerStatusCode, form, out);
-        w.comma = true;
-    }
-    if (d->hasInnerDiagnosticInfo && d->innerDiagnosticInfo) {
-        json_name(&w, "InnerDiagnosticInfo");
-        put_diagnostic(d->innerDiagnosticInfo, form, out);
-        w.comma = true;
-    }
-    json_end_object(&w);
-}
-
-static put_fn *const builtin[UA_DATATYPEKINDS] = {
+static value_json_fn *const builtin[UA_DATATYPEKINDS] = {
     [UA_DATATYPEKIND_BOOLEAN] = put_boolean,
     [UA_DATATYPEKIND_SBYTE] = put_sbyte,
     [UA_DATATYPEKIND_BYTE] = put_byte,
@@ -474,20 +307,20 @@ static put_fn *const builtin[UA_DATATYPEKINDS] = {
     [UA_DATATYPEKIND_UINT64] = put_uint64,
     [UA_DATATYPEKIND_FLOAT] = put_float,
     [UA_DATATYPEKIND_DOUBLE] = put_double_at,
-    [UA_DATATYPEKIND_STRING] = put_string,
+    [UA_DATATYPEKIND_STRING] = value_json_string,
     [UA_DATATYPEKIND_DATETIME] = put_time,
     [UA_DATATYPEKIND_GUID] = put_guid,
-    [UA_DATATYPEKIND_BYTESTRING] = put_bytes,
-    [UA_DATATYPEKIND_XMLELEMENT] = put_string,
-    [UA_DATATYPEKIND_NODEID] = put_node_id,
+    [UA_DATATYPEKIND_BYTESTRING] = value_json_bytes,
+    [UA_DATATYPEKIND_XMLELEMENT] = value_json_string,
+    [UA_DATATYPEKIND_NODEID] = value_json_node_id,
     [UA_DATATYPEKIND_EXPANDEDNODEID] = put_expanded_id,
     [UA_DATATYPEKIND_STATUSCODE] = put_status,
     [UA_DATATYPEKIND_QUALIFIEDNAME] = put_qualified,
     [UA_DATATYPEKIND_LOCALIZEDTEXT] = put_localized,
-    [UA_DATATYPEKIND_EXTENSIONOBJECT] = put_extension,
+    [UA_DATATYPEKIND_EXTENSIONOBJECT] = value_json_extension,
     [UA_DATATYPEKIND_DATAVALUE] = put_data_value,
     [UA_DATATYPEKIND_VARIANT] = put_variant,
-    [UA_DATATYPEKIND_DIAGNOSTICINFO] = put_diagnostic,
+    [UA_DATATYPEKIND_DIAGNOSTICINFO] = value_json_diagnostic,
     [UA_DATATYPEKIND_ENUM] = put_int32,
 };
 
@@ -495,210 +328,14 @@ void opcua_value_json_put(const void *v, const UA_DataType *type,
                           const struct opcua_value_form *form, struct buffer *out)
 {
     if (v == NULL)
-        put_null(out);
+        value_json_null(out);
     else if (builtin[type->typeKind])
         builtin[type->typeKind](v, form, out);
     else if (type->typeKind == UA_DATATYPEKIND_UNION)
-        put_union(v, type, form, out);
+        value_json_union(v, type, form, out);
     else if (type->typeKind == UA_DATATYPEKIND_STRUCTURE ||
              type->typeKind == UA_DATATYPEKIND_OPTSTRUCT)
-        put_structure(v, type, form, out);
+        value_json_structure(v, type, form, out);
     else
-        put_null(out);
-}
-
-/* ---- variants ---- */
-
-static bool is_structure(const UA_DataType *type)
-{
-    return type->typeKind >= UA_DATATYPEKIND_STRUCTURE;
-}
-
-/* An element of a variant: structures there are extension objects. */
-static void put_element(const void *v, const UA_DataType *type, const struct opcua_value_form *form,
-                        struct buffer *out)
-{
-    if (is_structure(type))
-        put_extension_of(v, type, form, out);
-    else
-        opcua_value_json_put(v, type, form, out);
-}
-
-static void put_elements(const void *at, size_t count, const UA_DataType *type,
-                         const struct opcua_value_form *form, struct buffer *out)
-{
-    const uint8_t *element = at;
-    buffer_u8(out, '[');
-    for (size_t i = 0; i < count; i++, element += type->memSize) {
-        if (i)
-            buffer_u8(out, ',');
-        put_element(element, type, form, out);
-    }
-    buffer_u8(out, ']');
-}
-
-static void put_array(const void *at, size_t count, const UA_DataType *type,
-                      const struct opcua_value_form *form, struct buffer *out)
-{
-    const uint8_t *element = at;
-    buffer_u8(out, '[');
-    for (size_t i = 0; i < count; i++, element += type->memSize) {
-        if (i)
-            buffer_u8(out, ',');
-        opcua_value_json_put(element, type, form, out);
-    }
-    buffer_u8(out, ']');
-}
-
-static bool is_matrix(const UA_Variant *v)
-{
-    size_t product = 1;
-    for (size_t i = 0; i < v->arrayDimensionsSize; i++)
-        if (__builtin_mul_overflow(product, v->arrayDimensions[i], &product))
-            return false;
-    return v->arrayDimensionsSize > 1 && product == v->arrayLength;
-}
-
-/* Row by row; the last dimension runs fastest. */
-static const uint8_t *put_matrix(const UA_Variant *v, size_t dimension, const uint8_t *at,
-                                 const struct opcua_value_form *form, struct buffer *out)
-{
-    uint32_t count = v->arrayDimensions[dimension];
-    if (dimension + 1 == v->arrayDimensionsSize) {
-        put_elements(at, count, v->type, form, out);
-        return at + (size_t)count * v->type->memSize;
-    }
-    buffer_u8(out, '[');
-    for (uint32_t i = 0; i < count; i++) {
-        if (i)
-            buffer_u8(out, ',');
-        at = put_matrix(v, dimension + 1, at, form, out);
-    }
-    buffer_u8(out, ']');
-    return at;
-}
-
-static void put_plain(const UA_Variant *v, const struct opcua_value_form *form, struct buffer *out)
-{
-    if (UA_Variant_isScalar(v))
-        put_element(v->data, v->type, form, out);
-    else if (!form->reversible && v->arrayLength && is_matrix(v))
-        put_matrix(v, 0, v->data, form, out);
-    else
-        put_elements(v->data, v->arrayLength, v->type, form, out);
-}
-
-/* The one type that all of an array of variants have, when they are scalars; otherwise NULL. */
-static const UA_DataType *same_type(const UA_Variant *v)
-{
-    const UA_Variant *elements = v->data;
-    if (v->type->typeKind != UA_DATATYPEKIND_VARIANT || v->arrayLength == 0)
-        return NULL;
-    const UA_DataType *type = elements[0].type;
-    for (size_t i = 0; i < v->arrayLength; i++)
-        if (elements[i].type != type || type == NULL || !UA_Variant_isScalar(&elements[i]))
-            return NULL;
-    return type;
-}
-
-static void put_flat_variants(const UA_Variant *v, const struct opcua_value_form *form,
-                              struct buffer *out)
-{
-    const UA_Variant *elements = v->data;
-    buffer_u8(out, '[');
-    for (size_t i = 0; i < v->arrayLength; i++) {
-        if (i)
-            buffer_u8(out, ',');
-        put_element(elements[i].data, elements[i].type, form, out);
-    }
-    buffer_u8(out, ']');
-}
-
-static void put_dimensions(const UA_Variant *v, struct json_writer *w)
-{
-    json_name(w, "Dimensions");
-    json_array(w);
-    for (size_t i = 0; i < v->arrayDimensionsSize; i++)
-        json_put_u64(w, v->arrayDimensions[i]);
-    json_end_array(w);
-}
-
-static void put_reversible(const UA_Variant *v, const struct opcua_value_form *form,
-                           struct buffer *out)
-{
-    const UA_DataType *same = form->strict ? NULL : same_type(v);
-    const UA_DataType *type = same ? same : v->type;
-    struct json_writer w = json_writer(out);
-    json_object(&w);
-    json_name(&w, "Type");
-    if (form->strict)
-        json_put_u64(&w, opcua_data_type_builtin(type)->typeKind + 1);
-    else
-        json_put_text(&w, opcua_data_type_builtin(type)->typeName);
-    json_name(&w, "Body");
-    if (same)
-        put_flat_variants(v, form, out);
-    else
-        put_plain(v, form, out);
-    w.comma = true;
-    if (!UA_Variant_isScalar(v) && is_matrix(v))
-        put_dimensions(v, &w);
-    json_end_object(&w);
-}
-
-void opcua_value_json_variant(const UA_Variant *v, const struct opcua_value_form *form,
-                              struct buffer *out)
-{
-    if (UA_Variant_isEmpty(v))
-        put_null(out);
-    else if (form->reversible)
-        put_reversible(v, form, out);
-    else
-        put_plain(v, form, out);
-}
-
-/* ---- data values ---- */
-
-/* Writes the name with what stands before it. */
-static void put_name(struct buffer *out, size_t start, struct slice name)
-{
-    buffer_u8(out, out->len > start ? ',' : '{');
-    buffer_put(out, name);
-}
-
-void opcua_value_json_data_value(const UA_DataValue *v, unsigned fields,
-                                 const struct opcua_value_form *form, struct buffer *out)
-{
-    if (fields & OPCUA_FIELD_RAW) {
-        opcua_value_json_variant(&v->value, form, out);
-        return;
-    }
-    size_t start = out->len;
-    if (v->hasValue && !UA_Variant_isEmpty(&v->value)) {
-        put_name(out, start, SLICE("\"Value\":"));
-        opcua_value_json_variant(&v->value, form, out);
-    }
-    if (v->hasStatus && v->status != UA_STATUSCODE_GOOD && fields & OPCUA_FIELD_STATUS) {
-        put_name(out, start, SLICE("\"StatusCode\":"));
-        opcua_value_json_status(v->status, form, out);
-    }
-    if (v->hasSourceTimestamp && fields & OPCUA_FIELD_SOURCE_TIME) {
-        put_name(out, start, SLICE("\"SourceTimestamp\":"));
-        opcua_value_json_time(v->sourceTimestamp, out);
-    }
-    if (v->hasSourcePicoseconds && v->sourcePicoseconds && fields & OPCUA_FIELD_SOURCE_PICO) {
-        put_name(out, start, SLICE("\"SourcePicoseconds\":"));
-        put_u64(v->sourcePicoseconds, false, out);
-    }
-    if (v->hasServerTimestamp && fields & OPCUA_FIELD_SERVER_TIME) {
-        put_name(out, start, SLICE("\"ServerTimestamp\":"));
-        opcua_value_json_time(v->serverTimestamp, out);
-    }
-    if (v->hasServerPicoseconds && v->serverPicoseconds && fields & OPCUA_FIELD_SERVER_PICO) {
-        put_name(out, start, SLICE("\"ServerPicoseconds\":"));
-        put_u64(v->serverPicoseconds, false, out);
-    }
-    if (out->len == start)
-        buffer_u8(out, '{');
-    buffer_u8(out, '}');
+        value_json_null(out);
 }

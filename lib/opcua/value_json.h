@@ -8,12 +8,20 @@
 #include "opcua/node_id.h"
 #include "json/json.h"
 
+/* Of which edition of OPC UA Part 6, 5.4, as far as they differ. */
+enum opcua_json_rules {
+    OPCUA_JSON_1_04,
+    OPCUA_JSON_COMPACT, /* of 1.05: {"UaType":…,"Value":…}, ids as texts; defaults left out */
+    OPCUA_JSON_VERBOSE, /* the same with all that there is, and status codes by name */
+};
+
 /* How to write; one for all values of a writer. `{0}` is 2.8's form: plain, compat, Uri. */
 struct opcua_value_form {
     const struct opcua_namespaces *names; /* for ids; NULL writes indexes */
     enum opcua_id_format format;
     bool reversible; /* each variant with its type: {"Type":…,"Body":…} */
-    bool strict;     /* Part 6: Int64 as strings, ids as objects. Otherwise numbers and texts */
+    bool strict;     /* Part 6 of 1.04: Int64 as strings, ids as objects. Otherwise numbers and texts */
+    enum opcua_json_rules rules; /* of 1.05, reversible: with types; otherwise the bare values */
 };
 
 /* Which members of a data value, with the bits of DataSetFieldContentMask. */

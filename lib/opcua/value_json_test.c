@@ -573,9 +573,55 @@ static void data_types_have_names_and_wire_types(void **state)
     assert_int_equal(opcua_data_type_id(SLICE("Nonsense")), 0);
 }
 
+/* Part 6 of 1.05.04, 5.4.2 and 5.4.6. */
+static void the_rules_of_1_05_have_their_own_words(void **state)
+{
+    (void)state;
+    struct opcua_value_form compact_form = {
+        .names = &names, .format = OPCUA_ID_EXPANDED, .reversible = true, .rules = OPCUA_JSON_COMPACT};
+    struct opcua_value_form verbose_form = compact_form, bare_form = compact_form;
+    verbose_form.rules = OPCUA_JSON_VERBOSE;
+    bare_form.reversible = false;
+    UA_Int64 big = INT64_MIN;
+    UA_Range range = {0, 2};
+    UA_StatusCode bad = UA_STATUSCODE_BADTIMEOUT, good = UA_STATUSCODE_GOOD;
+    UA_NodeId id = UA_NODEID_NUMERIC(0, 85);
+    UA_LocalizedText text = UA_LOCALIZEDTEXT("de", "an");
+    const struct {
+        const void *value;
+        int type;
+        const char *compact, *verbose, *bare;
+    } cases[] = {
+        {&big, UA_TYPES_INT64, "{\"UaType\":8,\"Value\":\"-9223372036854775808\"}",
+         "{\"UaType\":8,\"Value\":\"-9223372036854775808\"}", "\"-9223372036854775808\""},
+        {&range, UA_TYPES_RANGE, "{\"UaType\":22,\"Value\":{\"UaTypeId\":\"i=884\",\"High\":2}}",
+         "{\"UaType\":22,\"Value\":{\"UaTypeId\":\"i=884\",\"Low\":0,\"High\":2}}", "{\"High\":2}"},
+        {&bad, UA_TYPES_STATUSCODE, "{\"UaType\":19,\"Value\":{\"Code\":2148139008}}",
+         "{\"UaType\":19,\"Value\":{\"Code\":2148139008,\"Symbol\":\"BadTimeout\"}}",
+         "{\"Code\":2148139008}"},
+        {&good, UA_TYPES_STATUSCODE, "{\"UaType\":19,\"Value\":{\"Code\":0}}",
+         "{\"UaType\":19,\"Value\":{\"Code\":0}}", "{\"Code\":0}"},
+        {&id, UA_TYPES_NODEID, "{\"UaType\":17,\"Value\":\"i=85\"}",
+         "{\"UaType\":17,\"Value\":\"i=85\"}", "\"i=85\""},
+        {&text, UA_TYPES_LOCALIZEDTEXT,
+         "{\"UaType\":21,\"Value\":{\"Locale\":\"de\",\"Text\":\"an\"}}",
+         "{\"UaType\":21,\"Value\":{\"Locale\":\"de\",\"Text\":\"an\"}}",
+         "{\"Locale\":\"de\",\"Text\":\"an\"}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        UA_Variant v;
+        UA_Variant_init(&v);
+        UA_Variant_setScalar(&v, (void *)(uintptr_t)cases[i].value, &UA_TYPES[cases[i].type]);
+        expect(&v, &compact_form, cases[i].compact);
+        expect(&v, &verbose_form, cases[i].verbose);
+        expect(&v, &bare_form, cases[i].bare);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_rules_of_1_05_have_their_own_words),
         cmocka_unit_test(every_builtin_type_comes_back_from_every_form),
         cmocka_unit_test(real_numbers_are_short_and_exact),
         cmocka_unit_test(every_float_reads_back),

@@ -278,6 +278,7 @@ void batches_init(struct batches *home, const struct group_sink *sink,
     home->route = outbox_route_ua(sink->outbox, plan->transport, plan->transport_configuration,
                                   plan->partitions);
     list_init(&home->all);
+    home->plan.strict |= encoder_is_strict(plan->encoding);
     batch_for(home, NULL, TOPIC_TELEMETRY);
 }
 

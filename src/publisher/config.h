@@ -40,6 +40,10 @@ enum message_encoding {
     ENCODING_JSON_GZIP,
     ENCODING_JSON_REVERSIBLE_GZIP,
     ENCODING_UADP,
+    ENCODING_JSON_COMPACT, /* of OPC UA 1.05, and so is: */
+    ENCODING_JSON_VERBOSE,
+    ENCODING_JSON_COMPACT_GZIP,
+    ENCODING_JSON_VERBOSE_GZIP,
 };
 
 enum data_change_trigger {

@@ -71,6 +71,10 @@ static uint8_t *put_scalar(uint8_t *at, const UA_Variant *v, bool strict)
         return strict ? NULL : put_i64(at, *(UA_Int64 *)v->data);
     case UA_DATATYPEKIND_UINT64:
         return strict ? NULL : put_u64(at, *(UA_UInt64 *)v->data);
+    case UA_DATATYPEKIND_FLOAT:
+        return is_finite(*(UA_Float *)v->data)
+                   ? at + json_print_float(*(UA_Float *)v->data, (char *)at)
+                   : NULL;
     case UA_DATATYPEKIND_DOUBLE:
         return is_finite(*(UA_Double *)v->data)
                    ? at + json_print_double(*(UA_Double *)v->data, (char *)at)
@@ -114,19 +118,30 @@ static bool is_usual(UA_DateTime t)
 
 static bool is_known(const UA_DataValue *v, unsigned fields, const struct opcua_value_form *form)
 {
-    return !form->reversible && !(fields & OPCUA_FIELD_RAW) && v->hasValue &&
-           UA_Variant_isScalar(&v->value) && (!v->hasStatus || v->status == UA_STATUSCODE_GOOD) &&
-           !v->hasSourcePicoseconds && !v->hasServerPicoseconds &&
-           (!v->hasSourceTimestamp || is_usual(v->sourceTimestamp)) &&
+    return !(form->reversible && form->rules == OPCUA_JSON_1_04) && !(fields & OPCUA_FIELD_RAW) &&
+           v->hasValue && UA_Variant_isScalar(&v->value) &&
+           (!v->hasStatus || v->status == UA_STATUSCODE_GOOD) && !v->hasSourcePicoseconds &&
+           !v->hasServerPicoseconds && (!v->hasSourceTimestamp || is_usual(v->sourceTimestamp)) &&
            (!v->hasServerTimestamp || is_usual(v->serverTimestamp));
+}
+
+/* What stands before the value. */
+static uint8_t *put_head(uint8_t *at, const UA_Variant *v, const struct opcua_value_form *form)
+{
+    if (form->reversible) { /* 1.05's: is_known() */
+        at = put_u64(PUT(at, "{\"UaType\":"), v->type->typeKind + 1);
+        return PUT(at, ",\"Value\":");
+    }
+    return PUT(at, "{\"Value\":");
 }
 
 void encode_data_value(const UA_DataValue *v, unsigned fields, const struct opcua_value_form *form,
                        struct encode_clock *clock, struct buffer *out)
 {
     uint8_t *start = buffer_reserve(out, ENCODE_VALUE_MAX);
+    bool text_for_64 = form->strict || form->rules != OPCUA_JSON_1_04;
     uint8_t *at = is_known(v, fields, form)
-                      ? put_scalar(PUT(start, "{\"Value\":"), &v->value, form->strict)
+                      ? put_scalar(put_head(start, &v->value, form), &v->value, text_for_64)
                       : NULL;
     if (!at) {
         opcua_value_json_data_value(v, fields, form, out);

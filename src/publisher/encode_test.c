@@ -7,9 +7,14 @@ static struct encode_clock clock_;
 /* The hot path and the general one must not differ in a byte. */
 static void assert_alike(const UA_DataValue *v)
 {
-    static const struct opcua_value_form forms[] = {{0}, {.strict = true}, {.reversible = true}};
+    static const struct opcua_value_form forms[] = {
+        {0},
+        {.strict = true},
+        {.reversible = true},
+        {.rules = OPCUA_JSON_COMPACT, .reversible = true},
+        {.rules = OPCUA_JSON_VERBOSE}};
     static const unsigned fields[] = {0, 3, 7, 31, OPCUA_FIELD_RAW};
-    for (size_t f = 0; f < 3; f++)
+    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++)
         for (size_t m = 0; m < 5; m++) {
             struct buffer fast = {0}, general = {0};
             encode_data_value(v, fields[m], &forms[f], &clock_, &fast);
@@ -63,6 +68,10 @@ static void doubles_and_booleans_are_alike(void **state)
                                      -__builtin_inf()};
     for (size_t n = 0; n < sizeof doubles / sizeof doubles[0]; n++)
         try_scalar(&doubles[n], UA_TYPES_DOUBLE);
+    static const float floats[] = {
+        0, -0.0f, 0.1f, 3.4e38f, 1e-45f, 16777216, 42, __builtin_nanf(""), -__builtin_inff()};
+    for (size_t n = 0; n < sizeof floats / sizeof floats[0]; n++)
+        try_scalar(&floats[n], UA_TYPES_FLOAT);
     UA_Boolean yes = true, no = false;
     try_scalar(&yes, UA_TYPES_BOOLEAN);
     try_scalar(&no, UA_TYPES_BOOLEAN);

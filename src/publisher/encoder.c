@@ -8,13 +8,18 @@
 /* clang-format off */
 static const struct encoding {
     const char *name, *content_type, *content_encoding;
+    enum opcua_json_rules rules;
     bool reversible, gzip, uadp;
 } encodings[] = {
-    [ENCODING_JSON]                 = {"Json", "application/json", "utf-8", false, false, false},
-    [ENCODING_JSON_REVERSIBLE]      = {"JsonReversible", "application/json", "utf-8", true, false, false},
-    [ENCODING_JSON_GZIP]            = {"JsonGzip", "application/json+gzip", "utf-8", false, true, false},
-    [ENCODING_JSON_REVERSIBLE_GZIP] = {"JsonReversibleGzip", "application/json+gzip", "utf-8", true, true, false},
-    [ENCODING_UADP]                 = {"Uadp", "application/opcua+uadp", "", false, false, true},
+    [ENCODING_JSON]                 = {"Json", "application/json", "utf-8", OPCUA_JSON_1_04, false, false, false},
+    [ENCODING_JSON_REVERSIBLE]      = {"JsonReversible", "application/json", "utf-8", OPCUA_JSON_1_04, true, false, false},
+    [ENCODING_JSON_GZIP]            = {"JsonGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false},
+    [ENCODING_JSON_REVERSIBLE_GZIP] = {"JsonReversibleGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, true, true, false},
+    [ENCODING_JSON_COMPACT]         = {"JsonCompact", "application/json", "utf-8", OPCUA_JSON_COMPACT, true, false, false},
+    [ENCODING_JSON_COMPACT_GZIP]    = {"JsonCompactGzip", "application/json+gzip", "utf-8", OPCUA_JSON_COMPACT, true, true, false},
+    [ENCODING_JSON_VERBOSE]         = {"JsonVerbose", "application/json", "utf-8", OPCUA_JSON_VERBOSE, true, false, false},
+    [ENCODING_JSON_VERBOSE_GZIP]    = {"JsonVerboseGzip", "application/json+gzip", "utf-8", OPCUA_JSON_VERBOSE, true, true, false},
+    [ENCODING_UADP]                 = {"Uadp", "application/opcua+uadp", "", OPCUA_JSON_1_04, false, false, true},
 };
 /* clang-format on */
 
@@ -22,6 +27,11 @@ const char *encoder_name(enum message_encoding encoding)
 {
     assert(encoding > ENCODING_UNSET && encoding < sizeof encodings / sizeof encodings[0]);
     return encodings[encoding].name;
+}
+
+bool encoder_is_strict(enum message_encoding encoding)
+{
+    return encodings[encoding].rules != OPCUA_JSON_1_04;
 }
 
 const char *encoder_schema(const struct encoder *e)
@@ -55,6 +65,7 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
     const struct encoding *encoding = &encodings[p->encoding];
     const struct form *f = form_of(p->mode);
     bool network_each = f->network && !p->strict;
+    bool bare = encoding->rules != OPCUA_JSON_1_04; /* raw values have no types in 1.05 */
     *e = (struct encoder){
         .ops = encoding->uadp ? &encoder_uadp
                : f->samples   ? &encoder_samples
@@ -62,7 +73,10 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
         .form = f,
         .content_type = encoding->content_type,
         .content_encoding = encoding->content_encoding,
-        .value_form = {.format = p->names, .reversible = encoding->reversible, .strict = p->strict},
+        .value_form = {.format = p->names,
+                       .reversible = encoding->reversible && !(bare && f->field_mask & OPCUA_FIELD_RAW),
+                       .strict = p->strict,
+                       .rules = encoding->rules},
         .array = !f->single && (p->batched || p->strict) && (!f->network || network_each),
         .network_each = network_each,
         .lone_value = p->lone_value,

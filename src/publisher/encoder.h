@@ -106,6 +106,9 @@ void encoder_clear(struct encoder *e);
 /* "Json" and so on, as the configuration has it. */
 const char *encoder_name(enum message_encoding encoding);
 
+/* Messages with it are always as the standard has them. */
+bool encoder_is_strict(enum message_encoding encoding);
+
 /* "application/x-network-message-json-v1" and the like, for $$MessageSchema. */
 const char *encoder_schema(const struct encoder *e);
 

@@ -246,7 +246,8 @@ struct group *group_new(const struct group_sink *sink, const struct plan_group *
 {
     struct group *g = MEMORY_NEW(struct group);
     batches_init(&g->batches, sink, plan);
-    g->one_by_one = form_of(plan->mode)->single || (plan->batch_size <= 1 && !plan->strict);
+    g->one_by_one =
+        form_of(plan->mode)->single || (plan->batch_size <= 1 && !g->batches.plan.strict);
     return g;
 }
 

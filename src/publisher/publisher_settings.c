@@ -9,11 +9,12 @@ const struct setting publisher_settings[] = {
 
     {"mode", SETTING_WORD, NULL, "shape of messages when an entry does not say; else Samples, strict PubSub", 0, 0, "Samples|FullSamples|PubSub|FullNetworkMessages|DataSetMessages|SingleDataSetMessage|DataSets|SingleDataSet|RawDataSets|SingleRawDataSet", false},
     {"mode.full", SETTING_BOOL, "false", "Samples become FullSamples, and PubSub FullNetworkMessages", 0, 0, NULL, false},
-    {"encoding", SETTING_WORD, "Json", "of values when an entry does not say", 0, 0, "Json|JsonReversible", false},
+    {"encoding", SETTING_WORD, "Json", "of values when an entry does not say", 0, 0, "Json|JsonReversible|JsonGzip|JsonReversibleGzip|JsonCompact|JsonVerbose|JsonCompactGzip|JsonVerboseGzip|Uadp", false},
     {"strict", SETTING_BOOL, "false", "OPC UA Part 14 to the letter", 0, 0, NULL, false},
     {"names", SETTING_WORD, NULL, "how node ids say their namespace; else Uri, strict Expanded", 0, 0, "Uri|Index|Expanded|ExpandedWithNamespace0", false},
     {"batch.size", SETTING_INTEGER, NULL, "notifications in a message; 0 or 1: no batching; else 50, strict 0", 0, 1000000, NULL, false},
     {"batch.interval", SETTING_DURATION, NULL, "how long a message waits for more; 0s: for ever; else 10s, strict 0s", 0, 86400000, NULL, false},
+    {"batch.datasets", SETTING_INTEGER, "0", "data set messages in a message; 0: as many as fit", 0, UINT32_MAX, NULL, false},
     {"batch.last", SETTING_BOOL, "false", "of a node's values in one message the last one alone", 0, 0, NULL, false},
     {"writer.nodes", SETTING_INTEGER, "1000", "nodes of one data set writer; more become further writers", 1, 100000, NULL, false},
     {"lone.value", SETTING_BOOL, "false", "a data set of one field is written as the field's value", 0, 0, NULL, false},
@@ -104,7 +105,15 @@ static const char *const modes[] = {
     [MODE_SINGLE_RAW_DATA_SET] = "SingleRawDataSet",
 };
 static const char *const encodings[] = {
-    [ENCODING_JSON] = "Json", [ENCODING_JSON_REVERSIBLE] = "JsonReversible"};
+    [ENCODING_JSON] = "Json",
+    [ENCODING_JSON_REVERSIBLE] = "JsonReversible",
+    [ENCODING_JSON_GZIP] = "JsonGzip",
+    [ENCODING_JSON_REVERSIBLE_GZIP] = "JsonReversibleGzip",
+    [ENCODING_JSON_COMPACT] = "JsonCompact",
+    [ENCODING_JSON_VERBOSE] = "JsonVerbose",
+    [ENCODING_JSON_COMPACT_GZIP] = "JsonCompactGzip",
+    [ENCODING_JSON_VERBOSE_GZIP] = "JsonVerboseGzip",
+    [ENCODING_UADP] = "Uadp"};
 static const char *const triggers[] = {[TRIGGER_STATUS] = "Status",
                                        [TRIGGER_STATUS_VALUE] = "StatusValue",
                                        [TRIGGER_STATUS_VALUE_TIMESTAMP] = "StatusValueTimestamp"};
@@ -166,6 +175,7 @@ static void read_messages(const struct settings *s, struct plan_defaults *d)
     d->batch_ms = settings_given(s, "batch.interval") ? (int64_t)settings_ms(s, "batch.interval")
                   : strict                            ? 0
                                                       : 10000;
+    d->data_sets_max = settings_integer(s, "batch.datasets");
     d->last_in_batch = settings_bool(s, "batch.last");
     d->nodes_per_writer = (uint32_t)settings_integer(s, "writer.nodes");
     d->lone_value = settings_bool(s, "lone.value");

@@ -57,7 +57,34 @@ const MODES = {
 // JavaScript's numbers end at 2^53; longer ones are kept as text.
 const parse = text => JSON.parse(text.replace(/([[:,])(-?\d{16,})(?=[,\]}])/g, '$1"$2"'));
 
+const fromUri = text => text.replace(/^nsu=/, '');
+
+function plainNew(type, v, form) { // the same by OPC UA 1.05, Part 6, 5.4.2
+    switch (TYPES[type]) {
+    case 'Int64': case 'UInt64':
+        assert.equal(typeof v, 'string');
+        return v;
+    case 'Float': return typeof v === 'string' ? Number(v) : Math.fround(v);
+    case 'Double': return Number(v);
+    case 'NodeId': case 'QualifiedName':
+        assert.match(v, /^nsu=/);
+        return fromUri(v);
+    case 'StatusCode': return status(v, form);
+    case 'LocalizedText':
+        assert.equal(v.Locale, 'en');
+        return v.Text;
+    case 'ExtensionObject': {
+        const {UaTypeId, ...fields} = v;
+        assert.equal(UaTypeId, form.mode.fields === RAW ? undefined : 'i=884');
+        assert.equal('Low' in fields, form.rules === 'Verbose'); // it is 0
+        return {Low: 0, ...fields};
+    }
+    default: return v;
+    }
+}
+
 function plain(type, v, form) { // one value, in canonical form
+    if (form.rules) return plainNew(type, v, form);
     switch (TYPES[type]) {
     case 'Int64': case 'UInt64':
         if (form.strict) assert.equal(typeof v, 'string');
@@ -85,6 +112,10 @@ function plain(type, v, form) { // one value, in canonical form
 }
 
 function status(v, form) {
+    if (form.rules) {
+        assert.deepEqual(Object.keys(v), form.rules === 'Verbose' ? ['Code', 'Symbol'] : ['Code']);
+        return v.Code;
+    }
     if (form.strict && form.reversible) {
         assert.equal(typeof v, 'number');
         return v;
@@ -99,6 +130,11 @@ const shape = (flat, dims) => dims.length < 2 ? flat
 const each = (type, v, form) => Array.isArray(v) ? v.map(e => each(type, e, form)) : plain(type, v, form);
 
 function variant(type, v, form) {
+    if (form.rules && form.mode.fields !== RAW) { // UaType and Dimensions stand beside the value
+        assert.equal(v.UaType, type);
+        const flat = each(type, v.Value, form);
+        return v.Dimensions ? shape(flat, v.Dimensions) : flat;
+    }
     if (!form.reversible || v === null) return each(type, v, form);
     assert.equal(v.Type, form.strict ? type : TYPES[type]);
     const body = each(type, v.Body, form);
@@ -111,10 +147,10 @@ function dataValue(name, v, form, {event, times = true} = {}) {
         assert.deepEqual(variant(want.type, v, form), want.value, name);
         return;
     }
-    const known = ['Value', 'StatusCode', 'SourceTimestamp', 'ServerTimestamp'];
+    const known = ['Value', 'StatusCode', 'SourceTimestamp', 'ServerTimestamp', ...form.rules ? ['UaType', 'Dimensions'] : []];
     assert.deepEqual(Object.keys(v).filter(k => !known.includes(k)), [], name);
     if (want.value === null) assert.equal('Value' in v, false);
-    else assert.deepEqual(variant(want.type, v.Value, form), want.value, name);
+    else assert.deepEqual(variant(want.type, form.rules ? v : v.Value, form), want.value, name);
     if (event) return;
     assert.equal('StatusCode' in v ? status(v.StatusCode, form) : 0, want.status, name);
     if (!times) return;
@@ -204,7 +240,7 @@ function dataSets(lines, form) {
 }
 
 function checkJson(file, mode, encoding, strict) {
-    const form = {mode: MODES[mode], strict, reversible: encoding === 'JsonReversible'};
+    const form = {mode: MODES[mode], strict, reversible: encoding === 'JsonReversible', rules: {JsonCompact: 'Compact', JsonVerbose: 'Verbose'}[encoding]};
     const lines = linesOf(file);
     if (form.mode.samples) {
         samples(lines.flatMap(parse), form);
@@ -300,5 +336,5 @@ for (const file of readdirSync(folder)) {
 }
 checkChunks();
 checkExtension();
-assert.ok(count >= 40, `only ${count} files`);
+assert.ok(count >= 60, `only ${count} files`);
 console.log(`${count + 3} files read`);

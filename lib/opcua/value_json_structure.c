@@ -1,0 +1,258 @@
+/* Structures member by member, unions, extension objects and diagnostics as JSON. */
+#include "opcua/value_json_priv.h"
+
+static void put_array(const void *at, size_t count, const UA_DataType *type,
+                      const struct opcua_value_form *form, struct buffer *out)
+{
+    const uint8_t *element = at;
+    buffer_u8(out, '[');
+    for (size_t i = 0; i < count; i++, element += type->memSize) {
+        if (i)
+            buffer_u8(out, ',');
+        opcua_value_json_put(element, type, form, out);
+    }
+    buffer_u8(out, ']');
+}
+
+/* The member's place and whether it is there; *at is moved behind it. */
+static const void *take_member(const UA_DataTypeMember *m, bool optional, const uint8_t **at,
+                               size_t *count)
+{
+    *at += m->padding;
+    const uint8_t *here = *at;
+    *count = 0;
+    if (m->isArray) {
+        *at += sizeof(size_t) + sizeof(void *);
+        *count = *(const size_t *)here;
+        const void *elements = *(void *const *)(here + sizeof(size_t));
+        return optional && elements == NULL ? NULL : elements ? elements : UA_EMPTY_ARRAY_SENTINEL;
+    }
+    if (optional) {
+        *at += sizeof(void *);
+        return *(void *const *)here;
+    }
+    *at += m->memberType->memSize;
+    return here;
+}
+
+static void put_member(struct json_writer *w, const UA_DataTypeMember *m, const void *value,
+                       size_t count, const struct opcua_value_form *form)
+{
+    json_name(w, m->memberName);
+    if (m->isArray)
+        put_array(value, count, m->memberType, form, w->out);
+    else
+        opcua_value_json_put(value, m->memberType, form, w->out);
+    w->comma = true;
+}
+
+/* Compact messages leave out what is nothing: zero, false, no text, no elements. */
+static bool is_default(const void *value, const UA_DataTypeMember *m, size_t count)
+{
+    if (m->isArray)
+        return count == 0;
+    const uint8_t *at = value;
+    for (size_t i = 0; i < m->memberType->memSize; i++)
+        if (at[i] != 0)
+            return false;
+    return true;
+}
+
+static bool is_optional(const UA_DataType *type, const UA_DataTypeMember *m)
+{
+    return type->typeKind == UA_DATATYPEKIND_OPTSTRUCT && m->isOptional;
+}
+
+/* 1.05, 5.4.6: which of the optional members are there. */
+static void put_mask(struct json_writer *w, const void *v, const UA_DataType *type)
+{
+    const uint8_t *at = v;
+    uint64_t mask = 0, bit = 1;
+    for (size_t i = 0; i < type->membersSize; i++) {
+        size_t count;
+        bool optional = is_optional(type, &type->members[i]);
+        const void *value = take_member(&type->members[i], optional, &at, &count);
+        if (optional && value)
+            mask |= bit;
+        if (optional)
+            bit <<= 1;
+    }
+    json_name(w, "EncodingMask");
+    json_put_u64(w, mask);
+}
+
+static void put_members(struct json_writer *w, const void *v, const UA_DataType *type,
+                        const struct opcua_value_form *form)
+{
+    const uint8_t *at = v;
+    bool compact = form->rules == OPCUA_JSON_COMPACT;
+    if (compact && type->typeKind == UA_DATATYPEKIND_OPTSTRUCT)
+        put_mask(w, v, type);
+    for (size_t i = 0; i < type->membersSize; i++) {
+        const UA_DataTypeMember *m = &type->members[i];
+        size_t count;
+        bool optional = is_optional(type, m);
+        const void *value = take_member(m, optional, &at, &count);
+        if (value && !(compact && !optional && is_default(value, m, count)))
+            put_member(w, m, value, count, form);
+    }
+}
+
+void value_json_structure(const void *v, const UA_DataType *type,
+                          const struct opcua_value_form *form, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    put_members(&w, v, type, form);
+    json_end_object(&w);
+}
+
+/* The switch field comes first and counts the members from 1; each has its own way from the start.
+ */
+static void put_choice(struct json_writer *w, const void *v, const UA_DataType *type,
+                       const struct opcua_value_form *form)
+{
+    uint32_t which = *(const uint32_t *)v;
+    const UA_DataTypeMember *m = &type->members[which - 1];
+    const uint8_t *at = v;
+    size_t count;
+    const void *value = take_member(m, false, &at, &count);
+    if (form->rules == OPCUA_JSON_COMPACT) { /* 1.05, 5.4.7 */
+        json_name(w, "SwitchField");
+        json_put_u64(w, which);
+    }
+    put_member(w, m, value, count, form);
+}
+
+static bool has_choice(const void *v, const UA_DataType *type)
+{
+    uint32_t which = *(const uint32_t *)v;
+    return which > 0 && which <= type->membersSize;
+}
+
+void value_json_union(const void *v, const UA_DataType *type, const struct opcua_value_form *form,
+                      struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    if (!has_choice(v, type)) {
+        value_json_null(out);
+        return;
+    }
+    json_object(&w);
+    put_choice(&w, v, type, form);
+    json_end_object(&w);
+}
+
+static void put_type_id(const char *name, const UA_NodeId *id, const struct opcua_value_form *form,
+                        struct json_writer *w)
+{
+    json_name(w, name);
+    value_json_node_id(id, form, w->out);
+    w->comma = true;
+}
+
+/* 1.05, 5.4.2.16: the members stand beside the type. */
+static void put_new_extension(const void *v, const UA_DataType *type,
+                              const struct opcua_value_form *form, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    put_type_id("UaTypeId", &type->typeId, form, &w);
+    if (type->typeKind != UA_DATATYPEKIND_UNION)
+        put_members(&w, v, type, form);
+    else if (has_choice(v, type))
+        put_choice(&w, v, type, form);
+    json_end_object(&w);
+}
+
+void value_json_extension_of(const void *v, const UA_DataType *type,
+                             const struct opcua_value_form *form, struct buffer *out)
+{
+    if (!form->reversible) {
+        opcua_value_json_put(v, type, form, out);
+        return;
+    }
+    if (value_json_is_new(form)) {
+        put_new_extension(v, type, form, out);
+        return;
+    }
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    put_type_id("TypeId", &type->typeId, form, &w);
+    if (!form->strict) {
+        json_name(&w, "Encoding");
+        json_put_text(&w, "Json");
+    }
+    json_name(&w, "Body");
+    opcua_value_json_put(v, type, form, out);
+    json_end_object(&w);
+}
+
+/* A type that the stack does not know stays in its bytes: who reads it needs the type beside them.
+ */
+static void put_encoded_extension(const UA_ExtensionObject *o, const struct opcua_value_form *form,
+                                  struct buffer *out)
+{
+    bool binary = o->encoding == UA_EXTENSIONOBJECT_ENCODED_BYTESTRING;
+    bool is_new = value_json_is_new(form);
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    put_type_id(is_new ? "UaTypeId" : "TypeId", &o->content.encoded.typeId, form, &w);
+    json_name(&w, is_new ? "UaEncoding" : "Encoding");
+    if (form->strict || is_new)
+        json_put_u64(&w, binary ? 1 : 2);
+    else
+        json_put_text(&w, binary ? "Binary" : "Xml");
+    json_name(&w, is_new ? "UaBody" : "Body");
+    if (binary)
+        value_json_bytes(&o->content.encoded.body, form, out);
+    else
+        value_json_string(&o->content.encoded.body, form, out);
+    json_end_object(&w);
+}
+
+void value_json_extension(const void *v, const struct opcua_value_form *form, struct buffer *out)
+{
+    const UA_ExtensionObject *o = v;
+    if (o->encoding >= UA_EXTENSIONOBJECT_DECODED)
+        value_json_extension_of(o->content.decoded.data, o->content.decoded.type, form, out);
+    else if (o->encoding == UA_EXTENSIONOBJECT_ENCODED_NOBODY)
+        value_json_null(out);
+    else
+        put_encoded_extension(o, form, out);
+}
+
+void value_json_diagnostic(const void *v, const struct opcua_value_form *form, struct buffer *out)
+{
+    const UA_DiagnosticInfo *d = v;
+    const struct number {
+        const char *name;
+        bool has;
+        int64_t value;
+    } numbers[] = {
+        {"SymbolicId", d->hasSymbolicId, d->symbolicId},
+        {"NamespaceUri", d->hasNamespaceUri, d->namespaceUri},
+        {"Locale", d->hasLocale, d->locale},
+        {"LocalizedText", d->hasLocalizedText, d->localizedText},
+    };
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (numbers[i].has) {
+            json_name(&w, numbers[i].name);
+            json_put_i64(&w, numbers[i].value);
+        }
+    if (d->hasAdditionalInfo)
+        json_member(&w, "AdditionalInfo", opcua_slice(d->additionalInfo));
+    if (d->hasInnerStatusCode) {
+        json_name(&w, "InnerStatusCode");
+        opcua_value_json_status(d->innerStatusCode, form, out);
+        w.comma = true;
+    }
+    if (d->hasInnerDiagnosticInfo && d->innerDiagnosticInfo) {
+        json_name(&w, "InnerDiagnosticInfo");
+        value_json_diagnostic(d->innerDiagnosticInfo, form, out);
+        w.comma = true;
+    }
+    json_end_object(&w);
+}
