@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 
+import encoder
 import hub
 import publisher
 from rounds import log_round
@@ -39,6 +40,7 @@ BENCHMARKS = [
      [("per_second", "1/s", 1500000, "least")]),
     *hub.BENCHMARKS,
     *publisher.BENCHMARKS,
+    *encoder.BENCHMARKS,
 ]
 
 

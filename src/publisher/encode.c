@@ -116,10 +116,9 @@ static bool is_usual(UA_DateTime t)
     return t > TICKS_A_SECOND && t < year_9999;
 }
 
-static bool is_known(const UA_DataValue *v, unsigned fields, const struct opcua_value_form *form)
+static bool is_known(const UA_DataValue *v, unsigned fields)
 {
-    return !(form->reversible && form->rules == OPCUA_JSON_1_04) && !(fields & OPCUA_FIELD_RAW) &&
-           v->hasValue && UA_Variant_isScalar(&v->value) &&
+    return !(fields & OPCUA_FIELD_RAW) && v->hasValue && UA_Variant_isScalar(&v->value) &&
            (!v->hasStatus || v->status == UA_STATUSCODE_GOOD) && !v->hasSourcePicoseconds &&
            !v->hasServerPicoseconds && (!v->hasSourceTimestamp || is_usual(v->sourceTimestamp)) &&
            (!v->hasServerTimestamp || is_usual(v->serverTimestamp));
@@ -128,11 +127,17 @@ static bool is_known(const UA_DataValue *v, unsigned fields, const struct opcua_
 /* What stands before the value. */
 static uint8_t *put_head(uint8_t *at, const UA_Variant *v, const struct opcua_value_form *form)
 {
-    if (form->reversible) { /* 1.05's: is_known() */
-        at = put_u64(PUT(at, "{\"UaType\":"), v->type->typeKind + 1);
-        return PUT(at, ",\"Value\":");
-    }
-    return PUT(at, "{\"Value\":");
+    if (!form->reversible)
+        return PUT(at, "{\"Value\":");
+    unsigned kind = v->type->typeKind;
+    if (form->rules != OPCUA_JSON_1_04)
+        return PUT(put_u64(PUT(at, "{\"UaType\":"), kind + 1), ",\"Value\":");
+    at = PUT(at, "{\"Value\":{\"Type\":");
+    if (form->strict)
+        return PUT(put_u64(at, kind + 1), ",\"Body\":");
+    const char *name = UA_TYPES[kind].typeName;
+    *at++ = '"';
+    return PUT(put_text(at, name, strlen(name)), "\",\"Body\":");
 }
 
 void encode_data_value(const UA_DataValue *v, unsigned fields, const struct opcua_value_form *form,
@@ -140,13 +145,15 @@ void encode_data_value(const UA_DataValue *v, unsigned fields, const struct opcu
 {
     uint8_t *start = buffer_reserve(out, ENCODE_VALUE_MAX);
     bool text_for_64 = form->strict || form->rules != OPCUA_JSON_1_04;
-    uint8_t *at = is_known(v, fields, form)
+    uint8_t *at = is_known(v, fields)
                       ? put_scalar(put_head(start, &v->value, form), &v->value, text_for_64)
                       : NULL;
     if (!at) {
         opcua_value_json_data_value(v, fields, form, out);
         return;
     }
+    if (form->reversible && form->rules == OPCUA_JSON_1_04)
+        *at++ = '}';
     if (v->hasSourceTimestamp && fields & OPCUA_FIELD_SOURCE_TIME)
         at = put_time(PUT(at, ",\"SourceTimestamp\":"), v->sourceTimestamp, clock);
     if (v->hasServerTimestamp && fields & OPCUA_FIELD_SERVER_TIME)

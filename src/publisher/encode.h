@@ -1,6 +1,6 @@
 /*
  * The hot path of the encoding: a good scalar value with its times, in one piece. What it does not
- * know (arrays, bad values, texts, the reversible form) it leaves to opcua/value_json.h, and writes
+ * know (arrays, bad values, texts) it leaves to opcua/value_json.h, and writes
  * the same bytes for what it knows.
  */
 #pragma once

@@ -11,6 +11,7 @@ static void assert_alike(const UA_DataValue *v)
         {0},
         {.strict = true},
         {.reversible = true},
+        {.reversible = true, .strict = true},
         {.rules = OPCUA_JSON_COMPACT, .reversible = true},
         {.rules = OPCUA_JSON_VERBOSE}};
     static const unsigned fields[] = {0, 3, 7, 31, OPCUA_FIELD_RAW};
