@@ -447,6 +447,31 @@ static void extension_fields_are_fields_of_every_frame(void **state)
     }
 }
 
+/* For tests/golden/uadp_subscriber.c, which is open62541: a key frame by itself, and one with
+ * a delta frame in the same message. */
+static void uadp_for_open62541_is_as_in_the_file(void **state)
+{
+    (void)state;
+    struct group_counts counts = {0};
+    struct group_sink sink = {.loop = loop_new(), .epoch = 9, .counts = &counts, .id = 3};
+    struct plan_group plan = plan_of(2, ENCODING_UADP, true);
+    struct group *g = group_new(&sink, &plan);
+    struct data_set d = data_set_of(g, false);
+    UA_Int32 *number = fields.values[3].value.data;
+    *number = 7;
+    put_frame(g, &d, FRAME_KEY, 0, fields.count);
+    group_flush(g);
+    *number = 8;
+    put_frame(g, &d, FRAME_KEY, 0, fields.count);
+    put_frame(g, &d, FRAME_DELTA, 3, 5);
+    group_free(&g);
+    struct buffer text = text_of_sent(ENCODING_UADP);
+    hold_against_file("frames.Uadp.txt", &text);
+    buffer_clear(&text);
+    forget_data_set(&d);
+    loop_free(&sink.loop);
+}
+
 /* ---- sizes ---- */
 
 static void check_sizes(enum message_encoding encoding, size_t mode, size_t max)
@@ -495,6 +520,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_is_as_in_the_files, make_values, clear_values),
         cmocka_unit_test_setup_teardown(json_of_1_05_is_as_in_the_files, make_values, clear_values),
         cmocka_unit_test_setup_teardown(uadp_is_as_in_the_files, make_values, clear_values),
+        cmocka_unit_test_setup_teardown(uadp_for_open62541_is_as_in_the_file, make_values,
+                                        clear_values),
         cmocka_unit_test_setup_teardown(gzip_holds_the_same_text, make_values, clear_values),
         cmocka_unit_test_setup_teardown(extension_fields_are_fields_of_every_frame, make_values,
                                         clear_values),
