@@ -186,6 +186,8 @@ void rest_reply(struct rest_request *r, int status, const char *content_type, st
     if (c->expiring) {
         write_answer(c, status, content_type, body);
     } else if (c->stream == NULL || c->expired) {
+        if (!c->expired && c->server && c->server->on_answer)
+            c->server->on_answer(c->server->app, r, status);
         connection_release(c);
     } else {
         assert(c->on_piece == NULL && !c->sending);

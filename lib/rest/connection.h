@@ -55,6 +55,7 @@ struct rest_server {
     size_t upgrade_count;
     void *app;
     rest_authorize_fn *authorize;
+    rest_admit_fn *admit;
     rest_refuse_fn *refuse;
     void (*on_answer)(void *app, const struct rest_request *r, int status);
     struct rest_limits limits;

@@ -98,9 +98,22 @@ static void grant(struct connection *c)
         c->granted = true;
         if (!c->reading)
             connection_upgrade(c);
+    } else if (c->server->admit && c->request.route->access != REST_PUBLIC) {
+        c->server->admit(&c->request);
     } else {
         c->request.route->run(&c->request);
     }
+}
+
+void rest_admitted(struct rest_request *r, enum status why, const char *detail)
+{
+    struct connection *c = (struct connection *)r;
+    if (c->stream == NULL || c->expired)
+        connection_release(c);
+    else if (why == OK)
+        r->route->run(r);
+    else
+        connection_refuse(c, 503, detail);
 }
 
 void rest_authorized(struct rest_request *r, enum status why, const char *challenge)

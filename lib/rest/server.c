@@ -25,6 +25,7 @@ struct rest_server *rest_server_new(const struct rest_server_config *config)
     s->upgrade_count = config->upgrade_count;
     s->app = config->app;
     s->authorize = config->authorize;
+    s->admit = config->admit;
     s->refuse = config->refuse ? config->refuse : rest_reply_problem;
     s->on_answer = config->on_answer;
     s->limits = config->limits;

@@ -33,6 +33,14 @@ typedef void rest_authorize_fn(struct rest_request *r);
  * others: 500. */
 void rest_authorized(struct rest_request *r, enum status why, const char *challenge);
 
+/*
+ * Asked after authorization, before the handler runs, for all but REST_PUBLIC: says through
+ * rest_admitted(), now or later, whether it may. A WebSocket is not asked for.
+ */
+typedef void rest_admit_fn(struct rest_request *r);
+/* OK; all else: 503. */
+void rest_admitted(struct rest_request *r, enum status why, const char *detail);
+
 /* Answers, at once, what the server itself refuses: 400, 401, 403, 404, 405, 408, 413, 426, 431,
  * 500, 504. */
 typedef void rest_refuse_fn(struct rest_request *r, int status, const char *detail);
@@ -54,8 +62,9 @@ struct rest_server_config {
     size_t upgrade_count;
     void *app;
     rest_authorize_fn *authorize; /* NULL: only REST_PUBLIC is served */
+    rest_admit_fn *admit;         /* NULL: whoever is authorized */
     rest_refuse_fn *refuse;       /* NULL: rest_reply_problem() */
-    /* After every answer, for counters and logs. May be NULL. */
+    /* After every answer, also one that nobody hears any more, for counters and logs. May be NULL. */
     void (*on_answer)(void *app, const struct rest_request *r, int status);
     struct rest_limits limits;
 };

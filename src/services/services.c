@@ -1,6 +1,7 @@
 #include "services/services.h"
 
 #include "base/log.h"
+#include "services/audit.h"
 
 const struct rest_metric services_metrics[METRIC_COUNT] = {
     [METRIC_REQUESTS] = {"millrace_services_requests_total", NULL, REST_COUNTER,
@@ -28,9 +29,31 @@ void services_authorize(struct rest_request *r)
     rest_authorized(r, OK, NULL);
 }
 
+/* Whoever may change something is recorded before he does. */
+static bool is_change(const struct rest_request *r)
+{
+    return r->route && (r->route->access == REST_WRITE || r->route->access == REST_ADMIN);
+}
+
+static void on_recorded(void *arg, enum status why)
+{
+    rest_admitted(arg, why, "the audit log cannot be written, so nothing is changed");
+}
+
+void services_admit(struct rest_request *r)
+{
+    struct services *app = r->app;
+    if (app->audit && is_change(r))
+        audit_asked(app->audit, r, on_recorded, r);
+    else
+        rest_admitted(r, OK, NULL);
+}
+
 void services_on_answer(void *arg, const struct rest_request *r, int status)
 {
     struct services *app = arg;
+    if (app->audit && is_change(r) && status != 401)
+        audit_answered(app->audit, r, status);
     rest_metrics_add(app->metrics, METRIC_REQUESTS, 1);
     rest_metrics_add(app->metrics, METRIC_REFUSED, status >= 400 && status < 500);
     rest_metrics_add(app->metrics, METRIC_FAILED, status >= 500);

@@ -12,6 +12,7 @@
 #include "services/fleet.h"
 #include "services/registry.h"
 
+struct audit;
 struct services_discoverers;
 struct services_twin;
 
@@ -37,10 +38,12 @@ struct services {
     struct services_twin *twin;
     struct rest_bearer *bearer; /* NULL: everybody may do everything; on loopback alone */
     struct rest_metrics *metrics;
+    struct audit *audit; /* NULL: changes are not recorded */
 };
 
 /* For rest_server_config. */
 rest_authorize_fn services_authorize;
+rest_admit_fn services_admit;
 void services_on_answer(void *app, const struct rest_request *r, int status);
 
 /* registry_routes.c, fleet_routes.c, twin_routes.c, document_routes.c. */

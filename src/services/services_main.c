@@ -11,6 +11,7 @@
 #include "io/server_tls.h"
 #include "iot/connection_string.h"
 #include "rest/health.h"
+#include "services/audit.h"
 #include "services/discoverers.h"
 #include "services/events.h"
 #include "services/onboarding.h"
@@ -49,6 +50,7 @@ static const struct setting table[] = {
     {"auth.skew", SETTING_DURATION, "60s", "how far the issuer's clock may be off", 1, 3600000, NULL, false},
     {"auth.roles", SETTING_BOOL, "true", "whether changes need the roles Write, Admin or Sign", 0, 0, NULL, false},
     {"auth.ca", SETTING_PATH, NULL, "PEM file of the authority that signed the issuer's certificate", 0, 0, NULL, false},
+    {"audit", SETTING_BOOL, "true", "records in audit.log of the data folder who changes what; see services/audit.h", 0, 0, NULL, false},
     SETTINGS_LOG,
 };
 /* clang-format on */
@@ -56,9 +58,12 @@ static const struct setting table[] = {
 static const struct settings_program program = {
     "services",
     "The REST services: registry of applications and endpoints, and the twin's browse, read, "
-    "write, call.",
+    "write, call.\n"
+    "  millrace services         serve\n"
+    "  millrace services audit   whether the audit log's chain holds",
     table,
     sizeof(table) / sizeof(table[0]),
+    .commands = true,
 };
 
 struct program {
@@ -247,6 +252,8 @@ static void open_server(struct program *p)
     rest_health_add(p->health, "events", events_ready, p);
     if (p->services.bearer)
         rest_health_add(p->health, "issuer", rest_bearer_ready, p->services.bearer);
+    if (p->services.audit)
+        rest_health_add(p->health, "audit", audit_ready, p->services.audit);
     struct rest_table tables[SERVICES_TABLES + 1];
     services_tables(tables);
     tables[SERVICES_TABLES] = rest_health_table(p->health);
@@ -255,6 +262,7 @@ static void open_server(struct program *p)
                                                              .table_count = SERVICES_TABLES + 1,
                                                              .app = &p->services,
                                                              .authorize = services_authorize,
+                                                             .admit = services_admit,
                                                              .on_answer = services_on_answer,
                                                              .limits = {.request_ms = REQUEST_MS}});
 }
@@ -329,6 +337,8 @@ static enum status start(struct program *p)
         s = open_hub(p);
     if (s == OK)
         s = open_bearer(p);
+    if (s == OK && settings_bool(p->settings, "audit"))
+        s = audit_open(p->services.loop, settings_text(p->settings, "data"), &p->services.audit);
     if (s != OK)
         return s;
     open_server(p);
@@ -354,6 +364,15 @@ static void drain(struct program *p)
     loop_run(p->services.loop);
 }
 
+static void finish_audit(struct program *p)
+{
+    if (!p->services.audit)
+        return;
+    audit_end(p->services.audit, stop_loop, p->services.loop);
+    loop_run(p->services.loop);
+    audit_close(&p->services.audit);
+}
+
 static void finish(struct program *p)
 {
     for (size_t i = 0; i < 2; i++)
@@ -369,6 +388,7 @@ static void finish(struct program *p)
     services_onboarding_free(&p->onboarding);
     services_registry_close(&p->services.registry);
     drain(p);
+    finish_audit(p);
     services_twin_free(&p->services.twin);
     rest_bearer_free(&p->services.bearer);
     rest_health_free(&p->health);
@@ -377,7 +397,14 @@ static void finish(struct program *p)
     loop_free(&p->services.loop);
     free(p->names);
     tls_client_free(&p->hub_tls);
-    settings_free(&p->settings);
+}
+
+static int command(const struct program *p, const char *word)
+{
+    if (strcmp(word, "audit") == 0)
+        return audit_verify(settings_text(p->settings, "data"));
+    fprintf(stderr, "services: '%s' is not known; --help lists the commands\n", word);
+    return 2;
 }
 
 int services_main(int argc, char **argv)
@@ -389,7 +416,10 @@ int services_main(int argc, char **argv)
         return code;
     }
     settings_start_log(p->settings);
-    if (start(p) == OK) {
+    const char *word = settings_argument(p->settings, 0);
+    if (word) {
+        code = command(p, word);
+    } else if (start(p) == OK) {
         loop_on_signal(p->services.loop, on_signal, p);
         log_info("ready https=%d", listener_port(p->listeners[0]));
         loop_run(p->services.loop);
@@ -398,7 +428,9 @@ int services_main(int argc, char **argv)
         log_error("the services could not start");
         code = 1;
     }
-    finish(p);
+    if (p->services.loop)
+        finish(p);
+    settings_free(&p->settings);
     free(p);
     return code;
 }
