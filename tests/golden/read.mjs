@@ -319,6 +319,51 @@ function checkExtension() {
     }
 }
 
+// ---- metadata ----
+
+const isId = (form, v, ns, id) => assert.deepEqual(v, ns === 0 ? form.none(id) : form.id(ns, id));
+
+function checkMetadata(file, strict, rules) {
+    const form = rules ? {none: id => `i=${id}`, id: (ns, id) => `nsu=${NAMESPACES[ns]};i=${id}`, name: n => `nsu=${NAMESPACES[2]};${n}`}
+        : strict ? {none: id => ({Id: id}), id: (ns, id) => ({Id: id, Namespace: NAMESPACES[ns]}), name: n => ({Name: n, Uri: NAMESPACES[2]})}
+        : {none: id => TYPES[id] ?? (id === 22 ? 'Structure' : id), id: (ns, id) => `${NAMESPACES[ns]}#i=${id}`, name: n => `${NAMESPACES[2]}#${n}`};
+    const text = t => rules ? t.Text : t;
+    const [m] = linesOf(file).map(parse);
+    assert.deepEqual(Object.keys(m), ['MessageId', 'MessageType', 'PublisherId', 'DataSetWriterId', 'DataSetWriterGroup', 'MetaData', 'DataSetWriterName']);
+    assert.deepEqual([m.MessageType, m.PublisherId, m.DataSetWriterId, m.DataSetWriterGroup, m.DataSetWriterName],
+        ['ua-metadata', 'publisher', 7, 'group', 'writer']);
+    const d = m.MetaData;
+    assert.deepEqual(d.Namespaces, NAMESPACES.slice(1));
+    assert.deepEqual([d.Name, d.ConfigurationVersion], ['pumps', {MajorVersion: 1, MinorVersion: 42}]);
+    assert.deepEqual(d.Fields.map(f => [f.Name, text(f.Description), f.BuiltInType, f.ValueRank]),
+        [['Pump', 'of the pump', 22, -1], ['State', 'of the pump', 6, -1], ['Pressures', 'of the pump', 11, 2]]);
+    d.Fields.forEach((f, n) => isId(form, f.DataType, 2, 3001 + n));
+    assert.deepEqual(d.Fields[2].ArrayDimensions, [2, 3]);
+    assert.equal(d.Fields[0].DataSetFieldId, '00000001-0000-0000-0000-000000000000');
+    const [structure] = d.StructureDataTypes, [states] = d.EnumDataTypes, [bar] = d.SimpleDataTypes;
+    isId(form, structure.DataTypeId, 2, 3001);
+    assert.deepEqual(structure.Name, form.name('PumpType'));
+    assert.deepEqual(structure.StructureDefinition.Fields.map(f => f.Name), ['Low', 'State']);
+    isId(form, structure.StructureDefinition.Fields[0].DataType, 0, 11);
+    assert.deepEqual(states.EnumDefinition.Fields.map(f => f.Name), ['Off', 'On']);
+    assert.equal(Number(states.EnumDefinition.Fields[1].Value), 1);
+    assert.deepEqual([bar.Name, bar.BuiltInType], [form.name('Bar'), 11]);
+}
+
+function checkUadpMetadata(file) {
+    const m = readUadp(Buffer.from(linesOf(file)[0], 'hex'), {namespaces: NAMESPACES});
+    assert.deepEqual([m.publisherId, m.announcement.kind, m.announcement.writerId, m.announcement.status], ['publisher', 2, 7, 0]);
+    const d = m.announcement.metadata;
+    assert.deepEqual(d.namespaces, NAMESPACES.slice(1));
+    assert.deepEqual(d.structures, [{id: 'urn:machine;i=3001', name: 'urn:machine;PumpType', base: 'i=22', encoding: 'urn:machine;i=5001', type: 0,
+        fields: [['Low', 'i=11', -1], ['State', 'urn:machine;i=3002', -1]]}]);
+    assert.deepEqual(d.enums, [{id: 'urn:machine;i=3002', name: 'urn:machine;StateType', fields: [[0, 'Off'], [1, 'On']], builtin: 6}]);
+    assert.deepEqual(d.simples, [{id: 'urn:machine;i=3003', name: 'urn:machine;Bar', base: 'i=11', builtin: 11}]);
+    assert.deepEqual(d.fields.map(f => [f.name, f.builtin, f.type, f.rank, f.dimensions]), [
+        ['Pump', 22, 'urn:machine;i=3001', -1, []], ['State', 6, 'urn:machine;i=3002', -1, []], ['Pressures', 11, 'urn:machine;i=3003', 2, [2, 3]]]);
+    assert.deepEqual([d.name, d.major, d.minor], ['pumps', 1, 42]);
+}
+
 // ---- all of them ----
 
 let count = 0;
@@ -336,5 +381,11 @@ for (const file of readdirSync(folder)) {
 }
 checkChunks();
 checkExtension();
+for (const strict of [true, false]) {
+    const end = `${strict ? 'strict' : 'compatible'}.txt`;
+    checkMetadata(`metadata.Json.${end}`, strict);
+    checkMetadata(`metadata.JsonVerbose.${end}`, true, 'Verbose');
+    checkUadpMetadata(`metadata.Uadp.${end}`);
+}
 assert.ok(count >= 60, `only ${count} files`);
-console.log(`${count + 3} files read`);
+console.log(`${count + 9} files read`);

@@ -117,6 +117,67 @@ function dataSetMessage(r, {rawTypes}) {
     return set;
 }
 
+// ---- DataSetMetaData: Part 14, 6.2.3.2.3, and its types of Part 5 ----
+
+const list = (r, read) => Array.from({length: Math.max(0, r.i32())}, () => read(r));
+const name = r => scalars[20](r);
+const description = r => localizedText(r);
+
+function structureDescription(r) {
+    const id = nodeId(r), called = name(r), encoding = nodeId(r), base = nodeId(r), type = r.i32();
+    const fields = list(r, () => {
+        const field = [r.text()];
+        description(r);
+        field.push(nodeId(r), r.i32());
+        list(r, x => x.u32());
+        r.u32(); // the longest text
+        r.u8(); // optional
+        return field;
+    });
+    return {id, name: called, base, encoding, type, fields};
+}
+
+function enumDescription(r) {
+    const id = nodeId(r), called = name(r);
+    const fields = list(r, () => {
+        const value = Number(r.i64());
+        description(r); // its display name
+        description(r);
+        return [value, r.text()];
+    });
+    return {id, name: called, fields, builtin: r.u8()};
+}
+
+function simpleDescription(r) {
+    return {id: nodeId(r), name: name(r), base: nodeId(r), builtin: r.u8()};
+}
+
+function fieldMetaData(r) {
+    const f = {name: r.text()};
+    description(r);
+    r.u16(); // flags
+    f.builtin = r.u8();
+    f.type = nodeId(r);
+    f.rank = r.i32();
+    f.dimensions = list(r, x => x.u32());
+    r.u32(); // the longest text
+    f.id = guid(r);
+    assert.equal(list(r, () => assert.fail('no properties')).length, 0);
+    return f;
+}
+
+function metaData(r) {
+    const m = {namespaces: list(r, x => x.text()), structures: list(r, structureDescription), enums: list(r, enumDescription),
+        simples: list(r, simpleDescription), name: r.text()};
+    description(r);
+    return {...m, fields: list(r, fieldMetaData), classId: guid(r), major: r.u32(), minor: r.u32()};
+}
+
+function announcement(r) {
+    const a = {kind: r.u8(), sequence: r.u16(), writerId: r.u16()};
+    return {...a, metadata: metaData(r), status: r.u32()};
+}
+
 export function readUadp(bytes, options) {
     const r = new Reader(bytes, options.namespaces);
     const m = {dataSets: []};
@@ -132,6 +193,11 @@ export function readUadp(bytes, options) {
         if (group & 8) m.sequence = r.u16();
     }
     const chunk = second & 1;
+    if ((second >> 2 & 7) === 2) {
+        m.announcement = announcement(r);
+        assert.ok(r.done);
+        return m;
+    }
     if (flags & 0x40) m.writerIds = chunk ? [r.u16()] : Array.from({length: r.u8()}, () => r.u16());
     if (first & 0x20) m.timestamp = r.i64();
     if (first & 0x40) r.u16();
