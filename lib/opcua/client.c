@@ -2,12 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
+#include "crypto/certificate.h"
+#include "opcua/endpoint.h"
 #include "opcua/log.h"
 #include "opcua/pki.h"
 #include "opcua/session_priv.h"
 
-#define POLICY_PREFIX "http://opcfoundation.org/UA/SecurityPolicy#"
-#define POLICY_MAX 256
 #define SESSION_TIMEOUT_MS 120000
 #define CHANNEL_LIFE_MS 3600000
 #define BUFFER_BYTES (64u << 10)
@@ -23,34 +24,87 @@ static void on_state(UA_Client *client, UA_SecureChannelState channel, UA_Sessio
         session_note(s, channel, state);
 }
 
-/* What is asked of the endpoint; INVALID is the stack's word for "the best". NotNone tries the
- * better one first. */
-static UA_MessageSecurityMode mode_of(const struct opcua_session *s)
+/* ---- who the user is ---- */
+
+static enum opcua_user_kind user_kind(const struct opcua_session *s)
 {
-    switch (s->security) {
-    case OPCUA_SECURITY_NONE:
-        return UA_MESSAGESECURITYMODE_NONE;
-    case OPCUA_SECURITY_SIGN:
-        return UA_MESSAGESECURITYMODE_SIGN;
-    case OPCUA_SECURITY_SIGN_AND_ENCRYPT:
-        return UA_MESSAGESECURITYMODE_SIGNANDENCRYPT;
-    case OPCUA_SECURITY_NOT_NONE:
-        return s->failures % 2 ? UA_MESSAGESECURITYMODE_SIGN
-                               : UA_MESSAGESECURITYMODE_SIGNANDENCRYPT;
-    case OPCUA_SECURITY_BEST:
-        break;
-    }
-    return UA_MESSAGESECURITYMODE_INVALID;
+    if (!s->user[0])
+        return OPCUA_USER_ANONYMOUS;
+    return s->certificate_user ? OPCUA_USER_CERTIFICATE : OPCUA_USER_NAME;
 }
 
-static UA_String policy_of(const struct opcua_session *s)
+static UA_StatusCode set_user(struct opcua_session *s, const struct opcua_pki_policies *p,
+                              UA_ClientConfig *config)
 {
-    char uri[POLICY_MAX];
-    if (!s->policy[0])
-        return UA_STRING_NULL;
-    snprintf(uri, sizeof uri, "%s%s", strchr(s->policy, ':') ? "" : POLICY_PREFIX, s->policy);
-    return UA_STRING_ALLOC(uri);
+    switch (user_kind(s)) {
+    case OPCUA_USER_ANONYMOUS:
+        break;
+    case OPCUA_USER_NAME:
+        return UA_ClientConfig_setAuthenticationUsername(config, s->user, s->password);
+    case OPCUA_USER_CERTIFICATE: {
+        UA_X509IdentityToken *token = UA_X509IdentityToken_new();
+        UA_ByteString certificate = {p->certificate.len, (UA_Byte *)(uintptr_t)p->certificate.at};
+        UA_ExtensionObject_setValue(&config->userIdentityToken, token,
+                                    &UA_TYPES[UA_TYPES_X509IDENTITYTOKEN]);
+        return UA_ByteString_copy(&certificate, &token->certificateData);
+    }
+    }
+    return UA_STATUSCODE_GOOD;
 }
+
+/* ---- which endpoint ---- */
+
+static UA_StatusCode choose(struct opcua_session *s, const UA_EndpointDescription *endpoints,
+                            size_t count, struct opcua_endpoint_choice *choice)
+{
+    struct opcua_endpoint_wish wish = {.security = s->security,
+                                       .policy = slice_of(s->policy),
+                                       .user = user_kind(s),
+                                       .has_certificate = s->thread->pki != NULL};
+    char reason[OPCUA_ENDPOINT_REASON_MAX];
+    UA_StatusCode status = opcua_endpoint_choose(endpoints, count, &wish, choice, reason);
+    if (status != UA_STATUSCODE_GOOD)
+        session_explain(s, status, reason);
+    else if (choice->plain_password && s->failures == 0)
+        log_warn("opcua password goes out unencrypted, the server offers nothing better url=%s",
+                 s->url);
+    return status;
+}
+
+/* A server may show a whole chain; the stack compares the first alone. */
+static void keep_leaf(UA_ByteString *chain)
+{
+    struct slice rest = slice_from(chain->data, chain->length), leaf;
+    if (certificate_next(&rest, &leaf))
+        chain->length = leaf.len;
+}
+
+static UA_StatusCode set_endpoint(struct opcua_session *s, const UA_EndpointDescription *e,
+                                  const struct opcua_endpoint_choice *choice,
+                                  UA_ClientConfig *config)
+{
+    UA_StatusCode status = UA_EndpointDescription_copy(e, &config->endpoint);
+    if (status != UA_STATUSCODE_GOOD)
+        return status;
+    UA_UserTokenPolicy *token = &config->endpoint.userIdentityTokens[choice->token];
+    if (choice->user_policy.length == 0) { /* the stack would want a policy even for nobody */
+        UA_String_clear(&token->securityPolicyUri);
+        token->securityPolicyUri = UA_STRING_ALLOC(OPCUA_POLICY_PREFIX "None");
+    }
+    status = UA_UserTokenPolicy_copy(token, &config->userTokenPolicy);
+    if (status != UA_STATUSCODE_GOOD)
+        return status;
+    keep_leaf(&config->endpoint.serverCertificate);
+    free(s->endpoint_url);
+    s->endpoint_url = opcua_endpoint_url(slice_of(s->url),
+                                         slice_from(e->endpointUrl.data, e->endpointUrl.length));
+    UA_String_clear(&config->endpoint.endpointUrl);
+    config->endpoint.endpointUrl = UA_STRING_ALLOC(s->endpoint_url);
+    config->securityMode = e->securityMode;
+    return UA_String_copy(&e->securityPolicyUri, &config->securityPolicyUri);
+}
+
+/* ---- the client ---- */
 
 static void set_up(struct opcua_session *s, UA_ClientConfig *config)
 {
@@ -62,36 +116,58 @@ static void set_up(struct opcua_session *s, UA_ClientConfig *config)
     config->outStandingPublishRequests = 0;
     config->localConnectionConfig.localMaxMessageSize = MESSAGE_MAX;
     config->localConnectionConfig.localMaxChunkCount = CHUNKS_MAX;
-    config->securityMode = mode_of(s);
-    config->securityPolicyUri = policy_of(s);
     config->sessionName = UA_STRING_ALLOC("millrace");
-    if (s->user[0])
-        UA_ClientConfig_setAuthenticationUsername(config, s->user, s->password);
 }
 
-UA_Client *session_client_new(struct opcua_session *s)
+/* Before anything is encrypted for it, it is known whose certificate that is. */
+static UA_StatusCode verify(struct opcua_session *s, const UA_EndpointDescription *e,
+                            const struct opcua_endpoint_choice *choice)
 {
-    if (s->security != OPCUA_SECURITY_NONE && s->security != OPCUA_SECURITY_BEST &&
-        !s->thread->pki) {
-        session_explain(s, UA_STATUSCODE_BADSECURITYMODEREJECTED,
-                        "there is no own certificate: name a directory for certificates");
-        return NULL;
-    }
+    if (e->securityMode == UA_MESSAGESECURITYMODE_NONE && choice->user_policy.length == 0)
+        return UA_STATUSCODE_GOOD;
+    UA_StatusCode status = opcua_pki_verify(
+        s->thread->pki, slice_from(e->serverCertificate.data, e->serverCertificate.length));
+    if (status != UA_STATUSCODE_GOOD)
+        session_explain(s, status, session_advice(status));
+    return status;
+}
+
+static UA_Client *client_new(struct opcua_session *s, const UA_EndpointDescription *e,
+                             const struct opcua_endpoint_choice *choice,
+                             const struct opcua_pki_policies *policies)
+{
     UA_ClientConfig config = {
         .logging = opcua_logger(),
         .eventLoop = s->thread->event_loop,
         .externalEventLoop = true,
         .localConnectionConfig = {.recvBufferSize = BUFFER_BYTES, .sendBufferSize = BUFFER_BYTES},
     };
-    UA_StatusCode status = opcua_pki_set_up_client(s->thread->pki, &config);
+    UA_StatusCode status = opcua_pki_set_up_client(s->thread->pki, policies, &config);
+    set_up(s, &config);
     if (status == UA_STATUSCODE_GOOD)
-        set_up(s, &config);
+        status = set_endpoint(s, e, choice, &config);
+    if (status == UA_STATUSCODE_GOOD)
+        status = set_user(s, policies, &config);
     UA_Client *client = status == UA_STATUSCODE_GOOD ? UA_Client_newWithConfig(&config) : NULL;
     if (!client) {
         UA_ClientConfig_clear(&config);
         session_explain(s, status, "the client could not be set up");
     }
     return client;
+}
+
+UA_Client *session_client_new(struct opcua_session *s, const UA_EndpointDescription *endpoints,
+                              size_t count)
+{
+    struct opcua_endpoint_choice choice;
+    if (choose(s, endpoints, count, &choice) != UA_STATUSCODE_GOOD)
+        return NULL;
+    const UA_EndpointDescription *e = &endpoints[choice.endpoint];
+    if (verify(s, e, &choice) != UA_STATUSCODE_GOOD)
+        return NULL;
+    struct opcua_pki_policies policies = {.channel = e->securityPolicyUri,
+                                          .user = choice.user_policy};
+    return client_new(s, e, &choice, &policies);
 }
 
 void session_client_cut(struct opcua_session *s)

@@ -21,7 +21,7 @@ struct opcua_inquiry {
     struct opcua_inquiry_answer answer;
     UA_StatusCode status;
     unsigned pending; /* answers that are still to come */
-    bool asked;
+    bool asked, endpoints_alone;
     struct loop_timer soon; /* the stack calls back in the midst of its work: what follows is done
                                outside of it */
     struct loop_timer deadline;
@@ -150,6 +150,8 @@ static void ask(struct opcua_inquiry *q)
     q->asked = true;
     q->status = UA_STATUSCODE_BADCOMMUNICATIONERROR;
     send(q, &endpoints, UA_TYPES_GETENDPOINTSREQUEST, UA_TYPES_GETENDPOINTSRESPONSE, on_endpoints);
+    if (q->endpoints_alone)
+        return;
     send(q, &servers, UA_TYPES_FINDSERVERSREQUEST, UA_TYPES_FINDSERVERSRESPONSE, on_servers);
     send(q, &neighbours, UA_TYPES_FINDSERVERSONNETWORKREQUEST,
          UA_TYPES_FINDSERVERSONNETWORKRESPONSE, on_neighbours);
@@ -198,7 +200,7 @@ static UA_Client *client_new(struct opcua_inquiry *q)
         .secureChannelLifeTime = 600000,
     };
     UA_Client *client = NULL;
-    if (opcua_pki_set_up_client(NULL, &config) == UA_STATUSCODE_GOOD)
+    if (opcua_pki_set_up_client(NULL, NULL, &config) == UA_STATUSCODE_GOOD)
         client = UA_Client_newWithConfig(&config);
     if (client == NULL)
         UA_ClientConfig_clear(&config);
@@ -232,5 +234,13 @@ struct opcua_inquiry *opcua_inquire(struct opcua_thread *t, struct slice url,
     }
     loop_timer_start(t->loop, &q->deadline, timeout_ms, on_deadline, q);
     loop_timer_start(t->loop, &q->soon, 0, start, q);
+    return q;
+}
+
+struct opcua_inquiry *opcua_inquire_endpoints(struct opcua_thread *t, struct slice url,
+                                              opcua_inquiry_fn *fn, void *arg, uint32_t timeout_ms)
+{
+    struct opcua_inquiry *q = opcua_inquire(t, url, NULL, 0, fn, arg, timeout_ms);
+    q->endpoints_alone = true;
     return q;
 }

@@ -29,5 +29,9 @@ struct opcua_inquiry *opcua_inquire(struct opcua_thread *t, struct slice url,
                                     const struct slice *locales, size_t locale_count,
                                     opcua_inquiry_fn *fn, void *arg, uint32_t timeout_ms);
 
+/* The endpoints alone, from the server itself. */
+struct opcua_inquiry *opcua_inquire_endpoints(struct opcua_thread *t, struct slice url,
+                                              opcua_inquiry_fn *fn, void *arg, uint32_t timeout_ms);
+
 /* Before `fn` was called: it will not be. */
 void opcua_inquiry_cancel(struct opcua_inquiry *q);

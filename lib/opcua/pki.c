@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "crypto/certificate.h"
+#include "opcua/endpoint.h"
 #include "opcua/log.h"
 #include "opcua/pki_priv.h"
 
@@ -57,41 +58,77 @@ void opcua_pki_set_up_verification(struct opcua_pki *pki, UA_CertificateVerifica
 typedef UA_StatusCode policy_fn(UA_SecurityPolicy *policy, const UA_ByteString certificate,
                                 const UA_ByteString key, const UA_Logger *logger);
 
-static policy_fn *const policies[] = {UA_SecurityPolicy_Aes256Sha256RsaPss,
-                                      UA_SecurityPolicy_Basic256Sha256,
-                                      UA_SecurityPolicy_Aes128Sha256RsaOaep};
+static const struct policy {
+    const char *uri;
+    policy_fn *make;
+} policies[] = {
+    {OPCUA_POLICY_PREFIX "Aes256_Sha256_RsaPss", UA_SecurityPolicy_Aes256Sha256RsaPss},
+    {OPCUA_POLICY_PREFIX "Basic256Sha256", UA_SecurityPolicy_Basic256Sha256},
+    {OPCUA_POLICY_PREFIX "Aes128_Sha256_RsaOaep", UA_SecurityPolicy_Aes128Sha256RsaOaep},
+};
 
-#define POLICY_COUNT (sizeof policies / sizeof policies[0])
-
-static UA_ByteString bytes_of(const struct buffer *b)
+static UA_ByteString bytes_of(struct slice s)
 {
-    return (UA_ByteString){b->len, b->at};
+    return (UA_ByteString){s.len, (UA_Byte *)(uintptr_t)s.at};
 }
 
-static UA_StatusCode add_policies(const struct opcua_pki *pki, UA_SecurityPolicy *to, size_t *count)
+static UA_StatusCode make_policy(const UA_String *uri, struct slice certificate, struct slice key,
+                                 UA_SecurityPolicy *out)
 {
-    for (size_t i = 0; pki && i < POLICY_COUNT; i++) {
-        UA_StatusCode status = policies[i](&to[*count], bytes_of(&pki->certificate),
-                                           bytes_of(&pki->key), opcua_logger());
-        if (status != UA_STATUSCODE_GOOD)
-            return status;
-        (*count)++;
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++)
+        if (slice_eq(slice_from(uri->data, uri->length), slice_of(policies[i].uri)))
+            return policies[i].make(out, bytes_of(certificate), bytes_of(key), opcua_logger()) ==
+                           UA_STATUSCODE_GOOD
+                       ? UA_STATUSCODE_GOOD
+                       : UA_STATUSCODE_BADCERTIFICATEINVALID;
+    return UA_STATUSCODE_BADSECURITYPOLICYREJECTED;
+}
+
+static bool is_none(const UA_String *uri)
+{
+    return uri->length == 0 ||
+           slice_eq(slice_from(uri->data, uri->length), SLICE(OPCUA_POLICY_PREFIX "None"));
+}
+
+/* The stack looks for the policy of the user among those of channels, too. */
+static UA_StatusCode add_policies(const struct opcua_pki *pki, const struct opcua_pki_policies *p,
+                                  UA_ClientConfig *config)
+{
+    UA_StatusCode status = UA_STATUSCODE_GOOD;
+    struct slice certificate = opcua_pki_certificate(pki), key = opcua_pki_key(pki);
+    if (!is_none(&p->channel)) {
+        status = make_policy(&p->channel, certificate, key,
+                             &config->securityPolicies[config->securityPoliciesSize]);
+        config->securityPoliciesSize += status == UA_STATUSCODE_GOOD;
     }
-    return UA_STATUSCODE_GOOD;
+    if (status != UA_STATUSCODE_GOOD || is_none(&p->user))
+        return status;
+    if (!UA_String_equal(&p->user, &p->channel)) {
+        status = make_policy(&p->user, certificate, key,
+                             &config->securityPolicies[config->securityPoliciesSize]);
+        config->securityPoliciesSize += status == UA_STATUSCODE_GOOD;
+    }
+    if (status != UA_STATUSCODE_GOOD)
+        return status;
+    bool own = p->certificate.len == 0;
+    status = make_policy(&p->user, own ? certificate : p->certificate, own ? key : p->key,
+                         config->authSecurityPolicies);
+    config->authSecurityPoliciesSize += status == UA_STATUSCODE_GOOD;
+    return status;
 }
 
-UA_StatusCode opcua_pki_set_up_client(struct opcua_pki *pki, UA_ClientConfig *config)
+UA_StatusCode opcua_pki_set_up_client(struct opcua_pki *pki, const struct opcua_pki_policies *p,
+                                      UA_ClientConfig *config)
 {
-    config->securityPolicies = calloc(1 + POLICY_COUNT, sizeof *config->securityPolicies);
-    config->authSecurityPolicies = calloc(POLICY_COUNT, sizeof *config->authSecurityPolicies);
+    config->securityPolicies = calloc(3, sizeof *config->securityPolicies);
+    config->authSecurityPolicies = calloc(1, sizeof *config->authSecurityPolicies);
     UA_StatusCode status =
         UA_SecurityPolicy_None(config->securityPolicies, UA_BYTESTRING_NULL, opcua_logger());
     if (status != UA_STATUSCODE_GOOD)
         return status;
     config->securityPoliciesSize = 1;
-    status = add_policies(pki, config->securityPolicies, &config->securityPoliciesSize);
-    if (status == UA_STATUSCODE_GOOD)
-        status = add_policies(pki, config->authSecurityPolicies, &config->authSecurityPoliciesSize);
+    if (pki && p)
+        status = add_policies(pki, p, config);
     if (pki)
         opcua_pki_set_up_verification(pki, &config->certificateVerification);
     else

@@ -42,8 +42,18 @@ struct slice opcua_pki_key(const struct opcua_pki *pki); /* DER, secret; for opc
  * and the log says what to do. */
 UA_StatusCode opcua_pki_verify(const struct opcua_pki *pki, struct slice certificate);
 
+/* What a client speaks beside the policy None: URIs, empty for none. */
+struct opcua_pki_policies {
+    UA_String channel;
+    UA_String user;        /* that its user is encrypted or signed with */
+    struct slice certificate, key; /* of the user, DER; empty: a user without, the own ones are taken */
+};
+
 /* The security policies, the identity and the verification for a client; `config` may use `pki`
- * until it is cleared. None alone when `pki` is NULL. */
-UA_StatusCode opcua_pki_set_up_client(struct opcua_pki *pki, UA_ClientConfig *config);
+ * until it is cleared. None alone when `pki` or `policies` is NULL. BadSecurityPolicyRejected for one
+ * that is not spoken, BadCertificateInvalid for a certificate and key that are of no use. */
+UA_StatusCode opcua_pki_set_up_client(struct opcua_pki *pki,
+                                      const struct opcua_pki_policies *policies,
+                                      UA_ClientConfig *config);
 /* The verification alone, for a server. */
 void opcua_pki_set_up_verification(struct opcua_pki *pki, UA_CertificateVerification *v);

@@ -12,11 +12,13 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "opcua/endpoint.h"
 #include "opcua/log.h"
 #include "opcua/pki.h"
 
-#define NONE_URI "http://opcfoundation.org/UA/SecurityPolicy#None"
-#define BASIC256SHA256_URI "http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256"
+#define NONE_URI OPCUA_POLICY_PREFIX "None"
+#define BASIC256SHA256_URI OPCUA_POLICY_PREFIX "Basic256Sha256"
+#define POLICY_URI_MAX 128
 #define URL_MAX 512
 #define QUEUE_SIZE_MAX 10000
 #define SAMPLING_MS_MIN 5
@@ -53,6 +55,20 @@ static struct context *context_new(struct opcua_server *s, void *arg)
 
 /* ---- setting up ---- */
 
+typedef UA_StatusCode add_policy_fn(UA_ServerConfig *config, const UA_ByteString *certificate,
+                                    const UA_ByteString *key);
+
+static const struct policy {
+    const char *uri;
+    add_policy_fn *add;
+} policies[] = {
+    {BASIC256SHA256_URI, UA_ServerConfig_addSecurityPolicyBasic256Sha256},
+    {OPCUA_POLICY_PREFIX "Aes128_Sha256_RsaOaep", UA_ServerConfig_addSecurityPolicyAes128Sha256RsaOaep},
+    {OPCUA_POLICY_PREFIX "Aes256_Sha256_RsaPss", UA_ServerConfig_addSecurityPolicyAes256Sha256RsaPss},
+};
+
+#define POLICY_COUNT (sizeof policies / sizeof policies[0])
+
 static UA_StatusCode add_endpoints(const struct opcua_server_config *config, UA_ServerConfig *to)
 {
     UA_ByteString certificate = UA_BYTESTRING_NULL, key = UA_BYTESTRING_NULL;
@@ -67,11 +83,12 @@ static UA_StatusCode add_endpoints(const struct opcua_server_config *config, UA_
         status |= UA_ServerConfig_addEndpoint(to, UA_STRING(NONE_URI), UA_MESSAGESECURITYMODE_NONE);
     if (!config->pki)
         return status;
-    status |= UA_ServerConfig_addSecurityPolicyBasic256Sha256(to, &certificate, &key);
-    status |=
-        UA_ServerConfig_addEndpoint(to, UA_STRING(BASIC256SHA256_URI), UA_MESSAGESECURITYMODE_SIGN);
-    status |= UA_ServerConfig_addEndpoint(to, UA_STRING(BASIC256SHA256_URI),
-                                          UA_MESSAGESECURITYMODE_SIGNANDENCRYPT);
+    for (size_t i = 0; i < POLICY_COUNT; i++) {
+        UA_String uri = UA_STRING((char *)(uintptr_t)policies[i].uri);
+        status |= policies[i].add(to, &certificate, &key);
+        status |= UA_ServerConfig_addEndpoint(to, uri, UA_MESSAGESECURITYMODE_SIGN);
+        status |= UA_ServerConfig_addEndpoint(to, uri, UA_MESSAGESECURITYMODE_SIGNANDENCRYPT);
+    }
     return status;
 }
 
@@ -79,7 +96,11 @@ static UA_StatusCode add_users(const struct opcua_server_config *config, UA_Serv
 {
     UA_UsernamePasswordLogin login = {UA_STRING((char *)(uintptr_t)config->user),
                                       UA_STRING((char *)(uintptr_t)config->password)};
-    UA_String policy = UA_STRING(config->pki ? BASIC256SHA256_URI : NONE_URI);
+    const char *name = config->pki ? "Basic256Sha256" : "None";
+    char uri[POLICY_URI_MAX];
+    snprintf(uri, sizeof uri, "%s%s", OPCUA_POLICY_PREFIX,
+             config->user_policy ? config->user_policy : name);
+    UA_String policy = UA_STRING(uri);
     to->allowNonePolicyPassword = config->plain_password;
     return UA_AccessControl_default(to, !config->refuse_anonymous, &policy, config->user ? 1 : 0,
                                     &login);

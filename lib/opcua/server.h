@@ -18,8 +18,11 @@ struct opcua_server_config {
         *host; /* to listen on, and in the endpoints' URLs; NULL: all, and the machine's name */
     int port;  /* 0: any free one, see opcua_server_url() */
     const char *application_name; /* NULL: "millrace plant" */
-    struct opcua_pki *pki; /* NULL: security None only; otherwise Basic256Sha256, too. Not owned */
+    struct opcua_pki *pki; /* NULL: security None only; otherwise each policy, signed, and encrypted,
+                              too. Not owned */
     const char *user, *password; /* NULL: no user names */
+    const char *user_policy; /* for passwords and user certificates; NULL: Basic256Sha256, or None
+                                without a pki */
     bool refuse_none;            /* no endpoint without security; needs a pki */
     bool refuse_anonymous;
     bool plain_password; /* user names on the endpoint without security when there is no pki; for

@@ -6,12 +6,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "opcua/event_loop.h"
+#include "opcua/inquiry.h"
 #include "opcua/session_priv.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MS_MAX 30000
 #define OPENED_MAX                                                                                 \
-    4 /* connections in one try: discovery, the found endpoint, and one each to spare */
+    4 /* connections in one try: the endpoint, the stack's discovery, and one each to spare */
 
 static void try_to_connect(void *arg);
 
@@ -23,7 +24,7 @@ void session_explain(struct opcua_session *s, UA_StatusCode why, const char *wha
     snprintf(s->text, sizeof s->text, "%s", what);
 }
 
-static const char *advice(UA_StatusCode why)
+const char *session_advice(UA_StatusCode why)
 {
     switch (why) {
     case UA_STATUSCODE_BADCERTIFICATEUNTRUSTED:
@@ -120,7 +121,7 @@ static void log_failure(struct opcua_session *s, const char *what, UA_StatusCode
 static void on_failed(struct opcua_session *s, UA_StatusCode why)
 {
     if (why != s->error || !s->text[0])
-        session_explain(s, why, advice(why));
+        session_explain(s, why, session_advice(why));
     s->failures++;
     log_failure(s, "failed", why);
     if (s->reached)
@@ -131,7 +132,7 @@ static void on_failed(struct opcua_session *s, UA_StatusCode why)
 
 static void on_lost(struct opcua_session *s, UA_StatusCode why)
 {
-    session_explain(s, why, advice(why));
+    session_explain(s, why, session_advice(why));
     s->failures = 0;
     log_failure(s, "lost", why);
     wait_for_retry(s);
@@ -146,10 +147,18 @@ static void fail(struct opcua_session *s, UA_StatusCode why)
         on_failed(s, why);
 }
 
+static void drop_inquiry(struct opcua_session *s)
+{
+    if (s->inquiry)
+        opcua_inquiry_cancel(s->inquiry);
+    s->inquiry = NULL;
+}
+
 /* A session that was ready is worth coming back to: the server queues for its subscriptions. */
 static void on_deadline(void *arg)
 {
     struct opcua_session *s = arg;
+    drop_inquiry(s);
     if (s->state == OPCUA_SESSION_READY || s->same)
         session_client_cut(s);
     if (s->state != OPCUA_SESSION_READY)
@@ -203,26 +212,59 @@ void session_note(struct opcua_session *s, UA_SecureChannelState channel, UA_Ses
     loop_timer_start(s->loop, &s->soon, 0, on_soon, s);
 }
 
+/* The URL is the one that the client was made for. */
+static void connect_client(struct opcua_session *s)
+{
+    UA_ClientConfig *config = UA_Client_getConfig(s->client);
+    config->noReconnect = false;
+    UA_StatusCode status = UA_Client_connectAsync(s->client, s->endpoint_url);
+    if (status != UA_STATUSCODE_GOOD)
+        loop_timer_start(s->loop, &s->soon, 0, on_soon, s);
+}
+
+/* A new client asks for the server's endpoints first; what is there may have changed since. */
+static void on_endpoints(void *arg, UA_StatusCode status, struct opcua_inquiry_answer *answer)
+{
+    struct opcua_session *s = arg;
+    s->inquiry = NULL;
+    if (status != UA_STATUSCODE_GOOD) {
+        on_failed(s, status);
+        return;
+    }
+    s->client = session_client_new(s, answer->endpoints, answer->endpoint_count);
+    if (s->client)
+        connect_client(s);
+    else
+        on_failed(s, s->error);
+}
+
+static bool lacks_certificate(const struct opcua_session *s)
+{
+    return !s->thread->pki && s->security != OPCUA_SECURITY_NONE &&
+           s->security != OPCUA_SECURITY_BEST;
+}
+
 static void try_to_connect(void *arg)
 {
     struct opcua_session *s = arg;
+    if (lacks_certificate(s)) {
+        session_explain(s, UA_STATUSCODE_BADSECURITYMODEREJECTED,
+                        "there is no own certificate: name a directory for certificates");
+        on_failed(s, s->error);
+        return;
+    }
     s->state = OPCUA_SESSION_CONNECTING;
     s->opened = 0;
     s->reached = false;
     s->same = s->client != NULL && s->was_ready;
     loop_timer_start(s->loop, &s->deadline, s->thread->try_ms, on_deadline, s);
-    if (!s->client) {
-        s->was_ready = false;
-        s->client = session_client_new(s);
-    }
-    if (!s->client) {
-        on_failed(s, s->error);
+    if (s->client) {
+        connect_client(s);
         return;
     }
-    UA_Client_getConfig(s->client)->noReconnect = false;
-    UA_StatusCode status = UA_Client_connectAsync(s->client, s->url);
-    if (status != UA_STATUSCODE_GOOD)
-        loop_timer_start(s->loop, &s->soon, 0, on_soon, s);
+    s->was_ready = false;
+    s->inquiry = opcua_inquire_endpoints(s->thread, slice_of(s->url), on_endpoints, s,
+                                         s->thread->try_ms);
 }
 
 /* ---- being ready ---- */
@@ -286,7 +328,8 @@ void session_identified(struct opcua_session *s, UA_StatusCode why)
 
 static bool is_same(const struct opcua_session *s, const struct opcua_connection *c)
 {
-    return s->security == c->security && slice_eq(slice_of(s->url), c->endpoint_url) &&
+    return s->security == c->security && s->certificate_user == c->certificate_user &&
+           slice_eq(slice_of(s->url), c->endpoint_url) &&
            slice_eq(slice_of(s->policy), c->security_policy) &&
            slice_eq(slice_of(s->user), c->user) && slice_eq(slice_of(s->password), c->password);
 }
@@ -308,6 +351,7 @@ static struct opcua_session *session_new(struct opcua_thread *t, const struct op
     s->thread = t;
     s->loop = t->loop;
     s->security = c->security;
+    s->certificate_user = c->certificate_user;
     s->url = slice_dup(c->endpoint_url);
     s->policy = slice_dup(c->security_policy);
     s->user = slice_dup(c->user);
@@ -341,6 +385,7 @@ static void close_session(struct opcua_session *s)
     loop_timer_stop(&s->watchdog);
     s->state = OPCUA_SESSION_WAITING;
     s->identifying = false;
+    drop_inquiry(s);
     list_remove(&s->link);
     session_client_drop(s);
     session_calls_fail(s, UA_STATUSCODE_BADSHUTDOWN);
@@ -351,6 +396,7 @@ static void destroy(struct opcua_session *s)
     session_publish_clear(s);
     session_peer_clear(s);
     free(s->url);
+    free(s->endpoint_url);
     free(s->policy);
     free(s->user);
     if (s->password)

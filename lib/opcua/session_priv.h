@@ -10,7 +10,7 @@
 #include "opcua/session.h"
 #include "opcua/thread_priv.h"
 
-#define SESSION_TEXT_MAX 256
+#define SESSION_TEXT_MAX 512
 
 struct opcua_session {
     struct opcua_thread *thread; /* NULL after the thread ended */
@@ -20,9 +20,12 @@ struct opcua_session {
     struct loop_timer lease;
 
     char *url, *policy, *user, *password;
+    char *endpoint_url; /* that the client connects to */
     enum opcua_security security;
+    bool certificate_user;
 
     UA_Client *client; /* NULL: the next try makes one */
+    struct opcua_inquiry *inquiry; /* of this try, for the server's endpoints */
     enum opcua_session_state state;
     UA_StatusCode error;
     char text[SESSION_TEXT_MAX];
@@ -55,9 +58,10 @@ struct opcua_session {
 
 /* ---- client.c ---- */
 
-/* A client that is set up for the session's connection, not connected. NULL: s->error and s->text
- * say why. */
-UA_Client *session_client_new(struct opcua_session *s);
+/* A client that is set up for the best of the server's endpoints that fits the session's connection,
+ * not connected. NULL: s->error and s->text say why. */
+UA_Client *session_client_new(struct opcua_session *s, const UA_EndpointDescription *endpoints,
+                              size_t count);
 /* Closes the connection alone, which may be dead: the server keeps the session. Never from within
  * one of its callbacks. */
 void session_client_cut(struct opcua_session *s);
@@ -72,6 +76,7 @@ void session_note(struct opcua_session *s, UA_SecureChannelState channel, UA_Ses
 /* The server was identified (or not: `why`). */
 void session_identified(struct opcua_session *s, UA_StatusCode why);
 void session_explain(struct opcua_session *s, UA_StatusCode why, const char *what);
+const char *session_advice(UA_StatusCode why); /* what to do about it */
 void opcua_session_free(struct opcua_session *s); /* the thread is ending */
 
 /* ---- call.c ---- */

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/stream.h"
+#include "opcua/endpoint.h"
 #include "opcua/pki.h"
 #include "opcua/server.h"
 #include "opcua/thread_priv.h"
@@ -316,16 +317,78 @@ static void a_user_name_is_accepted(void **state)
     world_free(w);
 }
 
+static void session_works(struct world *w, struct opcua_connection c)
+{
+    get_session(w, c);
+    read_answer(w, OPCUA_CALL_WHEN_READY, 0);
+    WAIT_FOR(has_answer, w);
+    assert_int_equal(w->value, 42);
+    opcua_session_unlisten(&w->listener);
+    opcua_session_unref(&w->session);
+}
+
 static void secure_sessions_work(struct opcua_connection c)
 {
     struct world *w = world_new(true, true);
     start_server_at(w,
                     (struct opcua_server_config){
                         .pki = w->server_pki, .refuse_none = true, .user = "u", .password = "p"});
-    get_session(w, c);
-    read_answer(w, OPCUA_CALL_WHEN_READY, 0);
-    WAIT_FOR(has_answer, w);
-    assert_int_equal(w->value, 42);
+    session_works(w, c);
+    world_free(w);
+}
+
+static const char *const policies[] = {"Basic256Sha256", "Aes128_Sha256_RsaOaep",
+                                       "Aes256_Sha256_RsaPss"};
+
+static void each_policy_works_signed_and_encrypted(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true, true);
+    start_server_at(w, (struct opcua_server_config){.pki = w->server_pki, .refuse_none = true});
+    for (int i = 0; i < 3; i++) {
+        struct opcua_connection c = {.security = OPCUA_SECURITY_SIGN,
+                                     .security_policy = slice_of(policies[i])};
+        session_works(w, c);
+        c.security = OPCUA_SECURITY_SIGN_AND_ENCRYPT;
+        char uri[128];
+        snprintf(uri, sizeof uri, "%s%s", OPCUA_POLICY_PREFIX, policies[i]);
+        c.security_policy = slice_of(uri);
+        session_works(w, c);
+    }
+    world_free(w);
+}
+
+/* The channel needs no security for that. */
+static void a_password_is_encrypted_under_each_policy(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct world *w = world_new(true, true);
+        start_server_at(w, (struct opcua_server_config){.pki = w->server_pki,
+                                                        .user = "u",
+                                                        .password = "p",
+                                                        .user_policy = policies[i],
+                                                        .refuse_anonymous = true});
+        struct opcua_connection c = {.user = SLICE("u"), .password = SLICE("p")};
+        session_works(w, c);
+        c.security = OPCUA_SECURITY_SIGN;
+        c.security_policy = SLICE("Basic256Sha256");
+        session_works(w, c);
+        world_free(w);
+    }
+}
+
+static void what_a_server_does_not_offer_is_said(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true, true);
+    start_server_at(w, (struct opcua_server_config){.pki = w->server_pki, .refuse_none = true});
+    get_session(w, (struct opcua_connection){.security = OPCUA_SECURITY_NONE});
+    WAIT_FOR(has_failed, w);
+    const char *text;
+    assert_int_equal(opcua_session_error(w->session, &text), UA_STATUSCODE_BADSECURITYMODEREJECTED);
+    assert_non_null(strstr(text, "mode None"));
+    assert_non_null(strstr(text, "SignAndEncrypt Aes256_Sha256_RsaPss"));
     world_free(w);
 }
 
@@ -376,7 +439,7 @@ static void no_security_is_refused_when_some_is_asked_for(void **state)
     start_server_at(w, (struct opcua_server_config){0});
     get_session(w, (struct opcua_connection){.security = OPCUA_SECURITY_NOT_NONE});
     WAIT_FOR(has_failed, w);
-    assert_int_equal(opcua_session_error(w->session, NULL), UA_STATUSCODE_BADIDENTITYTOKENREJECTED);
+    assert_int_equal(opcua_session_error(w->session, NULL), UA_STATUSCODE_BADSECURITYMODEREJECTED);
     world_free(w);
 }
 
@@ -540,6 +603,9 @@ int main(void)
         cmocka_unit_test(it_says_why_it_cannot_connect),
         cmocka_unit_test(a_user_name_is_accepted),
         cmocka_unit_test(signing_works),
+        cmocka_unit_test(each_policy_works_signed_and_encrypted),
+        cmocka_unit_test(a_password_is_encrypted_under_each_policy),
+        cmocka_unit_test(what_a_server_does_not_offer_is_said),
         cmocka_unit_test(encryption_with_a_user_name_works),
         cmocka_unit_test(the_best_is_taken_from_what_there_is),
         cmocka_unit_test(a_server_is_trusted_by_moving_its_certificate),
