@@ -70,8 +70,7 @@ static bool take(struct slice text, struct buffer *ders)
 enum status certificate_read_any(struct slice text, struct buffer *ders)
 {
     struct buffer raw = {0}, tight = {0};
-    text = slice_trim(text);
-    if (take(text, ders))
+    if (take(text, ders) || take(slice_trim(text), ders)) /* DER may well end like white space */
         return OK;
     for (size_t i = 0; i < text.len; i++) /* base64 may be broken into lines */
         if (text.at[i] > ' ')
@@ -84,26 +83,6 @@ enum status certificate_read_any(struct slice text, struct buffer *ders)
 }
 
 /* ---- does it lead to an authority? ---- */
-
-/* NULL when one is unreadable, or there are more than `most`. */
-static STACK_OF(X509) * stack_of(struct slice ders, int most)
-{
-    STACK_OF(X509) *all = sk_X509_new_null();
-    struct slice der;
-    while (all && certificate_next(&ders, &der)) {
-        X509 *x = sk_X509_num(all) < most ? openssl_certificate_der(der) : NULL;
-        if (x && sk_X509_push(all, x) > 0)
-            continue;
-        X509_free(x);
-        sk_X509_pop_free(all, X509_free);
-        all = NULL;
-    }
-    if (all && ders.len) {
-        sk_X509_pop_free(all, X509_free);
-        all = NULL;
-    }
-    return all;
-}
 
 static const char *reason(int error)
 {
@@ -156,8 +135,8 @@ static enum status verify(X509_STORE *store, STACK_OF(X509) * chain,
 enum status certificate_verify(struct slice chain, struct slice authorities,
                                enum certificate_purpose purpose, uint64_t wall_ms, const char **why)
 {
-    STACK_OF(X509) *shown = stack_of(chain, CERTIFICATE_CHAIN_MAX);
-    STACK_OF(X509) *trusted = stack_of(authorities, AUTHORITIES_MAX);
+    STACK_OF(X509) *shown = openssl_chain(chain, CERTIFICATE_CHAIN_MAX);
+    STACK_OF(X509) *trusted = openssl_chain(authorities, AUTHORITIES_MAX);
     X509_STORE *store = X509_STORE_new();
     enum status status = BAD_FORMAT;
     if (why)

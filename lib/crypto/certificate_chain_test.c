@@ -124,6 +124,28 @@ static void nothing_and_rubbish_are_refused(void **state)
     buffer_clear(&trusted);
 }
 
+/* A signature may end with a byte that is white space in a text. */
+static void a_certificate_that_ends_like_white_space_is_whole(void **state)
+{
+    (void)state;
+    struct certificate_ask ask = {.common_name = "ends", .wall_ms = house.now, .days = 1};
+    struct buffer pem = {0}, key = {0}, der = {0}, got = {0};
+    for (int i = 0; i < 5000; i++) {
+        buffer_reset(&pem);
+        buffer_reset(&key);
+        buffer_reset(&der);
+        assert_int_equal(certificate_make_ca(&ask, &pem, &key), OK);
+        assert_int_equal(certificate_der(buffer_slice(&pem), &der), OK);
+        if (strchr(" \t\r\n", der.at[der.len - 1]) && der.at[der.len - 1])
+            break;
+    }
+    assert_int_equal(certificate_read_any(buffer_slice(&der), &got), OK);
+    assert_slice(buffer_slice(&got), buffer_slice(&der));
+    struct buffer *all[] = {&pem, &key, &der, &got};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        buffer_clear(all[i]);
+}
+
 static void a_certificate_is_taken_in_any_of_its_forms(void **state)
 {
     (void)state;
@@ -175,6 +197,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_foreign_or_out_of_its_time_is_refused_with_the_reason),
         cmocka_unit_test(who_may_not_sign_others_leads_nowhere),
         cmocka_unit_test(nothing_and_rubbish_are_refused),
+        cmocka_unit_test(a_certificate_that_ends_like_white_space_is_whole),
         cmocka_unit_test(a_certificate_is_taken_in_any_of_its_forms),
         cmocka_unit_test(what_is_cut_short_is_no_certificate),
     };

@@ -8,6 +8,8 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include "crypto/certificate.h"
+
 static BIO *bio_of(struct slice s)
 {
     return BIO_new_mem_buf(s.at ? s.at : (const void *)"", (int)s.len);
@@ -48,6 +50,25 @@ X509 *openssl_certificate_der(struct slice der)
         return NULL;
     }
     return certificate;
+}
+
+STACK_OF(X509) * openssl_chain(struct slice ders, int most)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+    struct slice der;
+    while (all && certificate_next(&ders, &der)) {
+        X509 *x = sk_X509_num(all) < most ? openssl_certificate_der(der) : NULL;
+        if (x && sk_X509_push(all, x) > 0)
+            continue;
+        X509_free(x);
+        sk_X509_pop_free(all, X509_free);
+        all = NULL;
+    }
+    if (all && ders.len) {
+        sk_X509_pop_free(all, X509_free);
+        all = NULL;
+    }
+    return all;
 }
 
 EVP_PKEY *openssl_key_new(enum key_kind kind)

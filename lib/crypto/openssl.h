@@ -14,6 +14,10 @@ EVP_PKEY *openssl_key(struct slice pem);
 X509 *openssl_certificate_pem(struct slice pem);
 X509 *openssl_certificate_der(struct slice der);
 
+/* Certificates that stand one behind the other. NULL when one is unreadable, or there are more than
+ * `most`. */
+STACK_OF(X509) * openssl_chain(struct slice ders, int most);
+
 EVP_PKEY *openssl_key_new(enum key_kind kind);
 
 /* Appends what `bio` holds, and frees it. */

@@ -33,6 +33,20 @@ static enum opcua_user_kind user_kind(const struct opcua_session *s)
     return s->certificate_user ? OPCUA_USER_CERTIFICATE : OPCUA_USER_NAME;
 }
 
+/* Upstream's word for a user whose certificate is missing. */
+static bool find_user(struct opcua_session *s, struct opcua_pki_user *out)
+{
+    enum status status = opcua_pki_user(s->thread->pki, slice_of(s->user), s->password, out);
+    if (status == OK)
+        return true;
+    session_explain(s, UA_STATUSCODE_BADCERTIFICATEINVALID,
+                    status == UNAUTHORIZED
+                        ? "the password does not open the key of the user's certificate"
+                        : "no certificate with its key in users/certs and users/private has this "
+                          "subject or thumbprint");
+    return false;
+}
+
 static UA_StatusCode set_user(struct opcua_session *s, const struct opcua_pki_policies *p,
                               UA_ClientConfig *config)
 {
@@ -125,8 +139,10 @@ static UA_StatusCode verify(struct opcua_session *s, const UA_EndpointDescriptio
 {
     if (e->securityMode == UA_MESSAGESECURITYMODE_NONE && choice->user_policy.length == 0)
         return UA_STATUSCODE_GOOD;
-    UA_StatusCode status = opcua_pki_verify(
-        s->thread->pki, slice_from(e->serverCertificate.data, e->serverCertificate.length));
+    const UA_String *uri = &e->server.applicationUri;
+    UA_StatusCode status = opcua_pki_verify_server(
+        s->thread->pki, slice_from(e->serverCertificate.data, e->serverCertificate.length),
+        slice_of(s->url), slice_from(uri->data, uri->length));
     if (status != UA_STATUSCODE_GOOD)
         session_explain(s, status, session_advice(status));
     return status;
@@ -167,7 +183,16 @@ UA_Client *session_client_new(struct opcua_session *s, const UA_EndpointDescript
         return NULL;
     struct opcua_pki_policies policies = {.channel = e->securityPolicyUri,
                                           .user = choice.user_policy};
-    return client_new(s, e, &choice, &policies);
+    struct opcua_pki_user user = {0};
+    if (user_kind(s) == OPCUA_USER_CERTIFICATE) {
+        if (!find_user(s, &user))
+            return NULL;
+        policies.certificate = slice_from(user.certificate, user.certificate_len);
+        policies.key = slice_from(user.key, user.key_len);
+    }
+    UA_Client *client = client_new(s, e, &choice, &policies);
+    opcua_pki_user_clear(&user);
+    return client;
 }
 
 void session_client_cut(struct opcua_session *s)

@@ -7,16 +7,13 @@
 #include <open62541/plugin/pki_default.h>
 #include <open62541/plugin/securitypolicy_default.h>
 
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "crypto/certificate.h"
 #include "opcua/endpoint.h"
 #include "opcua/log.h"
 #include "opcua/pki_priv.h"
 
-#define LIFE_DAYS 3650
+#define KEY_BITS_MIN 1024 /* as OPC Publisher has it */
 
 /* ---- the stack's plugin ---- */
 
@@ -26,34 +23,54 @@ static UA_StatusCode plugin_verify(const UA_CertificateVerification *v,
     return opcua_pki_verify(v->context, slice_from(certificate->data, certificate->length));
 }
 
-/* The stack's own makes do with a search for the text in the certificate; so do we, for all are
- * self-made. */
+static UA_StatusCode plugin_verify_user(const UA_CertificateVerification *v,
+                                        const UA_ByteString *certificate)
+{
+    return pki_verify_user(v->context, slice_from(certificate->data, certificate->length));
+}
+
 static UA_StatusCode plugin_verify_uri(const UA_CertificateVerification *v,
                                        const UA_ByteString *certificate, const UA_String *uri)
 {
     (void)v;
-    struct slice whole = slice_from(certificate->data, certificate->length);
-    struct slice part = slice_from(uri->data, uri->length);
-    return uri->length > 0 && slice_find_slice(whole, part) < whole.len
+    struct slice rest = slice_from(certificate->data, certificate->length), leaf;
+    struct certificate_facts facts;
+    return certificate_next(&rest, &leaf) && certificate_read(leaf, &facts) == OK &&
+                   slice_eq(slice_of(facts.uri), slice_from(uri->data, uri->length))
                ? UA_STATUSCODE_GOOD
                : UA_STATUSCODE_BADCERTIFICATEURIINVALID;
 }
 
 static void plugin_clear(UA_CertificateVerification *v)
 {
-    v->context = NULL; /* the pki is not the client's */
+    v->context = NULL; /* the pki is not the stack's */
 }
 
-void opcua_pki_set_up_verification(struct opcua_pki *pki, UA_CertificateVerification *v)
+typedef UA_StatusCode verify_fn(const UA_CertificateVerification *v,
+                                const UA_ByteString *certificate);
+
+static void set_up(struct opcua_pki *pki, verify_fn *verify, UA_CertificateVerification *v)
 {
     if (v->clear)
         v->clear(v);
     *v = (UA_CertificateVerification){.context = pki,
-                                      .verifyCertificate = plugin_verify,
+                                      .verifyCertificate = verify,
                                       .verifyApplicationURI = plugin_verify_uri,
                                       .clear = plugin_clear,
                                       .logging = opcua_logger()};
 }
+
+void opcua_pki_set_up_verification(struct opcua_pki *pki, UA_CertificateVerification *v)
+{
+    set_up(pki, plugin_verify, v);
+}
+
+void opcua_pki_set_up_users(struct opcua_pki *pki, UA_CertificateVerification *v)
+{
+    set_up(pki, plugin_verify_user, v);
+}
+
+/* ---- policies ---- */
 
 typedef UA_StatusCode policy_fn(UA_SecurityPolicy *policy, const UA_ByteString certificate,
                                 const UA_ByteString key, const UA_Logger *logger);
@@ -91,11 +108,12 @@ static bool is_none(const UA_String *uri)
 }
 
 /* The stack looks for the policy of the user among those of channels, too. */
-static UA_StatusCode add_policies(const struct opcua_pki *pki, const struct opcua_pki_policies *p,
+static UA_StatusCode add_policies(struct opcua_pki *pki, const struct opcua_pki_policies *p,
                                   UA_ClientConfig *config)
 {
     UA_StatusCode status = UA_STATUSCODE_GOOD;
-    struct slice certificate = opcua_pki_certificate(pki), key = opcua_pki_key(pki);
+    struct opcua_pki_own mine = opcua_pki_own(pki);
+    struct slice certificate = mine.certificate, key = mine.key;
     if (!is_none(&p->channel)) {
         status = make_policy(&p->channel, certificate, key,
                              &config->securityPolicies[config->securityPoliciesSize]);
@@ -142,87 +160,30 @@ UA_StatusCode opcua_pki_set_up_client(struct opcua_pki *pki, const struct opcua_
     return status;
 }
 
-/* ---- the own certificate ---- */
+/* ---- start and end ---- */
 
-static bool load(const char *path, struct buffer *out)
-{
-    return access(path, F_OK) == 0 && file_read(path, out) == OK && out->len > 0 &&
-           out->len <= PKI_FILE_MAX;
-}
+static const char *const folder_names[] = {
+    [OPCUA_PKI_OWN] = "own",       [OPCUA_PKI_TRUSTED] = "trusted",
+    [OPCUA_PKI_ISSUER] = "issuer", [OPCUA_PKI_REJECTED] = "rejected",
+    [OPCUA_PKI_USERS] = "users",   [OPCUA_PKI_USERS_ISSUER] = "users/issuer",
+    [OPCUA_PKI_HTTPS] = "https",   [OPCUA_PKI_HTTPS_ISSUER] = "https/issuer",
+};
 
-static bool load_own(struct opcua_pki *pki, const char *certificate_path, const char *key_path)
+/* OPC Publisher 2.8 called the folder of issuers so. */
+#define OLD_ISSUERS "issuers"
+
+static void set_folders(struct opcua_pki *pki, const struct opcua_pki_config *config)
 {
-    if (!load(certificate_path, &pki->certificate) || !load(key_path, &pki->key))
-        return false;
-    struct certificate_facts facts;
-    if (certificate_read(buffer_slice(&pki->certificate), &facts) != OK) {
-        log_warn("opcua certificate unreadable file=%s", certificate_path);
-        return false;
+    for (int i = 0; i < OPCUA_PKI_STORES; i++) {
+        const struct opcua_pki_folder *f = &config->folders[i];
+        char path[PKI_PATH_MAX], old[PKI_PATH_MAX];
+        snprintf(path, sizeof path, "%s/%s", config->directory, folder_names[i]);
+        snprintf(old, sizeof old, "%s/%s", config->directory, OLD_ISSUERS);
+        if (i == OPCUA_PKI_ISSUER && access(path, F_OK) != 0 && access(old, F_OK) == 0)
+            snprintf(path, sizeof path, "%s", old);
+        pki->folders[i].path = memory_text(f->path && f->path[0] ? f->path : path);
+        pki->folders[i].flat = f->flat;
     }
-    if (strcmp(facts.uri, pki->application_uri) != 0)
-        log_warn("opcua certificate has another application uri wanted=%s has=%s file=%s",
-                 pki->application_uri, facts.uri, certificate_path);
-    if (facts.not_after_ms > clock_wall_ms())
-        return true;
-    log_warn("opcua certificate has run out file=%s", certificate_path);
-    return false;
-}
-
-static enum status make(struct opcua_pki *pki)
-{
-    char host[256] = "localhost";
-    gethostname(host, sizeof host - 1);
-    const char *names[] = {host, NULL};
-    struct certificate_ask ask = {.common_name = pki->application_name,
-                                  .organization = "Millrace",
-                                  .names = names,
-                                  .uri = pki->application_uri,
-                                  .wall_ms = clock_wall_ms(),
-                                  .days = LIFE_DAYS,
-                                  .key = KEY_RSA_2048};
-    struct buffer pem = {0}, key_pem = {0};
-    buffer_reset(&pki->certificate);
-    buffer_reset(&pki->key);
-    enum status s = certificate_make_application(&ask, &pem, &key_pem);
-    if (s == OK)
-        s = certificate_der(buffer_slice(&pem), &pki->certificate);
-    if (s == OK)
-        s = key_der(buffer_slice(&key_pem), &pki->key);
-    if (key_pem.len)
-        explicit_bzero(key_pem.at, key_pem.len);
-    buffer_clear(&key_pem);
-    buffer_clear(&pem);
-    return s;
-}
-
-static enum status make_and_keep(struct opcua_pki *pki, const char *certificate_path,
-                                 const char *key_path)
-{
-    enum status s = make(pki);
-    if (s != OK) {
-        log_error("opcua certificate not made status=%s", status_name(s));
-        return s;
-    }
-    s = file_write(key_path, opcua_pki_key(pki));
-    if (s == OK)
-        s = file_write(certificate_path, opcua_pki_certificate(pki));
-    if (s == OK)
-        log_info("opcua certificate made file=%s uri=%s", certificate_path, pki->application_uri);
-    return s;
-}
-
-static enum status make_folders(const struct opcua_pki *pki)
-{
-    static const char *folders[] = {"own/certs",    "own/private", "trusted/certs", "trusted/crl",
-                                    "issuer/certs", "issuer/crl",  "rejected/certs"};
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        char path[PKI_PATH_MAX];
-        pki_path(pki, folders[i], path);
-        enum status s = file_make_directory(path);
-        if (s != OK)
-            return s;
-    }
-    return OK;
 }
 
 static char *own_uri(void)
@@ -233,23 +194,30 @@ static char *own_uri(void)
     return memory_text(uri);
 }
 
+static bool is_given(const char *text)
+{
+    return text && text[0];
+}
+
 enum status opcua_pki_open(const struct opcua_pki_config *config, struct opcua_pki **out)
 {
     struct opcua_pki *pki = MEMORY_NEW(struct opcua_pki);
-    pki->directory = memory_text(config->directory);
-    pki->application_uri =
-        config->application_uri ? memory_text(config->application_uri) : own_uri();
+    pthread_mutex_init(&pki->lock, NULL);
+    set_folders(pki, config);
+    pki->uri_given = is_given(config->application_uri);
+    pki->application_uri = pki->uri_given ? memory_text(config->application_uri) : own_uri();
     pki->application_name =
-        memory_text(config->application_name ? config->application_name : "millrace");
+        memory_text(is_given(config->application_name) ? config->application_name : "millrace");
+    pki->own_password = is_given(config->own_password) ? memory_text(config->own_password) : NULL;
+    pki->adopt = config->adopt;
     pki->trust_all = config->trust_all;
-    enum status s = make_folders(pki);
-    if (s == OK) {
-        char certificate[PKI_PATH_MAX], key[PKI_PATH_MAX];
-        pki_path(pki, "own/certs/own.der", certificate);
-        pki_path(pki, "own/private/own.der", key);
-        if (!load_own(pki, certificate, key))
-            s = make_and_keep(pki, certificate, key);
-    }
+    pki->trust_self = config->trust_self;
+    pki->accept_unknown_revocation = config->accept_unknown_revocation;
+    pki->accept_sha1 = config->accept_sha1;
+    pki->key_bits_min = config->key_bits_min ? config->key_bits_min : KEY_BITS_MIN;
+    enum status s = pki_make_folders(pki);
+    if (s == OK)
+        s = pki_own_open(pki);
     if (s != OK)
         opcua_pki_close(&pki);
     else
@@ -262,13 +230,15 @@ void opcua_pki_close(struct opcua_pki **pki)
     struct opcua_pki *p = *pki;
     if (!p)
         return;
-    if (p->key.len)
-        explicit_bzero(p->key.at, p->key.len);
-    buffer_clear(&p->key);
-    buffer_clear(&p->certificate);
-    free(p->directory);
+    pki_own_clear(p);
+    for (int i = 0; i < OPCUA_PKI_STORES; i++)
+        free(p->folders[i].path);
+    if (p->own_password)
+        explicit_bzero(p->own_password, strlen(p->own_password));
+    free(p->own_password);
     free(p->application_uri);
     free(p->application_name);
+    pthread_mutex_destroy(&p->lock);
     free(p);
     *pki = NULL;
 }
@@ -276,14 +246,4 @@ void opcua_pki_close(struct opcua_pki **pki)
 const char *opcua_pki_application_uri(const struct opcua_pki *pki)
 {
     return pki->application_uri;
-}
-
-struct slice opcua_pki_certificate(const struct opcua_pki *pki)
-{
-    return buffer_slice(&pki->certificate);
-}
-
-struct slice opcua_pki_key(const struct opcua_pki *pki)
-{
-    return buffer_slice(&pki->key);
 }

@@ -1,195 +1,188 @@
 /* Whom to trust, by what lies in the folders at that moment. */
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <open62541/plugin/pki_default.h>
-
-#include "base/encoding.h"
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/memory.h"
-#include "crypto/digest.h"
-#include "opcua/log.h"
+#include "crypto/trust.h"
 #include "opcua/pki_priv.h"
 
-#define FILES_MAX 256   /* in one folder; more are not looked at */
-#define REJECTED_MAX 64 /* files kept in rejected/certs; more are only logged */
-#define FILE_NAME_MAX 64
+#define REJECTED_MAX 64 /* files kept in rejected/certs; the oldest make room */
+#define HOST_MAX 256
 
-/* ---- folders of certificates ---- */
-
-struct blobs {
-    UA_ByteString at[FILES_MAX];
-    size_t count;
-};
-
-static void blobs_clear(struct blobs *b)
+static UA_StatusCode code_of(enum trust_verdict v)
 {
-    for (size_t i = 0; i < b->count; i++)
-        UA_ByteString_clear(&b->at[i]);
-    b->count = 0;
+    static const UA_StatusCode codes[] = {
+        [TRUST_GOOD] = UA_STATUSCODE_GOOD,
+        [TRUST_UNTRUSTED] = UA_STATUSCODE_BADCERTIFICATEUNTRUSTED,
+        [TRUST_INCOMPLETE] = UA_STATUSCODE_BADCERTIFICATECHAININCOMPLETE,
+        [TRUST_ISSUER_REVOCATION_UNKNOWN] = UA_STATUSCODE_BADCERTIFICATEISSUERREVOCATIONUNKNOWN,
+        [TRUST_REVOCATION_UNKNOWN] = UA_STATUSCODE_BADCERTIFICATEREVOCATIONUNKNOWN,
+        [TRUST_WEAK] = UA_STATUSCODE_BADCERTIFICATEPOLICYCHECKFAILED,
+        [TRUST_ISSUER_WRONG_USE] = UA_STATUSCODE_BADCERTIFICATEISSUERUSENOTALLOWED,
+        [TRUST_WRONG_USE] = UA_STATUSCODE_BADCERTIFICATEUSENOTALLOWED,
+        [TRUST_ISSUER_EXPIRED] = UA_STATUSCODE_BADCERTIFICATEISSUERTIMEINVALID,
+        [TRUST_EXPIRED] = UA_STATUSCODE_BADCERTIFICATETIMEINVALID,
+        [TRUST_ISSUER_REVOKED] = UA_STATUSCODE_BADCERTIFICATEISSUERREVOKED,
+        [TRUST_REVOKED] = UA_STATUSCODE_BADCERTIFICATEREVOKED,
+        [TRUST_INVALID] = UA_STATUSCODE_BADCERTIFICATEINVALID,
+    };
+    return codes[v];
 }
 
-static void read_blob(const char *path, struct blobs *out)
+/* What a person can do about it. */
+static const char *advice(UA_StatusCode code)
 {
-    struct buffer bytes = {0};
-    if (file_read(path, &bytes) == OK && bytes.len > 0 && bytes.len <= PKI_FILE_MAX) {
-        UA_ByteString borrowed = {bytes.len, bytes.at};
-        if (UA_ByteString_copy(&borrowed, &out->at[out->count]) == UA_STATUSCODE_GOOD)
-            out->count++;
-    }
-    buffer_clear(&bytes);
-}
-
-static void read_folder(const struct opcua_pki *pki, const char *name, struct blobs *out)
-{
-    char folder[PKI_PATH_MAX];
-    pki_path(pki, name, folder);
-    out->count = 0;
-    DIR *d = opendir(folder);
-    struct dirent *entry;
-    while (d && out->count < FILES_MAX && (entry = readdir(d))) {
-        char path[PKI_PATH_MAX + 256];
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.')
-            read_blob(path, out);
-    }
-    if (d)
-        closedir(d);
-}
-
-/* One broken file must not make all others useless: the stack refuses a list with one in it. */
-static void drop_broken(struct blobs *b, bool revocations, const char *folder)
-{
-    for (size_t i = 0; i < b->count;) {
-        UA_CertificateVerification one = {.logging = opcua_logger()};
-        UA_StatusCode status = UA_CertificateVerification_Trustlist(
-            &one, revocations ? NULL : &b->at[i], revocations ? 0 : 1, NULL, 0,
-            revocations ? &b->at[i] : NULL, revocations ? 1 : 0);
-        if (one.clear)
-            one.clear(&one);
-        if (status == UA_STATUSCODE_GOOD) {
-            i++;
-            continue;
-        }
-        log_warn("opcua pki file unreadable folder=%s bytes=%zu", folder, b->at[i].length);
-        UA_ByteString_clear(&b->at[i]);
-        b->at[i] = b->at[--b->count];
+    switch (code) {
+    case UA_STATUSCODE_BADCERTIFICATEUNTRUSTED:
+        return "approve it, or move the file to trusted/certs";
+    case UA_STATUSCODE_BADCERTIFICATECHAININCOMPLETE:
+        return "put the certificates of its issuers into issuer/certs, and one of them, or this "
+               "one, "
+               "into trusted/certs";
+    case UA_STATUSCODE_BADCERTIFICATEREVOCATIONUNKNOWN:
+    case UA_STATUSCODE_BADCERTIFICATEISSUERREVOCATIONUNKNOWN:
+        return "put the issuers' revocation lists into trusted/crl or issuer/crl, or allow unknown "
+               "revocation";
+    case UA_STATUSCODE_BADCERTIFICATEPOLICYCHECKFAILED:
+        return "give the peer a certificate with SHA-256 and a longer key, or allow this one";
+    case UA_STATUSCODE_BADCERTIFICATETIMEINVALID:
+    case UA_STATUSCODE_BADCERTIFICATEISSUERTIMEINVALID:
+        return "renew the certificate there, and look at the clocks";
+    case UA_STATUSCODE_BADCERTIFICATEHOSTNAMEINVALID:
+        return "connect by a name that stands in the certificate, or put this very certificate "
+               "into "
+               "trusted/certs";
+    case UA_STATUSCODE_BADCERTIFICATEURIINVALID:
+        return "give the server a certificate for its own application URI";
+    case UA_STATUSCODE_BADCERTIFICATEREVOKED:
+    case UA_STATUSCODE_BADCERTIFICATEISSUERREVOKED:
+        return "give the peer another certificate: this one is revoked";
+    default:
+        return "give the peer a valid certificate for an application";
     }
 }
 
-static size_t files_in(const char *folder)
-{
-    size_t n = 0;
-    DIR *d = opendir(folder);
-    for (struct dirent *entry; d && (entry = readdir(d));)
-        n += entry->d_name[0] != '.';
-    if (d)
-        closedir(d);
-    return n;
-}
-
-/* ---- whom to trust ---- */
-
-struct lists {
-    struct blobs trusted, issuers, trusted_revoked, issuers_revoked;
-};
-
-static UA_StatusCode verify_against(const struct lists *l, const UA_ByteString *certificate)
-{
-    UA_ByteString revoked[2 * FILES_MAX];
-    size_t n = 0;
-    for (size_t i = 0; i < l->trusted_revoked.count; i++)
-        revoked[n++] = l->trusted_revoked.at[i];
-    for (size_t i = 0; i < l->issuers_revoked.count; i++)
-        revoked[n++] = l->issuers_revoked.at[i];
-    UA_CertificateVerification v = {.logging = opcua_logger()};
-    UA_StatusCode status = UA_CertificateVerification_Trustlist(
-        &v, l->trusted.at, l->trusted.count, l->issuers.at, l->issuers.count, revoked, n);
-    if (status == UA_STATUSCODE_GOOD)
-        status = v.verifyCertificate(&v, certificate);
-    if (v.clear)
-        v.clear(&v);
-    return status;
-}
-
-static UA_StatusCode verify_now(const struct opcua_pki *pki, const UA_ByteString *certificate)
-{
-    struct lists *l = MEMORY_NEW(struct lists);
-    read_folder(pki, "trusted/certs", &l->trusted);
-    read_folder(pki, "issuer/certs", &l->issuers);
-    read_folder(pki, "trusted/crl", &l->trusted_revoked);
-    read_folder(pki, "issuer/crl", &l->issuers_revoked);
-    drop_broken(&l->trusted, false, "trusted/certs");
-    drop_broken(&l->issuers, false, "issuer/certs");
-    drop_broken(&l->trusted_revoked, true, "trusted/crl");
-    drop_broken(&l->issuers_revoked, true, "issuer/crl");
-    UA_StatusCode status = verify_against(l, certificate);
-    blobs_clear(&l->trusted);
-    blobs_clear(&l->issuers);
-    blobs_clear(&l->trusted_revoked);
-    blobs_clear(&l->issuers_revoked);
-    free(l);
-    return status;
-}
-
-/* A chain stands with its leaf first. The leaf's length is in its own DER header. */
 static struct slice leaf_of(struct slice chain)
 {
-    if (chain.len < 4 || chain.at[0] != 0x30 || chain.at[1] != 0x82)
-        return chain;
-    return slice_first(chain, 4u + ((size_t)chain.at[2] << 8 | chain.at[3]));
+    struct slice rest = chain, leaf;
+    return certificate_next(&rest, &leaf) ? leaf : chain;
 }
 
-/* The thumbprint, as all OPC UA tools call it. */
-static void file_name(struct slice certificate, char out[FILE_NAME_MAX])
+/* ---- judging ---- */
+
+/* Users have stores of their own. */
+static enum trust_verdict judge(const struct opcua_pki *pki, struct slice chain, bool user,
+                                bool *by_name)
 {
-    uint8_t digest[CRYPTO_SHA1_LEN];
-    struct buffer hex = {0};
-    crypto_sha1(certificate, digest);
-    hex_encode(slice_from(digest, sizeof digest), &hex);
-    snprintf(out, FILE_NAME_MAX, "%s.der", buffer_cstr(&hex));
-    buffer_clear(&hex);
+    enum opcua_pki_store who = user ? OPCUA_PKI_USERS : OPCUA_PKI_TRUSTED;
+    enum opcua_pki_store whose = user ? OPCUA_PKI_USERS_ISSUER : OPCUA_PKI_ISSUER;
+    struct buffer trusted = {0}, issuers = {0}, revoked = {0};
+    pki_certificates(pki, who, &trusted);
+    pki_certificates(pki, whose, &issuers);
+    pki_revocations(pki, who, &revoked);
+    pki_revocations(pki, whose, &revoked);
+    struct trust_lists lists = {.trusted = buffer_slice(&trusted),
+                                .issuers = buffer_slice(&issuers),
+                                .revoked = buffer_slice(&revoked)};
+    struct trust_rules rules = {.wall_ms = clock_wall_ms(),
+                                .key_bits_min = pki->key_bits_min,
+                                .accept_sha1 = pki->accept_sha1,
+                                .accept_unknown_revocation = pki->accept_unknown_revocation};
+    enum trust_verdict v = trust_judge(chain, &lists, &rules, by_name);
+    buffer_clear(&trusted);
+    buffer_clear(&issuers);
+    buffer_clear(&revoked);
+    return v;
 }
 
-static bool keep(const struct opcua_pki *pki, const char *folder_name, struct slice certificate,
-                 char name[FILE_NAME_MAX])
+/* Each try to connect shows it again: what is kept already is not told again. */
+static UA_StatusCode reject(struct opcua_pki *pki, struct slice leaf, UA_StatusCode why)
 {
-    char folder[PKI_PATH_MAX], path[PKI_PATH_MAX + 64];
-    pki_path(pki, folder_name, folder);
-    file_name(certificate, name);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (access(path, F_OK) == 0)
-        return true;
-    return certificate.len <= PKI_FILE_MAX && files_in(folder) < REJECTED_MAX &&
-           file_write(path, certificate) == OK;
+    struct certificate_facts facts;
+    bool anew = true;
+    atomic_fetch_add(&pki->rejected, 1);
+    if (certificate_read(leaf, &facts) != OK) {
+        log_warn("opcua certificate rejected reason=%s", UA_StatusCode_name(why));
+        return why;
+    }
+    pki_drop_oldest(pki, OPCUA_PKI_REJECTED, REJECTED_MAX - 1);
+    if (pki_keep(pki, OPCUA_PKI_REJECTED, leaf, &anew) != OK)
+        log_warn("opcua certificate not kept folder=%s", pki->folders[OPCUA_PKI_REJECTED].path);
+    log_line(anew ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+             "opcua certificate rejected reason=%s subject=\"%s\" thumbprint=%s "
+             "file=%s%s/%s.der do=\"%s\"",
+             UA_StatusCode_name(why), facts.common_name, facts.sha1,
+             pki->folders[OPCUA_PKI_REJECTED].path,
+             pki->folders[OPCUA_PKI_REJECTED].flat ? "" : "/certs", facts.sha1, advice(why));
+    return why;
 }
 
-static void explain(const struct opcua_pki *pki, const char *name, UA_StatusCode why)
+static UA_StatusCode verify(struct opcua_pki *pki, struct slice chain, bool user, bool *by_name)
 {
-    log_warn("opcua certificate rejected reason=%s file=%s/rejected/certs/%s do=\"move the file to "
-             "%s/trusted/certs to "
-             "trust the server\"",
-             UA_StatusCode_name(why), pki->directory, name, pki->directory);
-}
-
-UA_StatusCode opcua_pki_verify(const struct opcua_pki *pki, struct slice chain)
-{
-    UA_ByteString certificate = {chain.len, (UA_Byte *)(uintptr_t)chain.at};
-    UA_StatusCode status = verify_now(pki, &certificate);
-    char name[FILE_NAME_MAX];
-    if (status == UA_STATUSCODE_GOOD)
-        return status;
-    if (pki->trust_all && (status == UA_STATUSCODE_BADCERTIFICATEUNTRUSTED ||
-                           status == UA_STATUSCODE_BADCERTIFICATECHAININCOMPLETE)) {
-        if (keep(pki, "trusted/certs", leaf_of(chain), name))
-            log_warn("opcua certificate trusted unseen file=%s/trusted/certs/%s", pki->directory,
-                     name);
+    enum trust_verdict v = judge(pki, chain, user, by_name);
+    struct slice leaf = leaf_of(chain);
+    if (v == TRUST_UNTRUSTED && pki->trust_all && !user) {
+        bool anew = false;
+        if (pki_keep(pki, OPCUA_PKI_TRUSTED, leaf, &anew) == OK && anew)
+            log_warn("opcua certificate trusted unseen folder=%s",
+                     pki->folders[OPCUA_PKI_TRUSTED].path);
+        *by_name = true;
         return UA_STATUSCODE_GOOD;
     }
-    if (keep(pki, "rejected/certs", leaf_of(chain), name))
-        explain(pki, name, status);
-    return status;
+    return v == TRUST_GOOD ? UA_STATUSCODE_GOOD : reject(pki, leaf, code_of(v));
+}
+
+UA_StatusCode opcua_pki_verify(struct opcua_pki *pki, struct slice chain)
+{
+    bool by_name;
+    return verify(pki, chain, false, &by_name);
+}
+
+UA_StatusCode pki_verify_user(struct opcua_pki *pki, struct slice chain)
+{
+    bool by_name;
+    return verify(pki, chain, true, &by_name);
+}
+
+/* ---- servers ---- */
+
+/* Of "opc.tcp://host:port/path", without the brackets of an IPv6 address. */
+static void host_of(struct slice url, char out[HOST_MAX])
+{
+    size_t scheme = slice_find_slice(url, SLICE("://"));
+    struct slice host = scheme < url.len ? slice_skip(url, scheme + 3) : url;
+    if (host.len && host.at[0] == '[') {
+        host = slice_skip(host, 1);
+        host = slice_first(host, slice_find(host, ']'));
+    } else {
+        host = slice_first(host, slice_find(host, '/'));
+        host = slice_first(host, slice_find(host, ':'));
+    }
+    snprintf(out, HOST_MAX, "%.*s", SLICE_FMT(host));
+}
+
+UA_StatusCode opcua_pki_verify_server(struct opcua_pki *pki, struct slice chain, struct slice url,
+                                      struct slice application_uri)
+{
+    bool by_name;
+    UA_StatusCode status = verify(pki, chain, false, &by_name);
+    if (status != UA_STATUSCODE_GOOD)
+        return status;
+    struct slice leaf = leaf_of(chain);
+    struct certificate_facts facts;
+    if (certificate_read(leaf, &facts) != OK)
+        return reject(pki, leaf, UA_STATUSCODE_BADCERTIFICATEINVALID);
+    if (!slice_eq(slice_of(facts.uri), application_uri))
+        return reject(pki, leaf, UA_STATUSCODE_BADCERTIFICATEURIINVALID);
+    char host[HOST_MAX];
+    host_of(url, host);
+    if (!by_name && !trust_is_for_host(leaf, host))
+        return reject(pki, leaf, UA_STATUSCODE_BADCERTIFICATEHOSTNAMEINVALID);
+    return UA_STATUSCODE_GOOD;
+}
+
+struct opcua_pki_counts opcua_pki_counts(const struct opcua_pki *pki)
+{
+    return (struct opcua_pki_counts){.rejected = atomic_load(&pki->rejected),
+                                     .renewed = atomic_load(&pki->renewed)};
 }

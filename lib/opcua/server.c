@@ -73,9 +73,9 @@ static UA_StatusCode add_endpoints(const struct opcua_server_config *config, UA_
 {
     UA_ByteString certificate = UA_BYTESTRING_NULL, key = UA_BYTESTRING_NULL;
     if (config->pki) {
-        struct slice c = opcua_pki_certificate(config->pki), k = opcua_pki_key(config->pki);
-        certificate = (UA_ByteString){c.len, (UA_Byte *)(uintptr_t)c.at};
-        key = (UA_ByteString){k.len, (UA_Byte *)(uintptr_t)k.at};
+        struct opcua_pki_own own = opcua_pki_own(config->pki);
+        certificate = (UA_ByteString){own.certificate.len, (UA_Byte *)(uintptr_t)own.certificate.at};
+        key = (UA_ByteString){own.key.len, (UA_Byte *)(uintptr_t)own.key.at};
     }
     UA_StatusCode status =
         UA_ServerConfig_addSecurityPolicyNone(to, config->pki ? &certificate : NULL);
@@ -144,7 +144,7 @@ static UA_StatusCode configure(const struct opcua_server_config *config, UA_Serv
     describe(config, to);
     if (config->pki) {
         opcua_pki_set_up_verification(config->pki, &to->secureChannelPKI);
-        opcua_pki_set_up_verification(config->pki, &to->sessionPKI);
+        opcua_pki_set_up_users(config->pki, &to->sessionPKI);
     }
     status = add_endpoints(config, to);
     return status == UA_STATUSCODE_GOOD ? add_users(config, to) : status;

@@ -30,6 +30,23 @@ const char *session_advice(UA_StatusCode why)
     case UA_STATUSCODE_BADCERTIFICATEUNTRUSTED:
         return "the server's certificate is not trusted: move it from rejected/certs to "
                "trusted/certs";
+    case UA_STATUSCODE_BADCERTIFICATECHAININCOMPLETE:
+        return "an issuer of the server's certificate is missing in issuer/certs";
+    case UA_STATUSCODE_BADCERTIFICATEREVOCATIONUNKNOWN:
+    case UA_STATUSCODE_BADCERTIFICATEISSUERREVOCATIONUNKNOWN:
+        return "there is no valid revocation list of the server's issuers in trusted/crl or issuer/crl";
+    case UA_STATUSCODE_BADCERTIFICATEREVOKED:
+    case UA_STATUSCODE_BADCERTIFICATEISSUERREVOKED:
+        return "the server's certificate was revoked";
+    case UA_STATUSCODE_BADCERTIFICATETIMEINVALID:
+    case UA_STATUSCODE_BADCERTIFICATEISSUERTIMEINVALID:
+        return "the time of the server's certificate is over or has not begun";
+    case UA_STATUSCODE_BADCERTIFICATEURIINVALID:
+        return "the server's certificate is for another application";
+    case UA_STATUSCODE_BADCERTIFICATEHOSTNAMEINVALID:
+        return "the server's certificate is for other hosts than the one in its URL";
+    case UA_STATUSCODE_BADCERTIFICATEPOLICYCHECKFAILED:
+        return "the server's certificate has a short key or is signed with SHA-1";
     case UA_STATUSCODE_BADSECURITYCHECKSFAILED:
         return "the server refused our certificate or shows another one than before: trust ours "
                "there";
@@ -213,8 +230,9 @@ void session_note(struct opcua_session *s, UA_SecureChannelState channel, UA_Ses
 }
 
 /* The URL is the one that the client was made for. */
-static void connect_client(struct opcua_session *s)
+static void connect_client(void *arg)
 {
+    struct opcua_session *s = arg;
     UA_ClientConfig *config = UA_Client_getConfig(s->client);
     config->noReconnect = false;
     UA_StatusCode status = UA_Client_connectAsync(s->client, s->endpoint_url);
@@ -232,8 +250,8 @@ static void on_endpoints(void *arg, UA_StatusCode status, struct opcua_inquiry_a
         return;
     }
     s->client = session_client_new(s, answer->endpoints, answer->endpoint_count);
-    if (s->client)
-        connect_client(s);
+    if (s->client) /* after the inquiry's connection: some servers have room for one */
+        loop_timer_start(s->loop, &s->retry, 0, connect_client, s);
     else
         on_failed(s, s->error);
 }

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "crypto/certificate.h"
+#include "crypto/identity.h"
 #include "io/stream.h"
 #include "opcua/endpoint.h"
-#include "opcua/pki.h"
+#include "opcua/pki_store.h"
 #include "opcua/server.h"
 #include "opcua/thread_priv.h"
 
@@ -358,24 +361,119 @@ static void each_policy_works_signed_and_encrypted(void **state)
     world_free(w);
 }
 
-/* The channel needs no security for that. */
 static void a_password_is_encrypted_under_each_policy(void **state)
 {
     (void)state;
+    struct world *w = world_new(true, true);
     for (int i = 0; i < 3; i++) {
-        struct world *w = world_new(true, true);
+        opcua_server_close(&w->server);
         start_server_at(w, (struct opcua_server_config){.pki = w->server_pki,
                                                         .user = "u",
                                                         .password = "p",
                                                         .user_policy = policies[i],
                                                         .refuse_anonymous = true});
         struct opcua_connection c = {.user = SLICE("u"), .password = SLICE("p")};
-        session_works(w, c);
+        session_works(w, c); /* the channel needs no security for that */
         c.security = OPCUA_SECURITY_SIGN;
         c.security_policy = SLICE("Basic256Sha256");
         session_works(w, c);
-        world_free(w);
     }
+    world_free(w);
+}
+
+/* ---- users with certificates ---- */
+
+static void make_user(struct world *w, const char *password)
+{
+    struct certificate_ask ask = {.common_name = "operator",
+                                  .uri = "urn:operator",
+                                  .wall_ms = clock_wall_ms(),
+                                  .days = 30,
+                                  .key = KEY_RSA_2048};
+    struct buffer pem = {0}, key_pem = {0}, der = {0}, key = {0}, pfx = {0};
+    assert_int_equal(certificate_make_application(&ask, &pem, &key_pem), OK);
+    assert_int_equal(certificate_der(buffer_slice(&pem), &der), OK);
+    assert_int_equal(key_der(buffer_slice(&key_pem), &key), OK);
+    assert_int_equal(identity_pfx(buffer_slice(&der), buffer_slice(&key), password, &pfx), OK);
+    assert_int_equal(opcua_pki_add(w->pki, OPCUA_PKI_USERS, buffer_slice(&pfx), password), OK);
+    assert_int_equal(opcua_pki_add(w->server_pki, OPCUA_PKI_USERS, buffer_slice(&der), NULL), OK);
+    struct buffer *all[] = {&pem, &key_pem, &der, &key, &pfx};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        buffer_clear(all[i]);
+}
+
+static void a_user_with_a_certificate_is_accepted_under_each_policy(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true, true);
+    make_user(w, "secret");
+    for (int i = 0; i < 3; i++) {
+        opcua_server_close(&w->server);
+        start_server_at(w, (struct opcua_server_config){.pki = w->server_pki,
+                                                        .user_policy = policies[i],
+                                                        .refuse_anonymous = true});
+        struct opcua_connection c = {.user = SLICE("CN=operator"),
+                                     .password = SLICE("secret"),
+                                     .certificate_user = true};
+        session_works(w, c);
+        c.security = OPCUA_SECURITY_SIGN_AND_ENCRYPT;
+        session_works(w, c);
+    }
+    world_free(w);
+}
+
+static void a_user_whose_certificate_is_missing_is_told_so(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true, true);
+    start_server_at(w, (struct opcua_server_config){.pki = w->server_pki});
+    get_session(w, (struct opcua_connection){.security = OPCUA_SECURITY_SIGN,
+                                             .user = SLICE("CN=nobody"),
+                                             .certificate_user = true});
+    WAIT_FOR(has_failed, w);
+    const char *text;
+    assert_int_equal(opcua_session_error(w->session, &text), UA_STATUSCODE_BADCERTIFICATEINVALID);
+    assert_non_null(strstr(text, "users/certs"));
+    world_free(w);
+}
+
+/* Known by its certificate, but the server does not let it in. */
+static void a_user_that_the_server_does_not_trust_is_refused(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true, true);
+    make_user(w, NULL);
+    assert_int_equal(opcua_pki_remove_all(w->server_pki, OPCUA_PKI_USERS), OK);
+    start_server_at(w, (struct opcua_server_config){.pki = w->server_pki});
+    get_session(w, (struct opcua_connection){.security = OPCUA_SECURITY_SIGN,
+                                             .user = SLICE("operator"),
+                                             .certificate_user = true});
+    WAIT_FOR(has_failed, w);
+    assert_int_not_equal(opcua_session_state(w->session), OPCUA_SESSION_READY);
+    world_free(w);
+}
+
+/* ---- a server with a new certificate ---- */
+
+static void a_server_with_a_new_certificate_is_asked_again(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true, true);
+    start_server_at(w, (struct opcua_server_config){.pki = w->server_pki, .refuse_none = true});
+    get_session(w, (struct opcua_connection){.security = OPCUA_SECURITY_SIGN});
+    WAIT_FOR(is_ready, w);
+    int port = atoi(strrchr(w->url, ':') + 1);
+    opcua_server_close(&w->server);
+    WAIT_FOR(was_lost, w);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s/server/own", w->directory);
+    assert_int_equal(system(command), 0);
+    opcua_pki_close(&w->server_pki);
+    set_up_pki(w, "server", true, &w->server_pki);
+    start_server_at(w, (struct opcua_server_config){
+                           .pki = w->server_pki, .refuse_none = true, .port = port});
+    WAIT_FOR(is_ready, w);
+    world_free(w);
 }
 
 static void what_a_server_does_not_offer_is_said(void **state)
@@ -606,6 +704,10 @@ int main(void)
         cmocka_unit_test(each_policy_works_signed_and_encrypted),
         cmocka_unit_test(a_password_is_encrypted_under_each_policy),
         cmocka_unit_test(what_a_server_does_not_offer_is_said),
+        cmocka_unit_test(a_user_with_a_certificate_is_accepted_under_each_policy),
+        cmocka_unit_test(a_user_whose_certificate_is_missing_is_told_so),
+        cmocka_unit_test(a_user_that_the_server_does_not_trust_is_refused),
+        cmocka_unit_test(a_server_with_a_new_certificate_is_asked_again),
         cmocka_unit_test(encryption_with_a_user_name_works),
         cmocka_unit_test(the_best_is_taken_from_what_there_is),
         cmocka_unit_test(a_server_is_trusted_by_moving_its_certificate),

@@ -15,12 +15,19 @@
 #define PUBLISHING_MS 20
 #define SEEN_MAX 64
 
-/* Stands between client and server: swallows the server's words, cuts connections. One at a time.
- */
+#define PAIRS_MAX 4
+
+struct pair {
+    struct proxy *proxy;
+    struct stream *client, *server;
+};
+
+/* Stands between client and server: swallows the server's words, cuts connections. The connection
+ * that asks for the endpoints may still be closing when the session's comes. */
 struct proxy {
     struct loop *loop;
     struct listener *listener;
-    struct stream *client, *server;
+    struct pair pairs[PAIRS_MAX];
     int server_port;
     bool swallow;
     size_t swallowed;
@@ -49,16 +56,16 @@ struct world {
 
 static void from_client(void *arg, struct slice bytes)
 {
-    struct proxy *p = arg;
+    struct pair *p = arg;
     if (p->server)
         stream_write(p->server, bytes);
 }
 
 static void from_server(void *arg, struct slice bytes)
 {
-    struct proxy *p = arg;
-    if (p->swallow)
-        p->swallowed += bytes.len;
+    struct pair *p = arg;
+    if (p->proxy->swallow)
+        p->proxy->swallowed += bytes.len;
     else if (p->client)
         stream_write(p->client, bytes);
 }
@@ -66,7 +73,7 @@ static void from_server(void *arg, struct slice bytes)
 static void client_closed(void *arg, enum status why)
 {
     (void)why;
-    struct proxy *p = arg;
+    struct pair *p = arg;
     p->client = NULL;
     if (p->server)
         stream_close(p->server);
@@ -75,10 +82,18 @@ static void client_closed(void *arg, enum status why)
 static void server_closed(void *arg, enum status why)
 {
     (void)why;
-    struct proxy *p = arg;
+    struct pair *p = arg;
     p->server = NULL;
     if (p->client)
         stream_close(p->client);
+}
+
+static struct pair *free_pair(struct proxy *proxy)
+{
+    struct pair *p = proxy->pairs;
+    while (p->client || p->server)
+        assert_true(++p < proxy->pairs + PAIRS_MAX);
+    return p;
 }
 
 static void on_accept(void *arg, struct stream *s)
@@ -87,21 +102,25 @@ static void on_accept(void *arg, struct stream *s)
                                                        .on_close = client_closed};
     static const struct stream_events server_events = {.on_data = from_server,
                                                        .on_close = server_closed};
-    struct proxy *p = arg;
-    assert_null(p->client);
+    struct proxy *proxy = arg;
+    struct pair *p = free_pair(proxy);
+    p->proxy = proxy;
     p->client = s;
     stream_events(s, &client_events, p);
-    struct connect_config config = {.loop = p->loop, .host = "127.0.0.1", .port = p->server_port};
+    struct connect_config config = {
+        .loop = proxy->loop, .host = "127.0.0.1", .port = proxy->server_port};
     p->server = stream_connect(&config, &server_events, p);
 }
 
-static void proxy_cut(struct proxy *p)
+static void proxy_cut(struct proxy *proxy)
 {
-    p->swallow = false;
-    if (p->client)
-        stream_abort(p->client, CLOSED);
-    if (p->server)
-        stream_abort(p->server, CLOSED);
+    proxy->swallow = false;
+    for (struct pair *p = proxy->pairs; p < proxy->pairs + PAIRS_MAX; p++) {
+        if (p->client)
+            stream_abort(p->client, CLOSED);
+        if (p->server)
+            stream_abort(p->server, CLOSED);
+    }
 }
 
 /* ---- server ---- */
