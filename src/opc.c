@@ -11,8 +11,9 @@
 #include "client/module_access.h"
 #include "discovery/discovery.h"
 #include "discovery/discovery_settings.h"
-#include "opcua/pki.h"
+#include "opc_pki.h"
 #include "opcua/thread.h"
+#include "publisher/pki_methods.h"
 #include "publisher/publisher.h"
 #include "publisher/publisher_options.h"
 #include "publisher/publisher_settings.h"
@@ -27,8 +28,6 @@ static const struct setting own_settings[] = {
     {"connection", SETTING_TEXT, NULL, "connection string of the module, as IoT Edge gives it in EdgeHubConnectionString", 0, 0, NULL, true},
     {"ca", SETTING_PATH, NULL, "PEM file of authorities for the edge's or hub's certificate, as in EdgeModuleCACertificateFile; else the system's", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "what this site is called; else the desired twin says", 0, 0, NULL, false},
-    {"pki", SETTING_PATH, "~/.local/state/millrace/opc/pki", "folder with the own OPC UA certificate, and whom to trust", 0, 0, NULL, false},
-    {"pki.trust.all", SETTING_BOOL, "false", "trusts every OPC UA server; for first tries", 0, 0, NULL, false},
     {"health.port", SETTING_INTEGER, "9702", "/healthz, /readyz and /metrics, plain, on 127.0.0.1; 0: any free one", 0, 65535, NULL, false},
     SETTINGS_LOG,
 };
@@ -49,6 +48,7 @@ struct opc {
     struct loop *loop;
     struct module_access access;
     struct opcua_pki *pki;
+    struct pki_methods *pki_methods;
     struct opcua_thread *thread;
     struct module *module;
     struct publisher *publisher;
@@ -123,11 +123,12 @@ static enum status open_module(struct opc *o)
 
 static enum status open_opcua(struct opc *o)
 {
-    enum status s = opcua_pki_open(&(struct opcua_pki_config){.directory = settings_text(o->settings, "pki"),
-                                                              .trust_all = settings_bool(o->settings, "pki.trust.all")},
-                                   &o->pki);
-    if (s == OK)
-        o->thread = opcua_thread_new(&(struct opcua_thread_config){.pki = o->pki});
+    struct opcua_pki_config pki = opc_pki_config(o->settings);
+    enum status s = opcua_pki_open(&pki, &o->pki);
+    if (s != OK)
+        return s;
+    o->pki_methods = pki_methods_start(o->module, o->pki);
+    o->thread = opcua_thread_new(&(struct opcua_thread_config){.pki = o->pki});
     return s;
 }
 
@@ -195,6 +196,20 @@ static void collect(void *arg, struct rest_metrics *m, struct buffer *out)
     publisher_metrics(((struct opc *)arg)->publisher, out);
 }
 
+static void collect_pki(void *arg, struct rest_metrics *m, struct buffer *out)
+{
+    (void)m;
+    struct opcua_pki_counts c = opcua_pki_counts(((struct opc *)arg)->pki);
+    buffer_printf(out,
+                  "# HELP millrace_opcua_certificates_rejected_total Certificates of servers that were refused, each time.\n"
+                  "# TYPE millrace_opcua_certificates_rejected_total counter\n"
+                  "millrace_opcua_certificates_rejected_total %llu\n"
+                  "# HELP iiot_edge_publisher_certificate_renewal_count Own certificates that were made anew.\n"
+                  "# TYPE iiot_edge_publisher_certificate_renewal_count counter\n"
+                  "iiot_edge_publisher_certificate_renewal_count %llu\n",
+                  (unsigned long long)c.rejected, (unsigned long long)c.renewed);
+}
+
 static void on_health(void *arg, struct stream *s)
 {
     rest_server_accept(((struct opc *)arg)->server, s);
@@ -204,6 +219,7 @@ static enum status serve_health(struct opc *o)
 {
     o->metrics = rest_metrics_new(NULL, 0);
     o->health = rest_health_new(o->metrics);
+    rest_metrics_collect(o->metrics, collect_pki, o);
     if (o->publisher) {
         rest_metrics_collect(o->metrics, collect, o);
         rest_health_add(o->health, "configuration", file_taken, o);
@@ -262,6 +278,7 @@ static void finish(struct opc *o)
 {
     listener_close(&o->listener);
     module_free(&o->module);
+    pki_methods_free(&o->pki_methods);
     opcua_thread_free(&o->thread);
     if (o->publisher)
         publisher_free(&o->publisher);
@@ -297,6 +314,7 @@ int opc_main(int argc, char **argv)
     struct opc *o = MEMORY_NEW(struct opc);
     o->word = argv[0];
     add_rows(o, own_settings, OWN_COUNT);
+    add_rows(o, opc_pki_settings, opc_pki_setting_count);
     add_rows(o, publisher_settings, publisher_settings_count);
     add_rows(o, discovery_settings, discovery_settings_count);
     const struct settings_program program = {o->word, usage, o->table, o->table_count,

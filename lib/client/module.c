@@ -291,9 +291,17 @@ void module_report(struct module *m, struct slice patch)
 }
 
 /* Several roles in one process are what 2.9 calls OpcPublisher. */
+/* Methods that all roles share have no type of their own. */
 static const char *type_of(const struct module *m)
 {
-    return m->role_count == 1 ? m->roles[0].ops->type : "OpcPublisher";
+    const char *type = NULL;
+    for (size_t i = 0; i < m->role_count; i++) {
+        const char *t = m->roles[i].ops->type;
+        if (t && type)
+            return "OpcPublisher";
+        type = t ? t : type;
+    }
+    return type ? type : "OpcPublisher";
 }
 
 static void report_self(struct module *m)

@@ -32,7 +32,7 @@ struct module_method {
 };
 
 struct module_role_ops {
-    const char *type; /* "__type__" in the reported twin: "supervisor", "discoverer", "publisher" */
+    const char *type; /* "__type__" in the reported twin: "supervisor", "discoverer", "publisher"; NULL: none */
     const struct module_method *methods;
     size_t method_count;
     /* The rest may be NULL. */
