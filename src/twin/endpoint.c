@@ -58,9 +58,13 @@ static enum status read_user(const struct json *elevation, struct opcua_connecti
     if (elevation == NULL || json_is(elevation, JSON_NULL) || type.len == 0 ||
         slice_eq_nocase(type, SLICE("None")))
         return OK;
-    if (!slice_eq_nocase(type, SLICE("UserName")))
-        return refuse(why, UNSUPPORTED, "Only credentials of type UserName are supported.");
+    c->certificate_user = slice_eq_nocase(type, SLICE("X509Certificate"));
+    if (!c->certificate_user && !slice_eq_nocase(type, SLICE("UserName")))
+        return refuse(why, UNSUPPORTED,
+                      "Only credentials of the types UserName and X509Certificate are supported.");
     c->user = json_string(json_get_nocase(value, "user"));
+    if (c->certificate_user && c->user.len == 0)
+        c->user = json_string(json_get_nocase(value, "thumbprint"));
     c->password = json_string(json_get_nocase(value, "password"));
     return c->user.len ? OK : refuse(why, BAD_ARGUMENT, "The credential has no user.");
 }

@@ -8,7 +8,8 @@
 //   --user, --password  who may come in beside the anonymous
 //   --no-anonymous      nobody else may
 //
-// Anonymous users may use the endpoint without security, and all may use Basic256Sha256.
+// Anonymous users may use the endpoint without security, and all may use every other policy, signed, and encrypted.
+// Users with a certificate are let in, whatever it is.
 // It prints its URL in one line when it is ready. FOLDER keeps its certificates, so that it is the
 // same one after a restart.
 import path from 'node:path';
@@ -45,7 +46,7 @@ const server = new OPCUAServer({
   allowAnonymous: !options['no-anonymous'],
   userManager: {isValidUser: (user, password) => user === options.user && password === options.password},
   securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
-  securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256],
+  securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes128_Sha256_RsaOaep, SecurityPolicy.Aes256_Sha256_RsaPss],
   serverInfo: {applicationUri: 'urn:tests:node-opcua', productUri: 'urn:tests', applicationName: {text: 'node-opcua', locale: 'en'}},
   serverCertificateManager: await certificates('pki'),
   userCertificateManager: await certificates('users'),
