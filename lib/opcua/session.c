@@ -129,8 +129,9 @@ static void wait_for_retry(struct opcua_session *s)
 
 static void log_failure(struct opcua_session *s, const char *what, UA_StatusCode why)
 {
-    enum log_level level =
-        s->failures <= 1 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG; /* once, until it changes */
+    bool tell = s->failures <= 1 || why != s->told; /* once, until it changes */
+    enum log_level level = tell ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+    s->told = why;
     log_line(level, "opcua session %s url=%s status=%s reason=\"%s\"", what, s->url,
              UA_StatusCode_name(why), s->text);
 }

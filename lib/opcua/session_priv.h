@@ -28,6 +28,7 @@ struct opcua_session {
     struct opcua_inquiry *inquiry; /* of this try, for the server's endpoints */
     enum opcua_session_state state;
     UA_StatusCode error;
+    UA_StatusCode told; /* the last failure in the log */
     char text[SESSION_TEXT_MAX];
     bool closing;
 

@@ -43,6 +43,8 @@ const server = new OPCUAServer({
   host: options.host,
   hostname: options.host,
   port: Number(options.port),
+  maxConnectionsPerEndpoint: 100,
+  serverCapabilities: {maxSessions: 100},
   allowAnonymous: !options['no-anonymous'],
   userManager: {isValidUser: (user, password) => user === options.user && password === options.password},
   securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
