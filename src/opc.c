@@ -11,9 +11,9 @@
 #include "client/module_access.h"
 #include "discovery/discovery.h"
 #include "discovery/discovery_settings.h"
-#include "opc_pki.h"
 #include "opcua/thread.h"
 #include "publisher/pki_methods.h"
+#include "publisher/pki_settings.h"
 #include "publisher/publisher.h"
 #include "publisher/publisher_options.h"
 #include "publisher/publisher_settings.h"
@@ -123,7 +123,7 @@ static enum status open_module(struct opc *o)
 
 static enum status open_opcua(struct opc *o)
 {
-    struct opcua_pki_config pki = opc_pki_config(o->settings);
+    struct opcua_pki_config pki = pki_settings_read(o->settings);
     enum status s = opcua_pki_open(&pki, &o->pki);
     if (s != OK)
         return s;
@@ -314,7 +314,7 @@ int opc_main(int argc, char **argv)
     struct opc *o = MEMORY_NEW(struct opc);
     o->word = argv[0];
     add_rows(o, own_settings, OWN_COUNT);
-    add_rows(o, opc_pki_settings, opc_pki_setting_count);
+    add_rows(o, pki_settings, pki_settings_count);
     add_rows(o, publisher_settings, publisher_settings_count);
     add_rows(o, discovery_settings, discovery_settings_count);
     const struct settings_program program = {o->word, usage, o->table, o->table_count,

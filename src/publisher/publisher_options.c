@@ -59,6 +59,13 @@ static bool log_format(struct slice v, struct buffer *out)
     return put_mapped(formats, v, out);
 }
 
+static bool flat(struct slice v, struct buffer *out)
+{
+    static const char *const types[][2] = {
+        {"Directory", "false"}, {"FlatDirectory", "true"}, {NULL, NULL}};
+    return put_mapped(types, v, out);
+}
+
 /* Templates with a default that the option alone does not change. */
 #define ON "true"
 
@@ -67,6 +74,7 @@ static bool log_format(struct slice v, struct buffer *out)
 #define SCHEMAS "no schemas are published beside the messages; metadata messages describe them"
 #define STACK "the library of OPC UA has limits of its own"
 #define OTLP "metrics are read at /metrics, and logs go to standard error; nothing is pushed"
+#define STORES "Directory or FlatDirectory; there are no stores of Windows here"
 #define OLD "an option of 2.5 and before, without meaning since 2.8"
 #define OWN_LAYER "the subscription layer sizes this by itself"
 
@@ -183,7 +191,28 @@ static const struct settings_option options[] = {
     {"ol opcmaxstringlen", "MaxStringLength", NULL, NULL, NULL, STACK},
     {"obl opcmaxbytestringlen", "MaxByteStringLength", NULL, NULL, NULL, STACK},
     {"pu producturi", "ProductUri", NULL, NULL, NULL, "servers do not look at it"},
+    {"au appuri", "ApplicationUri", "pki.uri", NULL, NULL, NULL},
+    {"an appname", "ApplicationName", "pki.name", NULL, NULL, NULL},
+    {"sn appcertsubjectname", "ApplicationCertificateSubjectName", NULL, NULL, NULL, "a certificate that is made here is called CN=<pki.name>, O=Millrace"},
+    {"rur rejectunknownrevocationstatus", "RejectUnknownRevocationStatus", "pki.revocation", NULL, ON, NULL},
+    {"rejectsha1", "RejectSha1SignedCertificates", "pki.sha1", negated, ON, NULL},
+    {"mks minkeysize", "MinimumCertificateKeySize", "pki.key.bits", NULL, NULL, NULL},
+    {"tm trustmyself", "AddAppCertToTrustedStore", "pki.trust.self", NULL, ON, NULL},
     {"pki pkirootpath", "PkiRootPath", "pki", NULL, NULL, NULL},
+    {"ap appcertstorepath", "ApplicationCertificateStorePath", "pki.own", NULL, NULL, NULL},
+    {"apt at appcertstoretype", "ApplicationCertificateStoreType", "pki.own.flat", flat, NULL, STORES},
+    {"apw appcertstorepwd", "ApplicationCertificatePassword", "pki.password", NULL, NULL, NULL},
+    {"cfa configurefromappcert", "TryConfigureFromExistingAppCert", "pki.adopt", NULL, ON, NULL},
+    {"tp trustedcertstorepath", "TrustedPeerCertificatesPath", "pki.trusted", NULL, NULL, NULL},
+    {"tpt", "TrustedPeerCertificatesType", "pki.trusted.flat", flat, NULL, STORES},
+    {"rp rejectedcertstorepath", "RejectedCertificateStorePath", "pki.rejected", NULL, NULL, NULL},
+    {"rpt", "RejectedCertificateStoreType", "pki.rejected.flat", flat, NULL, STORES},
+    {"ip issuercertstorepath", "TrustedIssuerCertificatesPath", "pki.issuer", NULL, NULL, NULL},
+    {"ipt", "TrustedIssuerCertificatesType", "pki.issuer.flat", flat, NULL, STORES},
+    {"up usercertstorepath", "TrustedUserCertificatesPath", "pki.users", NULL, NULL, NULL},
+    {"upt", "TrustedUserCertificatesType", "pki.users.flat", flat, NULL, STORES},
+    {"uip userissuercertstorepath", "UserIssuerCertificatesPath", "pki.users.issuer", NULL, NULL, NULL},
+    {"uit", "UserIssuerCertificatesType", "pki.users.issuer.flat", flat, NULL, STORES},
 
     /* diagnostics */
     {"ll loglevel", "LogLevel", "log.level", log_level, NULL, "Trace and Debug are debug, Critical and None are error"},

@@ -5,6 +5,7 @@
 
 #include "base/cmocka.h"
 #include "base/file.h"
+#include "publisher/pki_settings.h"
 #include "publisher/publisher_settings.h"
 
 #define PAGE "/../../docs/protocol/publisher-options.md" /* from this file's folder */
@@ -15,8 +16,6 @@ static const struct setting host_settings[] = {
     {"connection", SETTING_TEXT, NULL, "", 0, 0, NULL, true},
     {"ca", SETTING_PATH, NULL, "", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "", 0, 0, NULL, false},
-    {"pki", SETTING_PATH, "pki", "", 0, 0, NULL, false},
-    {"pki.trust.all", SETTING_BOOL, "false", "", 0, 0, NULL, false},
     SETTINGS_LOG,
 };
 #define HOST_COUNT (sizeof host_settings / sizeof host_settings[0])
@@ -30,6 +29,8 @@ static int set_up(void **state)
     memcpy(table, host_settings, sizeof host_settings);
     memcpy(table + HOST_COUNT, publisher_settings, publisher_settings_count * sizeof table[0]);
     program.count = HOST_COUNT + publisher_settings_count;
+    memcpy(table + program.count, pki_settings, pki_settings_count * sizeof table[0]);
+    program.count += pki_settings_count;
     return 0;
 }
 
@@ -52,6 +53,8 @@ static const char *value_for(const struct settings_option *o, const struct setti
         return "Warning";
     if (slice_eq(slice_of(row->name), SLICE("log.format")))
         return "systemd";
+    if (slice_ends(slice_of(row->name), SLICE(".flat")))
+        return "FlatDirectory";
     if (row->words) {
         const char *last = strrchr(row->words, '|');
         return last ? last + 1 : row->words;

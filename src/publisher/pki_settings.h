@@ -4,8 +4,8 @@
 #include "opcua/pki.h"
 #include "settings/settings.h"
 
-extern const struct setting opc_pki_settings[];
-extern const size_t opc_pki_setting_count;
+extern const struct setting pki_settings[];
+extern const size_t pki_settings_count;
 
 /* Its texts belong to the settings. */
-struct opcua_pki_config opc_pki_config(const struct settings *s);
+struct opcua_pki_config pki_settings_read(const struct settings *s);
