@@ -71,7 +71,7 @@ function(part kind name)
     add_executable(${name}_${stem} ${t})
     target_link_libraries(${name}_${stem} ${name} cmocka)
     add_test(NAME ${name}.${stem} COMMAND ${name}_${stem})
-    set_tests_properties(${name}.${stem} PROPERTIES TIMEOUT 120 LABELS unit
+    set_tests_properties(${name}.${stem} PROPERTIES TIMEOUT 300 LABELS unit
                          ENVIRONMENT "MILLRACE_SOURCE=${CMAKE_SOURCE_DIR}")
   endforeach()
   if(MILLRACE_FUZZ)

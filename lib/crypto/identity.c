@@ -3,11 +3,11 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/pkcs12err.h>
 
 #include "crypto/openssl.h"
 
 #define DER_SEQUENCE 0x30
-#define ITERATIONS 100000 /* of what keeps a password from being guessed */
 
 void identity_clear(struct identity *i)
 {
@@ -32,11 +32,9 @@ static enum status take_pfx(PKCS12 *pfx, const char *password, struct identity *
     EVP_PKEY *key = NULL;
     X509 *certificate = NULL;
     STACK_OF(X509) *issuers = NULL;
-    bool known = PKCS12_verify_mac(pfx, password ? password : "", -1) ||
-                 (!password && PKCS12_verify_mac(pfx, NULL, 0)) || !PKCS12_mac_present(pfx);
-    if (!known)
-        return UNAUTHORIZED;
-    int done = PKCS12_parse(pfx, password ? password : "", &key, &certificate, &issuers);
+    int done =
+        PKCS12_parse(pfx, password, &key, &certificate, &issuers); /* NULL and "" are the same */
+    bool known = done || ERR_GET_REASON(ERR_peek_last_error()) != PKCS12_R_MAC_VERIFY_FAILURE;
     bool whole = done && key && certificate;
     if (whole) {
         openssl_put_der(certificate, &out->certificate);
@@ -47,7 +45,7 @@ static enum status take_pfx(PKCS12 *pfx, const char *password, struct identity *
     EVP_PKEY_free(key);
     X509_free(certificate);
     sk_X509_pop_free(issuers, X509_free);
-    return whole ? OK : BAD_FORMAT;
+    return whole ? OK : known ? BAD_FORMAT : UNAUTHORIZED;
 }
 
 /* ---- PEM ---- */
@@ -143,8 +141,7 @@ enum status identity_pfx(struct slice certificate, struct slice key, const char 
         return BAD_FORMAT;
     }
     int encryption = password ? 0 : -1; /* OpenSSL's: 0 the usual one, -1 none */
-    PKCS12 *pfx = PKCS12_create(password, NULL, k, x, NULL, encryption, encryption,
-                                password ? ITERATIONS : 1, password ? ITERATIONS : 1, 0);
+    PKCS12 *pfx = PKCS12_create(password, NULL, k, x, NULL, encryption, encryption, 0, 0, 0);
     BIO *bio = BIO_new(BIO_s_secmem());
     bool made = pfx && i2d_PKCS12_bio(bio, pfx);
     openssl_take(bio, out);
