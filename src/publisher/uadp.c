@@ -110,6 +110,8 @@ void uadp_put_variant(struct buffer *out, const UA_Variant *v)
     put(out, v->data, v->type->memSize);
 }
 
+#define DATA_VALUE_MAX 48 /* bytes of one, when its value is plain */
+
 /* Part 6, 5.2.2.17 */
 enum {
     HAS_VALUE = 1,
@@ -138,22 +140,42 @@ static unsigned parts_of(const UA_DataValue *v, unsigned fields)
     return parts;
 }
 
+static uint8_t *put_bytes(uint8_t *at, const void *v, size_t len)
+{
+    memcpy(at, v, len);
+    return at + len;
+}
+
+/* What is not plain is appended by itself; *start is then where the rest of the room begins. */
+static uint8_t *put_value(uint8_t *at, uint8_t **start, const UA_Variant *v, struct buffer *out)
+{
+    if (is_plain(v)) { /* Part 6, 5.2.2.16: ids count from 1 */
+        *at++ = (uint8_t)(v->type->typeKind + 1);
+        return put_bytes(at, v->data, v->type->memSize);
+    }
+    buffer_added(out, (size_t)(at - *start));
+    uadp_put(out, v, &UA_TYPES[UA_TYPES_VARIANT]);
+    return *start = buffer_reserve(out, DATA_VALUE_MAX);
+}
+
 void uadp_put_data_value(struct buffer *out, const UA_DataValue *v, unsigned fields)
 {
     unsigned parts = parts_of(v, fields);
-    buffer_u8(out, (uint8_t)parts);
+    uint8_t *start = buffer_reserve(out, DATA_VALUE_MAX), *at = start;
+    *at++ = (uint8_t)parts;
     if (parts & HAS_VALUE)
-        uadp_put_variant(out, &v->value);
+        at = put_value(at, &start, &v->value, out);
     if (parts & HAS_STATUS)
-        uadp_put_u32(out, v->status);
+        at = put_bytes(at, &v->status, sizeof v->status);
     if (parts & HAS_SOURCE)
-        uadp_put_u64(out, (uint64_t)v->sourceTimestamp);
+        at = put_bytes(at, &v->sourceTimestamp, sizeof v->sourceTimestamp);
     if (parts & HAS_SOURCE_PICO)
-        uadp_put_u16(out, v->sourcePicoseconds);
+        at = put_bytes(at, &v->sourcePicoseconds, sizeof v->sourcePicoseconds);
     if (parts & HAS_SERVER)
-        uadp_put_u64(out, (uint64_t)v->serverTimestamp);
+        at = put_bytes(at, &v->serverTimestamp, sizeof v->serverTimestamp);
     if (parts & HAS_SERVER_PICO)
-        uadp_put_u16(out, v->serverPicoseconds);
+        at = put_bytes(at, &v->serverPicoseconds, sizeof v->serverPicoseconds);
+    buffer_added(out, (size_t)(at - start));
 }
 
 /* A structure without what an extension object puts around it. */
