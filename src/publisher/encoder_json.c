@@ -105,11 +105,14 @@ static void field(struct encoder *e, struct buffer *out, struct slice head, uint
                   const UA_DataValue *v)
 {
     (void)index;
+    uint8_t *at =
+        buffer_reserve(out, 1 + head.len + ENCODE_VALUE_MAX); /* once for the value, too */
     if (e->fields)
-        buffer_u8(out, ',');
+        *at++ = ',';
     else
         e->first_head = head.len;
-    buffer_put(out, head);
+    memcpy(at, head.at, head.len);
+    buffer_added(out, head.len + (e->fields > 0));
     encode_data_value(v, e->form->field_mask, &e->value_form, &e->clock, out);
 }
 
