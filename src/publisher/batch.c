@@ -62,7 +62,7 @@ static void put_sequence(struct batch *b, struct buffer *properties)
 static void send(void *arg, struct buffer *body)
 {
     struct batch *b = arg;
-    if (b->encoder.gzip && !compress(b->home, body))
+    if (b->encoder.gzip && body->len > 0 && !compress(b->home, body))
         return;
     struct outgoing *m = outgoing_new();
     m->body = *body;
@@ -101,6 +101,14 @@ void batch_send(struct batch *b, struct buffer *body)
 {
     batch_flush(b);
     send(b, body);
+}
+
+void batch_leave(struct batch *b, bool forget)
+{
+    struct buffer nothing = {0};
+    b->users--;
+    if (b->users == 0 && b->retain && forget)
+        batch_send(b, &nothing);
 }
 
 void batches_flush(struct batches *home)
@@ -261,6 +269,7 @@ struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
         .retain = (own->retain ? own->retain : all->retain) == SAID_YES,
     };
     struct batch *b = batch_of(home, &r);
+    b->users += writer != NULL;
     buffer_clear(&topic);
     return b;
 }

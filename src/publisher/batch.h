@@ -45,6 +45,7 @@ struct batch {
     uint8_t qos;
     bool retain;
 
+    uint32_t users; /* writers whose messages or metadata it takes */
     uint64_t sequence;
     struct outgoing *message; /* NULL: none begun */
     uint32_t notifications;
@@ -63,9 +64,13 @@ enum opcua_id_format batches_id_format(const struct batches *home);
 size_t batches_body_max(const struct batches *home);
 
 /* Where the writer's messages go, or with `kind` TOPIC_METADATA its metadata; NULL: those that say
- * nothing. What the writer leaves open is the group's. */
+ * nothing. What the writer leaves open is the group's. A writer is a user until batch_leave(). */
 struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
                         enum topic_kind kind);
+
+/* With `forget` the broker is to keep nothing of a topic that nobody uses any more: a retained
+ * message without a body is sent (MQTT 3.1.1, 3.3.1.3). */
+void batch_leave(struct batch *b, bool forget);
 
 /* The message's bytes, begun if need be. */
 struct buffer *batch_begin(struct batch *b);

@@ -24,6 +24,7 @@ struct engine {
     struct writer_counts writer_counts;
     uint64_t group_count, writer_count;
     uint32_t groups_made;
+    bool ending; /* of the program, not of what it publishes */
 };
 
 struct engine *engine_new(const struct engine_config *config)
@@ -79,7 +80,7 @@ static void mark_all(struct running_group *g, bool wanted)
 static void stop_writer(struct engine *e, struct running_group *g, struct writer *w)
 {
     map_remove(&g->writers, writer_key(w));
-    writer_free(&w);
+    writer_free(&w, !e->ending);
     e->writer_count--;
 }
 
@@ -165,6 +166,7 @@ void engine_free(struct engine **engine)
     struct engine *e = *engine;
     if (!e)
         return;
+    e->ending = true;
     LIST_EACH(l, &e->groups)
     stop_group(e, LIST_OF(l, struct running_group, link));
     sources_free(&e->sources);

@@ -242,6 +242,13 @@ void group_join(struct group *g, struct data_set *d, const struct plan_writer *w
     d->batch = batch_for(&g->batches, writer, TOPIC_TELEMETRY);
 }
 
+void group_leave(struct group *g, struct data_set *d, bool forget)
+{
+    assert(!g->open);
+    (void)g;
+    batch_leave(d->batch, forget);
+}
+
 struct group *group_new(const struct group_sink *sink, const struct plan_group *plan)
 {
     struct group *g = MEMORY_NEW(struct group);

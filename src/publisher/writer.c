@@ -565,16 +565,17 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     return w;
 }
 
-void writer_free(struct writer **writer)
+void writer_free(struct writer **writer, bool forget)
 {
     struct writer *w = *writer;
     if (!w)
         return;
     if (w->metadata)
         writer_metadata_stop(w->metadata); /* nobody waits any more */
-    writer_metadata_free(&w->metadata);
+    writer_metadata_free(&w->metadata, forget);
     for (size_t n = 0; n < w->item_count; n++)
         item_free(w->items[n]);
+    group_leave(w->config.group, &w->data_set, forget);
     data_set_clear(&w->data_set);
     buffer_clear(&w->key);
     if (w->spec_text.len)

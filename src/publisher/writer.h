@@ -31,7 +31,8 @@ extern const struct source_events writer_source_events;
 
 /* The plan's texts are copied. Its items are put on sources. */
 struct writer *writer_new(const struct writer_config *config, const struct plan_writer *plan);
-void writer_free(struct writer **w);
+/* With `forget` brokers are to keep nothing of what it sent: it is gone for good. */
+void writer_free(struct writer **w, bool forget);
 
 struct slice writer_key(const struct writer *w);
 void writer_mark(struct writer *w, bool wanted);

@@ -26,7 +26,8 @@ struct writer_metadata_config {
 /* NULL: messages of this group have none. The plan's texts are copied. */
 struct writer_metadata *writer_metadata_new(const struct writer_metadata_config *config,
                                             const struct plan_writer *plan);
-void writer_metadata_free(struct writer_metadata **m);
+/* `forget`: the broker is to keep nothing of it. */
+void writer_metadata_free(struct writer_metadata **m, bool forget);
 
 /* Values can come from this session, or the fields are others. True: values are to wait. */
 bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s);
