@@ -2,11 +2,9 @@
  * where they end when only what is new is wanted. */
 #include <stdio.h>
 
-#include "base/encoding.h"
 #include "base/log.h"
+#include "client/cbs.h"
 #include "client/stream_reader_private.h"
-#include "iot/status_wire.h"
-#include "token/sas.h"
 
 #define TOKEN_MS 3600000
 #define TOKEN_RENEW_MS (TOKEN_MS / 4 * 3)
@@ -21,70 +19,28 @@ static void send_request(struct amqp_link *l, struct buffer *b)
         log_warn("a request to the hub could not be sent");
 }
 
-static size_t begin_request(struct buffer *b, struct slice reply_to)
-{
-    struct buffer id = {0};
-    struct amqp_properties p = amqp_properties_none();
-    amqp_write_string(&id, SLICE("1"));
-    p.message_id = buffer_slice(&id);
-    p.reply_to = reply_to;
-    buffer_reset(b);
-    amqp_properties_write(b, &p);
-    buffer_clear(&id);
-    return amqp_message_map_begin(b, AMQP_APPLICATION_PROPERTIES);
-}
-
-static uint32_t put(struct buffer *b, const char *name, struct slice value)
-{
-    amqp_write_string(b, slice_of(name));
-    amqp_write_string(b, value);
-    return 2;
-}
-
-/* The audience is all of the entity. Event Hubs take the key's text for the key; so does our hub.
- */
-static bool make_token(struct stream_reader *r, struct buffer *audience, struct buffer *token)
-{
-    struct buffer key = {0}, resource = {0};
-    buffer_printf(audience, "sb://%s/%s", r->config.hub_host, r->config.entity);
-    percent_encode(buffer_slice(audience), &resource);
-    base64_encode(slice_of(r->config.key), &key);
-    enum status s =
-        sas_make(buffer_slice(&resource), buffer_slice(&key), slice_of(r->config.policy),
-                 loop_wall_ms(r->config.loop) + TOKEN_MS, token);
-    buffer_clear(&key);
-    buffer_clear(&resource);
-    return s == OK;
-}
-
 static void put_token(struct stream_reader *r)
 {
-    struct buffer audience = {0}, token = {0}, *b = &r->message;
-    if (make_token(r, &audience, &token)) {
-        size_t map = begin_request(b, SLICE("cbs"));
-        uint32_t items = put(b, "operation", SLICE("put-token"));
-        items += put(b, "type", SLICE("servicebus.windows.net:sastoken"));
-        items += put(b, "name", buffer_slice(&audience));
-        amqp_write_end(b, map, items);
-        amqp_message_value_begin(b);
-        amqp_write_string(b, buffer_slice(&token));
-        send_request(r->cbs_send, b);
-    } else {
+    struct cbs_token token = {.host = r->config.hub_host,
+                              .entity = r->config.entity,
+                              .policy = r->config.policy,
+                              .key = r->config.key,
+                              .expires_ms = loop_wall_ms(r->config.loop) + TOKEN_MS};
+    if (cbs_put_token(&token, &r->message) == OK)
+        send_request(r->cbs_send, &r->message);
+    else
         reader_end(r, BAD_ARGUMENT);
-    }
-    buffer_clear(&audience);
-    buffer_clear(&token);
 }
 
 static void ask(struct stream_reader *r, const char *type, const char *partition)
 {
     struct buffer *b = &r->message;
-    size_t map = begin_request(b, SLICE("$management"));
-    uint32_t items = put(b, "operation", SLICE("READ"));
-    items += put(b, "name", slice_of(r->config.entity));
-    items += put(b, "type", slice_of(type));
+    size_t map = cbs_request_begin(b, SLICE("$management"));
+    uint32_t items = cbs_request_put(b, "operation", SLICE("READ"));
+    items += cbs_request_put(b, "name", slice_of(r->config.entity));
+    items += cbs_request_put(b, "type", slice_of(type));
     if (partition)
-        items += put(b, "partition", slice_of(partition));
+        items += cbs_request_put(b, "partition", slice_of(partition));
     amqp_write_end(b, map, items);
     amqp_message_value_begin(b);
     amqp_write_null(b);
@@ -194,15 +150,7 @@ static void on_told(struct stream_reader *r, const struct amqp_value *body)
 void reader_sign_in_answer(struct stream_reader *r, struct amqp_link *l, struct slice message)
 {
     struct amqp_message m;
-    struct amqp_value v;
-    int64_t code;
-    if (amqp_message_read(message, &m) != OK ||
-        !amqp_map_find(&m.application_properties, SLICE("status-code"), &v) ||
-        !amqp_to_i64(&v, &code)) {
-        reader_end(r, PEER_FAILED);
-        return;
-    }
-    enum status s = iot_status_of_http((int)code);
+    enum status s = amqp_message_read(message, &m) == OK ? cbs_answer(&m) : PEER_FAILED;
     if (s != OK)
         reader_end(r, s);
     else if (l == r->cbs_receive)

@@ -4,6 +4,11 @@
 
 static const struct transport_ops *const table[] = {
     [TRANSPORT_IOT_HUB] = &transport_module,
+    [TRANSPORT_MQTT] = &transport_mqtt,
+    [TRANSPORT_EVENT_HUB] = &transport_event_hub,
+    [TRANSPORT_KAFKA] = &transport_kafka,
+    [TRANSPORT_HTTP] = &transport_http,
+    [TRANSPORT_FILE] = &transport_file,
     [TRANSPORT_NULL] = &transport_null,
 };
 

@@ -44,7 +44,7 @@ struct transport_ops {
     /* `v` has what is left of its time to live. Copies. FULL: wait for on_room. Other failures are
      * final for this message. */
     enum status (*send)(struct transport *t, const struct outgoing_view *v, uint64_t token);
-    /* No callback follows. */
+    /* on_sent(CANCELLED) may come during it, and nothing after it. */
     void (*close)(struct transport **t);
 };
 
@@ -73,4 +73,5 @@ void transport_identify(enum plan_transport kind, const char *connection, struct
 void transport_module_sent(struct transport *t, uint64_t token, enum status why);
 void transport_module_room(struct transport *t);
 
-extern const struct transport_ops transport_module, transport_null;
+extern const struct transport_ops transport_module, transport_null, transport_file, transport_http,
+    transport_mqtt, transport_event_hub, transport_kafka;

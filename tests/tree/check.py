@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOME = {
     "openssl/": "crypto", "sqlite3.h": "store", "open62541/": "opcua", "yyjson.h": "json", "uv.h": "io",
     "llhttp.h": "http", "wslay/": "http", "cjose/": "token", "jansson.h": "token", "curl/": "rest",
-    "cmocka.h": "base", "zlib.h": "gzip",
+    "cmocka.h": "base", "zlib.h": "gzip", "librdkafka/": "kafka",
 }
 wrong = []
 
