@@ -262,9 +262,12 @@ static void decide(struct rest_request *r, const struct remembered *m)
     rest_authorized(r, granted ? OK : FORBIDDEN, NULL);
 }
 
+/* A browser cannot give a WebSocket headers: then the token is in the query (RFC 6750, 2.3), as SignalR's clients do. */
 static struct slice bearer_token(const struct rest_request *r)
 {
     struct slice given = slice_trim(rest_header(r, "Authorization"));
+    if (given.len == 0 && slice_eq_nocase(rest_header(r, "Upgrade"), SLICE("websocket")))
+        return rest_query(r, "access_token");
     size_t blank = slice_find(given, ' ');
     if (blank == given.len || !slice_eq_nocase(slice_first(given, blank), SLICE("Bearer")))
         return (struct slice){0};

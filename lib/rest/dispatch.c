@@ -163,7 +163,7 @@ void rest_refuse(struct rest_request *r, int status, const char *detail)
 static void dispatch_upgrade(struct connection *c, const struct http_message *m)
 {
     enum status s = http_websocket_check(m);
-    if (s == OK && http_websocket_choose(m, c->upgrade->protocols).len > 0) {
+    if (s == OK && (!c->upgrade->protocols || http_websocket_choose(m, c->upgrade->protocols).len > 0)) {
         c->upgrade_route.access = c->upgrade->access;
         c->upgrade_route.path = c->upgrade->path;
         c->request.route = &c->upgrade_route;

@@ -48,10 +48,11 @@ typedef void rest_refuse_fn(struct rest_request *r, int status, const char *deta
 /* A path where a connection may become a WebSocket (RFC 6455). */
 struct rest_upgrade {
     const char *path;             /* compared without case */
-    const char *const *protocols; /* that may be chosen; NULL at the end */
+    const char *const *protocols; /* that may be chosen; NULL at the end. NULL: none is named */
     enum rest_access access;
     /* The new stream is the callee's; `r` lives until the call returns, and is not answered. */
     void (*run)(struct rest_request *r, struct stream *s, const char *protocol);
+    bool text; /* its messages are text, see websocket.h */
 };
 
 struct rest_server_config {

@@ -12,6 +12,8 @@ const struct rest_upgrade *connection_upgrade_find(const struct connection *c, s
 
 static const char *own_word(const struct rest_upgrade *u, struct slice chosen)
 {
+    if (u->protocols == NULL)
+        return NULL;
     for (const char *const *p = u->protocols; *p; p++)
         if (slice_eq_nocase(slice_of(*p), chosen))
             return *p;
@@ -21,11 +23,12 @@ static const char *own_word(const struct rest_upgrade *u, struct slice chosen)
 void connection_upgrade(struct connection *c)
 {
     const struct http_message *m = http_parser_message(c->parser);
-    struct slice chosen = http_websocket_choose(m, c->upgrade->protocols);
+    struct slice chosen = c->upgrade->protocols ? http_websocket_choose(m, c->upgrade->protocols)
+                                                : (struct slice){0};
     stream_pause(c->stream, false);
     http_websocket_put_accept(stream_out(c->stream), m, chosen);
     stream_flush(c->stream);
-    struct stream *s = rest_websocket_server(c->stream, connection_waiting(c));
+    struct stream *s = rest_websocket_server(c->stream, connection_waiting(c), c->upgrade->text);
     if (c->server->on_answer)
         c->server->on_answer(c->server->app, &c->request, 101);
     c->upgrade->run(&c->request, s, own_word(c->upgrade, chosen));

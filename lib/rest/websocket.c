@@ -20,6 +20,7 @@ struct websocket {
     enum status why;         /* the reason of our own to end; OK: the one of the stream below */
     enum status ended;       /* what on_close will say once `held` is delivered; OK before */
     bool open;               /* the handshake is done */
+    bool text;               /* of text messages */
     struct loop_timer timer; /* handshake, close, or delivery of `held` */
     /* Client, until it is open: */
     struct http_parser *answer;
@@ -61,8 +62,9 @@ static void on_piece(void *arg, struct slice piece, bool text, bool last)
 {
     struct websocket *w = arg;
     (void)last;
-    if (text) {
-        http_websocket_put_close(w->frames, UNSUPPORTED_DATA, SLICE("binary messages only"),
+    if (text != w->text) {
+        http_websocket_put_close(w->frames, UNSUPPORTED_DATA,
+                                 w->text ? SLICE("text messages only") : SLICE("binary messages only"),
                                  stream_out(w->below));
         end(w, BAD_FORMAT);
     } else if (w->why == OK && w->held.len == 0 && w->to == NULL && stream_wants(&w->stream)) {
@@ -180,8 +182,8 @@ static void flush(struct stream *s)
         return; /* on_open flushes again */
     struct slice left = buffer_slice(&s->out);
     while (left.len > 0 && w->below) {
-        struct slice message = slice_first(left, REST_WEBSOCKET_MESSAGE_BYTES);
-        http_websocket_put(w->frames, message, false, stream_out(w->below));
+        struct slice message = w->text ? left : slice_first(left, REST_WEBSOCKET_MESSAGE_BYTES);
+        http_websocket_put(w->frames, message, w->text, stream_out(w->below));
         left = slice_skip(left, message.len);
     }
     if (w->below)
@@ -297,11 +299,12 @@ static const struct stream_ops ops = {
 
 /* ---- beginning ---- */
 
-struct stream *rest_websocket_server(struct stream *below, struct slice first)
+struct stream *rest_websocket_server(struct stream *below, struct slice first, bool text)
 {
     struct websocket *w = MEMORY_NEW(struct websocket);
     stream_init(&w->stream, &ops, stream_loop(below));
     w->below = below;
+    w->text = text;
     make_frames(w, HTTP_WEBSOCKET_SERVER);
     stream_events(below, &below_events, w);
     stream_pause(below, true); /* until there are events */

@@ -3,6 +3,9 @@
  * the bytes, and what is written leaves as binary messages of REST_WEBSOCKET_MESSAGE_BYTES at most.
  * Pings are answered; closing does the close handshake (5 s at most). A text message ends it with
  * BAD_FORMAT.
+ *
+ * Of text: the same with text messages, and what is written in one turn of the loop is one message,
+ * however long; a binary one ends it.
  */
 #pragma once
 
@@ -12,7 +15,7 @@
 
 /* Server: after the handshake's answer was written to `below`, which belongs to the result from
  * here on. `first` is what came behind the request. */
-struct stream *rest_websocket_server(struct stream *below, struct slice first);
+struct stream *rest_websocket_server(struct stream *below, struct slice first, bool text);
 
 struct rest_websocket_config {
     struct connect_config connect; /* its timeout counts for the handshake too */

@@ -113,7 +113,9 @@ static void work(void *arg)
     struct audit *a = arg;
     a->why = write_all(a);
     if (a->why != OK)
-        log_error("audit log cannot be written: changes are refused until the program starts again errno=%d", errno);
+        log_error("audit log cannot be written: changes are refused until the program starts again "
+                  "errno=%d",
+                  errno);
 }
 
 static void tell(struct list *waiters, enum status why)
@@ -170,7 +172,8 @@ void audit_end(struct audit *a, loop_fn *fn, void *arg)
 
 /* ---- lines ---- */
 
-static void put(struct audit *a, const char *event, const struct rest_request *r, int status, uint64_t bytes)
+static void put(struct audit *a, const char *event, const struct rest_request *r, int status,
+                uint64_t bytes)
 {
     audit_line_put(&(struct audit_line){.event = event,
                                         .request = r,
@@ -217,7 +220,8 @@ static ssize_t read_tail(int fd, uint64_t size, char *block, size_t room, uint64
     return pread(fd, block, (size_t)(size - *from), (off_t)*from);
 }
 
-/* Where the last whole line ends, and where it begins, in a block that reaches to the file's end. */
+/* Where the last whole line ends, and where it begins, in a block that reaches to the file's end.
+ */
 static struct slice last_line(struct slice block, size_t *whole)
 {
     size_t end = block.len;
@@ -233,7 +237,8 @@ static struct slice last_line(struct slice block, size_t *whole)
 static enum status cut_tail(struct audit *a, uint64_t whole)
 {
     uint64_t bytes = a->file_bytes - whole;
-    log_warn("audit log ended in the midst of a line, which is cut away bytes=%llu", (unsigned long long)bytes);
+    log_warn("audit log ended in the midst of a line, which is cut away bytes=%llu",
+             (unsigned long long)bytes);
     if (ftruncate(a->fd, (off_t)whole) != 0)
         return IO_FAILED;
     a->file_bytes = whole;
@@ -254,7 +259,8 @@ static enum status find_end(struct audit *a)
     if (s == OK && n > 0 && whole < (size_t)n)
         s = cut_tail(a, from + whole);
     if (s != OK)
-        log_error("audit log's last line cannot be followed: look at it with 'millrace services audit', and move the "
+        log_error("audit log's last line cannot be followed: look at it with 'millrace services "
+                  "audit', and move the "
                   "files away folder=%s status=%s",
                   a->folder, status_name(s));
     free(block);
@@ -349,8 +355,8 @@ int audit_verify(const char *folder)
         look_at_file(&l, buffer_cstr(&path));
     } while (!l.broken && is_there(folder, ++file));
     if (!l.broken)
-        printf("%s: %llu lines, the chain holds; its end is %s\n", folder, (unsigned long long)l.place.number,
-               l.place.previous);
+        printf("%s: %llu lines, the chain holds; its end is %s\n", folder,
+               (unsigned long long)l.place.number, l.place.previous);
     buffer_clear(&path);
     return l.broken ? 1 : 0;
 }

@@ -2,9 +2,9 @@
 
 #include "base/encoding.h"
 #include "crypto/digest.h"
+#include "services/audit.h"
 #include "json/json.h"
 #include "json/write.h"
-#include "services/audit.h"
 
 #define HASH_MEMBER ",\"hash\":\""
 
@@ -12,8 +12,16 @@
 
 static bool is_secret(struct slice name)
 {
-    static const char *const names[] = {"password", "secret", "token", "credential", "elevation", "key", "opcAuthenticationPassword",
-                                        "encryptedAuthPassword", "certificatePassword", "pfx"};
+    static const char *const names[] = {"password",
+                                        "secret",
+                                        "token",
+                                        "credential",
+                                        "elevation",
+                                        "key",
+                                        "opcAuthenticationPassword",
+                                        "encryptedAuthPassword",
+                                        "certificatePassword",
+                                        "pfx"};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++)
         if (slice_eq_nocase(name, slice_of(names[n])))
             return true;
@@ -127,11 +135,12 @@ static bool cut_hash(struct slice line, struct slice *text, char found[AUDIT_HAS
     struct slice end = slice_skip(line, text->len);
     hash(*text, found);
     return slice_starts(end, SLICE(HASH_MEMBER)) && slice_ends(end, SLICE("\"}")) &&
-           slice_eq(slice_first(slice_skip(end, sizeof(HASH_MEMBER) - 1), AUDIT_HASH_LEN), slice_of(found));
+           slice_eq(slice_first(slice_skip(end, sizeof(HASH_MEMBER) - 1), AUDIT_HASH_LEN),
+                    slice_of(found));
 }
 
-static bool read_line(struct slice line, struct audit_place *is, struct slice *previous, struct json_doc **doc,
-                      const char **why)
+static bool read_line(struct slice line, struct audit_place *is, struct slice *previous,
+                      struct json_doc **doc, const char **why)
 {
     struct slice text;
     *why = "its hash is not that of the line";

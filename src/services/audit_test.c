@@ -50,7 +50,8 @@ static int finish(void **state)
     return rmdir(folder);
 }
 
-static const struct rest_route write_value = {"POST", "/v2/write/{endpointId}", NULL, REST_WRITE, "WriteValue", NULL, NULL};
+static const struct rest_route write_value = {
+    "POST", "/v2/write/{endpointId}", NULL, REST_WRITE, "WriteValue", NULL, NULL};
 
 static struct rest_request request(const char *body)
 {
@@ -101,7 +102,8 @@ static struct buffer text(void)
 static void a_change_is_on_the_disk_before_it_is_made(void **state)
 {
     (void)state;
-    ask("{\"nodeId\":\"i=1\",\"value\":5,\"header\":{\"elevation\":{\"type\":\"UserName\",\"value\":{\"user\":\"x\",\"password\":\"hush\"}}}}");
+    ask("{\"nodeId\":\"i=1\",\"value\":5,\"header\":{\"elevation\":{\"type\":\"UserName\","
+        "\"value\":{\"user\":\"x\",\"password\":\"hush\"}}}}");
     close_it();
     struct buffer all = text();
     struct slice rest = buffer_slice(&all), line;
@@ -115,7 +117,11 @@ static void a_change_is_on_the_disk_before_it_is_made(void **state)
     assert_slice(json_string(json_get(json_get(v, "request"), "nodeId")), SLICE("i=1"));
     json_free(&doc);
     assert_int_equal(slice_find_slice(line, SLICE("hush")), line.len);
-    assert_true(slice_find_slice(rest, SLICE("\"event\":\"answered\",\"call\":\"call-1\",\"who\":\"anna\",\"status\":200")) < rest.len);
+    assert_true(
+        slice_find_slice(
+            rest,
+            SLICE("\"event\":\"answered\",\"call\":\"call-1\",\"who\":\"anna\",\"status\":200")) <
+        rest.len);
     assert_int_equal(audit_verify(folder), 0);
     buffer_clear(&all);
 }

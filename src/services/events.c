@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/stream_reader.h"
+#include "services/live.h"
 #include "json/json.h"
 
 struct services_events {
@@ -18,6 +19,7 @@ struct services_events {
 };
 
 #define AGAIN_MS 1000
+#define PROGRESS_SCHEMA "application/x-discovery-message-v2-json"
 
 struct slice services_events_schema(struct slice properties)
 {
@@ -49,6 +51,24 @@ static int64_t position(void *arg, unsigned partition)
                                                  : STREAM_READER_NEW;
 }
 
+/* To who follows the discoverer, and to who follows the request. */
+static void tell_progress(struct services_events *e, struct slice body)
+{
+    struct json_doc *doc = NULL;
+    if (json_parse(body, JSON_STRICT, &doc, NULL) != OK)
+        return;
+    const struct json *progress = json_root(doc);
+    struct slice discoverer = json_string(json_get_nocase(progress, "discovererId"));
+    struct slice request = json_string(json_get_nocase(progress, "requestId"));
+    if (request.len == 0)
+        request = json_string(json_get_nocase(json_get_nocase(progress, "request"), "id"));
+    if (discoverer.len)
+        live_tell(e->config.live, LIVE_DISCOVERY, discoverer, "DiscoveryProgress", body);
+    if (request.len)
+        live_tell(e->config.live, LIVE_DISCOVERY, request, "DiscoveryProgress", body);
+    json_free(&doc);
+}
+
 /* Done at once: what is not merged yet is remembered by onboarding, within its own bounds. */
 static void on_event(void *arg, const struct stream_reader_item *item)
 {
@@ -61,6 +81,8 @@ static void on_event(void *arg, const struct stream_reader_item *item)
                                             .from = item->event.from,
                                             .schema = services_events_schema(m->properties),
                                             .body = m->body});
+    if (e->config.live && slice_eq_nocase(services_events_schema(m->properties), SLICE(PROGRESS_SCHEMA)))
+        tell_progress(e, m->body);
     stream_reader_done(e->reader, item->partition, item->sequence);
 }
 

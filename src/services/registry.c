@@ -11,6 +11,8 @@ struct services_registry {
     uint64_t version;
     size_t jobs; /* not answered yet */
     bool closed;
+    services_registry_news_fn *on_news; /* may be NULL */
+    void *on_news_arg;
 };
 
 static const struct what {
@@ -47,11 +49,25 @@ static enum status run_thread(struct store_table *t, void *arg)
             return BAD_FORMAT;
     }
     buffer_reset(&j->out);
+    j->news = NULL; /* a job may run twice */
+    j->news_end = &j->news;
+    buffer_reset(&j->told);
     enum status s = whats[j->ask.what].run(j);
+    if (s == OK && j->news && j->registry->on_news)
+        s = registry_put_news(j);
     for (size_t i = 0; i < SERVICES_STATEMENT_COUNT; i++)
         store_reset(t,
                     i); /* a row that was read and left would keep the log from being folded in */
     return s;
+}
+
+static void tell_news(const struct registry_job *j)
+{
+    const struct services_registry *r = j->registry;
+    struct slice rest = buffer_slice(&j->told), line;
+    while (rest.len > 0 && slice_split(&rest, '\n', &line))
+        if (line.len > 0)
+            r->on_news(r->on_news_arg, line.at[0] == 'e', slice_skip(line, 1));
 }
 
 static void done(void *arg, enum status why)
@@ -59,10 +75,13 @@ static void done(void *arg, enum status why)
     struct registry_job *j = arg;
     if (why == OK && whats[j->ask.what].changes)
         j->registry->version++;
+    if (why == OK && j->registry->on_news)
+        tell_news(j);
     j->fn(j->arg, why, why == OK ? buffer_slice(&j->out) : (struct slice){0});
     json_free(&j->body_doc);
     json_free(&j->fields_doc);
     buffer_clear(&j->out);
+    buffer_clear(&j->told);
     arena_clear(&j->arena);
     struct services_registry *r = j->registry;
     free(j);
@@ -137,6 +156,14 @@ struct application_row application_row_copy(struct registry_job *j,
     return copy;
 }
 
+void registry_tell(struct registry_job *j, bool endpoint, const char *type, struct slice id)
+{
+    struct registry_news *n = ARENA_TAKE(&j->arena, struct registry_news);
+    *n = (struct registry_news){.type = type, .id = arena_copy(&j->arena, id), .endpoint = endpoint};
+    *j->news_end = n;
+    j->news_end = &n->next;
+}
+
 struct slice registry_site_or_gateway(struct slice site, struct slice discoverer)
 {
     return site.len > 0 ? site : services_ids_module(discoverer).device;
@@ -170,6 +197,12 @@ void services_registry_close(struct services_registry **r)
     if ((*r)->jobs == 0)
         free(*r);
     *r = NULL;
+}
+
+void services_registry_on_news(struct services_registry *r, services_registry_news_fn *fn, void *arg)
+{
+    r->on_news = fn;
+    r->on_news_arg = arg;
 }
 
 uint64_t services_registry_version(const struct services_registry *r)

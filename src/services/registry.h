@@ -16,6 +16,11 @@ CHECKED enum status services_registry_open(const char *path, struct loop *loop,
 /* What was asked before is done, and answered when the loop runs on. */
 void services_registry_close(struct services_registry **r);
 
+/* What changed is told on the loop, in its order, when it is durable: ApplicationEvent and EndpointEvent of 2.8,
+ * {"eventType":"New","id":"uas…","application":{…}}. */
+typedef void services_registry_news_fn(void *arg, bool endpoint, struct slice json);
+void services_registry_on_news(struct services_registry *r, services_registry_news_fn *fn, void *arg);
+
 /* Grows with every change that succeeded: what was read at another version may be out of date. */
 uint64_t services_registry_version(const struct services_registry *r);
 

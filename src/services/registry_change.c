@@ -38,6 +38,7 @@ enum status registry_create(struct registry_job *j)
                                                                 .not_seen_ms = j->now_ms,
                                                                 .info = buffer_slice(&info)});
     buffer_clear(&info);
+    registry_tell(j, false, "New", slice_of(id));
     struct json_writer w = json_writer(&j->out);
     json_object(&w);
     json_name(&w, "id"), json_put_text(&w, id);
@@ -65,6 +66,7 @@ enum status registry_patch(struct registry_job *j)
             &info);
         row.info = buffer_slice(&info);
         s = application_row_put(j->table, &row);
+        registry_tell(j, false, "Updated", row.id);
     }
     buffer_clear(&info);
     json_free(&doc);
@@ -84,14 +86,30 @@ static enum status set_seen(struct registry_job *j, enum services_statement stat
     return store_run(j->table, statement);
 }
 
+static enum status tell_endpoints(struct registry_job *j, struct slice application, const char *type)
+{
+    struct endpoint_row row;
+    enum status s;
+    store_bind(j->table, ENDPOINT_OF, 1, application);
+    while ((s = endpoint_row_next(j->table, ENDPOINT_OF, &row)) == OK)
+        registry_tell(j, true, type, row.id);
+    return s == NOT_FOUND ? OK : s;
+}
+
 static enum status set_application_seen(struct registry_job *j, uint64_t not_seen_ms)
 {
     struct application_row row;
+    const char *type = not_seen_ms ? "Disabled" : "Enabled";
     enum status s = application_row_get(j->table, j->ask.id, &row);
+    bool changes = s == OK && (row.not_seen_ms != 0) != (not_seen_ms != 0);
     if (s == OK)
         s = set_seen(j, APPLICATION_SEEN, j->ask.id, not_seen_ms);
     if (s == OK)
         s = set_seen(j, ENDPOINT_SEEN_OF, j->ask.id, not_seen_ms);
+    if (s == OK && changes) {
+        registry_tell(j, false, type, j->ask.id);
+        s = tell_endpoints(j, j->ask.id, type);
+    }
     return s;
 }
 
@@ -109,10 +127,14 @@ enum status registry_enable(struct registry_job *j)
 
 static enum status delete_application(struct registry_job *j, struct slice id)
 {
-    store_bind(j->table, ENDPOINT_DELETE_OF, 1, id);
-    enum status s = store_run(j->table, ENDPOINT_DELETE_OF);
+    enum status s = tell_endpoints(j, id, "Deleted");
     if (s != OK)
         return s;
+    store_bind(j->table, ENDPOINT_DELETE_OF, 1, id);
+    s = store_run(j->table, ENDPOINT_DELETE_OF);
+    if (s != OK)
+        return s;
+    registry_tell(j, false, "Deleted", id);
     store_bind(j->table, APPLICATION_DELETE, 1, id);
     return store_run(j->table, APPLICATION_DELETE);
 }
@@ -158,6 +180,8 @@ static enum status set_activated(struct registry_job *j, bool activated)
         return s;
     if (activated && row.not_seen_ms)
         return FORBIDDEN;
+    if (activated != row.activated)
+        registry_tell(j, true, activated ? "Activated" : "Deactivated", j->ask.id);
     store_bind(j->table, ENDPOINT_ACTIVATE, 1, j->ask.id);
     store_bind_i64(j->table, ENDPOINT_ACTIVATE, 2, activated);
     return store_run(j->table, ENDPOINT_ACTIVATE);

@@ -5,6 +5,14 @@
 #include "services/registry.h"
 #include "services/registry_tables.h"
 
+/* What a job did to an application or endpoint. In the job's arena. */
+struct registry_news {
+    struct registry_news *next;
+    const char *type; /* "New", "Enabled", "Disabled", "Updated", "Deleted", "Activated", "Deactivated" */
+    struct slice id;
+    bool endpoint;
+};
+
 /* An ask on the database's thread. */
 struct registry_job {
     struct services_registry *registry;
@@ -16,9 +24,16 @@ struct registry_job {
     const struct json *body; /* parsed; NULL when there is none */
     uint64_t now_ms;         /* wall clock */
     struct buffer out;
+    struct registry_news *news, **news_end;
+    struct buffer told; /* the news as JSON, each with a line's end behind it and 'a' or 'e' before it */
     services_registry_fn *fn;
     void *arg;
 };
+
+/* Remembers it; what it looks like is read when the job has run. */
+void registry_tell(struct registry_job *j, bool endpoint, const char *type, struct slice id);
+/* registry_read.c: appends the news as lines to j->told. */
+enum status registry_put_news(struct registry_job *j);
 
 typedef enum status registry_run(struct registry_job *j);
 

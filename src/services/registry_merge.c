@@ -93,6 +93,10 @@ static enum status merge_application(struct merge *m, const struct json *event,
     m->added += !there;
     m->patched += there && take;
     m->left += !take;
+    if (take && !there)
+        registry_tell(j, false, "New", found->key);
+    if (take)
+        registry_tell(j, false, !there || row.not_seen_ms ? "Enabled" : "Updated", found->key);
     return take ? write_application(m, found->key, site, said, there ? &row : NULL) : OK;
 }
 
@@ -156,6 +160,10 @@ static enum status merge_endpoint(struct merge *m, const struct json *event,
         return s;
     bool take = s == NOT_FOUND || may_take(row.not_seen_ms, row.discoverer, j->ask.discoverer);
     bool activated = s == OK && row.activated;
+    if (take && s == NOT_FOUND)
+        registry_tell(j, true, "New", id);
+    if (take)
+        registry_tell(j, true, s == NOT_FOUND || row.not_seen_ms ? "Enabled" : "Updated", id);
     map_put(&m->endpoints, id, take ? &owned : &foreign);
     return take ? write_endpoint(m, id, application, event, activated) : OK;
 }
@@ -220,6 +228,7 @@ static enum status disable(struct merge *m, enum services_statement statement,
         store_bind(m->j->table, statement, 1, list->id);
         store_bind_i64(m->j->table, statement, 2, (int64_t)m->j->now_ms);
         s = store_run(m->j->table, statement);
+        registry_tell(m->j, statement == ENDPOINT_SEEN, "Disabled", list->id);
         m->disabled++;
     }
     return s;

@@ -29,6 +29,44 @@ static void put_endpoint(struct json_writer *w, const struct endpoint_row *row)
     json_end_object(w);
 }
 
+/* ---- what is told of a change ---- */
+
+static enum status put_news_of_application(struct registry_job *j, struct json_writer *w, struct slice id)
+{
+    struct application_row row;
+    enum status s = application_row_get(j->table, id, &row);
+    if (s == OK)
+        json_name(w, "application"), put_info(w, &row);
+    store_reset(j->table, APPLICATION_GET);
+    return s == NOT_FOUND ? OK : s; /* deleted */
+}
+
+static enum status put_news_of_endpoint(struct registry_job *j, struct json_writer *w, struct slice id)
+{
+    struct endpoint_row row;
+    enum status s = endpoint_row_get(j->table, id, &row);
+    if (s == OK)
+        json_name(w, "endpoint"), put_endpoint(w, &row);
+    store_reset(j->table, ENDPOINT_GET);
+    return s == NOT_FOUND ? OK : s;
+}
+
+enum status registry_put_news(struct registry_job *j)
+{
+    enum status s = OK;
+    for (const struct registry_news *n = j->news; n && s == OK; n = n->next) {
+        buffer_u8(&j->told, n->endpoint ? 'e' : 'a');
+        struct json_writer w = json_writer(&j->told);
+        json_object(&w);
+        json_name(&w, "eventType"), json_put_text(&w, n->type);
+        json_name(&w, "id"), json_put_string(&w, n->id);
+        s = n->endpoint ? put_news_of_endpoint(j, &w, n->id) : put_news_of_application(j, &w, n->id);
+        json_end_object(&w);
+        buffer_u8(&j->told, '\n');
+    }
+    return s;
+}
+
 /* ---- queries ---- */
 
 static struct slice text_field(const struct registry_job *j, const char *name)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "services/live.h"
 #include "services/discoverers.h"
 #include "services/ids.h"
 #include "services/services.h"
@@ -154,6 +155,7 @@ static int set_up(void **state)
     house.services.loop = house.loop;
     assert_int_equal(services_registry_open(":memory:", house.loop, &house.services.registry), OK);
     house.services.metrics = rest_metrics_new(services_metrics, METRIC_COUNT);
+    house.services.live = live_new(house.loop);
     house.services.twin = services_twin_new(&(struct services_twin_config){.timeout_ms = 20000});
     open_hub();
     house.services.fleet = services_fleet_new(house.loop, house.services.hub);
@@ -187,6 +189,7 @@ static int tear_down(void **state)
     service_client_free(&house.services.hub);
     services_twin_free(&house.services.twin);
     services_registry_close(&house.services.registry);
+    live_free(&house.services.live);
     rest_metrics_free(&house.services.metrics);
     rest_server_free(&house.hub_server);
     listener_close(&house.listener);

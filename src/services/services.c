@@ -66,5 +66,6 @@ void services_tables(struct rest_table out[SERVICES_TABLES])
     out[0] = services_registry_table();
     out[1] = services_fleet_table();
     out[2] = services_twin_table();
-    out[3] = services_document_table();
+    out[3] = services_live_table();
+    out[4] = services_document_table();
 }

@@ -13,6 +13,7 @@
 #include "services/registry.h"
 
 struct audit;
+struct live;
 struct services_discoverers;
 struct services_twin;
 
@@ -39,6 +40,7 @@ struct services {
     struct rest_bearer *bearer; /* NULL: everybody may do everything; on loopback alone */
     struct rest_metrics *metrics;
     struct audit *audit; /* NULL: changes are not recorded */
+    struct live *live;
 };
 
 /* For rest_server_config. */
@@ -46,8 +48,12 @@ rest_authorize_fn services_authorize;
 rest_admit_fn services_admit;
 void services_on_answer(void *app, const struct rest_request *r, int status);
 
-/* registry_routes.c, fleet_routes.c, twin_routes.c, document_routes.c. */
-#define SERVICES_TABLES 4
+/* registry_routes.c, fleet_routes.c, twin_routes.c, live_routes.c, document_routes.c. */
+#define SERVICES_TABLES 5
 void services_tables(struct rest_table out[SERVICES_TABLES]);
 struct rest_table services_registry_table(void), services_fleet_table(void),
-    services_twin_table(void), services_document_table(void);
+    services_twin_table(void), services_live_table(void), services_document_table(void);
+
+/* The WebSockets of live_routes.c. */
+#define SERVICES_UPGRADES 6
+extern const struct rest_upgrade services_upgrades[SERVICES_UPGRADES];

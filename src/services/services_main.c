@@ -14,6 +14,7 @@
 #include "services/audit.h"
 #include "services/discoverers.h"
 #include "services/events.h"
+#include "services/live.h"
 #include "services/onboarding.h"
 #include "services/services.h"
 #include "services/twin_call.h"
@@ -115,6 +116,14 @@ static bool registry_ready(void *arg, struct buffer *detail)
 
 /* ---- parts ---- */
 
+static void on_news(void *arg, bool endpoint, struct slice json)
+{
+    struct program *p = arg;
+    if (p->services.live)
+        live_tell(p->services.live, endpoint ? LIVE_ENDPOINTS : LIVE_APPLICATIONS, (struct slice){0},
+                  endpoint ? "EndpointEvent" : "ApplicationEvent", json);
+}
+
 static enum status open_registry(struct program *p)
 {
     const char *data = settings_text(p->settings, "data");
@@ -127,6 +136,7 @@ static enum status open_registry(struct program *p)
     buffer_clear(&path);
     if (s != OK)
         return s;
+    services_registry_on_news(p->services.registry, on_news, p);
     p->onboarding = services_onboarding_new(&(struct services_onboarding_config){
         .loop = p->services.loop,
         .registry = p->services.registry,
@@ -155,6 +165,7 @@ static enum status open_events(struct program *p)
         &(struct services_events_config){.loop = p->services.loop,
                                          .registry = p->services.registry,
                                          .onboarding = p->onboarding,
+                                         .live = p->services.live,
                                          .host = host ? host : name,
                                          .port = (int)settings_integer(s, "events.port"),
                                          .tls = p->hub_tls,
@@ -262,6 +273,8 @@ static void open_server(struct program *p)
                                                              .table_count = SERVICES_TABLES + 1,
                                                              .app = &p->services,
                                                              .authorize = services_authorize,
+                                                             .upgrades = services_upgrades,
+                                                             .upgrade_count = SERVICES_UPGRADES,
                                                              .admit = services_admit,
                                                              .on_answer = services_on_answer,
                                                              .limits = {.request_ms = REQUEST_MS}});
@@ -332,6 +345,7 @@ static enum status listen_all(struct program *p)
 static enum status start(struct program *p)
 {
     p->services.loop = loop_new();
+    p->services.live = live_new(p->services.loop);
     enum status s = open_registry(p);
     if (s == OK)
         s = open_hub(p);
@@ -385,6 +399,7 @@ static void finish(struct program *p)
     services_discoverers_free(&p->services.discoverers);
     service_client_free(&p->services.hub);
     services_events_free(&p->events);
+    live_free(&p->services.live);
     services_onboarding_free(&p->onboarding);
     services_registry_close(&p->services.registry);
     drain(p);
@@ -421,7 +436,7 @@ int services_main(int argc, char **argv)
         code = command(p, word);
     } else if (start(p) == OK) {
         loop_on_signal(p->services.loop, on_signal, p);
-        log_info("ready https=%d", listener_port(p->listeners[0]));
+        log_info("ready https=%d plain=%d", listener_port(p->listeners[0]), p->listeners[1] ? listener_port(p->listeners[1]) : 0);
         loop_run(p->services.loop);
         code = 0;
     } else {

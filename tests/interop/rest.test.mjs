@@ -5,6 +5,7 @@ import {randomUUID} from 'node:crypto';
 import {readdirSync, readFileSync, renameSync} from 'node:fs';
 import path from 'node:path';
 import test, {after, before, describe} from 'node:test';
+import {HubConnectionBuilder, LogLevel} from '@microsoft/signalr';
 import {
   applicationId, applicationOf, ask, close, discover, discoverer, endpointId, endpointOf, factory, good, makes, module, MODULE, open, password, plant,
   refused, services, tokens, twin, user,
@@ -18,11 +19,29 @@ const names = references => references.map(r => r.target.displayName);
 before(open);
 after(close);
 
+// What SignalR's own client is told meanwhile.
+async function follow() {
+  const base = `http://127.0.0.1:${await services.plain()}/events/v2`;
+  const connect = hub => new HubConnectionBuilder().withUrl(`${base}/${hub}/events`, {accessTokenFactory: () => tokens.writer}).configureLogging(LogLevel.None).build();
+  const discovery = connect('discovery'), endpoints = connect('endpoints');
+  const told = {progress: [], endpoints: [], stop: () => Promise.all([discovery.stop(), endpoints.stop()])};
+  discovery.on('DiscoveryProgress', p => told.progress.push(p.eventType));
+  endpoints.on('EndpointEvent', e => told.endpoints.push(e));
+  await Promise.all([discovery.start(), endpoints.start()]);
+  await ask('PUT', `/events/v2/discovery/${discoverer}`, {as: 'writer', body: discovery.connectionId});
+  return told;
+}
+
 test('two servers are found in a network of silent addresses, and have the ids that they must have', async () => {
   assert.ok(factory.endpoints.length >= 3 && plant.endpoints.length >= 2);
+  const live = await follow();
   const applications = await discover('both applications', items => items.length >= 2);
   const {items: endpoints} = await ask('GET', '/registry/v2/endpoints', {as: 'reader'});
   const all = [...factory.endpoints, ...plant.endpoints];
+  await until('the end of the discovery, live', () => live.progress.includes('Finished'));
+  assert.ok(live.progress.includes('Started') && live.progress.includes('PortScanStarted'), live.progress.join(' '));
+  await until('all endpoints, live', () => live.endpoints.filter(e => e.eventType === 'New').length === all.length);
+  await live.stop();
   const uris = [...new Set(all.map(e => e.application))];
   assert.deepEqual(applications.map(a => a.applicationId).sort(), uris.map(applicationId).sort());
   for (const a of applications) {

@@ -45,6 +45,7 @@ export async function newToken(issuer, name, roles) {
 }
 
 // Ready when its /readyz says so. Then p.call(method, path, {bearer, body, headers}).
+// p.plain() is the port of --http.plain.
 export async function startServices(more, {name = 'services', environment = {}, ready = 200} = {}) {
   const port = await freePort();
   const data = path.join(folder, name);
@@ -52,6 +53,7 @@ export async function startServices(more, {name = 'services', environment = {}, 
   const ca = path.join(data, 'tls/ca.pem');
   const agent = new https.Agent({keepAlive: true});
   p.ended.then(() => agent.destroy());
+  p.plain = () => until('the plain port', () => Number(/ plain=(\d+)/.exec(p.text())?.[1] ?? 0));
   p.call = (method, what, {bearer, body, headers = {}} = {}) =>
       send({method, port, path: what, agent, ca: readFileSync(ca), headers: {
         ...(bearer && {Authorization: `Bearer ${bearer}`}), ...(body && {'Content-Type': 'application/json'}), ...headers,

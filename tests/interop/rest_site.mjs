@@ -38,7 +38,7 @@ export async function open() {
     run(plantAt({address: second, port: port(50000), inside, more: ['--nodes', 20, '--trust.all', 'true']})),
   ]);
   [services, module] = await Promise.all([
-    run(startServices(['--hub.ca', process.env.NODE_EXTRA_CA_CERTS, '--auth.authority', issuer.url, '--auth.ca', issuer.ca,
+    run(startServices(['--hub.ca', process.env.NODE_EXTRA_CA_CERTS, '--http.plain', '127.0.0.1:0', '--auth.authority', issuer.url, '--auth.ca', issuer.ca,
       '--discovery.module', MODULE, '--twin.module', MODULE, '--publisher.module', MODULE, '--log.level', 'debug'],
     {environment: {MILLRACE_SERVICES_HUB_CONNECTION: process.env.MILLRACE_HUB_OWNER}})),
     run(opc(site, [], {module: MODULE, roles: 'twin,discovery', more: ['--log.level', 'debug']})),

@@ -1,0 +1,97 @@
+// Live events over SignalR: Microsoft's own client at the services, with the published hub and method names.
+import assert from 'node:assert/strict';
+import test, {after, before} from 'node:test';
+import {HttpTransportType, HubConnectionBuilder, HubConnectionState, LogLevel} from '@microsoft/signalr';
+import WebSocket from 'ws';
+import {newToken, startIssuer, startServices} from './rest_call.mjs';
+import {until} from './site.mjs';
+
+let issuer, services, base;
+const tokens = {};
+
+before(async () => {
+  issuer = await startIssuer();
+  services = await startServices(['--auth.authority', issuer.url, '--auth.ca', issuer.ca, '--http.plain', '127.0.0.1:0'], {ready: 503});
+  base = `http://127.0.0.1:${await services.plain()}/events/v2`;
+  for (const role of ['Read', 'Write', 'Admin'])
+    tokens[role] = await newToken(issuer, role.toLowerCase(), role);
+});
+
+after(async () => {
+  await services.end();
+  await issuer.end();
+});
+
+function connect(hub, {token = tokens.Read, ...more} = {}) {
+  const connection = new HubConnectionBuilder()
+      .withUrl(`${base}/${hub}/events`, {accessTokenFactory: () => token, transport: HttpTransportType.WebSockets, ...more})
+      .configureLogging(LogLevel.None).build();
+  return connection;
+}
+
+const admin = (method, what, body) => services.call(method, what, {bearer: tokens.Admin, body});
+
+test('what happens to applications is told to who listens', async () => {
+  const connection = connect('applications');
+  const got = [];
+  connection.on('ApplicationEvent', event => got.push(event));
+  await connection.start();
+  const {json} = await admin('PUT', '/registry/v2/applications', {applicationUri: 'urn:live', applicationType: 'Server', productUri: 'urn:p'});
+  await admin('PATCH', `/registry/v2/applications/${json.id}`, {productUri: 'urn:q'});
+  await admin('POST', `/registry/v2/applications/${json.id}/enable`);
+  await admin('POST', `/registry/v2/applications/${json.id}/disable`);
+  await admin('DELETE', `/registry/v2/applications/${json.id}`);
+  await until('five events', () => got.length === 5);
+  assert.deepEqual(got.map(e => e.eventType), ['New', 'Updated', 'Enabled', 'Disabled', 'Deleted']);
+  assert.ok(got.every(e => e.id === json.id));
+  assert.equal(got[1].application.productUri, 'urn:q');
+  assert.equal(got[4].application, undefined);
+  await connection.stop();
+});
+
+test('a token is needed, and who has none gets nothing', async () => {
+  for (const token of ['', 'nonsense'])
+    await assert.rejects(connect('applications', {token}).start(), /401/);
+  const quiet = connect('applications', {token: 'nonsense', skipNegotiation: true});
+  await assert.rejects(quiet.start());
+  const {status} = await services.call('POST', '/events/v2/nothing/events/negotiate', {bearer: tokens.Read});
+  assert.equal(status, 404);
+});
+
+test('without negotiation it connects as well', async () => {
+  const connection = connect('endpoints', {skipNegotiation: true});
+  await connection.start();
+  assert.equal(connection.state, HubConnectionState.Connected);
+  await assert.rejects(connection.invoke('Anything', 1), /no such method/);
+  await connection.stop();
+});
+
+test('following a discovery: by the connection\'s id, with the role for it', async () => {
+  const connection = connect('discovery');
+  await connection.start();
+  const follow = (what, bearer, body = connection.connectionId) => services.call('PUT', `/events/v2/discovery/${what}`, {bearer, body});
+  assert.equal((await follow('d_module_m', tokens.Read)).status, 403);
+  assert.equal((await follow('d_module_m', tokens.Write)).status, 200);
+  assert.equal((await follow('requests/r1', tokens.Write)).status, 200);
+  assert.equal((await follow('d_module_m', tokens.Write, 'nobody')).status, 404);
+  assert.equal((await follow('d_module_m', tokens.Write, {})).status, 400);
+  const leave = what => services.call('DELETE', `/events/v2/discovery/${what}/${connection.connectionId}`, {bearer: tokens.Write});
+  assert.equal((await leave('requests/r1')).status, 200);
+  await connection.stop();
+  await until('the connection is gone', async () => (await leave('d_module_m')).status === 404);
+});
+
+test('what is no SignalR is turned away', async () => {
+  const url = `${base.replace('http', 'ws')}/applications/events?access_token=${tokens.Read}`;
+  const closed = (first, binary) => new Promise(resolve => {
+    const ws = new WebSocket(url);
+    let text = '';
+    ws.on('open', () => ws.send(first, {binary}));
+    ws.on('message', data => { text += data; });
+    ws.on('close', code => resolve({code, text}));
+    ws.on('error', () => {});
+  });
+  assert.match((await closed('hello\x1e', false)).text, /error/);
+  assert.equal((await closed(Buffer.from('x'), true)).code, 1003);
+  assert.match((await closed('{"protocol":"messagepack","version":1}\x1e', false)).text, /use json/);
+});
