@@ -44,7 +44,7 @@ struct publisher_counts {
     uint64_t config_loads,
         config_refused; /* files taken; entries and nodes left out of the last one */
     uint64_t groups, writers, items, live, failed, subscriptions;
-    uint64_t values, data_changes, events, heartbeats, messages, too_large;
+    uint64_t values, data_changes, events, heartbeats, messages, too_large, metadata;
     uint64_t notifications, republished, transferred, gaps, unknown_gaps;
     uint64_t sent, sent_bytes, sent_values, waiting, waiting_bytes, held, lost;
     uint64_t stored, unstored, disk_bytes, disk_failures;

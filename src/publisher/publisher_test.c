@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "opcua/server.h"
+#include "opcua/value_json.h"
 #include "json/json.h"
 
 #include "base/cmocka.h"
@@ -577,6 +578,51 @@ static void the_last_of_several_values_can_be_left_alone(void **state)
     assert_true(world.out_of_order > 2); /* ten ticks a notification */
 }
 
+/* Of the data set message that was sent as number i of all. */
+static UA_DateTime timestamp_in(size_t i)
+{
+    static const char name[] = "\"Timestamp\":\"";
+    UA_DateTime t;
+    const char *at = strstr(body(i), name);
+    assert_non_null(at);
+    at += sizeof name - 1;
+    assert_true(opcua_value_json_time_parse(slice_from(at, strcspn(at, "\"")), &t));
+    return t;
+}
+
+/* What waited here while nothing could be sent was published before. */
+static void try_stamp(enum plan_stamp stamp, bool before)
+{
+    struct publisher_config config = {.outbox = {.memory_bytes = 4000}, .defaults = defaults};
+    config.defaults.stamp = stamp;
+    config.defaults.batch_size = 1;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(20);
+    hub.silent = true;
+    WAIT_FOR(is_held);
+    UA_DateTime held = UA_DateTime_now();
+    size_t first = hub.sent;
+    while (UA_DateTime_now() < held + 50 * UA_DATETIME_MSEC)
+        loop_run_until(world.loop, is_stopped, NULL, 10);
+    UA_DateTime released = UA_DateTime_now();
+    hub.silent = false;
+    acknowledge(NULL);
+    want_more(20);
+    bool any_before = false;
+    for (size_t i = first; i < hub.sent; i++)
+        if (timestamp_in(i) > held && timestamp_in(i) < released)
+            any_before = true;
+    assert_int_equal(any_before, before);
+}
+
+static void messages_can_have_the_time_at_which_the_server_published(void **state)
+{
+    (void)state;
+    try_stamp(STAMP_PUBLISHED, true);
+    stop(NULL);
+    try_stamp(STAMP_NOW, false);
+}
+
 static bool has_sent(void *arg)
 {
     return hub.sent >= *(size_t *)arg;
@@ -822,6 +868,7 @@ int main(void)
         cmocka_unit_test_teardown(metadata_comes_again_when_fields_change, stop),
         cmocka_unit_test_teardown(a_lone_value_can_stand_without_its_name, stop),
         cmocka_unit_test_teardown(the_last_of_several_values_can_be_left_alone, stop),
+        cmocka_unit_test_teardown(messages_can_have_the_time_at_which_the_server_published, stop),
         cmocka_unit_test_teardown(uadp_is_binary_and_says_so, stop),
         cmocka_unit_test_teardown(messages_are_cut_by_size, stop),
         cmocka_unit_test_teardown(events_are_sent_with_their_fields, stop),
