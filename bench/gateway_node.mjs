@@ -1,12 +1,12 @@
-// node gateway_node.mjs OPC-UA-URL MQTT-URL NODES INTERVAL-MS: the publisher's peer, a gateway as one
+// node gateway_node.mjs OPC-UA-URL MQTT-URL NODES INTERVAL-MS [secure]: the publisher's peer, a gateway as one
 // writes it in an afternoon. Subscribes to Load1 to Load<NODES> of `millrace plant` and sends what
 // changes as JSON arrays, MQTT QoS 1.
 import {createRequire} from 'node:module';
 const require = createRequire(new URL('../tests/interop/package.json', import.meta.url));
-const {AttributeIds, OPCUAClient, TimestampsToReturn} = require('node-opcua-client');
+const {AttributeIds, MessageSecurityMode, OPCUAClient, SecurityPolicy, TimestampsToReturn} = require('node-opcua-client');
 const {connectAsync} = require('mqtt');
 
-const [url, broker, count, interval] = process.argv.slice(2);
+const [url, broker, count, interval, secure] = process.argv.slice(2);
 const PER_SUBSCRIPTION = 5000, PER_CALL = 1000, PER_MESSAGE = 1000;
 const mqtt = await connectAsync(broker, {clientId: 'gateway'});
 let batch = [];
@@ -23,7 +23,8 @@ function on(name, {value, sourceTimestamp}) {
     flush();
 }
 
-const client = OPCUAClient.create({endpointMustExist: false});
+const security = {securityMode: MessageSecurityMode.SignAndEncrypt, securityPolicy: SecurityPolicy.Basic256Sha256};
+const client = OPCUAClient.create({endpointMustExist: false, ...secure ? security : {}});
 await client.connect(url);
 const session = await client.createSession();
 const space = (await session.readNamespaceArray()).indexOf('http://microsoft.com/Opc/OpcPlc/');

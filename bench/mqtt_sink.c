@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/reader.h"
+#include "bench/latency.h"
 #include "bench/options.h"
 #include "bench/packet.h"
 #include "crypto/tls.h"
@@ -25,6 +27,7 @@
 
 #define PACKET_MAX (16u << 20)
 #define TWIN_TOPIC "$iothub/twin/"
+#define WARM_MS 2000 /* after the last counter came, values are not of the beginning any more */
 
 static const char *certificate, *key;
 static uint64_t port, nodes, every_ms = 100;
@@ -46,9 +49,10 @@ struct sink {
     struct loop *loop;
     struct tls_server *tls;
     struct listener *listener;
-    struct loop_timer report;
+    struct loop_timer report, warm;
     struct counter *counters; /* of Load1 and so on; [0] is nobody */
     uint64_t messages, bytes, values, live, live_ns, lost, again;
+    struct latency *latency; /* from source time to acknowledgement */
 };
 
 struct connection {
@@ -59,14 +63,18 @@ struct connection {
 
 /* ---- values ---- */
 
+static void on_warm(void *arg);
+
 static void count_value(struct sink *s, uint64_t node, uint32_t value)
 {
     struct counter *c = &s->counters[node];
     s->values++;
     if (!c->seen) {
         c->seen = true;
-        if (++s->live == nodes)
+        if (++s->live == nodes) {
             s->live_ns = clock_monotonic_ns();
+            loop_timer_start(s->loop, &s->warm, WARM_MS, on_warm, s);
+        }
     } else if (value > c->value) {
         s->lost += value - c->value - 1;
     } else {
@@ -74,6 +82,45 @@ static void count_value(struct sink *s, uint64_t node, uint32_t value)
         return;
     }
     c->value = value;
+}
+
+#define STAMP "ourceTimestamp\":\"" /* of either case */
+#define STAMP_LEN (sizeof(STAMP) - 1)
+#define STAMP_EVERY 64 /* values of one message: more would cost the generator its core */
+
+static uint64_t wall_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t two(const char *at)
+{
+    return (uint64_t)((at[0] - '0') * 10 + at[1] - '0');
+}
+
+/* Microseconds of the day in "2026-01-02T03:04:05.678Z". */
+static bool read_time(const char *at, const char *end, uint64_t *us)
+{
+    if (end - at < 20 || at[10] != 'T' || at[13] != ':' || at[16] != ':')
+        return false;
+    *us = ((two(at + 11) * 60 + two(at + 14)) * 60 + two(at + 17)) * 1000000;
+    uint64_t unit = 100000;
+    if (at[19] == '.')
+        for (at += 20; at < end && *at >= '0' && *at <= '9'; at++, unit /= 10)
+            *us += (uint64_t)(*at - '0') * unit;
+    return true;
+}
+
+/* The next source time behind `at`: how long ago that was. */
+static void note_latency(struct sink *s, const char *at, const char *end, uint64_t now_us)
+{
+    const uint64_t day_us = 86400ull * 1000000;
+    const char *stamp = memmem(at, (size_t)(end - at < 256 ? end - at : 256), STAMP, STAMP_LEN);
+    uint64_t us;
+    if (stamp && read_time(stamp + STAMP_LEN, end, &us))
+        latency_add(s->latency, (now_us % day_us + day_us - us) % day_us);
 }
 
 static const char *read_digits(const char *at, const char *end, uint64_t *number)
@@ -95,6 +142,8 @@ static const char *next_number(const char *at, const char *end)
 static void count_values(struct sink *s, struct slice payload)
 {
     const char *at = (const char *)payload.at + 1, *end = (const char *)payload.at + payload.len;
+    uint64_t now_us = wall_us();
+    unsigned count = 0;
     while (at < end && (at = memchr(at, 'L', (size_t)(end - at)))) {
         const char *name = at++;
         uint64_t node, value;
@@ -107,6 +156,8 @@ static void count_values(struct sink *s, struct slice payload)
             return;
         at = read_digits(at, end, &value);
         count_value(s, node, (uint32_t)value);
+        if (count++ % STAMP_EVERY == 0)
+            note_latency(s, at, end, now_us);
     }
 }
 
@@ -248,12 +299,19 @@ static double cpu_seconds(void)
 static void say(const struct sink *s)
 {
     printf("{\"at_s\":%.6f,\"messages\":%llu,\"bytes\":%llu,\"values\":%llu,\"live\":%llu,"
-           "\"live_at_s\":%.6f,\"lost\":%llu,\"again\":%llu,\"cpu_s\":%.6f}\n",
+           "\"live_at_s\":%.6f,\"lost\":%llu,\"again\":%llu,\"cpu_s\":%.6f,\"p50_ms\":%.3f,\"p99_"
+           "ms\":%.3f}\n",
            (double)clock_monotonic_ns() / 1e9, (unsigned long long)s->messages,
            (unsigned long long)s->bytes, (unsigned long long)s->values, (unsigned long long)s->live,
            (double)s->live_ns / 1e9, (unsigned long long)s->lost, (unsigned long long)s->again,
-           cpu_seconds());
+           cpu_seconds(), latency_ms(s->latency, 500), latency_ms(s->latency, 990));
     fflush(stdout);
+}
+
+/* What came before everything was warm does not count. */
+static void on_warm(void *arg)
+{
+    memset(((struct sink *)arg)->latency, 0, sizeof(struct latency));
 }
 
 static void on_report(void *arg)
@@ -297,7 +355,9 @@ int main(int argc, char **argv)
         return 2;
     }
     log_setup("sink", LOG_LEVEL_WARN, 0);
-    struct sink s = {.loop = loop_new(), .counters = memory_new((nodes + 1) * sizeof(*s.counters))};
+    struct sink s = {.loop = loop_new(),
+                     .counters = memory_new((nodes + 1) * sizeof(*s.counters)),
+                     .latency = MEMORY_NEW(struct latency)};
     bool good = listen_on(&s);
     if (good) {
         loop_on_signal(s.loop, on_signal, &s);
@@ -309,5 +369,6 @@ int main(int argc, char **argv)
     loop_free(&s.loop);
     tls_server_free(&s.tls);
     free(s.counters);
+    free(s.latency);
     return good ? 0 : 1;
 }

@@ -117,7 +117,7 @@ static void describe(const struct opcua_server_config *config, UA_ServerConfig *
                                                     : "urn:millrace:plant");
     to->shutdownDelay = 0;
     to->maxSessions = config->sessions_max ? config->sessions_max : 100;
-    to->publishingIntervalLimits.min = 10;
+    to->publishingIntervalLimits.min = 1;
     to->samplingIntervalLimits.min = SAMPLING_MS_MIN;
     to->queueSizeLimits.max = QUEUE_SIZE_MAX;
     to->maxNotificationsPerPublish =

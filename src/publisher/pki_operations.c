@@ -206,16 +206,16 @@ static enum status remove_all(struct opcua_pki *pki, const struct pki_ask *ask, 
 
 /* clang-format off */
 const struct pki_operation pki_operations[] = {
-    {"ListCertificates",                "store",            "GET",    "/pki/{store}/certs", list_certificates},
-    {"ListCertificateRevocationLists",  "store",            "GET",    "/pki/{store}/crls", list_revocations},
-    {"AddCertificate",                  NULL,               "PATCH",  "/pki/{store}/certs", add_certificate},
-    {"AddCertificateRevocationList",    NULL,               "PATCH",  "/pki/{store}/crls", add_revocation},
-    {"AddCertificateChain",             "certificateChain", "POST",   "/pki/trusted/certs", add_chain},
-    {"AddTrustedHttpsCertificate",      "certificateChain", "POST",   "/pki/https/certs", add_https},
-    {"ApproveRejectedCertificate",      "thumbprint",       "POST",   "/pki/rejected/certs/{thumbprint}/approve", approve},
-    {"RemoveCertificate",               NULL,               "DELETE", "/pki/{store}/certs/{thumbprint}", remove_certificate},
-    {"RemoveCertificateRevocationList", NULL,               "DELETE", "/pki/{store}/crls", remove_revocation},
-    {"RemoveAll",                       "store",            "DELETE", "/pki/{store}", remove_all},
+    {"ListCertificates",                "store", list_certificates},
+    {"ListCertificateRevocationLists",  "store", list_revocations},
+    {"AddCertificate",                  NULL, add_certificate},
+    {"AddCertificateRevocationList",    NULL, add_revocation},
+    {"AddCertificateChain",             "certificateChain", add_chain},
+    {"AddTrustedHttpsCertificate",      "certificateChain", add_https},
+    {"ApproveRejectedCertificate",      "thumbprint", approve},
+    {"RemoveCertificate",               NULL, remove_certificate},
+    {"RemoveCertificateRevocationList", NULL, remove_revocation},
+    {"RemoveAll",                       "store", remove_all},
 };
 /* clang-format on */
 

@@ -1,7 +1,6 @@
 /*
- * The certificate stores for callers: OPC Publisher's "PKI" operations, each the same by direct
- * method (pki_methods.c) and by HTTP, where the request's body is the bytes. They block on the
- * disk.
+ * The certificate stores for callers: OPC Publisher's "PKI" operations, by direct method
+ * (pki_methods.c) and by the module's HTTP API, which calls those. They block on the disk.
  */
 #pragma once
 
@@ -22,9 +21,7 @@ typedef enum status pki_operation_fn(struct opcua_pki *pki, const struct pki_ask
 
 struct pki_operation {
     const char *name; /* "ListCertificates" */
-    const char
-        *parameter; /* the only one, whose value alone is the payload; NULL: an object of several */
-    const char *verb, *path; /* of HTTP, below /v2 */
+    const char *parameter; /* the only one: its value is the payload; NULL: an object of several */
     pki_operation_fn *run;
 };
 
