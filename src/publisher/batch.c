@@ -74,6 +74,7 @@ static void send(void *arg, struct buffer *body)
     m->topic = memory_text(b->topic);
     m->ttl_ms = b->ttl_ms;
     m->qos = b->qos;
+    m->priority = b->priority;
     m->retain = b->retain;
     m->route = b->home->route;
     if (b->message) {
@@ -107,7 +108,7 @@ void batch_leave(struct batch *b, bool forget)
 {
     struct buffer nothing = {0};
     b->users--;
-    if (b->users == 0 && b->retain && forget)
+    if (b->users == 0 && b->retain && forget && outbox_retains_ua(b->home->sink.outbox, b->home->route))
         batch_send(b, &nothing);
 }
 
@@ -123,14 +124,15 @@ void batches_flush(struct batches *home)
 struct route {
     struct slice topic, class_id;
     uint64_t ttl_ms;
-    uint8_t qos;
+    uint8_t qos, priority;
     bool retain;
 };
 
 static bool is_of(const struct batch *b, const struct route *r)
 {
     return slice_eq(slice_of(b->topic), r->topic) && slice_eq(slice_of(b->class_id), r->class_id) &&
-           b->qos == r->qos && b->retain == r->retain && b->ttl_ms == r->ttl_ms;
+           b->qos == r->qos && b->retain == r->retain && b->ttl_ms == r->ttl_ms &&
+           b->priority == r->priority;
 }
 
 static void put_source(struct batch *b, bool own, struct buffer *out)
@@ -138,8 +140,8 @@ static void put_source(struct batch *b, bool own, struct buffer *out)
     const struct batches *home = b->home;
     buffer_printf(out, "%s/%s", home->publisher_id, home->name);
     if (!own)
-        buffer_printf(out, "/%s:%s:%u:%d:%llu", b->topic, b->class_id, b->qos, b->retain,
-                      (unsigned long long)b->ttl_ms);
+        buffer_printf(out, "/%s:%s:%u:%d:%llu:%u", b->topic, b->class_id, b->qos, b->retain,
+                      (unsigned long long)b->ttl_ms, b->priority);
 }
 
 static void put_properties(struct batch *b, bool own)
@@ -211,6 +213,7 @@ static struct batch *batch_of(struct batches *home, const struct route *r)
     b->topic = slice_dup(r->topic);
     b->class_id = slice_dup(r->class_id);
     b->qos = r->qos;
+    b->priority = r->priority;
     b->retain = r->retain;
     b->ttl_ms = r->ttl_ms;
     init_encoder(b);
@@ -266,6 +269,7 @@ struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
         .class_id = writer ? writer->class_id : (struct slice){0},
         .ttl_ms = (uint64_t)(own->ttl_ms ? own->ttl_ms : all->ttl_ms),
         .qos = own->qos ? own->qos : all->qos,
+        .priority = writer ? writer->priority : 0,
         .retain = (own->retain ? own->retain : all->retain) == SAID_YES,
     };
     struct batch *b = batch_of(home, &r);

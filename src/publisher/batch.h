@@ -42,7 +42,7 @@ struct batch {
     struct buffer properties; /* those that stay */
     char *topic, *class_id;   /* class_id: of its data sets; "": none */
     uint64_t ttl_ms;
-    uint8_t qos;
+    uint8_t qos, priority; /* priority: the writer's; the higher one is sent first */
     bool retain;
 
     uint32_t users; /* writers whose messages or metadata it takes */

@@ -237,6 +237,12 @@ struct outbox_route *outbox_route_ua(struct outbox *o, enum plan_transport kind,
     return r;
 }
 
+bool outbox_retains_ua(const struct outbox *o, const struct outbox_route *r)
+{
+    const struct transport_ops *ops = transport_ops(r ? r->kind : o->own->kind);
+    return ops && ops->retains;
+}
+
 static bool is_full(const struct outbox *o)
 {
     return atomic_load(&o->messages) >= OUTBOX_MESSAGES_MAX ||

@@ -60,6 +60,9 @@ void outbox_free(struct outbox **o);
 struct outbox_route *outbox_route_ua(struct outbox *o, enum plan_transport transport,
                                      struct slice connection, uint32_t partitions);
 
+/* Whether what is there keeps retained messages; others would take an empty one for an event. */
+bool outbox_retains_ua(const struct outbox *o, const struct outbox_route *r);
+
 /* False also asks for on_room. */
 bool outbox_has_room_ua(struct outbox *o);
 /* Takes the message over. */

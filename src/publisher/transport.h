@@ -38,6 +38,7 @@ struct transport_config {
 
 struct transport_ops {
     const char *name;      /* "Mqtt", as WriterGroupTransport has it */
+    bool retains;          /* the other side keeps the last retained message of a topic */
     bool keeps_connection; /* `connection` names it; without one the transport is not configured */
     /* Says in a log line why not. Never connects before it returns. */
     enum status (*open)(const struct transport_config *config, struct transport **out);

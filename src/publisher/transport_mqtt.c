@@ -204,5 +204,9 @@ static void close(struct transport **transport)
     *transport = NULL;
 }
 
-const struct transport_ops transport_mqtt = {
-    .name = "Mqtt", .keeps_connection = true, .open = open, .send = send, .close = close};
+const struct transport_ops transport_mqtt = {.name = "Mqtt",
+                                             .retains = true,
+                                             .keeps_connection = true,
+                                             .open = open,
+                                             .send = send,
+                                             .close = close};

@@ -161,14 +161,12 @@ struct writer_metadata *writer_metadata_new(const struct writer_metadata_config 
     return m;
 }
 
-/* Metadata is retained unless told otherwise, but only brokers keep anything: a hub would take the
- * empty message for an event. */
 void writer_metadata_free(struct writer_metadata **metadata, bool forget)
 {
     struct writer_metadata *m = *metadata;
     if (!m)
         return;
-    batch_leave(m->batch, forget && m->batch->home->plan.transport == TRANSPORT_MQTT);
+    batch_leave(m->batch, forget);
     metadata_cancel(&m->load);
     loop_timer_stop(&m->again);
     loop_timer_stop(&m->patience);
