@@ -8,6 +8,7 @@
 
 #define MEMORY_BYTES (32u << 20)
 #define DISK_BYTES (1ull << 30)
+#define LOOK_MS 60000 /* until then the groups of the file have said where they send */
 
 struct outbox_route {
     struct link link;    /* in the outbox, on the loop */
@@ -33,6 +34,7 @@ struct outbox {
     struct list routes;
     struct transport *module; /* the one that sends on the module's connection; NULL: none */
     struct lane_counts counts;
+    struct loop_timer look; /* for queues that nothing uses */
 };
 
 /* ---- lanes ---- */
@@ -162,6 +164,42 @@ static enum status open_own(struct outbox *o)
     return s;
 }
 
+/* ---- what an earlier configuration left ---- */
+
+static bool is_used(const struct outbox *o, struct slice name)
+{
+    struct buffer directory = {0};
+    bool used = false;
+    for (const struct link *l = o->routes.head.next; l != &o->routes.head && !used; l = l->next) {
+        const struct outbox_route *r = LIST_OF(l, struct outbox_route, link);
+        for (uint32_t i = 0; i < r->lane_count && !used; i++) {
+            buffer_reset(&directory);
+            put_directory(o, r, i, r->connection ? r->connection : o->options.connections[r->kind],
+                          &directory);
+            used = slice_ends(buffer_slice(&directory), name);
+        }
+    }
+    buffer_clear(&directory);
+    return used;
+}
+
+static void on_look(void *arg)
+{
+    struct outbox *o = arg;
+    struct store_disk *disk = o->config.disk ? o->config.disk : store_disk_real();
+    struct buffer names = {0};
+    if (disk->ops->list(disk, o->options.directory, &names) != OK)
+        buffer_reset(&names);
+    struct slice rest = buffer_slice(&names), name;
+    while (rest.len && slice_split(&rest, 0, &name))
+        if (name.len && !is_used(o, name))
+            log_warn("publisher queue belongs to a transport that no group uses: what waits there "
+                     "is not "
+                     "sent until one does; or remove it path=%s/%.*s",
+                     o->options.directory, SLICE_FMT(name));
+    buffer_clear(&names);
+}
+
 /* ---- life ---- */
 
 enum status outbox_new(const struct outbox_config *config, struct outbox **out)
@@ -180,6 +218,8 @@ enum status outbox_new(const struct outbox_config *config, struct outbox **out)
         outbox_free(&o);
         return s;
     }
+    if (has_disk(o))
+        loop_timer_start(o->config.loop, &o->look, LOOK_MS, on_look, o);
     *out = o;
     return OK;
 }
@@ -190,6 +230,7 @@ void outbox_free(struct outbox **outbox)
     struct link *l;
     if (!o)
         return;
+    loop_timer_stop(&o->look);
     while ((l = list_first(&o->routes)))
         close_route(LIST_OF(l, struct outbox_route, link));
     free(o);

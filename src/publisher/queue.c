@@ -8,11 +8,12 @@
 #include "base/memory.h"
 
 #define CURSOR SLICE("sent")
-#define RETRY_MS 1000  /* after a commit that failed */
-#define FRESH_MAX 1024 /* messages that are kept in memory though the disk has them */
+#define RETRY_MS 1000 /* after a commit that failed */
+#define FRESH_MAX 64  /* messages that are kept in memory though the disk has them */
 #define SEGMENT_BYTES (8u << 20)
 #define BYTES_MIN (1u << 20) /* of a log: some segments */
-#define UNSTORED_PARTS 4     /* the policy begins when this part of memory_bytes is not stored */
+#define FRESH_PARTS 64       /* and this part of memory_bytes: there may be many queues */
+#define UNSTORED_PARTS 16    /* the policy begins when this part of memory_bytes is not stored */
 
 struct queue_flight {
     struct link link;
@@ -135,13 +136,26 @@ static void append_all(struct queue *q)
             return;
 }
 
+/* Those that fly are in their transport's memory, too. */
+static void evict_flying(struct queue *q)
+{
+    LIST_EACH(l, &q->flying)
+    {
+        struct queue_flight *f = LIST_OF(l, struct queue_flight, link);
+        if (!f->message || f->sequence == 0 || f->sequence > store_log_durable(q->log))
+            continue;
+        free_message(q, f->message);
+        f->message = NULL;
+    }
+}
+
 /* What the disk has need not stay in memory. */
 static void evict(struct queue *q)
 {
     struct outgoing *m;
-    while (
-        q->log && (m = first_fresh(q)) && m->sequence && m->sequence <= store_log_durable(q->log) &&
-        (q->fresh_bytes > q->config.memory_bytes / UNSTORED_PARTS || q->fresh_count > FRESH_MAX)) {
+    while (q->log && (m = first_fresh(q)) && m->sequence &&
+           m->sequence <= store_log_durable(q->log) &&
+           (q->fresh_bytes > q->config.memory_bytes / FRESH_PARTS || q->fresh_count > FRESH_MAX)) {
         if (q->peeked == FROM_MEMORY)
             q->peeked = NOTHING;
         leave_fresh(q, m);
@@ -235,6 +249,7 @@ static void on_durable(void *arg, uint64_t sequence)
     (void)sequence;
     q->undurable_bytes = 0; /* about: what came meanwhile is little */
     append_all(q);
+    evict_flying(q);
     evict(q);
     make_room(q);
     move_cursor(q);
