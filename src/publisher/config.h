@@ -66,37 +66,64 @@ enum heartbeat_behavior {
 
 enum tristate { NOT_SAID, SAID_NO, SAID_YES };
 
+enum config_authentication { AUTHENTICATE_NOBODY, AUTHENTICATE_USER, AUTHENTICATE_CERTIFICATE };
+
 /* Slices point into the document. */
 struct config_node {
-    struct slice id; /* Id, ExpandedNodeId or NodeId.Identifier */
-    struct slice index_range, field_id, display_name;
+    struct slice id; /* Id or ExpandedNodeId; empty: what the browse path begins with */
+    struct slice field_id, display_name;
     double deadband;
-    int64_t sampling_ms, publishing_ms, heartbeat_ms, queue_size, cyclic_max_age_ms;
+    int64_t sampling_ms, publishing_ms, heartbeat_ms, queue_size;
     int attribute;     /* 0: Value */
     int trigger;       /* enum data_change_trigger */
     int deadband_type; /* enum deadband_type */
     int heartbeat;     /* enum heartbeat_behavior, bits */
     int discard_new, skip_first, fetch_display_name, cyclic_read, register_node; /* enum tristate */
     const struct json *event_filter;                                             /* NULL: a value */
-    const struct json *condition_handling, *browse_path;
+    const struct config_node_rare *rare; /* never NULL; mostly the one that says nothing */
     const struct json *at;
 };
 
+/* What few nodes say. */
+struct config_node_rare {
+    struct slice index_range, class_field_id, topic;
+    struct slice type_definition; /* told, not acted upon */
+    const struct json *browse_path, *condition, *model_change, *triggered_at, *method_metadata;
+    int64_t cyclic_max_age_ms, update_ms, snapshot_ms, rebrowse_ms;
+    int qos;                /* enum plan_qos */
+    int refresh_conditions; /* enum tristate */
+    struct config_node *triggered;
+    size_t triggered_count;
+};
+
 struct config_entry {
-    struct slice endpoint_url, security_policy, user, password;
-    struct slice publisher_id, group, writer, data_set, queue_name;
-    int security;  /* enum opcua_security */
-    int mode;      /* enum messaging_mode */
-    int encoding;  /* enum message_encoding */
-    int heartbeat; /* enum heartbeat_behavior, bits */
-    int keep_alive_messages, keep_alive_key_frames, fetch_display_names,
-        no_transfer; /* enum tristate */
-    int64_t publishing_ms, sampling_ms, heartbeat_ms, batch_size, batch_ms, key_frame_count,
-        keep_alive_count, priority, message_ttl_ms;
-    const struct json *extension_fields; /* NULL: none */
+    struct slice endpoint_url, user, password;
+    struct slice publisher_id, group, writer, data_set;
+    int security;       /* enum opcua_security */
+    int authentication; /* enum config_authentication */
+    int mode;           /* enum messaging_mode */
+    int encoding;       /* enum message_encoding */
+    int heartbeat;      /* enum heartbeat_behavior, bits */
+    int64_t publishing_ms, sampling_ms, heartbeat_ms, batch_size, batch_ms, key_frame_count;
+    const struct config_entry_rare *rare; /* never NULL */
     struct config_node *nodes;
     size_t node_count;
     const struct json *at;
+};
+
+/* What few entries say. */
+struct config_entry_rare {
+    struct slice security_policy, encrypted_user, encrypted_password;
+    struct slice description, class_id, type, subject, source_uri, root_node; /* of the data set */
+    struct slice group_root_node, group_type, transport_configuration;
+    struct slice group_queue, queue, metadata_queue;
+    const struct json *extension_fields, *group_properties; /* NULL: none */
+    int64_t group_ttl_ms, ttl_ms, metadata_ms, metadata_ttl_ms, watchdog_ms;
+    int64_t keep_alive_count, priority, partitions;
+    int group_qos, qos;                                            /* enum plan_qos */
+    int transport, routing, watchdog_condition, watchdog_behavior; /* enums of the plan */
+    int group_retain, retain, metadata_retain, keep_alive_messages, keep_alive_key_frames,
+        fetch_display_names, republish, no_transfer, reverse, dump_diagnostics; /* enum tristate */
 };
 
 struct config_finding {
@@ -121,6 +148,11 @@ struct config {
  * TOO_LARGE beyond CONFIG_TEXT_MAX or CONFIG_NODES_MAX, likewise. The caller clears *out in any
  * case. */
 CHECKED enum status config_read(struct slice text, struct config *out);
+
+/* Refuses the entries whose mode and encoding do not go together, with these where they say none.
+ */
+void config_check_profiles(struct config *c, enum messaging_mode mode,
+                           enum message_encoding encoding);
 void config_clear(struct config *c);
 
 /* "path:12:5: DataSetPublishingInterval: …" for a person. */

@@ -1,5 +1,6 @@
 #include "publisher/config_field.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -71,22 +72,21 @@ static bool is_flag(const struct json *v, int *out)
     return true;
 }
 
-static bool is_word(const struct json *v, const struct word *words, int *out)
+static const struct word *find_word(const struct json *v, const struct word *words)
 {
     int64_t number;
     for (const struct word *w = words; w->name; w++)
         if (slice_eq_nocase(json_string(v), slice_of(w->name)) ||
-            (json_is(v, JSON_NUMBER) && json_i64(v, &number) && number == w->value)) {
-            *out = w->value;
-            return true;
-        }
-    return false;
+            (!w->why && json_is(v, JSON_NUMBER) && json_i64(v, &number) && number == w->value))
+            return w;
+    return NULL;
 }
 
 static void list_words(const struct word *words, struct buffer *out)
 {
     for (const struct word *w = words; w->name; w++)
-        buffer_printf(out, "%s%s", w == words ? "" : ", ", w->name);
+        if (!w->why)
+            buffer_printf(out, "%s%s", w == words ? "" : ", ", w->name);
 }
 
 static bool refuse(struct config *c, const struct json *v, struct slice name, const char *wanted)
@@ -95,13 +95,24 @@ static bool refuse(struct config *c, const struct json *v, struct slice name, co
     return false;
 }
 
-static bool refuse_word(struct config *c, const struct json *v, const struct field *f,
-                        struct slice name)
+static bool read_word(struct config *c, const struct json *v, const struct field *f,
+                      struct slice name, int *out)
 {
+    if (json_is(v, JSON_STRING) && json_string(v).len == 0)
+        return true;
+    const struct word *w = find_word(v, f->words);
+    if (w && !w->why) {
+        *out = w->value;
+        return true;
+    }
+    if (w) {
+        config_find(c, v, name, true, "'%s' %s", w->name, w->why);
+        return false;
+    }
     struct buffer known = {0};
     list_words(f->words, &known);
-    config_find(c, v, name, true, "'%.*s' is not known or not built; use one of %s",
-                SLICE_FMT(json_string(v)), buffer_cstr(&known));
+    config_find(c, v, name, true, "'%.*s' is not known; use one of %s",
+                SLICE_FMT(slice_first(json_string(v), 64)), buffer_cstr(&known));
     buffer_clear(&known);
     return false;
 }
@@ -127,6 +138,72 @@ static bool read_span(struct config *c, const struct json *v, struct slice name,
     return true;
 }
 
+static bool read_number(struct config *c, const struct json *v, const struct field *f,
+                        struct slice name, int64_t *out)
+{
+    int64_t n;
+    if (!is_whole(v, &n))
+        return refuse(c, v, name, "a whole number, 0 or more");
+    if (n > f->max) {
+        config_find(c, v, name, true, "must be %lld at most", (long long)f->max);
+        return false;
+    }
+    *out = n;
+    return true;
+}
+
+/* "{8-4-4-4-12}" in hex, with or without braces. */
+static bool read_guid(struct config *c, const struct json *v, struct slice name, struct slice *out)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    struct slice s = slice_trim(json_string(v));
+    if (json_is(v, JSON_STRING) && s.len == 0)
+        return true;
+    if (s.len == sizeof shape + 1 && s.at[0] == '{' && s.at[s.len - 1] == '}')
+        s = slice_first(slice_skip(s, 1), s.len - 2);
+    bool good = s.len == sizeof shape - 1, zeros = true;
+    for (size_t i = 0; good && i < s.len; i++) {
+        good = shape[i] == '-' ? s.at[i] == '-' : isxdigit(s.at[i]) != 0;
+        zeros = zeros && (s.at[i] == '-' || s.at[i] == '0');
+    }
+    if (!good)
+        return refuse(c, v, name, "a GUID such as \"7d1a4b2c-0000-4000-8000-00805f9b34fb\"");
+    *out = zeros ? (struct slice){0} : s;
+    return true;
+}
+
+static bool read_decimal(struct config *c, const struct json *v, struct slice name, double *out)
+{
+    *out = json_double(v, 0);
+    return (json_is(v, JSON_NUMBER) && *out >= 0) || refuse(c, v, name, "a number, 0 or more");
+}
+
+static bool read_array(struct config *c, const struct field *f, const struct json *v,
+                       struct slice name, void *into)
+{
+    if (!json_is(v, JSON_ARRAY))
+        return refuse(c, v, name, "an array");
+    bool good = true;
+    struct json_walk w = json_walk(v);
+    while (json_next(&w)) {
+        if (f->kind == FIELD_TEXTS && !json_is(w.value, JSON_STRING))
+            good = refuse(c, w.value, name, "an array of texts");
+        else if (f->kind == FIELD_SHAPES && !json_is(w.value, JSON_OBJECT))
+            good = refuse(c, w.value, name, "an array of objects");
+        else if (f->kind == FIELD_SHAPES)
+            good = config_fields_read(c, w.value, f->inside, into) && good;
+    }
+    return good;
+}
+
+static bool read_object(struct config *c, const struct field *f, const struct json *v,
+                        struct slice name, void *into)
+{
+    if (!json_is(v, JSON_OBJECT))
+        return refuse(c, v, name, "an object");
+    return !f->inside || config_fields_read(c, v, f->inside, into);
+}
+
 static bool read_field(struct config *c, const struct field *f, const struct json *v,
                        struct slice name, void *into)
 {
@@ -137,51 +214,55 @@ static bool read_field(struct config *c, const struct field *f, const struct jso
     case FIELD_TEXT:
         *(struct slice *)at = json_string(v);
         return json_is(v, JSON_STRING) || refuse(c, v, name, "a text");
+    case FIELD_GUID:
+        return read_guid(c, v, name, at);
     case FIELD_FLAG:
         return is_flag(v, at) || refuse(c, v, name, "true or false");
     case FIELD_NUMBER:
-        return is_whole(v, at) || refuse(c, v, name, "a whole number, 0 or more");
+        return read_number(c, v, f, name, at);
     case FIELD_DECIMAL:
-        *(double *)at = json_double(v, 0);
-        return json_is(v, JSON_NUMBER) || refuse(c, v, name, "a number");
+        return read_decimal(c, v, name, at);
     case FIELD_MS:
         return read_interval(c, v, name, 1, at);
     case FIELD_SECONDS:
         return read_interval(c, v, name, 1000, at);
     case FIELD_SPAN:
-        return json_string(v).len == 0 || read_span(c, v, name, at);
+        return (json_is(v, JSON_STRING) && json_string(v).len == 0) || read_span(c, v, name, at);
     case FIELD_WORD:
-        return (json_is(v, JSON_STRING) && json_string(v).len == 0) || is_word(v, f->words, at) ||
-               refuse_word(c, v, f, name);
-    case FIELD_VALUE:
+        return read_word(c, v, f, name, at);
+    case FIELD_TEXTS:
+    case FIELD_OBJECT:
     case FIELD_NODES:
+    case FIELD_VALUE:
         *(const struct json **)at = v;
-        return true;
-    case FIELD_NOT_BUILT:
-        if (!json_is(v, JSON_BOOL) || json_bool(v, false))
-            config_find(c, v, name, false, "is not built; what it says is ignored");
-        return true;
-    case FIELD_KNOWN:
+        break;
+    case FIELD_SHAPE:
+    case FIELD_SHAPES:
+    case FIELD_ANY:
         break;
     }
+    if (f->kind == FIELD_TEXTS || f->kind == FIELD_NODES || f->kind == FIELD_SHAPES)
+        return read_array(c, f, v, name, into);
+    if (f->kind == FIELD_OBJECT || f->kind == FIELD_SHAPE)
+        return read_object(c, f, v, name, into);
     return true;
 }
 
-static const struct field *find_field(const struct field *fields, size_t count, struct slice name)
+const struct field *config_field(const struct fields *fields, struct slice name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (slice_eq_nocase(slice_of(fields[i].name), name))
-            return &fields[i];
+    for (size_t i = 0; i < fields->count; i++)
+        if (slice_eq_nocase(slice_of(fields->at[i].name), name))
+            return &fields->at[i];
     return NULL;
 }
 
-static bool read_pass(struct config *c, const struct json *object, struct fields fields, bool spans,
-                      bool *more, void *into)
+static bool read_pass(struct config *c, const struct json *object, const struct fields *fields,
+                      bool spans, bool *more, void *into)
 {
     bool good = true;
     struct json_walk w = json_walk(object);
     while (json_next(&w)) {
-        const struct field *f = find_field(fields.at, fields.count, w.name);
+        const struct field *f = config_field(fields, w.name);
         if (f && (f->kind == FIELD_SPAN) == spans)
             good = read_field(c, f, w.value, w.name, into) && good;
         else if (f)
@@ -193,7 +274,7 @@ static bool read_pass(struct config *c, const struct json *object, struct fields
 }
 
 /* Time spans come last, whatever the order in the file: they beat the numbers. */
-bool config_fields_read(struct config *c, const struct json *object, struct fields fields,
+bool config_fields_read(struct config *c, const struct json *object, const struct fields *fields,
                         void *into)
 {
     bool more = false;

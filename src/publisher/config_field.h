@@ -1,6 +1,7 @@
 /*
  * How an object of publishednodes.json is read: a table of its members, and findings about what is
- * wrong. For config.c, which has the tables.
+ * wrong. The same table says which members make a data set the same one (config_key.h) and becomes
+ * the file's schema (config_schema.h).
  */
 #pragma once
 
@@ -10,30 +11,51 @@
 #include "publisher/config.h"
 
 enum field_kind {
-    FIELD_TEXT,      /* struct slice */
-    FIELD_FLAG,      /* int, enum tristate */
-    FIELD_NUMBER,    /* int64_t, not negative */
-    FIELD_DECIMAL,   /* double */
-    FIELD_MS,        /* int64_t, milliseconds */
-    FIELD_SECONDS,   /* int64_t, from seconds */
-    FIELD_SPAN,      /* int64_t, from "[d.]hh:mm:ss[.f]"; stands after its sibling, and beats it */
-    FIELD_WORD,      /* int, one of `words` */
-    FIELD_VALUE,     /* const struct json * */
-    FIELD_NODES,     /* read elsewhere */
-    FIELD_KNOWN,     /* of no consequence here */
-    FIELD_NOT_BUILT, /* changes what is sent, and is not built: a hint when it is used */
+    FIELD_TEXT,    /* struct slice */
+    FIELD_GUID,    /* struct slice; zeros are as good as absent */
+    FIELD_FLAG,    /* int, enum tristate */
+    FIELD_NUMBER,  /* int64_t, 0 to `max` */
+    FIELD_DECIMAL, /* double, not negative */
+    FIELD_MS,      /* int64_t, milliseconds */
+    FIELD_SECONDS, /* int64_t, milliseconds, from seconds */
+    FIELD_SPAN,    /* int64_t, milliseconds, from "[d.]hh:mm:ss[.f]"; beats its sibling */
+    FIELD_WORD,    /* int, one of `words` */
+    FIELD_OBJECT,  /* const struct json *; its members are those of `inside`, or any */
+    FIELD_TEXTS,   /* const struct json *, an array of texts */
+    FIELD_NODES,   /* const struct json *, an array of nodes, read elsewhere */
+    FIELD_VALUE,   /* const struct json *, of any kind */
+    FIELD_SHAPE,   /* nothing is kept: an object with the members of `inside` */
+    FIELD_SHAPES,  /* nothing is kept: an array of such objects */
+    FIELD_ANY,     /* nothing is kept */
 };
 
 struct word {
     const char *name;
     int value;
+    const char *why; /* what to do instead: known, and refused; else NULL */
 };
+
+/* What a member takes part in. */
+enum field_part {
+    OF_NOTHING,     /* is another spelling, or of no consequence */
+    OF_GROUP,       /* entries with another value are another writer group */
+    OF_WRITER,      /* … another data set writer */
+    OF_GROUP_TOLD,  /* the first entry of a group decides; another value makes it start anew */
+    OF_WRITER_TOLD, /* the same of a writer */
+    OF_NODE,        /* nodes with another value are another node */
+};
+
+struct fields;
 
 struct field {
     const char *name;
     enum field_kind kind;
+    enum field_part part;
     size_t offset;
     const struct word *words;
+    const struct fields *inside;
+    int64_t max; /* 0: what fits into 32 bits */
+    const char *help;
 };
 
 struct fields {
@@ -42,8 +64,11 @@ struct fields {
 };
 
 /* False when a member is wrong; the findings say which. */
-bool config_fields_read(struct config *c, const struct json *object, struct fields fields,
+bool config_fields_read(struct config *c, const struct json *object, const struct fields *fields,
                         void *into);
+
+/* The row of a name, in any case; NULL. */
+const struct field *config_field(const struct fields *fields, struct slice name);
 
 /* Says something about a value of the file; `refused`: what it stands in is left out. */
 void config_find(struct config *c, const struct json *at, struct slice field, bool refused,

@@ -99,7 +99,7 @@ static void reads_the_spelling_of_2_9(void **state)
     assert_int_equal(e->batch_size, 7);
     assert_int_equal(e->batch_ms, 1500);
     assert_int_equal(e->key_frame_count, 3);
-    assert_non_null(e->extension_fields);
+    assert_non_null(e->rare->extension_fields);
     assert_int_equal(e->heartbeat, HEARTBEAT_PERIODIC | HEARTBEAT_LKG);
     assert_int_equal(n->attribute, 3);
     assert_int_equal(n->trigger, TRIGGER_STATUS_VALUE_TIMESTAMP);
@@ -199,12 +199,12 @@ static void words_that_are_not_known_are_named_with_those_that_are(void **state)
 {
     (void)state;
     read_text(
-        "[{\"EndpointUrl\": \"opc.tcp://a\", \"MessageEncoding\": \"Uadp\", \"OpcNodes\": []}]");
+        "[{\"EndpointUrl\": \"opc.tcp://a\", \"MessageEncoding\": \"Morse\", \"OpcNodes\": []}]");
     assert_int_equal(config.entry_count, 0);
     assert_string_equal(
         findings(),
-        "pn.json:1:52: MessageEncoding: 'Uadp' is not known or not built; use one of Json, "
-        "JsonReversible\n");
+        "pn.json:1:52: MessageEncoding: 'Morse' is not known; use one of Json, JsonReversible, "
+        "JsonGzip, JsonReversibleGzip, Uadp\n");
 }
 
 static void unknown_names_are_passed_over_with_a_hint(void **state)

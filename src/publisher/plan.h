@@ -1,8 +1,9 @@
 /*
  * What the configuration comes to: entries become writer groups, writers and items, as OPC
  * Publisher derives them. Nodes with different publishing intervals are different writers, equal
- * writers of several entries are one, and a large one is cut. Pure; all texts belong to the
- * configuration or to the plan's arena.
+ * writers of several entries are one, a large one is cut; then values and events part, and nodes
+ * with another topic or quality of service; with routing by browse names each node is a writer.
+ * Pure; all texts belong to the configuration or to the plan's arena.
  *
  * Keys say what something is: a group, writer or item with the same key as before is the same, and
  * goes on undisturbed.
@@ -10,17 +11,6 @@
 #pragma once
 
 #include "publisher/config.h"
-
-#define PLAN_GROUP_NAME "<<UnknownWriterGroup>>"
-#define PLAN_WRITER_NAME "<<UnknownDataSet>>"
-
-/* Where messages go; what is empty or 0 is the group's. */
-struct plan_route {
-    struct slice topic;  /* template; empty: none given */
-    uint8_t qos;         /* enum plan_qos */
-    uint8_t retain;      /* enum tristate */
-    int64_t ttl_ms;      /* 0: none */
-};
 
 enum plan_qos { QOS_UNSET, QOS_AT_MOST_ONCE, QOS_AT_LEAST_ONCE, QOS_EXACTLY_ONCE };
 
@@ -44,6 +34,14 @@ enum watchdog_behavior {
     WATCHDOG_RESET,
     WATCHDOG_FAIL_FAST,
     WATCHDOG_EXIT,
+};
+
+/* Where messages go; what is empty or 0 is the group's. */
+struct plan_route {
+    struct slice topic; /* template; empty: none given */
+    uint8_t qos;        /* enum plan_qos */
+    uint8_t retain;     /* enum tristate */
+    int64_t ttl_ms;     /* 0: none */
 };
 
 enum plan_names { /* how node ids and browse names say their namespace */
@@ -98,16 +96,19 @@ struct plan_defaults {
     int64_t rebrowse_ms;
 };
 
+#define PLAN_GROUP_NAME "<<UnknownWriterGroup>>"
+#define PLAN_WRITER_NAME "<<UnknownDataSet>>"
+
 struct plan_item {
     struct slice key;
     struct slice node, index_range;
-    struct slice browse_path;  /* JSON array, from `node` (empty: the writer's root, or Root); empty: none */
-    struct slice field;        /* name in a data set's payload */
-    struct slice field_id;     /* DataSetFieldId as it was given; empty: none */
-    struct slice display_name; /* of a sample; empty: none */
+    struct slice
+        browse_path; /* JSON array, from `node` (empty: the writer's root, or Root); empty: none */
+    struct slice field;          /* name in a data set's payload */
+    struct slice field_id;       /* DataSetFieldId as it was given; empty: none */
+    struct slice display_name;   /* of a sample; empty: none */
     struct slice class_field_id; /* DataSetClassFieldId; empty: none */
-    struct slice event_filter; /* JSON; empty: a value */
-    struct plan_route route;   /* of this node alone; mostly nothing */
+    struct slice event_filter;   /* JSON; empty: a value */
     int64_t sampling_ms, heartbeat_ms;
     int64_t cyclic_max_age_ms;
     int64_t snapshot_ms, update_ms; /* ConditionHandling; 0: none. update_ms is given with it */
@@ -133,8 +134,9 @@ struct plan_writer {
     bool no_transfer, republish, keep_alive_messages, keep_alive_key_frames, dump_diagnostics;
     struct slice extension_fields; /* JSON members without braces; empty: none */
     struct slice description, class_id, type, subject, source_uri; /* of the data set */
-    struct slice root_node;                                        /* where browse paths begin; empty: Root */
-    struct plan_route route, metadata_route;
+    struct slice root_node;  /* where browse paths begin; empty: Root */
+    struct plan_route route; /* of all its nodes: those with another one are another writer */
+    struct plan_route metadata_route;
     int64_t metadata_ms; /* how often it is sent again; 0: only when it changes */
     enum plan_routing routing;
     int64_t watchdog_ms; /* 0: none */

@@ -67,8 +67,11 @@ static void read_file(void *arg) /* on a helper thread */
 {
     struct load *l = arg;
     l->status = config_read(buffer_slice(&l->text), &l->config);
-    if (l->status == OK)
-        plan_make(&l->config, &l->publisher->config.defaults, &l->plan);
+    const struct plan_defaults *defaults = &l->publisher->config.defaults;
+    if (l->status != OK)
+        return;
+    config_check_profiles(&l->config, defaults->mode, defaults->encoding);
+    plan_make(&l->config, defaults, &l->plan);
 }
 
 static void log_findings(const struct publisher *p, const struct config *c)
@@ -466,6 +469,7 @@ int publisher_check(const struct publisher_config *config)
     }
     struct config c;
     s = config_read(buffer_slice(&text), &c);
+    config_check_profiles(&c, config->defaults.mode, config->defaults.encoding);
     for (size_t i = 0; i < c.finding_count; i++) {
         buffer_reset(&line);
         config_finding_print(&c.findings[i], config->path, &line);

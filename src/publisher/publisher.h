@@ -12,6 +12,7 @@
 #include "client/module.h"
 #include "opcua/thread.h"
 #include "publisher/outbox.h"
+#include "publisher/config_edit.h"
 #include "publisher/plan.h"
 #include "publisher/topic.h"
 
@@ -38,6 +39,13 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
  * publisher_free(). */
 void publisher_stop(struct publisher *p, loop_fn *fn, void *arg);
 void publisher_free(struct publisher **p);
+
+/* Asks or changes the configuration by a method of config_edit.h, on the module's loop; fn is told
+ * there, later, with an answer that lives until it returns. A change is on the disk before, and
+ * made on what the file holds at that time, whoever wrote it. BUSY: too many wait. */
+typedef void publisher_edit_fn(void *arg, const struct config_answer *answer);
+void publisher_edit(struct publisher *p, struct slice method, struct slice payload,
+                    publisher_edit_fn *fn, void *arg);
 
 /* On the module's loop. A second old at most. */
 struct publisher_counts {
