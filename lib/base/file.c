@@ -76,7 +76,27 @@ static bool sync_directory_of(const char *path)
     return synced;
 }
 
-static enum status replace(const char *path, struct slice bytes, mode_t mode)
+/* As `like`, where we may. */
+static bool take_over(int fd, const struct stat *like)
+{
+    return (fchown(fd, like->st_uid, like->st_gid) == 0 || errno == EPERM) &&
+           fchmod(fd, like->st_mode & 07777) == 0;
+}
+
+static enum status overwrite(const char *path, struct slice bytes)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return failed("open", path);
+    bool whole = write_all(fd, bytes) && ftruncate(fd, (off_t)bytes.len) == 0 && fsync(fd) == 0;
+    enum status status = whole ? OK : failed("write", path);
+    close(fd);
+    return status;
+}
+
+/* `like`: whose file it is and was; NULL: ours, with that mode. */
+static enum status replace(const char *path, struct slice bytes, mode_t mode,
+                           const struct stat *like)
 {
     struct buffer draft = {0};
     buffer_printf(&draft, "%s.XXXXXX", path);
@@ -88,25 +108,38 @@ static enum status replace(const char *path, struct slice bytes, mode_t mode)
         buffer_clear(&draft);
         return status;
     }
-    bool whole = fchmod(fd, mode) == 0 && write_all(fd, bytes);
+    bool whole = (like ? take_over(fd, like) : fchmod(fd, mode) == 0) && write_all(fd, bytes);
     whole = close(fd) == 0 && whole;
     enum status status = OK;
-    if (!whole || rename(name, path) != 0 || !sync_directory_of(path)) {
+    bool renamed = whole && rename(name, path) == 0;
+    if (whole && !renamed && like && errno == EBUSY)
+        status = overwrite(path, bytes);
+    else if (!renamed || !sync_directory_of(path))
         status = failed("write", path);
+    if (!renamed)
         unlink(name);
-    }
     buffer_clear(&draft);
     return status;
 }
 
 enum status file_write(const char *path, struct slice bytes)
 {
-    return replace(path, bytes, 0600);
+    return replace(path, bytes, 0600, NULL);
 }
 
 enum status file_write_public(const char *path, struct slice bytes)
 {
-    return replace(path, bytes, 0644);
+    return replace(path, bytes, 0644, NULL);
+}
+
+enum status file_rewrite(const char *path, struct slice bytes)
+{
+    struct stat now;
+    char *real = realpath(path, NULL);
+    bool there = real && stat(real, &now) == 0;
+    enum status status = replace(there ? real : path, bytes, 0600, there ? &now : NULL);
+    free(real);
+    return status;
 }
 
 /* Its parents were made just now: what is not found here is no folder that could be made. */

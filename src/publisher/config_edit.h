@@ -24,7 +24,7 @@ struct config_answer {
     /* OK; BAD_ARGUMENT (400), FORBIDDEN (403: not unique), NOT_FOUND (404), TOO_LARGE (413), or
      * CONFLICT: the file has mistakes that must be mended by hand first, or could not be written */
     enum status status;
-    struct buffer body; /* OK: JSON, "null" where a method returns nothing; else a sentence */
+    struct buffer body; /* OK: JSON, empty where a method returns nothing; else a sentence */
     struct buffer text; /* when `changed`: the file from now on */
     bool changed;
 };

@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/config_store.h"
 #include "publisher/engine.h"
-#include "publisher/watch.h"
 #include "rest/metrics.h"
 
 #define COUNT_MS 1000
@@ -28,7 +28,7 @@ struct publisher {
     struct engine *engine; /* on the OPC UA thread, from the first plan on */
     uint64_t epoch;
 
-    struct watch *watch;
+    struct config_store *store;
     struct load *load; /* a file that is being read, or its plan on its way */
     bool load_again;
     struct buffer waiting; /* the file's content meanwhile */
@@ -152,29 +152,9 @@ static void begin_load(struct publisher *p, struct slice text)
     loop_work(p->loop, read_file, on_read, p->load);
 }
 
-static void create_file(void *arg) /* on a helper thread */
-{
-    struct buffer *path = arg;
-    if (file_write(buffer_cstr(path), SLICE("[]\n")) == OK)
-        log_info("publisher file created path=%s", buffer_cstr(path));
-}
-
-static void on_created(void *arg) /* the watch sees it by itself */
-{
-    struct buffer *path = arg;
-    buffer_clear(path);
-    free(path);
-}
-
 static void on_file(void *arg, enum status s, struct slice content)
 {
     struct publisher *p = arg;
-    if (s == NOT_FOUND && p->config.create) {
-        struct buffer *path = MEMORY_NEW(struct buffer);
-        buffer_text(path, p->path);
-        loop_work(p->loop, create_file, on_created, path);
-        return;
-    }
     if (s != OK) {
         log_warn("publisher file not there, what runs goes on path=%s status=%s", p->path,
                  status_name(s));
@@ -187,6 +167,12 @@ static void on_file(void *arg, enum status s, struct slice content)
     p->load_again = true;
     buffer_reset(&p->waiting);
     buffer_put(&p->waiting, content);
+}
+
+void publisher_edit(struct publisher *p, struct slice method, struct slice payload,
+                    publisher_edit_fn *fn, void *arg)
+{
+    config_store_call(p->store, method, payload, fn, arg);
 }
 
 /* ---- counting ---- */
@@ -397,7 +383,7 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
         publisher_free(&p);
         return NULL;
     }
-    p->watch = watch_new(p->loop, p->path, on_file, p);
+    p->store = config_store_new(p->loop, p->path, config->create, on_file, p);
     loop_timer_start(p->loop, &p->count_timer, COUNT_MS, on_count_timer, p);
     return p;
 }
@@ -438,7 +424,7 @@ void publisher_stop(struct publisher *p, loop_fn *fn, void *arg)
     p->on_stopped = fn;
     p->on_stopped_arg = arg;
     p->stop_at_ms = loop_now_ms(p->loop) + STOP_MS;
-    watch_free(&p->watch);
+    config_store_free(&p->store);
     loop_timer_stop(&p->count_timer);
     opcua_thread_post(p->thread, stop_ua, p);
     loop_timer_start(p->loop, &p->stop_timer, 0, look_whether_sent, p);

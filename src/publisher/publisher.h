@@ -11,8 +11,8 @@
 #include "base/buffer.h"
 #include "client/module.h"
 #include "opcua/thread.h"
-#include "publisher/outbox.h"
 #include "publisher/config_edit.h"
+#include "publisher/outbox.h"
 #include "publisher/plan.h"
 #include "publisher/topic.h"
 

@@ -1,7 +1,6 @@
 #include "publisher/watch.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -25,11 +24,12 @@ struct look {
     char *path;
     struct stat seen; /* before, and after */
     bool force, changed;
+    bool outdated; /* we wrote the file meanwhile */
     enum status status;
     struct buffer content;
 };
 
-static bool is_same(const struct stat *a, const struct stat *b)
+bool watch_is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
            a->st_size == b->st_size && a->st_ino == b->st_ino;
@@ -40,7 +40,7 @@ static void look_at_file(void *arg) /* on a helper thread */
     struct look *l = arg;
     struct stat now = {0};
     bool there = stat(l->path, &now) == 0;
-    l->changed = l->force || !is_same(&now, &l->seen);
+    l->changed = l->force || !watch_is_same(&now, &l->seen);
     l->seen = now;
     if (l->changed)
         l->status = there ? file_read(l->path, &l->content) : NOT_FOUND;
@@ -67,7 +67,7 @@ static void on_looked(void *arg)
     if (w) {
         w->look = NULL;
         loop_timer_start(w->loop, &w->timer, WATCH_MS, on_timer, w);
-        if (l->changed)
+        if (l->changed && !l->outdated)
             take(w, l); /* last: it may free the watch */
     }
     buffer_clear(&l->content);
@@ -108,4 +108,14 @@ void watch_free(struct watch **watch)
     free(w->path);
     free(w);
     *watch = NULL;
+}
+
+void watch_know(struct watch *w, struct slice content)
+{
+    w->seen = (struct stat){0};
+    w->status = OK;
+    w->hash = slice_hash(content);
+    w->any = true;
+    if (w->look)
+        w->look->outdated = true;
 }

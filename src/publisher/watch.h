@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "base/buffer.h"
 #include "io/loop.h"
 
@@ -18,3 +20,9 @@ typedef void watch_fn(void *arg, enum status s, struct slice content);
 /* The first call comes after the first look, whatever it saw. */
 struct watch *watch_new(struct loop *l, const char *path, watch_fn *fn, void *arg);
 void watch_free(struct watch **w);
+
+/* We wrote the file ourselves: that content is no change, and what a look under way saw is nothing. */
+void watch_know(struct watch *w, struct slice content);
+
+/* Whether a file was not written between two looks at it. */
+bool watch_is_same(const struct stat *a, const struct stat *b);

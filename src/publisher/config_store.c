@@ -1,0 +1,195 @@
+#include "publisher/config_store.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+/* Of its own, because the store may be freed while a helper thread has it. */
+struct call {
+    struct config_store *store; /* NULL: freed */
+    char *path;
+    struct buffer method, payload;
+    uint64_t now_ms;
+    config_store_fn *fn;
+    void *arg;
+    struct config_answer answer;
+    struct link link;
+};
+
+struct config_store {
+    struct loop *loop;
+    char *path;
+    struct watch *watch;
+    watch_fn *fn;
+    void *arg;
+    struct list waiting;
+    size_t waiting_count;
+    struct call *running;
+};
+
+static void call_free(struct call *c)
+{
+    if (c->payload.len)
+        explicit_bzero(c->payload.at, c->payload.len); /* passwords may stand in it */
+    buffer_clear(&c->payload);
+    buffer_clear(&c->method);
+    config_answer_clear(&c->answer);
+    free(c->path);
+    free(c);
+}
+
+/* ---- on a helper thread ---- */
+
+static void refuse(struct call *c, enum status s, const char *why)
+{
+    config_answer_clear(&c->answer);
+    c->answer = (struct config_answer){.status = s};
+    buffer_text(&c->answer.body, why);
+}
+
+static struct stat look(const char *path)
+{
+    struct stat now = {0};
+    if (stat(path, &now) != 0)
+        now = (struct stat){0};
+    return now;
+}
+
+/* False: somebody wrote the file meanwhile. */
+static bool try_once(struct call *c)
+{
+    struct stat before = look(c->path);
+    struct buffer text = {0};
+    enum status s = file_read(c->path, &text);
+    config_answer_clear(&c->answer);
+    if (s == OK || s == NOT_FOUND)
+        config_edit(buffer_slice(&text), buffer_slice(&c->method), buffer_slice(&c->payload),
+                    c->now_ms, &c->answer);
+    else
+        refuse(c, s == TOO_LARGE ? TOO_LARGE : IO_FAILED, "the configuration file cannot be read");
+    if (text.len)
+        explicit_bzero(text.at, text.len);
+    buffer_clear(&text);
+    if (!c->answer.changed)
+        return true;
+    struct stat after = look(c->path);
+    if (!watch_is_same(&before, &after))
+        return false;
+    if (file_rewrite(c->path, buffer_slice(&c->answer.text)) != OK)
+        refuse(c, IO_FAILED, "the configuration file cannot be written; nothing was changed");
+    return true;
+}
+
+static void run(void *arg)
+{
+    struct call *c = arg;
+    for (unsigned tries = 0; tries < CONFIG_STORE_TRIES; tries++)
+        if (try_once(c))
+            return;
+    refuse(c, CONFLICT, "the configuration file is being written by somebody else; try again");
+}
+
+/* ---- on the loop ---- */
+
+static void begin(struct config_store *s);
+
+static void on_run(void *arg)
+{
+    struct call *c = arg;
+    struct config_store *s = c->store;
+    if (s) {
+        s->running = NULL;
+        begin(s);
+        if (c->answer.changed) {
+            watch_know(s->watch, buffer_slice(&c->answer.text));
+            log_info("publisher file written path=%s by=%s", s->path, buffer_cstr(&c->method));
+            s->fn(s->arg, OK, buffer_slice(&c->answer.text));
+        }
+        c->fn(c->arg, &c->answer); /* last: it may free the store */
+    }
+    call_free(c);
+}
+
+static void begin(struct config_store *s)
+{
+    struct link *next = s->running ? NULL : list_first(&s->waiting);
+    if (!next)
+        return;
+    struct call *c = LIST_OF(next, struct call, link);
+    list_remove(next);
+    s->waiting_count--;
+    s->running = c;
+    c->now_ms = loop_wall_ms(s->loop);
+    loop_work(s->loop, run, on_run, c);
+}
+
+static void on_busy(void *arg)
+{
+    struct call *c = arg;
+    c->fn(c->arg, &c->answer);
+    call_free(c);
+}
+
+void config_store_call(struct config_store *s, struct slice method, struct slice payload,
+                       config_store_fn *fn, void *arg)
+{
+    struct call *c = MEMORY_NEW(struct call);
+    c->fn = fn;
+    c->arg = arg;
+    if (s->waiting_count >= CONFIG_STORE_WAITING_MAX) {
+        refuse(c, BUSY, "too many calls wait for the configuration file");
+        loop_defer(s->loop, on_busy, c);
+        return;
+    }
+    c->store = s;
+    c->path = memory_text(s->path);
+    buffer_put(&c->method, method);
+    buffer_put(&c->payload, payload);
+    list_push(&s->waiting, &c->link);
+    s->waiting_count++;
+    begin(s);
+}
+
+/* An empty list is what a program without a file would have. */
+static void make_file(const char *path)
+{
+    struct stat now;
+    if (stat(path, &now) == 0)
+        return;
+    if (file_write(path, SLICE("[]\n")) == OK)
+        log_info("publisher file created path=%s", path);
+}
+
+struct config_store *config_store_new(struct loop *l, const char *path, bool create, watch_fn *fn,
+                                      void *arg)
+{
+    struct config_store *s = MEMORY_NEW(struct config_store);
+    s->loop = l;
+    s->path = memory_text(path);
+    s->fn = fn;
+    s->arg = arg;
+    list_init(&s->waiting);
+    if (create)
+        make_file(path);
+    s->watch = watch_new(l, path, fn, arg);
+    return s;
+}
+
+void config_store_free(struct config_store **store)
+{
+    struct config_store *s = *store;
+    if (!s)
+        return;
+    if (s->running)
+        s->running->store = NULL;
+    LIST_EACH(l, &s->waiting)
+    call_free(LIST_OF(l, struct call, link));
+    watch_free(&s->watch);
+    free(s->path);
+    free(s);
+    *store = NULL;
+}

@@ -1,0 +1,34 @@
+/*
+ * publishednodes.json on the disk: read when it changes, and changed by the methods of
+ * config_edit.h, one after the other.
+ *
+ * Each call reads the file first, so it is made on what stands there, whoever wrote it; when
+ * somebody writes it meanwhile, the call begins anew. Its answer comes when the new file is on the
+ * disk, and the owner has been told of its content just before, as of any other change.
+ *
+ * On the loop; files are read and written on a helper thread.
+ */
+#pragma once
+
+#include "io/loop.h"
+#include "publisher/config_edit.h"
+#include "publisher/watch.h"
+
+#define CONFIG_STORE_WAITING_MAX 256 /* calls; more are answered with BUSY at once */
+#define CONFIG_STORE_TRIES 5         /* on a file that others write all the time; then CONFLICT */
+
+struct config_store;
+
+/* `create`: where there is no file, one that publishes nothing is made. `fn` is told of the file's
+ * content as watch.h says. */
+struct config_store *config_store_new(struct loop *l, const char *path, bool create, watch_fn *fn,
+                                      void *arg);
+
+/* The callbacks of calls that wait are not called any more. */
+void config_store_free(struct config_store **s);
+
+typedef void config_store_fn(void *arg, const struct config_answer *answer);
+
+/* The answer lives until fn returns. fn is never called before this returns. */
+void config_store_call(struct config_store *s, struct slice method, struct slice payload,
+                       config_store_fn *fn, void *arg);
