@@ -323,7 +323,9 @@ int opc_main(int argc, char **argv)
     if (code < 0) {
         settings_start_log(o->settings);
         struct publisher_config config = publisher_settings_read(o->settings, "");
-        code = settings_bool(o->settings, "check.file") ? publisher_check(&config) : run(o);
+        code = settings_bool(o->settings, "schema")       ? publisher_schema()
+               : settings_bool(o->settings, "check.file") ? publisher_check(&config)
+                                                          : run(o);
         settings_free(&o->settings);
         buffer_clear(&o->queues);
     }

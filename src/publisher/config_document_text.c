@@ -1,69 +1,24 @@
 #include "publisher/config_document.h"
+#include "publisher/config_pretty.h"
 #include "publisher/config_table.h"
 #include "json/write.h"
-
-#define STEP "  " /* of what is written anew */
-
-/* ---- values, one member a line ---- */
-
-struct indent {
-    struct slice base;
-    unsigned depth;
-};
-
-static void new_line(struct buffer *out, struct indent in)
-{
-    buffer_u8(out, '\n');
-    buffer_put(out, in.base);
-    for (unsigned i = 0; i < in.depth; i++)
-        buffer_text(out, STEP);
-}
-
-static struct indent deeper(struct indent in)
-{
-    return (struct indent){in.base, in.depth + 1};
-}
-
-static void put_pretty(const struct json *v, struct indent in, struct buffer *out)
-{
-    bool object = json_is(v, JSON_OBJECT);
-    if ((!object && !json_is(v, JSON_ARRAY)) || json_count(v) == 0) {
-        struct json_writer w = json_writer(out);
-        json_put_value(&w, v);
-        return;
-    }
-    bool first = true;
-    buffer_u8(out, object ? '{' : '[');
-    for (struct json_walk w = json_walk(v); json_next(&w); first = false) {
-        if (!first)
-            buffer_u8(out, ',');
-        new_line(out, deeper(in));
-        if (object) {
-            json_escape(out, w.name);
-            buffer_text(out, ": ");
-        }
-        put_pretty(w.value, deeper(in), out);
-    }
-    new_line(out, in);
-    buffer_u8(out, object ? '}' : ']');
-}
 
 /* ---- objects with known members ---- */
 
 /* Begins a member; the first one opens the object. */
-static void begin_member(struct slice name, bool *any, struct indent in, struct buffer *out)
+static void begin_member(struct slice name, bool *any, struct pretty in, struct buffer *out)
 {
     buffer_u8(out, *any ? ',' : '{');
     *any = true;
-    new_line(out, deeper(in));
+    pretty_line(out, pretty_deeper(in));
     json_escape(out, name);
     buffer_text(out, ": ");
 }
 
-static void end_members(bool any, struct indent in, struct buffer *out)
+static void end_members(bool any, struct pretty in, struct buffer *out)
 {
     if (any)
-        new_line(out, in);
+        pretty_line(out, in);
     else
         buffer_u8(out, '{');
     buffer_u8(out, '}');
@@ -83,7 +38,7 @@ static bool is_set(const struct document_node *n, struct slice name)
     return false;
 }
 
-static void put_node(const struct document_node *n, struct indent in, struct buffer *out)
+static void put_node(const struct document_node *n, struct pretty in, struct buffer *out)
 {
     bool any = false;
     struct json_walk w = json_walk(n->json);
@@ -91,7 +46,7 @@ static void put_node(const struct document_node *n, struct indent in, struct buf
         if (json_is(w.value, JSON_NULL) || is_set(n, w.name))
             continue;
         begin_member(known_name(&config_node_fields, w.name), &any, in, out);
-        put_pretty(w.value, deeper(in), out);
+        pretty_put(w.value, pretty_deeper(in), out);
     }
     for (size_t i = 0; i < n->member_count; i++) {
         if (!n->members[i].json.len)
@@ -107,7 +62,7 @@ static void put_node(const struct document_node *n, struct indent in, struct buf
 struct array {
     struct slice text; /* of the file; empty: all is new */
     struct layout_array layout;
-    struct indent in; /* of the elements */
+    struct pretty in; /* of the elements */
     size_t written;
     const struct layout_element *before; /* whose tail is still to come */
 };
@@ -129,7 +84,7 @@ static void begin_element(struct array *l, const struct layout_element *e, struc
     if (e)
         buffer_put(out, slice_first(slice_skip(l->text, e->head), e->at - e->head));
     else
-        new_line(out, l->in);
+        pretty_line(out, l->in);
     l->before = e;
 }
 
@@ -141,17 +96,17 @@ static void end_array(struct array *l, struct buffer *out)
     put_tail(l, out);
     buffer_put(out, rest);
     if (fresh && slice_find(rest, '\n') == rest.len)
-        new_line(out, (struct indent){l->in.base, l->in.depth - 1});
+        pretty_line(out, (struct pretty){l->in.base, l->in.depth - 1});
     buffer_u8(out, ']');
 }
 
 /* ---- nodes of an entry ---- */
 
 static void put_nodes(struct document *d, const struct document_entry *e, size_t at,
-                      struct indent in, struct buffer *out)
+                      struct pretty in, struct buffer *out)
 {
     const struct json *array = e->fresh ? NULL : json_get_nocase(e->json, "OpcNodes");
-    struct array l = {.in = deeper(in)};
+    struct array l = {.in = pretty_deeper(in)};
     if (json_is(array, JSON_ARRAY)) {
         l.text = d->text;
         l.layout = layout_array(&d->arena, d->text, at, json_count(array));
@@ -182,7 +137,7 @@ static void put_time(uint64_t now_ms, struct buffer *out)
     json_put_time(&w, now_ms);
 }
 
-static void put_new_entry(struct document *d, const struct document_entry *e, struct indent in,
+static void put_new_entry(struct document *d, const struct document_entry *e, struct pretty in,
                           uint64_t now_ms, struct buffer *out)
 {
     bool any = false;
@@ -194,14 +149,14 @@ static void put_new_entry(struct document *d, const struct document_entry *e, st
             slice_starts(name, SLICE("LastChange")))
             continue;
         begin_member(name, &any, in, out);
-        put_pretty(w.value, deeper(in), out);
+        pretty_put(w.value, pretty_deeper(in), out);
     }
     begin_member(SLICE("Version"), &any, in, out);
     put_version(d, out);
     begin_member(SLICE("LastChangeDateTime"), &any, in, out);
     put_time(now_ms, out);
     begin_member(SLICE("OpcNodes"), &any, in, out);
-    put_nodes(d, e, 0, deeper(in), out);
+    put_nodes(d, e, 0, pretty_deeper(in), out);
     end_members(any, in, out);
 }
 
@@ -209,7 +164,7 @@ static void put_new_entry(struct document *d, const struct document_entry *e, st
 struct patch {
     struct document *d;
     const struct document_entry *e;
-    struct indent in; /* of its members */
+    struct pretty in; /* of its members */
     uint64_t now_ms;
     size_t copied;
     bool version, time, nodes;
@@ -250,7 +205,7 @@ static void patch_member(struct patch *p, struct slice name, const struct json *
 static void add_member(struct patch *p, const char *name)
 {
     buffer_u8(p->out, ',');
-    new_line(p->out, p->in);
+    pretty_line(p->out, p->in);
     buffer_printf(p->out, "\"%s\": ", name);
 }
 
@@ -259,7 +214,7 @@ static void put_old_entry(struct document *d, const struct document_entry *e,
 {
     struct layout_object o = layout_object(&d->arena, d->text, stood->at, json_count(e->json));
     struct patch p = {.d = d, .e = e, .now_ms = now_ms, .copied = stood->at, .out = out};
-    p.in = (struct indent){layout_indent(d->text, o.count ? o.members[0].at : stood->at), 0};
+    p.in = (struct pretty){layout_indent(d->text, o.count ? o.members[0].at : stood->at), 0};
     size_t at = 0;
     for (struct json_walk w = json_walk(e->json); json_next(&w); at++)
         patch_member(&p, w.name, w.value, &o.members[at]);
@@ -293,7 +248,7 @@ void document_write(struct document *d, uint64_t now_ms, struct buffer *out)
         begin_element(&l, stood, out);
         if (!stood)
             put_new_entry(d, e, l.in, now_ms, out);
-        else if (json_is(e->json, JSON_OBJECT))
+        else if (e->entry)
             put_old_entry(d, e, stood, now_ms, out);
         else
             buffer_put(out, slice_first(slice_skip(d->text, stood->at), stood->end - stood->at));

@@ -7,8 +7,8 @@
  * GetNode. Pure: the file's text and a payload in, an answer and the file's new text out.
  *
  * What a change does not touch stays as it is written: unknown members, comments, entries with
- * mistakes. An entry that a method adds is written with the names of config_table.h. Every entry is
- * given the same Version, one more than the highest, and LastChangeDateTime.
+ * mistakes. An entry that a method adds is written with the names of config_table.h. Every good
+ * entry is given the same Version, one more than the highest, and LastChangeDateTime.
  *
  * Methods with one parameter take it as the payload; those with more take an object with them by
  * name: {"dataSetWriterGroup": …, "dataSetWriterId": …, "opcNodes": […], "insertAfterFieldId": …}.

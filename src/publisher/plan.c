@@ -311,8 +311,10 @@ static struct plan_item item_of(struct draft *d, const struct config_entry *e,
                    : e->heartbeat >= 0 ? e->heartbeat
                                        : o->heartbeat;
     bool percent = n->deadband_type == DEADBAND_PERCENT && n->deadband > 100;
+    bool server = !n->id.len && r->model_change && !json_count(r->browse_path);
     struct plan_item i = {
-        .node = n->id,
+        .node =
+            server ? SLICE("i=2253") : n->id, /* its model's changes, when nothing else is said */
         .index_range = r->index_range,
         .browse_path = json_text(d, json_count(r->browse_path) ? r->browse_path : NULL),
         .field = field_of(n),
@@ -337,6 +339,8 @@ static struct plan_item item_of(struct draft *d, const struct config_entry *e,
             !n->display_name.len &&
             flag(n->fetch_display_name, flag(e->rare->fetch_display_names, o->fetch_display_names)),
     };
+    if (!i.field.len)
+        i.field = i.node;
     settle_events(d, n, &i);
     return i;
 }

@@ -175,6 +175,164 @@ static void extension_fields_are_ready_to_stand_among_others(void **state)
     assert_slice(plan.groups[0].writers[0].extension_fields, SLICE("\"a\":5,\"b\":\"x\""));
 }
 
+static void values_events_and_routes_part(void **state)
+{
+    (void)state;
+    make("[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetWriterId\": \"w\", \"QueueName\": \"q\", "
+         "\"OpcNodes\": [{\"Id\": \"i=1\"}, {\"Id\": \"i=2\", \"Topic\": \"t\"}, {\"Id\": \"i=3\", "
+         "\"EventFilter\": {\"TypeDefinitionId\": \"i=2041\"}}, {\"Id\": \"i=4\", "
+         "\"QualityOfService\": \"AtMostOnce\"}, {\"Id\": \"i=5\"}, {\"Id\": \"i=6\", \"Topic\": "
+         "\"t\"}]}]");
+    const struct plan_writer *w = plan.groups[0].writers;
+    assert_int_equal(plan.writer_count, 4);
+    assert_int_equal(w[0].item_count, 2);
+    assert_slice(w[0].items[1].node, SLICE("i=5"));
+    assert_slice(w[0].route.topic, SLICE("q"));
+    assert_slice(w[1].route.topic, SLICE("t"));
+    assert_slice(w[1].items[1].node, SLICE("i=6"));
+    assert_true(w[2].items[0].event_filter.len > 0);
+    assert_int_equal(w[3].route.qos, QOS_AT_MOST_ONCE);
+    assert_slice(w[3].name, SLICE("w3"));
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_false(slice_eq(w[i].key, w[k].key));
+}
+
+static void each_node_is_a_writer_with_routing_by_browse_names(void **state)
+{
+    (void)state;
+    struct plan_defaults d = defaults;
+    d.routing = ROUTING_BROWSE_NAMES_INDEX;
+    make_with(
+        "[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"Id\": \"i=1\"}, {\"Id\": "
+        "\"i=2\"}, {\"Id\": \"i=1\"}]}, {\"EndpointUrl\": \"opc.tcp://a\", \"DataSetRouting\": "
+        "\"None\", \"OpcNodes\": [{\"Id\": \"i=1\"}, {\"Id\": \"i=2\"}]}]",
+        &d);
+    assert_int_equal(plan.writer_count, 3);
+    assert_int_equal(plan.groups[0].writers[0].routing, ROUTING_BROWSE_NAMES_INDEX);
+    assert_int_equal(plan.groups[0].writers[1].item_count, 1);
+    assert_int_equal(plan.groups[0].writers[2].item_count, 2);
+    assert_int_equal(plan.duplicates, 1);
+}
+
+/* OPC Publisher cuts first, and parts then. */
+static void writers_are_cut_before_they_part(void **state)
+{
+    (void)state;
+    struct plan_defaults d = defaults;
+    d.nodes_per_writer = 3;
+    make_with("[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"Id\": \"i=1\"}, {\"Id\": "
+              "\"i=2\", \"Topic\": \"t\"}, {\"Id\": \"i=3\"}, {\"Id\": \"i=4\", \"Topic\": \"t\"}, "
+              "{\"Id\": \"i=5\"}]}]",
+              &d);
+    const struct plan_writer *w = plan.groups[0].writers;
+    assert_int_equal(plan.writer_count, 4);
+    assert_int_equal(w[0].item_count, 2);
+    assert_int_equal(w[1].item_count, 1);
+    assert_slice(w[2].items[0].node, SLICE("i=4"));
+    assert_slice(w[3].items[0].node, SLICE("i=5"));
+}
+
+/* As OPC Publisher's keys: what is said is another thing than what holds without a word. */
+static void what_is_said_parts_groups_and_writers_even_when_it_is_the_default(void **state)
+{
+    (void)state;
+    make(
+        "[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"Id\": \"i=1\"}, {\"Id\": \"i=2\", "
+        "\"OpcPublishingInterval\": 1000}]}, {\"EndpointUrl\": \"opc.tcp://a\", \"BatchSize\": 50, "
+        "\"OpcNodes\": [{\"Id\": \"i=1\"}]}]");
+    assert_int_equal(plan.group_count, 2);
+    assert_int_equal(plan.groups[0].writer_count, 2);
+    assert_slice(plan.groups[1].name, plan.groups[0].name);
+}
+
+/* What is only told does not part writers, but a writer that tells something else starts anew. */
+static void what_is_told_is_the_first_entry_s(void **state)
+{
+    (void)state;
+    make(
+        "[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetDescription\": \"one\", \"OpcNodes\": "
+        "[{\"Id\": \"i=1\"}]}, {\"EndpointUrl\": \"opc.tcp://a\", \"DataSetDescription\": \"two\", "
+        "\"OpcNodes\": [{\"Id\": \"i=2\"}]}]");
+    assert_int_equal(plan.writer_count, 1);
+    assert_slice(plan.groups[0].writers[0].description, SLICE("one"));
+    struct buffer before = {0};
+    buffer_put(&before, plan.groups[0].writers[0].key);
+    tear_down(NULL);
+    make("[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetDescription\": \"two\", \"OpcNodes\": "
+         "[{\"Id\": \"i=1\"}, {\"Id\": \"i=2\"}]}]");
+    assert_false(slice_eq(plan.groups[0].writers[0].key, buffer_slice(&before)));
+    buffer_clear(&before);
+}
+
+static void options_hold_where_the_file_says_nothing(void **state)
+{
+    (void)state;
+    struct plan_defaults d = defaults;
+    d.one_publishing_interval = true;
+    d.session_per_group = true;
+    d.reverse = d.retain = d.cyclic_read = d.fetch_display_names = d.republish = true;
+    d.qos = QOS_AT_MOST_ONCE;
+    d.ttl_ms = 7;
+    d.watchdog_ms = 9;
+    d.watchdog_condition = WATCHDOG_ANY_LATE;
+    d.key_frame_count = 3;
+    make_with(
+        "[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetWriterGroup\": \"g\", "
+        "\"DataSetPublishingInterval\": 5, \"OpcNodes\": [{\"Id\": \"i=1\"}, {\"Id\": \"i=2\", "
+        "\"OpcPublishingInterval\": 7, \"UseCyclicRead\": false}]}]",
+        &d);
+    const struct plan_group *g = &plan.groups[0];
+    const struct plan_writer *w = &g->writers[0];
+    assert_int_equal(plan.writer_count, 1);
+    assert_int_equal(w->publishing_ms, 1000);
+    assert_slice(w->connection.group, SLICE("g"));
+    assert_true(w->connection.reverse);
+    assert_true(w->republish);
+    assert_int_equal(g->route.qos, QOS_AT_MOST_ONCE);
+    assert_int_equal(g->route.retain, SAID_YES);
+    assert_int_equal(g->route.ttl_ms, 7);
+    assert_int_equal(w->watchdog_ms, 9);
+    assert_int_equal(w->watchdog_condition, WATCHDOG_ANY_LATE);
+    assert_int_equal(w->watchdog_behavior, WATCHDOG_DIAGNOSTIC);
+    assert_int_equal(w->key_frame_count, 3);
+    assert_true(w->items[0].cyclic_read);
+    assert_false(w->items[1].cyclic_read);
+    assert_true(w->items[0].fetch_display_name);
+}
+
+static void conditions_and_model_changes_have_their_intervals(void **state)
+{
+    (void)state;
+    make(
+        "[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"Id\": \"i=1\", \"EventFilter\": {}, "
+        "\"ConditionHandling\": {\"SnapshotInterval\": 9, \"RefreshRetainedConditionsOnStart\": "
+        "true}}, {\"Id\": \"i=2\", \"EventFilter\": {}, \"ConditionHandling\": "
+        "{\"RefreshRetainedConditionsOnStart\": true}}, {\"ModelChangeHandling\": {}}]}]");
+    const struct plan_item *i = plan.groups[0].writers[0].items;
+    assert_int_equal(i[0].update_ms, 9000);
+    assert_false(i[0].refresh_conditions);
+    assert_true(i[1].refresh_conditions);
+    assert_int_equal(i[2].rebrowse_ms, 12 * 3600 * 1000);
+    assert_slice(i[2].node, SLICE("i=2253"));
+}
+
+static void modes_without_a_form_in_uadp_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(config_read(SLICE("[{\"EndpointUrl\": \"opc.tcp://a\", \"MessageEncoding\": "
+                                       "\"Uadp\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}, "
+                                       "{\"EndpointUrl\": \"opc.tcp://b\", \"MessagingMode\": "
+                                       "\"PubSub\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}]"),
+                                 &config),
+                     OK);
+    config_check_profiles(&config, MODE_SAMPLES, ENCODING_UADP);
+    assert_int_equal(config.refused, 1);
+    assert_int_equal(config.entry_count, 1);
+    assert_slice(config.entries[0].endpoint_url, SLICE("opc.tcp://b"));
+    assert_slice(config.findings[0].field, SLICE("MessageEncoding"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +347,15 @@ int main(void)
         cmocka_unit_test_teardown(keys_change_with_what_they_are_of_and_only_then, tear_down),
         cmocka_unit_test_teardown(queues_can_hold_what_is_sampled_between_two_publishes, tear_down),
         cmocka_unit_test_teardown(extension_fields_are_ready_to_stand_among_others, tear_down),
+        cmocka_unit_test_teardown(values_events_and_routes_part, tear_down),
+        cmocka_unit_test_teardown(each_node_is_a_writer_with_routing_by_browse_names, tear_down),
+        cmocka_unit_test_teardown(writers_are_cut_before_they_part, tear_down),
+        cmocka_unit_test_teardown(what_is_said_parts_groups_and_writers_even_when_it_is_the_default,
+                                  tear_down),
+        cmocka_unit_test_teardown(what_is_told_is_the_first_entry_s, tear_down),
+        cmocka_unit_test_teardown(options_hold_where_the_file_says_nothing, tear_down),
+        cmocka_unit_test_teardown(conditions_and_model_changes_have_their_intervals, tear_down),
+        cmocka_unit_test_teardown(modes_without_a_form_in_uadp_are_refused, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/config_schema.h"
 #include "publisher/config_store.h"
 #include "publisher/engine.h"
 #include "rest/metrics.h"
@@ -471,4 +472,13 @@ int publisher_check(const struct publisher_config *config)
     buffer_clear(&text);
     buffer_clear(&line);
     return code;
+}
+
+int publisher_schema(void)
+{
+    struct buffer out = {0};
+    config_schema(&out);
+    bool whole = fwrite(out.at, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    buffer_clear(&out);
+    return whole ? 0 : 1;
 }

@@ -67,3 +67,6 @@ void publisher_metrics(const struct publisher *p, struct buffer *out);
 /* Reads the file and says what is wrong with it, on stderr. 0: nothing is; 2: something was left
  * out, or it cannot be read. */
 int publisher_check(const struct publisher_config *config);
+
+/* Prints the JSON schema of the file on stdout. 0. */
+int publisher_schema(void);

@@ -4,6 +4,7 @@
 const struct setting publisher_settings[] = {
     {"file", SETTING_PATH, "publishednodes.json", "which nodes to publish; watched for changes", 0, 0, NULL, false},
     {"file.create", SETTING_BOOL, "false", "makes that file, empty, when it is not there", 0, 0, NULL, false},
+    {"schema", SETTING_BOOL, "false", "prints the JSON schema of that file, and ends", 0, 0, NULL, false},
     {"check.file", SETTING_BOOL, "false", "says what is wrong with that file, and ends", 0, 0, NULL, false},
     {"publisher.id", SETTING_TEXT, NULL, "in messages; else {device}_module_{module}", 0, 0, NULL, false},
 

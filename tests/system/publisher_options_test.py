@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Every property of publishednodes.json that OPC Publisher has, and the tests that show it, or why it is not there:
+build/reports/publisher-options.json. A property without a test, and a test that does not exist, fail."""
+import json
+import os
+import re
+import subprocess
+
+from platform_of_tests import MILLRACE, ROOT, run_tests
+
+REPORT = os.path.join(ROOT, "build/reports/publisher-options.json")
+
+# As OPC Publisher's own models name them, 2.5 to 2.9.
+ENTRY = """
+EndpointUrl Version LastChangeDateTime LastChangeTimespan PublisherId DataSetWriterGroup DataSetWriterId DataSetName
+DataSetDescription DataSetClassId DataSetType DataSetSubject DataSetSourceUri DataSetRootNodeId WriterGroupRootNodeId
+WriterGroupType WriterGroupProperties DataSetPublishingInterval DataSetPublishingIntervalTimespan
+DataSetSamplingInterval DataSetSamplingIntervalTimespan DataSetKeyFrameCount DataSetExtensionFields
+DataSetFetchDisplayNames DataSetRouting MetaDataUpdateTime MetaDataUpdateTimeTimespan MetaDataQueueName
+MetaDataRetention MetaDataTtlTimespan SendKeepAliveDataSetMessages SendKeepAliveAsKeyFrameMessages MaxKeepAliveCount
+Priority RepublishAfterTransfer DisableSubscriptionTransfer OpcNodeWatchdogTimespan OpcNodeWatchdogCondition
+DataSetWriterWatchdogBehavior DefaultHeartbeatInterval DefaultHeartbeatIntervalTimespan DefaultHeartbeatBehavior
+UseSecurity EndpointSecurityMode EndpointSecurityPolicy OpcAuthenticationMode OpcAuthenticationUsername
+OpcAuthenticationPassword EncryptedAuthUsername EncryptedAuthPassword UseReverseConnect DumpConnectionDiagnostics
+MessagingMode MessageEncoding WriterGroupTransport WriterGroupTransportConfiguration WriterGroupQueueName
+WriterGroupQualityOfService WriterGroupMessageTtlTimepan WriterGroupMessageRetention WriterGroupPartitions BatchSize
+BatchTriggerInterval BatchTriggerIntervalTimespan QueueName QualityOfService MessageTtlTimespan MessageRetention NodeId
+OpcNodes Tag
+""".split()
+NODE = """
+Id ExpandedNodeId BrowsePath AttributeId IndexRange DataSetFieldId DataSetClassFieldId DisplayName FetchDisplayName
+OpcSamplingInterval OpcSamplingIntervalTimespan OpcPublishingInterval OpcPublishingIntervalTimespan QueueSize DiscardNew
+SkipFirst DataChangeTrigger DeadbandType DeadbandValue HeartbeatInterval HeartbeatIntervalTimespan HeartbeatBehavior
+UseCyclicRead CyclicReadMaxAge CyclicReadMaxAgeTimespan RegisterNode EventFilter ConditionHandling ModelChangeHandling
+TriggeredNodes Topic QualityOfService TypeDefinitionId MethodMetadata
+""".split()
+
+# How each is read, what comes of it, and what it refuses: a row of config_property_test.c, which itself fails when a
+# property has none. Here is what shows it further: in messages, on servers, in the file.
+READ = {"entry": ["publisher/config_property_test entry_properties_have_their_effect",
+                  "publisher/config_property_test wrong_values_of_entries_are_refused_alone"],
+        "node": ["publisher/config_property_test node_properties_have_their_effect",
+                 "publisher/config_property_test wrong_values_of_nodes_are_refused_alone"]}
+
+SHOWN = {
+    "entry": {
+        "Version": "publisher/config_edit_test versions_count_and_the_time_is_of_the_last_change",
+        "LastChangeDateTime": "publisher/config_edit_test versions_count_and_the_time_is_of_the_last_change",
+        "LastChangeTimespan": "publisher/config_edit_test versions_count_and_the_time_is_of_the_last_change",
+        "PublisherId": "publisher/publisher_test pubsub_messages_are_those_of_opc_publisher",
+        "DataSetWriterGroup": "publisher/publisher_test pubsub_messages_are_those_of_opc_publisher",
+        "DataSetWriterId": "publisher/plan_test publishing_intervals_split_writers",
+        "DataSetDescription": "publisher/plan_test what_is_told_is_the_first_entry_s",
+        "DataSetPublishingInterval": "publisher/plan_test the_nearest_word_wins",
+        "DataSetSamplingInterval": "publisher/plan_test the_nearest_word_wins",
+        "DataSetKeyFrameCount": "publisher/publisher_test key_frames_have_all_values",
+        "DataSetExtensionFields": "publisher/golden_test extension_fields_are_fields_of_every_frame",
+        "DataSetRouting": "publisher/plan_test each_node_is_a_writer_with_routing_by_browse_names",
+        "OpcAuthenticationMode": "opcua/session_test a_user_name_is_accepted",
+        "OpcAuthenticationUsername": "publisher/plan_test users_and_endpoints_are_different_writers_of_one_group",
+        "EndpointSecurityMode": "opcua/session_test signing_works",
+        "UseSecurity": "opcua/session_test the_best_is_taken_from_what_there_is",
+        "MessagingMode": "publisher/publisher_test every_mode_makes_json_that_can_be_read",
+        "MessageEncoding": "publisher/golden_test uadp_is_as_in_the_files",
+        "WriterGroupQueueName": "publisher/topic_test takes_the_nearest_template",
+        "QueueName": "publisher/plan_test values_events_and_routes_part",
+        "QualityOfService": "publisher/plan_test values_events_and_routes_part",
+        "BatchSize": "publisher/publisher_test a_batch_of_one_is_no_array",
+        "NodeId": "publisher/config_test reads_the_spelling_of_2_5",
+        "OpcNodes": "publisher/config_test one_bad_node_leaves_the_others",
+    },
+    "node": {
+        "ExpandedNodeId": "publisher/config_test reads_the_spelling_of_2_8",
+        "DataSetFieldId": "publisher/plan_test the_nearest_word_wins",
+        "DisplayName": "publisher/publisher_test samples_are_those_of_opc_publisher",
+        "OpcSamplingIntervalTimespan": "publisher/config_test a_time_span_beats_the_number_beside_it",
+        "OpcPublishingInterval": "publisher/plan_test publishing_intervals_split_writers",
+        "QueueSize": "publisher/plan_test queues_can_hold_what_is_sampled_between_two_publishes",
+        "SkipFirst": "publisher/publisher_test the_first_value_can_be_skipped",
+        "HeartbeatInterval": "publisher/publisher_test heartbeats_repeat_what_does_not_change",
+        "EventFilter": "publisher/publisher_test events_are_sent_with_their_fields",
+        "ConditionHandling": "publisher/plan_test conditions_and_model_changes_have_their_intervals",
+        "ModelChangeHandling": "publisher/plan_test conditions_and_model_changes_have_their_intervals",
+        "UseCyclicRead": "publisher/plan_test options_hold_where_the_file_says_nothing",
+        "FetchDisplayName": "publisher/plan_test options_hold_where_the_file_says_nothing",
+        "Topic": "publisher/plan_test values_events_and_routes_part",
+        "QualityOfService": "publisher/plan_test values_events_and_routes_part",
+    },
+}
+
+# Known, and of no effect or less than there.
+WHY = {
+    "entry": {
+        "WriterGroupRootNodeId": "told alone, as in OPC Publisher; it parts writer groups",
+        "WriterGroupType": "told alone, as in OPC Publisher; it parts writer groups",
+        "WriterGroupProperties": "told alone, as in OPC Publisher",
+        "EncryptedAuthUsername": "decrypting needs the IoT Edge workload API's key: the entry goes on as Anonymous, as OPC "
+                                 "Publisher does without that API, and a finding says so",
+        "EncryptedAuthPassword": "see EncryptedAuthUsername",
+        "MessageEncoding": "Avro and Xml are refused with their reason",
+        "WriterGroupTransport": "Dapr, AioMqtt and AioDss are refused with their reason",
+        "Tag": "2.5's, without effect since 2.8",
+    },
+    "node": {
+        "TypeDefinitionId": "told alone, as in OPC Publisher",
+        "MethodMetadata": "told alone, as in OPC Publisher",
+    },
+}
+
+
+def exists(test, seen={}):
+    where, name = test.split()
+    for folder in ("src", "lib"):
+        path = os.path.join(ROOT, folder, where + ".c")
+        if path not in seen and os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                seen[path] = f.read()
+        if re.search(rf"cmocka_unit_test\w*\({name}\b", seen.get(path, "")):
+            return True
+    return False
+
+
+def properties():
+    schema = json.loads(subprocess.run([MILLRACE, "publisher", "--schema"], check=True, stdout=subprocess.PIPE).stdout)
+    for of, names in (("entry", ENTRY), ("node", NODE)):
+        known = schema["definitions"][of]["properties"]
+        for name in names + [n for n in known if n not in names]:
+            row = {"property": name, "of": of, "of_opc_publisher": name in names, "known": name in known,
+                   "shown_by": READ[of] + [SHOWN[of][n] for n in [name] if n in SHOWN[of]]}
+            if name in WHY[of]:
+                row["why"] = WHY[of][name]
+            yield row
+
+
+def write_report(part, rows):
+    """The report has parts; each test of one writes its own."""
+    os.makedirs(os.path.dirname(REPORT), exist_ok=True)
+    try:
+        with open(REPORT, encoding="utf-8") as f:
+            report = json.load(f)
+    except (OSError, ValueError):
+        report = {}
+    report[part] = rows
+    with open(REPORT, "w", encoding="utf-8") as f:
+        json.dump(report, f, indent=1)
+
+
+def every_property_is_known_and_shown():
+    rows = list(properties())
+    unknown = [r["property"] for r in rows if not r["known"] and "why" not in r]
+    assert not unknown, f"of OPC Publisher and not known: {unknown}"
+    missing = sorted({test for r in rows for test in r["shown_by"] if not exists(test)})
+    assert not missing, f"tests that do not exist: {missing}"
+    write_report("properties", rows)
+
+
+def no_row_is_about_a_property_that_is_not_there():
+    for table in (SHOWN, WHY):
+        for of, names in (("entry", ENTRY), ("node", NODE)):
+            strangers = [name for name in table[of] if name not in names]
+            assert not strangers, f"no property of {of}: {strangers}"
+
+
+if __name__ == "__main__":
+    run_tests(every_property_is_known_and_shown, no_row_is_about_a_property_that_is_not_there)
