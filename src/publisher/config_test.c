@@ -204,7 +204,8 @@ static void words_that_are_not_known_are_named_with_those_that_are(void **state)
     assert_string_equal(
         findings(),
         "pn.json:1:52: MessageEncoding: 'Morse' is not known; use one of Json, JsonReversible, "
-        "JsonGzip, JsonReversibleGzip, Uadp\n");
+        "JsonGzip, JsonReversibleGzip, JsonCompact, JsonVerbose, JsonCompactGzip, JsonVerboseGzip, "
+        "Uadp\n");
 }
 
 static void unknown_names_are_passed_over_with_a_hint(void **state)
