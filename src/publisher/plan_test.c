@@ -277,6 +277,10 @@ static void options_hold_where_the_file_says_nothing(void **state)
     d.watchdog_ms = 9;
     d.watchdog_condition = WATCHDOG_ANY_LATE;
     d.key_frame_count = 3;
+    d.metadata = d.lone_value = d.last_in_batch = d.routing_info = d.cloud_events = true;
+    d.names = NAMES_INDEX;
+    d.stamp = STAMP_ENCODED;
+    d.data_sets_max = 11;
     make_with(
         "[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetWriterGroup\": \"g\", "
         "\"DataSetPublishingInterval\": 5, \"OpcNodes\": [{\"Id\": \"i=1\"}, {\"Id\": \"i=2\", "
@@ -292,6 +296,11 @@ static void options_hold_where_the_file_says_nothing(void **state)
     assert_int_equal(g->route.qos, QOS_AT_MOST_ONCE);
     assert_int_equal(g->route.retain, SAID_YES);
     assert_int_equal(g->route.ttl_ms, 7);
+    assert_true(g->metadata && g->lone_value && g->last_in_batch && g->routing_info);
+    assert_true(g->cloud_events);
+    assert_int_equal(g->names, NAMES_INDEX);
+    assert_int_equal(g->stamp, STAMP_ENCODED);
+    assert_int_equal(g->data_sets_max, 11);
     assert_int_equal(w->watchdog_ms, 9);
     assert_int_equal(w->watchdog_condition, WATCHDOG_ANY_LATE);
     assert_int_equal(w->watchdog_behavior, WATCHDOG_DIAGNOSTIC);
