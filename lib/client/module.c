@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "client/module_pieces.h"
 #include "client/module_report.h"
 #include "json/write.h"
 
@@ -36,7 +37,9 @@ struct module {
     size_t role_count;
     struct map methods; /* of struct entry */
     struct list calls;
+    struct list answered; /* calls from within, whose answer is on its way */
     size_t call_count;
+    struct module_pieces *pieces;
     char *site;
     char *version;
     char *device_id;
@@ -52,10 +55,15 @@ struct module_call {
     struct json_doc *doc;
     struct loop_timer deadline;
     uint64_t ends_ms;
-    uint64_t rid;
+    uint64_t rid; /* of a call that came over the connection */
     char id[MODULE_CALL_ID_MAX];
+    char name[NAME_MAX_LEN];
     void (*ended)(void *arg);
     void *arg;
+    module_answer_fn *answer; /* of one from within; NULL */
+    void *answer_arg;
+    int status;
+    struct buffer body; /* what it is answered with */
 };
 
 /* ---- the table ---- */
@@ -139,22 +147,53 @@ static void reply_problem(struct module *m, uint64_t rid, int status, const char
     buffer_clear(&out);
 }
 
-static void end(struct module_call *c)
+static void call_free(struct module_call *c)
 {
     list_remove(&c->link);
-    c->module->call_count--;
     loop_timer_stop(&c->deadline);
     json_free(&c->doc);
+    buffer_clear(&c->body);
     free(c);
+}
+
+static void end(struct module_call *c)
+{
+    c->module->call_count--;
+    call_free(c);
+}
+
+/* ---- answers to calls from within: always on a later turn ---- */
+
+static void give_answer(void *arg)
+{
+    struct module_call *c = arg;
+    list_remove(&c->link);
+    c->answer(c->answer_arg, c->status, buffer_slice(&c->body));
+    call_free(c);
+}
+
+static void answer_later(struct module_call *c, int status, struct slice json)
+{
+    struct module *m = c->module;
+    c->status = status;
+    buffer_put(&c->body, json);
+    list_remove(&c->link);
+    list_push(&m->answered, &c->link);
+    loop_timer_start(m->config.device.loop, &c->deadline, 0, give_answer, c);
 }
 
 void module_reply(struct module_call *c, int status, struct slice json)
 {
     log_debug("method answered name=%s id=%s status=%d bytes=%zu", c->method->name, c->id, status,
               json.len);
+    if (c->answer) {
+        c->module->call_count--;
+        answer_later(c, status, json);
+        return;
+    }
     if (json.len > MODULE_RESPONSE_MAX)
         reply_problem(c->module, c->rid, 413, "the response is too large",
-                      "Ask for less at once: fewer references, fewer values.");
+                      "Ask for less at once: fewer references, fewer values; or call it through $call.");
     else
         device_client_method_reply(c->module->client, c->rid, status, json);
     end(c);
@@ -202,18 +241,19 @@ static void name_call(struct module_call *c, struct loop *l)
         snprintf(c->id, sizeof(c->id), "%016llx", (unsigned long long)loop_random_u64(l));
 }
 
-static struct module_call *begin(struct module *m, const struct entry *e, uint64_t rid,
-                                 struct json_doc *doc)
+static struct module_call *begin(struct module *m, const struct entry *e, struct slice name,
+                                 struct json_doc *doc, uint32_t timeout_ms)
 {
     struct module_call *c = MEMORY_NEW(struct module_call);
     uint32_t own = e->method->timeout_ms, all = m->config.timeout_ms;
-    uint32_t timeout_ms = own ? own : all ? all : MODULE_TIMEOUT_MS;
+    if (timeout_ms == 0)
+        timeout_ms = own ? own : all ? all : MODULE_TIMEOUT_MS;
     struct loop *l = m->config.device.loop;
     c->module = m;
     c->role = e->role;
     c->method = e->method;
     c->doc = doc;
-    c->rid = rid;
+    memcpy(c->name, name.at, name.len);
     c->ends_ms = loop_now_ms(l) + timeout_ms;
     name_call(c, l);
     list_push(&m->calls, &c->link);
@@ -222,31 +262,79 @@ static struct module_call *begin(struct module *m, const struct entry *e, uint64
     return c;
 }
 
+/* Why a call is refused before its handler sees it. */
+struct refusal {
+    int status;
+    const char *title, *detail;
+};
+
+/* NULL and *why when there is no such call to make. */
+static struct module_call *accept(struct module *m, struct slice name, struct slice payload,
+                                  size_t payload_max, uint32_t timeout_ms, struct refusal *why)
+{
+    const struct entry *e = find_method(m, name);
+    struct json_error error = {0};
+    struct json_doc *doc = NULL;
+    if (e == NULL)
+        *why = (struct refusal){405, "no such method", NULL};
+    else if (m->call_count >= MODULE_CALLS_MAX)
+        *why = (struct refusal){429, status_name(BUSY), "Too many calls are under way."};
+    else if (payload.len > payload_max)
+        *why = (struct refusal){413, status_name(TOO_LARGE), NULL};
+    else if (slice_trim(payload).len && json_parse(payload, JSON_STRICT, &doc, &error) != OK)
+        *why = (struct refusal){400, "the payload is not JSON", error.what};
+    else
+        return begin(m, e, name, doc, timeout_ms);
+    return NULL;
+}
+
+static void run(struct module_call *c, size_t bytes)
+{
+    log_debug("method called name=%s id=%s bytes=%zu", c->method->name, c->id, bytes);
+    c->method->run(c);
+}
+
 static void on_method(void *arg, uint64_t rid, struct slice name, struct slice payload)
 {
     struct module *m = arg;
-    const struct entry *e = find_method(m, name);
-    struct json_error error;
-    struct json_doc *doc = NULL;
-    if (e == NULL) {
-        reply_problem(m, rid, 405, "no such method", NULL);
+    struct refusal why;
+    if (slice_eq_nocase(name, SLICE(MODULE_PIECES_METHOD))) {
+        module_pieces_call(m->pieces, rid, payload);
         return;
     }
-    if (m->call_count >= MODULE_CALLS_MAX) {
-        reply_problem(m, rid, 429, status_name(BUSY), "Too many calls are under way.");
+    struct module_call *c = accept(m, name, payload, MODULE_PAYLOAD_MAX, 0, &why);
+    if (c == NULL) {
+        reply_problem(m, rid, why.status, why.title, why.detail);
         return;
     }
-    if (payload.len > MODULE_PAYLOAD_MAX) {
-        reply_problem(m, rid, 413, status_name(TOO_LARGE), NULL);
+    c->rid = rid;
+    run(c, payload.len);
+}
+
+void module_invoke(struct module *m, struct slice name, struct slice payload, uint32_t timeout_ms,
+                   module_answer_fn *fn, void *arg)
+{
+    struct refusal why;
+    struct module_call *c = accept(m, name, payload, MODULE_INVOKE_MAX, timeout_ms, &why);
+    if (c) {
+        c->answer = fn;
+        c->answer_arg = arg;
+        run(c, payload.len);
         return;
     }
-    if (slice_trim(payload).len && json_parse(payload, JSON_STRICT, &doc, &error) != OK) {
-        reply_problem(m, rid, 400, "the payload is not JSON", error.what);
-        return;
-    }
-    struct module_call *c = begin(m, e, rid, doc);
-    log_debug("method called name=%s id=%s bytes=%zu", e->method->name, c->id, payload.len);
-    e->method->run(c);
+    struct buffer body = {0};
+    problem(why.status, why.title, why.detail, &body);
+    c = MEMORY_NEW(struct module_call);
+    c->module = m;
+    c->answer = fn;
+    c->answer_arg = arg;
+    answer_later(c, why.status, buffer_slice(&body));
+    buffer_clear(&body);
+}
+
+static void reply_pieces(void *module, uint64_t rid, int status, struct slice json)
+{
+    device_client_method_reply(((struct module *)module)->client, rid, status, json);
 }
 
 void *module_call_app(const struct module_call *c)
@@ -275,6 +363,11 @@ uint64_t module_call_left_ms(const struct module_call *c)
 {
     uint64_t now = loop_now_ms(c->module->config.device.loop);
     return c->ends_ms > now ? c->ends_ms - now : 0;
+}
+
+struct slice module_call_name(const struct module_call *c)
+{
+    return slice_of(c->name);
 }
 
 void module_call_wait(struct module_call *c, void (*ended)(void *arg), void *arg)
@@ -339,6 +432,13 @@ static void tell_desired(struct module *m, const struct json *desired)
             m->roles[i].ops->on_desired(m->roles[i].app, desired);
 }
 
+static void tell_reported(struct module *m, const struct json *reported)
+{
+    for (size_t i = 0; i < m->role_count; i++)
+        if (m->roles[i].ops->on_reported)
+            m->roles[i].ops->on_reported(m->roles[i].app, reported);
+}
+
 static void on_twin(void *arg, enum status why, struct slice json)
 {
     struct json_doc *doc;
@@ -349,6 +449,7 @@ static void on_twin(void *arg, enum status why, struct slice json)
     const struct json *desired = json_get(json_root(doc), "desired");
     if (json_is(desired, JSON_OBJECT))
         tell_desired(arg, desired);
+    tell_reported(arg, json_get(json_root(doc), "reported"));
     json_free(&doc);
 }
 
@@ -430,6 +531,8 @@ struct module *module_new(const struct module_config *config)
     m->module_id = memory_text(config->device.module_id ? config->device.module_id : "");
     m->config.site = m->site; /* whether it was configured; the text is not read through it */
     list_init(&m->calls);
+    list_init(&m->answered);
+    m->pieces = module_pieces_new(m, reply_pieces);
     return m;
 }
 
@@ -457,8 +560,13 @@ static void drop_calls(struct module *m)
         struct module_call *c = LIST_OF(l, struct module_call, link);
         if (c->ended)
             c->ended(c->arg);
-        end(c);
+        if (c->answer)
+            module_reply_error(c, CANCELLED, "The program ends.");
+        else
+            end(c);
     }
+    LIST_EACH(l, &m->answered)
+    give_answer(LIST_OF(l, struct module_call, link));
 }
 
 void module_free(struct module **out)
@@ -468,6 +576,7 @@ void module_free(struct module **out)
     if (m == NULL)
         return;
     drop_calls(m);
+    module_pieces_free(&m->pieces);
     device_client_free(&m->client);
     for (struct map_entry *e; (e = map_next(&m->methods, &at)) != NULL;)
         free(e->value);

@@ -3,7 +3,8 @@
  * process register their direct methods in one table and share one connection (client/device.h).
  *
  * A method's name on the wire is the table's name with its version, in any case: "Browse_V2". Every
- * call is answered exactly once: by its handler, or here when its time is over. All on one loop.
+ * call is answered exactly once: by its handler, or here when its time is over. What is larger than
+ * a direct method comes in pieces (client/module_pieces.h). All on one loop.
  */
 #pragma once
 
@@ -19,6 +20,7 @@ struct module_call;
 #define MODULE_RESPONSE_MAX (127u << 10) /* IoT Hub takes 128 KB; more becomes 413 */
 #define MODULE_CALL_ID_MAX 37            /* of a call's id, with its zero */
 #define MODULE_TIMEOUT_MS 25000          /* shorter than the 30 s that callers wait by default */
+#define MODULE_INVOKE_MAX (32u << 20)    /* of a request within the program; more is 413 */
 
 enum module_version { MODULE_V1 = 1, MODULE_V2 = 2, MODULE_PLAIN = 4 };
 
@@ -39,6 +41,7 @@ struct module_role_ops {
     void (*on_connected)(void *app, bool connected);
     void (*on_desired)(void *app,
                        const struct json *desired); /* all of it after connecting, then patches */
+    void (*on_reported)(void *app, const struct json *reported); /* as it was when it connected */
     void (*on_sent)(void *app, uint64_t token, enum status why);
     void (*on_room)(void *app); /* module_send() that answered FULL may be tried again */
 };
@@ -77,6 +80,16 @@ CHECKED enum status module_send(struct module_role *r, const struct iot_message 
 /* A merge patch for the reported properties. Kept while there is no connection, and joined. */
 void module_report(struct module *m, struct slice patch);
 
+/* ---- calls from within the program: over HTTP, out of a file, out of pieces ---- */
+
+/* The answer, as a caller at the hub would get it, but for its size. */
+typedef void module_answer_fn(void *arg, int status, struct slice json);
+
+/* Exactly one fn(), after this returned; at the latest when the module is freed (410). `timeout_ms`
+ * 0: the method's. */
+void module_invoke(struct module *m, struct slice name, struct slice payload, uint32_t timeout_ms,
+                   module_answer_fn *fn, void *arg);
+
 /* ---- a call ---- */
 
 void *module_call_app(const struct module_call *c);
@@ -92,6 +105,9 @@ uint64_t module_call_left_ms(const struct module_call *c);
 /* A handler that has not answered when it returns must have called this. `ended` is called when the
  * module answers in its place (408), or stops: the call is gone then. */
 void module_call_wait(struct module_call *c, void (*ended)(void *arg), void *arg);
+
+/* The name that it was called by, as sent. */
+struct slice module_call_name(const struct module_call *c);
 
 /* One of these ends the call. */
 void module_reply(struct module_call *c, int status, struct slice json);
