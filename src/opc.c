@@ -12,6 +12,7 @@
 #include "discovery/discovery.h"
 #include "discovery/discovery_settings.h"
 #include "opcua/thread.h"
+#include "publisher/api.h"
 #include "publisher/pki_methods.h"
 #include "publisher/pki_settings.h"
 #include "publisher/publisher.h"
@@ -28,13 +29,23 @@ static const struct setting own_settings[] = {
     {"connection", SETTING_TEXT, NULL, "connection string of the module, as IoT Edge gives it in EdgeHubConnectionString", 0, 0, NULL, true},
     {"ca", SETTING_PATH, NULL, "PEM file of authorities for the edge's or hub's certificate, as in EdgeModuleCACertificateFile; else the system's", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "what this site is called; else the desired twin says", 0, 0, NULL, false},
+    {"api.port", SETTING_INTEGER, NULL, "the module's HTTP API over HTTPS; else 9072, or none when that is taken; 0: any free one, -1: none", -1, 65535, NULL, false},
+    {"api.port.plain", SETTING_INTEGER, "-1", "the same over HTTP; 0: any free one, -1: none", -1, 65535, NULL, false},
+    {"api.listen", SETTING_TEXT, "0.0.0.0", "address of both", 0, 0, NULL, false},
+    {"api.key", SETTING_TEXT, NULL, "what callers show: Authorization: ApiKey KEY; else made at the first start", 0, 0, NULL, true},
+    {"api.data", SETTING_PATH, NULL, "folder with that key and the certificate; else the folder api in that of pki", 0, 0, NULL, false},
+    {"api.certificate.renew", SETTING_BOOL, "false", "makes a new certificate at this start", 0, 0, NULL, false},
+    {"api.openapi", SETTING_BOOL, "true", "serves /swagger/v2/openapi.json", 0, 0, NULL, false},
+    {"api.openapi.3", SETTING_BOOL, "false", "as OpenAPI 3.0; else as Swagger 2.0", 0, 0, NULL, false},
     {"health.port", SETTING_INTEGER, "9702", "/healthz, /readyz and /metrics, plain, on 127.0.0.1; 0: any free one", 0, 65535, NULL, false},
     SETTINGS_LOG,
 };
 /* clang-format on */
 
 #define OWN_COUNT (sizeof(own_settings) / sizeof(own_settings[0]))
-#define SETTINGS_MAX 160
+#define SETTINGS_MAX 192
+#define SHUT_DOWN_MS 100 /* so that the call's answer is on its way */
+#define API_PORT 9072    /* of OPC Publisher, when it is not root */
 
 static const char usage[] =
     "The OPC UA module of a site: publishes values, serves browse, read, write and call as direct\n"
@@ -54,6 +65,7 @@ struct opc {
     struct publisher *publisher;
     struct twin *twin;
     struct discovery *discovery;
+    struct api *api;
     struct rest_health *health;
     struct rest_metrics *metrics;
     struct rest_server *server;
@@ -62,6 +74,9 @@ struct opc {
     struct buffer queues; /* folder of the publisher's queues */
     bool without_hub;
     char host[256]; /* what the publisher is called then */
+    struct loop_timer shut_down_timer;
+    bool stopping;
+    int code; /* of the process */
 };
 
 /* ---- settings: the module's own, and those of its roles ---- */
@@ -142,6 +157,39 @@ static const char *queue_directory(struct opc *o, const char *path)
     return buffer_cstr(&o->queues);
 }
 
+static void on_signal(void *arg);
+
+static const char *key_of_api(void *opc)
+{
+    const struct opc *o = opc;
+    return o->api ? api_key(o->api) : NULL;
+}
+
+static const char *certificate_of_api(void *opc)
+{
+    const struct opc *o = opc;
+    return o->api ? api_certificate(o->api) : NULL;
+}
+
+static void on_reported(void *opc, const struct json *reported)
+{
+    struct opc *o = opc;
+    if (o->api)
+        api_on_reported(o->api, reported);
+}
+
+/* Failing fast is an end, too, but one that supervisors see as a failure. */
+static void shut_down(void *opc, bool fail_fast)
+{
+    struct opc *o = opc;
+    if (fail_fast)
+        log_error("shut down by a call that wants it to look like a failure");
+    else
+        log_info("shut down by a call");
+    o->code = fail_fast ? 1 : 0;
+    loop_timer_start(o->loop, &o->shut_down_timer, SHUT_DOWN_MS, on_signal, o);
+}
+
 static enum status start_publisher(struct opc *o)
 {
     const char *module = module_id(o->module);
@@ -151,6 +199,11 @@ static enum status start_publisher(struct opc *o)
     config.site = settings_text(o->settings, "site");
     config.without_hub = o->without_hub;
     config.outbox.directory = queue_directory(o, config.outbox.directory);
+    config.host = o;
+    config.api_key = key_of_api;
+    config.api_certificate = certificate_of_api;
+    config.shut_down = shut_down;
+    config.on_reported = on_reported;
     o->publisher = publisher_start(o->module, o->thread, &config);
     return o->publisher ? OK : BAD_ARGUMENT;
 }
@@ -236,6 +289,51 @@ static enum status serve_health(struct opc *o)
                          &o->listener);
 }
 
+/* ---- the HTTP API ---- */
+
+static enum status open_api(struct opc *o, int port)
+{
+    const struct settings *s = o->settings;
+    const char *given = settings_text(s, "api.data");
+    struct buffer directory = {0};
+    if (given)
+        buffer_text(&directory, given);
+    else
+        buffer_printf(&directory, "%s/api", settings_text(s, "pki"));
+    enum status status = api_open(
+        &(struct api_config){.module = o->module,
+                             .loop = o->loop,
+                             .health = rest_health_table(o->health),
+                             .key = settings_text(s, "api.key"),
+                             .directory = buffer_cstr(&directory),
+                             .listen = settings_text(s, "api.listen"),
+                             .port = port,
+                             .plain_port = (int)settings_integer(s, "api.port.plain"),
+                             .renew = settings_bool(s, "api.certificate.renew"),
+                             .openapi = settings_bool(s, "api.openapi"),
+                             .openapi_3 = settings_bool(s, "api.openapi.3")},
+        &o->api);
+    buffer_clear(&directory);
+    return status;
+}
+
+/* The port that nobody asked for may be another program's. */
+static enum status serve_api(struct opc *o)
+{
+    bool given = settings_given(o->settings, "api.port");
+    int port = given ? (int)settings_integer(o->settings, "api.port") : API_PORT;
+    if (port < 0 && settings_integer(o->settings, "api.port.plain") < 0)
+        return OK;
+    enum status s = open_api(o, port);
+    if (s == OK) {
+        log_info("api served https=%d http=%d", api_port(o->api), api_plain_port(o->api));
+    } else if (!given) {
+        log_warn("api not served port=%d status=%s do=\"set api.port\"", port, status_name(s));
+        s = OK;
+    }
+    return s;
+}
+
 /* ---- start and end ---- */
 
 static enum status start(struct opc *o)
@@ -248,6 +346,8 @@ static enum status start(struct opc *o)
         s = start_roles(o);
     if (s == OK)
         s = serve_health(o);
+    if (s == OK)
+        s = serve_api(o);
     if (s == OK && !o->without_hub)
         module_start(o->module);
     return s;
@@ -266,7 +366,13 @@ static void end_loop(void *arg)
 static void on_signal(void *arg)
 {
     struct opc *o = arg;
+    if (o->stopping)
+        return;
+    o->stopping = true;
     log_info("stopping");
+    loop_timer_stop(&o->shut_down_timer);
+    if (o->api)
+        api_stop(o->api);
     if (o->publisher)
         publisher_stop(o->publisher, end_loop, o);
     else
@@ -277,6 +383,7 @@ static void on_signal(void *arg)
 static void finish(struct opc *o)
 {
     listener_close(&o->listener);
+    api_free(&o->api);
     module_free(&o->module);
     pki_methods_free(&o->pki_methods);
     opcua_thread_free(&o->thread);
@@ -306,7 +413,7 @@ static int run(struct opc *o)
     loop_run(o->loop);
     finish(o);
     log_info("stopped");
-    return 0;
+    return o->code;
 }
 
 int opc_main(int argc, char **argv)

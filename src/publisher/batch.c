@@ -82,6 +82,7 @@ static void send(void *arg, struct buffer *body)
         b->message->values = 0; /* told with the first */
     }
     b->home->sink.counts->messages++;
+    b->home->sink.counts->bytes += m->body.len;
     outbox_put_ua(b->home->sink.outbox, m);
 }
 

@@ -12,7 +12,7 @@
 #define BATCH_BODY_MAX (250u << 10) /* leaves 6 KiB of IoT Hub's 256 for properties */
 
 struct group_counts {
-    uint64_t messages, data_sets, values, too_large, metadata;
+    uint64_t messages, bytes, data_sets, values, too_large, metadata;
 };
 
 struct group_sink {

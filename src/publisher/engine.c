@@ -9,8 +9,11 @@
 
 struct running_group {
     struct link link;
-    struct buffer key;
+    struct buffer key, name;
     struct group *group;
+    struct group_counts group_counts;
+    struct writer_counts writer_counts;
+    uint64_t began_ms;  /* wall time */
     struct map writers; /* by key */
     uint32_t next_id;
     bool wanted;
@@ -20,8 +23,9 @@ struct engine {
     struct engine_config config;
     struct sources *sources;
     struct list groups;
-    struct group_counts group_counts;
-    struct writer_counts writer_counts;
+    struct group_counts gone_groups; /* what groups counted that are not there any more */
+    struct writer_counts gone_writers;
+    struct writer_refusals refusals;
     uint64_t group_count, writer_count;
     uint32_t groups_made;
     bool ending; /* of the program, not of what it publishes */
@@ -58,9 +62,11 @@ static struct running_group *start_group(struct engine *e, const struct plan_gro
                               .body_max = e->config.body_max,
                               .topics = e->config.topics,
                               .site = e->config.site,
-                              .counts = &e->group_counts,
+                              .counts = &g->group_counts,
                               .id = (uint16_t)++e->groups_made};
     buffer_put(&g->key, plan->key);
+    buffer_put(&g->name, plan->name);
+    g->began_ms = loop_wall_ms(sink.loop);
     g->group = group_new(&sink, plan);
     list_push(&e->groups, &g->link);
     e->group_count++;
@@ -103,7 +109,8 @@ static void apply_writer(struct engine *e, struct running_group *g, const struct
     } else {
         struct writer_config config = {.group = g->group,
                                        .sources = e->sources,
-                                       .counts = &e->writer_counts,
+                                       .counts = &g->writer_counts,
+                                       .refusals = &e->refusals,
                                        .plan_group = plan,
                                        .id = g->next_id++};
         w = writer_new(&config, writer);
@@ -127,6 +134,21 @@ static void apply_group(struct engine *e, const struct plan_group *plan)
         stop_writer(e, g, w);
 }
 
+static void add_counts(const struct running_group *g, struct group_counts *groups,
+                       struct writer_counts *writers)
+{
+    groups->messages += g->group_counts.messages;
+    groups->bytes += g->group_counts.bytes;
+    groups->data_sets += g->group_counts.data_sets;
+    groups->values += g->group_counts.values;
+    groups->too_large += g->group_counts.too_large;
+    groups->metadata += g->group_counts.metadata;
+    writers->data_changes += g->writer_counts.data_changes;
+    writers->events += g->writer_counts.events;
+    writers->heartbeats += g->writer_counts.heartbeats;
+    writers->keep_alives += g->writer_counts.keep_alives;
+}
+
 static void stop_group(struct engine *e, struct running_group *g)
 {
     mark_all(g, false);
@@ -134,8 +156,10 @@ static void stop_group(struct engine *e, struct running_group *g)
     while ((w = first_unwanted(g)))
         stop_writer(e, g, w);
     group_free(&g->group);
+    add_counts(g, &e->gone_groups, &e->gone_writers);
     map_clear(&g->writers);
     buffer_clear(&g->key);
+    buffer_clear(&g->name);
     list_remove(&g->link);
     free(g);
     e->group_count--;
@@ -176,9 +200,72 @@ void engine_free(struct engine **engine)
 
 struct engine_counts engine_counts(const struct engine *e)
 {
-    return (struct engine_counts){.groups = e->group_counts,
-                                  .writers = e->writer_counts,
-                                  .sources = sources_counts(e->sources),
-                                  .group_count = e->group_count,
-                                  .writer_count = e->writer_count};
+    struct engine_counts c = {.groups = e->gone_groups,
+                              .writers = e->gone_writers,
+                              .sources = sources_counts(e->sources),
+                              .group_count = e->group_count,
+                              .writer_count = e->writer_count};
+    LIST_EACH(l, &e->groups)
+    add_counts(LIST_OF(l, struct running_group, link), &c.groups, &c.writers);
+    return c;
+}
+
+/* ---- telling about it ---- */
+
+static void survey_group(const struct running_group *g, enum survey_depth depth, struct survey *s,
+                         struct survey_group *out)
+{
+    const struct group_counts *c = &g->group_counts;
+    const struct writer_counts *w = &g->writer_counts;
+    *out = (struct survey_group){
+        .key = arena_copy(&s->arena, buffer_slice(&g->key)),
+        .name = arena_copy(&s->arena, buffer_slice(&g->name)),
+        .began_ms = g->began_ms,
+        .counts = {c->messages, c->bytes, c->data_sets, c->values, c->too_large, w->data_changes,
+                   w->events, w->heartbeats, w->keep_alives},
+    };
+    if (depth == SURVEY_COUNTS)
+        return;
+    size_t at = 0;
+    out->writers = arena_take(&s->arena, (g->writers.count + 1) * sizeof *out->writers);
+    for (struct map_entry *entry; (entry = map_next(&g->writers, &at));)
+        survey_take_writer(s, entry->value, &out->writers[out->writer_count++]);
+}
+
+void engine_survey(const struct engine *e, enum survey_depth depth, struct survey *out)
+{
+    out->wall_ms = loop_wall_ms(opcua_thread_loop(e->config.thread));
+    out->failures_left = depth == SURVEY_FAILURES ? SURVEY_FAILURES_MAX : 0;
+    out->groups = arena_take(&out->arena, (e->group_count + 1) * sizeof *out->groups);
+    LIST_EACH(l, &e->groups)
+    survey_group(LIST_OF(l, struct running_group, link), depth, out, &out->groups[out->group_count++]);
+}
+
+static enum status send_key_frames(struct running_group *g, struct slice writer, bool *found)
+{
+    enum status s = OK;
+    size_t at = 0;
+    for (struct map_entry *entry; (entry = map_next(&g->writers, &at));) {
+        if (writer.len && !slice_eq(writer_name(entry->value), writer))
+            continue;
+        *found = true;
+        enum status one = writer_send_key_frame(entry->value);
+        s = one == OK ? s : one;
+    }
+    return s;
+}
+
+enum status engine_send_key_frames(struct engine *e, struct slice group, struct slice writer)
+{
+    enum status s = OK;
+    bool found = false;
+    LIST_EACH(l, &e->groups)
+    {
+        struct running_group *g = LIST_OF(l, struct running_group, link);
+        if (!slice_eq(buffer_slice(&g->name), group))
+            continue;
+        enum status one = send_key_frames(g, writer, &found);
+        s = one == OK ? s : one;
+    }
+    return found ? s : NOT_FOUND;
 }

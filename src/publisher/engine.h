@@ -6,6 +6,7 @@
 #pragma once
 
 #include "publisher/source.h"
+#include "publisher/survey.h"
 #include "publisher/writer.h"
 
 struct engine;
@@ -37,3 +38,10 @@ struct engine_counts {
     uint64_t group_count, writer_count;
 };
 struct engine_counts engine_counts(const struct engine *e);
+
+/* What runs, told whole; `out` is empty before. */
+void engine_survey(const struct engine *e, enum survey_depth depth, struct survey *out);
+
+/* A message with all values, from the writers of that name in the groups of that name; no writer's
+ * name: all of them. NOT_FOUND; FORBIDDEN when one of them keeps no values. */
+CHECKED enum status engine_send_key_frames(struct engine *e, struct slice group, struct slice writer);

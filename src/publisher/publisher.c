@@ -2,14 +2,12 @@
 
 #include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "publisher/config_schema.h"
-#include "publisher/config_store.h"
-#include "publisher/engine.h"
+#include "publisher/methods.h"
+#include "publisher/publisher_private.h"
 #include "rest/metrics.h"
 
 #define COUNT_MS 1000
@@ -17,31 +15,6 @@
 #define STOP_SENT_MS 1000 /* what is on the disk already may be sent so long */
 #define STOP_LOOK_MS 10
 #define FINDINGS_LOGGED 20 /* of one file; the rest is only counted */
-
-struct publisher {
-    struct publisher_config config;
-    char *path, *publisher_id;
-    struct module *module;
-    struct module_role *role;
-    struct loop *loop;
-    struct opcua_thread *thread;
-    struct outbox *outbox;
-    struct engine *engine; /* on the OPC UA thread, from the first plan on */
-    uint64_t epoch;
-
-    struct config_store *store;
-    struct load *load; /* a file that is being read, or its plan on its way */
-    bool load_again;
-    struct buffer waiting; /* the file's content meanwhile */
-    uint64_t config_loads, config_refused;
-
-    struct loop_timer count_timer, stop_timer;
-    struct engine_counts counts;
-    bool counting, stopped, stopping;
-    uint64_t stop_at_ms;
-    loop_fn *on_stopped;
-    void *on_stopped_arg;
-};
 
 /* ---- from file to plan ---- */
 
@@ -93,10 +66,19 @@ static void log_findings(const struct publisher *p, const struct config *c)
 
 static void begin_load(struct publisher *p, struct slice text);
 
+static void announce(struct publisher *p, const char *state)
+{
+    if (p->config.runtime_state)
+        announce_state(reports_announcer(p->reports), state, loop_wall_ms(p->loop));
+}
+
 static void on_applied(void *arg)
 {
     struct publisher *p = arg;
     p->load = NULL;
+    if (!p->announced)
+        announce(p, "Running");
+    p->announced = true;
     if (p->load_again && !p->stopping) {
         p->load_again = false;
         struct buffer text = p->waiting;
@@ -308,7 +290,7 @@ static const struct metric {
 };
 /* clang-format on */
 
-void publisher_metrics(const struct publisher *p, struct buffer *out)
+void publisher_metrics(struct publisher *p, struct buffer *out)
 {
     struct publisher_counts c;
     publisher_counts(p, &c);
@@ -317,6 +299,7 @@ void publisher_metrics(const struct publisher *p, struct buffer *out)
         rest_metrics_put_head(out, metrics[i].name, metrics[i].type, metrics[i].help);
         rest_metrics_put(out, metrics[i].name, NULL, (double)value);
     }
+    reports_put_metrics(p->reports, out);
 }
 
 /* ---- the role ---- */
@@ -337,8 +320,28 @@ static void on_connected(void *app, bool connected)
         outbox_on_room(((struct publisher *)app)->outbox);
 }
 
-static const struct module_role_ops role = {
-    .type = "publisher", .on_connected = on_connected, .on_sent = on_sent, .on_room = on_room};
+static void on_reported(void *app, const struct json *reported)
+{
+    struct publisher *p = app;
+    if (p->config.on_reported)
+        p->config.on_reported(p->config.host, reported);
+}
+
+static struct module_role_ops role_ops(void)
+{
+    return (struct module_role_ops){.type = "publisher",
+                                    .methods = publisher_methods,
+                                    .method_count = publisher_methods_count,
+                                    .on_connected = on_connected,
+                                    .on_sent = on_sent,
+                                    .on_room = on_room,
+                                    .on_reported = on_reported};
+}
+
+static struct engine *engine_ua(void *arg)
+{
+    return ((struct publisher *)arg)->engine;
+}
 
 static void resume_ua(void *arg)
 {
@@ -357,6 +360,24 @@ static void keep_memory_small(void)
     mallopt(M_TRIM_THRESHOLD, 8 << 20);
 }
 
+static void start_reports(struct publisher *p)
+{
+    p->reports = reports_new(&(struct reports_config){
+        .loop = p->loop,
+        .announcer = {.outbox = p->outbox,
+                      .thread = p->thread,
+                      .topics = &p->config.topics,
+                      .publisher_id = p->publisher_id,
+                      .site = p->config.site ? p->config.site : "",
+                      .device_id = module_device_id(p->module),
+                      .module_id = module_id(p->module),
+                      .version = MILLRACE_VERSION},
+        .engine_ua = engine_ua,
+        .arg = p,
+        .interval_ms = p->config.diagnostics_ms,
+        .target = p->config.diagnostics_as_events ? REPORTS_AS_EVENTS : REPORTS_TO_LOG});
+}
+
 struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                   const struct publisher_config *config)
 {
@@ -370,7 +391,8 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
     p->loop = module_loop(m);
     p->thread = t;
     p->epoch = loop_wall_ms(p->loop);
-    p->role = module_add(m, &role, p);
+    p->ops = role_ops();
+    p->role = module_add(m, &p->ops, p);
     enum status s = outbox_new(&(struct outbox_config){.loop = p->loop,
                                                        .module = m,
                                                        .role = config->without_hub ? NULL : p->role,
@@ -384,7 +406,11 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
         publisher_free(&p);
         return NULL;
     }
+    start_reports(p);
+    announce(p, "RestartAnnouncement");
     p->store = config_store_new(p->loop, p->path, config->create, on_file, p);
+    if (config->init_file)
+        p->init = init_run_new(m, config->init_file, config->init_log);
     loop_timer_start(p->loop, &p->count_timer, COUNT_MS, on_count_timer, p);
     return p;
 }
@@ -396,7 +422,8 @@ static void look_whether_sent(void *arg)
     struct publisher *p = arg;
     struct outbox_counts c = outbox_counts(p->outbox);
     bool stays = c.unstored == 0 && loop_now_ms(p->loop) >= p->stop_at_ms - STOP_MS + STOP_SENT_MS;
-    bool busy = !p->stopped || p->load || p->counting || (c.waiting > 0 && !stays);
+    bool busy = !p->stopped || p->load || p->counting || !reports_idle(p->reports) ||
+                (c.waiting > 0 && !stays);
     if (busy && loop_now_ms(p->loop) < p->stop_at_ms) {
         loop_timer_start(p->loop, &p->stop_timer, STOP_LOOK_MS, look_whether_sent, p);
         return;
@@ -426,7 +453,11 @@ void publisher_stop(struct publisher *p, loop_fn *fn, void *arg)
     p->on_stopped_arg = arg;
     p->stop_at_ms = loop_now_ms(p->loop) + STOP_MS;
     config_store_free(&p->store);
+    if (p->init)
+        init_run_stop(p->init);
     loop_timer_stop(&p->count_timer);
+    reports_stop(p->reports);
+    announce(p, "ShutdownAnnouncement");
     opcua_thread_post(p->thread, stop_ua, p);
     loop_timer_start(p->loop, &p->stop_timer, 0, look_whether_sent, p);
 }
@@ -436,6 +467,8 @@ void publisher_free(struct publisher **publisher)
     struct publisher *p = *publisher;
     if (!p)
         return;
+    reports_free(&p->reports);
+    init_run_free(&p->init);
     outbox_free(&p->outbox);
     buffer_clear(&p->waiting);
     free(p->path);

@@ -26,7 +26,18 @@ struct publisher_config {
     bool without_hub;             /* the module never connects: there are other transports */
     size_t body_max;      /* of a message; 0: what IoT Hub takes */
     struct topic_templates topics; /* texts outlive the publisher */
-    const char *site;              /* NULL: none */
+    const char *site;              /* NULL: none; outlives the publisher */
+    uint64_t diagnostics_ms;       /* how often what was counted is told; 0: never */
+    bool diagnostics_as_events;    /* as messages; else in the log */
+    bool runtime_state;            /* messages say that it starts, runs and ends */
+    const char *init_file, *init_log; /* calls to make at the start; NULL: none, and beside it */
+
+    /* What the process does for the publisher's methods, on the module's loop; NULL: it does not. */
+    void *host;
+    const char *(*api_key)(void *host);         /* of the HTTP API */
+    const char *(*api_certificate)(void *host); /* PEM */
+    void (*shut_down)(void *host, bool fail_fast);
+    void (*on_reported)(void *host, const struct json *reported); /* of the twin, after connecting */
 };
 
 /* Adds the role; before module_start(). Both outlive it. NULL: no transport can be used, or no queue;
@@ -62,7 +73,7 @@ struct publisher_counts {
 void publisher_counts(const struct publisher *p, struct publisher_counts *out);
 
 /* As Prometheus text. */
-void publisher_metrics(const struct publisher *p, struct buffer *out);
+void publisher_metrics(struct publisher *p, struct buffer *out);
 
 /* Reads the file and says what is wrong with it, on stderr. 0: nothing is; 2: something was left
  * out, or it cannot be read. */

@@ -17,6 +17,12 @@ static bool seconds(struct slice v, struct buffer *out)
     return v.len > 0;
 }
 
+/* The same, but less than 0 is 0. */
+static bool interval(struct slice v, struct buffer *out)
+{
+    return seconds(slice_starts(v, SLICE("-")) ? SLICE("0") : v, out);
+}
+
 static bool negated(struct slice v, struct buffer *out)
 {
     bool yes = slice_eq_nocase(v, SLICE("true")) || slice_eq(v, SLICE("1"));
@@ -86,6 +92,15 @@ static const struct settings_option options[] = {
     {"fe forceencryptedcredentials", "ForceCredentialEncryption", NULL, NULL, ON, "passwords are not encrypted in the file: that needs the workload API of an IoT Edge runtime"},
     {"id publisherid", "PublisherId", "publisher.id", NULL, NULL, NULL},
     {"s site", "SiteId", "site", NULL, NULL, NULL},
+    {"pi initfile", "InitFilePath", "init.file", NULL, "publishednodes.init", NULL},
+    {"il initlog", "InitLogFile", "init.log", NULL, NULL, NULL},
+    {"rs runtimestatereporting", "RuntimeStateReporting", "runtime.state", NULL, ON, NULL},
+    {"api-key", "ApiKey", "api.key", NULL, NULL, NULL},
+    {"doa disableopenapi", "DisableOpenApiEndpoint", "api.openapi", negated, ON, NULL},
+    {"p httpserverport", "HttpServerPort", "api.port", NULL, NULL, NULL},
+    {"unsecurehttp", "UnsecureHttpServerPort", "api.port.plain", NULL, "9071", NULL},
+    {"rtc renewtlscert", "RenewTlsCertificateOnStartup", "api.certificate.renew", NULL, ON, NULL},
+    {"useopenapiv3", "UseOpenApiV3", "api.openapi.3", NULL, ON, NULL},
 
     /* messages */
     {"c strict", "UseStandardsCompliantEncoding", "strict", NULL, ON, "as there, mode, batching, metadata and names have other defaults then"},
@@ -217,6 +232,8 @@ static const struct settings_option options[] = {
     /* diagnostics */
     {"ll loglevel", "LogLevel", "log.level", log_level, NULL, "Trace and Debug are debug, Critical and None are error"},
     {"lfm logformat", "LogFormat", "log.format", log_format, NULL, "simple, syslog and systemd are all lines of text"},
+    {"di diagnosticsinterval", "DiagnosticsInterval", "diagnostics.interval", interval, NULL, "in seconds; 0 and less: never"},
+    {"pd diagnosticstarget", "DiagnosticsTarget", "diagnostics.target", NULL, NULL, NULL},
     {"dr disableresourcemonitoring", "DisableResourceMonitoring", NULL, NULL, ON, "memory is watched by its bounds alone"},
     {"ln lognotifications", NULL, NULL, NULL, ON, "values are no log lines"},
     {"lnh lognotificationsandheartbeats", NULL, NULL, NULL, ON, "values are no log lines"},

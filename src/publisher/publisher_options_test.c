@@ -16,6 +16,12 @@ static const struct setting host_settings[] = {
     {"connection", SETTING_TEXT, NULL, "", 0, 0, NULL, true},
     {"ca", SETTING_PATH, NULL, "", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "", 0, 0, NULL, false},
+    {"api.port", SETTING_INTEGER, NULL, "", -1, 65535, NULL, false},
+    {"api.port.plain", SETTING_INTEGER, "-1", "", -1, 65535, NULL, false},
+    {"api.key", SETTING_TEXT, NULL, "", 0, 0, NULL, true},
+    {"api.certificate.renew", SETTING_BOOL, "false", "", 0, 0, NULL, false},
+    {"api.openapi", SETTING_BOOL, "true", "", 0, 0, NULL, false},
+    {"api.openapi.3", SETTING_BOOL, "false", "", 0, 0, NULL, false},
     SETTINGS_LOG,
 };
 #define HOST_COUNT (sizeof host_settings / sizeof host_settings[0])

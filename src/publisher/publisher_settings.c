@@ -6,6 +6,8 @@ const struct setting publisher_settings[] = {
     {"file.create", SETTING_BOOL, "false", "makes that file, empty, when it is not there", 0, 0, NULL, false},
     {"schema", SETTING_BOOL, "false", "prints the JSON schema of that file, and ends", 0, 0, NULL, false},
     {"check.file", SETTING_BOOL, "false", "says what is wrong with that file, and ends", 0, 0, NULL, false},
+    {"init.file", SETTING_PATH, NULL, "calls of methods to make at the start, and when it changes", 0, 0, NULL, false},
+    {"init.log", SETTING_PATH, NULL, "what became of them; else beside that file, with .log", 0, 0, NULL, false},
     {"publisher.id", SETTING_TEXT, NULL, "in messages; else {device}_module_{module}", 0, 0, NULL, false},
 
     {"mode", SETTING_WORD, NULL, "shape of messages when an entry does not say; else Samples, strict PubSub", 0, 0, "Samples|FullSamples|PubSub|FullNetworkMessages|DataSetMessages|SingleDataSetMessage|DataSets|SingleDataSet|RawDataSets|SingleRawDataSet", false},
@@ -76,6 +78,9 @@ const struct setting publisher_settings[] = {
     {"transfer", SETTING_BOOL, "true", "takes subscriptions along to a new session", 0, 0, NULL, false},
     {"reverse.connect", SETTING_BOOL, "false", "servers connect to us, unless an entry says otherwise", 0, 0, NULL, false},
     {"group.sessions", SETTING_BOOL, "false", "each writer group has a session of its own; else groups share one", 0, 0, NULL, false},
+    {"diagnostics.interval", SETTING_DURATION, "60s", "how often what was counted is told; 0s: never", 0, INT64_MAX, NULL, false},
+    {"diagnostics.target", SETTING_WORD, "Logger", "in the log, or as messages", 0, 0, "Logger|Events", false},
+    {"runtime.state", SETTING_BOOL, "false", "messages say that the publisher starts, runs and ends", 0, 0, NULL, false},
     {"rebrowse.interval", SETTING_DURATION, "12h", "how often a server is browsed for changes of its model", 1000, INT64_MAX, NULL, false},
 };
 /* clang-format on */
@@ -276,6 +281,11 @@ struct publisher_config publisher_settings_read(const struct settings *s, const 
         .path = settings_text(s, "file"),
         .create = settings_bool(s, "file.create"),
         .outbox = outbox_of(s),
+        .init_file = settings_text(s, "init.file"),
+        .init_log = settings_text(s, "init.log"),
+        .diagnostics_ms = settings_ms(s, "diagnostics.interval"),
+        .diagnostics_as_events = settings_text(s, "diagnostics.target")[0] == 'E',
+        .runtime_state = settings_bool(s, "runtime.state"),
         .body_max = settings_size(s, "message.bytes"),
         .topics = topics_of(s),
         .defaults = {.publisher_id = given ? given : publisher_id},

@@ -15,7 +15,7 @@
 struct writer {
     struct writer_config config;
     struct data_set data_set;
-    struct buffer key;
+    struct buffer key, name;
     struct writer_metadata *metadata; /* NULL: none is sent */
     struct source_spec spec;
     struct buffer spec_text; /* what the spec's slices point to */
@@ -308,15 +308,15 @@ static bool is_event_ready(struct source_item *place, const UA_EventFieldList *e
 }
 
 /* A file of a hundred thousand wrong nodes must not fill the log at every connect. */
-static bool may_say_refused(struct writer_counts *c)
+static bool may_say_refused(struct writer_refusals *r)
 {
     uint64_t minute = clock_monotonic_ns() / 60000000000u;
-    if (c->refused_minute != minute)
-        c->refused_lines = 0;
-    c->refused_minute = minute;
-    if (c->refused_lines == WRITER_REFUSED_LINES_MAX)
+    if (r->minute != minute)
+        r->lines = 0;
+    r->minute = minute;
+    if (r->lines == WRITER_REFUSED_LINES_MAX)
         log_warn("publisher more nodes refused by servers, not listed for a minute: items_failed counts them");
-    return c->refused_lines++ < WRITER_REFUSED_LINES_MAX;
+    return r->lines++ < WRITER_REFUSED_LINES_MAX;
 }
 
 /* Said once, and again when it changes: the one line by which a wrong node id is found. */
@@ -329,7 +329,7 @@ static void on_item(struct source_item *place)
         log_debug("publisher node live node=%s", i->text);
     else if (place->status == UA_STATUSCODE_BADWAITINGFORRESPONSE)
         log_debug("publisher node waits for its event type node=%s", i->text);
-    else if (may_say_refused(place->writer->config.counts))
+    else if (may_say_refused(place->writer->config.refusals))
         log_warn("publisher node refused by the server node=%s url=%.*s status=%s", i->text,
                  SLICE_FMT(opcua_session_url(source_session(place->source))),
                  UA_StatusCode_name(place->status));
@@ -446,6 +446,18 @@ const struct source_events writer_source_events = {
     .on_item = on_item,
 };
 
+enum status writer_send_key_frame(struct writer *w)
+{
+    if (!keeps_last(w) || !group_form(w->config.group)->key_frames || w->item_count == 0)
+        return FORBIDDEN;
+    begin(w, opcua_session_namespaces(source_session(w->items[0]->place.source)), FRAME_KEY,
+          UA_DateTime_now());
+    write_last_values(w);
+    group_end(w->config.group);
+    group_flush(w->config.group);
+    return OK;
+}
+
 /* ---- taking over a plan ---- */
 
 static struct slice key_of(const uint64_t *key)
@@ -557,6 +569,7 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     w->keep_alive_messages = plan->keep_alive_messages;
     w->keep_alive_key_frames = plan->keep_alive_key_frames;
     buffer_put(&w->key, plan->key);
+    buffer_put(&w->name, plan->name);
     set_spec(w, plan);
     data_set_init(&w->data_set, config->group, config->plan_group, plan, config->id);
     set_metadata(w, plan);
@@ -578,6 +591,7 @@ void writer_free(struct writer **writer, bool forget)
     group_leave(w->config.group, &w->data_set, forget);
     data_set_clear(&w->data_set);
     buffer_clear(&w->key);
+    buffer_clear(&w->name);
     if (w->spec_text.len)
         explicit_bzero(w->spec_text.at, w->spec_text.len);
     buffer_clear(&w->spec_text);
@@ -585,6 +599,22 @@ void writer_free(struct writer **writer, bool forget)
     free(w->later);
     free(w);
     *writer = NULL;
+}
+
+struct slice writer_name(const struct writer *w)
+{
+    return buffer_slice(&w->name);
+}
+
+const struct opcua_connection *writer_connection(const struct writer *w)
+{
+    return &w->spec.connection;
+}
+
+size_t writer_items(const struct writer *w, struct item *const **items)
+{
+    *items = w->items;
+    return w->item_count;
 }
 
 struct slice writer_key(const struct writer *w)

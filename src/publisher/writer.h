@@ -12,16 +12,20 @@
 
 struct writer;
 
-struct writer_counts { /* of all writers together */
-    uint64_t data_changes, value_changes, events, heartbeats, keep_alives;
-    uint64_t refused_minute; /* since the machine started; in which there were so many lines of refused nodes */
-    uint32_t refused_lines;
+struct writer_counts { /* of all writers of a group together */
+    uint64_t data_changes, events, heartbeats, keep_alives;
+};
+
+struct writer_refusals { /* of all writers */
+    uint64_t minute; /* since the machine started; in which there were so many lines of refused nodes */
+    uint32_t lines;
 };
 
 struct writer_config {
     struct group *group;
     struct sources *sources;
     struct writer_counts *counts;
+    struct writer_refusals *refusals;
     const struct plan_group *plan_group;
     uint32_t id; /* in its group */
 };
@@ -35,9 +39,16 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
 void writer_free(struct writer **w, bool forget);
 
 struct slice writer_key(const struct writer *w);
+struct slice writer_name(const struct writer *w); /* as configured */
+const struct opcua_connection *writer_connection(const struct writer *w);
+struct item;
+size_t writer_items(const struct writer *w, struct item *const **items);
 void writer_mark(struct writer *w, bool wanted);
 bool writer_marked(const struct writer *w);
 
 /* Takes over what the plan says about items: those that are there stay undisturbed, others come and
  * go. */
 void writer_update(struct writer *w, const struct plan_writer *plan);
+
+/* Sends a data set message with the last values of all its items. FORBIDDEN: it keeps none. */
+CHECKED enum status writer_send_key_frame(struct writer *w);

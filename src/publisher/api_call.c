@@ -1,0 +1,113 @@
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "gzip/gzip.h"
+#include "http/message.h"
+#include "publisher/api.h"
+#include "publisher/api_private.h"
+#include "json/write.h"
+
+#define PACKED_MIN 1024 /* bytes; less is not worth it */
+
+/* A request that became a method's call: it waits for its answer, which always comes. */
+struct passage {
+    struct rest_request *request;
+};
+
+/* ---- the payload: the body alone, or an object of all parameters ---- */
+
+static bool is_whole(struct slice text)
+{
+    int64_t n;
+    return slice_to_i64(text, &n);
+}
+
+/* In a query there are texts alone; these two parameters are something else. */
+static void put_query(struct json_writer *w, const struct rest_field *f)
+{
+    json_name_slice(w, f->name);
+    if (slice_eq_nocase(f->value, SLICE("true")) || slice_eq_nocase(f->value, SLICE("false")))
+        json_put_bool(w, slice_eq_nocase(f->value, SLICE("true")));
+    else if (slice_eq_nocase(f->name, SLICE("pageSize")) && is_whole(f->value))
+        json_put_raw(w, f->value);
+    else
+        json_put_string(w, f->value);
+}
+
+static bool is_json(struct slice body)
+{
+    struct json_doc *doc = NULL;
+    bool ok = json_parse(body, JSON_STRICT, &doc, NULL) == OK;
+    json_free(&doc);
+    return ok;
+}
+
+static void put_payload(const struct rest_request *r, struct buffer *out)
+{
+    const char *body_name = api_body_name(r->route->operation);
+    struct slice body = slice_trim(r->body);
+    if (r->param_count == 0 && r->query_count == 0) {
+        buffer_put(out, body);
+        return;
+    }
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    for (size_t i = 0; i < r->param_count; i++)
+        json_name_slice(&w, r->params[i].name), json_put_string(&w, r->params[i].value);
+    for (size_t i = 0; i < r->query_count; i++)
+        if (!slice_eq_nocase(r->query[i].name, SLICE("api-version")))
+            put_query(&w, &r->query[i]);
+    if (body_name && body.len)
+        json_name(&w, body_name), json_put_raw(&w, body);
+    json_end_object(&w);
+}
+
+/* ---- the answer ---- */
+
+static bool takes_gzip(const struct rest_request *r)
+{
+    struct slice accepted = rest_header(r, "accept-encoding");
+    return slice_find_slice(accepted, SLICE("gzip")) < accepted.len;
+}
+
+static void reply(struct rest_request *r, int status, const char *type, struct slice json)
+{
+    struct buffer packed = {0};
+    if (json.len >= PACKED_MIN && takes_gzip(r)) {
+        gzip_compress(json, &packed);
+        rest_add_header(r, "Content-Encoding", SLICE("gzip"));
+        json = buffer_slice(&packed);
+    }
+    rest_reply(r, status, type, json);
+    buffer_clear(&packed);
+}
+
+static void on_answer(void *arg, int status, struct slice json)
+{
+    struct passage *p = arg;
+    if (status >= 400)
+        reply(p->request, status, "application/problem+json", json);
+    else if (slice_eq(json, SLICE("null")) || json.len == 0)
+        rest_reply_empty(p->request, 200);
+    else
+        reply(p->request, status, "application/json; charset=utf-8", json);
+    free(p);
+}
+
+void api_call(struct rest_request *r)
+{
+    const struct api *a = r->app;
+    struct buffer payload = {0};
+    if (slice_trim(r->body).len && !is_json(r->body)) {
+        rest_reply_problem(r, 400, "The body is not JSON.");
+        return;
+    }
+    struct passage *p = MEMORY_NEW(struct passage);
+    p->request = r;
+    put_payload(r, &payload);
+    module_invoke(a->config.module, slice_of(r->route->operation), buffer_slice(&payload), 0,
+                  on_answer, p);
+    if (payload.len)
+        explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
+    buffer_clear(&payload);
+}

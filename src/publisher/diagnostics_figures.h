@@ -1,0 +1,19 @@
+/* What is told about a writer group, reckoned once for all who tell it: diagnostics_json.c and
+ * diagnostics_metrics.c. */
+#pragma once
+
+#include "publisher/diagnostics.h"
+
+struct figures {
+    struct survey_counts counts, minute; /* since it began; in the last minute */
+    double minute_seconds;               /* how long that was */
+    uint64_t ingestion_ms;
+    uint64_t notifications; /* data set messages, or samples */
+    size_t writers, items, live, failed, heartbeat_items, event_items;
+    size_t connected, disconnected; /* writers' connections */
+    double messages_per_second, bytes_per_message, notifications_per_message, chunks_per_message,
+        chunks_per_day;
+};
+
+/* Of the i-th group. */
+struct figures figures_of(const struct diagnostics *d, const struct survey *s, size_t i);

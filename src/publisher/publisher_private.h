@@ -1,0 +1,42 @@
+/* The publisher's inside, for the files that make it up: publisher.c (file to plan, life) and
+ * methods.c. */
+#pragma once
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "publisher/config_store.h"
+#include "publisher/engine.h"
+#include "publisher/init_run.h"
+#include "publisher/publisher.h"
+#include "publisher/reports.h"
+#include "json/write.h"
+
+struct publisher {
+    struct publisher_config config;
+    char *path, *publisher_id;
+    struct module *module;
+    struct module_role_ops ops;
+    struct module_role *role;
+    struct loop *loop;
+    struct opcua_thread *thread;
+    struct outbox *outbox;
+    struct engine *engine; /* on the OPC UA thread, from the first plan on */
+    uint64_t epoch;
+
+    struct reports *reports;
+    struct init_run *init;      /* NULL: no such file */
+    struct config_store *store; /* NULL once it stops */
+    struct load *load;          /* a file that is being read, or its plan on its way */
+    bool load_again;
+    struct buffer waiting; /* the file's content meanwhile */
+    uint64_t config_loads, config_refused;
+    bool announced; /* "Running" */
+
+    struct loop_timer count_timer, stop_timer;
+    struct engine_counts counts;
+    bool counting, stopped, stopping;
+    uint64_t stop_at_ms;
+    loop_fn *on_stopped;
+    void *on_stopped_arg;
+};
