@@ -149,6 +149,14 @@ struct figures figures_of(const struct diagnostics *d, const struct survey *s, s
     return f;
 }
 
+uint64_t diagnostics_given_up(const struct outbox_counts *q)
+{
+    uint64_t n = q->lanes.lost;
+    for (size_t i = 0; i < GAP_REASON_COUNT; i++)
+        n += q->lanes.dropped[i];
+    return n;
+}
+
 /* ---- the log ---- */
 
 void diagnostics_log(const struct diagnostics *d, const struct survey *s,

@@ -17,3 +17,6 @@ struct figures {
 
 /* Of the i-th group. */
 struct figures figures_of(const struct diagnostics *d, const struct survey *s, size_t i);
+
+/* Messages that will not come: dropped for any reason, or lost. */
+uint64_t diagnostics_given_up(const struct outbox_counts *q);

@@ -64,8 +64,8 @@ union value {
     ROW(encoderMaxMessageSplitRatio, REAL, false, .real = f->counts.messages ? 1 : 0)                \
     ROW(estimatedIoTChunksPerDay, REAL, false, .real = f->chunks_per_day)                            \
     ROW(outgressInputBufferCount, WHOLE, false, .whole = q->waiting)                                 \
-    ROW(outgressInputBufferDropped, WHOLE, false, .whole = q->lost)                                  \
-    ROW(outgressIoTMessageCount, WHOLE, false, .whole = q->sent)                                     \
+    ROW(outgressInputBufferDropped, WHOLE, false, .whole = diagnostics_given_up(q))                                  \
+    ROW(outgressIoTMessageCount, WHOLE, false, .whole = q->lanes.sent)                                     \
     ROW(connectionRetries, WHOLE, false, .whole = 0)                                                 \
     ROW(opcEndpointConnected, FLAG, false, .whole = f->connected > 0 && f->disconnected == 0)        \
     ROW(numberOfConnectedEndpoints, WHOLE, true, .whole = f->connected)                              \

@@ -51,12 +51,12 @@
     METRIC("writer_bad_nodes", REST_GAUGE, "nodes that servers refused", f.failed)
 
 #define QUEUE_METRICS(METRIC)                                                                            \
-    METRIC("sent_iot_messages", REST_COUNTER, "messages acknowledged", q->sent)                          \
+    METRIC("sent_iot_messages", REST_COUNTER, "messages acknowledged", q->lanes.sent)                          \
     METRIC("iothub_queue_size", REST_GAUGE, "messages that wait", q->waiting)                            \
     METRIC("send_queue_size", REST_GAUGE, "messages that wait", q->waiting)                              \
-    METRIC("iothub_queue_dropped_count", REST_COUNTER, "messages given up", q->lost)                     \
-    METRIC("send_queue_dropped_count", REST_COUNTER, "messages given up", q->lost)                       \
-    METRIC("failed_iot_messages", REST_COUNTER, "messages given up", q->lost)                            \
+    METRIC("iothub_queue_dropped_count", REST_COUNTER, "messages given up", diagnostics_given_up(q))                     \
+    METRIC("send_queue_dropped_count", REST_COUNTER, "messages given up", diagnostics_given_up(q))                       \
+    METRIC("failed_iot_messages", REST_COUNTER, "messages given up", diagnostics_given_up(q))                            \
     METRIC("module_start", REST_GAUGE, "1: it runs", 1)
 /* clang-format on */
 

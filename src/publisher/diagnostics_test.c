@@ -11,7 +11,7 @@ static struct survey_writer writers[2];
 static struct survey_group groups[1];
 static struct survey survey;
 static const struct diagnostics_source source = {
-    "publisher", "site", "1.2.3", {.sent = 11, .waiting = 2, .lost = 1}};
+    "publisher", "site", "1.2.3", {.lanes = {.sent = 11, .lost = 1}, .waiting = 2}};
 
 static int set_up(void **state)
 {
