@@ -15,7 +15,7 @@
 #include "json/write.h"
 
 #define SCHEME "ApiKey " /* compared with its case, as published */
-#define REQUEST_MS 60000 /* of a method: longer than it has itself */
+#define REQUEST_MS 70000 /* of a method: longer than it has itself */
 
 /* ---- the key ---- */
 

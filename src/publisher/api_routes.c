@@ -25,6 +25,8 @@ const struct rest_route api_routes[] = {
     ROW("POST", "/configuration/diagnostics", "GetDiagnosticInfo", NULL, "[PublishDiagnosticInfoModel]"),
 
     ROW("PUT", "/writer", "CreateOrUpdateDataSetWriterEntry", "PublishedNodesEntryModel", NULL),
+    ROW("POST", "/writer", "ExpandAndCreateOrUpdateDataSetWriterEntries", "PublishedNodeExpansionModelPublishedNodesEntryRequestModel", "PublishedNodesEntryModelServiceResponseIAsyncEnumerable"),
+    ROW("POST", "/writer/expand", "ExpandWriter", "PublishedNodeExpansionModelPublishedNodesEntryRequestModel", "PublishedNodesEntryModelServiceResponseIAsyncEnumerable"),
     ROW("GET", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "GetDataSetWriterEntry", NULL, "PublishedNodesEntryModel"),
     ROW("PUT", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "AddOrUpdateNode", "OpcNodeModel", NULL),
     ROW("DELETE", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "RemoveDataSetWriterEntry", NULL, NULL),

@@ -2,6 +2,7 @@
 
 #include "publisher/publisher_private.h"
 #include "json/json.h"
+#include "publisher/methods_expand.h"
 
 /* ---- the configuration: publisher/config_edit.h knows each method by its name ---- */
 
@@ -271,6 +272,7 @@ static void not_supported(struct module_call *c)
 
 #define ANY (MODULE_V1 | MODULE_V2 | MODULE_PLAIN)
 #define NEW (MODULE_V2 | MODULE_PLAIN)
+#define EXPAND_MS 60000 /* a server is browsed; callers may wait for less */
 
 /* clang-format off */
 const struct module_method publisher_methods[] = {
@@ -294,6 +296,8 @@ const struct module_method publisher_methods[] = {
     {"RemoveNode", ANY, edit, 0},
     {"GetNodes", ANY, edit, 0},
     {"GetNode", ANY, edit, 0},
+    {"ExpandWriter", ANY, methods_expand_writer, EXPAND_MS},
+    {"ExpandAndCreateOrUpdateDataSetWriterEntries", ANY, methods_expand_and_save, EXPAND_MS},
     {"GetDiagnosticInfo", ANY, get_diagnostic_info, 0},
     {"GetAllWriterGroupStates", ANY, get_all_writer_group_states, 0},
     {"GetWriterGroupState", ANY, get_writer_group_state, 0},

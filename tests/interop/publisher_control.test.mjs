@@ -195,6 +195,28 @@ test('diagnostics: for each group, which nodes failed, connections, the log, the
     assert.match(metrics, new RegExp(`^iiot_edge_publisher_${name}\\{`, 'm'));
 });
 
+test('an entry of objects and types is expanded to the variables that the server has', async () => {
+  const template = entry({DataSetWriterId: undefined, OpcNodes: [{Id: 'i=2253'}, {Id: `${PLC}NoSuchNode`}]});
+  const found = await call('ExpandWriter', {entry: template, request: {maxDepth: 1, maxLevelsToExpand: 1}});
+  const status = found.find(f => f.result.OpcNodes.some(n => n.Id === 'i=2256')); // Server's own variables
+  assert.equal(status.result.DataSetWriterId, 'Server');
+  assert.equal(status.result.EndpointUrl, machine.url);
+  assert.ok(found.some(f => f.result.DataSetWriterId === 'Server/ServerCapabilities' && f.result.OpcNodes.length > 3));
+  const [bad] = found.filter(f => f.errorInfo);
+  assert.equal(bad.errorInfo.symbolicId, 'BadNodeIdUnknown');
+  assert.equal(bad.result.OpcNodes[0].Id, `${PLC}NoSuchNode`);
+  const whole = await call('ExpandWriter', {entry: template, request: {maxDepth: 0, discardErrors: true}});
+  assert.equal(whole.length, 1);
+  assert.ok(whole[0].result.OpcNodes.some(n => n.DataSetFieldId === 'ServerCapabilities.OperationLimits.MaxNodesPerRead'), JSON.stringify(whole).slice(0, 500));
+  const type = await call('ExpandWriter', {entry: entry({OpcNodes: [{Id: 'i=2013'}]}), request: {}}); // ServerCapabilitiesType
+  assert.ok(type.some(f => f.result.DataSetWriterId === 'writer/Server/ServerCapabilities'), JSON.stringify(type).slice(0, 500));
+  const saved = await ask('POST', '/v2/writer', {body: {entry: entry({DataSetWriterGroup: 'expanded', OpcNodes: [{Id: 'i=2253'}]}), request: {createSingleWriter: true, maxDepth: 0}}});
+  assert.equal(saved.status, 200, saved.text);
+  assert.equal(saved.json.length, 1);
+  assert.equal(file().filter(e => e.DataSetWriterGroup === 'expanded').length, 1);
+  assert.equal((await ask('POST', '/v2/writer/expand', {body: {entry: {EndpointUrl: machine.url}}})).status, 400);
+});
+
 test('a configuration that is larger than a direct method comes in pieces', async () => {
   const count = 5000;
   const endpoints = [entry({OpcNodes: Array.from({length: count}, (_, i) => ({Id: `${PLC}NoNode${i}-${Math.random()}`, DisplayName: `node ${Math.random()}`}))})];
@@ -241,6 +263,8 @@ test('what is served is what was published', {skip: process.env.MILLRACE_MODULE_
   for (const where of Object.keys(published.paths).filter(p => p.startsWith('/v2/configuration')))
     for (const o of Object.values(published.paths[where]))
       assert.ok(served.has(o.operationId), o.operationId);
+  for (const operation of ['ExpandWriter', 'GetNodes', 'RemoveNode', 'CreateOrUpdateDataSetWriterEntry'])
+    assert.ok(served.has(operation), operation);
   for (const [name, definition] of Object.entries(ours.definitions)) {
     const theirs = published.definitions[name];
     if (!theirs || !definition.properties)
