@@ -11,6 +11,7 @@ static const struct rest_model models[] = {
     {"PublishedNodeExpansionModelPublishedNodesEntryRequestModel", "entry*:PublishedNodesEntryModel, request:PublishedNodeExpansionModel", NULL},
     {"PublishedNodeExpansionModel", "header:RequestHeaderModel, createSingleWriter:bool, maxLevelsToExpand:i64, noSubTypesOfTypeNodes:bool, excludeRootIfInstanceNode:bool, maxDepth:i64, flattenTypeInstance:bool, includeMethods:bool, discardErrors:bool, useBrowseNameAsDisplayName:bool", NULL},
     {"PublishedNodesEntryModelServiceResponseIAsyncEnumerable", "", NULL},
+    {"X509CertificateModel", "subject:str, thumbprint:str, serialNumber:str, notBeforeUtc:datetime, notAfterUtc:datetime, selfSigned:bool, pfx:[i32], hasPrivateKey:bool", NULL},
     {"WriterGroupStateDiagnostic", "id:str, writerGroupName:str, version:i64, dataSetWriters:[DataSetWriterStateDiagnostic]", NULL},
     {"DataSetWriterStateDiagnostic", "id:str, dataSetWriterName:str, endpointUrl:str, useSecurity:bool, opcAuthenticationMode:OpcAuthenticationMode, opcAuthenticationUsername:str, source:any", NULL},
     {"ModelChangeHandlingOptionsModel", "rebrowseIntervalTimespan:timespan", NULL},

@@ -36,6 +36,17 @@ const struct rest_route api_routes[] = {
     ROW("GET", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/{dataSetFieldId}", "GetNode", NULL, "OpcNodeModel"),
     ROW("DELETE", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/{dataSetFieldId}", "RemoveNode", NULL, NULL),
 
+    ROW("GET", "/pki/{store}/certs", "ListCertificates", NULL, "[X509CertificateModel]"),
+    ROW("PATCH", "/pki/{store}/certs", "AddCertificate", "base64", NULL),
+    ROW("GET", "/pki/{store}/crls", "ListCertificateRevocationLists", NULL, "[base64]"),
+    ROW("PATCH", "/pki/{store}/crls", "AddCertificateRevocationList", "base64", NULL),
+    ROW("DELETE", "/pki/{store}/crls", "RemoveCertificateRevocationList", NULL, NULL),
+    ROW("POST", "/pki/trusted/certs", "AddCertificateChain", "base64", NULL),
+    ROW("POST", "/pki/rejected/certs/{thumbprint}/approve", "ApproveRejectedCertificate", NULL, NULL),
+    ROW("POST", "/pki/https/certs", "AddTrustedHttpsCertificate", "base64", NULL),
+    ROW("DELETE", "/pki/{store}/certs/{thumbprint}", "RemoveCertificate", NULL, NULL),
+    ROW("DELETE", "/pki/{store}", "RemoveAll", NULL, NULL),
+
     ROW("GET", "/connections", "GetActiveConnections", NULL, "[ConnectionModel]"),
     ROW("GET", "/diagnostics/writergroups", "GetAllWriterGroupStates", NULL, "[WriterGroupStateDiagnostic]"),
     ROW("GET", "/diagnostics/writergroups/{writerGroup}", "GetWriterGroupState", NULL, "WriterGroupStateDiagnostic"),
@@ -51,6 +62,8 @@ const char *api_body_name(const char *operation)
         {"AddOrUpdateNode", "opcNode"},
         {"AddOrUpdateNodes", "opcNodes"},
         {"RemoveNodes", "dataSetFieldIds"},
+        {"AddCertificate", "pfxBlob"},
+        {"AddCertificateRevocationList", "crl"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i][0], operation) == 0)

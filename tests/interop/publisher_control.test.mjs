@@ -195,6 +195,22 @@ test('diagnostics: for each group, which nodes failed, connections, the log, the
     assert.match(metrics, new RegExp(`^iiot_edge_publisher_${name}\\{`, 'm'));
 });
 
+test('certificate stores have their paths', async () => {
+  const own = await ask('GET', '/v2/pki/Application/certs');
+  assert.equal(own.status, 200, own.text);
+  assert.match(own.json[0].thumbprint, /^[0-9A-Fa-f]{40}$/);
+  const der = own.json[0].pfx ? Buffer.from(own.json[0].pfx, 'base64') : null;
+  assert.ok(der?.length);
+  const added = await ask('PATCH', '/v2/pki/Trusted/certs', {body: der.toString('base64')});
+  assert.equal(added.status, 200, added.text);
+  const trusted = await ask('GET', '/v2/pki/Trusted/certs');
+  assert.ok(trusted.json.some(c => c.thumbprint === own.json[0].thumbprint));
+  assert.equal((await ask('DELETE', `/v2/pki/Trusted/certs/${own.json[0].thumbprint}`)).status, 200);
+  assert.equal((await ask('DELETE', `/v2/pki/Trusted/certs/${own.json[0].thumbprint}`)).status, 404);
+  assert.equal((await ask('POST', '/v2/pki/rejected/certs/0000000000000000000000000000000000000000/approve')).status, 404);
+  assert.deepEqual((await ask('GET', '/v2/pki/Trusted/crls')).json, []);
+});
+
 test('an entry of objects and types is expanded to the variables that the server has', async () => {
   const template = entry({DataSetWriterId: undefined, OpcNodes: [{Id: 'i=2253'}, {Id: `${PLC}NoSuchNode`}]});
   const found = await call('ExpandWriter', {entry: template, request: {maxDepth: 1, maxLevelsToExpand: 1}});
