@@ -205,11 +205,12 @@ static void go_on(struct metadata_load *l, size_t answered, void (*next)(struct 
     l->step(l);
 }
 
+/* The answer if it is one, of `type` (NULL: of any). */
 static const UA_DataValue *good(const UA_ReadResponse *r, size_t i, const UA_DataType *type)
 {
     const UA_DataValue *v = i < r->resultsSize ? &r->results[i] : NULL;
     bool is = v && v->hasValue && !(v->hasStatus && UA_StatusCode_isBad(v->status)) &&
-              v->value.type == type;
+              (type ? v->value.type == type : v->value.type != NULL);
     return is ? v : NULL;
 }
 
@@ -271,16 +272,18 @@ static void take_structure(struct metadata_load *l, size_t at, const UA_Structur
         want_type(l, &d->fields[i].dataType); /* may move l->types */
 }
 
-static void take_definition(struct metadata_load *l, size_t at, const UA_ExtensionObject *o)
+static void take_definition(struct metadata_load *l, size_t at, const void *v,
+                            const UA_DataType *type)
 {
-    if (o->encoding < UA_EXTENSIONOBJECT_DECODED)
-        return;
-    const UA_DataType *type = o->content.decoded.type;
-    if (type == &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]) {
-        take_structure(l, at, o->content.decoded.data);
+    const UA_ExtensionObject *o = v;
+    if (type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]) {
+        if (o->encoding >= UA_EXTENSIONOBJECT_DECODED)
+            take_definition(l, at, o->content.decoded.data, o->content.decoded.type);
+    } else if (type == &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]) {
+        take_structure(l, at, v);
     } else if (type == &UA_TYPES[UA_TYPES_ENUMDEFINITION]) {
         l->types[at].enumeration = UA_EnumDefinition_new();
-        UA_EnumDefinition_copy(o->content.decoded.data, l->types[at].enumeration);
+        UA_EnumDefinition_copy(v, l->types[at].enumeration);
     }
 }
 
@@ -296,13 +299,11 @@ static void on_types(void *arg, UA_StatusCode status, void *response)
     size_t count = r->resultsSize / TYPE_PARTS;
     for (size_t i = 0; i < count; i++) {
         const UA_DataValue *name = good(r, i * TYPE_PARTS, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
-        const UA_DataValue *what = good(r, i * TYPE_PARTS + 1, &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]);
+        const UA_DataValue *what = good(r, i * TYPE_PARTS + 1, NULL);
         if (name)
             UA_QualifiedName_copy(name->value.data, &l->types[l->at + i].name);
-        if (what)
-            take_definition(l, l->at + i, what->value.data);
-        else if ((what = good(r, i * TYPE_PARTS + 1, &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION])))
-            take_structure(l, l->at + i, what->value.data);
+        if (what && UA_Variant_isScalar(&what->value)) /* the stack has unwrapped it, or not */
+            take_definition(l, l->at + i, what->value.data, what->value.type);
     }
     if (count == 0)
         finish(l, true);

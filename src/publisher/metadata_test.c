@@ -91,11 +91,16 @@ static void read_definition(uint32_t id, UA_DataValue *out)
         out->status = UA_STATUSCODE_BADATTRIBUTEIDINVALID;
         return;
     }
-    if (id == 3002)
-        UA_ExtensionObject_setValueNoDelete(&o, &enumeration, &UA_TYPES[UA_TYPES_ENUMDEFINITION]);
-    else
-        UA_ExtensionObject_setValueNoDelete(&o, &structure,
-                                            &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]);
+    if (id == 3002) { /* as the stack gives what it knows */
+        set_scalar(out, &enumeration, UA_TYPES_ENUMDEFINITION);
+        return;
+    }
+    if (id == 3004) {
+        set_scalar(out, &structure, UA_TYPES_STRUCTUREDEFINITION);
+        return;
+    }
+
+    UA_ExtensionObject_setValueNoDelete(&o, &structure, &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]);
     set_scalar(out, &o, UA_TYPES_EXTENSIONOBJECT);
 }
 

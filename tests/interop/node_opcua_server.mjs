@@ -58,6 +58,21 @@ const {addressSpace} = server.engine;
 const space = addressSpace.registerNamespace(NAMESPACE);
 const factory = space.addFolder(addressSpace.rootFolder.objects, {browseName: 'Factory', nodeId: 's=Factory'});
 
+// ---- types of its own ----
+
+const phase = space.createDataType({browseName: 'Phase', isAbstract: false, subtypeOf: 'Enumeration',
+  partialDefinition: ['Idle', 'Heating', 'Done'].map((name, value) => ({name, value, displayName: {text: name}, description: {text: name}}))});
+const recipe = space.createDataType({browseName: 'Recipe', isAbstract: false, subtypeOf: 'Structure', partialDefinition: [
+  {name: 'Temperature', dataType: addressSpace.findDataType('Double').nodeId, valueRank: -1},
+  {name: 'Phase', dataType: phase.nodeId, valueRank: -1},
+]});
+const bar = space.createDataType({browseName: 'Bar', isAbstract: false, subtypeOf: addressSpace.findDataType('Double')});
+space.addVariable({componentOf: factory, browseName: 'Phase', nodeId: 's=Phase', dataType: phase.nodeId,
+  description: 'what it is at', value: new Variant({dataType: DataType.Int32, value: 1})});
+space.addVariable({componentOf: factory, browseName: 'Recipe', nodeId: 's=Recipe', dataType: recipe.nodeId});
+space.addVariable({componentOf: factory, browseName: 'Pressure', nodeId: 's=Pressure', dataType: bar.nodeId,
+  value: new Variant({dataType: DataType.Double, value: 1.5})});
+
 // ---- counters ----
 
 const load = space.addFolder(factory, {browseName: 'Load', nodeId: 's=Load'});
