@@ -8,12 +8,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice body = slice_from(data, size);
     struct mqtt5_connack c;
     struct mqtt5_ack a;
-    volatile uint8_t sum = 0; /* so that the bytes are read */
+    uint8_t sum = 0;
     if (mqtt5_connack_decode(body, &c) == OK)
         for (size_t i = 0; i < c.reason_text.len; i++)
             sum ^= c.reason_text.at[i];
     if (mqtt5_ack_decode(body, &a) == OK || mqtt5_disconnect_decode(body, &a) == OK)
         for (size_t i = 0; i < a.reason_text.len; i++)
             sum ^= a.reason_text.at[i];
-    return 0;
+    if (sum == 7)
+        size = 0; /* the bytes are read */
+    return size > (1u << 30);
 }
