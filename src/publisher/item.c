@@ -50,6 +50,7 @@ static void put_events(const struct event_filter *f, struct metadata_fields *out
             continue;
         struct metadata_field *field = &out->at[before];
         field->path = NULL;
+        field->id = f->class_field_ids[i];
         if (o->browsePathSize > 0 &&
             UA_Array_copy(o->browsePath, o->browsePathSize, (void **)&field->path,
                           &UA_TYPES[UA_TYPES_QUALIFIEDNAME]) == UA_STATUSCODE_GOOD)

@@ -466,6 +466,7 @@ static void describe_fields(struct metadata_load *l)
     for (size_t i = 0; i < m->fieldsSize; i++) {
         const struct metadata_field *f = &l->fields.at[i];
         UA_String_copy(&f->name, &m->fields[i].name);
+        m->fields[i].dataSetFieldId = f->id;
         m->fields[i].valueRank = f->type ? UA_VALUERANK_SCALAR : UA_VALUERANK_ANY;
         m->fields[i].dataType =
             f->type ? f->type->typeId : UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATATYPE);

@@ -17,6 +17,7 @@ struct metadata_field {
     UA_NodeId node;
     UA_QualifiedName *path;
     size_t path_size;
+    UA_Guid id;              /* that was configured for it; zeros: none was */
     const UA_DataType *type; /* not NULL: it is of no node, and this is its type */
 };
 

@@ -233,6 +233,7 @@ static struct metadata_load *ask(void)
     severity->path = UA_Array_new(1, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
     severity->path_size = 1;
     severity->path[0] = UA_QUALIFIEDNAME_ALLOC(0, "Severity");
+    severity->id.data1 = 77;
     metadata_add(&fields, SLICE("AssetId"), NULL)->type = &UA_TYPES[UA_TYPES_INT32];
     return metadata_load((struct opcua_session *)&server, &fields, on_metadata, NULL);
 }
@@ -272,6 +273,7 @@ static void fields_have_the_types_that_the_server_says(void **state)
     assert_int_equal(told.fields[1].arrayDimensions[0], 3);
     assert_slice(opcua_slice(told.fields[0].description.text), SLICE("as told"));
     assert_slice(opcua_slice(told.fields[4].name), SLICE("Severity"));
+    assert_int_equal(told.fields[4].dataSetFieldId.data1, 77);
 }
 
 static void types_of_the_server_are_described_with_what_is_in_them(void **state)

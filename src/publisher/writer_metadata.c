@@ -95,8 +95,10 @@ static void complete(struct writer_metadata *m, UA_DataSetMetaDataType *data)
     data->name = text_of(m->name);
     data->description.text = text_of(m->description);
     data->dataSetClassId = m->class_id;
+    static const UA_Guid none;
     for (size_t i = 0; i < data->fieldsSize; i++)
-        data->fields[i].dataSetFieldId = field_id(m, data->fields[i].name);
+        if (UA_Guid_equal(&data->fields[i].dataSetFieldId, &none))
+            data->fields[i].dataSetFieldId = field_id(m, data->fields[i].name);
 }
 
 static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
