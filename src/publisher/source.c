@@ -26,6 +26,7 @@ struct sources {
     struct list list;
     struct list event_types;
     uint32_t held; /* writers that take nothing yet */
+    struct loop_timer released; /* one takes again: from the loop, not from its callback */
     /* Scratch, grown to the largest notification. */
     uint32_t *next;
     size_t next_cap;
@@ -418,6 +419,7 @@ void sources_free(struct sources **sources)
     struct sources *s = *sources;
     if (!s)
         return;
+    loop_timer_stop(&s->released);
     free(s->next);
     free(s);
     *sources = NULL;
@@ -443,10 +445,15 @@ void sources_hold(struct sources *s)
     s->held++;
 }
 
+static void on_released(void *arg)
+{
+    sources_resume(arg);
+}
+
 void sources_release(struct sources *s)
 {
     s->held--;
-    sources_resume(s);
+    loop_timer_start(sources_loop(s), &s->released, 0, on_released, s);
 }
 
 struct source_counts sources_counts(const struct sources *sources)

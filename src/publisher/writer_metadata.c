@@ -127,17 +127,19 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
 bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
 {
     struct metadata_fields fields = {0};
-    writer_metadata_stop(m);
+    metadata_cancel(&m->load);
     m->config.fields(m->config.arg, opcua_session_namespaces(s), &fields);
     if (fields.count == 0) {
         metadata_fields_clear(&fields);
+        stop_waiting(m);
         return false;
     }
     m->session = s;
     m->load = metadata_load(s, &fields, on_loaded, m);
-    m->waiting = m->hash == 0; /* the first one comes before data set messages */
-    if (m->waiting)
+    if (m->hash == 0 && !m->waiting) { /* the first one comes before data set messages */
+        m->waiting = true;
         loop_timer_start(m->config.loop, &m->patience, WRITER_METADATA_MS, stop_waiting, m);
+    }
     return m->waiting;
 }
 
