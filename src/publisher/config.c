@@ -224,11 +224,22 @@ enum status config_read(struct slice text, struct config *c)
 }
 
 /* OPC Publisher's own table: UADP has no form for samples, and none for values with their own
- * status and time but without a head. */
+ * status and time but without a head. Samples are older than the encodings of OPC UA 1.05. */
 static bool go_together(enum messaging_mode mode, enum message_encoding encoding)
 {
-    return encoding != ENCODING_UADP || (mode != MODE_SAMPLES && mode != MODE_FULL_SAMPLES &&
-                                         mode != MODE_DATA_SETS && mode != MODE_SINGLE_DATA_SET);
+    bool samples = mode == MODE_SAMPLES || mode == MODE_FULL_SAMPLES;
+    if (encoding == ENCODING_UADP)
+        return !samples && mode != MODE_DATA_SETS && mode != MODE_SINGLE_DATA_SET;
+    return !samples || encoding < ENCODING_JSON_COMPACT;
+}
+
+static const char *advice_for(enum message_encoding encoding)
+{
+    return encoding == ENCODING_UADP
+               ? "Uadp does not go with %s: use PubSub, FullNetworkMessages, DataSetMessages, "
+                 "SingleDataSetMessage, RawDataSets or SingleRawDataSet as MessagingMode"
+               : "JsonCompact and JsonVerbose do not go with %s: use another than Samples and "
+                 "FullSamples as MessagingMode";
 }
 
 void config_check_profiles(struct config *c, enum messaging_mode mode,
@@ -237,14 +248,12 @@ void config_check_profiles(struct config *c, enum messaging_mode mode,
     size_t kept = 0;
     for (size_t i = 0; i < c->entry_count; i++) {
         const struct config_entry *e = &c->entries[i];
-        if (go_together(e->mode ? (enum messaging_mode)e->mode : mode,
-                        e->encoding ? (enum message_encoding)e->encoding : encoding)) {
+        enum message_encoding of = e->encoding ? (enum message_encoding)e->encoding : encoding;
+        if (go_together(e->mode ? (enum messaging_mode)e->mode : mode, of)) {
             c->entries[kept++] = *e;
             continue;
         }
-        config_find(c, e->at, SLICE("MessageEncoding"), true,
-                    "Uadp does not go with %s: use PubSub, FullNetworkMessages, DataSetMessages, "
-                    "SingleDataSetMessage, RawDataSets or SingleRawDataSet as MessagingMode",
+        config_find(c, e->at, SLICE("MessageEncoding"), true, advice_for(of),
                     e->mode ? "this MessagingMode" : "the MessagingMode that holds without one");
         c->node_count -= e->node_count;
         c->refused++;

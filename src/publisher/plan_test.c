@@ -342,6 +342,21 @@ static void modes_without_a_form_in_uadp_are_refused(void **state)
     assert_slice(config.findings[0].field, SLICE("MessageEncoding"));
 }
 
+static void samples_are_older_than_the_encodings_of_1_05(void **state)
+{
+    (void)state;
+    assert_int_equal(config_read(SLICE("[{\"EndpointUrl\": \"opc.tcp://a\", \"MessageEncoding\": "
+                                       "\"JsonCompact\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}, "
+                                       "{\"EndpointUrl\": \"opc.tcp://b\", \"MessagingMode\": "
+                                       "\"PubSub\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}]"),
+                                 &config),
+                     OK);
+    config_check_profiles(&config, MODE_FULL_SAMPLES, ENCODING_JSON_VERBOSE);
+    assert_int_equal(config.refused, 1);
+    assert_slice(config.entries[0].endpoint_url, SLICE("opc.tcp://b"));
+    assert_true(slice_starts(config.findings[0].text, SLICE("JsonCompact and JsonVerbose")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +380,7 @@ int main(void)
         cmocka_unit_test_teardown(options_hold_where_the_file_says_nothing, tear_down),
         cmocka_unit_test_teardown(conditions_and_model_changes_have_their_intervals, tear_down),
         cmocka_unit_test_teardown(modes_without_a_form_in_uadp_are_refused, tear_down),
+        cmocka_unit_test_teardown(samples_are_older_than_the_encodings_of_1_05, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

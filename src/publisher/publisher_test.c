@@ -557,6 +557,20 @@ static void metadata_comes_again_when_fields_change(void **state)
     assert_int_equal(version_in(body(hub.sent - 1)), last);
 }
 
+static void metadata_comes_again_on_schedule(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    config.defaults.metadata_ms = 40;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    size_t four = 4;
+    assert_true(loop_run_until(world.loop, has_metadata, &four, WAIT_MS));
+    for (size_t i = 0; i < hub.sent; i++)
+        if (strstr(body(i), "ua-metadata"))
+            assert_int_equal(version_in(body(i)), version_in(body(0))); /* it is the same one */
+}
+
 static void a_lone_value_can_stand_without_its_name(void **state)
 {
     (void)state;
@@ -869,6 +883,7 @@ int main(void)
         cmocka_unit_test_teardown(strict_messages_are_those_of_part_14, stop),
         cmocka_unit_test_teardown(metadata_comes_before_the_first_values, stop),
         cmocka_unit_test_teardown(metadata_comes_again_when_fields_change, stop),
+        cmocka_unit_test_teardown(metadata_comes_again_on_schedule, stop),
         cmocka_unit_test_teardown(a_lone_value_can_stand_without_its_name, stop),
         cmocka_unit_test_teardown(the_last_of_several_values_can_be_left_alone, stop),
         cmocka_unit_test_teardown(messages_can_have_the_time_at_which_the_server_published, stop),
