@@ -1,6 +1,7 @@
 /*
- * OPC Publisher's own sample files, from the folder that MILLRACE_PUBLISHED_NODES names: what comes
- * of each, and that it is the same after the file was written back.
+ * Whole files: what comes of each, and that it is the same after the file was written back. OPC
+ * Publisher's own samples are in the folder that MILLRACE_PUBLISHED_NODES names; ours are in
+ * tests/published-nodes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,14 @@ static const struct sample {
     {"templates/PendingAlarms.json", 1, 1, 1, "item.update_ms=1000|item.snapshot_ms=2000|item.event_filter={\"TypeDefinitionId\":\"i=2041\"}"},
     {"templates/SimpleEvents.json", 1, 1, 1, "item.queue_size=10"},
     {"templates/UnifiedNamespace.json", 1, 2, 2, "writer.routing=2|group.mode=9"},
+};
+
+static const struct sample ours[] = {
+    {"alarms.json", 2, 4, 4, "writer.route.topic=plant/messages|group.route.topic={RootTopic}/alarms|item.update_ms=5000|item.browse_path=[\"Objects\",\"Server\",\"ServerStatus\"]"},
+    {"every_entry_property.json", 1, 1, 1, "group.encoding=5|group.partitions=7|writer.priority=7"},
+    {"every_node_property.json", 1, 2, 4, "item.triggered.node=i=2258|item.rebrowse_ms=600000|item.cyclic_read=1"},
+    {"spelling_2_5.json", 1, 3, 3, "connection.password=of the oven|item.heartbeat_ms=60000|item.node=ns=2;s=Pressure"},
+    {"spelling_2_8.json", 1, 2, 3, "writer.name=Fast|writer.name=Slow|item.field_id=speed"},
 };
 /* clang-format on */
 
@@ -104,21 +113,19 @@ static void print_plan(struct slice text, const struct sample *s, struct buffer 
     config_clear(&c);
 }
 
-static void each_comes_to_what_the_reference_says(void **state)
+static void check_plans(const struct sample *list, size_t count)
 {
-    (void)state;
-    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct buffer text = {0}, plan = {0}, line = {0};
-        struct slice rest = slice_of(samples[i].lines), part;
-        read_sample(samples[i].file, &text);
+        struct slice rest = slice_of(list[i].lines), part;
+        read_sample(list[i].file, &text);
         buffer_u8(&plan, '\n');
-        print_plan(buffer_slice(&text), &samples[i], &plan);
+        print_plan(buffer_slice(&text), &list[i], &plan);
         while (rest.len && slice_split(&rest, '|', &part)) {
             buffer_reset(&line);
             buffer_printf(&line, "\n%.*s\n", SLICE_FMT(part));
             if (!strstr(buffer_cstr(&plan), buffer_cstr(&line)))
-                fail_msg("%s: no %.*s in\n%s", samples[i].file, SLICE_FMT(part),
-                         buffer_cstr(&plan));
+                fail_msg("%s: no %.*s in\n%s", list[i].file, SLICE_FMT(part), buffer_cstr(&plan));
         }
         buffer_clear(&text);
         buffer_clear(&plan);
@@ -154,18 +161,17 @@ static void set_whole(struct slice text, struct buffer *out)
     json_free(&doc);
 }
 
-static void each_is_the_same_after_it_was_written(void **state)
+static void check_writing(const struct sample *list, size_t count)
 {
-    (void)state;
-    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct buffer text = {0}, plan = {0}, again = {0}, set = {0}, same = {0}, third = {0};
-        read_sample(samples[i].file, &text);
-        print_plan(buffer_slice(&text), &samples[i], &plan);
+        read_sample(list[i].file, &text);
+        print_plan(buffer_slice(&text), &list[i], &plan);
         write_back(buffer_slice(&text), &again);
-        print_plan(buffer_slice(&again), &samples[i], &same);
+        print_plan(buffer_slice(&again), &list[i], &same);
         assert_string_equal(buffer_cstr(&same), buffer_cstr(&plan));
         set_whole(buffer_slice(&text), &set);
-        print_plan(buffer_slice(&set), &samples[i], &third);
+        print_plan(buffer_slice(&set), &list[i], &third);
         assert_string_equal(buffer_cstr(&third), buffer_cstr(&plan));
         buffer_clear(&text);
         buffer_clear(&plan);
@@ -176,17 +182,52 @@ static void each_is_the_same_after_it_was_written(void **state)
     }
 }
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void each_comes_to_what_the_reference_says(void **state)
+{
+    (void)state;
+    check_plans(samples, COUNT(samples));
+}
+
+static void each_is_the_same_after_it_was_written(void **state)
+{
+    (void)state;
+    check_writing(samples, COUNT(samples));
+}
+
+static void ours_come_to_what_they_say(void **state)
+{
+    (void)state;
+    check_plans(ours, COUNT(ours));
+}
+
+static void ours_are_the_same_after_they_were_written(void **state)
+{
+    (void)state;
+    check_writing(ours, COUNT(ours));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest theirs[] = {
         cmocka_unit_test(each_comes_to_what_the_reference_says),
         cmocka_unit_test(each_is_the_same_after_it_was_written),
     };
+    const struct CMUnitTest own[] = {
+        cmocka_unit_test(ours_come_to_what_they_say),
+        cmocka_unit_test(ours_are_the_same_after_they_were_written),
+    };
+    const char *source = getenv("MILLRACE_SOURCE");
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/published-nodes", source ? source : ".");
+    folder = path;
+    int failed = cmocka_run_group_tests(own, NULL, NULL);
     folder = getenv("MILLRACE_PUBLISHED_NODES");
     if (!folder) {
         printf("skipped: MILLRACE_PUBLISHED_NODES names no folder with OPC Publisher's sample "
                "files\n");
-        return 0;
+        return failed;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + cmocka_run_group_tests(theirs, NULL, NULL);
 }
