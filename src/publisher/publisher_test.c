@@ -835,6 +835,36 @@ static void a_change_is_applied_as_a_difference(void **state)
     assert_int_equal(c.config_loads, 2);
 }
 
+static void on_edited(void *arg, const struct config_answer *answer)
+{
+    assert_int_equal(answer->status, OK);
+    *(bool *)arg = true;
+}
+
+static void a_method_changes_what_is_published(void **state)
+{
+    (void)state;
+    bool edited = false;
+    struct buffer payload = {0};
+    struct publisher_counts c;
+    start("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]");
+    want_more(50);
+    buffer_printf(&payload,
+                  "{\"EndpointUrl\": \"opc.tcp://127.0.0.1:%d\", \"OpcNodes\": [{\"Id\": "
+                  "\"nsu=urn:test;s=C7\", \"DisplayName\": \"C7\"}]}",
+                  world.port);
+    publisher_edit(world.publisher, SLICE("PublishNodes_V1"), buffer_slice(&payload), on_edited,
+                   &edited);
+    assert_false(edited);
+    WAIT_FOR(has_last_counter);
+    assert_true(edited); /* it was on the disk before */
+    want_more(50);
+    assert_int_equal(world.out_of_order, 0); /* nobody else noticed */
+    publisher_counts(world.publisher, &c);
+    assert_int_equal(c.config_loads, 2);
+    buffer_clear(&payload);
+}
+
 static bool has_refused(void *arg)
 {
     (void)arg;
@@ -900,6 +930,7 @@ int main(void)
         cmocka_unit_test_teardown(what_is_not_acknowledged_counts_as_waiting, stop),
         cmocka_unit_test_teardown(it_works_on_two_threads, stop),
         cmocka_unit_test_teardown(a_change_is_applied_as_a_difference, stop),
+        cmocka_unit_test_teardown(a_method_changes_what_is_published, stop),
         cmocka_unit_test_teardown(a_broken_file_leaves_what_runs, stop),
         cmocka_unit_test_teardown(metrics_are_prometheus_text, stop),
     };
