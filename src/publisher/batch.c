@@ -69,6 +69,8 @@ static void send(void *arg, struct buffer *body)
     *body = (struct buffer){0};
     buffer_put(&m->properties, buffer_slice(&b->properties));
     put_sequence(b, &m->properties);
+    if (b->event.type)
+        cloud_event_put(&b->event, b->sequence, loop_wall_ms(b->home->sink.loop), &m->properties);
     m->content_type = b->encoder.content_type;
     m->content_encoding = b->encoder.content_encoding;
     m->topic = memory_text(b->topic);
@@ -109,7 +111,8 @@ void batch_leave(struct batch *b, bool forget)
 {
     struct buffer nothing = {0};
     b->users--;
-    if (b->users == 0 && b->retain && forget && outbox_retains_ua(b->home->sink.outbox, b->home->route))
+    if (b->users == 0 && b->retain && forget &&
+        outbox_retains_ua(b->home->sink.outbox, b->home->route))
         batch_send(b, &nothing);
 }
 
@@ -127,13 +130,14 @@ struct route {
     uint64_t ttl_ms;
     uint8_t qos, priority;
     bool retain;
+    struct cloud_event event; /* all zeros: there is none */
 };
 
 static bool is_of(const struct batch *b, const struct route *r)
 {
     return slice_eq(slice_of(b->topic), r->topic) && slice_eq(slice_of(b->class_id), r->class_id) &&
            b->qos == r->qos && b->retain == r->retain && b->ttl_ms == r->ttl_ms &&
-           b->priority == r->priority;
+           b->priority == r->priority && cloud_event_same(&b->event, &r->event);
 }
 
 static void put_source(struct batch *b, bool own, struct buffer *out)
@@ -143,6 +147,8 @@ static void put_source(struct batch *b, bool own, struct buffer *out)
     if (!own)
         buffer_printf(out, "/%s:%s:%u:%d:%llu:%u", b->topic, b->class_id, b->qos, b->retain,
                       (unsigned long long)b->ttl_ms, b->priority);
+    if (b->event.type)
+        buffer_printf(out, "/%s:%s:%s", b->event.type, b->event.source, b->event.subject);
 }
 
 static void put_properties(struct batch *b, bool own)
@@ -201,13 +207,16 @@ static void init_encoder(struct batch *b)
     encoder_init(&b->encoder, &p);
 }
 
-static struct batch *batch_of(struct batches *home, const struct route *r)
+/* Takes the route's event. */
+static struct batch *batch_of(struct batches *home, struct route *r)
 {
     LIST_EACH(l, &home->all)
     {
         struct batch *b = LIST_OF(l, struct batch, link);
-        if (is_of(b, r))
+        if (is_of(b, r)) {
+            cloud_event_clear(&r->event);
             return b;
+        }
     }
     struct batch *b = MEMORY_NEW(struct batch);
     b->home = home;
@@ -217,6 +226,7 @@ static struct batch *batch_of(struct batches *home, const struct route *r)
     b->priority = r->priority;
     b->retain = r->retain;
     b->ttl_ms = r->ttl_ms;
+    b->event = r->event;
     init_encoder(b);
     put_properties(b, list_first(&home->all) == NULL);
     list_push(&home->all, &b->link);
@@ -227,6 +237,7 @@ static void batch_free(struct batch *b)
 {
     list_remove(&b->link);
     encoder_clear(&b->encoder);
+    cloud_event_clear(&b->event);
     buffer_clear(&b->properties);
     free(b->topic);
     free(b->class_id);
@@ -273,6 +284,9 @@ struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
         .priority = writer ? writer->priority : 0,
         .retain = (own->retain ? own->retain : all->retain) == SAID_YES,
     };
+    if (home->plan.cloud_events && writer)
+        cloud_event_init(&r.event, writer, kind == TOPIC_METADATA, loop_wall_ms(home->sink.loop),
+                         loop_random_u64(home->sink.loop));
     struct batch *b = batch_of(home, &r);
     b->users += writer != NULL;
     buffer_clear(&topic);

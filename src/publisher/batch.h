@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "publisher/cloud_event.h"
 #include "publisher/encoder.h"
 #include "publisher/outbox.h"
 #include "publisher/topic.h"
@@ -45,6 +46,7 @@ struct batch {
     uint8_t qos, priority; /* priority: the writer's; the higher one is sent first */
     bool retain;
 
+    struct cloud_event event; /* of the writers in it; only with the plan's cloud_events */
     uint32_t users; /* writers whose messages or metadata it takes */
     uint64_t sequence;
     struct outgoing *message; /* NULL: none begun */

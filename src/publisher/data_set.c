@@ -122,6 +122,7 @@ void data_set_of_server(struct data_set *d, const struct group *g, struct slice 
                         struct slice application_uri)
 {
     const struct form *f = group_form(g);
+    cloud_event_of_server(&d->batch->event, application_uri);
     if (f->samples) {
         set_origin(d, f->full, endpoint_url, application_uri);
         return;

@@ -115,6 +115,43 @@ static void other_topics_are_other_messages_of_other_sources(void **state)
     group_free(&g);
 }
 
+static struct slice property_of(size_t i, const char *name)
+{
+    struct slice value = {0};
+    iot_property_find(buffer_slice(&sent[i]->properties), slice_of(name), &value);
+    return value;
+}
+
+static void messages_can_say_what_cloud_events_wants_to_know(void **state)
+{
+    (void)state;
+    struct plan_group plan = plan_of(ENCODING_JSON);
+    plan.cloud_events = true;
+    plan.batch_size = 1;
+    struct group *g = group_new(&sink, &plan);
+    struct plan_writer writer = {.name = SLICE("writer"),
+                                 .type = SLICE("pump"),
+                                 .subject = SLICE("line 1"),
+                                 .connection = {.endpoint_url = SLICE("opc.tcp://plc")}};
+    struct data_set d;
+    data_set_init(&d, g, &plan, &writer, 0);
+    put(g, &d, 1);
+    data_set_of_server(&d, g, SLICE("opc.tcp://plc"), SLICE("urn:plc"));
+    put(g, &d, 2);
+    assert_int_equal(sent_count, 2);
+    assert_slice(property_of(0, "specversion"), SLICE("1.0"));
+    assert_slice(property_of(0, "type"), SLICE("Dataset/pump"));
+    assert_slice(property_of(0, "source"), SLICE("opc.tcp://plc"));
+    assert_slice(property_of(1, "source"), SLICE("urn:plc"));
+    assert_slice(property_of(0, "subject"), SLICE("line 1"));
+    assert_int_equal(property_of(1, "id").len, 34);
+    assert_int_equal(property_of(1, "id").at[12], '7');
+    assert_slice(slice_skip(property_of(1, "id"), 32), SLICE("/2"));
+    assert_int_equal(property_of(1, "time").at[10], 'T');
+    data_set_clear(&d);
+    group_free(&g);
+}
+
 static void a_broker_forgets_what_nobody_sends_any_more(void **state)
 {
     (void)state;
@@ -200,6 +237,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(other_topics_are_other_messages_of_other_sources, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(messages_can_say_what_cloud_events_wants_to_know, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_broker_forgets_what_nobody_sends_any_more, set_up,
                                         tear_down),
