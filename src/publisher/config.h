@@ -160,3 +160,7 @@ void config_finding_print(const struct config_finding *f, const char *path, stru
 
 /* "EventNotifier" in any case: 12. 0 when nodes have no such attribute. */
 int config_attribute(struct slice name);
+
+/* What a word means as the value of a property of entries or nodes, in any case: "Mqtt" of
+ * "WriterGroupTransport" is TRANSPORT_MQTT. 0 when it is none of its words. */
+int config_word(const char *property, const char *word);

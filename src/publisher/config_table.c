@@ -140,12 +140,17 @@ static const struct word attributes[] = {
     {0},
 };
 
-int config_attribute(struct slice name)
+static int value_of(const struct word *words, struct slice name)
 {
-    for (const struct word *w = attributes; w->name; w++)
-        if (slice_eq_nocase(name, slice_of(w->name)))
+    for (const struct word *w = words; w->name; w++)
+        if (!w->why && slice_eq_nocase(name, slice_of(w->name)))
             return w->value;
     return 0;
+}
+
+int config_attribute(struct slice name)
+{
+    return value_of(attributes, name);
 }
 
 /* ---- what stands in a node ---- */
@@ -370,3 +375,11 @@ const struct node_draft config_node_blank = {
              .snapshot_ms = CONFIG_UNSET,
              .rebrowse_ms = CONFIG_UNSET},
 };
+
+int config_word(const char *property, const char *word)
+{
+    const struct field *f = config_field(&config_entry_fields, slice_of(property));
+    if (!f)
+        f = config_field(&config_node_fields, slice_of(property));
+    return f && f->words ? value_of(f->words, slice_of(word)) : 0;
+}

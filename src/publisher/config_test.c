@@ -244,6 +244,17 @@ static void findings_have_a_bound(void **state)
     buffer_clear(&text);
 }
 
+static void words_mean_the_same_everywhere(void **state)
+{
+    (void)state;
+    assert_int_equal(config_word("MessagingMode", "pubsub"), MODE_PUBSUB);
+    assert_int_equal(config_word("HeartbeatBehavior", "PeriodicLKGDropValue"),
+                     HEARTBEAT_PERIODIC | HEARTBEAT_LKG | HEARTBEAT_DROP_VALUES);
+    assert_int_equal(config_word("MessageEncoding", "Avro"), 0);
+    assert_int_equal(config_word("Id", "Value"), 0);
+    assert_int_equal(config_attribute(SLICE("eventnotifier")), 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +273,7 @@ int main(void)
         cmocka_unit_test_teardown(unknown_names_are_passed_over_with_a_hint, tear_down),
         cmocka_unit_test_teardown(broken_text_gives_nothing_but_a_place, tear_down),
         cmocka_unit_test_teardown(findings_have_a_bound, tear_down),
+        cmocka_unit_test(words_mean_the_same_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

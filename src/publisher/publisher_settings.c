@@ -86,7 +86,7 @@ const struct setting publisher_settings[] = {
 /* clang-format on */
 const size_t publisher_settings_count = sizeof(publisher_settings) / sizeof(publisher_settings[0]);
 
-/* Which of the row's words it is, from 1; 0: not given. */
+/* Which of the words it is; 0: not given. */
 static int word_of(const struct settings *s, const char *name, const char *const *words, int count)
 {
     const char *text = settings_text(s, name);
@@ -98,31 +98,6 @@ static int word_of(const struct settings *s, const char *name, const char *const
 
 #define WORD_OF(s, name, words) word_of(s, name, words, sizeof(words) / sizeof((words)[0]))
 
-static const char *const modes[] = {
-    [MODE_SAMPLES] = "Samples",
-    [MODE_FULL_SAMPLES] = "FullSamples",
-    [MODE_PUBSUB] = "PubSub",
-    [MODE_FULL_NETWORK_MESSAGES] = "FullNetworkMessages",
-    [MODE_DATA_SET_MESSAGES] = "DataSetMessages",
-    [MODE_SINGLE_DATA_SET_MESSAGE] = "SingleDataSetMessage",
-    [MODE_DATA_SETS] = "DataSets",
-    [MODE_SINGLE_DATA_SET] = "SingleDataSet",
-    [MODE_RAW_DATA_SETS] = "RawDataSets",
-    [MODE_SINGLE_RAW_DATA_SET] = "SingleRawDataSet",
-};
-static const char *const encodings[] = {
-    [ENCODING_JSON] = "Json",
-    [ENCODING_JSON_REVERSIBLE] = "JsonReversible",
-    [ENCODING_JSON_GZIP] = "JsonGzip",
-    [ENCODING_JSON_REVERSIBLE_GZIP] = "JsonReversibleGzip",
-    [ENCODING_JSON_COMPACT] = "JsonCompact",
-    [ENCODING_JSON_VERBOSE] = "JsonVerbose",
-    [ENCODING_JSON_COMPACT_GZIP] = "JsonCompactGzip",
-    [ENCODING_JSON_VERBOSE_GZIP] = "JsonVerboseGzip",
-    [ENCODING_UADP] = "Uadp"};
-static const char *const triggers[] = {[TRIGGER_STATUS] = "Status",
-                                       [TRIGGER_STATUS_VALUE] = "StatusValue",
-                                       [TRIGGER_STATUS_VALUE_TIMESTAMP] = "StatusValueTimestamp"};
 static const char *const all_names[] = {[NAMES_URI] = "Uri",
                                         [NAMES_INDEX] = "Index",
                                         [NAMES_EXPANDED] = "Expanded",
@@ -130,37 +105,17 @@ static const char *const all_names[] = {[NAMES_URI] = "Uri",
 static const char *const stamps[] = {[STAMP_NOW] = "CurrentTimeUtc",
                                      [STAMP_PUBLISHED] = "PublishTime",
                                      [STAMP_ENCODED] = "EncodingTimeUtc"};
-static const char *const qualities[] = {[QOS_AT_MOST_ONCE] = "AtMostOnce",
-                                        [QOS_AT_LEAST_ONCE] = "AtLeastOnce",
-                                        [QOS_EXACTLY_ONCE] = "ExactlyOnce"};
-static const char *const transports[] = {
-    [TRANSPORT_IOT_HUB] = "IoTHub",     [TRANSPORT_MQTT] = "Mqtt",  [TRANSPORT_EVENT_HUB] = "EventHub",
-    [TRANSPORT_HTTP] = "Http",          [TRANSPORT_FILE] = "FileSystem",
-    [TRANSPORT_KAFKA] = "Kafka",        [TRANSPORT_NULL] = "Null"};
-static const char *const routings[] = {[ROUTING_NONE] = "None",
-                                       [ROUTING_BROWSE_NAMES] = "UseBrowseNames",
-                                       [ROUTING_BROWSE_NAMES_INDEX] =
-                                           "UseBrowseNamesWithNamespaceIndex"};
-static const char *const conditions[] = {[WATCHDOG_ALL_LATE] = "WhenAllAreLate",
-                                         [WATCHDOG_ANY_LATE] = "WhenAnyIsLate"};
-static const char *const behaviors[] = {[WATCHDOG_DIAGNOSTIC] = "Diagnostic",
-                                        [WATCHDOG_RESET] = "Reset",
-                                        [WATCHDOG_FAIL_FAST] = "FailFast",
-                                        [WATCHDOG_EXIT] = "ExitProcess"};
-static const char *const heartbeats[] = {
-    [0] = "WatchdogLKV",
-    [HEARTBEAT_LKG] = "WatchdogLKG",
-    [HEARTBEAT_PERIODIC] = "PeriodicLKV",
-    [HEARTBEAT_PERIODIC | HEARTBEAT_LKG] = "PeriodicLKG",
-    [HEARTBEAT_TIMESTAMPS] = "WatchdogLKVWithUpdatedTimestamps",
-    [HEARTBEAT_DIAGNOSTICS] = "WatchdogLKVDiagnosticsOnly",
-    [HEARTBEAT_DROP_VALUES | HEARTBEAT_PERIODIC] = "PeriodicLKVDropValue",
-    [HEARTBEAT_DROP_VALUES | HEARTBEAT_PERIODIC | HEARTBEAT_LKG] = "PeriodicLKGDropValue",
-};
+
+/* A setting with the words of a property of the file. */
+static int as_property(const struct settings *s, const char *name, const char *property)
+{
+    const char *text = settings_text(s, name);
+    return text ? config_word(property, text) : 0;
+}
 
 static enum messaging_mode mode_of(const struct settings *s, bool strict)
 {
-    enum messaging_mode mode = (enum messaging_mode)WORD_OF(s, "mode", modes);
+    enum messaging_mode mode = (enum messaging_mode)as_property(s, "mode", "MessagingMode");
     if (mode == MODE_UNSET)
         mode = strict ? MODE_PUBSUB : MODE_SAMPLES;
     if (settings_bool(s, "mode.full"))
@@ -175,7 +130,7 @@ static void read_messages(const struct settings *s, struct plan_defaults *d)
     bool strict = settings_bool(s, "strict");
     d->strict = strict;
     d->mode = mode_of(s, strict);
-    d->encoding = (enum message_encoding)WORD_OF(s, "encoding", encodings);
+    d->encoding = (enum message_encoding)as_property(s, "encoding", "MessageEncoding");
     d->names = (enum plan_names)WORD_OF(s, "names", all_names);
     d->batch_size = settings_given(s, "batch.size") ? settings_integer(s, "batch.size") : strict ? 0 : 50;
     d->batch_ms = settings_given(s, "batch.interval") ? (int64_t)settings_ms(s, "batch.interval")
@@ -197,12 +152,12 @@ static void read_messages(const struct settings *s, struct plan_defaults *d)
 
 static void read_routes(const struct settings *s, struct plan_defaults *d)
 {
-    d->qos = (enum plan_qos)WORD_OF(s, "message.qos", qualities);
+    d->qos = (enum plan_qos)as_property(s, "message.qos", "QualityOfService");
     d->ttl_ms = (int64_t)settings_ms(s, "message.ttl");
     d->retain = settings_bool(s, "message.retain");
-    d->transport = (enum plan_transport)WORD_OF(s, "transport", transports);
+    d->transport = (enum plan_transport)as_property(s, "transport", "WriterGroupTransport");
     d->partitions = (uint32_t)settings_integer(s, "partitions");
-    d->routing = (enum plan_routing)WORD_OF(s, "topic.routing", routings);
+    d->routing = (enum plan_routing)as_property(s, "topic.routing", "DataSetRouting");
 }
 
 static void read_subscriptions(const struct settings *s, struct plan_defaults *d)
@@ -217,12 +172,12 @@ static void read_subscriptions(const struct settings *s, struct plan_defaults *d
     d->auto_queue_size = settings_bool(s, "queue.auto");
     d->discard_new = settings_bool(s, "discard.new");
     d->skip_first = settings_bool(s, "skip.first");
-    d->trigger = (enum data_change_trigger)WORD_OF(s, "trigger", triggers);
+    d->trigger = (enum data_change_trigger)as_property(s, "trigger", "DataChangeTrigger");
     d->heartbeat_ms = (int64_t)settings_ms(s, "heartbeat.interval");
-    d->heartbeat = WORD_OF(s, "heartbeat.behavior", heartbeats);
+    d->heartbeat = as_property(s, "heartbeat.behavior", "HeartbeatBehavior");
     d->watchdog_ms = (int64_t)settings_ms(s, "watchdog.interval");
-    d->watchdog_condition = (enum watchdog_condition)WORD_OF(s, "watchdog.condition", conditions);
-    d->watchdog_behavior = (enum watchdog_behavior)WORD_OF(s, "watchdog.behavior", behaviors);
+    d->watchdog_condition = (enum watchdog_condition)as_property(s, "watchdog.condition", "OpcNodeWatchdogCondition");
+    d->watchdog_behavior = (enum watchdog_behavior)as_property(s, "watchdog.behavior", "DataSetWriterWatchdogBehavior");
     d->fetch_display_names = settings_bool(s, "display.names");
     d->cyclic_read = settings_bool(s, "cyclic.reads");
     d->republish = settings_bool(s, "republish");
