@@ -138,19 +138,38 @@ struct document_entry *document_find(struct document *d, struct slice identity,
     return NULL;
 }
 
+static void fill(struct document *d, struct document_node *at, const struct config_node *n)
+{
+    *at = (struct document_node){.json = n->at, .node = n, .fresh = true};
+    if (!json_is(n->at, JSON_OBJECT) || json_get_nocase(n->at, "Identifier")) { /* 2.5's NodeId */
+        at->json = NULL;
+        document_set_text(d, at, "Id", n->id);
+    }
+}
+
+struct document_node *document_open(struct document *d, struct document_entry *e, size_t at,
+                                    size_t count)
+{
+    make_room(d, e, count);
+    memmove(&e->nodes[at + count], &e->nodes[at], (e->node_count - at) * sizeof *e->nodes);
+    e->node_count += count;
+    e->changed = true;
+    return &e->nodes[at];
+}
+
 struct document_node *document_insert(struct document *d, struct document_entry *e, size_t at,
                                       const struct config_node *n)
 {
-    make_room(d, e, 1);
-    memmove(&e->nodes[at + 1], &e->nodes[at], (e->node_count - at) * sizeof *e->nodes);
-    e->node_count++;
+    struct document_node *place = document_open(d, e, at, 1);
+    fill(d, place, n);
+    return place;
+}
+
+void document_replace(struct document *d, struct document_entry *e, size_t at,
+                      const struct config_node *n)
+{
+    fill(d, &e->nodes[at], n);
     e->changed = true;
-    e->nodes[at] = (struct document_node){.json = n->at, .node = n, .fresh = true};
-    if (!json_is(n->at, JSON_OBJECT) || json_get_nocase(n->at, "Identifier")) { /* 2.5's NodeId */
-        e->nodes[at].json = NULL;
-        document_set_text(d, &e->nodes[at], "Id", n->id);
-    }
-    return &e->nodes[at];
 }
 
 void document_delete(struct document_entry *e, size_t at)

@@ -69,6 +69,12 @@ struct document_node *document_insert(struct document *d, struct document_entry 
                                       const struct config_node *n);
 void document_delete(struct document_entry *e, size_t at);
 
+/* Room for `count` nodes at `at`, each to be filled by document_replace(). */
+struct document_node *document_open(struct document *d, struct document_entry *e, size_t at,
+                                    size_t count);
+void document_replace(struct document *d, struct document_entry *e, size_t at,
+                      const struct config_node *n);
+
 /* Writes the node anew, with that member so. */
 void document_set(struct document *d, struct document_node *n, const char *name, struct slice json);
 

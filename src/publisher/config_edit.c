@@ -247,13 +247,14 @@ static bool find_asked(struct removal *r, struct slice identity, struct document
 
 static void remove_entries(struct document *d, struct slice identity, bool all)
 {
-    for (size_t i = 0; i < d->entry_count;) {
-        struct document_entry *e = &d->entries[i];
-        if (e->entry && slice_eq(e->identity, identity) && (all || e->node_count == 0))
-            document_remove(d, e);
-        else
-            i++;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->entry_count; i++) {
+        const struct document_entry *e = &d->entries[i];
+        bool named = e->entry && slice_eq(e->identity, identity);
+        if (!named || (!all && e->node_count))
+            d->entries[kept++] = *e;
     }
+    d->entry_count = kept;
 }
 
 static bool unpublish_nodes(struct config_call *c)

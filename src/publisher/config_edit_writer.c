@@ -172,14 +172,38 @@ static bool find_place(struct config_call *c, const struct document_entry *e, si
     return true;
 }
 
-static void put_node(struct config_call *c, struct document_entry *e, const struct config_node *n,
-                     size_t *at)
+/* Those that are there are replaced where they stand; the others are marked, and counted. */
+static size_t replace_known(struct config_call *c, struct document_entry *e,
+                            const struct config_entry *request, bool *fresh)
 {
-    struct document_node *old = find_field(e, name_of(n));
-    size_t place = old ? (size_t)(old - e->nodes) : (*at)++;
-    if (old)
-        document_delete(e, place);
-    name_node(c, document_insert(&c->document, e, place, n));
+    struct map places = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < e->node_count; i++)
+        if (e->nodes[i].node)
+            map_put(&places, field_id(&e->nodes[i]), &e->nodes[i]);
+    for (size_t i = 0; i < request->node_count; i++) {
+        struct document_node *old = map_get(&places, name_of(&request->nodes[i]));
+        fresh[i] = !old;
+        count += !old;
+        if (!old)
+            continue;
+        document_replace(&c->document, e, (size_t)(old - e->nodes), &request->nodes[i]);
+        name_node(c, old);
+    }
+    map_clear(&places);
+    return count;
+}
+
+static void add_fresh(struct config_call *c, struct document_entry *e, size_t at, size_t count,
+                      const struct config_entry *request, const bool *fresh)
+{
+    document_open(&c->document, e, at, count);
+    for (size_t i = 0; i < request->node_count; i++) {
+        if (!fresh[i])
+            continue;
+        document_replace(&c->document, e, at, &request->nodes[i]);
+        name_node(c, &e->nodes[at++]);
+    }
 }
 
 static bool put_nodes(struct config_call *c, const struct json *nodes, bool one)
@@ -190,8 +214,10 @@ static bool put_nodes(struct config_call *c, const struct json *nodes, bool one)
         return config_call_refuse(c, BAD_ARGUMENT, "null or empty OpcNodes is provided in request");
     if (!read_nodes(c, nodes, one) || !find_writer(c, &e) || !find_place(c, e, &at))
         return false;
-    for (size_t i = 0; i < c->request.entries[0].node_count; i++)
-        put_node(c, e, &c->request.entries[0].nodes[i], &at);
+    const struct config_entry *request = &c->request.entries[0];
+    bool *fresh = ARENA_TAKE_N(&c->document.arena, bool, request->node_count);
+    size_t count = replace_known(c, e, request, fresh);
+    add_fresh(c, e, at, count, request, fresh);
     return true;
 }
 
