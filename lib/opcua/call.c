@@ -5,8 +5,6 @@
 #include "base/memory.h"
 #include "opcua/session_priv.h"
 
-#define CALL_MS 10000
-
 struct opcua_call {
     struct opcua_session *session;
     struct link link; /* in one of the session's three lists */
@@ -94,7 +92,7 @@ static struct opcua_call *call_new(struct opcua_session *s, const UA_DataType *r
                              .response_type = response_type,
                              .failed = UA_STATUSCODE_BADTIMEOUT};
     s->call_count++;
-    loop_timer_start(s->loop, &c->timer, timeout_ms ? timeout_ms : CALL_MS, on_timer, c);
+    loop_timer_start(s->loop, &c->timer, timeout_ms ? timeout_ms : s->thread->tuning.call_ms, on_timer, c);
     return c;
 }
 
@@ -167,4 +165,22 @@ void session_calls_fail(struct opcua_session *s, UA_StatusCode why)
     while ((l = list_first(&s->waiting)) || (l = list_first(&s->failed)))
         finish(LIST_OF(l, struct opcua_call, link), false, why, NULL);
     assert(list_empty(&s->sent)); /* those ended with the client */
+}
+
+bool session_call_was_lost(UA_StatusCode status)
+{
+    return status == UA_STATUSCODE_BADNOTCONNECTED ||
+           status == UA_STATUSCODE_BADSECURECHANNELCLOSED ||
+           status == UA_STATUSCODE_BADSESSIONCLOSED ||
+           status == UA_STATUSCODE_BADSESSIONIDINVALID ||
+           status == UA_STATUSCODE_BADSERVERNOTCONNECTED || status == UA_STATUSCODE_BADSHUTDOWN;
+}
+
+bool session_call_was_too_much(UA_StatusCode status)
+{
+    return status == UA_STATUSCODE_BADTOOMANYOPERATIONS ||
+           status == UA_STATUSCODE_BADREQUESTTOOLARGE ||
+           status == UA_STATUSCODE_BADRESPONSETOOLARGE ||
+           status == UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED ||
+           status == UA_STATUSCODE_BADTCPMESSAGETOOLARGE || status == UA_STATUSCODE_BADTIMEOUT;
 }

@@ -9,8 +9,6 @@
 #include "opcua/pki.h"
 #include "opcua/session_priv.h"
 
-#define SESSION_TIMEOUT_MS 120000
-#define CHANNEL_LIFE_MS 3600000
 #define BUFFER_BYTES (64u << 10)
 #define MESSAGE_MAX (64u << 20) /* of an answer, all chunks together */
 #define CHUNKS_MAX 8192
@@ -81,7 +79,7 @@ static UA_StatusCode choose(struct opcua_session *s, const UA_EndpointDescriptio
         session_explain(s, status, reason);
     else if (choice->plain_password && s->failures == 0)
         log_warn("opcua password goes out unencrypted, the server offers nothing better url=%s",
-                 s->url);
+                 session_redundancy_url(s));
     return status;
 }
 
@@ -110,7 +108,7 @@ static UA_StatusCode set_endpoint(struct opcua_session *s, const UA_EndpointDesc
         return status;
     keep_leaf(&config->endpoint.serverCertificate);
     free(s->endpoint_url);
-    s->endpoint_url = opcua_endpoint_url(slice_of(s->url),
+    s->endpoint_url = opcua_endpoint_url(slice_of(session_redundancy_url(s)),
                                          slice_from(e->endpointUrl.data, e->endpointUrl.length));
     UA_String_clear(&config->endpoint.endpointUrl);
     config->endpoint.endpointUrl = UA_STRING_ALLOC(s->endpoint_url);
@@ -125,8 +123,8 @@ static void set_up(struct opcua_session *s, UA_ClientConfig *config)
     config->clientContext = s;
     config->stateCallback = on_state;
     config->timeout = 0; /* the stack's own: see call.c */
-    config->secureChannelLifeTime = CHANNEL_LIFE_MS;
-    config->requestedSessionTimeout = SESSION_TIMEOUT_MS;
+    config->secureChannelLifeTime = s->thread->tuning.token_ms;
+    config->requestedSessionTimeout = s->thread->tuning.session_timeout_ms;
     config->outStandingPublishRequests = 0;
     config->localConnectionConfig.localMaxMessageSize = MESSAGE_MAX;
     config->localConnectionConfig.localMaxChunkCount = CHUNKS_MAX;
@@ -142,7 +140,7 @@ static UA_StatusCode verify(struct opcua_session *s, const UA_EndpointDescriptio
     const UA_String *uri = &e->server.applicationUri;
     UA_StatusCode status = opcua_pki_verify_server(
         s->thread->pki, slice_from(e->serverCertificate.data, e->serverCertificate.length),
-        slice_of(s->url), slice_from(uri->data, uri->length));
+        slice_of(session_redundancy_url(s)), slice_from(uri->data, uri->length));
     if (status != UA_STATUSCODE_GOOD)
         session_explain(s, status, session_advice(status));
     return status;

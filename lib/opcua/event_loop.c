@@ -275,3 +275,8 @@ void opcua_event_loop_when_closed(UA_EventLoop *el, loop_fn *fn, void *arg)
 {
     opcua_tcp_when_empty(&from(el)->tcp, fn, arg);
 }
+
+struct opcua_tcp *opcua_event_loop_tcp(UA_EventLoop *el)
+{
+    return &from(el)->tcp;
+}

@@ -23,3 +23,6 @@ void opcua_event_loop_when_closed(UA_EventLoop *el, loop_fn *fn, void *arg);
 /* What came in on the client's connection since it was opened, to see whether the server still
  * lives. */
 uint64_t opcua_event_loop_received(UA_EventLoop *el, const UA_Client *client);
+
+/* See opcua/tcp.h. */
+struct opcua_tcp *opcua_event_loop_tcp(UA_EventLoop *el);

@@ -244,3 +244,8 @@ struct opcua_inquiry *opcua_inquire_endpoints(struct opcua_thread *t, struct sli
     q->endpoints_alone = true;
     return q;
 }
+
+const void *opcua_inquiry_client(const struct opcua_inquiry *q)
+{
+    return q->client;
+}

@@ -35,3 +35,6 @@ struct opcua_inquiry *opcua_inquire_endpoints(struct opcua_thread *t, struct sli
 
 /* Before `fn` was called: it will not be. */
 void opcua_inquiry_cancel(struct opcua_inquiry *q);
+
+/* What opens its connection: see opcua_tcp_dial_fn. NULL: nothing yet. */
+const void *opcua_inquiry_client(const struct opcua_inquiry *q);

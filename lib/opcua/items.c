@@ -2,7 +2,6 @@
  * own. */
 #include <assert.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -10,45 +9,34 @@
 
 #define CALL_MS 60000 /* slow controllers need seconds for a batch */
 #define RETRY_MS 10000
+#define QUICK_MS 500 /* for a call with all items that it may have */
+#define SLOW_MS 10000
 
-static const uint16_t retry_s[] = {10, 30, 60, 300}; /* by the count of failures */
-
-struct item_call {
-    struct link link;
-    struct opcua_subscription *subscription;
-    struct opcua_call *call;
-    size_t count;
-    uint32_t indexes[];
-};
 
 /* ---- how many at once ---- */
 
-/* What these products bear, whatever they claim; matched anywhere in the name. */
-static const struct profile {
-    const char *product;
-    uint32_t batch;
-} profiles[] = {{"S7-1200", 100}, {"S7-1500", 500}, {"SIMATIC", 500}, {"Prosys", 800}};
-
-static uint32_t batch_of(const struct opcua_subscription *s)
+static uint32_t batch_max(const struct opcua_subscription *s)
 {
-    uint32_t batch = OPCUA_ITEMS_PER_CALL_MAX;
     uint32_t limit = opcua_session_limits(s->session)->monitored_items_per_call;
-    const char *product = s->session->product ? s->session->product : "";
-    if (limit && limit < batch)
-        batch = limit;
-    for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++)
-        if (strcasestr(product, profiles[i].product) && profiles[i].batch < batch)
-            batch = profiles[i].batch;
-    return s->batch && s->batch < batch ? s->batch : batch;
+    uint32_t most = s->session->profile->items_per_call;
+    return limit && limit < most ? limit : most;
 }
 
-static bool is_too_much(UA_StatusCode status)
+uint32_t items_batch(const struct opcua_subscription *s)
 {
-    return status == UA_STATUSCODE_BADTOOMANYOPERATIONS ||
-           status == UA_STATUSCODE_BADREQUESTTOOLARGE ||
-           status == UA_STATUSCODE_BADRESPONSETOOLARGE ||
-           status == UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED ||
-           status == UA_STATUSCODE_BADTCPMESSAGETOOLARGE || status == UA_STATUSCODE_BADTIMEOUT;
+    uint32_t max = batch_max(s), now = s->batch ? s->batch : s->session->profile->items_first;
+    return now < max ? now : max;
+}
+
+/* Calls grow while the server is quick with them, and shrink when it is not. */
+static void learn_batch(struct opcua_subscription *s, const struct item_call *c)
+{
+    uint64_t took_ms = loop_now_ms(s->loop) - c->sent_ms;
+    uint32_t now = items_batch(s);
+    if (took_ms > SLOW_MS && now > 1)
+        s->batch = now / 2;
+    else if (took_ms < QUICK_MS && c->count >= now)
+        s->batch = 2 * now < batch_max(s) ? 2 * now : batch_max(s);
 }
 
 /* ---- the table ---- */
@@ -67,14 +55,14 @@ static uint32_t take_index(struct opcua_subscription *s)
     return s->slot_count++;
 }
 
-static void free_index(struct opcua_subscription *s, uint32_t index)
+void items_free_index(struct opcua_subscription *s, uint32_t index)
 {
     s->slots[index] = (struct item_slot){.state = ITEM_FREE, .retry_s = s->free_index};
     s->free_index = index;
     s->used_count--;
 }
 
-static void make_new(struct opcua_subscription *s, uint32_t index)
+void items_make_new(struct opcua_subscription *s, uint32_t index)
 {
     s->slots[index].state = ITEM_NEW;
     s->new_count++;
@@ -87,7 +75,7 @@ static uint32_t now_s(const struct opcua_subscription *s)
     return (uint32_t)(loop_now_ms(s->loop) / 1000);
 }
 
-static void tell_status(struct opcua_subscription *s, uint32_t index, UA_StatusCode status,
+void items_tell(struct opcua_subscription *s, uint32_t index, UA_StatusCode status,
                         bool first)
 {
     bool changed = s->slots[index].status != status || first;
@@ -96,18 +84,37 @@ static void tell_status(struct opcua_subscription *s, uint32_t index, UA_StatusC
         s->config.events->on_item(s->config.arg, index, status);
 }
 
-static void fail(struct opcua_subscription *s, uint32_t index, UA_StatusCode why)
+/* It could not be asked for as it is configured; otherwise the server has refused it. */
+static bool is_invalid(UA_StatusCode why)
 {
-    struct item_slot *i = &s->slots[index];
-    size_t last = sizeof retry_s / sizeof retry_s[0] - 1;
-    i->state = ITEM_FAILED;
-    i->retry_s = now_s(s) + retry_s[i->failures < last ? i->failures : last];
-    i->failures += i->failures < UINT8_MAX;
-    s->failed_count++;
-    tell_status(s, index, why, false);
+    return why == UA_STATUSCODE_BADNODEIDINVALID || why == UA_STATUSCODE_BADNOMATCH ||
+           why == UA_STATUSCODE_BADFILTERNOTALLOWED ||
+           why == UA_STATUSCODE_BADMONITOREDITEMFILTERINVALID ||
+           why == UA_STATUSCODE_BADATTRIBUTEIDINVALID ||
+           why == UA_STATUSCODE_BADINDEXRANGEINVALID;
 }
 
-static void delete_later(struct opcua_subscription *s, uint32_t index)
+static uint32_t retry_after_s(const struct opcua_subscription *s, unsigned failures, UA_StatusCode why)
+{
+    const struct opcua_tuning *t = &s->session->thread->tuning;
+    uint64_t after = is_invalid(why) ? t->invalid_retry_s : t->item_retry_s;
+    uint64_t max = is_invalid(why) ? t->invalid_retry_s_max : t->item_retry_s_max;
+    for (unsigned i = 0; i < failures && after < max; i++)
+        after *= 2;
+    return (uint32_t)(after < max ? after : max);
+}
+
+void items_fail(struct opcua_subscription *s, uint32_t index, UA_StatusCode why)
+{
+    struct item_slot *i = &s->slots[index];
+    i->state = ITEM_FAILED;
+    i->retry_s = now_s(s) + retry_after_s(s, i->failures, why);
+    i->failures += i->failures < UINT8_MAX;
+    s->failed_count++;
+    items_tell(s, index, why, false);
+}
+
+void items_delete_later(struct opcua_subscription *s, uint32_t index)
 {
     if (s->to_delete_count == s->to_delete_cap) {
         s->to_delete_cap = s->to_delete_cap ? 2 * s->to_delete_cap : 64;
@@ -117,18 +124,29 @@ static void delete_later(struct opcua_subscription *s, uint32_t index)
     s->to_delete[s->to_delete_count++] = index;
 }
 
+static void on_pump(void *arg)
+{
+    items_pump(arg);
+}
+
+void items_pump_soon(struct opcua_subscription *s)
+{
+    loop_timer_start(s->loop, &s->pump, 0, on_pump, s);
+}
+
 /* ---- calls ---- */
 
-static struct item_call *call_new(struct opcua_subscription *s, size_t room)
+struct item_call *items_call_new(struct opcua_subscription *s, size_t room)
 {
     struct item_call *c = memory_new(sizeof *c + room * sizeof c->indexes[0]);
     c->subscription = s;
+    c->sent_ms = loop_now_ms(s->loop);
     list_push(&s->item_calls, &c->link);
     s->item_call_count++;
     return c;
 }
 
-static void call_free(struct item_call *c)
+void items_call_free(struct item_call *c)
 {
     list_remove(&c->link);
     c->subscription->item_call_count--;
@@ -136,15 +154,37 @@ static void call_free(struct item_call *c)
 }
 
 /* The whole call failed. */
-static void on_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why)
+void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why)
 {
-    if (is_too_much(why) && count > 1)
+    if (session_call_was_too_much(why) && count > 1)
         s->batch = (uint32_t)count / 2;
     if (why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID || why == UA_STATUSCODE_BADTIMEOUT)
         subscription_restart(s, why); /* after a time-out nobody knows which items are there */
-    if (is_too_much(why))
+    if (session_call_was_too_much(why))
         log_warn("opcua items refused url=%s count=%zu status=%s next_batch=%u", s->session->url,
-                 count, UA_StatusCode_name(why), batch_of(s));
+                 count, UA_StatusCode_name(why), items_batch(s));
+}
+
+static bool is_about_filter(UA_StatusCode status)
+{
+    return status == UA_STATUSCODE_BADMONITOREDITEMFILTERUNSUPPORTED ||
+           status == UA_STATUSCODE_BADMONITOREDITEMFILTERINVALID ||
+           status == UA_STATUSCODE_BADFILTERNOTALLOWED ||
+           status == UA_STATUSCODE_BADDEADBANDFILTERINVALID;
+}
+
+static bool has_plain_form(const struct item_slot *i)
+{
+    return i->item.filter && !i->item.late_filter && !i->plain;
+}
+
+/* Small controllers know no data change filters, and values are worth more than what they filter. */
+static void go_without_filter(struct opcua_subscription *s, uint32_t index, UA_StatusCode why)
+{
+    log_warn("opcua filter refused, the node is watched without url=%s node=%s status=%s",
+             s->session->url, s->slots[index].item.node, UA_StatusCode_name(why));
+    s->slots[index].plain = true;
+    items_make_new(s, index);
 }
 
 static void end_creating(struct opcua_subscription *s, uint32_t index,
@@ -157,16 +197,21 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
         s->config.events->on_filter(s->config.arg, index, r->statusCode, &r->filterResult);
     if (UA_StatusCode_isBad(r->statusCode)) {
         if (removed)
-            free_index(s, index);
+            items_free_index(s, index);
+        else if (is_about_filter(r->statusCode) && has_plain_form(i))
+            go_without_filter(s, index, r->statusCode);
         else
-            fail(s, index, r->statusCode);
+            items_fail(s, index, r->statusCode);
     } else if (removed) {
-        delete_later(s, index);
+        items_delete_later(s, index);
     } else {
         i->state = ITEM_LIVE;
         i->failures = 0;
         s->live_count++;
-        tell_status(s, index, UA_STATUSCODE_GOOD, true);
+        s->links_due = s->link_count > 0;
+        if (i->changed)
+            items_modify(s, index);
+        items_tell(s, index, UA_STATUSCODE_GOOD, true);
     }
 }
 
@@ -175,11 +220,11 @@ static void undo_creating(struct opcua_subscription *s, uint32_t index, UA_Statu
                           bool alone)
 {
     if (s->slots[index].state == ITEM_REMOVED)
-        free_index(s, index);
-    else if (alone && is_too_much(why))
-        fail(s, index, why);
+        items_free_index(s, index);
+    else if (alone && session_call_was_too_much(why))
+        items_fail(s, index, why);
     else
-        make_new(s, index);
+        items_make_new(s, index);
 }
 
 static void on_created(void *arg, UA_StatusCode status, void *response)
@@ -194,10 +239,12 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
         else
             undo_creating(s, c->indexes[i], status, c->count == 1);
     size_t count = c->count;
-    call_free(c);
+    if (answered)
+        learn_batch(s, c);
+    items_call_free(c);
     if (!answered) {
-        s->uncertain = s->uncertain || subscription_call_was_lost(status);
-        on_call_failed(s, count, status);
+        s->uncertain = s->uncertain || session_call_was_lost(status);
+        items_call_failed(s, count, status);
     }
     items_pump(s);
 }
@@ -219,7 +266,7 @@ static void prepare(struct opcua_subscription *s, uint32_t index, const UA_NodeI
     out->itemToMonitor.nodeId = *node;
     out->itemToMonitor.attributeId = attribute_of(i, filter);
     out->itemToMonitor.indexRange = opcua_string_of(slice_of(i->index_range));
-    out->monitoringMode = UA_MONITORINGMODE_REPORTING;
+    out->monitoringMode = i->linked ? UA_MONITORINGMODE_SAMPLING : UA_MONITORINGMODE_REPORTING;
     out->requestedParameters.clientHandle = index;
     out->requestedParameters.samplingInterval = i->sampling_ms;
     out->requestedParameters.queueSize = i->queue_size;
@@ -233,36 +280,56 @@ static UA_StatusCode filter_of(struct opcua_subscription *s, uint32_t index,
                                const UA_ExtensionObject **filter)
 {
     const struct opcua_item *i = &s->slots[index].item;
-    *filter = i->filter;
+    bool plain = s->slots[index].plain || s->session->profile->no_filters;
+    *filter = plain ? NULL : i->filter;
     return i->late_filter ? s->config.events->filter(s->config.arg, index, filter)
                           : UA_STATUSCODE_GOOD;
 }
 
-/* Prepares the next new item that means something to this server. False: there is none. */
+/* Takes the node id over. False: the item cannot be watched at this server. */
+static bool prepare_or_fail(struct opcua_subscription *s, uint32_t index, UA_NodeId *node,
+                            UA_MonitoredItemCreateRequest *out)
+{
+    const UA_ExtensionObject *filter;
+    UA_StatusCode status = filter_of(s, index, &filter);
+    if (status == UA_STATUSCODE_GOOD) {
+        prepare(s, index, node, filter, out);
+        return true;
+    }
+    UA_NodeId_clear(node);
+    items_fail(s, index, status);
+    return false;
+}
+
+/* Prepares the next item that means something to this server. False: there is none. */
 static bool next_new(struct opcua_subscription *s, uint32_t *index,
                      UA_MonitoredItemCreateRequest *out)
 {
+    while (s->found_count > 0) {
+        struct found_item f = s->found[--s->found_count];
+        *index = f.index;
+        if (prepare_or_fail(s, f.index, &f.node, out))
+            return true;
+    }
     while (s->new_count > 0) {
         uint32_t at = s->new_from++;
         assert(at < s->slot_count);
         if (s->slots[at].state != ITEM_NEW)
             continue;
         s->new_count--;
+        if (s->slots[at].item.path || s->slots[at].item.registered) {
+            items_look_up(s, at);
+            continue;
+        }
         UA_NodeId node;
-        const UA_ExtensionObject *filter;
-        UA_StatusCode filtered;
         enum status parsed = opcua_node_id_parse(slice_of(s->slots[at].item.node),
                                                  opcua_session_namespaces(s->session), &node, NULL);
         if (parsed != OK) {
-            fail(s, at,
+            items_fail(s, at,
                  parsed == NOT_FOUND ? UA_STATUSCODE_BADNODEIDUNKNOWN
                                      : UA_STATUSCODE_BADNODEIDINVALID);
-        } else if ((filtered = filter_of(s, at, &filter)) != UA_STATUSCODE_GOOD) {
-            UA_NodeId_clear(&node);
-            fail(s, at, filtered);
-        } else {
+        } else if (prepare_or_fail(s, at, &node, out)) {
             *index = at;
-            prepare(s, at, &node, filter, out);
             return true;
         }
     }
@@ -273,14 +340,17 @@ static bool next_new(struct opcua_subscription *s, uint32_t *index,
 /* False: nothing to create. */
 static bool create_some(struct opcua_subscription *s)
 {
-    uint32_t most = batch_of(s);
-    most = most < s->new_count ? most : s->new_count;
+    uint32_t most = items_batch(s), due = s->new_count + (uint32_t)s->found_count;
+    most = most < due ? most : due;
     if (most == 0)
         return false;
-    struct item_call *c = call_new(s, most);
+    struct item_call *c = items_call_new(s, most);
     UA_MonitoredItemCreateRequest *items = memory_new(most * sizeof *items);
-    while (c->count < most && next_new(s, &c->indexes[c->count], &items[c->count]))
-        s->slots[c->indexes[c->count++]].state = ITEM_CREATING;
+    while (c->count < most && next_new(s, &c->indexes[c->count], &items[c->count])) {
+        struct item_slot *i = &s->slots[c->indexes[c->count++]];
+        i->state = ITEM_CREATING;
+        i->changed = false;
+    }
     UA_CreateMonitoredItemsRequest request = {.subscriptionId = s->id,
                                               .timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH,
                                               .itemsToCreateSize = c->count,
@@ -295,7 +365,7 @@ static bool create_some(struct opcua_subscription *s)
     }
     free(items);
     if (!any)
-        call_free(c);
+        items_call_free(c);
     return any;
 }
 
@@ -306,22 +376,22 @@ static void on_deleted(void *arg, UA_StatusCode status, void *response)
     size_t count = c->count;
     for (size_t i = 0; i < count; i++)
         if (response)
-            free_index(s, c->indexes[i]);
+            items_free_index(s, c->indexes[i]);
         else
-            delete_later(s, c->indexes[i]);
-    call_free(c);
+            items_delete_later(s, c->indexes[i]);
+    items_call_free(c);
     if (!response)
-        on_call_failed(s, count, status);
+        items_call_failed(s, count, status);
     items_pump(s);
 }
 
 static bool delete_some(struct opcua_subscription *s)
 {
-    size_t most = batch_of(s);
+    size_t most = items_batch(s);
     most = most < s->to_delete_count ? most : s->to_delete_count;
     if (most == 0)
         return false;
-    struct item_call *c = call_new(s, most);
+    struct item_call *c = items_call_new(s, most);
     UA_UInt32 *ids = memory_new(most * sizeof *ids);
     for (; c->count < most; c->count++) {
         c->indexes[c->count] = s->to_delete[--s->to_delete_count];
@@ -344,18 +414,27 @@ static void on_retry(void *arg)
     for (uint32_t i = 0; i < s->slot_count && s->failed_count > 0; i++)
         if (s->slots[i].state == ITEM_FAILED && now >= s->slots[i].retry_s) {
             s->failed_count--;
-            make_new(s, i);
+            items_make_new(s, i);
         }
     items_pump(s);
+}
+
+/* How often failed ones are looked at. */
+static uint32_t retry_look_ms(const struct opcua_subscription *s)
+{
+    uint32_t ms = s->session->thread->tuning.item_retry_s * 1000;
+    return ms < RETRY_MS ? ms : RETRY_MS;
 }
 
 void items_pump(struct opcua_subscription *s)
 {
     if (s->state == SUBSCRIPTION_LIVE && opcua_session_state(s->session) == OPCUA_SESSION_READY)
-        while (s->item_call_count < OPCUA_ITEM_CALLS_MAX && (delete_some(s) || create_some(s)))
+        while (s->item_call_count < s->session->profile->item_calls && (delete_some(s) || create_some(s) ||
+                                                             items_modify_some(s) ||
+                                                             items_link_some(s)))
             ;
     if (s->failed_count > 0)
-        loop_timer_start(s->loop, &s->retry, RETRY_MS, on_retry, s);
+        loop_timer_start(s->loop, &s->retry, retry_look_ms(s), on_retry, s);
 }
 
 void items_init(struct opcua_subscription *s)
@@ -370,28 +449,31 @@ static void drop_calls(struct opcua_subscription *s)
     {
         struct item_call *c = LIST_OF(l, struct item_call, link);
         opcua_call_cancel(c->call);
-        call_free(c);
+        items_call_free(c);
     }
 }
 
 void items_stop(struct opcua_subscription *s)
 {
     loop_timer_stop(&s->retry);
+    items_look_again(s);
 }
 
 static void restart_one(struct opcua_subscription *s, uint32_t index)
 {
     struct item_slot *i = &s->slots[index];
     if (i->state == ITEM_REMOVED || i->state == ITEM_DELETING)
-        free_index(s, index);
+        items_free_index(s, index);
     else if (i->state != ITEM_FREE)
-        make_new(s, index);
+        items_make_new(s, index);
 }
 
 void items_restart(struct opcua_subscription *s)
 {
     drop_calls(s);
-    s->to_delete_count = 0;
+    items_stop_looking(s);
+    s->to_delete_count = s->to_modify_count = 0;
+    items_unlink_all(s);
     s->new_count = s->failed_count = s->live_count = 0;
     s->new_from = s->slot_count;
     s->uncertain = false;
@@ -402,18 +484,17 @@ void items_restart(struct opcua_subscription *s)
 void items_clear(struct opcua_subscription *s)
 {
     drop_calls(s);
+    items_stop_looking(s);
+    free(s->found);
     loop_timer_stop(&s->retry);
     loop_timer_stop(&s->pump);
     free(s->slots);
     free(s->to_delete);
+    free(s->to_modify);
+    free(s->links);
 }
 
 /* ---- what the header promised ---- */
-
-static void on_pump(void *arg)
-{
-    items_pump(arg);
-}
 
 enum status opcua_subscription_add(struct opcua_subscription *s, const struct opcua_item *items,
                                    size_t count, uint32_t *indexes)
@@ -424,11 +505,11 @@ enum status opcua_subscription_add(struct opcua_subscription *s, const struct op
         uint32_t index = take_index(s);
         s->slots[index] = (struct item_slot){.item = items[i]};
         s->used_count++;
-        make_new(s, index);
+        items_make_new(s, index);
         if (indexes)
             indexes[i] = index;
     }
-    loop_timer_start(s->loop, &s->pump, 0, on_pump, s); /* more may follow in this turn */
+    items_pump_soon(s); /* more may follow in this turn */
     return OK;
 }
 
@@ -439,8 +520,8 @@ void opcua_subscription_retry(struct opcua_subscription *s, uint32_t index)
         return;
     s->failed_count--;
     i->failures = 0;
-    make_new(s, index);
-    loop_timer_start(s->loop, &s->pump, 0, on_pump, s);
+    items_make_new(s, index);
+    items_pump_soon(s);
 }
 
 bool opcua_subscription_ids(const struct opcua_subscription *s, uint32_t index,
@@ -457,24 +538,31 @@ void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index)
     struct item_slot *i = &s->slots[index];
     assert(index < s->slot_count && i->state != ITEM_FREE);
     i->item = (struct opcua_item){0}; /* its texts may go */
+    if (s->link_count)
+        items_forget_links(s, index);
     switch ((enum item_state)i->state) {
     case ITEM_NEW:
         s->new_count--;
-        free_index(s, index);
+        items_free_index(s, index);
         break;
     case ITEM_FAILED:
         s->failed_count--;
-        free_index(s, index);
+        items_free_index(s, index);
         break;
+    case ITEM_FOUND:
+        items_forget_found(s, index);
+        items_free_index(s, index);
+        break;
+    case ITEM_LOOKING:
     case ITEM_CREATING:
         i->state = ITEM_REMOVED;
         break;
     case ITEM_LIVE:
         s->live_count--;
-        delete_later(s, index);
+        items_delete_later(s, index);
         break;
     default:
         assert(!"removed twice");
     }
-    loop_timer_start(s->loop, &s->pump, 0, on_pump, s);
+    items_pump_soon(s);
 }

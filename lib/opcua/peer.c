@@ -7,7 +7,7 @@
 
 #define IDENTIFY_MS 10000
 
-enum { NAMESPACES, SERVERS, PRODUCT, LIMITS }; /* LIMITS: the first of them */
+enum { NAMESPACES, SERVERS, PRODUCT, MANUFACTURER, LIMITS }; /* LIMITS: the first of them */
 
 static const struct limit {
     UA_UInt32 node;
@@ -44,12 +44,41 @@ static void take_strings(UA_Variant *value, UA_String **array, size_t *count)
     UA_Variant_init(value);
 }
 
-static void take_product(struct opcua_session *s, const UA_Variant *value)
+static char *text_of(const UA_Variant *value)
 {
-    if (!UA_Variant_hasScalarType(value, &UA_TYPES[UA_TYPES_STRING]))
-        return;
-    free(s->product);
-    s->product = slice_dup(opcua_slice(*(UA_String *)value->data));
+    bool is_text = UA_Variant_hasScalarType(value, &UA_TYPES[UA_TYPES_STRING]);
+    return slice_dup(is_text ? opcua_slice(*(UA_String *)value->data) : (struct slice){0});
+}
+
+static void take_make(struct opcua_session *s, const UA_DataValue *results)
+{
+    char *product = text_of(&results[PRODUCT].value);
+    char *manufacturer = text_of(&results[MANUFACTURER].value);
+    s->profile = opcua_profile_of(manufacturer, product);
+    log_debug("opcua server url=%s manufacturer=\"%s\" product=\"%s\" profile=%s", s->url, manufacturer,
+              product, s->profile->name ? s->profile->name : "");
+    free(product);
+    free(manufacturer);
+}
+
+static void lower(uint32_t *limit, uint32_t to)
+{
+    if (to && (*limit == 0 || *limit > to))
+        *limit = to;
+}
+
+/* What the profile and the settings know beside what the server says. */
+static void lower_limits(struct opcua_session *s)
+{
+    struct opcua_limits *l = &s->limits;
+    const struct opcua_tuning *t = &s->thread->tuning;
+    uint32_t *all[] = {&l->nodes_per_read,     &l->nodes_per_browse,      &l->nodes_per_register,
+                       &l->nodes_per_translate, &l->nodes_per_method_call, &l->nodes_per_write};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        lower(all[i], s->profile->nodes_per_call);
+    lower(&l->nodes_per_read, t->nodes_per_read);
+    lower(&l->nodes_per_browse, t->nodes_per_browse);
+    lower(&l->monitored_items_per_call, t->items_per_call);
 }
 
 static uint32_t limit_of(const UA_Variant *value)
@@ -77,9 +106,10 @@ static void take(struct opcua_session *s, UA_DataValue *results)
 {
     take_strings(&results[NAMESPACES].value, &s->namespace_array, &s->namespace_count);
     take_strings(&results[SERVERS].value, &s->server_array, &s->server_count);
-    take_product(s, &results[PRODUCT].value);
+    take_make(s, results);
     for (size_t i = 0; i < LIMIT_COUNT; i++)
         *(uint32_t *)((char *)&s->limits + limits[i].offset) = limit_of(&results[LIMITS + i].value);
+    lower_limits(s);
     s->names = (struct opcua_namespaces){s->namespace_array, s->namespace_count, s->server_array,
                                          s->server_count};
     take_application_uri(s);
@@ -100,7 +130,9 @@ void session_identify(struct opcua_session *s)
 {
     UA_UInt32 nodes[NODE_COUNT] = {[NAMESPACES] = UA_NS0ID_SERVER_NAMESPACEARRAY,
                                    [SERVERS] = UA_NS0ID_SERVER_SERVERARRAY,
-                                   [PRODUCT] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_PRODUCTNAME};
+                                   [PRODUCT] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_PRODUCTNAME,
+                                   [MANUFACTURER] =
+                                       UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_MANUFACTURERNAME};
     UA_ReadValueId read[NODE_COUNT];
     for (size_t i = 0; i < NODE_COUNT; i++) {
         UA_ReadValueId_init(&read[i]);
@@ -119,5 +151,4 @@ void session_peer_clear(struct opcua_session *s)
     UA_Array_delete(s->namespace_array, s->namespace_count, &UA_TYPES[UA_TYPES_STRING]);
     UA_Array_delete(s->server_array, s->server_count, &UA_TYPES[UA_TYPES_STRING]);
     free(s->application_uri);
-    free(s->product);
 }

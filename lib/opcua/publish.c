@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "opcua/subscription_priv.h"
 
-#define REQUESTS_PER_SUBSCRIPTION 3
 #define ACKS_MAX 1000 /* in one request */
 #define AGAIN_MS 200
 #define DOUBT_MS 1000
@@ -39,7 +38,10 @@ static bool is_paused(const struct session_publish *p)
 
 static unsigned wanted(const struct session_publish *p)
 {
-    unsigned n = p->subscription_count * REQUESTS_PER_SUBSCRIPTION;
+    const struct opcua_tuning *t = &p->session->thread->tuning;
+    unsigned n = (p->subscription_count * t->publish_percent + 99) / 100;
+    n = n < t->publish_min ? t->publish_min : n;
+    n = p->subscription_count ? n : 0;
     return n < p->most ? n : p->most;
 }
 
@@ -149,7 +151,7 @@ static struct session_publish *publish_of(struct opcua_session *session)
     if (!session->publish) {
         struct session_publish *p = MEMORY_NEW(struct session_publish);
         p->session = session;
-        p->most = OPCUA_PUBLISH_REQUESTS_MAX;
+        p->most = session->thread->tuning.publish_max;
         list_init(&p->subscriptions);
         session->publish = p;
     }

@@ -151,15 +151,6 @@ static bool is_available(const struct opcua_subscription *s, uint32_t sequence)
     return s->available_count == 0; /* the server does not say: ask */
 }
 
-bool subscription_call_was_lost(UA_StatusCode status)
-{
-    return status == UA_STATUSCODE_BADNOTCONNECTED ||
-           status == UA_STATUSCODE_BADSECURECHANNELCLOSED ||
-           status == UA_STATUSCODE_BADSESSIONCLOSED ||
-           status == UA_STATUSCODE_BADSESSIONIDINVALID ||
-           status == UA_STATUSCODE_BADSERVERNOTCONNECTED || status == UA_STATUSCODE_BADSHUTDOWN;
-}
-
 static void on_republish(void *arg, UA_StatusCode status, void *response)
 {
     struct opcua_subscription *s = arg;
@@ -169,7 +160,7 @@ static void on_republish(void *arg, UA_StatusCode status, void *response)
         subscription_restart(s, status);
         return;
     }
-    if (subscription_call_was_lost(status))
+    if (session_call_was_lost(status))
         return; /* asked for again when it is back */
     if (s->asked != s->expected) {
         s->counts.duplicates++; /* it came by itself meanwhile */

@@ -19,6 +19,7 @@
 #define NONE_URI OPCUA_POLICY_PREFIX "None"
 #define BASIC256SHA256_URI OPCUA_POLICY_PREFIX "Basic256Sha256"
 #define POLICY_URI_MAX 128
+#define REVERSE_MS 500 /* between its tries to connect to a client */
 #define URL_MAX 512
 #define QUEUE_SIZE_MAX 10000
 #define SAMPLING_MS_MIN 5
@@ -29,7 +30,7 @@ struct opcua_server {
     bool started;
     _Atomic bool running;
     char host[256];
-    char url[URL_MAX];
+    char url[URL_MAX], reverse_url[URL_MAX];
     struct list contexts; /* of nodes and timers; freed with the server */
 };
 
@@ -113,9 +114,12 @@ static void describe(const struct opcua_server_config *config, UA_ServerConfig *
     UA_LocalizedText_clear(&d->applicationName);
     d->applicationName = UA_LOCALIZEDTEXT_ALLOC("en", name);
     UA_String_clear(&d->applicationUri);
-    d->applicationUri = UA_STRING_ALLOC(config->pki ? opcua_pki_application_uri(config->pki)
-                                                    : "urn:millrace:plant");
+    const char *own = config->pki ? opcua_pki_application_uri(config->pki) : "urn:millrace:plant";
+    d->applicationUri = UA_STRING_ALLOC(config->application_uri ? config->application_uri : own);
+    if (config->discovery)
+        d->applicationType = UA_APPLICATIONTYPE_DISCOVERYSERVER;
     to->shutdownDelay = 0;
+    to->reverseReconnectInterval = REVERSE_MS;
     to->maxSessions = config->sessions_max ? config->sessions_max : 100;
     to->publishingIntervalLimits.min = 1;
     to->samplingIntervalLimits.min = SAMPLING_MS_MIN;
@@ -182,6 +186,21 @@ static void learn_url(struct opcua_server *s)
     }
 }
 
+static void on_reverse_state(UA_Server *server, UA_UInt64 handle, UA_SecureChannelState state,
+                             void *context)
+{
+    (void)server, (void)handle, (void)state, (void)context;
+}
+
+static void connect_to_client(struct opcua_server *s)
+{
+    UA_UInt64 handle;
+    if (s->reverse_url[0] &&
+        UA_Server_addReverseConnect(s->server, UA_STRING(s->reverse_url), on_reverse_state, NULL,
+                                    &handle) != UA_STATUSCODE_GOOD)
+        log_error("opcua server cannot connect to its client url=%s", s->reverse_url);
+}
+
 static void *run(void *arg)
 {
     struct opcua_server *s = arg;
@@ -199,6 +218,7 @@ enum status opcua_server_start(struct opcua_server *s)
         return IO_FAILED;
     }
     learn_url(s);
+    connect_to_client(s);
     atomic_store(&s->running, true);
     if (pthread_create(&s->thread, NULL, run, s) != 0)
         return IO_FAILED;
@@ -223,6 +243,58 @@ void opcua_server_close(struct opcua_server **server)
         free(LIST_OF(l, struct context, link));
     free(s);
     *server = NULL;
+}
+
+static UA_StatusCode read_level(UA_Server *server, const UA_NodeId *session, void *session_context,
+                                const UA_NodeId *node, void *context, UA_Boolean with_time,
+                                const UA_NumericRange *range, UA_DataValue *out)
+{
+    (void)server, (void)session, (void)session_context, (void)node, (void)with_time, (void)range;
+    UA_Byte level = atomic_load((const _Atomic uint8_t *)context);
+    out->hasValue = true;
+    return UA_Variant_setScalarCopy(&out->value, &level, &UA_TYPES[UA_TYPES_BYTE]);
+}
+
+static void set_value(struct opcua_server *s, UA_UInt32 node, UA_Variant *value)
+{
+    UA_NodeId id = UA_NODEID_NUMERIC(0, node);
+    UA_VariableAttributes attributes = UA_VariableAttributes_default;
+    attributes.value = *value;
+    UA_UInt32 any = 0;
+    attributes.valueRank = value->arrayLength ? 1 : -1;
+    attributes.arrayDimensionsSize = value->arrayLength ? 1 : 0;
+    attributes.arrayDimensions = &any;
+    attributes.dataType = value->type->typeId;
+    UA_Server_deleteNode(s->server, id, true);
+    UA_StatusCode status = UA_Server_addVariableNode(
+        s->server, id, UA_NODEID_NUMERIC(0, UA_NS0ID_SERVER_SERVERREDUNDANCY),
+        UA_NODEID_NUMERIC(0, UA_NS0ID_HASPROPERTY), UA_QUALIFIEDNAME(0, "Redundancy"),
+        UA_NODEID_NUMERIC(0, UA_NS0ID_PROPERTYTYPE), attributes, NULL, NULL);
+    if (status != UA_STATUSCODE_GOOD)
+        log_error("opcua server redundancy not set status=%s", UA_StatusCode_name(status));
+}
+
+void opcua_server_redundant(struct opcua_server *s, const char *const *uris, size_t count,
+                            const _Atomic uint8_t *level)
+{
+    UA_Variant support, array;
+    UA_Int32 warm = UA_REDUNDANCYSUPPORT_WARM;
+    UA_String *texts = UA_Array_new(count, &UA_TYPES[UA_TYPES_STRING]);
+    for (size_t i = 0; i < count; i++)
+        texts[i] = UA_STRING_ALLOC(uris[i]);
+    UA_Variant_setScalar(&support, &warm, &UA_TYPES[UA_TYPES_INT32]);
+    UA_Variant_setArray(&array, texts, count, &UA_TYPES[UA_TYPES_STRING]);
+    set_value(s, UA_NS0ID_SERVER_SERVERREDUNDANCY_REDUNDANCYSUPPORT, &support);
+    set_value(s, UA_NS0ID_SERVER_SERVERREDUNDANCY_SERVERURIARRAY, &array);
+    UA_Array_delete(texts, count, &UA_TYPES[UA_TYPES_STRING]);
+    UA_NodeId id = UA_NODEID_NUMERIC(0, UA_NS0ID_SERVER_SERVICELEVEL);
+    UA_Server_setNodeContext(s->server, id, (void *)(uintptr_t)level);
+    UA_Server_setVariableNode_dataSource(s->server, id, (UA_DataSource){.read = read_level});
+}
+
+void opcua_server_reverse(struct opcua_server *s, const char *client_url)
+{
+    snprintf(s->reverse_url, sizeof s->reverse_url, "%s", client_url);
 }
 
 const char *opcua_server_url(const struct opcua_server *s)

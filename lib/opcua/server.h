@@ -18,6 +18,7 @@ struct opcua_server_config {
         *host; /* to listen on, and in the endpoints' URLs; NULL: all, and the machine's name */
     int port;  /* 0: any free one, see opcua_server_url() */
     const char *application_name; /* NULL: "millrace plant" */
+    const char *application_uri;  /* NULL: the certificate's, or "urn:millrace:plant" */
     struct opcua_pki *pki; /* NULL: security None only; otherwise each policy, signed, and encrypted,
                               too. Not owned */
     const char *user, *password; /* NULL: no user names */
@@ -25,6 +26,7 @@ struct opcua_server_config {
                                 without a pki */
     bool refuse_none;            /* no endpoint without security; needs a pki */
     bool refuse_anonymous;
+    bool discovery; /* other servers may register with it, and its FindServers tells of them */
     bool plain_password; /* user names on the endpoint without security when there is no pki; for
                             tests */
     uint32_t notifications_per_publish; /* 0: 1000 */
@@ -37,6 +39,13 @@ CHECKED enum status opcua_server_open(const struct opcua_server_config *config,
 CHECKED enum status opcua_server_start(struct opcua_server *s);
 /* Ends the thread, closes all connections. */
 void opcua_server_close(struct opcua_server **s);
+
+/* Says that these servers stand in for it, and that its ServiceLevel is *level, which may change. */
+void opcua_server_redundant(struct opcua_server *s, const char *const *uris, size_t count,
+                            const _Atomic uint8_t *level);
+
+/* Connects to a client, "opc.tcp://host:port", and again when that was lost; before it is started. */
+void opcua_server_reverse(struct opcua_server *s, const char *client_url);
 
 /* "opc.tcp://host:port", known after opcua_server_start() returned. Belongs to the server. */
 const char *opcua_server_url(const struct opcua_server *s);

@@ -7,10 +7,9 @@
 #include "base/memory.h"
 #include "opcua/event_loop.h"
 #include "opcua/inquiry.h"
+#include "opcua/reverse.h"
 #include "opcua/session_priv.h"
 
-#define RETRY_FIRST_MS 100
-#define RETRY_MS_MAX 30000
 #define OPENED_MAX                                                                                 \
     4 /* connections in one try: the endpoint, the stack's discovery, and one each to spare */
 
@@ -60,6 +59,8 @@ const char *session_advice(UA_StatusCode why)
     case UA_STATUSCODE_BADCONNECTIONCLOSED:
     case UA_STATUSCODE_BADNOTCONNECTED:
         return "nobody answers at this address, or the connection was cut";
+    case UA_STATUSCODE_BADSERVERHALTED:
+        return "the server says that another one is better";
     case UA_STATUSCODE_BADTIMEOUT:
         return "the server does not answer in time";
     case UA_STATUSCODE_BADTCPENDPOINTURLINVALID:
@@ -110,10 +111,10 @@ static void tell_all(struct opcua_session *s, tell_fn *tell, UA_StatusCode why)
 
 static uint64_t retry_ms(struct opcua_session *s)
 {
-    uint64_t most = RETRY_FIRST_MS;
-    for (unsigned i = 0; i < s->failures && most < RETRY_MS_MAX; i++)
+    uint64_t most = s->thread->tuning.reconnect_ms_min, max = s->thread->tuning.reconnect_ms_max;
+    for (unsigned i = 0; i < s->failures && most < max; i++)
         most *= 2;
-    most = most < RETRY_MS_MAX ? most : RETRY_MS_MAX;
+    most = most < max ? most : max;
     return most / 2 +
            loop_random_u64(s->loop) % (most / 2 + 1); /* so that many do not come at once */
 }
@@ -142,7 +143,7 @@ static void on_failed(struct opcua_session *s, UA_StatusCode why)
         session_explain(s, why, session_advice(why));
     s->failures++;
     log_failure(s, "failed", why);
-    if (s->reached)
+    if (session_redundancy_next(s) || s->reached)
         session_client_drop(s); /* somebody is there, but not as before: ask again from the start */
     wait_for_retry(s);
     tell_all(s, tell_failed, why);
@@ -163,6 +164,12 @@ static void fail(struct opcua_session *s, UA_StatusCode why)
         on_lost(s, why);
     else if (s->state == OPCUA_SESSION_CONNECTING)
         on_failed(s, why);
+}
+
+void session_leave(struct opcua_session *s, UA_StatusCode why)
+{
+    session_client_drop(s);
+    fail(s, why);
 }
 
 static void drop_inquiry(struct opcua_session *s)
@@ -272,18 +279,29 @@ static void try_to_connect(void *arg)
         on_failed(s, s->error);
         return;
     }
+    uint32_t try_ms = s->thread->try_ms;
+    if (s->reverse) {
+        session_reverse_begin(s);
+        try_ms += OPCUA_REVERSE_WAIT_MS;
+    }
     s->state = OPCUA_SESSION_CONNECTING;
     s->opened = 0;
     s->reached = false;
     s->same = s->client != NULL && s->was_ready;
-    loop_timer_start(s->loop, &s->deadline, s->thread->try_ms, on_deadline, s);
+    loop_timer_start(s->loop, &s->deadline, try_ms, on_deadline, s);
     if (s->client) {
         connect_client(s);
         return;
     }
     s->was_ready = false;
-    s->inquiry = opcua_inquire_endpoints(s->thread, slice_of(s->url), on_endpoints, s,
-                                         s->thread->try_ms);
+    s->inquiry = opcua_inquire_endpoints(s->thread, slice_of(session_redundancy_url(s)), on_endpoints, s, try_ms);
+}
+
+/* The server is there: no need to wait. */
+void session_try_now(struct opcua_session *s)
+{
+    if (s->state == OPCUA_SESSION_WAITING && !s->closing)
+        loop_timer_start(s->loop, &s->retry, 0, try_to_connect, s);
 }
 
 /* ---- being ready ---- */
@@ -317,6 +335,7 @@ static void on_watchdog(void *arg)
     uint64_t received = opcua_event_loop_received(s->thread->event_loop, s->client);
     if (received == s->received && !s->probing)
         probe(s);
+    session_redundancy_ask(s, false);
     s->received = received;
     loop_timer_start(s->loop, &s->watchdog, s->thread->silence_ms, on_watchdog, s);
 }
@@ -341,6 +360,8 @@ void session_identified(struct opcua_session *s, UA_StatusCode why)
     loop_timer_start(s->loop, &s->watchdog, s->thread->silence_ms, on_watchdog, s);
     session_calls_send(s);
     tell_all(s, tell_ready, UA_STATUSCODE_GOOD);
+    s->moved = false;
+    session_redundancy_ask(s, true);
 }
 
 /* ---- sharing ---- */
@@ -350,7 +371,8 @@ static bool is_same(const struct opcua_session *s, const struct opcua_connection
     return s->security == c->security && s->certificate_user == c->certificate_user &&
            slice_eq(slice_of(s->url), c->endpoint_url) &&
            slice_eq(slice_of(s->policy), c->security_policy) &&
-           slice_eq(slice_of(s->user), c->user) && slice_eq(slice_of(s->password), c->password);
+           slice_eq(slice_of(s->user), c->user) && slice_eq(slice_of(s->password), c->password) &&
+           slice_eq(slice_of(s->group), c->group) && s->reverse == c->reverse;
 }
 
 static struct opcua_session *find(struct opcua_thread *t, const struct opcua_connection *c)
@@ -371,10 +393,13 @@ static struct opcua_session *session_new(struct opcua_thread *t, const struct op
     s->loop = t->loop;
     s->security = c->security;
     s->certificate_user = c->certificate_user;
+    s->profile = opcua_profile_of(NULL, NULL);
     s->url = slice_dup(c->endpoint_url);
     s->policy = slice_dup(c->security_policy);
     s->user = slice_dup(c->user);
     s->password = slice_dup(c->password);
+    s->group = slice_dup(c->group);
+    s->reverse = c->reverse;
     list_init(&s->listeners);
     list_init(&s->waiting);
     list_init(&s->sent);
@@ -412,12 +437,15 @@ static void close_session(struct opcua_session *s)
 
 static void destroy(struct opcua_session *s)
 {
+    session_redundancy_clear(s);
+    session_lookups_clear(s);
     session_publish_clear(s);
     session_peer_clear(s);
     free(s->url);
     free(s->endpoint_url);
     free(s->policy);
     free(s->user);
+    free(s->group);
     if (s->password)
         explicit_bzero(s->password, strlen(s->password));
     free(s->password);

@@ -1,12 +1,14 @@
 /*
  * The inside of a session, for its files: session.c (who shares it, when it connects), client.c
- * (the stack's client), call.c (service calls), peer.c (what is known about the server).
+ * (the stack's client), call.c (service calls), peer.c (what is known about the server),
+ * lookup.c (questions about single nodes).
  *
  * The stack calls back in the midst of its work. There only notes are taken; everything else
  * happens on a turn of the loop that is not the stack's (`soon`).
  */
 #pragma once
 
+#include "opcua/profile.h"
 #include "opcua/session.h"
 #include "opcua/thread_priv.h"
 
@@ -19,8 +21,9 @@ struct opcua_session {
     unsigned refs;
     struct loop_timer lease;
 
-    char *url, *policy, *user, *password;
+    char *url, *policy, *user, *password, *group;
     char *endpoint_url; /* that the client connects to */
+    bool reverse;       /* the server connects to us */
     enum opcua_security security;
     bool certificate_user;
 
@@ -49,12 +52,17 @@ struct opcua_session {
     struct list waiting, sent, failed; /* calls */
     size_t call_count;
     struct session_publish *publish; /* NULL before the first subscription */
+    struct session_lookups *lookups; /* NULL before the first lookup */
+    struct session_redundancy *redundancy; /* NULL: no other server stands in for this one */
+    bool servers_asked;                    /* who they are, of this connection */
+    bool moved;                            /* to another server than that of the session before */
 
     struct opcua_limits limits;
     struct opcua_namespaces names;
     UA_String *namespace_array, *server_array;
     size_t namespace_count, server_count;
-    char *application_uri, *product;
+    const struct opcua_profile *profile;
+    char *application_uri;
 };
 
 /* ---- client.c ---- */
@@ -76,6 +84,9 @@ void session_client_drop(struct opcua_session *s);
 void session_note(struct opcua_session *s, UA_SecureChannelState channel, UA_SessionState state);
 /* The server was identified (or not: `why`). */
 void session_identified(struct opcua_session *s, UA_StatusCode why);
+/* Ends a session that is ready, to make another. Never from within the stack. */
+void session_leave(struct opcua_session *s, UA_StatusCode why);
+void session_try_now(struct opcua_session *s); /* if it waits for its next try */
 void session_explain(struct opcua_session *s, UA_StatusCode why, const char *what);
 const char *session_advice(UA_StatusCode why); /* what to do about it */
 void opcua_session_free(struct opcua_session *s); /* the thread is ending */
@@ -90,9 +101,32 @@ struct opcua_call *session_call_early(struct opcua_session *s, const void *reque
 void session_calls_send(struct opcua_session *s);                    /* those that waited */
 void session_calls_fail(struct opcua_session *s, UA_StatusCode why); /* all that are left */
 
+/* The call ended because of the connection: the server may have heard it or not. */
+bool session_call_was_lost(UA_StatusCode status);
+/* The server may take it in smaller pieces. */
+bool session_call_was_too_much(UA_StatusCode status);
+
+/* ---- lookup.c ---- */
+
+void session_lookups_clear(struct opcua_session *session);
+
 /* ---- publish.c ---- */
 
 void session_publish_clear(struct opcua_session *s);
+
+/* ---- redundancy.c ---- */
+
+const char *session_redundancy_url(const struct opcua_session *s); /* where to connect to */
+/* After a try failed. False: there is no other server. */
+bool session_redundancy_next(struct opcua_session *s);
+/* Asks the server how it is, and at first who stands in for it. */
+void session_redundancy_ask(struct opcua_session *s, bool ready);
+void session_redundancy_clear(struct opcua_session *s);
+
+/* ---- session_reverse.c ---- */
+
+/* From now on the server's connection is waited for instead of dialed. */
+void session_reverse_begin(struct opcua_session *s);
 
 /* ---- peer.c ---- */
 

@@ -11,7 +11,6 @@
 #define LIFETIME_MS 120000 /* as long as a session lasts without us */
 #define NOTIFICATIONS_MAX 10000
 #define SILENCE_MS 10000 /* more than what the keep-alives promise */
-#define AGAIN_MS 2000    /* after the server refused to make one */
 
 static void create(struct opcua_subscription *s);
 
@@ -94,7 +93,7 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
         log_warn("opcua subscription refused url=%s status=%s", s->session->url,
                  UA_StatusCode_name(status));
         s->state = SUBSCRIPTION_NONE;
-        loop_timer_start(s->loop, &s->again, AGAIN_MS, on_again, s);
+        loop_timer_start(s->loop, &s->again, s->session->thread->tuning.subscription_retry_ms, on_again, s);
         return;
     }
     s->id = r->subscriptionId;
@@ -111,12 +110,21 @@ static uint32_t at_least_one(double count)
     return count < 1 ? 1 : count > UINT16_MAX ? UINT16_MAX : (uint32_t)count;
 }
 
+/* Slow ones as OPC Publisher has them; the others say about every ten seconds that they are there. */
+static uint32_t keep_alive_count(double interval_ms)
+{
+    return interval_ms >= 60000  ? 1
+           : interval_ms >= 5000 ? 2
+                                 : at_least_one(KEEP_ALIVE_MS / interval_ms);
+}
+
 static void create(struct opcua_subscription *s)
 {
     double interval = s->config.publishing_ms;
     uint32_t keep_alive = s->config.keep_alive_count ? s->config.keep_alive_count
-                                                     : at_least_one(KEEP_ALIVE_MS / interval);
-    uint32_t lifetime = at_least_one(LIFETIME_MS / interval);
+                                                     : keep_alive_count(interval);
+    uint32_t lifetime = s->config.lifetime_count ? s->config.lifetime_count
+                                                 : at_least_one(LIFETIME_MS / interval);
     UA_CreateSubscriptionRequest request = {
         .requestedPublishingInterval = interval,
         .requestedMaxKeepAliveCount = keep_alive,
@@ -205,7 +213,7 @@ static void on_transferred(void *arg, UA_StatusCode status, void *response)
     s->state = SUBSCRIPTION_DETACHED;
     if (r && r->resultsSize == 1)
         status = r->results[0].statusCode;
-    if (subscription_call_was_lost(status))
+    if (session_call_was_lost(status))
         return; /* tried again when the session is back */
     if (!r || r->resultsSize != 1 || UA_StatusCode_isBad(status)) {
         subscription_restart(s, status);
@@ -232,7 +240,7 @@ static void on_ready(void *arg, bool same)
         create(s);
     else if (s->state == SUBSCRIPTION_DETACHED && same)
         resume(s);
-    else if (s->state == SUBSCRIPTION_DETACHED && !s->config.no_transfer)
+    else if (s->state == SUBSCRIPTION_DETACHED && !s->config.no_transfer && !s->session->moved)
         transfer(s);
     else if (s->state == SUBSCRIPTION_DETACHED)
         subscription_restart(s, UA_STATUSCODE_BADSESSIONIDINVALID);
@@ -286,6 +294,11 @@ void opcua_subscription_free(struct opcua_subscription **subscription)
     opcua_session_unref(&s->session);
     free(s);
     *subscription = NULL;
+}
+
+void opcua_subscription_reset(struct opcua_subscription *s)
+{
+    subscription_restart(s, UA_STATUSCODE_BADREQUESTCANCELLEDBYCLIENT);
 }
 
 struct opcua_subscription_counts opcua_subscription_counts(const struct opcua_subscription *s)

@@ -17,11 +17,7 @@
 struct opcua_subscription;
 
 #define OPCUA_ITEMS_MAX (1u << 20) /* of one subscription; some servers suffer beyond 10,000 */
-#define OPCUA_ITEMS_PER_CALL_MAX                                                                   \
-    1000                              /* or less, when the server's product or its limits say so   \
-                                       */
-#define OPCUA_ITEM_CALLS_MAX 4        /* in flight for one subscription */
-#define OPCUA_PUBLISH_REQUESTS_MAX 32 /* outstanding on one session */
+#define OPCUA_ITEMS_PER_CALL_MAX 1000 /* or less: opcua/profile.h */
 #define OPCUA_SUBSCRIPTION_HELD_MAX                                                                \
     64 /* notifications held while the callback says no; more are left to Republish */
 
@@ -29,14 +25,17 @@ struct opcua_subscription;
 struct opcua_item {
     const char
         *node; /* any form of opcua_node_id_parse(); namespaces are looked up at each connect */
+    const char *path; /* from there: a JSON array, see opcua_lookup(); NULL: the node itself */
     const char *index_range;          /* NULL: all */
     const UA_ExtensionObject *filter; /* DataChangeFilter, EventFilter; NULL: none */
     double sampling_ms;  /* 0: as fast as the server can; -1: as the subscription publishes */
     uint32_t queue_size; /* 0: the server's least */
-    bool
-        late_filter; /* the filter is asked for at each create: its node ids depend on the server */
-    uint16_t attribute; /* 0: Value (EventNotifier with an event filter) */
-    bool discard_new;
+    uint16_t attribute;  /* 0: Value (EventNotifier with an event filter) */
+    bool late_filter : 1; /* the filter is asked for at each create: its node ids depend on the
+                             server */
+    bool discard_new : 1;
+    bool registered : 1; /* RegisterNodes first: the server may then find it faster */
+    bool linked : 1;     /* reported when another item is: see opcua_subscription_link() */
 };
 
 struct opcua_subscription_events {
@@ -64,6 +63,7 @@ struct opcua_subscription_config {
     struct opcua_session *session; /* referred to until it is freed */
     double publishing_ms;          /* at least 1 */
     uint32_t keep_alive_count;     /* 0: one about every ten seconds */
+    uint32_t lifetime_count;       /* 0: two minutes, and three keep-alives at least */
     uint32_t notifications_max;    /* per publish; 0: 10,000 */
     uint8_t priority;
     bool no_transfer; /* make it again instead */
@@ -87,12 +87,24 @@ CHECKED enum status opcua_subscription_add(struct opcua_subscription *s,
 /* Nothing more comes for the index, but what is under way. */
 void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index);
 
+/* The item with another sampling interval, queue, filter or discard policy: changed at the server, not made
+ * anew. What `item` borrows replaces what the item borrowed before. */
+void opcua_subscription_modify(struct opcua_subscription *s, uint32_t index,
+                               const struct opcua_item *item);
+
+/* `index`, added as `linked`, is only sampled, and reported when `trigger` is (SetTriggering). A
+ * server that cannot do this reports it by itself. Ends with either item. */
+void opcua_subscription_link(struct opcua_subscription *s, uint32_t trigger, uint32_t index);
+
 /* An item that could not be watched is tried now instead of later. */
 void opcua_subscription_retry(struct opcua_subscription *s, uint32_t index);
 
 /* What the server calls the two. False: it has no such item at present. */
 bool opcua_subscription_ids(const struct opcua_subscription *s, uint32_t index,
                             uint32_t *subscription, uint32_t *item);
+
+/* Begins anew at the server: for who does not trust it any more. */
+void opcua_subscription_reset(struct opcua_subscription *s);
 
 /* After on_data or on_events said no: what was held is told again from there, before this returns.
  */
@@ -101,6 +113,7 @@ void opcua_subscription_resume(struct opcua_subscription *s);
 struct opcua_subscription_counts {
     uint32_t items, live, failed; /* now; the rest is under way */
     uint64_t notifications, republished, gaps, duplicates, keep_alives, made, transferred;
+    uint64_t modified; /* items, in place */
     size_t held;
 };
 struct opcua_subscription_counts opcua_subscription_counts(const struct opcua_subscription *s);

@@ -27,7 +27,9 @@ struct held_message {
 
 enum item_state {
     ITEM_FREE,     /* → NEW */
-    ITEM_NEW,      /* to be created; → CREATING, FREE */
+    ITEM_NEW,      /* to be created; → LOOKING, CREATING, FREE */
+    ITEM_LOOKING,  /* for its node id, at the server; → FOUND, FAILED, NEW, REMOVED */
+    ITEM_FOUND,    /* in `found`; → CREATING, NEW, FREE */
     ITEM_CREATING, /* → LIVE, FAILED, NEW, REMOVED */
     ITEM_LIVE,     /* → NEW (a new subscription), DELETING */
     ITEM_FAILED,   /* until `retry_s`; → NEW, FREE */
@@ -42,6 +44,30 @@ struct item_slot {
     uint32_t retry_s; /* of the loop's clock; when FREE: the next free index */
     uint8_t state;
     uint8_t failures;
+    bool changed; /* the server has it with other parameters than it is to have */
+    bool plain;   /* the server takes no filter on it */
+};
+
+/* A call about some items. */
+struct item_call {
+    struct link link;
+    struct opcua_subscription *subscription;
+    struct opcua_call *call;
+    uint64_t sent_ms;
+    size_t count;
+    uint32_t indexes[];
+};
+
+/* One item that is reported when another is. */
+struct item_link {
+    uint32_t trigger, index;
+    bool made;
+};
+
+/* An item whose node id the server has told. */
+struct found_item {
+    UA_NodeId node;
+    uint32_t index;
 };
 
 struct opcua_subscription {
@@ -80,9 +106,16 @@ struct opcua_subscription {
     uint32_t slot_count, slot_cap, free_index;
     uint32_t new_from; /* no NEW item before it */
     uint32_t used_count, new_count, failed_count, live_count;
+    struct found_item *found;
+    size_t found_count, found_cap;
     uint32_t *to_delete; /* indexes */
     size_t to_delete_count, to_delete_cap;
-    uint32_t batch; /* 0: what the server allows */
+    uint32_t *to_modify; /* indexes; some may be gone since */
+    size_t to_modify_count, to_modify_cap;
+    struct item_link *links; /* items_link.c */
+    size_t link_count, link_cap;
+    bool links_due; /* some may be made now */
+    uint32_t batch; /* of calls, learned; 0: as the profile begins */
     struct list item_calls;
     unsigned item_call_count;
     bool uncertain; /* a call was lost: who knows which items the server has */
@@ -95,11 +128,6 @@ struct opcua_subscription {
 
 /* The server's subscription is gone or silent: begins anew, on another turn. */
 void subscription_restart(struct opcua_subscription *s, UA_StatusCode why);
-
-/* ---- receive.c ---- */
-
-/* The call ended because of the connection: the server may have heard it or not. */
-bool subscription_call_was_lost(UA_StatusCode status);
 
 /* ---- publish.c ---- */
 
@@ -132,3 +160,33 @@ void items_pump(struct opcua_subscription *s);    /* creates and deletes what is
 void items_stop(struct opcua_subscription *s);    /* the connection is gone */
 void items_restart(struct opcua_subscription *s); /* all are to be created again */
 void items_clear(struct opcua_subscription *s);
+
+/* For the files of items: */
+void items_pump_soon(struct opcua_subscription *s);
+void items_make_new(struct opcua_subscription *s, uint32_t index);
+void items_free_index(struct opcua_subscription *s, uint32_t index);
+void items_fail(struct opcua_subscription *s, uint32_t index, UA_StatusCode why);
+void items_tell(struct opcua_subscription *s, uint32_t index, UA_StatusCode status, bool first);
+void items_delete_later(struct opcua_subscription *s, uint32_t index);
+uint32_t items_batch(const struct opcua_subscription *s); /* of one call */
+struct item_call *items_call_new(struct opcua_subscription *s, size_t room);
+void items_call_free(struct item_call *c);
+void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why);
+
+/* ---- items_find.c ---- */
+
+void items_look_up(struct opcua_subscription *s, uint32_t index); /* NEW → LOOKING */
+void items_look_again(struct opcua_subscription *s);              /* all FOUND → NEW */
+void items_forget_found(struct opcua_subscription *s, uint32_t index);
+void items_stop_looking(struct opcua_subscription *s);
+
+/* ---- items_modify.c ---- */
+
+void items_modify(struct opcua_subscription *s, uint32_t index); /* a LIVE one is as it is not to be */
+bool items_modify_some(struct opcua_subscription *s);            /* false: nothing to do */
+
+/* ---- items_link.c ---- */
+
+bool items_link_some(struct opcua_subscription *s); /* false: nothing to do */
+void items_unlink_all(struct opcua_subscription *s); /* the server has none any more */
+void items_forget_links(struct opcua_subscription *s, uint32_t index);

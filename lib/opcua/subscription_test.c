@@ -512,6 +512,103 @@ static void removed_items_are_silent_and_their_indexes_free(void **state)
     world_free(w);
 }
 
+static bool told_of_three(void *arg)
+{
+    struct world *w = arg;
+    return w->told[0] && w->told[1] && w->told[2];
+}
+
+/* Changed at the server: the item is not made again, and nothing else of it changes. */
+static void an_item_is_modified_in_place(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    struct opcua_item slow = count_item;
+    slow.sampling_ms = 3600000;
+    uint32_t index = add(w, slow);
+    uint32_t steady = add(w, count_item);
+    want_more(w, 50);
+    UA_Int32 before = w->last[index];
+    assert_true(before < w->last[steady]);
+    uint32_t subscription, id, same;
+    assert_true(opcua_subscription_ids(w->subscription, index, &subscription, &id));
+    w->last[index] = 0; /* what was between is not missed */
+    opcua_subscription_modify(w->subscription, index, &count_item);
+    while (w->last[index] < before + 20)
+        want_more(w, 10);
+    assert_true(opcua_subscription_ids(w->subscription, index, &subscription, &same));
+    assert_int_equal(same, id);
+    assert_int_equal(w->told[index], 1);
+    assert_int_equal(w->out_of_order, 0);
+    opcua_subscription_modify(w->subscription, index, &slow);
+    opcua_subscription_remove(w->subscription, index); /* on its way */
+    want_more(w, 20);
+    world_free(w);
+}
+
+/* 1 is only sampled until 0 changes, which it never does; 3 with every 2. */
+static void a_linked_item_is_reported_with_its_trigger(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    struct opcua_item still = {.node = "nsu=urn:test;s=Still"}, linked = count_item;
+    linked.linked = true;
+    add(w, still);
+    add(w, linked);
+    add(w, count_item);
+    opcua_subscription_link(w->subscription, 0, 1);
+    WAIT_FOR(told_of_three, w);
+    want_more(w, 50);
+    UA_Int32 before = w->last[1];
+    want_more(w, 50);
+    assert_int_equal(w->last[1], before);
+    uint32_t third = add(w, linked);
+    opcua_subscription_link(w->subscription, 2, third);
+    while (w->last[third] == 0)
+        want_more(w, 10);
+    opcua_subscription_remove(w->subscription, 2);
+    opcua_server_close(&w->server); /* links are made again, too */
+    WAIT_FOR(is_dead, w);
+    memset(w->last, 0, sizeof w->last);
+    start_server(w);
+    add(w, count_item);
+    want_more(w, 50);
+    assert_int_equal(w->last[third], 0);
+    world_free(w);
+}
+
+/* A path is followed at each server anew; what leads nowhere is told and does not stop the others. */
+static void items_by_path_and_with_short_ids_are_watched(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    struct opcua_item by_path = count_item, nowhere = count_item, registered = count_item;
+    by_path.node = "";
+    by_path.path = "[\"/Objects\",\"/nsu=urn:test;Count\"]";
+    by_path.registered = true;
+    nowhere.node = "i=85";
+    nowhere.path = "[\"/nsu=urn:test;Nobody\"]";
+    registered.registered = true;
+    add(w, by_path);
+    add(w, registered);
+    uint32_t gone = add(w, nowhere);
+    want_more(w, 100);
+    assert_true(w->last[0] > 0 && w->last[1] > 0);
+    assert_int_equal(w->status[gone], UA_STATUSCODE_BADNOMATCH);
+    opcua_server_close(&w->server);
+    WAIT_FOR(is_dead, w);
+    uint32_t late = add(w, by_path), removed = add(w, by_path);
+    opcua_subscription_remove(w->subscription, removed);
+    memset(w->last, 0, sizeof w->last);
+    start_server(w);
+    want_more(w, 100);
+    assert_true(w->last[0] > 0 && w->last[1] > 0 && w->last[late] > 0);
+    assert_int_equal(opcua_subscription_counts(w->subscription).items, 4);
+    opcua_subscription_remove(w->subscription, 0);
+    opcua_subscription_remove(w->subscription, gone);
+    world_free(w);
+}
+
 static void an_item_that_does_not_change_keeps_the_subscription_alive(void **state)
 {
     (void)state;
@@ -578,6 +675,9 @@ int main(void)
         cmocka_unit_test(what_is_held_survives_a_cut),
         cmocka_unit_test(one_bad_item_does_not_stop_the_others),
         cmocka_unit_test(removed_items_are_silent_and_their_indexes_free),
+        cmocka_unit_test(an_item_is_modified_in_place),
+        cmocka_unit_test(a_linked_item_is_reported_with_its_trigger),
+        cmocka_unit_test(items_by_path_and_with_short_ids_are_watched),
         cmocka_unit_test(an_item_that_does_not_change_keeps_the_subscription_alive),
         cmocka_unit_test(events_come_with_their_fields),
         cmocka_unit_test(many_items_are_made_in_batches),

@@ -12,7 +12,8 @@
 struct connection {
     struct link link;
     struct opcua_tcp *tcp;
-    struct stream *stream;
+    struct stream *stream; /* NULL: it waits for its server to connect */
+    struct loop_timer soon;
     UA_ConnectionManager_connectionCallback callback;
     void *application, *context;
     uint64_t received;
@@ -61,19 +62,76 @@ static void tell_empty(struct opcua_tcp *tcp)
         loop_defer(tcp->loop, tcp->when_empty, tcp->when_empty_arg);
 }
 
-static void on_close(void *arg, enum status why)
+static void gone(void *arg)
 {
     struct connection *c = arg;
-    log_debug("opcua connection closed why=%s", status_name(why));
-    c->stream = NULL;
+    c->closing = true;
     tell_closed(c);
+    loop_timer_stop(&c->soon);
     list_remove(&c->link);
     tell_empty(c->tcp);
     free(c);
 }
 
+static void on_close(void *arg, enum status why)
+{
+    struct connection *c = arg;
+    log_debug("opcua connection closed why=%s", status_name(why));
+    c->stream = NULL;
+    gone(c);
+}
+
 static const struct stream_events events = {
     .on_open = on_open, .on_data = on_data, .on_close = on_close};
+
+/* ---- connections that servers make ---- */
+
+static void give(struct connection *c, struct stream *s)
+{
+    c->stream = s;
+    stream_events(s, &events, c);
+    loop_timer_start(c->tcp->loop, &c->soon, 0, on_open, c); /* not before the stack's call ended */
+}
+
+static struct connection *waiting_of(const struct opcua_tcp *tcp, const void *application)
+{
+    LIST_EACH(l, &tcp->connections)
+    {
+        struct connection *c = LIST_OF(l, struct connection, link);
+        if (c->application == application && !c->stream && !c->closing)
+            return c;
+    }
+    return NULL;
+}
+
+bool opcua_tcp_waits(const struct opcua_tcp *tcp, const void *application)
+{
+    return waiting_of(tcp, application) != NULL;
+}
+
+bool opcua_tcp_give(struct opcua_tcp *tcp, const void *application, struct stream *s)
+{
+    struct connection *c = waiting_of(tcp, application);
+    if (c)
+        give(c, s);
+    return c != NULL;
+}
+
+static void dial(struct connection *c, uint16_t port)
+{
+    struct connect_config config = {
+        .loop = c->tcp->loop, .host = c->host, .port = port, .timeout_ms = CONNECT_MS};
+    c->stream = stream_connect(&config, &events, c);
+}
+
+static void connect_or_wait(struct connection *c, uint16_t port)
+{
+    struct stream *s = NULL;
+    if (!c->tcp->dial || !c->tcp->dial(c->tcp->dial_arg, c->application, &s))
+        dial(c, port);
+    else if (s)
+        give(c, s);
+}
 
 /* ---- what the stack calls ---- */
 
@@ -93,9 +151,7 @@ static UA_StatusCode open_connection(UA_ConnectionManager *manager, const UA_Key
         .tcp = tcp, .callback = callback, .application = application, .context = context};
     memcpy(c->host, address->data, address->length);
     list_push(&tcp->connections, &c->link);
-    struct connect_config config = {
-        .loop = tcp->loop, .host = c->host, .port = *port, .timeout_ms = CONNECT_MS};
-    c->stream = stream_connect(&config, &events, c);
+    connect_or_wait(c, *port);
     callback(manager, (uintptr_t)c, application, &c->context, UA_CONNECTIONSTATE_OPENING,
              &UA_KEYVALUEMAP_NULL, UA_BYTESTRING_NULL);
     return UA_STATUSCODE_GOOD;
@@ -138,7 +194,10 @@ static UA_StatusCode close_connection(UA_ConnectionManager *manager, uintptr_t i
         return UA_STATUSCODE_BADCONNECTIONCLOSED;
     c->closing =
         true; /* on_close() follows on a later turn, or opcua_tcp_finish_closing() before it */
-    stream_close(c->stream);
+    if (c->stream)
+        stream_close(c->stream);
+    else
+        loop_timer_start(c->tcp->loop, &c->soon, 0, gone, c);
     return UA_STATUSCODE_GOOD;
 }
 
@@ -212,8 +271,11 @@ void opcua_tcp_clear(struct opcua_tcp *tcp)
     LIST_EACH(l, &tcp->connections)
     {
         struct connection *c = LIST_OF(l, struct connection, link);
-        stream_events(c->stream, &nobody, NULL); /* it sends its rest alone */
-        stream_close(c->stream);
+        loop_timer_stop(&c->soon);
+        if (c->stream) {
+            stream_events(c->stream, &nobody, NULL); /* it sends its rest alone */
+            stream_close(c->stream);
+        }
         list_remove(&c->link);
         free(c);
     }

@@ -1,13 +1,18 @@
-/* The stack's connection manager for "tcp", over io/stream.h. Only outgoing connections. */
+/* The stack's connection manager for "tcp", over io/stream.h. Only outgoing connections, and those
+ * of servers that connect to us (opcua/reverse.h): a client that opens one waits for its server. */
 #pragma once
 
 #include "base/list.h"
-#include "io/loop.h"
+#include "io/stream.h"
 #include "opcua/stack.h"
 
 /* Unsent bytes of one connection; a request beyond it fails with BadTcpNotEnoughResources, which
  * closes it. */
 #define OPCUA_TCP_UNSENT_MAX (64u << 20)
+
+/* How the connection of a client is made. False: it is dialed. True: it waits for
+ * opcua_tcp_give(), or *out has a stream of its server already. */
+typedef bool opcua_tcp_dial_fn(void *arg, const void *application, struct stream **out);
 
 struct opcua_tcp {
     UA_ConnectionManager manager; /* first: the stack knows only this */
@@ -15,9 +20,15 @@ struct opcua_tcp {
     struct list connections;
     loop_fn *when_empty;
     void *when_empty_arg;
+    opcua_tcp_dial_fn *dial; /* NULL: all are dialed */
+    void *dial_arg;
 };
 
 void opcua_tcp_init(struct opcua_tcp *tcp, struct loop *loop, UA_EventLoop *el);
+
+/* The stream of a client that waits for one; false: it does not. */
+bool opcua_tcp_give(struct opcua_tcp *tcp, const void *application, struct stream *s);
+bool opcua_tcp_waits(const struct opcua_tcp *tcp, const void *application);
 
 /* Tells the clients of the connections that they closed, now. False when there was none. */
 bool opcua_tcp_finish_closing(struct opcua_tcp *tcp);

@@ -6,11 +6,23 @@
 
 #include "base/memory.h"
 #include "opcua/event_loop.h"
+#include "opcua/reverse.h"
 #include "opcua/session_priv.h"
 
 #define LEASE_MS 10000
 #define TRY_MS 15000
 #define SILENCE_MS 5000
+#define RECONNECT_MS 100
+#define RECONNECT_MS_MAX 30000
+#define SESSION_TIMEOUT_MS 120000
+#define TOKEN_MS 3600000
+#define CALL_MS 10000
+#define PUBLISH_MIN 2
+#define PUBLISH_PERCENT 300
+#define PUBLISH_MAX 32
+#define ITEM_RETRY_S 10
+#define ITEM_RETRY_S_MAX 300
+#define SUBSCRIPTION_RETRY_MS 2000
 #define CLOSING_MS 2000 /* for the last bytes to the servers */
 
 struct own_thread { /* with a loop of its own */
@@ -26,13 +38,38 @@ static void *run(void *arg)
     return NULL;
 }
 
+static uint32_t or(uint32_t given, uint32_t otherwise)
+{
+    return given ? given : otherwise;
+}
+
+static struct opcua_tuning filled_up(struct opcua_tuning t)
+{
+    t.item_retry_s_max = or(t.item_retry_s_max, or(t.item_retry_s, ITEM_RETRY_S_MAX));
+    t.invalid_retry_s_max = or(t.invalid_retry_s_max, or(t.invalid_retry_s, ITEM_RETRY_S_MAX));
+    t.item_retry_s = or(t.item_retry_s, ITEM_RETRY_S);
+    t.invalid_retry_s = or(t.invalid_retry_s, ITEM_RETRY_S);
+    t.reconnect_ms_min = or(t.reconnect_ms_min, RECONNECT_MS);
+    t.reconnect_ms_max = or(t.reconnect_ms_max, RECONNECT_MS_MAX);
+    t.session_timeout_ms = or(t.session_timeout_ms, SESSION_TIMEOUT_MS);
+    t.token_ms = or(t.token_ms, TOKEN_MS);
+    t.call_ms = or(t.call_ms, CALL_MS);
+    t.publish_min = or(t.publish_min, PUBLISH_MIN);
+    t.publish_percent = or(t.publish_percent, PUBLISH_PERCENT);
+    t.publish_max = or(t.publish_max, PUBLISH_MAX);
+    t.subscription_retry_ms = or(t.subscription_retry_ms, SUBSCRIPTION_RETRY_MS);
+    return t;
+}
+
 static void set_up(struct opcua_thread *t, const struct opcua_thread_config *config)
 {
     t->pki = config->pki;
     t->lease_ms = config->lease_ms ? config->lease_ms : LEASE_MS;
     t->try_ms = config->try_ms ? config->try_ms : TRY_MS;
     t->silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
+    t->tuning = filled_up(config->tuning);
     list_init(&t->sessions);
+    t->reverse_port = config->reverse_port;
     t->event_loop = opcua_event_loop_new(t->loop);
 }
 
@@ -54,6 +91,7 @@ struct opcua_thread *opcua_thread_new(const struct opcua_thread_config *config)
 static void close_sessions(struct opcua_thread *t)
 {
     struct link *l;
+    opcua_reverse_close(&t->reverse);
     while ((l = list_pop(&t->sessions)))
         opcua_session_free(LIST_OF(l, struct opcua_session, link));
 }
@@ -128,4 +166,9 @@ void opcua_thread_run(struct opcua_thread *t, opcua_fn *fn, void *arg)
 struct loop *opcua_thread_loop(const struct opcua_thread *t)
 {
     return t->loop;
+}
+
+int opcua_thread_reverse_port(const struct opcua_thread *t)
+{
+    return t->reverse ? opcua_reverse_port(t->reverse) : 0;
 }

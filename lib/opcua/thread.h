@@ -20,6 +20,22 @@ struct opcua_thread;
 
 typedef void opcua_fn(void *arg);
 
+/* How sessions and subscriptions behave where nothing else is said. 0: what stands behind it. */
+struct opcua_tuning {
+    uint32_t reconnect_ms_min, reconnect_ms_max; /* between tries: 100 ms, doubled up to 30 s */
+    uint32_t session_timeout_ms;                 /* asked for: 120 s */
+    uint32_t token_ms;                           /* of a secure channel: 1 h */
+    uint32_t call_ms;                            /* of a service, where who asks names none: 10 s */
+    uint32_t publish_min, publish_percent, publish_max; /* requests of a session: 2; 300 for each
+                                                           100 subscriptions; 32 */
+    uint32_t item_retry_s, item_retry_s_max; /* after the server refused a node: 10 s, doubled up to
+                                                5 min; with the first alone always that */
+    uint32_t invalid_retry_s, invalid_retry_s_max; /* after it could not even be asked for; likewise */
+    uint32_t subscription_retry_ms;                /* after the server refused to make one: 2 s */
+    uint32_t items_per_call, nodes_per_read, nodes_per_browse; /* instead of what server and profile
+                                                                  say, if that is more */
+};
+
 struct opcua_thread_config {
     /* NULL: a thread of its own, with a loop. Otherwise it lives on this loop and its thread. */
     struct loop *loop;
@@ -32,6 +48,10 @@ struct opcua_thread_config {
     /* A server that said nothing for so long is asked whether it is there, and has twice as long to
      * answer. 0: 5 s. */
     uint32_t silence_ms;
+    struct opcua_tuning tuning;
+    /* Where servers connect to us (opcua/reverse.h), opened with the first session that waits for
+     * one. 0: 4840; -1: any free one. */
+    int reverse_port;
 };
 
 /* Starts it. */
@@ -53,3 +73,6 @@ void opcua_thread_run(struct opcua_thread *t, opcua_fn *fn, void *arg);
 
 /* Its loop: for timers and time. Only on the thread. */
 struct loop *opcua_thread_loop(const struct opcua_thread *t);
+
+/* Where it listens for servers; 0: nowhere yet. Only on the thread. */
+int opcua_thread_reverse_port(const struct opcua_thread *t);

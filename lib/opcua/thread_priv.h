@@ -10,5 +10,8 @@ struct opcua_thread {
     UA_EventLoop *event_loop;
     struct opcua_pki *pki;
     uint32_t lease_ms, try_ms, silence_ms;
+    struct opcua_tuning tuning; /* filled up: no 0 but where 0 means no limit */
     struct list sessions;
+    int reverse_port;
+    struct opcua_reverse *reverse; /* NULL before the first session that needs it */
 };
