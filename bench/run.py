@@ -19,6 +19,7 @@ import sys
 import encoder
 import hub
 import publisher
+import publisher_items
 from rounds import log_round
 from servers import LOAD_CORE, SERVER_CORE, Missing
 
@@ -40,6 +41,7 @@ BENCHMARKS = [
      [("per_second", "1/s", 1500000, "least")]),
     *hub.BENCHMARKS,
     *publisher.BENCHMARKS,
+    *publisher_items.BENCHMARKS,
     *encoder.BENCHMARKS,
 ]
 

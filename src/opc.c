@@ -18,6 +18,7 @@
 #include "publisher/publisher.h"
 #include "publisher/publisher_options.h"
 #include "publisher/publisher_settings.h"
+#include "publisher/session_settings.h"
 #include "rest/health.h"
 #include "rest/server.h"
 #include "settings/settings.h"
@@ -43,7 +44,7 @@ static const struct setting own_settings[] = {
 /* clang-format on */
 
 #define OWN_COUNT (sizeof(own_settings) / sizeof(own_settings[0]))
-#define SETTINGS_MAX 192
+#define SETTINGS_MAX 280
 #define SHUT_DOWN_MS 100 /* so that the call's answer is on its way */
 #define API_PORT 9072    /* of OPC Publisher, when it is not root */
 
@@ -143,7 +144,9 @@ static enum status open_opcua(struct opc *o)
     if (s != OK)
         return s;
     o->pki_methods = pki_methods_start(o->module, o->pki);
-    o->thread = opcua_thread_new(&(struct opcua_thread_config){.pki = o->pki});
+    struct opcua_thread_config thread = {.pki = o->pki};
+    session_settings_read(o->settings, &thread);
+    o->thread = opcua_thread_new(&thread);
     return s;
 }
 
@@ -422,6 +425,7 @@ int opc_main(int argc, char **argv)
     o->word = argv[0];
     add_rows(o, own_settings, OWN_COUNT);
     add_rows(o, pki_settings, pki_settings_count);
+    add_rows(o, session_settings, session_settings_count);
     add_rows(o, publisher_settings, publisher_settings_count);
     add_rows(o, discovery_settings, discovery_settings_count);
     const struct settings_program program = {o->word, usage, o->table, o->table_count,

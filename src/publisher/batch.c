@@ -262,6 +262,7 @@ static void put_topic(const struct batches *home, const struct plan_writer *writ
         scope.values[TOPIC_CLASS_ID] = writer->class_id;
         scope.queue = topic_queue((struct slice){0}, writer->route.topic, slice_of(home->queue));
         scope.metadata = writer->metadata_route.topic;
+        scope.path = writer->way;
     }
     topic_put(&scope, kind, out);
 }

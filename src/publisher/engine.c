@@ -35,7 +35,12 @@ struct engine *engine_new(const struct engine_config *config)
 {
     struct engine *e = MEMORY_NEW(struct engine);
     e->config = *config;
-    e->sources = sources_new(config->thread, config->outbox, &writer_source_events);
+    e->sources =
+        sources_new(&(struct sources_config){.thread = config->thread,
+                                             .outbox = config->outbox,
+                                             .events = &writer_source_events,
+                                             .items_max = config->items_per_subscription,
+                                             .lifetime_count = config->lifetime_count});
     list_init(&e->groups);
     return e;
 }
@@ -112,7 +117,8 @@ static void apply_writer(struct engine *e, struct running_group *g, const struct
                                        .counts = &g->writer_counts,
                                        .refusals = &e->refusals,
                                        .plan_group = plan,
-                                       .id = g->next_id++};
+                                       .id = g->next_id++,
+                                       .end = e->config.end};
         w = writer_new(&config, writer);
         map_put(&g->writers, writer_key(w), w);
         e->writer_count++;
@@ -147,6 +153,7 @@ static void add_counts(const struct running_group *g, struct group_counts *group
     writers->events += g->writer_counts.events;
     writers->heartbeats += g->writer_counts.heartbeats;
     writers->keep_alives += g->writer_counts.keep_alives;
+    writers->late += g->writer_counts.late;
 }
 
 static void stop_group(struct engine *e, struct running_group *g)

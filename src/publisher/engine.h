@@ -18,6 +18,8 @@ struct engine_config {
     size_t body_max; /* 0: BATCH_BODY_MAX */
     const struct topic_templates *topics; /* NULL: the defaults; outlives the engine */
     struct slice site;                    /* .at == NULL: none */
+    uint32_t items_per_subscription, lifetime_count; /* 0: as ever */
+    watchdog_end_fn *end;                 /* see publisher/watchdog.h; NULL: the real one */
 };
 
 struct engine *engine_new(const struct engine_config *config);

@@ -137,6 +137,7 @@ struct plan_writer {
     struct slice root_node;  /* where browse paths begin; empty: Root */
     struct plan_route route; /* of all its nodes: those with another one are another writer */
     struct plan_route metadata_route;
+    struct slice way; /* for topics, when `routing` asks for it and the server has told it; not of the file */
     int64_t metadata_ms; /* how often it is sent again; 0: only when it changes */
     enum plan_routing routing;
     int64_t watchdog_ms; /* 0: none */

@@ -98,6 +98,8 @@ static void apply_ua(void *arg)
                                                        .epoch = p->epoch,
                                                        .body_max = p->config.body_max,
                                                        .topics = &p->config.topics,
+                                                       .items_per_subscription = (uint32_t)p->config.defaults.items_per_subscription,
+                                                       .lifetime_count = (uint32_t)p->config.defaults.lifetime_count,
                                                        .site = slice_of(p->config.site)});
     engine_apply(p->engine, &l->plan);
     load_free(l);
@@ -218,6 +220,11 @@ void publisher_counts(const struct publisher *p, struct publisher_counts *out)
         .transferred = e->sources.transferred,
         .gaps = e->sources.gaps,
         .unknown_gaps = e->sources.unknown_gaps,
+        .overflows = e->sources.overflows,
+        .late = e->writers.late,
+        .cyclic_reads = e->sources.cyclic_reads,
+        .missed_cycles = e->sources.missed_cycles,
+        .modified = e->sources.modified,
         .sent = o.lanes.sent,
         .sent_bytes = o.lanes.sent_bytes,
         .sent_values = o.lanes.sent_values,
@@ -255,6 +262,11 @@ static const struct metric {
     METRIC("items", REST_GAUGE, items, "monitored items wanted"),
     METRIC("items_live", REST_GAUGE, live, "monitored items that the servers have"),
     METRIC("items_failed", REST_GAUGE, failed, "monitored items that servers refused; they are tried again"),
+    METRIC("items_late", REST_GAUGE, late, "monitored items that said nothing for longer than their watchdog allows"),
+    METRIC("items_modified_total", REST_COUNTER, modified, "monitored items whose interval, queue or filter was changed in place"),
+    METRIC("overflows_total", REST_COUNTER, overflows, "values that say that others before them were lost in a queue"),
+    METRIC("cyclic_reads_total", REST_COUNTER, cyclic_reads, "values that were read in cycles"),
+    METRIC("missed_cycles_total", REST_COUNTER, missed_cycles, "cycles of reads that were left out"),
     METRIC("notifications_total", REST_COUNTER, notifications, "notification messages received"),
     METRIC("republished_total", REST_COUNTER, republished, "notification messages that were asked for again"),
     METRIC("transferred_total", REST_COUNTER, transferred, "subscriptions taken along to a new session"),

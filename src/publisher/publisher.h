@@ -65,6 +65,7 @@ struct publisher_counts {
     uint64_t groups, writers, items, live, failed, subscriptions;
     uint64_t values, data_changes, events, heartbeats, messages, too_large, metadata;
     uint64_t notifications, republished, transferred, gaps, unknown_gaps;
+    uint64_t overflows, late, cyclic_reads, missed_cycles, modified;
     uint64_t sent, sent_bytes, sent_values, waiting, waiting_bytes, held, lost;
     uint64_t stored, unstored, disk_bytes, disk_failures;
     uint64_t dropped_bytes, dropped_age, dropped_ttl, dropped_refused, dropped_large, damaged;

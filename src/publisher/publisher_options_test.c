@@ -7,9 +7,10 @@
 #include "base/file.h"
 #include "publisher/pki_settings.h"
 #include "publisher/publisher_settings.h"
+#include "publisher/session_settings.h"
 
 #define PAGE "/../../docs/protocol/publisher-options.md" /* from this file's folder */
-#define ROWS_MAX 200
+#define ROWS_MAX 220
 
 /* Those of the program that hosts the publisher, as far as options name them. */
 static const struct setting host_settings[] = {
@@ -37,6 +38,8 @@ static int set_up(void **state)
     program.count = HOST_COUNT + publisher_settings_count;
     memcpy(table + program.count, pki_settings, pki_settings_count * sizeof table[0]);
     program.count += pki_settings_count;
+    memcpy(table + program.count, session_settings, session_settings_count * sizeof table[0]);
+    program.count += session_settings_count;
     return 0;
 }
 

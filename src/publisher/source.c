@@ -4,13 +4,15 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "opcua/sampler.h"
 
 struct source {
     struct sources *owner;
     struct link link;
     struct buffer key;
     struct opcua_session *session;
-    struct opcua_subscription *subscription;
+    struct opcua_subscription *subscription; /* or: */
+    struct opcua_sampler *sampler;
     struct source_item **items; /* by index; NULL when free */
     uint32_t item_cap, item_count;
     uint64_t gaps, unknown_gaps;
@@ -27,6 +29,8 @@ struct sources {
     struct list event_types;
     uint32_t held; /* writers that take nothing yet */
     struct loop_timer released; /* one takes again: from the loop, not from its callback */
+    uint64_t overflows;
+    uint32_t items_max, lifetime_count;
     /* Scratch, grown to the largest notification. */
     uint32_t *next;
     size_t next_cap;
@@ -66,6 +70,14 @@ static struct chain *chain_of(struct chain *chains, size_t *count, struct writer
     return &chains[(*count)++];
 }
 
+/* Part 4, 7.22.1: only with the data value's type of information. */
+static bool has_overflow(UA_StatusCode status)
+{
+    const UA_StatusCode bits =
+        UA_STATUSCODE_INFOTYPE_DATAVALUE | UA_STATUSCODE_INFOBITS_OVERFLOW;
+    return (status & bits) == bits;
+}
+
 /* Sorts values from `from` on by writer; returns where the next pass begins. */
 static size_t sort(struct source *s, const UA_MonitoredItemNotification *values, size_t from,
                    size_t count, struct chain *chains, size_t *chain_count)
@@ -76,6 +88,8 @@ static size_t sort(struct source *s, const UA_MonitoredItemNotification *values,
         struct source_item *item = source_item_at(s, values[i].clientHandle);
         if (!item)
             continue; /* removed meanwhile */
+        if (values[i].value.hasStatus)
+            s->owner->overflows += has_overflow(values[i].value.status);
         if (!c || c->writer != item->writer)
             c = chain_of(chains, chain_count, item->writer);
         if (!c)
@@ -265,39 +279,67 @@ static const struct opcua_subscription_events subscription_events = {
     .on_state = on_state,
 };
 
+static const struct opcua_sampler_events sampler_events = {.on_data = on_data, .on_item = on_item};
+
 /* ---- sharing ---- */
 
-static void make_key(const struct source_spec *spec, struct buffer *out)
+static void make_key(const struct source_spec *spec, const struct source_wish *wish,
+                     struct buffer *out)
 {
     const struct opcua_connection *c = &spec->connection;
-    const struct slice texts[] = {c->endpoint_url, c->security_policy, c->user, c->password};
+    const struct slice texts[] = {c->endpoint_url, c->security_policy, c->user, c->password,
+                                  c->group};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         buffer_put(out, texts[i]);
         buffer_u8(out, 0);
     }
     buffer_u8(out, (uint8_t)c->security);
+    buffer_u8(out, (uint8_t)(c->certificate_user | c->reverse << 1));
     buffer_u64(out, (uint64_t)spec->publishing_ms);
     buffer_u32(out, spec->keep_alive_count);
     buffer_u8(out, spec->priority);
     buffer_u8(out, spec->no_transfer);
+    if (wish->cyclic) {
+        buffer_u32(out, (uint32_t)wish->item.sampling_ms);
+        buffer_u32(out, (uint32_t)wish->max_age_ms);
+    }
 }
 
-static struct source *source_new(struct sources *owner, const struct source_spec *spec,
-                                 struct slice key)
+static struct opcua_subscription *subscribe(struct source *s, const struct source_spec *spec)
 {
-    struct source *s = MEMORY_NEW(struct source);
-    s->owner = owner;
-    buffer_put(&s->key, key);
-    s->session = opcua_session_get(owner->thread, &spec->connection);
-    s->subscription = opcua_subscription_new(&(struct opcua_subscription_config){
+    return opcua_subscription_new(&(struct opcua_subscription_config){
         .session = s->session,
         .publishing_ms = (double)spec->publishing_ms,
         .keep_alive_count = spec->keep_alive_count,
+        .lifetime_count = s->owner->lifetime_count,
         .priority = spec->priority,
         .no_transfer = spec->no_transfer,
         .events = &subscription_events,
         .arg = s,
     });
+}
+
+static struct opcua_sampler *sample(struct source *s, const struct source_wish *wish)
+{
+    return opcua_sampler_new(
+        &(struct opcua_sampler_config){.session = s->session,
+                                       .rate_ms = (uint32_t)wish->item.sampling_ms,
+                                       .max_age_ms = wish->max_age_ms,
+                                       .events = &sampler_events,
+                                       .arg = s});
+}
+
+static struct source *source_new(struct sources *owner, const struct source_spec *spec,
+                                 const struct source_wish *wish, struct slice key)
+{
+    struct source *s = MEMORY_NEW(struct source);
+    s->owner = owner;
+    buffer_put(&s->key, key);
+    s->session = opcua_session_get(owner->thread, &spec->connection);
+    if (wish->cyclic)
+        s->sampler = sample(s, wish);
+    else
+        s->subscription = subscribe(s, spec);
     list_push(&owner->list, &s->link);
     return s;
 }
@@ -307,6 +349,7 @@ static void source_free(struct source *s)
     list_remove(&s->link);
     loop_timer_stop(&s->retry);
     opcua_subscription_free(&s->subscription);
+    opcua_sampler_free(&s->sampler);
     opcua_session_unref(&s->session);
     buffer_clear(&s->key);
     free(s->items);
@@ -318,7 +361,7 @@ static struct source *find(struct sources *owner, struct slice key)
 {
     for (struct link *l = owner->list.head.prev; l != &owner->list.head; l = l->prev) {
         struct source *s = LIST_OF(l, struct source, link);
-        if (s->item_count < SOURCE_ITEMS_MAX && slice_eq(buffer_slice(&s->key), key))
+        if (s->item_count < owner->items_max && slice_eq(buffer_slice(&s->key), key))
             return s;
     }
     return NULL;
@@ -336,19 +379,46 @@ static void remember(struct source *s, struct source_item *place)
     s->item_count++;
 }
 
-void source_add(struct sources *owner, const struct source_spec *spec, struct source_item *place,
-                const struct opcua_item *item)
+/* Full or not: a link is within one subscription. */
+static struct source *source_for(struct sources *owner, const struct source_spec *spec,
+                                 const struct source_wish *wish)
 {
+    if (wish->trigger && wish->trigger->source->subscription && !wish->cyclic)
+        return wish->trigger->source;
     struct buffer key = {0};
-    make_key(spec, &key);
+    make_key(spec, wish, &key);
     struct source *s = find(owner, buffer_slice(&key));
     if (!s)
-        s = source_new(owner, spec, buffer_slice(&key));
+        s = source_new(owner, spec, wish, buffer_slice(&key));
     buffer_clear(&key);
+    return s;
+}
+
+void source_add(struct sources *owner, const struct source_spec *spec, struct source_item *place,
+                const struct source_wish *wish)
+{
+    struct source *s = source_for(owner, spec, wish);
+    struct opcua_item item = wish->item;
+    item.linked = wish->trigger && wish->trigger->source == s;
     place->source = s;
     place->status = UA_STATUSCODE_GOODCALLAGAIN;
-    if (opcua_subscription_add(s->subscription, item, 1, &place->index) == OK)
-        remember(s, place);
+    if (s->sampler)
+        place->index = opcua_sampler_add(s->sampler, &item);
+    else if (opcua_subscription_add(s->subscription, &item, 1, &place->index) != OK)
+        return;
+    if (item.linked)
+        opcua_subscription_link(s->subscription, wish->trigger->index, place->index);
+    remember(s, place);
+}
+
+struct opcua_session *sources_session(struct sources *s, const struct source_spec *spec)
+{
+    return opcua_session_get(s->thread, &spec->connection);
+}
+
+void source_modify(struct source_item *place, const struct opcua_item *item)
+{
+    opcua_subscription_modify(place->source->subscription, place->index, item);
 }
 
 static void on_retry(void *arg)
@@ -367,7 +437,8 @@ void source_retry(struct source_item *place)
 {
     if (place->source->waits_for == place)
         retry_events(place->source);
-    opcua_subscription_retry(place->source->subscription, place->index);
+    if (place->source->subscription)
+        opcua_subscription_retry(place->source->subscription, place->index);
 }
 
 void source_remove(struct source_item *place)
@@ -376,15 +447,24 @@ void source_remove(struct source_item *place)
     if (s->waits_for == place)
         retry_events(s);
     s->items[place->index] = NULL;
-    opcua_subscription_remove(s->subscription, place->index);
+    if (s->sampler)
+        opcua_sampler_remove(s->sampler, place->index);
+    else
+        opcua_subscription_remove(s->subscription, place->index);
     place->source = NULL;
     if (--s->item_count == 0)
         source_free(s);
 }
 
+void source_reset(struct source *s)
+{
+    if (s->subscription)
+        opcua_subscription_reset(s->subscription);
+}
+
 bool source_ids(const struct source_item *place, uint32_t *subscription, uint32_t *item)
 {
-    return opcua_subscription_ids(place->source->subscription, place->index, subscription, item);
+    return place->source->subscription && opcua_subscription_ids(place->source->subscription, place->index, subscription, item);
 }
 
 struct list *sources_event_types(struct sources *s)
@@ -402,13 +482,14 @@ struct opcua_session *source_session(const struct source *s)
     return s->session;
 }
 
-struct sources *sources_new(struct opcua_thread *t, struct outbox *o,
-                            const struct source_events *events)
+struct sources *sources_new(const struct sources_config *config)
 {
     struct sources *s = MEMORY_NEW(struct sources);
-    s->thread = t;
-    s->outbox = o;
-    s->events = events;
+    s->thread = config->thread;
+    s->outbox = config->outbox;
+    s->events = config->events;
+    s->items_max = config->items_max ? config->items_max : SOURCE_ITEMS_MAX;
+    s->lifetime_count = config->lifetime_count;
     list_init(&s->list);
     list_init(&s->event_types);
     return s;
@@ -430,14 +511,14 @@ void sources_resume(struct sources *sources)
     LIST_EACH(l, &sources->list)
     {
         struct source *s = LIST_OF(l, struct source, link);
-        if (s->refused)
+        if (s->refused && s->subscription)
             opcua_subscription_resume(s->subscription);
     }
 }
 
 UA_DateTime source_published(const struct source *s)
 {
-    return opcua_subscription_published(s->subscription);
+    return s->subscription ? opcua_subscription_published(s->subscription) : UA_DateTime_now();
 }
 
 void sources_hold(struct sources *s)
@@ -456,22 +537,42 @@ void sources_release(struct sources *s)
     loop_timer_start(sources_loop(s), &s->released, 0, on_released, s);
 }
 
+static void count_subscription(const struct source *s, struct source_counts *c)
+{
+    struct opcua_subscription_counts of = opcua_subscription_counts(s->subscription);
+    c->subscriptions++;
+    c->items += of.items;
+    c->live += of.live;
+    c->failed += of.failed;
+    c->gaps += of.gaps;
+    c->notifications += of.notifications;
+    c->republished += of.republished;
+    c->transferred += of.transferred;
+    c->modified += of.modified;
+    c->unknown_gaps += s->unknown_gaps;
+}
+
+static void count_sampler(const struct source *s, struct source_counts *c)
+{
+    struct opcua_sampler_counts of = opcua_sampler_counts(s->sampler);
+    c->samplers++;
+    c->items += of.items;
+    c->live += of.live;
+    c->failed += of.failed;
+    c->cyclic_reads += of.values;
+    c->missed_cycles += of.missed;
+}
+
 struct source_counts sources_counts(const struct sources *sources)
 {
-    struct source_counts c = {0};
+    struct source_counts c = {.overflows = sources->overflows};
     LIST_EACH(l, &sources->list)
     {
         const struct source *s = LIST_OF(l, struct source, link);
-        struct opcua_subscription_counts of = opcua_subscription_counts(s->subscription);
-        c.subscriptions++;
-        c.items += of.items;
-        c.live += of.live;
-        c.failed += of.failed;
-        c.gaps += of.gaps;
-        c.notifications += of.notifications;
-        c.republished += of.republished;
-        c.transferred += of.transferred;
-        c.unknown_gaps += s->unknown_gaps;
+        if (s->sampler)
+            count_sampler(s, &c);
+        else
+            count_subscription(s, &c);
     }
     return c;
 }

@@ -1,7 +1,8 @@
 /*
  * Sources of values: subscriptions that are shared by all writers of the same session, interval and
- * subscription settings, up to SOURCE_ITEMS_MAX items each; more items make more of them. On the
- * OPC UA thread.
+ * subscription settings, up to SOURCE_ITEMS_MAX items each; more items make more of them. Nodes
+ * that are read by us in a cycle (opcua/sampler.h) have sources of their own, one for each rate and
+ * age. On the OPC UA thread.
  */
 #pragma once
 
@@ -56,8 +57,15 @@ struct source_events {
 
 struct loop *sources_loop(const struct sources *s);
 
-struct sources *sources_new(struct opcua_thread *t, struct outbox *o,
-                            const struct source_events *events);
+struct sources_config {
+    struct opcua_thread *thread;
+    struct outbox *outbox;
+    const struct source_events *events;
+    uint32_t items_max;      /* of a subscription; 0: SOURCE_ITEMS_MAX */
+    uint32_t lifetime_count; /* of subscriptions; 0: see opcua/subscription.h */
+};
+
+struct sources *sources_new(const struct sources_config *config);
 /* After all items are gone. */
 void sources_free(struct sources **s);
 
@@ -76,12 +84,27 @@ struct source_spec { /* what makes a subscription another one */
     bool no_transfer;
 };
 
-/* Puts it on a source. What `item` borrows must live until source_remove(). */
+struct source_wish {
+    struct opcua_item item;
+    bool cyclic; /* read by us, every item.sampling_ms */
+    double max_age_ms;
+    const struct source_item
+        *trigger; /* reported when that one is; on a source already. NULL: by itself */
+};
+
+/* Puts it on a source. What the item borrows must live until source_remove(). */
 void source_add(struct sources *s, const struct source_spec *spec, struct source_item *place,
-                const struct opcua_item *item);
+                const struct source_wish *wish);
+/* A reference to the session that these are on. */
+struct opcua_session *sources_session(struct sources *s, const struct source_spec *spec);
 void source_remove(struct source_item *place);
+/* Another sampling interval, queue, discard policy or filter; of one that is not cyclic. */
+void source_modify(struct source_item *place, const struct opcua_item *item);
 /* What was not good or not ready for the item is tried again, on another turn. */
 void source_retry(struct source_item *place);
+
+/* Its subscription begins anew at the server. */
+void source_reset(struct source *s);
 
 struct source_item *source_item_at(struct source *s, uint32_t index);
 struct opcua_session *source_session(const struct source *s);
@@ -95,5 +118,8 @@ struct list *sources_event_types(struct sources *s);
 struct source_counts {
     uint64_t subscriptions, items, live, failed, gaps, unknown_gaps, notifications, republished,
         transferred;
+    uint64_t overflows; /* values that say that others before them were lost in a queue */
+    uint64_t samplers, cyclic_reads, missed_cycles;
+    uint64_t modified; /* items whose parameters the server changed */
 };
 struct source_counts sources_counts(const struct sources *s);

@@ -45,8 +45,8 @@ void survey_take_writer(struct survey *s, const struct writer *w, struct survey_
         out->failures = arena_take(&s->arena, (count + 1) * sizeof *out->failures);
     for (size_t i = 0; i < count; i++)
         take_item(items[i], s, out);
-    if (count)
-        take_session(source_session(items[0]->place.source), out);
+    if (writer_session(w))
+        take_session(writer_session(w), out);
 }
 
 void survey_clear(struct survey *s)

@@ -18,6 +18,10 @@ struct writer {
     struct buffer key, name;
     struct writer_metadata *metadata; /* NULL: none is sent */
     struct source_spec spec;
+    struct item_home home;
+    struct watchdog *watchdog; /* NULL: none */
+    uint32_t now_ms;           /* for it */
+    struct routed *routed;   /* NULL: topics have no browse path */
     struct buffer spec_text; /* what the spec's slices point to */
     struct item **items;
     size_t item_count, item_cap;
@@ -30,6 +34,12 @@ struct writer {
      * message. */
     uint32_t *later;
     size_t later_cap;
+};
+
+/* What the topic of a writer is made of, for when the way to its node is known. */
+struct routed {
+    struct arena arena;
+    struct plan_writer plan; /* its texts for topics alone */
 };
 
 static struct item *item_at(struct source *s, uint32_t index)
@@ -57,6 +67,7 @@ static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
 {
     bool first = !i->seen;
     i->seen = true;
+    i->heard_ms = w->now_ms;
     if (i->heartbeat && !heartbeat_value(i->heartbeat, v))
         return false;
     if (first && i->skip_first)
@@ -198,6 +209,8 @@ static void on_values(struct writer *w, struct source *s,
     w->config.counts->data_changes++;
     if (w->stamp_of == STAMP_PUBLISHED)
         now = source_published(s);
+    if (w->watchdog)
+        w->now_ms = watchdog_now(sources_loop(w->config.sources));
     if (group_form(w->config.group)->samples)
         write_samples(w, s, values, next, first, now);
     else
@@ -212,6 +225,8 @@ static void on_heartbeat(void *arg, const UA_DataValue *v)
         opcua_session_namespaces(source_session(i->place.source));
     UA_DateTime now = UA_DateTime_now();
     w->config.counts->heartbeats++;
+    if (!v)
+        return;
     if (group_form(w->config.group)->samples) {
         group_sample(w->config.group, &w->data_set,
                      &(struct sample){.node = item_head(i),
@@ -258,9 +273,17 @@ static void ask_metadata(struct writer *w, struct opcua_session *s)
 }
 
 /* The fields are others than those that were asked about. */
+struct opcua_session *writer_session(const struct writer *w)
+{
+    for (size_t n = 0; n < w->item_count; n++)
+        if (w->items[n]->place.source)
+            return source_session(w->items[n]->place.source);
+    return NULL;
+}
+
 static void ask_again(struct writer *w)
 {
-    struct opcua_session *s = w->item_count ? source_session(w->items[0]->place.source) : NULL;
+    struct opcua_session *s = writer_session(w);
     if (s && opcua_session_state(s) == OPCUA_SESSION_READY)
         ask_metadata(w, s);
 }
@@ -322,9 +345,12 @@ static bool may_say_refused(struct writer_refusals *r)
 /* Said once, and again when it changes: the one line by which a wrong node id is found. */
 static void on_item(struct source_item *place)
 {
-    const struct item *i = (const struct item *)place;
+    struct item *i = (struct item *)place;
+    if (i->heartbeat)
+        heartbeat_item(i->heartbeat, place->status);
     if (place->status == UA_STATUSCODE_GOOD && i->event && place->writer->metadata)
         ask_again(place->writer); /* the filter says what the fields are */
+    i->heard_ms = watchdog_now(sources_loop(place->writer->config.sources)); /* from now on it is waited for */
     if (place->status == UA_STATUSCODE_GOOD)
         log_debug("publisher node live node=%s", i->text);
     else if (place->status == UA_STATUSCODE_BADWAITINGFORRESPONSE)
@@ -407,9 +433,8 @@ static void on_keep_alive(struct writer *w, UA_DateTime now)
         !group_form(w->config.group)->key_frames)
         return;
     w->config.counts->keep_alives++;
-    const struct opcua_namespaces *names =
-        w->item_count ? opcua_session_namespaces(source_session(w->items[0]->place.source)) : NULL;
-    begin(w, names, w->keep_alive_key_frames ? FRAME_KEY : FRAME_KEEP_ALIVE, now);
+    struct opcua_session *s = writer_session(w);
+    begin(w, s ? opcua_session_namespaces(s) : NULL, w->keep_alive_key_frames ? FRAME_KEY : FRAME_KEEP_ALIVE, now);
     if (w->keep_alive_key_frames)
         write_last_values(w);
     group_end(w->config.group);
@@ -448,10 +473,10 @@ const struct source_events writer_source_events = {
 
 enum status writer_send_key_frame(struct writer *w)
 {
-    if (!keeps_last(w) || !group_form(w->config.group)->key_frames || w->item_count == 0)
+    struct opcua_session *s = writer_session(w);
+    if (!keeps_last(w) || !group_form(w->config.group)->key_frames || !s)
         return FORBIDDEN;
-    begin(w, opcua_session_namespaces(source_session(w->items[0]->place.source)), FRAME_KEY,
-          UA_DateTime_now());
+    begin(w, opcua_session_namespaces(s), FRAME_KEY, UA_DateTime_now());
     write_last_values(w);
     group_end(w->config.group);
     group_flush(w->config.group);
@@ -486,37 +511,138 @@ static void drop_unwanted(struct writer *w)
     w->item_count = kept;
 }
 
-void writer_update(struct writer *w, const struct plan_writer *plan)
+/* A plan's items and those that they trigger, one after the other. */
+struct plan_walk {
+    const struct plan_writer *plan;
+    size_t at, inner; /* inner: 0 is the item itself, then its triggered ones */
+    struct item *trigger;
+    const struct plan_item *item;
+};
+
+static bool next_item(struct plan_walk *p)
+{
+    if (p->item && p->inner < p->plan->items[p->at].triggered_count) {
+        p->item = &p->plan->items[p->at].triggered[p->inner++];
+        return true;
+    }
+    p->at += p->item != NULL;
+    p->inner = 0;
+    p->trigger = NULL;
+    p->item = p->at < p->plan->item_count ? &p->plan->items[p->at] : NULL;
+    return p->item != NULL;
+}
+
+/* An item that stays is the trigger of those that follow it. */
+static void note_trigger(struct plan_walk *p, struct item *i)
+{
+    if (p->inner == 0 && p->plan->items[p->at].triggered_count)
+        p->trigger = i;
+}
+
+static void know(struct map *known, struct item *i, const uint64_t *key)
+{
+    if (!map_get(known, key_of(key)))
+        map_put(known, key_of(key), i);
+}
+
+/* Those of which nothing changed. Returns how many the plan has that are not there. */
+static size_t keep_same(struct writer *w, const struct plan_writer *plan)
 {
     struct map known = {0};
-    struct item_home home = {.writer = w,
-                             .form = group_form(w->config.group),
-                             .id_format = group_id_format(w->config.group),
-                             .sources = w->config.sources,
-                             .spec = &w->spec,
-                             .on_heartbeat = on_heartbeat};
+    size_t others = 0;
     for (size_t n = 0; n < w->item_count; n++) {
         w->items[n]->wanted = false;
-        map_put(&known, key_of(&w->items[n]->key), w->items[n]);
+        know(&known, w->items[n], &w->items[n]->key);
     }
-    size_t before = w->item_count, found = 0;
-    for (size_t n = 0; n < plan->item_count; n++) {
-        uint64_t key = slice_hash(plan->items[n].key);
-        struct item *i = before ? map_get(&known, key_of(&key)) : NULL;
-        found += i != NULL;
+    for (struct plan_walk p = {.plan = plan}; next_item(&p);) {
+        uint64_t key = item_key(p.item, p.trigger);
+        struct item *i = w->item_count ? map_get(&known, key_of(&key)) : NULL;
         if (i)
             i->wanted = true;
-        else
-            add_item(w, item_new(&home, &plan->items[n]));
+        others += !i;
+        note_trigger(&p, i);
     }
     map_clear(&known);
-    if (found < before)
-        drop_unwanted(w);
+    return others;
+}
+
+/* The same node under other conditions goes on; what is left is new. */
+static void take_others(struct writer *w, const struct plan_writer *plan)
+{
+    struct map same = {0}, nodes = {0};
+    size_t before = w->item_count;
+    for (size_t n = 0; n < before; n++) {
+        struct item *i = w->items[n];
+        know(i->wanted ? &same : &nodes, i, i->wanted ? &i->key : &i->node_key);
+    }
+    for (struct plan_walk p = {.plan = plan}; next_item(&p);) {
+        uint64_t key = item_key(p.item, p.trigger), node = item_node_key(p.item, p.trigger);
+        struct item *i = before ? map_get(&same, key_of(&key)) : NULL;
+        if (!i && before && (i = map_remove(&nodes, key_of(&node)))) {
+            i->wanted = true;
+            item_modify(i, &w->home, p.item, p.trigger);
+        } else if (!i) {
+            i = item_new(&w->home, p.item, p.trigger);
+            add_item(w, i);
+        }
+        note_trigger(&p, i);
+    }
+    map_clear(&same);
+    map_clear(&nodes);
+}
+
+void writer_update(struct writer *w, const struct plan_writer *plan)
+{
+    size_t before = w->item_count, others = keep_same(w, plan);
+    if (others > 0)
+        take_others(w, plan);
+    drop_unwanted(w);
     for (size_t n = 0; n < w->item_count; n++)
         w->items[n]->number = (uint16_t)n;
     w->data_set.field_count = (uint32_t)w->item_count;
-    if (w->metadata && before && (found < before || before < w->item_count))
+    if (w->metadata && before && (others > 0 || before != w->item_count))
         ask_again(w);
+}
+
+/* ---- routing by browse path ---- */
+
+static void on_way(struct writer *w, const UA_QualifiedName *way, size_t len)
+{
+    const struct plan_writer *plan = &w->routed->plan;
+    struct buffer path = {0};
+    for (size_t i = 0; i < len; i++)
+        topic_path_put(&path, plan->routing == ROUTING_BROWSE_NAMES_INDEX, way[i].namespaceIndex,
+                       opcua_slice(way[i].name));
+    w->routed->plan.way = buffer_slice(&path);
+    group_leave(w->config.group, &w->data_set, false);
+    group_join(w->config.group, &w->data_set, &w->routed->plan);
+    if (w->metadata)
+        writer_metadata_route(w->metadata, &w->routed->plan);
+    buffer_clear(&path);
+}
+
+static void set_routed(struct writer *w, const struct plan_writer *plan)
+{
+    if (plan->routing != ROUTING_BROWSE_NAMES && plan->routing != ROUTING_BROWSE_NAMES_INDEX)
+        return;
+    struct routed *r = w->routed = MEMORY_NEW(struct routed);
+    r->plan = (struct plan_writer){
+        .name = arena_copy(&r->arena, plan->name),
+        .data_set = arena_copy(&r->arena, plan->data_set),
+        .class_id = arena_copy(&r->arena, plan->class_id),
+        .route = plan->route,
+        .metadata_route = plan->metadata_route,
+        .routing = plan->routing,
+    };
+    r->plan.route.topic = arena_copy(&r->arena, plan->route.topic);
+    r->plan.metadata_route.topic = arena_copy(&r->arena, plan->metadata_route.topic);
+}
+
+static void routed_free(struct routed *r)
+{
+    if (r)
+        arena_clear(&r->arena);
+    free(r);
 }
 
 /* ---- setting up ---- */
@@ -532,13 +658,16 @@ static void set_spec(struct writer *w, const struct plan_writer *plan)
 {
     const struct opcua_connection *c = &plan->connection;
     buffer_reserve(&w->spec_text, c->endpoint_url.len + c->security_policy.len + c->user.len +
-                                      c->password.len + 1);
+                                      c->password.len + c->group.len + plan->root_node.len + 1);
     w->spec = (struct source_spec){
         .connection = {.endpoint_url = keep_text(&w->spec_text, c->endpoint_url),
                        .security = c->security,
                        .security_policy = keep_text(&w->spec_text, c->security_policy),
                        .user = keep_text(&w->spec_text, c->user),
-                       .password = keep_text(&w->spec_text, c->password)},
+                       .password = keep_text(&w->spec_text, c->password),
+                       .certificate_user = c->certificate_user,
+                       .reverse = c->reverse,
+                       .group = keep_text(&w->spec_text, c->group)},
         .publishing_ms = plan->publishing_ms,
         .keep_alive_count = plan->keep_alive_count,
         .priority = plan->priority,
@@ -559,6 +688,18 @@ static void set_metadata(struct writer *w, const struct plan_writer *plan)
     w->metadata = writer_metadata_new(&config, plan);
 }
 
+static void set_home(struct writer *w, const struct plan_writer *plan)
+{
+    w->home = (struct item_home){.writer = w,
+                                 .form = group_form(w->config.group),
+                                 .id_format = group_id_format(w->config.group),
+                                 .sources = w->config.sources,
+                                 .spec = &w->spec,
+                                 .root_node = keep_text(&w->spec_text, plan->root_node),
+                                 .on_heartbeat = on_heartbeat,
+                                 .on_way = w->routed ? on_way : NULL};
+}
+
 struct writer *writer_new(const struct writer_config *config, const struct plan_writer *plan)
 {
     struct writer *w = MEMORY_NEW(struct writer);
@@ -572,7 +713,16 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     buffer_put(&w->name, plan->name);
     set_spec(w, plan);
     data_set_init(&w->data_set, config->group, config->plan_group, plan, config->id);
+    set_routed(w, plan);
+    set_home(w, plan);
     set_metadata(w, plan);
+    w->watchdog = watchdog_new(
+        &(struct watchdog_home){.loop = sources_loop(config->sources),
+                                .items = (struct item *const *const *)&w->items,
+                                .count = &w->item_count,
+                                .late = &config->counts->late,
+                                .end = config->end},
+        plan);
     w->config.plan_group = NULL; /* it was the plan's */
     writer_update(w, plan);
     return w;
@@ -586,6 +736,7 @@ void writer_free(struct writer **writer, bool forget)
     if (w->metadata)
         writer_metadata_stop(w->metadata); /* nobody waits any more */
     writer_metadata_free(&w->metadata, forget);
+    watchdog_free(&w->watchdog);
     for (size_t n = 0; n < w->item_count; n++)
         item_free(w->items[n]);
     group_leave(w->config.group, &w->data_set, forget);
@@ -595,6 +746,7 @@ void writer_free(struct writer **writer, bool forget)
     if (w->spec_text.len)
         explicit_bzero(w->spec_text.at, w->spec_text.len);
     buffer_clear(&w->spec_text);
+    routed_free(w->routed);
     free(w->items);
     free(w->later);
     free(w);

@@ -7,6 +7,7 @@
 
 #include "publisher/group.h"
 #include "publisher/source.h"
+#include "publisher/watchdog.h"
 
 #define WRITER_REFUSED_LINES_MAX 50 /* of refused nodes in the log a minute, of all writers; metrics count all */
 
@@ -14,6 +15,7 @@ struct writer;
 
 struct writer_counts { /* of all writers of a group together */
     uint64_t data_changes, events, heartbeats, keep_alives;
+    uint64_t late; /* nodes that say nothing, now */
 };
 
 struct writer_refusals { /* of all writers */
@@ -28,6 +30,7 @@ struct writer_config {
     struct writer_refusals *refusals;
     const struct plan_group *plan_group;
     uint32_t id; /* in its group */
+    watchdog_end_fn *end; /* NULL: the real one */
 };
 
 /* What writers do with what comes from sources. */
@@ -38,6 +41,8 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
 /* With `forget` brokers are to keep nothing of what it sent: it is gone for good. */
 void writer_free(struct writer **w, bool forget);
 
+/* NULL before the first item has its place on one. */
+struct opcua_session *writer_session(const struct writer *w);
 struct slice writer_key(const struct writer *w);
 struct slice writer_name(const struct writer *w); /* as configured */
 const struct opcua_connection *writer_connection(const struct writer *w);

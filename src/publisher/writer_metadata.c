@@ -165,6 +165,11 @@ struct writer_metadata *writer_metadata_new(const struct writer_metadata_config 
     return m;
 }
 
+void writer_metadata_route(struct writer_metadata *m, const struct plan_writer *plan)
+{
+    m->batch = group_metadata_batch(m->config.group, plan);
+}
+
 void writer_metadata_free(struct writer_metadata **metadata, bool forget)
 {
     struct writer_metadata *m = *metadata;

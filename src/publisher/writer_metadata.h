@@ -26,6 +26,8 @@ struct writer_metadata_config {
 /* NULL: messages of this group have none. The plan's texts are copied. */
 struct writer_metadata *writer_metadata_new(const struct writer_metadata_config *config,
                                             const struct plan_writer *plan);
+/* The way to its topic is known, or another one. */
+void writer_metadata_route(struct writer_metadata *m, const struct plan_writer *plan);
 /* `forget`: the broker is to keep nothing of it. */
 void writer_metadata_free(struct writer_metadata **m, bool forget);
 
