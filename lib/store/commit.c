@@ -26,15 +26,34 @@ struct store_commit {
     struct store_segment segment; /* the last one, or the one to begin */
     bool begins;
     bool syncs;
+    uint64_t segment_bytes;
     struct run *runs;
     size_t count, cap, bytes;
     uint64_t last; /* sequence */
     /* what came of it */
     struct store_file *file;
+    uint64_t reserved; /* of it, bytes */
     enum status status;
 };
 
+/* Ahead of what is written, in growing steps, so that a small log takes little. */
+#define RESERVE_LEAST (256u << 10)
+#define RESERVE_MOST (8u << 20)
+
 /* ---- on the helper thread ---- */
+
+/* A file that grows at each sync costs a second write to the disk each time. */
+static void reserve(struct store_commit *c)
+{
+    uint64_t end = c->segment.size + c->bytes, ahead = c->segment.size;
+    if (end <= c->reserved)
+        return;
+    ahead = ahead < RESERVE_LEAST ? RESERVE_LEAST : ahead > RESERVE_MOST ? RESERVE_MOST : ahead;
+    c->reserved = end + ahead < c->segment_bytes ? end + ahead : c->segment_bytes;
+    if (c->reserved >= end)
+        c->disk->ops->reserve(c->file, c->reserved);
+}
+
 
 static void seal(struct run *r, uint64_t commit, uint32_t salt)
 {
@@ -50,6 +69,8 @@ static void seal(struct run *r, uint64_t commit, uint32_t salt)
 static enum status write_runs(struct store_commit *c)
 {
     uint64_t at = c->segment.size;
+    if (c->syncs)
+        reserve(c);
     for (size_t i = 0; i < c->count; i++) {
         struct run *r = &c->runs[i];
         seal(r, c->runs[0].first, store_segment_salt(&c->segment));
@@ -173,7 +194,9 @@ static struct store_commit *prepare(struct store_log *l)
         c->segment = new_segment(l);
     else
         c->segment = l->segments.at[l->segments.count - 1];
+    c->segment_bytes = l->segment_bytes;
     c->file = c->begins ? NULL : l->file;
+    c->reserved = c->begins ? 0 : l->reserved;
     take_all(l, c);
     return c;
 }
@@ -218,6 +241,7 @@ static void committed(struct store_log *l, struct store_commit *c)
         l->roll = false;
         store_segments_add(&l->segments, c->segment);
     }
+    l->reserved = c->reserved;
     struct store_segment *s = &l->segments.at[l->segments.count - 1];
     for (size_t i = 0; i < c->count; i++) {
         store_index_note(&s->index, c->runs[i].first, s->size);

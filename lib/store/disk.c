@@ -16,6 +16,7 @@
 struct file {
     struct store_file base;
     int fd;
+    uint64_t reserved; /* 0: nothing */
     char path[];
 };
 
@@ -127,6 +128,14 @@ static enum status sync_directory(struct store_disk *d, const char *directory)
     return s;
 }
 
+/* Where that cannot be, each write finds its own room. */
+static void reserve(struct store_file *file, uint64_t end)
+{
+    struct file *f = (struct file *)file;
+    if (end > f->reserved && fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)end) == 0)
+        f->reserved = end;
+}
+
 static enum status write_file(struct store_file *file, uint64_t at, struct slice bytes)
 {
     struct file *f = (struct file *)file;
@@ -190,8 +199,12 @@ static enum status sync_file(struct store_file *file)
 static void close_file(struct store_file **file)
 {
     struct file *f = (struct file *)*file;
+    struct stat st;
     if (f == NULL)
         return;
+    if (f->reserved && fstat(f->fd, &st) == 0 && (uint64_t)st.st_size < f->reserved &&
+        ftruncate(f->fd, st.st_size) != 0)
+        log_debug("disk room not given back path=%s", f->path);
     close(f->fd);
     free(f);
     *file = NULL;
@@ -205,6 +218,7 @@ static const struct store_disk_ops ops = {
     .rename = rename_file,
     .remove = remove_file,
     .sync_directory = sync_directory,
+    .reserve = reserve,
     .write = write_file,
     .read = read_file,
     .size = size_of,

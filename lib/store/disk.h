@@ -24,6 +24,9 @@ struct store_disk_ops {
     enum status (*rename)(struct store_disk *d, const char *from, const char *to);
     enum status (*remove)(struct store_disk *d, const char *path);
     enum status (*sync_directory)(struct store_disk *d, const char *directory);
+    /* A hint: room up to `end`, so that to sync what is written there needs no more than its bytes. What is
+     * not used goes back at close; the file's size stays. */
+    void (*reserve)(struct store_file *f, uint64_t end);
     enum status (*write)(struct store_file *f, uint64_t at, struct slice bytes);
     enum status (*read)(struct store_file *f, uint64_t at, size_t len, struct buffer *out); /* fewer at the end */
     enum status (*size)(struct store_file *f, uint64_t *out);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cmocka.h"
@@ -43,6 +44,33 @@ static void files_hold_what_was_written(void **state)
     d->ops->close(&f);
     assert_null(f);
     buffer_clear(&got);
+}
+
+static uint64_t bytes_on_disk(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return (uint64_t)st.st_blocks * 512;
+}
+
+static void room_that_was_reserved_and_not_used_goes_back(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f;
+    uint64_t size;
+    assert_int_equal(d->ops->open(d, in_folder("reserved"), true, &f), OK);
+    d->ops->reserve(f, 4u << 20);
+    assert_int_equal(d->ops->size(f, &size), OK);
+    assert_int_equal(size, 0);
+    assert_int_equal(d->ops->write(f, 0, SLICE("hello")), OK);
+    d->ops->reserve(f, 1u << 20); /* is there */
+    d->ops->close(&f);
+    assert_true(bytes_on_disk(in_folder("reserved")) < 1u << 20);
+    assert_int_equal(d->ops->open(d, in_folder("reserved"), false, &f), OK);
+    assert_int_equal(d->ops->size(f, &size), OK);
+    assert_int_equal(size, 5);
+    d->ops->close(&f);
 }
 
 static void names_are_listed_renamed_and_removed(void **state)
@@ -215,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_hold_what_was_written),
+        cmocka_unit_test(room_that_was_reserved_and_not_used_goes_back),
         cmocka_unit_test(names_are_listed_renamed_and_removed),
         cmocka_unit_test(a_file_where_a_directory_must_be_is_an_error),
         cmocka_unit_test(a_log_on_real_files),

@@ -42,6 +42,7 @@ struct store_log {
     struct store_segments segments;
     uint64_t bytes;          /* of all segments; in memory of all blocks */
     struct store_file *file; /* the last segment, while it takes appends */
+    uint64_t reserved;       /* of it, bytes on the disk */
     bool roll;               /* the next commit begins a segment */
     uint32_t files_made;
 
