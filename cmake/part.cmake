@@ -14,6 +14,11 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g") # asserts stay: a program that is wrong stop
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-plt)
   add_link_options(-Wl,-z,relro,-z,now -pie)
+  # A struct that is emptied or copied: "rep stos" takes longer to begin than all of it with plain stores.
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    add_compile_options(-mmemset-strategy=vector_loop:1024:noalign,libcall:-1:noalign
+                        -mmemcpy-strategy=vector_loop:1024:noalign,libcall:-1:noalign)
+  endif()
 endif()
 
 # Hundreds of test programs: linking them is half of a build, and mold takes a tenth of that.

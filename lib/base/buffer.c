@@ -6,15 +6,13 @@
 
 #include "base/memory.h"
 
-uint8_t *buffer_reserve(struct buffer *b, size_t more)
+uint8_t *buffer_grow(struct buffer *b, size_t more)
 {
-    if (b->at == NULL || b->cap - b->len < more) {
-        size_t cap = b->cap ? b->cap : 64;
-        while (cap - b->len < more)
-            cap += cap / 2 + 64;
-        b->at = memory_resize(b->at, cap);
-        b->cap = cap;
-    }
+    size_t cap = b->cap ? b->cap : 64;
+    while (cap - b->len < more)
+        cap += cap / 2 + 64;
+    b->at = memory_resize(b->at, cap);
+    b->cap = cap;
     return b->at + b->len;
 }
 

@@ -14,8 +14,14 @@ struct buffer {
     size_t cap;
 };
 
+uint8_t *buffer_grow(struct buffer *b, size_t more);
+
 /* Room for `more` bytes behind the end; returns where they go. They count after buffer_added(). */
-uint8_t *buffer_reserve(struct buffer *b, size_t more);
+static inline uint8_t *buffer_reserve(struct buffer *b, size_t more)
+{
+    bool fits = b->at && b->cap - b->len >= more;
+    return fits ? b->at + b->len : buffer_grow(b, more);
+}
 
 static inline void buffer_added(struct buffer *b, size_t len)
 {

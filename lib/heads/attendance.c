@@ -1,10 +1,10 @@
 #include "heads/attendance.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "iot/message.h"
 
 struct heads_attendance *heads_attendance_ref(struct heads_attendance *a)
 {
@@ -20,6 +20,7 @@ void heads_attendance_unref(struct heads_attendance **attendance)
         return;
     struct heads_place *p = a->place;
     heads_identity_unref(&a->identity);
+    buffer_clear(&a->sender);
     free(a);
     p->ops->release(p);
 }
@@ -31,13 +32,23 @@ static void on_expiry(void *arg)
     a->session->ops->close(a->session, UNAUTHORIZED);
 }
 
+static void remember_sender(struct heads_attendance *a, struct slice auth_method)
+{
+    buffer_reset(&a->sender);
+    iot_event_sender_encode(&(struct iot_event){.from = a->identity->id,
+                                                .generation_id = a->identity->generation_id,
+                                                .auth_method = auth_method},
+                            &a->sender);
+    a->auth_method = slice_skip(buffer_slice(&a->sender), a->sender.len - auth_method.len);
+}
+
 void heads_attendance_renew(struct heads_attendance *a, const struct heads_identity *identity,
                             const char *auth_method, uint64_t expires_ms)
 {
     const struct heads_identity *before = a->identity;
     a->identity = heads_identity_ref(identity);
     heads_identity_unref(&before);
-    snprintf(a->auth_method, sizeof a->auth_method, "%s", auth_method);
+    remember_sender(a, slice_of(auth_method));
     loop_timer_stop(&a->expiry);
     if (expires_ms == 0)
         return;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/buffer.h"
 #include "heads/backend.h"
 #include "heads/identity.h"
 #include "heads/sign_in.h"
@@ -35,7 +36,8 @@ struct heads_attendance {
     struct heads_place *place;
     struct heads_session *session; /* NULL: it has signed out */
     const struct heads_identity *identity;
-    char auth_method[HEADS_AUTH_METHOD_MAX]; /* JSON, for iothub-connection-auth-method */
+    struct buffer sender;     /* of its events: iot_event_sender_encode() */
+    struct slice auth_method; /* in it: JSON, for iothub-connection-auth-method */
     bool subscribed[HEADS_FEATURE_COUNT];
     uint32_t credit[HEADS_FEATURE_COUNT]; /* messages that may still be handed over: allow() */
     struct loop_timer expiry;             /* of the token that it signed in with */

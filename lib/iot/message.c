@@ -141,6 +141,9 @@ static const size_t slices[] = {
 
 #define SLICES (sizeof(slices) / sizeof(slices[0]))
 #define V1_SLICES 16
+#define SENDER_SLICES 4
+#define FIXED_BYTES 32 /* at most: what stands before the slices */
+#define LENGTH_BYTES 5
 
 static struct slice *slice_in(struct iot_event *e, size_t n)
 {
@@ -152,10 +155,10 @@ static struct slice slice_at(const struct iot_event *e, size_t n)
     return *slice_in((struct iot_event *)(uintptr_t)e, n);
 }
 
-static uint32_t present(const struct iot_event *e)
+static uint32_t present(const struct iot_event *e, size_t from, size_t to)
 {
     uint32_t bits = 0;
-    for (size_t n = 0; n < SLICES; n++)
+    for (size_t n = from; n < to; n++)
         bits |= (uint32_t)(slice_at(e, n).len > 0) << n;
     return bits;
 }
@@ -165,37 +168,73 @@ static bool needs_v2(enum iot_source source, uint32_t bits)
     return source > IOT_SOURCE_DEVICE_JOB_LIFECYCLE || bits >> V1_SLICES;
 }
 
-static void put_length(struct buffer *out, size_t len)
+/* What is put here has its room already. */
+static uint8_t *put_u64(uint8_t *at, uint64_t v)
 {
-    for (; len >= 0x80; len >>= 7)
-        buffer_u8(out, (uint8_t)(len | 0x80));
-    buffer_u8(out, (uint8_t)len);
+    v = __builtin_bswap64(v);
+    memcpy(at, &v, 8);
+    return at + 8;
 }
 
+static uint8_t *put_bytes(uint8_t *at, struct slice s)
+{
+    if (s.len)
+        memcpy(at, s.at, s.len);
+    return at + s.len;
+}
+
+static uint8_t *put_slices(uint8_t *at, const struct iot_event *e, uint32_t bits)
+{
+    for (; bits; bits &= bits - 1) {
+        struct slice s = slice_at(e, (size_t)__builtin_ctz(bits));
+        size_t len = s.len;
+        for (; len >= 0x80; len >>= 7)
+            *at++ = (uint8_t)(len | 0x80);
+        *at++ = (uint8_t)len;
+        at = put_bytes(at, s);
+    }
+    return at;
+}
+
+static size_t room_for(const struct iot_event *e, uint32_t bits)
+{
+    size_t bytes = 0;
+    for (; bits; bits &= bits - 1)
+        bytes += slice_at(e, (size_t)__builtin_ctz(bits)).len + LENGTH_BYTES;
+    return bytes;
+}
+
+/* Which of its slices there are, and these. */
+void iot_event_sender_encode(const struct iot_event *e, struct buffer *out)
+{
+    uint32_t bits = present(e, 0, SENDER_SLICES);
+    uint8_t *start = buffer_reserve(out, 1 + room_for(e, bits)), *at = start;
+    *at++ = (uint8_t)bits;
+    buffer_added(out, (size_t)(put_slices(at, e, bits) - start));
+}
+
+/* This runs for every message. */
 void iot_event_encode(const struct iot_event *e, struct buffer *out)
 {
     const struct iot_message *m = &e->message;
-    buffer_reserve(out, 256 + m->body.len + m->properties.len);
-    uint32_t bits = present(e);
+    bool known = e->sender.len > 0;
+    uint32_t sender = known ? e->sender.at[0] : present(e, 0, SENDER_SLICES);
+    uint32_t others = present(e, SENDER_SLICES, SLICES), bits = sender | others;
     bool v2 = needs_v2(e->source, bits);
-    buffer_u8(out, v2 ? RECORD_V2 : RECORD_V1);
-    buffer_u8(out, (uint8_t)e->source);
-    buffer_u8(out, (uint8_t)(m->message_id_type << 4 | m->correlation_id_type));
-    buffer_u64(out, e->enqueued_ms);
-    buffer_u64(out, m->expiry_ms);
-    buffer_u64(out, m->creation_ms);
-    if (v2)
-        buffer_u32(out, bits);
-    else
-        buffer_u16(out, (uint16_t)bits);
-    for (size_t n = 0; n < SLICES; n++) {
-        if (bits >> n & 1) {
-            struct slice s = slice_at(e, n);
-            put_length(out, s.len);
-            buffer_put(out, s);
-        }
-    }
-    buffer_put(out, m->body);
+    size_t room = FIXED_BYTES + (known ? e->sender.len : room_for(e, sender)) +
+                  room_for(e, others) + m->body.len;
+    uint8_t *start = buffer_reserve(out, room), *at = start;
+    *at++ = v2 ? RECORD_V2 : RECORD_V1;
+    *at++ = (uint8_t)e->source;
+    *at++ = (uint8_t)(m->message_id_type << 4 | m->correlation_id_type);
+    at = put_u64(at, e->enqueued_ms);
+    at = put_u64(at, m->expiry_ms);
+    at = put_u64(at, m->creation_ms);
+    for (int shift = v2 ? 24 : 8; shift >= 0; shift -= 8)
+        *at++ = (uint8_t)(bits >> shift);
+    at = known ? put_bytes(at, slice_skip(e->sender, 1)) : put_slices(at, e, sender);
+    at = put_bytes(put_slices(at, e, others), m->body);
+    buffer_added(out, (size_t)(at - start));
 }
 
 static size_t read_length(struct reader *r)

@@ -61,6 +61,9 @@ struct iot_event {
     struct slice partition_key;
     struct slice annotations; /* the sender's own: keys and values, encoded. Of a copy that routing made of
                                * another source's event: iothub-enqueuedtime, as the first had it */
+    /* The sender as iot_event_sender_encode() made it of the same from, generation_id and auth_method, for
+     * who sends much; empty: these are encoded each time. */
+    struct slice sender;
     /* What routing decided; empty when nothing is routed: then the built-in endpoint alone has it. */
     struct slice endpoints; /* u16 each; 0 is the built-in one */
     struct slice stamps;    /* enrichments: u16 endpoint, then as a property */
@@ -74,6 +77,9 @@ bool iot_stamp_next(struct slice *list, uint16_t *endpoint, struct slice *name, 
 /* The application properties as the endpoint has them: its stamps win over properties of the same name.
  * In `scratch` when there are any, which is emptied first. */
 struct slice iot_event_properties(const struct iot_event *e, uint16_t endpoint, struct buffer *scratch);
+
+/* Appends who sends: from, generation_id and auth_method. */
+void iot_event_sender_encode(const struct iot_event *e, struct buffer *out);
 
 /* Appends the record's bytes; they begin with a version byte: 1 unless the event has what only 2 can hold. */
 void iot_event_encode(const struct iot_event *e, struct buffer *out);

@@ -106,6 +106,40 @@ static void an_event_needs_little(void **state)
     buffer_clear(&record);
 }
 
+static struct buffer record_of(const struct iot_event *e)
+{
+    struct buffer record = {0};
+    iot_event_encode(e, &record);
+    return record;
+}
+
+static void assert_same_with_a_known_sender(struct iot_event e)
+{
+    struct buffer sender = {0}, plain = record_of(&e);
+    iot_event_sender_encode(&e, &sender);
+    e.sender = buffer_slice(&sender);
+    struct buffer known = record_of(&e);
+    assert_slice(buffer_slice(&known), buffer_slice(&plain));
+    buffer_clear(&sender);
+    buffer_clear(&plain);
+    buffer_clear(&known);
+}
+
+static void a_sender_that_is_encoded_once_makes_the_same_record(void **state)
+{
+    (void)state;
+    static const uint8_t much[300];
+    struct iot_event e = full(SLICE(""), slice_from(much, sizeof(much)));
+    assert_same_with_a_known_sender(e);
+    e.from.module = (struct slice){0};
+    assert_same_with_a_known_sender(e);
+    e.auth_method = slice_from(much, sizeof(much)); /* a length of two bytes */
+    e.endpoints = SLICE("\0\1");                   /* version 2 */
+    assert_same_with_a_known_sender(e);
+    assert_same_with_a_known_sender((struct iot_event){.from.device = SLICE("d")});
+    assert_same_with_a_known_sender((struct iot_event){0});
+}
+
 static void what_routing_decided_survives_the_record(void **state)
 {
     (void)state;
@@ -182,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_property_too_long_is_refused),
         cmocka_unit_test(every_field_survives_the_record),
         cmocka_unit_test(an_event_needs_little),
+        cmocka_unit_test(a_sender_that_is_encoded_once_makes_the_same_record),
         cmocka_unit_test(what_routing_decided_survives_the_record),
         cmocka_unit_test(a_record_cut_short_or_of_another_make_is_refused),
     };
