@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 
+/* The first is small: ten thousand connections that sign in at once have one each, or two. */
+#define FIRST_BYTES 1008
 #define BLOCK_BYTES 4080
 
 struct arena_block {
@@ -25,8 +27,10 @@ static void add_block(struct arena *a, size_t cap)
 void *arena_take(struct arena *a, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
-    if (a->blocks == NULL || a->left < size)
-        add_block(a, size > BLOCK_BYTES ? size : BLOCK_BYTES);
+    if (a->blocks == NULL || a->left < size) {
+        size_t least = a->blocks ? BLOCK_BYTES : FIRST_BYTES;
+        add_block(a, size > least ? size : least);
+    }
     uint8_t *at = a->blocks->bytes + (a->blocks->cap - a->left);
     a->left -= size;
     return memset(at, 0, size);

@@ -81,7 +81,7 @@ static enum status make_body(const char *path, bool verified, struct buffer *bod
 
 static enum status run(struct store_table *t, void *arg)
 {
-    struct registry_job *j = arg;
+    struct registry_errand *j = arg;
     return j->answer.why = registry_work[j->ask.what](t, j);
 }
 
@@ -95,7 +95,7 @@ static void print_certificate(const struct json *c)
            SLICE_FMT(json_string(json_get(p, "subject"))));
 }
 
-static void print_answer(const struct registry_job *j)
+static void print_answer(const struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     if (json_parse(buffer_slice(&j->json), JSON_STRICT, &doc, NULL) != OK)
@@ -117,7 +117,7 @@ static int carry_out(const struct command *c, const struct settings *s, struct s
     struct store_table *t = NULL;
     struct hub_limits limits = hub_limits_azure();
     struct hub_registry registry = {.limits = &limits};
-    struct registry_job j = {.registry = &registry, .now_ms = clock_wall_ms()};
+    struct registry_errand j = {.registry = &registry, .now_ms = clock_wall_ms()};
     j.ask = (struct hub_registry_ask){
         .what = c->what, .name = slice_of(settings_text(s, "name")), .body = body};
     enum status status = registry_tables_open(settings_text(s, "data"), &t);

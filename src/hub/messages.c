@@ -30,24 +30,24 @@ struct slice hub_ack_word(enum hub_ack ack)
     return ack_words[ack];
 }
 
-/* ---- a job's life ---- */
+/* ---- an errand's life ---- */
 
-static struct messages_job *job_new(struct hub_registry *r, struct loop *loop, void *arg)
+static struct messages_errand *errand_new(struct hub_registry *r, struct loop *loop, void *arg)
 {
-    struct messages_job *j = MEMORY_NEW(struct messages_job);
+    struct messages_errand *j = MEMORY_NEW(struct messages_errand);
     j->registry = r;
     j->now_ms = loop_wall_ms(loop);
     j->arg = arg;
     return j;
 }
 
-static void job_free(struct messages_job *j)
+static void errand_free(struct messages_errand *j)
 {
     arena_clear(&j->arena);
     free(j);
 }
 
-void messages_due(struct messages_job *j, uint64_t wall_ms)
+void messages_due(struct messages_errand *j, uint64_t wall_ms)
 {
     uint64_t *due_ms = &j->registry->messages_due_ms;
     uint64_t before_ms = __atomic_load_n(due_ms, __ATOMIC_RELAXED);
@@ -73,7 +73,7 @@ struct hub_messages_count hub_messages_count(const struct hub_registry *r)
 }
 
 /* After the commit: who waits for what has changed, and the counters. */
-static void tell(struct messages_job *j)
+static void tell(struct messages_errand *j)
 {
     struct hub_registry *r = j->registry;
     const struct hub_registry_events *events = &r->events;
@@ -91,12 +91,12 @@ static void tell(struct messages_job *j)
 
 static void end_send(void *arg, enum status why)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     if (why == OK)
         tell(j);
     if (j->sent_fn)
         j->sent_fn(j->arg, why, j->text ? j->text : "the message could not be stored");
-    job_free(j);
+    errand_free(j);
 }
 
 static struct iot_message copy(struct arena *a, const struct iot_message *m)
@@ -118,7 +118,7 @@ static size_t bytes_of(const struct iot_message *m)
            m->subject.len;
 }
 
-static enum status check(struct messages_job *j, const struct iot_message *m)
+static enum status check(struct messages_errand *j, const struct iot_message *m)
 {
     const struct hub_limits *l = j->registry->limits;
     if (bytes_of(m) > l->c2d_bytes) {
@@ -141,7 +141,7 @@ static enum status check(struct messages_job *j, const struct iot_message *m)
 
 static void refuse_send(void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     end_send(j, j->refused);
 }
 
@@ -149,7 +149,7 @@ void hub_message_send(struct hub_registry *r, struct loop *loop, struct slice de
                       const struct iot_message *m, enum hub_ack ack, hub_message_sent_fn *fn,
                       void *arg)
 {
-    struct messages_job *j = job_new(r, loop, arg);
+    struct messages_errand *j = errand_new(r, loop, arg);
     j->sent_fn = fn;
     j->refused = check(j, m);
     if (j->refused != OK) {
@@ -171,7 +171,7 @@ static uint64_t bounded(uint64_t ms)
                                           : ms;
 }
 
-uint64_t messages_lock_ms_max(const struct messages_job *j)
+uint64_t messages_lock_ms_max(const struct messages_errand *j)
 {
     const struct hub_limits *l = j->registry->limits;
     uint64_t most = l->c2d_lock_ms > l->feedback_lock_ms ? l->c2d_lock_ms : l->feedback_lock_ms;
@@ -181,17 +181,17 @@ uint64_t messages_lock_ms_max(const struct messages_job *j)
 
 static void end_take(void *arg, enum status why)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     if (why == OK)
         tell(j);
     j->taken_fn(j->arg, why, j->taken, why == OK ? j->count : 0);
-    job_free(j);
+    errand_free(j);
 }
 
 void hub_messages_take(struct hub_registry *r, struct loop *loop,
                        const struct hub_message_want *want, hub_messages_fn *fn, void *arg)
 {
-    struct messages_job *j = job_new(r, loop, arg);
+    struct messages_errand *j = errand_new(r, loop, arg);
     j->want = *want;
     j->device = arena_copy(&j->arena, want->device);
     j->want.lock_ms = want->lock_ms ? bounded(want->lock_ms) : r->limits->c2d_lock_ms;
@@ -204,15 +204,15 @@ void hub_messages_take(struct hub_registry *r, struct loop *loop,
 
 static void end_settle(void *arg, enum status why)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     if (why == OK)
         tell(j);
     if (j->settled_fn)
         j->settled_fn(j->arg, why);
-    job_free(j);
+    errand_free(j);
 }
 
-static void settle(struct hub_registry *r, struct loop *loop, struct messages_job *j,
+static void settle(struct hub_registry *r, struct loop *loop, struct messages_errand *j,
                    struct slice lock, enum heads_outcome how, store_table_job *run)
 {
     j->lock = arena_copy(&j->arena, lock);
@@ -224,7 +224,7 @@ void hub_message_settle(struct hub_registry *r, struct loop *loop, struct slice 
                         struct slice lock, enum heads_outcome how, hub_message_settled_fn *fn,
                         void *arg)
 {
-    struct messages_job *j = job_new(r, loop, arg);
+    struct messages_errand *j = errand_new(r, loop, arg);
     j->device = arena_copy(&j->arena, device);
     j->settled_fn = fn;
     settle(r, loop, j, lock, how, messages_settle);
@@ -232,17 +232,17 @@ void hub_message_settle(struct hub_registry *r, struct loop *loop, struct slice 
 
 static void end_purge(void *arg, enum status why)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     if (why == OK)
         tell(j);
     j->purged_fn(j->arg, why, j->count);
-    job_free(j);
+    errand_free(j);
 }
 
 void hub_messages_purge(struct hub_registry *r, struct loop *loop, struct slice device,
                         hub_messages_purged_fn *fn, void *arg)
 {
-    struct messages_job *j = job_new(r, loop, arg);
+    struct messages_errand *j = errand_new(r, loop, arg);
     j->device = arena_copy(&j->arena, device);
     j->purged_fn = fn;
     registry_post(r, loop, messages_purge, end_purge, j);
@@ -252,15 +252,15 @@ void hub_messages_purge(struct hub_registry *r, struct loop *loop, struct slice 
 
 static void end_feedback(void *arg, enum status why)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     j->feedback_fn(j->arg, why, &j->feedback);
-    job_free(j);
+    errand_free(j);
 }
 
 void hub_feedback_take(struct hub_registry *r, struct loop *loop, enum hub_feed feed,
                        hub_feedback_fn *fn, void *arg)
 {
-    struct messages_job *j = job_new(r, loop, arg);
+    struct messages_errand *j = errand_new(r, loop, arg);
     j->feed = feed;
     loop_random(loop, j->random, sizeof(j->random[0]));
     j->feedback_fn = fn;
@@ -270,7 +270,7 @@ void hub_feedback_take(struct hub_registry *r, struct loop *loop, enum hub_feed 
 void hub_feedback_settle(struct hub_registry *r, struct loop *loop, struct slice lock,
                          enum heads_outcome how, hub_message_settled_fn *fn, void *arg)
 {
-    struct messages_job *j = job_new(r, loop, arg);
+    struct messages_errand *j = errand_new(r, loop, arg);
     j->settled_fn = fn;
     settle(r, loop, j, lock, how, feedback_settle);
 }
@@ -284,7 +284,7 @@ static void on_tick(void *arg);
 
 static void end_sweep(void *arg, enum status why)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     struct hub_messages_clock *c = j->arg;
     if (why == OK) {
         tell(j);
@@ -293,7 +293,7 @@ static void end_sweep(void *arg, enum status why)
         messages_due(j, 0);
     }
     c->sweeping = false;
-    job_free(j);
+    errand_free(j);
 }
 
 /* How far the wall clock went beyond the time that has passed since the last tick. */
@@ -313,7 +313,7 @@ static void see_jump(struct hub_messages_clock *c)
 
 static void sweep(struct hub_messages_clock *c)
 {
-    struct messages_job *j = job_new(c->registry, c->loop, c);
+    struct messages_errand *j = errand_new(c->registry, c->loop, c);
     j->jumped_ms = c->jumped_ms;
     j->jumped_at_ms = c->jumped_at_ms;
     c->jumped_ms = 0;

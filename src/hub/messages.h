@@ -7,7 +7,7 @@
  *      +-- abandon, the lock ran out (counts), return (does not) --+
  *
  * A message also goes when its time is over or it came back limits.c2d.deliveries times; whoever
- * sent it is told so if he asked (hub_ack). What a job answered OK is on the disk, so what
+ * sent it is told so if he asked (hub_ack). What an errand answered OK is on the disk, so what
  * was completed is never delivered again. Messages of a device are taken in the order in which they
  * were sent. A device's messages go when it is deleted.
  *

@@ -37,7 +37,7 @@ static const struct {
     [MESSAGE_PURGED] = {"Purged", "The device's queue was purged"},
 };
 
-static enum status write_record(struct store_table *t, struct messages_job *j,
+static enum status write_record(struct store_table *t, struct messages_errand *j,
                                 const struct message_ended *ended, struct buffer *out)
 {
     struct iot_event e;
@@ -69,7 +69,7 @@ struct limits {
     uint64_t ttl_ms, lock_ms, deliveries;
 };
 
-static struct limits limits_of(const struct messages_job *j, enum hub_feed feed)
+static struct limits limits_of(const struct messages_errand *j, enum hub_feed feed)
 {
     const struct hub_limits *l = j->registry->limits;
     if (feed == HUB_FEED_UPLOADS)
@@ -77,7 +77,7 @@ static struct limits limits_of(const struct messages_job *j, enum hub_feed feed)
     return (struct limits){l->feedback_ttl_ms, l->feedback_lock_ms, l->feedback_deliveries};
 }
 
-static enum status insert_record(struct store_table *t, struct messages_job *j, struct slice record, int64_t batch)
+static enum status insert_record(struct store_table *t, struct messages_errand *j, struct slice record, int64_t batch)
 {
     store_bind_i64(t, SQL_FEEDBACK_INSERT, 1, (int64_t)j->now_ms);
     store_bind(t, SQL_FEEDBACK_INSERT, 2, record);
@@ -85,7 +85,7 @@ static enum status insert_record(struct store_table *t, struct messages_job *j, 
     return store_run(t, SQL_FEEDBACK_INSERT);
 }
 
-static enum status insert_batch(struct store_table *t, struct messages_job *j, enum hub_feed feed, int64_t *batch)
+static enum status insert_batch(struct store_table *t, struct messages_errand *j, enum hub_feed feed, int64_t *batch)
 {
     uint64_t expires_ms = j->now_ms + limits_of(j, feed).ttl_ms;
     store_bind_i64(t, SQL_BATCH_INSERT, 1, (int64_t)j->now_ms);
@@ -101,7 +101,7 @@ static enum status insert_batch(struct store_table *t, struct messages_job *j, e
     return OK;
 }
 
-enum status feedback_put_notification(struct store_table *t, struct messages_job *j, struct slice record)
+enum status feedback_put_notification(struct store_table *t, struct messages_errand *j, struct slice record)
 {
     int64_t batch = 0;
     enum status s = insert_batch(t, j, HUB_FEED_UPLOADS, &batch);
@@ -110,7 +110,7 @@ enum status feedback_put_notification(struct store_table *t, struct messages_job
 
 /* ---- a batch closes when it is full, or when its first record has waited long enough ---- */
 
-static enum status close_batch(struct store_table *t, struct messages_job *j)
+static enum status close_batch(struct store_table *t, struct messages_errand *j)
 {
     int64_t batch = 0;
     enum status s = insert_batch(t, j, HUB_FEED_MESSAGES, &batch);
@@ -131,7 +131,7 @@ static enum status gathered(struct store_table *t, int64_t *count, uint64_t *fir
     return OK;
 }
 
-static enum status close_if_due(struct store_table *t, struct messages_job *j)
+static enum status close_if_due(struct store_table *t, struct messages_errand *j)
 {
     int64_t count = 0;
     uint64_t first_ms = 0;
@@ -145,7 +145,7 @@ static enum status close_if_due(struct store_table *t, struct messages_job *j)
     return OK;
 }
 
-enum status feedback_add(struct store_table *t, struct messages_job *j,
+enum status feedback_add(struct store_table *t, struct messages_errand *j,
                          const struct message_ended *ended)
 {
     struct buffer record = {0};
@@ -175,7 +175,7 @@ static enum status drop(struct store_table *t, int64_t number)
     return s == OK ? store_run(t, SQL_BATCH_DELETE) : s;
 }
 
-static enum status unlock(struct store_table *t, struct messages_job *j, const struct batch *b,
+static enum status unlock(struct store_table *t, struct messages_errand *j, const struct batch *b,
                           uint32_t delivery_count)
 {
     if (delivery_count >= limits_of(j, b->feed).deliveries)
@@ -201,7 +201,7 @@ static enum status read_batch(struct store_table *t, size_t n, struct batch *b)
     return OK;
 }
 
-static enum status write_batch(struct store_table *t, struct messages_job *j, int64_t number)
+static enum status write_batch(struct store_table *t, struct messages_errand *j, int64_t number)
 {
     struct buffer json = {0};
     enum status s;
@@ -223,7 +223,7 @@ static enum status write_batch(struct store_table *t, struct messages_job *j, in
 
 enum status feedback_take(struct store_table *t, void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     struct hub_feedback *f = &j->feedback;
     uint64_t until_ms = j->now_ms + limits_of(j, j->feed).lock_ms;
     store_bind_i64(t, SQL_BATCH_FREE, 1, (int64_t)j->now_ms);
@@ -246,7 +246,7 @@ enum status feedback_take(struct store_table *t, void *arg)
 
 enum status feedback_settle(struct store_table *t, void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     struct batch b;
     store_bind(t, SQL_BATCH_LOCKED, 1, j->lock);
     enum status s = read_batch(t, SQL_BATCH_LOCKED, &b);
@@ -259,7 +259,7 @@ enum status feedback_settle(struct store_table *t, void *arg)
 
 /* ---- time ---- */
 
-static enum status drop_dead(struct store_table *t, struct messages_job *j)
+static enum status drop_dead(struct store_table *t, struct messages_errand *j)
 {
     struct batch b;
     store_bind_i64(t, SQL_BATCH_DEAD, 1, (int64_t)j->now_ms);
@@ -268,7 +268,7 @@ static enum status drop_dead(struct store_table *t, struct messages_job *j)
     return s == OK ? drop(t, b.number) : s;
 }
 
-static enum status unlock_overdue(struct store_table *t, struct messages_job *j)
+static enum status unlock_overdue(struct store_table *t, struct messages_errand *j)
 {
     struct batch b;
     store_bind_i64(t, SQL_BATCH_OVERDUE, 1, (int64_t)j->now_ms);
@@ -277,7 +277,7 @@ static enum status unlock_overdue(struct store_table *t, struct messages_job *j)
     return s == OK ? unlock(t, j, &b, b.delivery_count + 1) : s;
 }
 
-enum status feedback_sweep(struct store_table *t, struct messages_job *j, bool *full)
+enum status feedback_sweep(struct store_table *t, struct messages_errand *j, bool *full)
 {
     enum status s = close_if_due(t, j);
     unsigned n = 0;

@@ -5,7 +5,7 @@
 #include "hub/messages.h"
 #include "hub/registry_tables.h"
 
-#define MESSAGES_SWEEP_MAX 200u /* rows of a kind in one job; the next follows at once */
+#define MESSAGES_SWEEP_MAX 200u /* rows of a kind in one errand; the next follows at once */
 
 /* What became of a message. */
 enum message_end {
@@ -16,8 +16,8 @@ enum message_end {
     MESSAGE_PURGED,
 };
 
-/* One ask on its way, with all that its job makes. */
-struct messages_job {
+/* One ask on its way, with all that is made for it. */
+struct messages_errand {
     struct hub_registry *registry;
     struct arena arena;
     uint64_t now_ms;
@@ -55,10 +55,10 @@ struct messages_job {
 };
 
 /* There will be something to do at that time. */
-void messages_due(struct messages_job *j, uint64_t wall_ms);
+void messages_due(struct messages_errand *j, uint64_t wall_ms);
 
 /* No lock lasts longer. */
-uint64_t messages_lock_ms_max(const struct messages_job *j);
+uint64_t messages_lock_ms_max(const struct messages_errand *j);
 
 /* The work, each a store_table_job on the table's thread; `arg` is the job. messages_queue.c: */
 enum status messages_send(struct store_table *t, void *arg);
@@ -73,12 +73,12 @@ struct message_ended {
     enum message_end how;
 };
 /* Notes what became of it, for whoever reads feedback. */
-CHECKED enum status feedback_add(struct store_table *t, struct messages_job *j,
+CHECKED enum status feedback_add(struct store_table *t, struct messages_errand *j,
                                  const struct message_ended *m);
 /* Of an upload: a batch of its own. */
-CHECKED enum status feedback_put_notification(struct store_table *t, struct messages_job *j,
+CHECKED enum status feedback_put_notification(struct store_table *t, struct messages_errand *j,
                                               struct slice record);
 /* Of batches; and closes the one that gathers when its time has come. *full: there may be more. */
-CHECKED enum status feedback_sweep(struct store_table *t, struct messages_job *j, bool *full);
+CHECKED enum status feedback_sweep(struct store_table *t, struct messages_errand *j, bool *full);
 enum status feedback_take(struct store_table *t, void *arg);
 enum status feedback_settle(struct store_table *t, void *arg);

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 
-/* A row whose slices are in the job's arena. */
+/* A row whose slices are in the errand's arena. */
 struct row {
     uint64_t sequence, enqueued_ms, locked_until_ms;
     uint32_t delivery_count;
@@ -31,7 +31,7 @@ static void push(struct arena *a, struct rows *rows, struct row row)
 }
 
 /* All rows of a statement whose parameters are bound: read before any of them is changed. */
-static enum status read_rows(struct store_table *t, size_t n, struct messages_job *j,
+static enum status read_rows(struct store_table *t, size_t n, struct messages_errand *j,
                              struct rows *rows)
 {
     enum status s;
@@ -60,12 +60,12 @@ static const char *const end_names[] = {
     [MESSAGE_PURGED] = "purged",
 };
 
-static const struct hub_limits *limits(const struct messages_job *j)
+static const struct hub_limits *limits(const struct messages_errand *j)
 {
     return j->registry->limits;
 }
 
-static enum status end(struct store_table *t, struct messages_job *j, const struct row *m,
+static enum status end(struct store_table *t, struct messages_errand *j, const struct row *m,
                        enum message_end how)
 {
     bool wanted = m->ack & (how == MESSAGE_SUCCESS ? HUB_ACK_POSITIVE : HUB_ACK_NEGATIVE);
@@ -84,7 +84,7 @@ static enum status end(struct store_table *t, struct messages_job *j, const stru
 }
 
 /* Whoever serves the device is told after the commit. */
-static void wake(struct messages_job *j, struct slice device)
+static void wake(struct messages_errand *j, struct slice device)
 {
     if (j->waiting_count == j->waiting_cap) {
         size_t cap = j->waiting_cap ? j->waiting_cap * 4 : 1;
@@ -97,7 +97,7 @@ static void wake(struct messages_job *j, struct slice device)
     j->waiting[j->waiting_count++] = device;
 }
 
-static enum status unlock(struct store_table *t, struct messages_job *j, const struct row *m,
+static enum status unlock(struct store_table *t, struct messages_errand *j, const struct row *m,
                           uint32_t delivery_count)
 {
     store_bind_i64(t, SQL_MESSAGE_UNLOCK, 1, (int64_t)m->sequence);
@@ -108,7 +108,7 @@ static enum status unlock(struct store_table *t, struct messages_job *j, const s
 }
 
 /* It was handed out, and not settled as done. */
-static enum status give_back(struct store_table *t, struct messages_job *j, const struct row *m)
+static enum status give_back(struct store_table *t, struct messages_errand *j, const struct row *m)
 {
     uint32_t count = m->delivery_count + 1;
     return count >= limits(j)->c2d_deliveries ? end(t, j, m, MESSAGE_DELIVERY_COUNT_EXCEEDED)
@@ -117,13 +117,13 @@ static enum status give_back(struct store_table *t, struct messages_job *j, cons
 
 /* ---- sending ---- */
 
-static enum status refuse(struct messages_job *j, enum status why, const char *text)
+static enum status refuse(struct messages_errand *j, enum status why, const char *text)
 {
     j->text = text;
     return why;
 }
 
-static enum status has_room(struct store_table *t, struct messages_job *j)
+static enum status has_room(struct store_table *t, struct messages_errand *j)
 {
     struct registry_row device;
     enum status s = registry_row_get(t, (struct iot_id){.device = j->device}, &device);
@@ -144,7 +144,7 @@ static enum status has_room(struct store_table *t, struct messages_job *j)
                                      (unsigned long long)most));
 }
 
-static enum status insert(struct store_table *t, struct messages_job *j)
+static enum status insert(struct store_table *t, struct messages_errand *j)
 {
     struct buffer record = {0};
     uint64_t expires_ms =
@@ -169,7 +169,7 @@ static enum status insert(struct store_table *t, struct messages_job *j)
 
 enum status messages_send(struct store_table *t, void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     enum status s = has_room(t, j);
     return s == OK ? insert(t, j) : s;
 }
@@ -178,7 +178,7 @@ enum status messages_send(struct store_table *t, void *arg)
 
 /* A new connection of the device: whoever held these is gone, so they need not wait for their lock
  * to run out, and the order stays. */
-static enum status give_back_live(struct store_table *t, struct messages_job *j)
+static enum status give_back_live(struct store_table *t, struct messages_errand *j)
 {
     struct rows rows;
     store_bind(t, SQL_MESSAGES_LIVE, 1, j->device);
@@ -189,7 +189,7 @@ static enum status give_back_live(struct store_table *t, struct messages_job *j)
     return s;
 }
 
-static enum status lock(struct store_table *t, struct messages_job *j, const struct row *m,
+static enum status lock(struct store_table *t, struct messages_errand *j, const struct row *m,
                         struct hub_message *out)
 {
     struct iot_event e;
@@ -212,7 +212,7 @@ static enum status lock(struct store_table *t, struct messages_job *j, const str
 
 enum status messages_take(struct store_table *t, void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     struct rows rows;
     enum status s = j->want.fresh ? give_back_live(t, j) : OK;
     if (s != OK)
@@ -231,7 +231,7 @@ enum status messages_take(struct store_table *t, void *arg)
 
 enum status messages_settle(struct store_table *t, void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     struct rows rows;
     store_bind(t, SQL_MESSAGE_LOCKED, 1, j->device);
     store_bind(t, SQL_MESSAGE_LOCKED, 2, j->lock);
@@ -255,7 +255,7 @@ enum status messages_settle(struct store_table *t, void *arg)
 
 enum status messages_purge(struct store_table *t, void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     struct rows rows;
     struct registry_row device;
     enum status s = registry_row_get(t, (struct iot_id){.device = j->device}, &device);
@@ -271,7 +271,7 @@ enum status messages_purge(struct store_table *t, void *arg)
 
 /* ---- time ---- */
 
-static enum status sweep_expired(struct store_table *t, struct messages_job *j, bool *full)
+static enum status sweep_expired(struct store_table *t, struct messages_errand *j, bool *full)
 {
     struct rows rows;
     store_bind_i64(t, SQL_MESSAGES_EXPIRED, 1, (int64_t)j->now_ms);
@@ -284,7 +284,7 @@ static enum status sweep_expired(struct store_table *t, struct messages_job *j, 
 }
 
 /* A lock that ends later than any can has been made before the clock was set back. */
-static enum status sweep_locks(struct store_table *t, struct messages_job *j, bool *full)
+static enum status sweep_locks(struct store_table *t, struct messages_errand *j, bool *full)
 {
     struct rows rows;
     store_bind_i64(t, SQL_MESSAGES_OVERDUE, 1, (int64_t)j->now_ms);
@@ -315,7 +315,7 @@ static uint64_t next_due(struct store_table *t)
 
 /* The wall clock has jumped, and time has not: what is counted is counted on. What came since the
  * jump was stamped by the new time, and stays as it is. */
-static enum status shift(struct store_table *t, struct messages_job *j)
+static enum status shift(struct store_table *t, struct messages_errand *j)
 {
     static const size_t statements[] = {SQL_MESSAGES_SHIFT, SQL_FEEDBACK_SHIFT, SQL_BATCHES_SHIFT};
     enum status s = OK;
@@ -330,7 +330,7 @@ static enum status shift(struct store_table *t, struct messages_job *j)
 
 enum status messages_sweep(struct store_table *t, void *arg)
 {
-    struct messages_job *j = arg;
+    struct messages_errand *j = arg;
     bool full = false;
     __atomic_store_n(&j->registry->messages_due_ms, UINT64_MAX, __ATOMIC_RELAXED);
     enum status s = j->jumped_ms ? shift(t, j) : OK;

@@ -85,7 +85,7 @@ void registry_post(struct hub_registry *r, struct loop *loop, store_table_job *r
 
 /* ---- services ---- */
 
-enum status (*const registry_work[])(struct store_table *t, struct registry_job *j) = {
+enum status (*const registry_work[])(struct store_table *t, struct registry_errand *j) = {
     [HUB_IDENTITY_GET] = registry_identity_get,
     [HUB_IDENTITY_PUT] = registry_identity_put,
     [HUB_IDENTITY_DELETE] = registry_identity_delete,
@@ -127,11 +127,11 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_job 
 
 static enum status run_ask(struct store_table *t, void *arg)
 {
-    struct registry_job *j = arg;
+    struct registry_errand *j = arg;
     return registry_work[j->ask.what](t, j);
 }
 
-static void tell(const struct registry_job *j)
+static void tell(const struct registry_errand *j)
 {
     const struct hub_registry_events *events = &j->registry->events;
     if (j->tell_identity && events->on_identity) {
@@ -150,7 +150,7 @@ static void tell(const struct registry_job *j)
 
 static void answer(void *arg)
 {
-    struct registry_job *j = arg;
+    struct registry_errand *j = arg;
     j->fn(j->arg, &j->answer);
     buffer_clear(&j->json);
     arena_clear(&j->arena);
@@ -158,7 +158,7 @@ static void answer(void *arg)
 }
 
 /* Without a reason of ours, FULL is the disk. */
-static enum iot_thing thing(const struct registry_job *j, enum status why)
+static enum iot_thing thing(const struct registry_errand *j, enum status why)
 {
     enum hub_registry_what what = j->ask.what;
     if (what >= HUB_CONFIGURATION_LIST && what <= HUB_CONFIGURATION_TEST && what != HUB_CONFIGURATION_CONTENT)
@@ -177,7 +177,7 @@ static enum iot_thing thing(const struct registry_job *j, enum status why)
  * behind us. */
 static void end_ask(void *arg, enum status why)
 {
-    struct registry_job *j = arg;
+    struct registry_errand *j = arg;
     if (why == OK)
         tell(j);
     if (why == FULL && j->answer.text == NULL)
@@ -201,10 +201,10 @@ static bool changes(enum hub_registry_what what)
            what == HUB_TWIN_PUT || what == HUB_DIGITAL_TWIN_PATCH || what == HUB_CONFIGURATION_CONTENT;
 }
 
-static struct registry_job *job_new(struct hub_registry *r, struct loop *loop,
+static struct registry_errand *errand_new(struct hub_registry *r, struct loop *loop,
                                     const struct hub_registry_ask *ask, hub_registry_fn *fn, void *arg)
 {
-    struct registry_job *j = MEMORY_NEW(struct registry_job);
+    struct registry_errand *j = MEMORY_NEW(struct registry_errand);
     j->registry = r;
     j->ask = *ask;
     j->ask.id = iot_id_copy(&j->arena, ask->id);
@@ -224,7 +224,7 @@ static struct registry_job *job_new(struct hub_registry *r, struct loop *loop,
 void hub_registry_ask(struct hub_registry *r, struct loop *loop, const struct hub_registry_ask *ask,
                       hub_registry_fn *fn, void *arg)
 {
-    struct registry_job *j = job_new(r, loop, ask, fn, arg);
+    struct registry_errand *j = errand_new(r, loop, ask, fn, arg);
     registry_post(r, j->told_on, run_ask, end_ask, j);
 }
 
@@ -234,7 +234,7 @@ void hub_registry_ask_all(struct hub_registry *r, struct loop *loop, const struc
     struct arena a = {0};
     struct store_table_ask *posts = ARENA_TAKE_N(&a, struct store_table_ask, count);
     for (size_t i = 0; i < count; i++) {
-        struct registry_job *j = job_new(r, loop, &asks[i], fn, args[i]);
+        struct registry_errand *j = errand_new(r, loop, &asks[i], fn, args[i]);
         posts[i] = (struct store_table_ask){j->told_on, run_ask, end_ask, j};
     }
     if (store_table_post_all(r->table, posts, count) != OK)

@@ -34,7 +34,7 @@ static void read_row(struct store_table *t, size_t n, struct arena *a, struct ro
     };
 }
 
-static enum status load(struct store_table *t, struct registry_job *j, struct row *out)
+static enum status load(struct store_table *t, struct registry_errand *j, struct row *out)
 {
     store_bind(t, SQL_CERTIFICATE_GET, 1, j->ask.name);
     enum status s = store_step(t, SQL_CERTIFICATE_GET);
@@ -48,7 +48,7 @@ static enum status load(struct store_table *t, struct registry_job *j, struct ro
 }
 
 /* The same, for a change: the etag that was sent, if one was, must be its etag. */
-static enum status load_for_change(struct store_table *t, struct registry_job *j, struct row *out)
+static enum status load_for_change(struct store_table *t, struct registry_errand *j, struct row *out)
 {
     enum status s = load(t, j, out);
     if (s == OK && j->ask.if_match.len && !registry_etag_matches(j, out->etag))
@@ -72,7 +72,7 @@ static void put_upper(struct json_writer *w, const char *name, const char *text)
     json_name(w, name), json_put_text(w, upper);
 }
 
-static void print(struct registry_job *j, struct json_writer *w, const struct row *row)
+static void print(struct registry_errand *j, struct json_writer *w, const struct row *row)
 {
     struct buffer der = {0};
     struct certificate_facts facts = {0};
@@ -98,7 +98,7 @@ static void print(struct registry_job *j, struct json_writer *w, const struct ro
     buffer_clear(&der);
 }
 
-static enum status answer(struct registry_job *j, const struct row *row)
+static enum status answer(struct registry_errand *j, const struct row *row)
 {
     struct json_writer w = json_writer(&j->json);
     print(j, &w, row);
@@ -106,14 +106,14 @@ static enum status answer(struct registry_job *j, const struct row *row)
     return OK;
 }
 
-enum status registry_certificate_get(struct store_table *t, struct registry_job *j)
+enum status registry_certificate_get(struct store_table *t, struct registry_errand *j)
 {
     struct row row;
     enum status s = load(t, j, &row);
     return s == OK ? answer(j, &row) : s;
 }
 
-enum status registry_certificate_list(struct store_table *t, struct registry_job *j)
+enum status registry_certificate_list(struct store_table *t, struct registry_errand *j)
 {
     struct json_writer w = json_writer(&j->json);
     enum status s;
@@ -140,7 +140,7 @@ enum status registry_authorities(struct store_table *t, struct buffer *ders)
 
 /* ---- writing ---- */
 
-static enum status store(struct store_table *t, struct registry_job *j, struct row *row, size_t n)
+static enum status store(struct store_table *t, struct registry_errand *j, struct row *row, size_t n)
 {
     row->etag = registry_new_etag(&j->arena);
     row->updated_ms = (int64_t)j->now_ms;
@@ -168,7 +168,7 @@ static bool name_ok(struct slice name)
 
 /* The one certificate in a body: {"properties":{"certificate":…}}, or {"certificate":…} as older
  * clients have it. */
-static enum status read_certificate(struct registry_job *j, const struct json *body,
+static enum status read_certificate(struct registry_errand *j, const struct json *body,
                                     struct buffer *der, struct certificate_facts *facts)
 {
     const struct json *v = json_get(json_get(body, "properties"), "certificate");
@@ -183,7 +183,7 @@ static enum status read_certificate(struct registry_job *j, const struct json *b
     return OK;
 }
 
-static enum status read_authority(struct registry_job *j, const struct json *body,
+static enum status read_authority(struct registry_errand *j, const struct json *body,
                                   struct slice *der)
 {
     struct buffer raw = {0}, text = {0};
@@ -203,7 +203,7 @@ static enum status read_authority(struct registry_job *j, const struct json *bod
     return s;
 }
 
-static enum status room_for_one(struct store_table *t, struct registry_job *j)
+static enum status room_for_one(struct store_table *t, struct registry_errand *j)
 {
     enum status s = store_step(t, SQL_CERTIFICATES_COUNT);
     if (s != OK)
@@ -216,7 +216,7 @@ static enum status room_for_one(struct store_table *t, struct registry_job *j)
                                  "there are as many certificates as limits.certificates allows");
 }
 
-static enum status put(struct store_table *t, struct registry_job *j, const struct json *body)
+static enum status put(struct store_table *t, struct registry_errand *j, const struct json *body)
 {
     struct row row;
     struct slice der = {0};
@@ -243,7 +243,7 @@ static enum status put(struct store_table *t, struct registry_job *j, const stru
     return s == OK ? store(t, j, &row, fresh ? SQL_CERTIFICATE_INSERT : SQL_CERTIFICATE_UPDATE) : s;
 }
 
-enum status registry_certificate_put(struct store_table *t, struct registry_job *j)
+enum status registry_certificate_put(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     if (!name_ok(j->ask.name))
@@ -256,7 +256,7 @@ enum status registry_certificate_put(struct store_table *t, struct registry_job 
     return s;
 }
 
-enum status registry_certificate_delete(struct store_table *t, struct registry_job *j)
+enum status registry_certificate_delete(struct store_table *t, struct registry_errand *j)
 {
     struct row row;
     enum status s = load_for_change(t, j, &row);
@@ -268,7 +268,7 @@ enum status registry_certificate_delete(struct store_table *t, struct registry_j
 
 /* ---- proof of possession ---- */
 
-enum status registry_certificate_code(struct store_table *t, struct registry_job *j)
+enum status registry_certificate_code(struct store_table *t, struct registry_errand *j)
 {
     struct row row;
     uint8_t bytes[CODE_BYTES];
@@ -283,7 +283,7 @@ enum status registry_certificate_code(struct store_table *t, struct registry_job
     return store(t, j, &row, SQL_CERTIFICATE_UPDATE);
 }
 
-static enum status check_proof(struct registry_job *j, const struct row *row,
+static enum status check_proof(struct registry_errand *j, const struct row *row,
                                const struct json *body)
 {
     struct buffer proof = {0}, authority = {0};
@@ -302,7 +302,7 @@ static enum status check_proof(struct registry_job *j, const struct row *row,
     return s;
 }
 
-enum status registry_certificate_verify(struct store_table *t, struct registry_job *j)
+enum status registry_certificate_verify(struct store_table *t, struct registry_errand *j)
 {
     struct row row;
     struct json_doc *doc = NULL;

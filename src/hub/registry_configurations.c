@@ -143,7 +143,7 @@ static void put_member(struct json_writer *w, const struct json *body, const cha
 }
 
 /* The row that `statement` stands on. */
-static enum status print(struct store_table *t, struct registry_job *j, size_t statement,
+static enum status print(struct store_table *t, struct registry_errand *j, size_t statement,
                          struct json_writer *w)
 {
     struct hub_configuration c = {.id = arena_copy(&j->arena, store_column(t, statement, 0))};
@@ -188,14 +188,14 @@ static enum status print(struct store_table *t, struct registry_job *j, size_t s
 
 /* ---- reading ---- */
 
-static enum status find(struct store_table *t, struct registry_job *j)
+static enum status find(struct store_table *t, struct registry_errand *j)
 {
     store_bind(t, SQL_CONFIGURATION_GET, 1, j->ask.name);
     enum status s = store_step(t, SQL_CONFIGURATION_GET);
     return s == NOT_FOUND ? registry_refuse(j, s, "there is no such configuration") : s;
 }
 
-enum status registry_configuration_get(struct store_table *t, struct registry_job *j)
+enum status registry_configuration_get(struct store_table *t, struct registry_errand *j)
 {
     enum status s = find(t, j);
     if (s != OK)
@@ -206,7 +206,7 @@ enum status registry_configuration_get(struct store_table *t, struct registry_jo
     return s;
 }
 
-enum status registry_configuration_list(struct store_table *t, struct registry_job *j)
+enum status registry_configuration_list(struct store_table *t, struct registry_errand *j)
 {
     size_t most = j->registry->limits->configurations;
     size_t top = j->ask.top && j->ask.top < most ? j->ask.top : most, n = 0;
@@ -228,7 +228,7 @@ enum status registry_configuration_list(struct store_table *t, struct registry_j
 
 /* ---- writing ---- */
 
-static enum status refuse_part(struct registry_job *j, enum hub_configuration_part part,
+static enum status refuse_part(struct registry_errand *j, enum hub_configuration_part part,
                                const char *why)
 {
     static const enum iot_thing things[] = {
@@ -240,7 +240,7 @@ static enum status refuse_part(struct registry_job *j, enum hub_configuration_pa
     return registry_refuse(j, BAD_ARGUMENT, why);
 }
 
-static enum status check(struct registry_job *j, const struct json *body)
+static enum status check(struct registry_errand *j, const struct json *body)
 {
     struct hub_configuration c = {0};
     struct iot_query q;
@@ -274,7 +274,7 @@ static bool same_content(const struct json *a, const struct json *b)
 }
 
 /* What may be there already: its content stays as it is for ever. */
-static enum status check_update(struct store_table *t, struct registry_job *j,
+static enum status check_update(struct store_table *t, struct registry_errand *j,
                                 const struct json *body, bool *exists)
 {
     struct json_doc *doc = NULL;
@@ -317,7 +317,7 @@ static enum status mark_work(struct store_table *t, struct slice name)
     return store_run(t, SQL_CONFIGURATION_WORK_INSERT);
 }
 
-static enum status store(struct store_table *t, struct registry_job *j, const struct json *body)
+static enum status store(struct store_table *t, struct registry_errand *j, const struct json *body)
 {
     int64_t priority = 0;
     json_i64(json_get(body, "priority"), &priority);
@@ -333,7 +333,7 @@ static enum status store(struct store_table *t, struct registry_job *j, const st
     return s;
 }
 
-static enum status put(struct store_table *t, struct registry_job *j, const struct json *body)
+static enum status put(struct store_table *t, struct registry_errand *j, const struct json *body)
 {
     bool exists;
     size_t count;
@@ -352,7 +352,7 @@ static enum status put(struct store_table *t, struct registry_job *j, const stru
     return s == OK ? registry_configuration_get(t, j) : s;
 }
 
-enum status registry_configuration_put(struct store_table *t, struct registry_job *j)
+enum status registry_configuration_put(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     if (j->ask.body.len > HUB_CONFIGURATION_TEXT_MAX ||
@@ -366,7 +366,7 @@ enum status registry_configuration_put(struct store_table *t, struct registry_jo
     return s;
 }
 
-enum status registry_configuration_delete(struct store_table *t, struct registry_job *j)
+enum status registry_configuration_delete(struct store_table *t, struct registry_errand *j)
 {
     enum status s = find(t, j);
     if (s != OK)
@@ -388,7 +388,7 @@ enum status registry_configuration_delete(struct store_table *t, struct registry
 
 /* ---- content for one device, and queries to be tried ---- */
 
-enum status registry_configuration_content(struct store_table *t, struct registry_job *j)
+enum status registry_configuration_content(struct store_table *t, struct registry_errand *j)
 {
     struct registry_configuring c = {
         .registry = j->registry, .arena = &j->arena, .now_ms = j->now_ms};
@@ -419,7 +419,7 @@ enum status registry_configuration_content(struct store_table *t, struct registr
 }
 
 /* {"targetCondition":…,"customMetricQueries":{…}} in, what is wrong with them out. */
-enum status registry_configuration_test(struct store_table *t, struct registry_job *j)
+enum status registry_configuration_test(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     struct iot_query q;

@@ -20,12 +20,12 @@ CHECKED enum status registry_configurations(struct hub_registry *r, struct store
 void registry_configurations_forget(struct hub_registry *r); /* one has changed, or the end */
 
 /* What is asked: registry_work[]. */
-enum status registry_configuration_get(struct store_table *t, struct registry_job *j);
-enum status registry_configuration_put(struct store_table *t, struct registry_job *j);
-enum status registry_configuration_delete(struct store_table *t, struct registry_job *j);
-enum status registry_configuration_list(struct store_table *t, struct registry_job *j);
-enum status registry_configuration_content(struct store_table *t, struct registry_job *j);
-enum status registry_configuration_test(struct store_table *t, struct registry_job *j);
+enum status registry_configuration_get(struct store_table *t, struct registry_errand *j);
+enum status registry_configuration_put(struct store_table *t, struct registry_errand *j);
+enum status registry_configuration_delete(struct store_table *t, struct registry_errand *j);
+enum status registry_configuration_list(struct store_table *t, struct registry_errand *j);
+enum status registry_configuration_content(struct store_table *t, struct registry_errand *j);
+enum status registry_configuration_test(struct store_table *t, struct registry_errand *j);
 
 /* One step of making twins as their configurations want them. All of it lives in the arena. */
 struct registry_configuring {

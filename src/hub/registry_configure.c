@@ -117,7 +117,7 @@ static enum status apply(struct store_table *t, struct registry_configuring *c, 
 static enum status make_module(struct store_table *t, struct registry_configuring *c,
                                struct iot_id id)
 {
-    struct registry_job j = {
+    struct registry_errand j = {
         .registry = c->registry,
         .ask = {.what = HUB_IDENTITY_PUT, .id = id, .body = SLICE("{\"managedBy\":\"IotEdge\"}")},
         .now_ms = c->now_ms,

@@ -79,7 +79,7 @@ void hub_registry_authorities(struct hub_registry *r, struct loop *loop, hub_aut
 
 /* ---- the device's own twin ---- */
 
-struct twin_job {
+struct twin_errand {
     const struct hub_registry *registry;
     struct registry_announcements announcements;
     struct arena arena;
@@ -92,9 +92,9 @@ struct twin_job {
     void *arg;
 };
 
-static struct twin_job *twin_job_new(const struct hub_registry *r, struct loop *loop, struct iot_id id, void *arg)
+static struct twin_errand *twin_errand_new(const struct hub_registry *r, struct loop *loop, struct iot_id id, void *arg)
 {
-    struct twin_job *j = MEMORY_NEW(struct twin_job);
+    struct twin_errand *j = MEMORY_NEW(struct twin_errand);
     j->registry = r;
     j->id = iot_id_copy(&j->arena, id);
     j->now_ms = loop_wall_ms(loop);
@@ -102,7 +102,7 @@ static struct twin_job *twin_job_new(const struct hub_registry *r, struct loop *
     return j;
 }
 
-static void twin_job_free(struct twin_job *j)
+static void twin_errand_free(struct twin_errand *j)
 {
     buffer_clear(&j->json);
     arena_clear(&j->arena);
@@ -111,7 +111,7 @@ static void twin_job_free(struct twin_job *j)
 
 static enum status run_twin(struct store_table *t, void *arg)
 {
-    struct twin_job *j = arg;
+    struct twin_errand *j = arg;
     struct iot_twin twin;
     enum status s = registry_twin_load(t, &j->arena, j->id, &twin);
     if (s == OK) {
@@ -123,22 +123,22 @@ static enum status run_twin(struct store_table *t, void *arg)
 
 static void end_twin(void *arg, enum status why)
 {
-    struct twin_job *j = arg;
+    struct twin_errand *j = arg;
     j->twin_fn(j->arg, why, buffer_slice(&j->json));
-    twin_job_free(j);
+    twin_errand_free(j);
 }
 
 void hub_registry_twin(struct hub_registry *r, struct loop *loop, struct iot_id id, hub_twin_fn *fn,
                        void *arg)
 {
-    struct twin_job *j = twin_job_new(r, loop, id, arg);
+    struct twin_errand *j = twin_errand_new(r, loop, id, arg);
     j->twin_fn = fn;
     registry_post(r, loop, run_twin, end_twin, j);
 }
 
 static enum status run_report(struct store_table *t, void *arg)
 {
-    struct twin_job *j = arg;
+    struct twin_errand *j = arg;
     struct iot_twin twin = {0};
     struct json_doc *doc = NULL;
     const char *why = NULL;
@@ -168,17 +168,17 @@ static enum status run_report(struct store_table *t, void *arg)
 
 static void end_report(void *arg, enum status why)
 {
-    struct twin_job *j = arg;
+    struct twin_errand *j = arg;
     if (why == OK)
         registry_announce(&j->announcements, j->registry);
     j->report_fn(j->arg, why, j->version);
-    twin_job_free(j);
+    twin_errand_free(j);
 }
 
 void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_id id,
                          struct slice patch, hub_report_fn *fn, void *arg)
 {
-    struct twin_job *j = twin_job_new(r, loop, id, arg);
+    struct twin_errand *j = twin_errand_new(r, loop, id, arg);
     j->patch = arena_copy(&j->arena, patch);
     j->report_fn = fn;
     registry_post(r, loop, run_report, end_report, j);
@@ -186,7 +186,7 @@ void hub_registry_report(struct hub_registry *r, struct loop *loop, struct iot_i
 
 /* ---- connection state ---- */
 
-struct connection_job {
+struct connection_errand {
     struct arena arena;
     struct iot_id id;
     bool connected;
@@ -195,7 +195,7 @@ struct connection_job {
 
 static enum status run_connection(struct store_table *t, void *arg)
 {
-    struct connection_job *j = arg;
+    struct connection_errand *j = arg;
     store_bind(t, SQL_CONNECTION, 1, j->id.device);
     store_bind(t, SQL_CONNECTION, 2, j->id.module);
     store_bind_i64(t, SQL_CONNECTION, 3, j->connected);
@@ -209,7 +209,7 @@ static enum status run_connection(struct store_table *t, void *arg)
 void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool connected,
                              uint64_t wall_ms)
 {
-    struct connection_job *j = MEMORY_NEW(struct connection_job);
+    struct connection_errand *j = MEMORY_NEW(struct connection_errand);
     j->id = iot_id_copy(&j->arena, id);
     j->connected = connected;
     j->wall_ms = wall_ms;
@@ -221,7 +221,7 @@ void hub_registry_connection(struct hub_registry *r, struct iot_id id, bool conn
 
 /* ---- activity ---- */
 
-struct activity_job {
+struct activity_errand {
     struct arena arena;
     struct hub_registry_activity *all;
     size_t count;
@@ -229,7 +229,7 @@ struct activity_job {
 
 static enum status run_activity(struct store_table *t, void *arg)
 {
-    struct activity_job *j = arg;
+    struct activity_errand *j = arg;
     enum status s = OK;
     for (size_t i = 0; s == OK && i < j->count; i++) {
         store_bind(t, SQL_ACTIVE, 1, j->all[i].id.device);
@@ -245,7 +245,7 @@ static enum status run_activity(struct store_table *t, void *arg)
 void hub_registry_active(struct hub_registry *r, const struct hub_registry_activity *all,
                          size_t count)
 {
-    struct activity_job *j = MEMORY_NEW(struct activity_job);
+    struct activity_errand *j = MEMORY_NEW(struct activity_errand);
     j->count = count;
     j->all = ARENA_TAKE_N(&j->arena, struct hub_registry_activity, count ? count : 1);
     for (size_t i = 0; i < count; i++)
@@ -258,7 +258,7 @@ void hub_registry_active(struct hub_registry *r, const struct hub_registry_activ
 
 /* ---- what heads keep ---- */
 
-struct keep_job {
+struct keep_errand {
     struct arena arena;
     struct iot_id id;
     unsigned what;
@@ -266,7 +266,7 @@ struct keep_job {
 
 static enum status run_keep(struct store_table *t, void *arg)
 {
-    struct keep_job *j = arg;
+    struct keep_errand *j = arg;
     store_bind(t, SQL_KEEP, 1, j->id.device);
     store_bind(t, SQL_KEEP, 2, j->id.module);
     store_bind_i64(t, SQL_KEEP, 3, j->what);
@@ -278,7 +278,7 @@ static enum status run_keep(struct store_table *t, void *arg)
 
 void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what)
 {
-    struct keep_job *j = MEMORY_NEW(struct keep_job);
+    struct keep_errand *j = MEMORY_NEW(struct keep_errand);
     j->id = iot_id_copy(&j->arena, id);
     j->what = what;
     if (store_table_post(r->table, NULL, run_keep, NULL, j) != OK) {
@@ -288,7 +288,7 @@ void hub_registry_keep(struct hub_registry *r, struct iot_id id, unsigned what)
     }
 }
 
-struct model_job {
+struct model_errand {
     struct arena arena;
     struct iot_id id;
     struct slice model_id;
@@ -296,7 +296,7 @@ struct model_job {
 
 static enum status run_model(struct store_table *t, void *arg)
 {
-    struct model_job *j = arg;
+    struct model_errand *j = arg;
     store_bind(t, SQL_MODEL, 1, j->id.device);
     store_bind(t, SQL_MODEL, 2, j->id.module);
     store_bind(t, SQL_MODEL, 3, j->model_id);
@@ -310,7 +310,7 @@ void hub_registry_model(struct hub_registry *r, struct iot_id id, struct slice m
 {
     if (model_id.len == 0 || model_id.len > HUB_MODEL_ID_MAX)
         return;
-    struct model_job *j = MEMORY_NEW(struct model_job);
+    struct model_errand *j = MEMORY_NEW(struct model_errand);
     j->id = iot_id_copy(&j->arena, id);
     j->model_id = arena_copy(&j->arena, model_id);
     if (store_table_post(r->table, NULL, run_model, NULL, j) != OK) {

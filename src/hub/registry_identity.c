@@ -5,7 +5,7 @@
 
 /* .NET's ticks since 1970, as IoT Hub has it; a device that is made again is never the same
  * generation. */
-static struct slice new_generation(struct registry_job *j)
+static struct slice new_generation(struct registry_errand *j)
 {
     uint64_t ticks = j->now_ms * 10000, *last = &j->registry->last_generation;
     *last = ticks > *last ? ticks : *last + 1;
@@ -14,14 +14,14 @@ static struct slice new_generation(struct registry_job *j)
 
 /* ---- reading ---- */
 
-static void answer_row(struct registry_job *j, const struct registry_row *row)
+static void answer_row(struct registry_errand *j, const struct registry_row *row)
 {
     struct json_writer w = json_writer(&j->json);
     registry_row_print(row, &w);
     j->answer.etag = arena_copy(&j->arena, row->i.etag);
 }
 
-enum status registry_identity_get(struct store_table *t, struct registry_job *j)
+enum status registry_identity_get(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row row;
     enum status s = registry_row_get(t, j->ask.id, &row);
@@ -41,7 +41,7 @@ static enum status must_exist(struct store_table *t, struct iot_id id)
     return s;
 }
 
-enum status registry_identity_list(struct store_table *t, struct registry_job *j)
+enum status registry_identity_list(struct store_table *t, struct registry_errand *j)
 {
     struct json_writer w = json_writer(&j->json);
     size_t most = j->registry->limits->list_items;
@@ -92,7 +92,7 @@ static enum status write_row(struct store_table *t, size_t n, const struct regis
     return store_run(t, n);
 }
 
-static enum status insert(struct store_table *t, struct registry_job *j,
+static enum status insert(struct store_table *t, struct registry_errand *j,
                           const struct registry_row *row)
 {
     struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
@@ -105,7 +105,7 @@ static enum status insert(struct store_table *t, struct registry_job *j,
     return s;
 }
 
-static enum status add_system_module(struct store_table *t, struct registry_job *j,
+static enum status add_system_module(struct store_table *t, struct registry_errand *j,
                                      struct iot_id device, const char *name)
 {
     struct registry_row row = {
@@ -124,7 +124,7 @@ static enum status add_system_module(struct store_table *t, struct registry_job 
     return s == EXISTS ? OK : s;
 }
 
-static enum status add_system_modules(struct store_table *t, struct registry_job *j,
+static enum status add_system_modules(struct store_table *t, struct registry_errand *j,
                                       const struct registry_row *row)
 {
     if (row->i.id.module.len || !row->i.edge)
@@ -133,7 +133,7 @@ static enum status add_system_modules(struct store_table *t, struct registry_job
     return s == OK ? add_system_module(t, j, row->i.id, "$edgeHub") : s;
 }
 
-static enum status check_new_module(struct store_table *t, struct registry_job *j)
+static enum status check_new_module(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row device;
     enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &device);
@@ -152,7 +152,7 @@ static enum status check_new_module(struct store_table *t, struct registry_job *
                : registry_refuse(j, FULL, "the device has as many modules as limits.modules allows");
 }
 
-static enum status check_new_device(struct store_table *t, struct registry_job *j)
+static enum status check_new_device(struct store_table *t, struct registry_errand *j)
 {
     enum status s = store_step(t, SQL_STATISTICS_DEVICES);
     if (s != OK)
@@ -164,7 +164,7 @@ static enum status check_new_device(struct store_table *t, struct registry_job *
                : registry_refuse(j, FULL, "there are as many devices as limits.devices allows");
 }
 
-enum status registry_identity_create(struct store_table *t, struct registry_job *j,
+enum status registry_identity_create(struct store_table *t, struct registry_errand *j,
                                      const struct json *body)
 {
     struct registry_row row = {
@@ -185,7 +185,7 @@ enum status registry_identity_create(struct store_table *t, struct registry_job 
 }
 
 /* The names of a device's modules, which may be connected and look again with it. */
-static enum status collect_modules(struct store_table *t, struct registry_job *j)
+static enum status collect_modules(struct store_table *t, struct registry_errand *j)
 {
     enum status s = OK;
     if (j->ask.id.module.len)
@@ -200,7 +200,7 @@ static enum status collect_modules(struct store_table *t, struct registry_job *j
     return s == NOT_FOUND ? OK : s;
 }
 
-enum status registry_identity_update(struct store_table *t, struct registry_job *j,
+enum status registry_identity_update(struct store_table *t, struct registry_errand *j,
                                      const struct json *body, struct registry_row *row)
 {
     if (!registry_etag_matches(j, row->i.etag))
@@ -220,7 +220,7 @@ enum status registry_identity_update(struct store_table *t, struct registry_job 
     return s;
 }
 
-static enum status create_or_update(struct store_table *t, struct registry_job *j,
+static enum status create_or_update(struct store_table *t, struct registry_errand *j,
                                     const struct json *body)
 {
     struct registry_row row;
@@ -237,7 +237,7 @@ static enum status create_or_update(struct store_table *t, struct registry_job *
     return registry_identity_update(t, j, body, &row);
 }
 
-enum status registry_identity_put(struct store_table *t, struct registry_job *j)
+enum status registry_identity_put(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     if (!iot_id_name_ok(j->ask.id.device) ||
@@ -257,7 +257,7 @@ enum status registry_identity_put(struct store_table *t, struct registry_job *j)
 /* ---- deleting ---- */
 
 /* Its twin goes with it, and is told of for the last time. */
-static enum status tell_deleted(struct store_table *t, struct registry_job *j)
+static enum status tell_deleted(struct store_table *t, struct registry_errand *j)
 {
     struct iot_twin twin;
     enum status s = registry_twin_load(t, &j->arena, j->ask.id, &twin);
@@ -282,7 +282,7 @@ static enum status delete_rows(struct store_table *t, struct iot_id id)
     return s == OK ? store_run(t, twins) : s;
 }
 
-enum status registry_identity_delete(struct store_table *t, struct registry_job *j)
+enum status registry_identity_delete(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row row;
     enum status s = registry_row_get(t, j->ask.id, &row);
@@ -306,7 +306,7 @@ enum status registry_identity_delete(struct store_table *t, struct registry_job 
 
 /* ---- statistics ---- */
 
-enum status registry_statistics_devices(struct store_table *t, struct registry_job *j)
+enum status registry_statistics_devices(struct store_table *t, struct registry_errand *j)
 {
     enum status s = store_step(t, SQL_STATISTICS_DEVICES);
     if (s != OK)
@@ -321,7 +321,7 @@ enum status registry_statistics_devices(struct store_table *t, struct registry_j
     return OK;
 }
 
-enum status registry_statistics_service(struct store_table *t, struct registry_job *j)
+enum status registry_statistics_service(struct store_table *t, struct registry_errand *j)
 {
     enum status s = store_step(t, SQL_STATISTICS_SERVICE);
     if (s != OK)

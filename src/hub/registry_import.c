@@ -49,7 +49,7 @@ static bool has_twin(const struct json *item)
     return json_is(json_get(item, "tags"), JSON_OBJECT) || json_is(desired, JSON_OBJECT);
 }
 
-static enum status check_twin_etag(struct registry_job *j, const struct json *item,
+static enum status check_twin_etag(struct registry_errand *j, const struct json *item,
                                    const struct iot_twin *twin, bool needed)
 {
     struct slice wanted = json_string(json_get_nocase(item, "twinETag"));
@@ -62,7 +62,7 @@ static enum status check_twin_etag(struct registry_job *j, const struct json *it
                : registry_refuse(j, CONFLICT, "the twin has changed: its etag is another one");
 }
 
-static enum status change_twin(struct store_table *t, struct registry_job *j,
+static enum status change_twin(struct store_table *t, struct registry_errand *j,
                                const struct json *item, enum iot_twin_how how, bool etag_needed)
 {
     struct iot_twin twin = {0};
@@ -87,7 +87,7 @@ static enum status change_twin(struct store_table *t, struct registry_job *j,
 
 /* A new twin begins with all that the item has, what the device once reported too. A device whose
  * twin breaks a rule is made without it, as IoT Hub does. */
-static enum status begin_twin(struct store_table *t, struct registry_job *j,
+static enum status begin_twin(struct store_table *t, struct registry_errand *j,
                               const struct json *item)
 {
     struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms), before = twin;
@@ -105,7 +105,7 @@ static enum status begin_twin(struct store_table *t, struct registry_job *j,
 
 /* ---- what the mode says ---- */
 
-static enum status carry_out(struct store_table *t, struct registry_job *j, const struct json *item,
+static enum status carry_out(struct store_table *t, struct registry_errand *j, const struct json *item,
                              unsigned does)
 {
     struct registry_row row;
@@ -133,7 +133,7 @@ static enum status carry_out(struct store_table *t, struct registry_job *j, cons
                : s;
 }
 
-static enum status run(struct store_table *t, struct registry_job *j, const struct json *item)
+static enum status run(struct store_table *t, struct registry_errand *j, const struct json *item)
 {
     struct iot_id id;
     const struct mode *mode = mode_of(item);
@@ -151,7 +151,7 @@ static enum status run(struct store_table *t, struct registry_job *j, const stru
     return carry_out(t, j, item, mode->does);
 }
 
-enum status registry_import(struct store_table *t, struct registry_job *j)
+enum status registry_import(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||

@@ -87,7 +87,7 @@ void registry_job_print(const struct hub_job *job, struct json_writer *w)
     json_end_object(w);
 }
 
-static enum status load(struct store_table *t, struct registry_job *j, struct hub_job *out)
+static enum status load(struct store_table *t, struct registry_errand *j, struct hub_job *out)
 {
     store_bind(t, SQL_JOB_BY_ID, 1, j->ask.name);
     enum status s = store_step(t, SQL_JOB_BY_ID);
@@ -100,7 +100,7 @@ static enum status load(struct store_table *t, struct registry_job *j, struct hu
     return OK;
 }
 
-static enum status answer(struct store_table *t, struct registry_job *j)
+static enum status answer(struct store_table *t, struct registry_errand *j)
 {
     struct hub_job job;
     enum status s = load(t, j, &job);
@@ -111,12 +111,12 @@ static enum status answer(struct store_table *t, struct registry_job *j)
     return s;
 }
 
-enum status registry_job_get(struct store_table *t, struct registry_job *j)
+enum status registry_job_get(struct store_table *t, struct registry_errand *j)
 {
     return answer(t, j);
 }
 
-enum status registry_job_cancel(struct store_table *t, struct registry_job *j)
+enum status registry_job_cancel(struct store_table *t, struct registry_errand *j)
 {
     struct hub_job job;
     enum status s = load(t, j, &job);
@@ -133,7 +133,7 @@ enum status registry_job_cancel(struct store_table *t, struct registry_job *j)
 
 /* ---- a request as a job ---- */
 
-static enum status want_method(struct registry_job *j, const struct json *what)
+static enum status want_method(struct registry_errand *j, const struct json *what)
 {
     struct hub_method_call call = {0};
     const char *wrong = json_is(what, JSON_OBJECT)
@@ -145,7 +145,7 @@ static enum status want_method(struct registry_job *j, const struct json *what)
 }
 
 /* Whether a twin would take it: asked of an empty one. */
-static enum status want_twin(struct registry_job *j, const struct json *what)
+static enum status want_twin(struct registry_errand *j, const struct json *what)
 {
     struct iot_twin_change change;
     struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
@@ -157,7 +157,7 @@ static enum status want_twin(struct registry_job *j, const struct json *what)
     return registry_refuse(j, BAD_ARGUMENT, arena_printf(&j->arena, "updateTwin: %s", wrong));
 }
 
-static enum status want_what(struct registry_job *j, const struct json *body, struct hub_job *job)
+static enum status want_what(struct registry_errand *j, const struct json *body, struct hub_job *job)
 {
     struct slice type = json_string(json_get(body, "type"));
     if (slice_eq_nocase(type, slice_of(types[HUB_JOB_METHOD])))
@@ -178,7 +178,7 @@ static enum status want_what(struct registry_job *j, const struct json *body, st
     return job->type == HUB_JOB_METHOD ? want_method(j, what) : want_twin(j, what);
 }
 
-static enum status want_condition(struct registry_job *j, const struct json *body,
+static enum status want_condition(struct registry_errand *j, const struct json *body,
                                   struct hub_job *job)
 {
     struct iot_query target;
@@ -195,7 +195,7 @@ static enum status want_condition(struct registry_job *j, const struct json *bod
     return OK;
 }
 
-static enum status want_times(struct registry_job *j, const struct json *body, struct hub_job *job)
+static enum status want_times(struct registry_errand *j, const struct json *body, struct hub_job *job)
 {
     const struct json *start = json_get(body, "startTime");
     const struct json *most = json_get(body, "maxExecutionTimeInSeconds");
@@ -216,7 +216,7 @@ static enum status want_times(struct registry_job *j, const struct json *body, s
     return OK;
 }
 
-static enum status want(struct registry_job *j, const struct json *body, struct hub_job *job)
+static enum status want(struct registry_errand *j, const struct json *body, struct hub_job *job)
 {
     struct slice id = json_string(json_get(body, "jobId"));
     if (!json_is(body, JSON_OBJECT))
@@ -233,7 +233,7 @@ static enum status want(struct registry_job *j, const struct json *body, struct 
     return s == OK ? want_times(j, body, job) : s;
 }
 
-static enum status check_room(struct store_table *t, struct registry_job *j)
+static enum status check_room(struct store_table *t, struct registry_errand *j)
 {
     enum status s = store_step(t, SQL_JOBS_WAITING);
     if (s != OK)
@@ -245,7 +245,7 @@ static enum status check_room(struct store_table *t, struct registry_job *j)
                : registry_refuse(j, FULL, "1000 jobs are queued or running: wait for an end");
 }
 
-static enum status insert(struct store_table *t, struct registry_job *j, const struct hub_job *job)
+static enum status insert(struct store_table *t, struct registry_errand *j, const struct hub_job *job)
 {
     store_bind(t, SQL_JOB_INSERT, 1, j->ask.name);
     store_bind_i64(t, SQL_JOB_INSERT, 2, job->type);
@@ -258,7 +258,7 @@ static enum status insert(struct store_table *t, struct registry_job *j, const s
     return s == EXISTS ? registry_refuse(j, s, "there is a job of that name already") : s;
 }
 
-enum status registry_job_put(struct store_table *t, struct registry_job *j)
+enum status registry_job_put(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     struct hub_job job = {0};

@@ -49,10 +49,10 @@ struct hub_job {
 
 /* ---- for services: HUB_JOB_PUT, HUB_JOB_GET and HUB_JOB_CANCEL of hub_registry_ask() ---- */
 
-enum status registry_job_put(struct store_table *t, struct registry_job *j);
-enum status registry_job_get(struct store_table *t, struct registry_job *j);
+enum status registry_job_put(struct store_table *t, struct registry_errand *j);
+enum status registry_job_get(struct store_table *t, struct registry_errand *j);
 enum status registry_job_cancel(struct store_table *t,
-                                struct registry_job *j); /* an end stays as it is */
+                                struct registry_errand *j); /* an end stays as it is */
 
 /* Jobs, the oldest first, in pages as hub_registry_query() has them. `type` and `status` in IoT
  * Hub's words; empty: any. */

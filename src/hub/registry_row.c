@@ -5,7 +5,7 @@
 
 /* ---- what the work shares ---- */
 
-enum status registry_refuse(struct registry_job *j, enum status why, const char *text)
+enum status registry_refuse(struct registry_errand *j, enum status why, const char *text)
 {
     j->answer.text = text;
     return why;
@@ -25,7 +25,7 @@ struct slice registry_new_etag(struct arena *a)
     return etag;
 }
 
-bool registry_etag_matches(const struct registry_job *j, struct slice etag)
+bool registry_etag_matches(const struct registry_errand *j, struct slice etag)
 {
     return slice_eq(j->ask.if_match, SLICE("*")) || slice_eq(j->ask.if_match, etag);
 }

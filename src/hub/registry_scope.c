@@ -8,7 +8,7 @@
 
 /* ---- what a body wants ---- */
 
-static enum status must_be_an_edge(struct store_table *t, struct registry_job *j,
+static enum status must_be_an_edge(struct store_table *t, struct registry_errand *j,
                                    struct slice scope)
 {
     if (scope.len == 0)
@@ -34,7 +34,7 @@ static struct slice print(struct arena *a, const struct json *v)
 }
 
 /* The one scope that parentScopes may have; empty when it has none or is not said. */
-static enum status read_parent(struct registry_job *j, const struct json *parents, struct slice *out)
+static enum status read_parent(struct registry_errand *j, const struct json *parents, struct slice *out)
 {
     const struct json *first = json_at(parents, 0);
     *out = (struct slice){0};
@@ -53,7 +53,7 @@ static struct slice own_scope(struct arena *a, const struct heads_identity *edge
 }
 
 /* An edge has a scope of its own, whatever was sent, and may have another edge's as its parent. */
-static enum status want_edge(struct store_table *t, struct registry_job *j, const struct json *parents,
+static enum status want_edge(struct store_table *t, struct registry_errand *j, const struct json *parents,
                              struct registry_row *row)
 {
     struct slice was = row->i.parent_scope;
@@ -71,7 +71,7 @@ static enum status want_edge(struct store_table *t, struct registry_job *j, cons
 
 /* A leaf stores its edge's scope once, and may be told of it either way; of two that differ, the one
  * that is new. */
-static enum status want_leaf(struct store_table *t, struct registry_job *j, const struct json *scope,
+static enum status want_leaf(struct store_table *t, struct registry_errand *j, const struct json *scope,
                              const struct json *parents, struct registry_row *row)
 {
     struct slice was = row->i.device_scope, by_scope = was, by_parent = was;
@@ -92,7 +92,7 @@ static enum status want_leaf(struct store_table *t, struct registry_job *j, cons
     return scope_new || parent_new ? must_be_an_edge(t, j, row->i.device_scope) : OK;
 }
 
-enum status registry_scope_want(struct store_table *t, struct registry_job *j,
+enum status registry_scope_want(struct store_table *t, struct registry_errand *j,
                                 const struct json *body, struct registry_row *row)
 {
     const struct json *scope = json_get(body, "deviceScope"),
@@ -115,7 +115,7 @@ void registry_scopes_print(const struct registry_row *row, struct json_writer *w
 /* ---- what belongs to an edge ---- */
 
 /* OK, and a copy of its row. */
-static enum status load_edge(struct store_table *t, struct registry_job *j,
+static enum status load_edge(struct store_table *t, struct registry_errand *j,
                              struct registry_row *edge)
 {
     enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, edge);
@@ -131,7 +131,7 @@ struct page {
     size_t count, most;
 };
 
-static enum status print_devices(struct store_table *t, struct registry_job *j,
+static enum status print_devices(struct store_table *t, struct registry_errand *j,
                                  const struct registry_row *edge, struct page *p,
                                  struct json_writer *w)
 {
@@ -151,7 +151,7 @@ static enum status print_devices(struct store_table *t, struct registry_job *j,
     return s == NOT_FOUND ? OK : s;
 }
 
-static enum status print_modules(struct store_table *t, const struct registry_job *j,
+static enum status print_modules(struct store_table *t, const struct registry_errand *j,
                                  const struct page *p, struct json_writer *w)
 {
     enum status s = OK;
@@ -164,7 +164,7 @@ static enum status print_modules(struct store_table *t, const struct registry_jo
 }
 
 /* Where the next page is; the edge asks for it as it stands here. */
-static void put_continuation(const struct registry_job *j, const struct page *p,
+static void put_continuation(const struct registry_errand *j, const struct page *p,
                              struct json_writer *w)
 {
     struct buffer link = {0};
@@ -185,7 +185,7 @@ static void put_continuation(const struct registry_job *j, const struct page *p,
     buffer_clear(&link);
 }
 
-enum status registry_scope_list(struct store_table *t, struct registry_job *j)
+enum status registry_scope_list(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row edge;
     struct page p = {.most = j->ask.top && j->ask.top < REGISTRY_SCOPE_PAGE_MAX
@@ -215,7 +215,7 @@ static bool belongs(const struct registry_row *device, const struct registry_row
            slice_eq(device->i.parent_scope, edge->i.device_scope);
 }
 
-static enum status print_module(struct store_table *t, struct registry_job *j,
+static enum status print_module(struct store_table *t, struct registry_errand *j,
                                 struct json_writer *w)
 {
     struct registry_row row;
@@ -229,7 +229,7 @@ static enum status print_module(struct store_table *t, struct registry_job *j,
     return s;
 }
 
-enum status registry_scope_one(struct store_table *t, struct registry_job *j)
+enum status registry_scope_one(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row edge, device;
     enum status s = load_edge(t, j, &edge);

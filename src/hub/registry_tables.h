@@ -25,7 +25,7 @@ struct hub_registry {
     struct hub_configurer *configurer; /* NULL: nobody brings configurations out */
 };
 
-/* Runs a job on the table's thread. When its queue is full, `done` gets BUSY, on a later turn as always. */
+/* Runs an errand on the table's thread. When its queue is full, `done` gets BUSY, on a later turn as always. */
 void registry_post(struct hub_registry *r, struct loop *loop, store_table_job *run,
                    store_table_done *done, void *arg);
 
@@ -60,8 +60,8 @@ struct registry_news {
     uint64_t version;
 };
 
-/* One ask on its way, with all that its job makes. */
-struct registry_job {
+/* One ask on its way, to the table's thread and back, with all that is made for it. */
+struct registry_errand {
     struct hub_registry *registry;
     struct arena arena;
     struct hub_registry_ask ask;
@@ -86,34 +86,34 @@ struct registry_job {
 };
 
 /* The work of each kind, on the table's thread. They set answer.text when they refuse. */
-enum status registry_identity_get(struct store_table *t, struct registry_job *j);
-enum status registry_identity_put(struct store_table *t, struct registry_job *j);
-enum status registry_identity_delete(struct store_table *t, struct registry_job *j);
-enum status registry_identity_list(struct store_table *t, struct registry_job *j);
-enum status registry_twin_get(struct store_table *t, struct registry_job *j);
-enum status registry_twin_change(struct store_table *t, struct registry_job *j); /* PATCH and PUT */
-enum status registry_digital_twin_get(struct store_table *t, struct registry_job *j);
-enum status registry_digital_twin_patch(struct store_table *t, struct registry_job *j);
-enum status registry_statistics_devices(struct store_table *t, struct registry_job *j);
-enum status registry_statistics_service(struct store_table *t, struct registry_job *j);
-enum status registry_scope_list(struct store_table *t, struct registry_job *j);
-enum status registry_scope_one(struct store_table *t, struct registry_job *j);
+enum status registry_identity_get(struct store_table *t, struct registry_errand *j);
+enum status registry_identity_put(struct store_table *t, struct registry_errand *j);
+enum status registry_identity_delete(struct store_table *t, struct registry_errand *j);
+enum status registry_identity_list(struct store_table *t, struct registry_errand *j);
+enum status registry_twin_get(struct store_table *t, struct registry_errand *j);
+enum status registry_twin_change(struct store_table *t, struct registry_errand *j); /* PATCH and PUT */
+enum status registry_digital_twin_get(struct store_table *t, struct registry_errand *j);
+enum status registry_digital_twin_patch(struct store_table *t, struct registry_errand *j);
+enum status registry_statistics_devices(struct store_table *t, struct registry_errand *j);
+enum status registry_statistics_service(struct store_table *t, struct registry_errand *j);
+enum status registry_scope_list(struct store_table *t, struct registry_errand *j);
+enum status registry_scope_one(struct store_table *t, struct registry_errand *j);
 
-enum status registry_certificate_list(struct store_table *t, struct registry_job *j);
-enum status registry_certificate_get(struct store_table *t, struct registry_job *j);
-enum status registry_certificate_put(struct store_table *t, struct registry_job *j);
-enum status registry_certificate_delete(struct store_table *t, struct registry_job *j);
-enum status registry_certificate_code(struct store_table *t, struct registry_job *j);
-enum status registry_certificate_verify(struct store_table *t, struct registry_job *j);
+enum status registry_certificate_list(struct store_table *t, struct registry_errand *j);
+enum status registry_certificate_get(struct store_table *t, struct registry_errand *j);
+enum status registry_certificate_put(struct store_table *t, struct registry_errand *j);
+enum status registry_certificate_delete(struct store_table *t, struct registry_errand *j);
+enum status registry_certificate_code(struct store_table *t, struct registry_errand *j);
+enum status registry_certificate_verify(struct store_table *t, struct registry_errand *j);
 
-enum status registry_transfer_create(struct store_table *t, struct registry_job *j);
-enum status registry_transfer_get(struct store_table *t, struct registry_job *j);
-enum status registry_transfer_list(struct store_table *t, struct registry_job *j);
-enum status registry_transfer_cancel(struct store_table *t, struct registry_job *j);
-enum status registry_transfer_begin(struct store_table *t, struct registry_job *j);
-enum status registry_transfer_progress(struct store_table *t, struct registry_job *j);
-enum status registry_transfer_end(struct store_table *t, struct registry_job *j);
-enum status registry_export(struct store_table *t, struct registry_job *j);
+enum status registry_transfer_create(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_get(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_list(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_cancel(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_begin(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_progress(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_end(struct store_table *t, struct registry_errand *j);
+enum status registry_export(struct store_table *t, struct registry_errand *j);
 
 /* At the hub's start: what ran when it ended. */
 CHECKED enum status registry_transfers_restart(struct store_table *t);
@@ -123,36 +123,36 @@ CHECKED enum status registry_transfers_restart(struct store_table *t);
 #define REGISTRY_EXPORT_BYTES (1u << 20)
 
 /* By what is asked. */
-extern enum status (*const registry_work[])(struct store_table *t, struct registry_job *j);
+extern enum status (*const registry_work[])(struct store_table *t, struct registry_errand *j);
 
 /* Appends the verified ones, as DER. */
 CHECKED enum status registry_authorities(struct store_table *t, struct buffer *ders);
 
 /* Sets answer.text: a refusal and its reason. */
-enum status registry_refuse(struct registry_job *j, enum status why, const char *text);
+enum status registry_refuse(struct registry_errand *j, enum status why, const char *text);
 struct slice registry_new_key(struct arena *a); /* base64 */
 /* Opaque, and never the same twice. */
 struct slice registry_new_etag(struct arena *a);
 /* What If-Match says is that etag, or any. */
-bool registry_etag_matches(const struct registry_job *j, struct slice etag);
+bool registry_etag_matches(const struct registry_errand *j, struct slice etag);
 
-enum status registry_import(struct store_table *t, struct registry_job *j);
+enum status registry_import(struct store_table *t, struct registry_errand *j);
 
 /* Parts of it: a body that is an object; with the row that is there, kept. */
-CHECKED enum status registry_identity_create(struct store_table *t, struct registry_job *j,
+CHECKED enum status registry_identity_create(struct store_table *t, struct registry_errand *j,
                                              const struct json *body);
-CHECKED enum status registry_identity_update(struct store_table *t, struct registry_job *j,
+CHECKED enum status registry_identity_update(struct store_table *t, struct registry_errand *j,
                                              const struct json *body, struct registry_row *row);
 
 /* What a body wants: makes it of *row, or refuses. */
-CHECKED enum status registry_want(struct store_table *t, struct registry_job *j, const struct json *body,
+CHECKED enum status registry_want(struct store_table *t, struct registry_errand *j, const struct json *body,
                                   struct registry_row *row);
 
 /* Of an item; its bytes are the document's. */
 bool registry_import_id(const struct json *item, struct iot_id *id);
 
 /* The part of a device's body that says to which edge it belongs, or which edge it is. */
-CHECKED enum status registry_scope_want(struct store_table *t, struct registry_job *j,
+CHECKED enum status registry_scope_want(struct store_table *t, struct registry_errand *j,
                                         const struct json *body, struct registry_row *row);
 
 /* The service's view of a twin, into an object that is open; and the members of it that come from the identity alone. */

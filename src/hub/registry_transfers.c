@@ -45,7 +45,7 @@ static void print_row(struct store_table *t, size_t n, struct json_writer *w)
 }
 
 /* The row of that name as the answer; *state is its state. */
-static enum status answer_row(struct store_table *t, struct registry_job *j, enum state *state)
+static enum status answer_row(struct store_table *t, struct registry_errand *j, enum state *state)
 {
     store_bind(t, SQL_TRANSFER_GET, 1, j->ask.name);
     enum status s = store_step(t, SQL_TRANSFER_GET);
@@ -60,13 +60,13 @@ static enum status answer_row(struct store_table *t, struct registry_job *j, enu
     return OK;
 }
 
-enum status registry_transfer_get(struct store_table *t, struct registry_job *j)
+enum status registry_transfer_get(struct store_table *t, struct registry_errand *j)
 {
     enum state state;
     return answer_row(t, j, &state);
 }
 
-enum status registry_transfer_list(struct store_table *t, struct registry_job *j)
+enum status registry_transfer_list(struct store_table *t, struct registry_errand *j)
 {
     struct json_writer w = json_writer(&j->json);
     enum status s;
@@ -80,7 +80,7 @@ enum status registry_transfer_list(struct store_table *t, struct registry_job *j
 
 /* ---- making ---- */
 
-static enum status room_for_one(struct store_table *t, struct registry_job *j)
+static enum status room_for_one(struct store_table *t, struct registry_errand *j)
 {
     enum status s = store_step(t, SQL_TRANSFERS_WAITING);
     if (s != OK)
@@ -93,7 +93,7 @@ static enum status room_for_one(struct store_table *t, struct registry_job *j)
 }
 
 /* What ended long ago is forgotten. */
-static enum status forget_old(struct store_table *t, const struct registry_job *j)
+static enum status forget_old(struct store_table *t, const struct registry_errand *j)
 {
     uint64_t kept = j->registry->limits->job_history_ms;
     store_bind_i64(t, SQL_TRANSFERS_FORGET, 1, (int64_t)(j->now_ms > kept ? j->now_ms - kept : 0));
@@ -109,7 +109,7 @@ static struct slice configurations_name(const struct json *body)
     return name.len ? name : SLICE("configurations.txt");
 }
 
-static enum status insert(struct store_table *t, struct registry_job *j, const struct json *body)
+static enum status insert(struct store_table *t, struct registry_errand *j, const struct json *body)
 {
     uint8_t random[16];
     char id[UUID_TEXT_LEN + 1];
@@ -130,7 +130,7 @@ static enum status insert(struct store_table *t, struct registry_job *j, const s
     return store_run(t, n);
 }
 
-enum status registry_transfer_create(struct store_table *t, struct registry_job *j)
+enum status registry_transfer_create(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     enum status s = room_for_one(t, j);
@@ -147,7 +147,7 @@ enum status registry_transfer_create(struct store_table *t, struct registry_job 
 /* ---- from state to state ---- */
 
 /* Nothing happens when it is in another state than `from` meanwhile. */
-static enum status move(struct store_table *t, struct registry_job *j, enum state from,
+static enum status move(struct store_table *t, struct registry_errand *j, enum state from,
                         enum state to, struct slice reason)
 {
     size_t n = SQL_TRANSFER_MOVE;
@@ -159,7 +159,7 @@ static enum status move(struct store_table *t, struct registry_job *j, enum stat
     return store_run(t, n);
 }
 
-enum status registry_transfer_cancel(struct store_table *t, struct registry_job *j)
+enum status registry_transfer_cancel(struct store_table *t, struct registry_errand *j)
 {
     enum state state;
     enum status s = answer_row(t, j, &state);
@@ -170,7 +170,7 @@ enum status registry_transfer_cancel(struct store_table *t, struct registry_job 
 }
 
 /* The one that waits longest begins; NOT_FOUND when none does. */
-enum status registry_transfer_begin(struct store_table *t, struct registry_job *j)
+enum status registry_transfer_begin(struct store_table *t, struct registry_errand *j)
 {
     enum status s = store_step(t, SQL_TRANSFER_NEXT);
     if (s != OK)
@@ -183,7 +183,7 @@ enum status registry_transfer_begin(struct store_table *t, struct registry_job *
 
 /* CANCELLED when it was, or is forgotten: then it is to stop. ask.top is how much is done, in
  * percent. */
-enum status registry_transfer_progress(struct store_table *t, struct registry_job *j)
+enum status registry_transfer_progress(struct store_table *t, struct registry_errand *j)
 {
     enum state state;
     enum status s = answer_row(t, j, &state);
@@ -198,7 +198,7 @@ enum status registry_transfer_progress(struct store_table *t, struct registry_jo
 }
 
 /* With a body it failed, and that is why. */
-enum status registry_transfer_end(struct store_table *t, struct registry_job *j)
+enum status registry_transfer_end(struct store_table *t, struct registry_errand *j)
 {
     return move(t, j, RUNNING, j->ask.body.len ? FAILED : COMPLETED, j->ask.body);
 }
@@ -210,7 +210,7 @@ enum status registry_transfers_restart(struct store_table *t)
 
 /* ---- what an export writes ---- */
 
-static void print_line(struct registry_job *j, const struct registry_row *row,
+static void print_line(struct registry_errand *j, const struct registry_row *row,
                        const struct iot_twin *twin)
 {
     struct buffer line = {0};
@@ -231,7 +231,7 @@ static void print_line(struct registry_job *j, const struct registry_row *row,
 }
 
 /* Twins are read by another statement than the walk's, row by row. */
-enum status registry_export(struct store_table *t, struct registry_job *j)
+enum status registry_export(struct store_table *t, struct registry_errand *j)
 {
     size_t n = SQL_EXPORT;
     enum status s;

@@ -100,7 +100,7 @@ void registry_twin_print(const struct registry_row *row, const struct iot_twin *
     iot_twin_put_service(twin, w);
 }
 
-static void print_twin(struct registry_job *j, const struct registry_row *row,
+static void print_twin(struct registry_errand *j, const struct registry_row *row,
                        const struct iot_twin *twin)
 {
     struct json_writer w = json_writer(&j->json);
@@ -111,14 +111,14 @@ static void print_twin(struct registry_job *j, const struct registry_row *row,
     json_end_object(&w);
 }
 
-static enum status load_both(struct store_table *t, struct registry_job *j,
+static enum status load_both(struct store_table *t, struct registry_errand *j,
                              struct registry_row *row, struct iot_twin *twin)
 {
     enum status s = registry_twin_load(t, &j->arena, j->ask.id, twin);
     return s == OK ? registry_row_get(t, j->ask.id, row) : s;
 }
 
-enum status registry_twin_get(struct store_table *t, struct registry_job *j)
+enum status registry_twin_get(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row row;
     struct iot_twin twin;
@@ -132,7 +132,7 @@ enum status registry_twin_get(struct store_table *t, struct registry_job *j)
 
 /* ---- the digital twin ---- */
 
-enum status registry_digital_twin_get(struct store_table *t, struct registry_job *j)
+enum status registry_digital_twin_get(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row row;
     struct iot_twin twin;
@@ -149,7 +149,7 @@ enum status registry_digital_twin_get(struct store_table *t, struct registry_job
 
 /* ---- changes ---- */
 
-static enum status change(struct store_table *t, struct registry_job *j, const struct json *body,
+static enum status change(struct store_table *t, struct registry_errand *j, const struct json *body,
                           struct iot_twin *twin)
 {
     struct iot_twin_change made = {0};
@@ -175,7 +175,7 @@ static enum status change(struct store_table *t, struct registry_job *j, const s
     return s;
 }
 
-enum status registry_twin_change(struct store_table *t, struct registry_job *j)
+enum status registry_twin_change(struct store_table *t, struct registry_errand *j)
 {
     struct registry_row row;
     struct iot_twin twin;
@@ -197,7 +197,7 @@ enum status registry_twin_change(struct store_table *t, struct registry_job *j)
     return s;
 }
 
-static enum status patch(struct store_table *t, struct registry_job *j, const struct json *operations)
+static enum status patch(struct store_table *t, struct registry_errand *j, const struct json *operations)
 {
     struct iot_twin twin;
     struct slice text = {0};
@@ -217,7 +217,7 @@ static enum status patch(struct store_table *t, struct registry_job *j, const st
     return s;
 }
 
-enum status registry_digital_twin_patch(struct store_table *t, struct registry_job *j)
+enum status registry_digital_twin_patch(struct store_table *t, struct registry_errand *j)
 {
     struct json_doc *doc = NULL;
     if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK)

@@ -23,20 +23,20 @@ struct slice registry_new_key(struct arena *a)
     return key;
 }
 
-static struct slice text_of(struct registry_job *j, const struct json *v, struct slice otherwise)
+static struct slice text_of(struct registry_errand *j, const struct json *v, struct slice otherwise)
 {
     return v && !json_is(v, JSON_NULL) ? arena_copy(&j->arena, json_string(v)) : otherwise;
 }
 
 /* The same where null takes away what is there. */
-static struct slice text_or_none(struct registry_job *j, const struct json *v,
+static struct slice text_or_none(struct registry_errand *j, const struct json *v,
                                  struct slice otherwise)
 {
     return json_is(v, JSON_NULL) ? (struct slice){0} : text_of(j, v, otherwise);
 }
 
 /* A member of another type than IoT Hub's is a mistake to be told of, not one to be passed over. */
-static enum status check_types(struct registry_job *j, const struct json *body)
+static enum status check_types(struct registry_errand *j, const struct json *body)
 {
     static const struct {
         const char *parent, *name, *type_name;
@@ -71,7 +71,7 @@ static enum status check_types(struct registry_job *j, const struct json *body)
 /* ---- authentication ---- */
 
 /* Without a type it is what the credentials are for. */
-static enum status want_type(struct registry_job *j, const struct json *authentication,
+static enum status want_type(struct registry_errand *j, const struct json *authentication,
                              struct heads_identity *i)
 {
     static const char *const types[] = {"sas", "selfSigned", "certificateAuthority", "none"};
@@ -101,7 +101,7 @@ static bool key_ok(struct slice key)
     return ok;
 }
 
-static enum status want_keys(struct registry_job *j, const struct json *keys,
+static enum status want_keys(struct registry_errand *j, const struct json *keys,
                              struct heads_identity *i)
 {
     if (i->auth != HEADS_AUTH_SAS) {
@@ -126,7 +126,7 @@ static bool is_hex(uint8_t c)
 }
 
 /* As tools print it, "AB:CD:…" or with blanks, and as it is compared. False when it is none. */
-static bool thumbprint_of(struct registry_job *j, struct slice given, struct slice *out)
+static bool thumbprint_of(struct registry_errand *j, struct slice given, struct slice *out)
 {
     struct buffer hex = {0};
     for (size_t n = 0; n < given.len; n++) {
@@ -146,7 +146,7 @@ static bool thumbprint_of(struct registry_job *j, struct slice given, struct sli
     return given.len == 0;
 }
 
-static enum status want_thumbprints(struct registry_job *j, const struct json *thumbprints,
+static enum status want_thumbprints(struct registry_errand *j, const struct json *thumbprints,
                                     struct heads_identity *i)
 {
     if (i->auth != HEADS_AUTH_SELF_SIGNED) {
@@ -169,7 +169,7 @@ static enum status want_thumbprints(struct registry_job *j, const struct json *t
                                  "authentication.x509Thumbprint: selfSigned needs a thumbprint");
 }
 
-static enum status want_authentication(struct registry_job *j, const struct json *authentication,
+static enum status want_authentication(struct registry_errand *j, const struct json *authentication,
                                        struct heads_identity *i)
 {
     enum status s = want_type(j, authentication, i);
@@ -188,7 +188,7 @@ static size_t characters(struct slice utf8)
     return n;
 }
 
-static enum status want_device(struct registry_job *j, const struct json *body,
+static enum status want_device(struct registry_errand *j, const struct json *body,
                                struct registry_row *row)
 {
     struct slice status = json_string(json_get(body, "status"));
@@ -207,7 +207,7 @@ static enum status want_device(struct registry_job *j, const struct json *body,
     return OK;
 }
 
-enum status registry_want(struct store_table *t, struct registry_job *j, const struct json *body,
+enum status registry_want(struct store_table *t, struct registry_errand *j, const struct json *body,
                           struct registry_row *row)
 {
     struct slice device = json_string(json_get(body, "deviceId")),

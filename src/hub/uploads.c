@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "hub/messages_inside.h"
 
-struct upload_job {
+struct upload_errand {
     struct hub_registry *registry;
     struct arena arena;
     uint64_t now_ms;
@@ -18,10 +18,10 @@ struct upload_job {
     void *arg;
 };
 
-static struct upload_job *job_new(struct hub_registry *r, struct loop *loop, struct slice device,
+static struct upload_errand *errand_new(struct hub_registry *r, struct loop *loop, struct slice device,
                                   hub_upload_fn *fn, void *arg)
 {
-    struct upload_job *j = MEMORY_NEW(struct upload_job);
+    struct upload_errand *j = MEMORY_NEW(struct upload_errand);
     j->registry = r;
     j->now_ms = loop_wall_ms(loop);
     j->device = arena_copy(&j->arena, device);
@@ -32,7 +32,7 @@ static struct upload_job *job_new(struct hub_registry *r, struct loop *loop, str
 
 static void done(void *arg, enum status why)
 {
-    struct upload_job *j = arg;
+    struct upload_errand *j = arg;
     const struct hub_registry_events *events = &j->registry->events;
     if (why == OK && j->notification.len && events->on_feedback)
         events->on_feedback(events->arg);
@@ -44,7 +44,7 @@ static void done(void *arg, enum status why)
 /* ---- beginning ---- */
 
 /* Those of the device whose time is over are gone before they are counted. */
-static enum status count(struct store_table *t, const struct upload_job *j, uint64_t *out)
+static enum status count(struct store_table *t, const struct upload_errand *j, uint64_t *out)
 {
     store_bind(t, SQL_UPLOADS_DEAD, 1, j->device);
     store_bind_i64(t, SQL_UPLOADS_DEAD, 2, (int64_t)j->now_ms);
@@ -62,7 +62,7 @@ static enum status count(struct store_table *t, const struct upload_job *j, uint
 
 static enum status begin(struct store_table *t, void *arg)
 {
-    struct upload_job *j = arg;
+    struct upload_errand *j = arg;
     const struct hub_limits *limits = j->registry->limits;
     uint64_t n;
     enum status s = count(t, j, &n);
@@ -82,7 +82,7 @@ static enum status begin(struct store_table *t, void *arg)
 void hub_upload_begin(struct hub_registry *r, struct loop *loop, struct slice device,
                       struct slice blob, hub_upload_fn *fn, void *arg)
 {
-    struct upload_job *j = job_new(r, loop, device, fn, arg);
+    struct upload_errand *j = errand_new(r, loop, device, fn, arg);
     j->blob = arena_copy(&j->arena, blob);
     loop_random(loop, j->random, sizeof(j->random));
     registry_post(r, loop, begin, done, j);
@@ -92,7 +92,7 @@ void hub_upload_begin(struct hub_registry *r, struct loop *loop, struct slice de
 
 static enum status find(struct store_table *t, void *arg)
 {
-    struct upload_job *j = arg;
+    struct upload_errand *j = arg;
     store_bind(t, SQL_UPLOAD_GET, 1, j->id);
     store_bind(t, SQL_UPLOAD_GET, 2, j->device);
     store_bind_i64(t, SQL_UPLOAD_GET, 3, (int64_t)j->now_ms);
@@ -107,15 +107,15 @@ static enum status find(struct store_table *t, void *arg)
 void hub_upload_find(struct hub_registry *r, struct loop *loop, struct slice device,
                      struct slice id, hub_upload_fn *fn, void *arg)
 {
-    struct upload_job *j = job_new(r, loop, device, fn, arg);
+    struct upload_errand *j = errand_new(r, loop, device, fn, arg);
     j->id = arena_copy(&j->arena, id);
     registry_post(r, loop, find, done, j);
 }
 
 static enum status end(struct store_table *t, void *arg)
 {
-    struct upload_job *j = arg;
-    struct messages_job m = {.registry = j->registry, .now_ms = j->now_ms};
+    struct upload_errand *j = arg;
+    struct messages_errand m = {.registry = j->registry, .now_ms = j->now_ms};
     enum status s = find(t, j);
     if (s != OK)
         return s;
@@ -127,7 +127,7 @@ static enum status end(struct store_table *t, void *arg)
 void hub_upload_end(struct hub_registry *r, struct loop *loop, struct slice device, struct slice id,
                     struct slice notification, hub_upload_fn *fn, void *arg)
 {
-    struct upload_job *j = job_new(r, loop, device, fn, arg);
+    struct upload_errand *j = errand_new(r, loop, device, fn, arg);
     j->id = arena_copy(&j->arena, id);
     j->notification = arena_copy(&j->arena, notification);
     registry_post(r, loop, end, done, j);
