@@ -55,7 +55,12 @@ enum status sas_parse(struct slice token, struct sas *out)
 
 bool sas_expired(const struct sas *t, uint64_t now_ms)
 {
-    return now_ms > SAS_SKEW_MS && t->expires_ms < now_ms - SAS_SKEW_MS;
+    return now_ms > sas_until_ms(t);
+}
+
+uint64_t sas_until_ms(const struct sas *t)
+{
+    return t->expires_ms < UINT64_MAX - SAS_SKEW_MS ? t->expires_ms + SAS_SKEW_MS : UINT64_MAX;
 }
 
 /* ---- the signature ---- */

@@ -60,7 +60,7 @@ void messages_due(struct messages_errand *j, uint64_t wall_ms);
 /* No lock lasts longer. */
 uint64_t messages_lock_ms_max(const struct messages_errand *j);
 
-/* The work, each a store_table_job on the table's thread; `arg` is the job. messages_queue.c: */
+/* The work, each a store_table_job on the table's thread; `arg` is the errand. messages_queue.c: */
 enum status messages_send(struct store_table *t, void *arg);
 enum status messages_take(struct store_table *t, void *arg);
 enum status messages_settle(struct store_table *t, void *arg);

@@ -14,7 +14,7 @@ struct registry_announcement {
 };
 
 struct registry_announcements {
-    struct registry_announcement *first, **end; /* {0} is empty; all in the job's arena */
+    struct registry_announcement *first, **end; /* {0} is empty; all in the errand's arena */
 };
 
 /* A change of a twin, after it. The parts are what was asked: NULL for those that did not change.

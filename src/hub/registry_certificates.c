@@ -12,7 +12,7 @@
 #define NAME_MAX_BYTES 64
 #define CODE_BYTES 24
 
-/* A row; its slices are in the job's arena. */
+/* A row; its slices are in the errand's arena. */
 struct row {
     struct slice name, etag, der /* in base64 */, code;
     bool verified;
