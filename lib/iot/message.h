@@ -10,6 +10,7 @@
 #include "iot/identity.h"
 
 #define IOT_MESSAGE_MAX (256u << 10) /* body and properties, IoT Hub's limit */
+#define IOT_MESSAGE_ID_MAX 128       /* bytes of a message id, the same */
 
 /* Message and correlation ids keep the AMQP type that they came with. */
 enum iot_message_id_type { IOT_MESSAGE_ID_STRING, IOT_MESSAGE_ID_UUID, IOT_MESSAGE_ID_ULONG, IOT_MESSAGE_ID_BINARY };

@@ -167,6 +167,8 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
     struct edge *e = c->edge;
     if (m->body.len + m->properties.len > IOT_MESSAGE_MAX)
         return TOO_LARGE;
+    if (m->message_id.len > IOT_MESSAGE_ID_MAX)
+        return BAD_ARGUMENT;
     struct buffer record = {0};
     uint64_t now = loop_wall_ms(e->loop), sequence;
     iot_event_encode(

@@ -275,6 +275,8 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
     struct hub_device *d = hub_device_of(a);
     if (m->body.len + m->properties.len > d->owner->hub->limits.message_bytes)
         return TOO_LARGE;
+    if (m->message_id.len > IOT_MESSAGE_ID_MAX)
+        return BAD_ARGUMENT;
     uint64_t now_ms = loop_wall_ms(d->owner->loop);
     hub_activity_note(d, now_ms);
     struct iot_event e = {

@@ -127,6 +127,10 @@ static enum status check(struct messages_errand *j, const struct iot_message *m)
                                (unsigned long long)l->c2d_bytes);
         return TOO_LARGE;
     }
+    if (m->message_id.len > IOT_MESSAGE_ID_MAX) {
+        j->text = "a message id has at most 128 characters";
+        return BAD_ARGUMENT;
+    }
     if (m->expiry_ms && m->expiry_ms <= j->now_ms) {
         j->text = "absolute-expiry-time is past";
         return BAD_ARGUMENT;

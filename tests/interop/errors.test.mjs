@@ -57,6 +57,7 @@ const rest = [
   ['PreconditionFailed', 412, ['DELETE', `/devices/${known.id}`, {headers: {'If-Match': '"bm90IHRoaXM="'}}]],
   ['DeviceMessageLockLost', 412, ['DELETE', `/devices/${known.id}/messages/devicebound/${randomUUID()}`, asDevice]],
   ['MessageTooLarge', 413, ['POST', `/devices/${known.id}/messages/events`, {...asDevice, body: large}]],
+  ['ArgumentInvalid', 400, ['POST', `/devices/${known.id}/messages/events`, {...asDevice, body: 'x', headers: {'iothub-messageid': 'm'.repeat(129)}}]],
   ['IotHubUnauthorized', 401, ['POST', `/devices/${nobody}/messages/events`, {...asDevice, body: 'x'}]],
   ['CertificateNotFound', 404, ['GET', '/certificates/none']],
   ['ConfigurationNotFound', 404, ['GET', '/configurations/none']],
