@@ -165,7 +165,7 @@ static const char *reason(enum status why)
     case BAD_FORMAT:
         return "this is no AMQP message, or its text is not UTF-8";
     case BAD_ARGUMENT:
-        return "the body, an id or a property is of a type that has no place here";
+        return "the body, an id or a property is of a type that has no place here, or an id is too long";
     case TOO_LARGE:
         return "the message is larger than 256 KB, or a property than 64 KB";
     default:
