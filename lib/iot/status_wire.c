@@ -61,6 +61,7 @@ static const struct iot_status_wire generic[] = {
     {404, 404000, "GenericNotFound",           "amqp:not-found"},
     {405, 405000, "GenericMethodNotAllowed",   "amqp:not-allowed"},
     {408, 408000, "GenericTimeout",            "com.microsoft:timeout"},
+    {431, 431000, "GenericRequestHeadersTooLarge", "amqp:resource-limit-exceeded"},
     {500, 500000, "GenericServerError",        "amqp:internal-error"},
     {503, 503000, "GenericServiceUnavailable", "amqp:internal-error"},
 };

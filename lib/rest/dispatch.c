@@ -148,6 +148,8 @@ static void authorize(struct connection *c, enum rest_access access)
 
 void connection_refuse(struct connection *c, int status, const char *detail)
 {
+    if (c->request.id[0] == 0) /* what is refused before it is read has a name too */
+        name_call(c);
     c->server->refuse(&c->request, status, detail);
 }
 
