@@ -176,6 +176,7 @@ static const struct member webhook_members[] = {
     {"deliverySchema", MEMBER_WORD, offsetof(struct hub_endpoint, webhook.schema), .words = schema_words},
     {"headers", MEMBER_OTHER},
     {"caFile", MEMBER_TEXT, offsetof(struct hub_endpoint, webhook.ca_file)},
+    {"validateEndpoint", MEMBER_BOOL, offsetof(struct hub_endpoint, webhook.validate)},
     {"maxEventsPerBatch", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.events_max), false, 1, 5000},
     {"preferredBatchSizeInKilobytes", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.kilobytes_max), false, 1, 1024},
     {"timeoutInSeconds", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.timeout_s), false, 1, 300},

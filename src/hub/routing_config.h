@@ -46,6 +46,7 @@ struct hub_endpoint {
         struct rest_field *headers;
         size_t header_count;
         const char *ca_file; /* NULL: the machine's authorities */
+        bool validate;       /* it is asked first: webhook_consent.h */
         uint64_t events_max, kilobytes_max, timeout_s;
         uint64_t attempts_max, ttl_minutes;
     } webhook;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "hub/sink.h"
+#include "hub/webhook_consent.h"
 #include "rest/client.h"
 
 /* One for each file of authorities. */
@@ -23,6 +24,7 @@ struct hub_webhooks {
     const char *hub_name;
     char *folder;
     struct client *clients;
+    struct hub_consents consents;
 };
 
 struct hub_webhooks *hub_webhooks_new(struct loop *loop, const char *hub_name, const char *folder)
@@ -44,8 +46,10 @@ void hub_webhooks_free(struct hub_webhooks **webhooks)
         free(c->ca_file);
         free(c);
     }
-    if (w)
+    if (w) {
+        hub_consents_clear(&w->consents);
         free(w->folder);
+    }
     free(w);
 }
 
@@ -187,26 +191,29 @@ static const char *no_more(const struct hub_webhooks *w, const struct hub_batch 
     return NULL;
 }
 
+/* This attempt came to nothing. */
+static void failed(struct hub_webhooks *w, struct hub_batch *b, enum status why)
+{
+    const char *reason = no_more(w, b);
+    if (why == CANCELLED) /* the hub ends; the cursor has not moved */
+        hub_batch_drop(b);
+    else if (reason)
+        give_up(w, b, reason);
+    else
+        hub_batch_done(b, why);
+}
+
 static void on_answer(void *arg, enum status why, const struct rest_answer *a)
 {
     struct call *c = arg;
     struct hub_webhooks *w = c->webhooks;
     struct hub_batch *b = c->batch;
     free(c);
-    if (why == CANCELLED) { /* the hub ends; the cursor has not moved */
-        hub_batch_drop(b);
-        return;
-    }
     b->sink.http_status = a ? a->status : 0;
-    if (why == OK && a->status >= 200 && a->status < 300) {
+    if (why == OK && a->status >= 200 && a->status < 300)
         hub_batch_done(b, OK);
-        return;
-    }
-    const char *reason = no_more(w, b);
-    if (reason)
-        give_up(w, b, reason);
     else
-        hub_batch_done(b, why == OK ? PEER_FAILED : why);
+        failed(w, b, why == OK ? PEER_FAILED : why);
 }
 
 static const char *content_type(const struct hub_endpoint *e)
@@ -217,25 +224,25 @@ static const char *content_type(const struct hub_endpoint *e)
                                      : "application/cloudevents+json; charset=utf-8";
 }
 
-static void call_arrives(void *arg)
+static void send(struct call *c)
 {
-    struct call *c = arg;
     struct hub_batch *b = c->batch;
     const struct hub_endpoint *e = b->endpoint;
     struct arena arena = {0};
     struct rest_field *headers =
-        ARENA_TAKE_N(&arena, struct rest_field, e->webhook.header_count + 2);
+        ARENA_TAKE_N(&arena, struct rest_field, e->webhook.header_count + 3);
     headers[0] = (struct rest_field){SLICE("Content-Type"), slice_of(content_type(e))};
     headers[1] = (struct rest_field){SLICE("aeg-delivery-count"),
                                      slice_of(arena_printf(&arena, "%u", b->attempts))};
+    headers[2] = (struct rest_field){SLICE("aeg-event-type"), SLICE("Notification")};
     for (size_t i = 0; i < e->webhook.header_count; i++)
-        headers[2 + i] = e->webhook.headers[i];
+        headers[3 + i] = e->webhook.headers[i];
     enum status s =
         rest_client_send(client_for(c->webhooks, e->webhook.ca_file),
                          &(struct rest_call){.method = "POST",
                                              .url = e->webhook.url,
                                              .headers = headers,
-                                             .header_count = e->webhook.header_count + 2,
+                                             .header_count = e->webhook.header_count + 3,
                                              .body = buffer_slice(&b->sink.text),
                                              .timeout_ms = e->webhook.timeout_s * 1000},
                          on_answer, c);
@@ -243,6 +250,38 @@ static void call_arrives(void *arg)
     if (s != OK) {
         free(c);
         hub_batch_done(b, s);
+    }
+}
+
+/* Until it has agreed, its status does not say what becomes of the events. */
+static void on_consent(void *arg, enum status why, int http_status)
+{
+    struct call *c = arg;
+    if (why == OK) {
+        send(c);
+        return;
+    }
+    struct hub_webhooks *w = c->webhooks;
+    struct hub_batch *b = c->batch;
+    free(c);
+    b->sink.http_status = http_status == 400 || http_status == 413 ? 0 : http_status;
+    failed(w, b, why);
+}
+
+static void call_arrives(void *arg)
+{
+    struct call *c = arg;
+    struct hub_webhooks *w = c->webhooks;
+    const struct hub_endpoint *e = c->batch->endpoint;
+    if (!e->webhook.validate || hub_consent_given(&w->consents, e)) {
+        send(c);
+        return;
+    }
+    enum status s = hub_consent_ask(&w->consents, client_for(w, e->webhook.ca_file), w->loop, w->hub_name,
+                                    e, on_consent, c);
+    if (s != OK) {
+        hub_batch_done(c->batch, s);
+        free(c);
     }
 }
 

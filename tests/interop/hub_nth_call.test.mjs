@@ -218,7 +218,7 @@ async function once(kind, n, errno) {
 }
 
 let counts;
-test('without a fault every operation is acknowledged', {timeout: 60000}, async () => {
+test('without a fault every operation is acknowledged', {timeout: LONG ? 600000 : 60000}, async () => {
   const whole = await once('open', 0, 5);
   assert.strictEqual(whole.failed, 0, String(whole.why));
   counts = whole.counts;

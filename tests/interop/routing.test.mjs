@@ -211,6 +211,90 @@ test('a webhook that fails and comes back gets all, in order', async () => {
   server.close();
 });
 
+// As Event Grid asks: of its own schema with a code that is sent back, of CloudEvents with OPTIONS and an origin.
+for (const schema of ['EventGridSchema', 'CloudEventSchemaV1_0']) {
+  test(`a webhook that is to agree first gets nothing before: ${schema}`, async () => {
+    const id = `${run}-v-${schema.slice(0, 5)}`, got = [];
+    let asked = 0, before = 0;
+    const agrees = () => ++asked > 1; // the first answer is none
+    const server = http.createServer((request, answer) => {
+      let text = '';
+      request.on('data', d => { text += d; });
+      request.on('end', () => {
+        if (request.method === 'OPTIONS') {
+          answer.writeHead(200, {'WebHook-Allowed-Origin': agrees() ? request.headers['webhook-request-origin'] : 'elsewhere.example'}).end();
+        } else if (request.headers['aeg-event-type'] === 'SubscriptionValidation') {
+          const [event] = JSON.parse(text);
+          assert.equal(event.eventType, 'Microsoft.EventGrid.SubscriptionValidationEvent');
+          answer.writeHead(200).end(JSON.stringify({validationResponse: agrees() ? event.data.validationCode : 'another'}));
+        } else {
+          before += asked < 2;
+          got.push(...JSON.parse(text));
+          answer.writeHead(200).end();
+        }
+      });
+    });
+    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+    await route({
+      endpoints: {webhooks: [{name: 'asked', endpointUrl: `http://127.0.0.1:${server.address().port}/`, deliverySchema: schema, validateEndpoint: true}]},
+      routes: [{name: 'all', condition: `$connectionDeviceId = '${id}'`, endpointNames: ['asked']}],
+    });
+    const client = await connect(id);
+    for (let i = 0; i < 3; i++)
+      await client.sendEvent(message({i}));
+    await within(20000, 'events', (async () => { while (got.length < 3) await new Promise(r => setTimeout(r, 50)); })());
+    assert.deepEqual(got.map(e => e.data.body.i), [0, 1, 2]);
+    assert.equal(before, 0);
+    assert.equal(asked, 2); // once it has agreed it is not asked again
+    await client.close();
+    await route({});
+    server.closeAllConnections();
+    server.close();
+  });
+}
+
+// Nobody there, a server that hangs up, one that never answers, a name that is none: the others go on, and nothing is lost.
+test('webhooks to nowhere do not disturb the others', async () => {
+  const id = `${run}-nowhere`, got = [];
+  const good = http.createServer((request, answer) => {
+    let text = '';
+    request.on('data', d => { text += d; });
+    request.on('end', () => { got.push(...JSON.parse(text)); answer.writeHead(200).end(); });
+  });
+  const rude = http.createServer((request) => request.socket.destroy());
+  const mute = http.createServer(() => {});
+  const ports = [];
+  for (const server of [good, rude, mute]) {
+    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+    ports.push(server.address().port);
+  }
+  const urls = {refused: 'http://127.0.0.1:1/', rude: `http://127.0.0.1:${ports[1]}/`, mute: `http://127.0.0.1:${ports[2]}/`, unnamed: 'http://no-such-host.invalid/'};
+  const bad = Object.entries(urls).map(([name, endpointUrl]) => ({name, endpointUrl, timeoutInSeconds: 1}));
+  await route({
+    endpoints: {webhooks: [...bad, {name: 'good', endpointUrl: `http://127.0.0.1:${ports[0]}/`}]},
+    routes: [{name: 'all', condition: `$connectionDeviceId = '${id}'`, endpointNames: [...Object.keys(urls), 'good', 'events']}],
+  });
+  const client = await connect(id);
+  for (let i = 0; i < 10; i++)
+    await client.sendEvent(message({i}));
+  await within(20000, 'events', (async () => { while (got.length < 10) await new Promise(r => setTimeout(r, 50)); })());
+  await collect(builtIn, e => e.length >= 10, of(id));
+  await within(20000, 'their health', (async () => {
+    for (;;) {
+      const health = await call('GET', '/routing/endpointsHealth');
+      if (Object.keys(urls).every(name => health.body.value.find(e => e.endpointId === name).healthStatus === 'unhealthy'))
+        break;
+      await new Promise(r => setTimeout(r, 100));
+    }
+  })());
+  await client.close();
+  await route({});
+  for (const server of [good, rude, mute]) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 test('bad configurations are refused with their place, and change nothing', async () => {
   const before = await call('GET', '/routing');
   const bad = await call('PUT', '/routing', '{\n  "routes": [\n    {"name": "r", "endpointNames": ["nobody"]}\n  ]\n}');
