@@ -221,10 +221,16 @@ void head_on_settled(void *arg, struct amqp_link *link, uint64_t token,
 
 void head_on_detach(void *arg, struct amqp_link *link, const struct amqp_error *why)
 {
-    (void)arg, (void)why;
+    (void)arg;
     struct heads_amqp_link *l = amqp_link_arg(link);
-    if (l)
-        end(l);
+    if (l == NULL)
+        return;
+    if (why && why->condition.len) { /* the engine's own reason, or the peer's */
+        struct slice first = l->address.count ? l->address.segments[0] : SLICE("-");
+        log_warn("amqp link ended peer=%s address=%.*s condition=%.*s", stream_peer(l->head->stream),
+                 SLICE_FMT(head_printable(first)), SLICE_FMT(head_printable(why->condition)));
+    }
+    end(l);
 }
 
 void head_links_recheck(struct heads_amqp *h)
