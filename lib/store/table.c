@@ -244,11 +244,11 @@ enum status store_table_post_all(struct store_table *t, const struct store_table
     return full ? FULL : OK;
 }
 
-static enum status run_first(struct store_table *t, store_table_job *first)
+static enum status run_first(struct store_table *t, store_table_job *first, void *arg)
 {
     enum status s = execute(t, "BEGIN IMMEDIATE");
     if (s == OK)
-        s = first(t, NULL);
+        s = first(t, arg);
     return s == OK ? execute(t, "COMMIT") : s;
 }
 
@@ -259,7 +259,7 @@ enum status store_table_open(const struct store_table_config *config, struct sto
     list_init(&t->waiting);
     enum status s = open_database(t, config);
     if (s == OK && config->first)
-        s = run_first(t, config->first);
+        s = run_first(t, config->first, config->first_arg);
     if (s != OK) {
         log_error("table: the file cannot be used: bring back a copy, or remove it and begin anew "
                   "path=%s",

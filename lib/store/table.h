@@ -26,7 +26,8 @@ struct store_table_config {
     bool inline_jobs; /* no thread: a job runs and commits within store_table_post(), `done` is
                        * deferred on the loop. For the simulation and for tests */
     store_table_job *first; /* run and committed before the table is open; when it fails, so does
-                             * that. With NULL as its argument. May be NULL */
+                             * that. May be NULL */
+    void *first_arg;
 };
 
 /* IO_FAILED (the log line says what), BAD_FORMAT when the file is of a newer version or no

@@ -47,6 +47,8 @@ static void put_messages(const struct hub_metrics *m, struct buffer *out)
         rest_metrics_put_head(out, rows[i].name, REST_COUNTER, rows[i].help);
         rest_metrics_put(out, rows[i].name, NULL, (double)rows[i].value);
     }
+    rest_metrics_put_head(out, "millrace_hub_c2d_waiting", REST_GAUGE, "messages to devices in their queues");
+    rest_metrics_put(out, "millrace_hub_c2d_waiting", NULL, (double)c.waiting);
 }
 
 /* One row for each endpoint of routes, by its name. */

@@ -69,6 +69,7 @@ struct hub_messages_count hub_messages_count(const struct hub_registry *r)
         .completed = __atomic_load_n(&r->messages.completed, __ATOMIC_RELAXED),
         .dead = __atomic_load_n(&r->messages.dead, __ATOMIC_RELAXED),
         .feedback = __atomic_load_n(&r->messages.feedback, __ATOMIC_RELAXED),
+        .waiting = __atomic_load_n(&r->messages.waiting, __ATOMIC_RELAXED),
     };
 }
 
@@ -85,6 +86,7 @@ static void tell(struct messages_errand *j)
     add(&r->messages.completed, j->ended.completed);
     add(&r->messages.dead, j->ended.dead);
     add(&r->messages.feedback, j->ended.feedback);
+    add(&r->messages.waiting, j->ended.sent - j->ended.completed - j->ended.dead); /* around zero, both ways */
 }
 
 /* ---- sending ---- */

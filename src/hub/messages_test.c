@@ -333,12 +333,18 @@ static void a_queue_holds_fifty_those_under_way_among_them(void **state)
     assert_int_equal(send_as("other", &(struct iot_message){0}, HUB_ACK_NONE), OK);
 }
 
+static uint64_t waiting(void)
+{
+    return hub_messages_count(house.registry).waiting;
+}
+
 static void the_documents_say_how_many_wait(void **state)
 {
     (void)state;
     assert_int_equal(send("a"), OK);
     assert_int_equal(send("b"), OK);
     assert_int_equal(take((struct hub_message_want){.count = 1}), 1);
+    assert_int_equal(waiting(), 2);
     static const enum hub_registry_what documents[] = {HUB_IDENTITY_GET, HUB_TWIN_GET};
     for (int i = 0; i < 2; i++) {
         struct json_doc *doc;
@@ -356,7 +362,9 @@ static void a_device_that_is_made_again_has_an_empty_queue(void **state)
     assert_int_equal(ask(HUB_IDENTITY_DELETE, "d"), OK);
     assert_int_equal(ask(HUB_IDENTITY_PUT, "d"), OK);
     assert_true(nothing_waits());
+    assert_int_equal(waiting(), 0);
     assert_int_equal(send("new"), OK);
+    assert_int_equal(waiting(), 1);
     assert_true(take_one("new"));
 }
 
@@ -681,6 +689,7 @@ static void queue_and_feedback_outlive_the_hub(void **state)
     loop_timer_stop(&house.clock.timer);
     hub_registry_close(&house.registry);
     open_registry(path);
+    assert_int_equal(waiting(), 2);
     assert_int_equal(settle(house.taken[1].lock, HEADS_RETURN), OK);
     assert_int_equal(take((struct hub_message_want){.count = 16}), 2);
     assert_string_equal(house.taken[0].body, "b");

@@ -10,8 +10,14 @@
 
 static enum status begin_anew(struct store_table *t, void *arg)
 {
-    (void)arg;
+    struct hub_registry *r = arg;
     enum status s = store_run(t, SQL_NOBODY_CONNECTED);
+    if (s == OK)
+        s = store_step(t, SQL_MESSAGES_WAITING);
+    if (s == OK) {
+        r->messages.waiting = (uint64_t)store_column_i64(t, SQL_MESSAGES_WAITING, 0);
+        store_reset(t, SQL_MESSAGES_WAITING);
+    }
     if (s == OK)
         s = registry_transfers_restart(t);
     return s == OK ? registry_jobs_again(t) : s;
@@ -31,6 +37,7 @@ enum status hub_registry_open(const char *path, const struct hub_limits *limits,
             .statements = registry_statements,
             .statement_count = SQL_COUNT,
             .first = begin_anew,
+            .first_arg = r,
             .inline_jobs = strcmp(path, ":memory:") == 0,
         },
         &r->table);
@@ -134,6 +141,7 @@ static enum status run_ask(struct store_table *t, void *arg)
 static void tell(const struct registry_errand *j)
 {
     const struct hub_registry_events *events = &j->registry->events;
+    __atomic_fetch_sub(&j->registry->messages.waiting, j->messages_gone, __ATOMIC_RELAXED);
     if (j->tell_identity && events->on_identity) {
         events->on_identity(events->arg, j->ask.id);
         for (size_t n = 0; n < j->module_count; n++)

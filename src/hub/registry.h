@@ -46,9 +46,10 @@ struct hub_registry_events {
     unsigned (*wants)(void *arg);
 };
 
-/* Messages to devices since the start: messages.h. */
+/* Messages to devices since the start, and how many wait now: messages.h. */
 struct hub_messages_count {
     uint64_t sent, completed, dead, feedback;
+    uint64_t waiting;
 };
 struct hub_messages_count hub_messages_count(const struct hub_registry *r);
 

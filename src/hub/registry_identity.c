@@ -289,6 +289,7 @@ enum status registry_identity_delete(struct store_table *t, struct registry_erra
     if (s != OK)
         return s;
     bool same = j->ask.if_match.len == 0 || registry_etag_matches(j, row.i.etag);
+    j->messages_gone = j->ask.id.module.len ? 0 : row.i.message_count;
     store_reset(t, SQL_IDENTITY_GET);
     if (!same)
         return registry_refuse(j, CONFLICT,

@@ -181,6 +181,7 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_MESSAGE_INSERT] =
         "INSERT INTO messages (device, enqueued_ms, expires_ms, ack, record, counted)"
         " VALUES (?1,?2,?3,?4,?5,?6)",
+    [SQL_MESSAGES_WAITING] = "SELECT COUNT(*) FROM messages",
     [SQL_MESSAGE_COUNT] = "SELECT COUNT(*) FROM messages WHERE device = ?1",
     [SQL_MESSAGES_FREE] = "SELECT " MESSAGE " FROM messages WHERE device = ?1 AND lock IS NULL"
                           " AND expires_ms > ?2 ORDER BY sequence LIMIT ?3",

@@ -72,6 +72,7 @@ struct registry_errand {
     struct buffer json;
     uint64_t now_ms;
     char etag[64];
+    uint64_t messages_gone; /* with their device */
     bool no_device; /* what is missing is the module's device */
     /* News for after the commit. */
     bool tell_identity, tell_desired;
