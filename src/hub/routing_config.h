@@ -2,7 +2,8 @@
  * What is routed where: routes, endpoints and enrichments, out of the JSON that a person wrote or
  * PUT. Pure, and immutable once read. The shape is that of an IoT Hub's routing properties;
  * endpoints have the members of Event Hubs, of Event Grid's webhooks and of storage containers, as
- * far as they mean something here:
+ * far as they mean something here. A webhook with "validateEndpoint": true is asked whether it agrees first
+ * (webhook_consent.h):
  *
  *   { "routes": [ { "name": "alarms", "source": "DeviceMessages", "condition": "$body.level > 3",
  *                   "endpointNames": [ "hook" ], "isEnabled": true } ],

@@ -70,8 +70,8 @@ export class FaultyHub extends Program {
   }
 
   // Every event of the stream, from the start; ends when none came for `quiet` ms.
-  events(quiet = 3000) {
-    const lines = execFileSync(process.execPath, [path.join(import.meta.dirname, 'read_all.mjs'), this.connectionString('--events'), quiet],
+  events() {
+    const lines = execFileSync(process.execPath, [path.join(import.meta.dirname, 'read_all.mjs'), this.connectionString('--events')],
                                {encoding: 'utf8', maxBuffer: 1 << 30, env: {...process.env, NODE_EXTRA_CA_CERTS: path.join(this.data, 'tls/ca.pem')}});
     return lines.trim().split('\n').filter(Boolean).map(l => JSON.parse(l));
   }

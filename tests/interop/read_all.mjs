@@ -1,10 +1,17 @@
-// Prints every event of the hub as a JSON line, read with @azure/event-hubs from the start, until COUNT events
-// came or none came for QUIET ms:  node read_all.mjs CONNECTION_STRING [QUIET] [PREFIX of the module id]
+// Prints every event of the hub as a JSON line, read with @azure/event-hubs from the start to the end that each
+// partition had when it began; an end when nothing came for QUIET ms before is a failure:
+//   node read_all.mjs CONNECTION_STRING [QUIET]
 import {once} from 'node:events';
 import {eventHubs} from './events.mjs';
 
-const [connectionString, quiet = '3000'] = process.argv.slice(2);
+const [connectionString, quiet = '20000'] = process.argv.slice(2);
 const client = new eventHubs.EventHubConsumerClient('$Default', connectionString);
+const ends = new Map(); // partition: the last sequence number that is to come
+for (const id of await client.getPartitionIds()) {
+  const p = await client.getPartitionProperties(id);
+  if (!p.isEmpty)
+    ends.set(id, p.lastEnqueuedSequenceNumber);
+}
 let last = Date.now();
 let failed = null;
 const subscription = client.subscribe({
@@ -23,11 +30,16 @@ const subscription = client.subscribe({
     })).join('\n') + '\n';
     if (!process.stdout.write(lines))
       await once(process.stdout, 'drain');
+    if (batch.at(-1).sequenceNumber >= ends.get(context.partitionId))
+      ends.delete(context.partitionId);
   },
   processError: async e => { failed = e; },
 }, {startPosition: eventHubs.earliestEventPosition, maxBatchSize: 500, maxWaitTimeInSeconds: 1});
-while (Date.now() - last < Number(quiet) && !failed)
-  await new Promise(r => setTimeout(r, 100));
+while (ends.size && !failed) {
+  if (Date.now() - last > Number(quiet))
+    failed = new Error(`nothing more came, and the end of partitions ${[...ends.keys()]} did not`);
+  await new Promise(r => setTimeout(r, 20));
+}
 await subscription.close();
 await client.close();
 if (failed)
