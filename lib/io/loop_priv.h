@@ -97,7 +97,10 @@ struct listener {
     int port;
     void *made; /* the make's own */
     struct link in_loop;
-    struct handshakes handshakes;
+    struct handshakes *handshakes; /* one for each of its loops */
+    struct loop **loops;
+    unsigned loop_count;
+    unsigned next; /* whose turn it is */
 };
 
 /* From a make: an open plain stream. */

@@ -68,6 +68,10 @@ struct listen_config {
     const char *host; /* a literal address: "127.0.0.1", "::", "0.0.0.0" */
     int port;         /* 0: any free one, see listener_port() */
     struct tls_server *tls; /* NULL: plain. Not owned */
+    /* They take turns with the connections, and on_accept comes on each of them: TLS is the dearest part of
+     * a connection. NULL: all on `loop`. With them the listener is closed when they have stopped. */
+    struct loop *const *loops;
+    unsigned loop_count;
     void (*on_accept)(void *arg, struct stream *s); /* open; TLS is done: io/handshakes.h */
     void *arg;
     bool quiet; /* a failure is no error: who asks has another port to try */

@@ -1,4 +1,6 @@
 /* What TLS alone does to streams: see stream_test.c for what all of them do. */
+#include <stdatomic.h>
+
 #include "io/stream_rig.h"
 
 /* ---- TLS alone ---- */
@@ -130,6 +132,56 @@ static void a_listener_may_close_in_the_middle_of_handshakes(void **state)
     pair_close(&p);
 }
 
+/* ---- many loops ---- */
+
+struct turns {
+    struct loop *loops[2];
+    atomic_int accepted[2];
+};
+
+static void turns_accept(void *arg, struct stream *s)
+{
+    struct turns *t = arg;
+    t->accepted[stream_loop(s) == t->loops[1]]++;
+    stream_abort(s, CANCELLED);
+}
+
+static void *run_other(void *arg)
+{
+    loop_run(arg);
+    return NULL;
+}
+
+/* The handshakes too: on_accept comes on the loop that made them. */
+static void loops_take_turns_with_connections(void **state)
+{
+    (void)state;
+    struct turns t = {.loops = {loop_new(), loop_new()}};
+    struct pair p = {.loop = t.loops[0], .tls = true};
+    struct listen_config config = {.loop = t.loops[0],
+                                   .host = "127.0.0.1",
+                                   .tls = certificates.tls_server,
+                                   .loops = t.loops,
+                                   .loop_count = 2,
+                                   .on_accept = turns_accept,
+                                   .arg = &t};
+    pthread_t thread;
+    assert_int_equal(listener_open(&config, &p.listener), OK);
+    assert_int_equal(pthread_create(&thread, NULL, run_other, t.loops[1]), 0);
+    for (int i = 0; i < 6; i++) {
+        p.client = (struct peer){0};
+        pair_connect(&p);
+        assert_true(loop_run_until(p.loop, closed, &p.client, 5000));
+    }
+    loop_stop(t.loops[1]);
+    pthread_join(thread, NULL);
+    assert_int_equal(t.accepted[0], 3);
+    assert_int_equal(t.accepted[1], 3);
+    listener_close(&p.listener);
+    loop_free(&t.loops[1]);
+    pair_close(&p);
+}
+
 int main(void)
 {
     certificates = test_certificates_make();
@@ -139,6 +191,7 @@ int main(void)
         cmocka_unit_test(a_server_without_tls_fails_the_handshake),
         cmocka_unit_test(noise_for_a_tls_listener_is_not_accepted),
         cmocka_unit_test(a_listener_may_close_in_the_middle_of_handshakes),
+        cmocka_unit_test(loops_take_turns_with_connections),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_certificates_clear(&certificates);

@@ -93,7 +93,7 @@ struct program {
     struct listener *listeners[4];
     pthread_t threads[HUB_LOOPS_MAX];
     unsigned started;    /* threads */
-    unsigned next_loop;  /* for connections that belong to no device */
+    struct loop *loops[HUB_LOOPS_MAX]; /* they take turns with the connections */
     const char **aliases;
     char *tls_directory;
 };
@@ -120,40 +120,6 @@ static void add_settings(struct program *p)
 
 /* ---- connections ---- */
 
-/* A connection on its way to the loop that will serve it. */
-struct arrival {
-    struct program *program;
-    struct stream *stream;
-    unsigned loop;
-};
-
-static void send_to_next_loop(struct program *p, struct stream *s, loop_fn *fn)
-{
-    struct arrival *a = MEMORY_NEW(struct arrival);
-    a->program = p;
-    a->stream = s;
-    a->loop = p->next_loop++ % p->hub.loop_count;
-    struct loop *to = p->hub.loops[a->loop].loop;
-    if (to == stream_loop(s))
-        fn(a);
-    else
-        stream_move(s, to, fn, a);
-}
-
-static void serve_https(void *arg)
-{
-    struct arrival *a = arg;
-    rest_server_accept(a->program->rest[a->loop], a->stream);
-    free(a);
-}
-
-static void serve_amqp(void *arg)
-{
-    struct arrival *a = arg;
-    hub_amqp_accept(a->program->amqp, a->stream);
-    free(a);
-}
-
 static void accept_provisioning(void *dps, struct stream *s, struct slice bytes)
 {
     dps_mqtt_accept(dps, s, bytes);
@@ -167,12 +133,16 @@ static void on_mqtt(void *arg, struct stream *s)
 
 static void on_https(void *arg, struct stream *s)
 {
-    send_to_next_loop(arg, s, serve_https);
+    struct program *p = arg;
+    for (unsigned i = 0; i < p->hub.loop_count; i++)
+        if (p->loops[i] == stream_loop(s))
+            rest_server_accept(p->rest[i], s);
 }
 
 static void on_amqp(void *arg, struct stream *s)
 {
-    send_to_next_loop(arg, s, serve_amqp);
+    struct program *p = arg;
+    hub_amqp_accept(p->amqp, s);
 }
 
 static void on_websocket(struct rest_request *r, struct stream *s, const char *protocol)
@@ -310,7 +280,7 @@ static void make_loops(struct program *p)
     p->hub.partition_count = (unsigned)settings_integer(p->settings, "events.partitions");
     p->hub.loop_count = wanted < HUB_LOOPS_MAX ? wanted : HUB_LOOPS_MAX;
     for (unsigned i = 0; i < p->hub.loop_count; i++)
-        p->hub.loops[i].loop = loop_new();
+        p->hub.loops[i].loop = p->loops[i] = loop_new();
 }
 
 static void make_servers(struct program *p)
@@ -347,6 +317,8 @@ static enum status listen_on(struct program *p, unsigned at, const char *setting
     return listener_open(
         &(struct listen_config){
             .loop = p->hub.loops[0].loop,
+            .loops = p->loops,
+            .loop_count = p->hub.loop_count,
             .host = settings_text(p->settings, "listen"),
             .port = (int)settings_integer(p->settings, setting),
             .tls = server_tls(p->tls),
@@ -370,7 +342,14 @@ static enum status listen_plain(struct program *p)
     char *host = slice_dup(slice_first(given, colon));
     enum status s = listener_open(
         &(struct listen_config){
-            .loop = p->hub.loops[0].loop, .host = host, .port = (int)port, .on_accept = on_mqtt, .arg = p},
+            .loop = p->hub.loops[0].loop,
+            .loops = p->loops,
+            .loop_count = p->hub.loop_count,
+            .host = host,
+            .port = (int)port,
+            .on_accept = on_mqtt,
+            .arg = p,
+        },
         &p->listeners[3]);
     free(host);
     return s;
