@@ -169,7 +169,7 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
         return TOO_LARGE;
     if (m->message_id.len > IOT_MESSAGE_ID_MAX)
         return BAD_ARGUMENT;
-    struct buffer record = {0};
+    buffer_reset(&e->record);
     uint64_t now = loop_wall_ms(e->loop), sequence;
     iot_event_encode(
         &(struct iot_event){
@@ -181,9 +181,8 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
             .source = IOT_SOURCE_TELEMETRY,
             .message = *m,
         },
-        &record);
-    enum status s = store_log_append(e->log, buffer_slice(&record), now, &sequence);
-    buffer_clear(&record);
+        &e->record);
+    enum status s = store_log_append(e->log, buffer_slice(&e->record), now, &sequence);
     if (s == OK) {
         e->count.received++;
         store_waiters_add(&e->waiters, sequence, heads_attendance_ref(a), token);

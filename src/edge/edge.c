@@ -96,6 +96,7 @@ void edge_close(struct edge **edge)
     while (store_waiters_take(&e->waiters, UINT64_MAX, &w))
         heads_attendance_unref((struct heads_attendance **)&w.who);
     store_waiters_clear(&e->waiters);
+    buffer_clear(&e->record);
     map_clear(&e->children);
     free(e);
     *edge = NULL;

@@ -40,6 +40,7 @@ struct edge {
     struct list sign_ins;         /* under way, backend.c */
     struct store_log *log;
     struct store_waiters waiters; /* each holds a reference to a child */
+    struct buffer record;         /* of the message that comes in; its memory is used again */
     struct edge_identities *identities;
     struct edge_twins *twins;
     struct edge_upstream *upstream;
