@@ -20,10 +20,12 @@ void buffer_vprintf(struct buffer *b, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
+    size_t room = b->cap - b->len;
+    int len = vsnprintf(room ? (char *)b->at + b->len : NULL, room, format, again);
     va_end(again);
     assert(len >= 0);
-    vsnprintf((char *)buffer_reserve(b, (size_t)len + 1), (size_t)len + 1, format, args);
+    if ((size_t)len >= room) /* it was only measured */
+        vsnprintf((char *)buffer_reserve(b, (size_t)len + 1), (size_t)len + 1, format, args);
     b->len += (size_t)len;
 }
 

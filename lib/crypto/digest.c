@@ -11,7 +11,7 @@
 /* Looked up by name once: that costs more than hashing a token. Kept until the end. */
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_MD *md5, *sha1, *sha256;
-static EVP_MAC *hmac;
+static EVP_MAC_CTX *hmac; /* of SHA-256, without a key: each one begins as its copy */
 
 static void must(int ok)
 {
@@ -26,8 +26,13 @@ static void fetch(void)
     md5 = EVP_MD_fetch(NULL, "MD5", NULL);
     sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    must(md5 && sha1 && sha256 && hmac);
+    char name[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                           OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    must(md5 && sha1 && sha256 && hmac && EVP_MAC_CTX_set_params(hmac, params));
+    EVP_MAC_free(mac);
 }
 
 static void digest(EVP_MD *const *kind, struct slice bytes, uint8_t *out)
@@ -49,13 +54,10 @@ void crypto_sha256(struct slice bytes, uint8_t out[CRYPTO_SHA256_LEN])
 void crypto_hmac_sha256(struct slice key, struct slice message, uint8_t out[CRYPTO_SHA256_LEN])
 {
     pthread_once(&fetched, fetch);
-    char name[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-                           OSSL_PARAM_construct_end()};
     const uint8_t *key_at = key.at ? key.at : (const uint8_t *)""; /* NULL would mean: as before */
     size_t len;
-    EVP_MAC_CTX *c = EVP_MAC_CTX_new(hmac);
-    must(c && EVP_MAC_init(c, key_at, key.len, params) &&
+    EVP_MAC_CTX *c = EVP_MAC_CTX_dup(hmac);
+    must(c && EVP_MAC_init(c, key_at, key.len, NULL) &&
          EVP_MAC_update(c, message.at, message.len) &&
          EVP_MAC_final(c, out, &len, CRYPTO_SHA256_LEN));
     EVP_MAC_CTX_free(c);
