@@ -57,7 +57,8 @@ static void pass(struct world *w, uint64_t ms)
 
 static bool settled(struct world *w)
 {
-    return world_books_drained(w) && world_twins_settled(w) && world_calls_ended(w);
+    return world_books_drained(w) && world_twins_settled(w) && world_calls_ended(w) &&
+           world_mail_settled(w);
 }
 
 static void calm_down(struct world *w)
@@ -67,9 +68,9 @@ static void calm_down(struct world *w)
     while (w->wrong.len == 0 && !settled(w) && sim_now_ms(w->sim) < end)
         pass(w, LOOK_MS);
     if (w->wrong.len == 0 && !settled(w))
-        world_wrong(w, "after %u s of calm not settled: telemetry %d, twins %d, methods %d",
+        world_wrong(w, "after %u s of calm not settled: telemetry %d, twins %d, methods %d, messages %d",
                     SETTLE_MS_MAX / 1000, world_books_drained(w), world_twins_settled(w),
-                    world_calls_ended(w));
+                    world_calls_ended(w), world_mail_settled(w));
     w->count.settled_ms = sim_now_ms(w->sim) - began;
     pass(w, CALM_MS);
     if (w->wrong.len == 0)
@@ -82,6 +83,7 @@ static void check(struct world *w)
     world_twins_check(w);
     world_bounds_check_calm(w);
     world_books_check(w);
+    world_mail_check(w);
     if (!world_calls_ended(w))
         world_wrong(w, "in all calm a method is not answered");
 }

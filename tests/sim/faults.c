@@ -54,6 +54,11 @@ static void kill_module(struct faults *f)
     world_module_restart(f->world, (unsigned)sim_below(f->world->sim, WORLD_MODULES));
 }
 
+static void kill_robot(struct faults *f)
+{
+    world_mail_restart(f->world);
+}
+
 static void link_up(void *arg)
 {
     struct faults *f = arg;
@@ -136,7 +141,7 @@ static void clock_jumps(struct faults *f)
 static void (*const kinds[])(struct faults *f) = {
     kill_edge,       kill_edge,      kill_hub,    kill_hub,       kill_module,
     cut_hub_link,    cut_plant_link, bad_network, full_edge_disk, full_hub_disk,
-    edge_sync_fails, hub_sync_fails, clock_jumps,
+    edge_sync_fails, hub_sync_fails, clock_jumps, kill_robot,
 };
 
 static void break_something(void *arg)

@@ -148,6 +148,7 @@ static void stop_hub(struct world *w)
 {
     if (w->hub_listener)
         listener_close(&w->hub_listener);
+    loop_timer_stop(&w->messages_clock.timer);
     for (unsigned i = 0; i < w->hub->partition_count; i++)
         hub_partition_close(&w->hub->partitions[i]);
     for (unsigned i = 0; i < w->hub->loop_count; i++)
@@ -185,6 +186,8 @@ bool world_start_hub(struct world *w)
                                                           .arg = w},
                                   &w->hub_listener);
     assert(s == OK);
+    w->messages_clock = (struct hub_messages_clock){0};
+    hub_messages_clock_start(&w->messages_clock, w->registry, hub->loops[0].loop);
     return true;
 }
 
@@ -217,6 +220,13 @@ static void on_desired(void *arg, struct iot_id id, struct slice patch, uint64_t
     struct world *w = arg;
     if (w->hub)
         hub_backend_desired_changed(w->hub, id, patch, version);
+}
+
+static void on_message(void *arg, struct iot_id id)
+{
+    struct world *w = arg;
+    if (w->hub)
+        hub_backend_message_waits(w->hub, id);
 }
 
 static struct loop *owner(void *arg, struct iot_id id)
@@ -256,6 +266,8 @@ static void make_identities(struct world *w)
              "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" WORLD_MODULE_KEY "\"}}}",
              "");
     }
+    make(w, (struct iot_id){.device = SLICE("robot")},
+         "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" WORLD_MODULE_KEY "\"}}}", "");
     while (sim_step(w->sim))
         ;
 }
@@ -263,7 +275,11 @@ static void make_identities(struct world *w)
 static void open_registry(struct world *w)
 {
     w->limits = hub_limits_azure();
-    const struct hub_registry_events events = {on_identity, on_desired, w, owner};
+    const struct hub_registry_events events = {.on_identity = on_identity,
+                                               .on_desired = on_desired,
+                                               .on_message = on_message,
+                                               .owner = owner,
+                                               .arg = w};
     enum status s = hub_registry_open(":memory:", &w->limits, &events, &w->registry);
     assert(s == OK);
     w->policies = hub_policies_random();
@@ -306,6 +322,7 @@ struct world *world_new(uint64_t seed)
         world_module_start(w, i);
     world_twins_start(w);
     world_methods_start(w);
+    world_mail_start(w);
     return w;
 }
 
@@ -316,6 +333,7 @@ void world_free(struct world **world)
         world_module_stop(&w->modules[i]);
         world_module_free(&w->modules[i]);
     }
+    world_mail_free(w);
     if (w->edge_loop)
         stop_edge(w);
     if (w->hub)

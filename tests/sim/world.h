@@ -15,6 +15,8 @@
  * in time; an answer is the one that the module gave; none is carried out twice bounds.c    queues
  * keep to their bounds, and when all is calm nothing is left in them
  *
+ *     mail.c      what services sent to a device comes in the end, at least once, or is counted as dead
+ *
  * world.c has the processes, plant.c the modules, faults.c what goes wrong.
  */
 #pragma once
@@ -26,6 +28,7 @@
 #include "edge/twins.h"
 #include "heads/mqtt.h"
 #include "hub/hub.h"
+#include "hub/messages.h"
 #include "io/sim.h"
 #include "store/sim_disk.h"
 
@@ -91,6 +94,7 @@ struct world_module {
 };
 
 struct world_call;
+struct world_mail;
 
 struct world {
     struct sim *sim;
@@ -118,6 +122,8 @@ struct world {
     struct heads_mqtt *hub_mqtt;
     struct listener *hub_listener;
     unsigned hub_loops;
+    struct hub_messages_clock messages_clock;
+    struct world_mail *mail;
 
     struct loop *service; /* of those who use the hub; never killed */
     struct loop_timer desire_next, call_next;
@@ -178,6 +184,13 @@ void world_calls_look(struct world *w); /* are there calls that should have ende
 void world_calls_all(struct world *w);  /* one to each module, that must be answered */
 bool world_calls_ended(const struct world *w);
 void world_calls_free(struct world *w);
+
+/* mail.c */
+void world_mail_start(struct world *w);
+void world_mail_restart(struct world *w);       /* the device's process dies */
+bool world_mail_settled(const struct world *w); /* all that was accepted has come, or is dead */
+void world_mail_check(struct world *w);
+void world_mail_free(struct world *w);
 
 /* bounds.c */
 void world_bounds_look(struct world *w);
