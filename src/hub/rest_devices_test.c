@@ -337,8 +337,6 @@ static void a_module_calls_what_it_reaches_and_nothing_else(void **state)
     assert_int_equal(call_as("e/m", "GET", "/devices/e"), 401);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

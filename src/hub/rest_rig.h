@@ -186,3 +186,5 @@ static inline void message_begins(const char *want)
     if (strncmp(text, want, strlen(want)) != 0)
         fail_msg("'%s' does not begin with '%s'", text, want);
 }
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
