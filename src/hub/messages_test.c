@@ -312,10 +312,10 @@ static void what_cannot_be_sent_is_refused(void **state)
     m.expiry_ms = now + TTL_MS_MAX + 10000;
     assert_int_equal(send_as("d", &m, HUB_ACK_NONE), BAD_ARGUMENT);
     m.expiry_ms = now + TTL_MS_MAX;
+    m.body.len -= IOT_MESSAGE_ID_MAX + 1;
     m.message_id = slice_from(large, IOT_MESSAGE_ID_MAX + 1);
     assert_int_equal(send_as("d", &m, HUB_ACK_NONE), BAD_ARGUMENT);
     m.message_id.len--;
-    m.body.len -= m.message_id.len;
     assert_int_equal(send_as("d", &m, HUB_ACK_NONE), OK);
 }
 
