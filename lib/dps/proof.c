@@ -60,7 +60,7 @@ static enum status by_key(const struct dps_enrollment *e, const struct dps_crede
     const char *path = arena_printf(a, "/registrations/%.*s", SLICE_FMT(shown->registration_id));
     if (!sas_covers(&token, hosts, slice_of(path)))
         return no(why, "the token is for another registration or ID scope");
-    out->expires_ms = sas_until_ms(&token);
+    out->expires_ms = sas_until_ms(&token, now_ms);
     return OK;
 }
 

@@ -93,7 +93,7 @@ void heads_amqp_device_verify(struct heads_amqp_devices *d, struct heads_amqp_ch
         .peer = arena_copy(&v->arena, slice_of(h->stream ? stream_peer(h->stream) : "-")),
     };
     v->grant = (struct heads_amqp_grant){
-        .path = path_of(&v->arena, id), .expires_ms = sas_until_ms(&sas), .token = v->credentials.sas};
+        .path = path_of(&v->arena, id), .expires_ms = sas_until_ms(&sas, heads_amqp_check_wall_ms(check)), .token = v->credentials.sas};
     struct loop *owner = d->backend->ops->owner(d->backend, id);
     v->session = (struct heads_session){.ops = &visit_ops, .loop = owner, .presence = HEADS_VISIT};
     loop_post(owner, sign_in, v);

@@ -80,7 +80,7 @@ static enum status check_sas(const struct heads_sign_in *in, const struct heads_
     buffer_clear(&path);
     if (!covers)
         return no(why, "the token is for another resource or host");
-    *expires_ms = sas_until_ms(&token);
+    *expires_ms = sas_until_ms(&token, in->now_ms);
     return OK;
 }
 

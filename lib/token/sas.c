@@ -53,14 +53,19 @@ enum status sas_parse(struct slice token, struct sas *out)
     return OK;
 }
 
-bool sas_expired(const struct sas *t, uint64_t now_ms)
-{
-    return now_ms > sas_until_ms(t);
-}
-
-uint64_t sas_until_ms(const struct sas *t)
+static uint64_t taken_until_ms(const struct sas *t)
 {
     return t->expires_ms < UINT64_MAX - SAS_SKEW_MS ? t->expires_ms + SAS_SKEW_MS : UINT64_MAX;
+}
+
+bool sas_expired(const struct sas *t, uint64_t now_ms)
+{
+    return now_ms > taken_until_ms(t);
+}
+
+uint64_t sas_until_ms(const struct sas *t, uint64_t now_ms)
+{
+    return t->expires_ms > now_ms ? t->expires_ms : taken_until_ms(t);
 }
 
 /* ---- the signature ---- */

@@ -33,8 +33,9 @@ CHECKED enum status sas_verify(const struct sas *t, struct slice key);
 
 bool sas_expired(const struct sas *t, uint64_t now_ms); /* SAS_SKEW_MS ago */
 
-/* Until when it is taken, and whoever signed in with it may stay: SAS_SKEW_MS behind its end. Wall clock. */
-uint64_t sas_until_ms(const struct sas *t);
+/* Until when whoever signs in with it now may stay: its end; behind that, where clocks differ, as long as it
+ * is taken. Wall clock. */
+uint64_t sas_until_ms(const struct sas *t, uint64_t now_ms);
 
 /*
  * Whether the resource is `path` ("/devices/d/modules/m", not encoded; "" is the hub itself) or

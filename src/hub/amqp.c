@@ -106,7 +106,7 @@ static void verify(void *arg, struct heads_amqp_check *check, const struct heads
         if (token->type == HEADS_AMQP_PLAIN && sas_parse(token->token, &t) == OK)
             grant.path = heads_amqp_audience_path(&arena, t.resource);
         s = check_sas(a, token->token, grant.path, now_ms, &t);
-        grant.expires_ms = sas_until_ms(&t);
+        grant.expires_ms = sas_until_ms(&t, now_ms);
         grant.rights = policies_rights(a->hub->policies, t.policy);
         grant.token = token->token;
     }
