@@ -412,6 +412,19 @@ static void a_password_is_encrypted_under_each_policy(void **state)
     world_free(w);
 }
 
+/* The channel is open to all, but the password is encrypted: for whom must be known. */
+static void a_password_is_not_encrypted_for_a_stranger(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true, false);
+    start_server_at(
+        w, (struct opcua_server_config){.pki = w->server_pki, .user = "u", .password = "p"});
+    get_session(w, (struct opcua_connection){.user = SLICE("u"), .password = SLICE("p")});
+    WAIT_FOR(has_failed, w);
+    assert_int_equal(opcua_session_error(w->session, NULL), UA_STATUSCODE_BADCERTIFICATEUNTRUSTED);
+    world_free(w);
+}
+
 /* ---- users with certificates ---- */
 
 static void make_user(struct world *w, const char *password)
@@ -734,6 +747,7 @@ int main(void)
         cmocka_unit_test(signing_works),
         cmocka_unit_test(each_policy_works_signed_and_encrypted),
         cmocka_unit_test(a_password_is_encrypted_under_each_policy),
+        cmocka_unit_test(a_password_is_not_encrypted_for_a_stranger),
         cmocka_unit_test(what_a_server_does_not_offer_is_said),
         cmocka_unit_test(a_user_with_a_certificate_is_accepted_under_each_policy),
         cmocka_unit_test(a_user_whose_certificate_is_missing_is_told_so),
