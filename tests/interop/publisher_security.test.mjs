@@ -106,6 +106,31 @@ test('a rejected server is approved over the API, and works without a restart', 
   assert.equal((await call('careful', 'ListCertificates', {store: 'Application'})).payload[0].hasPrivateKey, true);
 });
 
+// An operator with a certificate of his own; the plant knows him, node-opcua lets everybody in.
+function operator() {
+  const at = name => path.join(folder, `operator.${name}`);
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/CN=operator/O=tests', '-keyout', at('key'), '-out', at('pem'),
+    '-addext', 'subjectAltName=URI:urn:tests:operator', '-addext', 'keyUsage=critical,digitalSignature,nonRepudiation,keyEncipherment,dataEncipherment',
+    '-addext', 'basicConstraints=critical,CA:FALSE'], {stdio: 'pipe'});
+  execFileSync('openssl', ['pkcs12', '-export', '-inkey', at('key'), '-in', at('pem'), '-passout', 'pass:secret', '-out', at('pfx')], {stdio: 'pipe'});
+  execFileSync('openssl', ['x509', '-in', at('pem'), '-outform', 'der', '-out', path.join(folder, `plant-${servers.plant.port}`, 'users/certs/operator.der')], {stdio: 'pipe'});
+  return readFileSync(at('pfx'));
+}
+
+test('users with a certificate, uploaded over the API', async () => {
+  const pfx = operator();
+  const known = {OpcAuthenticationMode: 'Certificate', OpcAuthenticationUsername: 'CN=operator, O=tests', OpcAuthenticationPassword: 'secret'};
+  const entries = ['node', 'plant'].flatMap(make => [
+    entry(make, `${make} certificate`, {...secure('SignAndEncrypt', 'Basic256Sha256'), ...known}),
+    entry(make, `${make} certificate alone`, {...secure('Sign', 'Aes256_Sha256_RsaPss'), ...known}),
+  ]);
+  const o = await start('certificates', entries);
+  await until('who is missing', () => /status=BadCertificateInvalid.*users\/certs/.test(o.text()));
+  assert.equal((await call('certificates', 'AddCertificate_V2', {store: 'User', pfxBlob: pfx.toString('base64'), password: 'wrong'})).status, 401);
+  assert.equal((await call('certificates', 'AddCertificate_V2', {store: 'User', pfxBlob: pfx.toString('base64'), password: 'secret'})).status, 200);
+  await publishes('certificates', entries);
+});
+
 // A site with an authority that signed the plant's certificate.
 async function authority() {
   const at = name => path.join(folder, `authority.${name}`);
