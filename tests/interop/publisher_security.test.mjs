@@ -55,10 +55,15 @@ async function publishes(module, entries) {
   assert.deepEqual(missing(events), []);
 }
 
-const call = async (module, methodName, payload) => {
-  const {result} = await service.invokeDeviceMethod(site.device, module, {methodName, payload, responseTimeoutInSeconds: 30});
-  return result;
-};
+// A module that has just started may not be connected yet.
+const call = (module, methodName, payload) => until(`${module} to answer`, async () => {
+  try {
+    return (await service.invokeDeviceMethod(site.device, module, {methodName, payload, responseTimeoutInSeconds: 30})).result;
+  } catch (e) {
+    assert.equal(e.message, 'Not found');
+    return null;
+  }
+});
 
 async function start(module, entries, more = ['--pki.trust.all', 'true']) {
   const o = await opc(site, entries, {module, roles: 'publisher', more});
