@@ -15,7 +15,9 @@ struct outbox_route {
     struct link link_ua; /* the same on the OPC UA thread */
     struct outbox *outbox;
     enum plan_transport kind;
-    char *connection; /* NULL: the program's */
+    char *connection;               /* NULL: the program's */
+    bool beside_own;                /* the same other side as the program's, with another secret */
+    struct outbox_route *successor; /* the same other side with a newer secret; NULL: none */
     uint32_t lane_count;
     struct lane *lanes[OUTBOX_PARTITIONS_MAX]; /* NULL: could not be opened */
 };
@@ -46,6 +48,11 @@ static bool has_disk(const struct outbox *o)
     return o->options.directory && o->options.durability != STORE_MEMORY;
 }
 
+static const char *connection_of(const struct outbox *o, const struct outbox_route *r)
+{
+    return r->connection ? r->connection : o->options.connections[r->kind];
+}
+
 static void put_directory(const struct outbox *o, const struct outbox_route *r, uint32_t partition,
                           const char *connection, struct buffer *out)
 {
@@ -53,13 +60,15 @@ static void put_directory(const struct outbox *o, const struct outbox_route *r, 
         return;
     buffer_printf(out, "%s/", o->options.directory);
     transport_identify(r->kind, connection, out);
+    if (r->beside_own)
+        buffer_text(out, "-group");
     if (r->lane_count > 1)
         buffer_printf(out, "-%u-of-%u", partition, r->lane_count);
 }
 
 static enum status open_lane(struct outbox *o, struct outbox_route *r, uint32_t partition)
 {
-    const char *connection = r->connection ? r->connection : o->options.connections[r->kind];
+    const char *connection = connection_of(o, r);
     struct buffer directory = {0};
     put_directory(o, r, partition, connection, &directory);
     enum status s = lane_open(
@@ -174,8 +183,7 @@ static bool is_used(const struct outbox *o, struct slice name)
         const struct outbox_route *r = LIST_OF(l, struct outbox_route, link);
         for (uint32_t i = 0; i < r->lane_count && !used; i++) {
             buffer_reset(&directory);
-            put_directory(o, r, i, r->connection ? r->connection : o->options.connections[r->kind],
-                          &directory);
+            put_directory(o, r, i, connection_of(o, r), &directory);
             used = slice_ends(buffer_slice(&directory), name);
         }
     }
@@ -231,6 +239,7 @@ void outbox_free(struct outbox **outbox)
     if (!o)
         return;
     loop_timer_stop(&o->look);
+    atomic_store(&o->wanted, false); /* the other thread is gone */
     while ((l = list_first(&o->routes)))
         close_route(LIST_OF(l, struct outbox_route, link));
     free(o);
@@ -239,9 +248,38 @@ void outbox_free(struct outbox **outbox)
 
 /* ---- on the OPC UA thread ---- */
 
+static bool same_folder(const struct outbox *o, const struct outbox_route *a,
+                        const struct outbox_route *b)
+{
+    struct buffer x = {0}, y = {0};
+    put_directory(o, a, 0, connection_of(o, a), &x);
+    put_directory(o, b, 0, connection_of(o, b), &y);
+    bool same = x.len > 0 && slice_eq(buffer_slice(&x), buffer_slice(&y));
+    buffer_clear(&x);
+    buffer_clear(&y);
+    return same;
+}
+
+/* Where only a secret is another one, the newer route goes on with the older one's queue; but the
+ * program's own stays as it is. */
+static void take_over(struct outbox *o, struct outbox_route *r)
+{
+    r->beside_own = same_folder(o, o->own, r);
+    LIST_EACH(l, &o->routes)
+    {
+        struct outbox_route *old = LIST_OF(l, struct outbox_route, link);
+        if (old == o->own || old->successor || !same_folder(o, old, r))
+            continue;
+        for (uint32_t i = 0; i < old->lane_count; i++)
+            lane_close(&old->lanes[i]);
+        old->successor = r;
+    }
+}
+
 static void on_route(void *arg)
 {
     struct outbox_route *r = arg;
+    take_over(r->outbox, r);
     if (open_route(r->outbox, r) != OK)
         log_error("publisher messages of a writer group are given up: see above");
 }
@@ -353,6 +391,8 @@ static void on_memory(void *arg, uint64_t bytes)
 static void arrive(struct outbox *o, struct outgoing *m)
 {
     struct outbox_route *r = m->route ? m->route : o->own;
+    while (r->successor)
+        r = r->successor;
     uint32_t n = r->lane_count > 1 ? (uint32_t)(slice_hash(slice_of(m->topic)) % r->lane_count) : 0;
     if (r->lanes[n]) {
         lane_put(r->lanes[n], m);

@@ -368,13 +368,12 @@ void queue_close(struct queue **queue)
     append_all(q);
     while ((l = list_pop(&q->flying))) {
         struct queue_flight *f = LIST_OF(l, struct queue_flight, link);
-        outgoing_free(&f->message);
+        if (f->message)
+            free_message(q, f->message);
         free(f);
     }
-    while ((l = list_pop(&q->fresh))) {
-        struct outgoing *m = LIST_OF(l, struct outgoing, link);
-        outgoing_free(&m);
-    }
+    while ((l = list_pop(&q->fresh)))
+        free_message(q, LIST_OF(l, struct outgoing, link));
     if (q->reader)
         store_reader_close(&q->reader);
     store_log_close(&q->log);

@@ -3,12 +3,9 @@
 #include <inttypes.h>
 
 static const struct transport_ops *const table[] = {
-    [TRANSPORT_IOT_HUB] = &transport_module,
-    [TRANSPORT_MQTT] = &transport_mqtt,
-    [TRANSPORT_EVENT_HUB] = &transport_event_hub,
-    [TRANSPORT_KAFKA] = &transport_kafka,
-    [TRANSPORT_HTTP] = &transport_http,
-    [TRANSPORT_FILE] = &transport_file,
+    [TRANSPORT_IOT_HUB] = &transport_module,      [TRANSPORT_MQTT] = &transport_mqtt,
+    [TRANSPORT_EVENT_HUB] = &transport_event_hub, [TRANSPORT_KAFKA] = &transport_kafka,
+    [TRANSPORT_HTTP] = &transport_http,           [TRANSPORT_FILE] = &transport_file,
     [TRANSPORT_NULL] = &transport_null,
 };
 
@@ -70,19 +67,11 @@ struct slice transport_text_find(const char *connection, const char *wanted)
     return (struct slice){0};
 }
 
-/* Who signs in may change, and what waits still goes to the same place. */
-static bool tells_who(struct slice name)
+/* They may change, and what waits still goes to the same place. */
+static bool is_secret(struct slice name)
 {
-    static const char *const names[] = {"Password",
-                                        "Username",
-                                        "User",
-                                        "ApiKey",
-                                        "SharedAccessKey",
-                                        "SharedAccessKeyName",
-                                        "SharedAccessSignature",
-                                        "ClientId",
-                                        "sasl.password",
-                                        "sasl.username"};
+    static const char *const names[] = {"Password", "ApiKey", "SharedAccessKey",
+                                        "SharedAccessSignature", "sasl.password"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (slice_eq_nocase(name, slice_of(names[i])))
             return true;
@@ -95,7 +84,7 @@ void transport_identify(enum plan_transport kind, const char *connection, struct
     struct slice name, value;
     uint64_t hash = 0;
     while (transport_text_next(&t, &name, &value))
-        if (!tells_who(name))
+        if (!is_secret(name))
             hash = hash * 31 + slice_hash(name) * 7 + slice_hash(value);
     const struct transport_ops *ops = transport_ops(kind);
     buffer_text(out, ops ? ops->name : "unknown");

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "publisher/topic.h"
 #include "publisher/transport.h"
@@ -51,6 +52,11 @@ static enum status send(struct transport *t, const struct outgoing_view *v, uint
 
 static enum status open(const struct transport_config *config, struct transport **out)
 {
+    if (config->connection) {
+        log_error("publisher group: IoTHub is the module's own connection, and takes no connection "
+                  "string of a group's");
+        return UNSUPPORTED;
+    }
     if (config->module == NULL || config->role == NULL)
         return UNSUPPORTED;
     struct link_to_hub *h = MEMORY_NEW(struct link_to_hub);

@@ -170,8 +170,8 @@ static void folders_are_named_by_the_other_side_alone(void **state)
     (void)state;
     struct buffer a = {0}, b = {0}, c = {0};
     transport_identify(TRANSPORT_MQTT, "HostName=b;Username=u;Password=p", &a);
-    transport_identify(TRANSPORT_MQTT, "HostName=b;Username=v;Password=q;ClientId=x", &b);
-    transport_identify(TRANSPORT_MQTT, "HostName=other", &c);
+    transport_identify(TRANSPORT_MQTT, "HostName=b;Username=u;Password=q", &b);
+    transport_identify(TRANSPORT_MQTT, "HostName=b;Username=v;Password=p", &c);
     assert_true(slice_eq(buffer_slice(&a), buffer_slice(&b)));
     assert_false(slice_eq(buffer_slice(&a), buffer_slice(&c)));
     assert_true(slice_starts(buffer_slice(&a), SLICE("Mqtt-")));

@@ -105,6 +105,23 @@ test('mosquitto, MQTT 5: topics, user properties, content type, expiry; nothing 
   await reader.client.endAsync(true);
 });
 
+test('mosquitto, MQTT 3.1.1 and exactly once; retained, and by partitions', async () => {
+  const m = await mosquitto('three', ['allow_anonymous true', 'max_queued_messages 0']);
+  const reader = await listen(`mqtt://127.0.0.1:${m.port}`, {protocolVersion: 4});
+  await publisher('three', {WriterGroupQualityOfService: 'ExactlyOnce', WriterGroupMessageRetention: true, WriterGroupPartitions: 3},
+                  '--mqtt.connection', `HostName=127.0.0.1;Port=${m.port};UseTls=false;Protocol=v311;ClientId=three`);
+  await until('messages', () => reader.seen.length > 20);
+  assert.equal(reader.seen[0].topic, 'three/messages/line');
+  assert.equal(reader.seen[0].packet.qos, 2);
+  const numbers = reader.seen.flatMap(s => [s.body].flat()).flatMap(s => s.Messages).map(d => d.SequenceNumber);
+  assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i), 'each once, in order');
+  const late = await listen(`mqtt://127.0.0.1:${m.port}`, {protocolVersion: 4});
+  await until('the retained message', () => late.seen.length > 0);
+  assert.ok(late.seen[0].packet.retain);
+  await reader.client.endAsync(true);
+  await late.client.endAsync(true);
+});
+
 test('mosquitto over TLS with a password; a wrong one is named in the log', async () => {
   const tls = path.join(folder, 'broker-tls');
   mkdirSync(tls);
@@ -150,8 +167,10 @@ test('kill -9 of the publisher while the broker is away: all that entered the qu
     p.start();
     await until('the publisher', async () => await p.metric('millrace_publisher_queue_stored_total') !== undefined, 60000);
   }
+  await p.end('SIGKILL');
   await m.again();
   const reader = await listen(`mqtt://127.0.0.1:${m.port}`);
+  p.start();
   await until('an empty queue', async () => reader.seen.length > stored.at(-1) / 2 && await p.metric('millrace_publisher_queue_messages') < 3, 60000);
   const epochs = new Map();
   for (const s of reader.seen)
@@ -250,4 +269,31 @@ test("Kafka: librdkafka's mock brokers take all, once", async () => {
   await until('acknowledged messages', async () => await p.metric('millrace_publisher_sent_total') > 20, 30000);
   assert.equal(await p.metric('millrace_publisher_dropped_refused_total'), 0);
   assert.ok(await p.metric('millrace_publisher_queue_messages') < 20);
+});
+
+test('transports for each group, and those that are refused', async () => {
+  const m = await mosquitto('groups', ['allow_anonymous true']);
+  const reader = await listen(`mqtt://127.0.0.1:${m.port}`);
+  const out = path.join(folder, 'groups-out');
+  const health = await freePort();
+  const file = path.join(folder, 'groups.json');
+  const entry = (group, more) => ({EndpointUrl: machine.url, UseSecurity: false, DataSetWriterGroup: group, BatchSize: 1, OpcNodes: [{Id: `${LOAD}1`}], ...more});
+  writeFileSync(file, JSON.stringify([
+    entry('own', {}), entry('files', {WriterGroupTransport: 'FileSystem'}), entry('nowhere', {WriterGroupTransport: 'Null'}),
+    entry('other', {WriterGroupTransport: 'Mqtt', WriterGroupTransportConfiguration: `HostName=127.0.0.1;Port=${m.port};UseTls=false;ClientId=second`}),
+  ]));
+  const p = new Program('publisher', ['--file', file, '--pki', path.join(folder, 'groups-pki'), '--queue.path', path.join(folder, 'groups-queue'), '--health.port', health,
+    '--publisher.id', 'groups', '--mode', 'PubSub', '--batch.size', 1, '--output', out, '--mqtt.connection', `HostName=127.0.0.1;Port=${m.port};UseTls=false;ClientId=first`], {health, name: 'groups'}).start();
+  running.push(p);
+  await until('both groups at the broker', () => new Set(reader.seen.map(s => s.topic)).size === 2);
+  assert.deepEqual([...new Set(reader.seen.map(s => s.topic))].sort(), ['groups/messages/other', 'groups/messages/own']);
+  await until('files', () => existsSync(path.join(out, 'groups/messages/files.json')));
+  assert.ok(!existsSync(path.join(out, 'groups/messages/nowhere.json')));
+  assert.deepEqual(readdirSync(path.join(folder, 'groups-queue', readdirSync(path.join(folder, 'groups-queue'))[0])).map(n => n.replace(/-.*/, '')).sort(), ['FileSystem', 'Mqtt', 'Mqtt', 'Null']);
+  for (const [word, reason] of [['Dapr', /side car/], ['AioMqtt', /any broker/]]) {
+    const refused = new Program('publisher', ['--file', file, '--pki', path.join(folder, 'r-pki'), '--transport', word, '--output', out], {name: `refused-${word}`}).start();
+    assert.equal(await refused.ended, 1);
+    assert.match(refused.text(), reason);
+  }
+  await reader.client.endAsync(true);
 });
