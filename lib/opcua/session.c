@@ -482,6 +482,20 @@ void opcua_session_free(struct opcua_session *s)
 
 /* ---- asking ---- */
 
+void opcua_sessions_reset(struct opcua_thread *t)
+{
+    LIST_EACH(l, &t->sessions)
+    {
+        struct opcua_session *s = LIST_OF(l, struct opcua_session, link);
+        if (s->state == OPCUA_SESSION_READY) {
+            session_client_drop(s);
+            fail(s, UA_STATUSCODE_BADCONNECTIONCLOSED);
+        } else if (s->state == OPCUA_SESSION_WAITING) {
+            loop_timer_start(s->loop, &s->retry, 0, try_to_connect, s);
+        }
+    }
+}
+
 struct opcua_thread *opcua_session_thread(const struct opcua_session *s)
 {
     return s->thread;

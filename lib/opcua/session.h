@@ -39,6 +39,10 @@ struct opcua_connection {
  * `c`. */
 struct opcua_session *opcua_session_get(struct opcua_thread *t, const struct opcua_connection *c);
 
+/* All sessions of the thread begin anew: those that are ready are closed, with their subscriptions,
+ * and connect again; those that wait for a try do it now. */
+void opcua_sessions_reset(struct opcua_thread *t);
+
 /* After the last one the session stays for the lease and is then closed. */
 void opcua_session_unref(struct opcua_session **s);
 

@@ -47,6 +47,7 @@ const struct rest_route api_routes[] = {
     ROW("DELETE", "/pki/{store}/certs/{thumbprint}", "RemoveCertificate", NULL, NULL),
     ROW("DELETE", "/pki/{store}", "RemoveAll", NULL, NULL),
 
+    ROW("GET", "/reset", "ResetAllConnections", NULL, NULL),
     ROW("GET", "/connections", "GetActiveConnections", NULL, "[ConnectionModel]"),
     ROW("GET", "/diagnostics/writergroups", "GetAllWriterGroupStates", NULL, "[WriterGroupStateDiagnostic]"),
     ROW("GET", "/diagnostics/writergroups/{writerGroup}", "GetWriterGroupState", NULL, "WriterGroupStateDiagnostic"),

@@ -1,8 +1,8 @@
 #include "publisher/methods.h"
 
+#include "publisher/methods_expand.h"
 #include "publisher/publisher_private.h"
 #include "json/json.h"
-#include "publisher/methods_expand.h"
 
 /* ---- the configuration: publisher/config_edit.h knows each method by its name ---- */
 
@@ -149,6 +149,19 @@ static void answer_connections(struct asked *a, const struct survey *s)
 static void get_active_connections(struct module_call *c)
 {
     ask(c, SURVEY_ITEMS, answer_connections);
+}
+
+static void reset_ua(void *arg)
+{
+    opcua_sessions_reset(arg);
+}
+
+/* Of all roles: they share sessions. */
+static void reset_all_connections(struct module_call *c)
+{
+    opcua_thread_post(((struct publisher *)module_call_app(c))->thread, reset_ua,
+                      ((struct publisher *)module_call_app(c))->thread);
+    module_reply(c, 200, SLICE("null"));
 }
 
 /* ---- key frames on demand ---- */
@@ -303,6 +316,7 @@ const struct module_method publisher_methods[] = {
     {"GetWriterGroupState", ANY, get_writer_group_state, 0},
     {"SendWriterGroupKeyFrame", ANY, send_writer_group_key_frame, 0},
     {"SendDataSetWriterKeyFrame", ANY, send_data_set_writer_key_frame, 0},
+    {"ResetAllConnections", ANY, reset_all_connections, 0},
     {"GetActiveConnections", ANY, get_active_connections, 0},
     {"GetApiKey", NEW, get_api_key, 0},
     {"GetServerCertificate", NEW, get_server_certificate, 0},

@@ -135,6 +135,7 @@ static const struct settings_option options[] = {
 
     /* transports */
     {"e ec edgehubconnectionstring dc deviceconnectionstring", "EdgeHubConnectionString", "connection", NULL, NULL, NULL},
+    {"ht ih iothubprotocol", "Transport", NULL, NULL, NULL, "the edge or hub is spoken to over MQTT with TLS, which every IoT Edge serves"},
     {"", "EdgeModuleCACertificateFile", "ca", NULL, NULL, NULL},
     {"b mqc mqttclientconnectionstring", "MqttClientConnectionString", "mqtt.connection", NULL, NULL, NULL},
     {"eh eventhubnamespaceconnectionstring", "EventHubNamespaceConnectionString", "eventhub.connection", NULL, NULL, NULL},
