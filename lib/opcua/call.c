@@ -167,7 +167,7 @@ void session_calls_fail(struct opcua_session *s, UA_StatusCode why)
     assert(list_empty(&s->sent)); /* those ended with the client */
 }
 
-bool session_call_was_lost(UA_StatusCode status)
+bool opcua_call_was_lost(UA_StatusCode status)
 {
     return status == UA_STATUSCODE_BADNOTCONNECTED ||
            status == UA_STATUSCODE_BADSECURECHANNELCLOSED ||

@@ -243,7 +243,7 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
         learn_batch(s, c);
     items_call_free(c);
     if (!answered) {
-        s->uncertain = s->uncertain || session_call_was_lost(status);
+        s->uncertain = s->uncertain || opcua_call_was_lost(status);
         items_call_failed(s, count, status);
     }
     items_pump(s);

@@ -62,7 +62,7 @@ static void on_linked(void *arg, UA_StatusCode status, void *response)
     struct item_call *c = arg;
     struct opcua_subscription *s = c->subscription;
     UA_SetTriggeringResponse *r = response;
-    bool lost = session_call_was_lost(status);
+    bool lost = opcua_call_was_lost(status);
     if (r && r->addResultsSize == c->count) {
         for (size_t i = 0; i < c->count; i++)
             if (UA_StatusCode_isBad(r->addResults[i]))

@@ -43,7 +43,7 @@ static void on_modified(void *arg, UA_StatusCode status, void *response)
     for (size_t i = 0; i < c->count; i++)
         if (answered)
             end_modifying(s, c->indexes[i], &r->results[i]);
-        else if (session_call_was_lost(status) ||
+        else if (opcua_call_was_lost(status) ||
                  (session_call_was_too_much(status) && c->count > 1))
             items_modify(s, c->indexes[i]);
     size_t count = c->count;

@@ -505,7 +505,7 @@ static struct opcua_lookup *take_out(struct batch *b, size_t i)
 
 static void on_failed(struct session_lookups *s, struct batch *b, UA_StatusCode why)
 {
-    bool lost = session_call_was_lost(why);
+    bool lost = opcua_call_was_lost(why);
     bool too_much = session_call_was_too_much(why) && b->count > 1;
     if (too_much)
         s->most[b->stage] = b->count / 2;

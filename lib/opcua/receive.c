@@ -160,7 +160,7 @@ static void on_republish(void *arg, UA_StatusCode status, void *response)
         subscription_restart(s, status);
         return;
     }
-    if (session_call_was_lost(status))
+    if (opcua_call_was_lost(status))
         return; /* asked for again when it is back */
     if (s->asked != s->expected) {
         s->counts.duplicates++; /* it came by itself meanwhile */

@@ -139,7 +139,7 @@ static void on_servers(void *arg, UA_StatusCode status, void *response)
     struct opcua_session *s = arg;
     const UA_FindServersResponse *found = response;
     s->redundancy->call = NULL;
-    if (!found && !session_call_was_lost(status))
+    if (!found && !opcua_call_was_lost(status))
         log_warn("opcua redundant servers not found url=%s status=%s", s->url,
                  UA_StatusCode_name(status));
     size_t before = s->redundancy->count;

@@ -239,7 +239,7 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
     } else {
         if (session_call_was_too_much(status) && status != UA_STATUSCODE_BADTIMEOUT && c->count > 1)
             s->most = (uint32_t)c->count / 2;
-        if (session_call_was_lost(status))
+        if (opcua_call_was_lost(status))
             status = UA_STATUSCODE_BADNOTCONNECTED;
         tell_status(s, c->indexes, c->count, r ? UA_STATUSCODE_BADUNEXPECTEDERROR : status);
     }

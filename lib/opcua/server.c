@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include <open62541/plugin/accesscontrol_default.h>
+#include <open62541/plugin/historydata/history_data_backend_memory.h>
+#include <open62541/plugin/historydata/history_data_gathering_default.h>
+#include <open62541/plugin/historydata/history_database_default.h>
 #include <open62541/server.h>
 #include <open62541/server_config_default.h>
 
@@ -32,6 +35,8 @@ struct opcua_server {
     char host[256];
     char url[URL_MAX], reverse_url[URL_MAX];
     struct list contexts; /* of nodes and timers; freed with the server */
+    UA_HistoryDataGathering gathering; /* .context NULL: nothing is kept */
+    UA_HistoryDataBackend history;     /* of all nodes that are kept */
 };
 
 struct context {
@@ -238,6 +243,8 @@ void opcua_server_close(struct opcua_server **server)
         UA_Server_run_shutdown(s->server);
     }
     UA_Server_delete(s->server);
+    if (s->gathering.context)
+        UA_HistoryDataBackend_Memory_clear(&s->history);
     struct link *l;
     while ((l = list_pop(&s->contexts)))
         free(LIST_OF(l, struct context, link));
@@ -335,6 +342,31 @@ void opcua_server_add_folder(struct opcua_server *s, struct opcua_place parent,
                                   UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES), name_of(at, name),
                                   UA_NODEID_NUMERIC(0, UA_NS0ID_FOLDERTYPE), a, NULL, NULL),
           name);
+}
+
+void opcua_server_keep_history(struct opcua_server *s, struct opcua_place variable, size_t page)
+{
+    UA_NodeId node = node_of(variable);
+    if (!s->gathering.context) {
+        s->gathering = UA_HistoryDataGathering_Default(1);
+        s->history = UA_HistoryDataBackend_Memory(1, 100);
+        UA_Server_getConfig(s->server)->historyDatabase = UA_HistoryDatabase_default(s->gathering);
+    }
+    UA_HistorizingNodeIdSettings settings = {
+        .historizingBackend = s->history,
+        .maxHistoryDataResponseSize = page,
+        .historizingUpdateStrategy = UA_HISTORIZINGUPDATESTRATEGY_VALUESET,
+    };
+    UA_Byte access = UA_ACCESSLEVELMASK_READ | UA_ACCESSLEVELMASK_HISTORYREAD;
+    check(UA_Server_writeAccessLevel(s->server, node, access), variable.id);
+    check(UA_Server_writeHistorizing(s->server, node, true), variable.id);
+    check(s->gathering.registerNodeId(s->server, s->gathering.context, &node, settings),
+          variable.id);
+}
+
+void opcua_server_remove(struct opcua_server *s, struct opcua_place at)
+{
+    check(UA_Server_deleteNode(s->server, node_of(at), true), at.id);
 }
 
 static UA_VariableAttributes attributes_of(const char *name, const UA_DataType *type, bool writable)

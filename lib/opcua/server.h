@@ -63,6 +63,13 @@ uint16_t opcua_server_namespace(struct opcua_server *s, const char *uri);
 void opcua_server_add_folder(struct opcua_server *s, struct opcua_place parent,
                              struct opcua_place at, const char *name);
 
+/* The variable's values are kept from now on, as many as come; clients may read them, at most
+ * `page` at once. Before it was started. */
+void opcua_server_keep_history(struct opcua_server *s, struct opcua_place variable, size_t page);
+
+/* With all that is below it. On its thread, too, as adding is. */
+void opcua_server_remove(struct opcua_server *s, struct opcua_place at);
+
 /* A variable with a value of its own; clients may write it when `writable`. */
 void opcua_server_add_variable(struct opcua_server *s, struct opcua_place parent,
                                struct opcua_place at, const char *name, const void *value,

@@ -126,6 +126,9 @@ struct opcua_call *opcua_session_call(struct opcua_session *s, enum opcua_call_w
                                       const UA_DataType *response_type, opcua_call_fn *done,
                                       void *arg, uint32_t timeout_ms);
 
+/* It ended because of the connection: the server may have heard it or not. */
+bool opcua_call_was_lost(UA_StatusCode status);
+
 /* `done` will not be called. */
 void opcua_call_cancel(struct opcua_call *call);
 

@@ -101,8 +101,6 @@ struct opcua_call *session_call_early(struct opcua_session *s, const void *reque
 void session_calls_send(struct opcua_session *s);                    /* those that waited */
 void session_calls_fail(struct opcua_session *s, UA_StatusCode why); /* all that are left */
 
-/* The call ended because of the connection: the server may have heard it or not. */
-bool session_call_was_lost(UA_StatusCode status);
 /* The server may take it in smaller pieces. */
 bool session_call_was_too_much(UA_StatusCode status);
 

@@ -213,7 +213,7 @@ static void on_transferred(void *arg, UA_StatusCode status, void *response)
     s->state = SUBSCRIPTION_DETACHED;
     if (r && r->resultsSize == 1)
         status = r->results[0].statusCode;
-    if (session_call_was_lost(status))
+    if (opcua_call_was_lost(status))
         return; /* tried again when the session is back */
     if (!r || r->resultsSize != 1 || UA_StatusCode_isBad(status)) {
         subscription_restart(s, status);

@@ -131,13 +131,15 @@ struct route {
     uint8_t qos, priority;
     bool retain;
     struct cloud_event event; /* all zeros: there is none */
+    bool late; /* values that were missed */
 };
 
 static bool is_of(const struct batch *b, const struct route *r)
 {
     return slice_eq(slice_of(b->topic), r->topic) && slice_eq(slice_of(b->class_id), r->class_id) &&
            b->qos == r->qos && b->retain == r->retain && b->ttl_ms == r->ttl_ms &&
-           b->priority == r->priority && cloud_event_same(&b->event, &r->event);
+           b->priority == r->priority && b->late == r->late &&
+           cloud_event_same(&b->event, &r->event);
 }
 
 static void put_source(struct batch *b, bool own, struct buffer *out)
@@ -149,6 +151,8 @@ static void put_source(struct batch *b, bool own, struct buffer *out)
                       (unsigned long long)b->ttl_ms, b->priority);
     if (b->event.type)
         buffer_printf(out, "/%s:%s:%s", b->event.type, b->event.source, b->event.subject);
+    if (b->late)
+        buffer_text(out, "/late");
 }
 
 static void put_properties(struct batch *b, bool own)
@@ -168,6 +172,8 @@ static void put_properties(struct batch *b, bool own)
         iot_property_put(&b->properties, SLICE("$$RoutingInfo"), slice_of(b->home->name));
     iot_property_put(&b->properties, SLICE("millrace-source"), buffer_slice(&source));
     iot_property_put(&b->properties, SLICE("millrace-epoch"), slice_of(epoch));
+    if (b->late)
+        iot_property_put(&b->properties, SLICE("millrace-late"), SLICE("true"));
     buffer_clear(&source);
 }
 
@@ -227,6 +233,7 @@ static struct batch *batch_of(struct batches *home, struct route *r)
     b->retain = r->retain;
     b->ttl_ms = r->ttl_ms;
     b->event = r->event;
+    b->late = r->late;
     init_encoder(b);
     put_properties(b, list_first(&home->all) == NULL);
     list_push(&home->all, &b->link);
@@ -267,8 +274,8 @@ static void put_topic(const struct batches *home, const struct plan_writer *writ
     topic_put(&scope, kind, out);
 }
 
-struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
-                        enum topic_kind kind)
+static struct batch *find(struct batches *home, const struct plan_writer *writer,
+                          enum topic_kind kind, bool late)
 {
     static const struct plan_route none;
     const struct plan_route *own = !writer                  ? &none
@@ -283,7 +290,8 @@ struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
         .ttl_ms = (uint64_t)(own->ttl_ms ? own->ttl_ms : all->ttl_ms),
         .qos = own->qos ? own->qos : all->qos,
         .priority = writer ? writer->priority : 0,
-        .retain = (own->retain ? own->retain : all->retain) == SAID_YES,
+        .retain = (own->retain ? own->retain : all->retain) == SAID_YES && !late,
+        .late = late,
     };
     if (home->plan.cloud_events && writer)
         cloud_event_init(&r.event, writer, kind == TOPIC_METADATA, loop_wall_ms(home->sink.loop),
@@ -292,6 +300,17 @@ struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
     b->users += writer != NULL;
     buffer_clear(&topic);
     return b;
+}
+
+struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
+                        enum topic_kind kind)
+{
+    return find(home, writer, kind, false);
+}
+
+struct batch *batch_for_late(struct batches *home, const struct plan_writer *writer)
+{
+    return find(home, writer, TOPIC_TELEMETRY, true);
 }
 
 /* ---- all of a group ---- */

@@ -45,6 +45,7 @@ struct batch {
     uint64_t ttl_ms;
     uint8_t qos, priority; /* priority: the writer's; the higher one is sent first */
     bool retain;
+    bool late; /* values that were missed, out of history */
 
     struct cloud_event event; /* of the writers in it; only with the plan's cloud_events */
     uint32_t users; /* writers whose messages or metadata it takes */
@@ -70,6 +71,8 @@ size_t batches_body_max(const struct batches *home);
 struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
                         enum topic_kind kind);
 
+/* The same for values that were missed: their messages say so. */
+struct batch *batch_for_late(struct batches *home, const struct plan_writer *writer);
 /* With `forget` the broker is to keep nothing of a topic that nobody uses any more: a retained
  * message without a body is sent (MQTT 3.1.1, 3.3.1.3). */
 void batch_leave(struct batch *b, bool forget);

@@ -91,7 +91,7 @@ struct config_node_rare {
     const struct json *browse_path, *condition, *model_change, *triggered_at, *method_metadata;
     int64_t cyclic_max_age_ms, update_ms, snapshot_ms, rebrowse_ms;
     int qos;                /* enum plan_qos */
-    int refresh_conditions; /* enum tristate */
+    int refresh_conditions, backfill; /* enum tristate */
     struct config_node *triggered;
     size_t triggered_count;
 };
@@ -123,7 +123,8 @@ struct config_entry_rare {
     int group_qos, qos;                                            /* enum plan_qos */
     int transport, routing, watchdog_condition, watchdog_behavior; /* enums of the plan */
     int group_retain, retain, metadata_retain, keep_alive_messages, keep_alive_key_frames,
-        fetch_display_names, republish, no_transfer, reverse, dump_diagnostics; /* enum tristate */
+        fetch_display_names, republish, no_transfer, reverse, dump_diagnostics,
+        backfill; /* enum tristate */
 };
 
 struct config_finding {
@@ -157,9 +158,6 @@ void config_clear(struct config *c);
 
 /* "path:12:5: DataSetPublishingInterval: …" for a person. */
 void config_finding_print(const struct config_finding *f, const char *path, struct buffer *out);
-
-/* "EventNotifier" in any case: 12. 0 when nodes have no such attribute. */
-int config_attribute(struct slice name);
 
 /* What a word means as the value of a property of entries or nodes, in any case: "Mqtt" of
  * "WriterGroupTransport" is TRANSPORT_MQTT. 0 when it is none of its words. */

@@ -232,6 +232,7 @@ static bool read_field(struct config *c, const struct field *f, const struct jso
         return read_word(c, v, f, name, at);
     case FIELD_TEXTS:
     case FIELD_OBJECT:
+    case FIELD_FILTER:
     case FIELD_NODES:
     case FIELD_VALUE:
         *(const struct json **)at = v;
@@ -243,7 +244,9 @@ static bool read_field(struct config *c, const struct field *f, const struct jso
     }
     if (f->kind == FIELD_TEXTS || f->kind == FIELD_NODES || f->kind == FIELD_SHAPES)
         return read_array(c, f, v, name, into);
-    if (f->kind == FIELD_OBJECT || f->kind == FIELD_SHAPE)
+    if (f->kind == FIELD_FILTER && json_is(v, JSON_STRING))
+        return true;
+    if (f->kind == FIELD_OBJECT || f->kind == FIELD_FILTER || f->kind == FIELD_SHAPE)
         return read_object(c, f, v, name, into);
     return true;
 }

@@ -21,6 +21,7 @@ enum field_kind {
     FIELD_SPAN,    /* int64_t, milliseconds, from "[d.]hh:mm:ss[.f]"; beats its sibling */
     FIELD_WORD,    /* int, one of `words` */
     FIELD_OBJECT,  /* const struct json *; its members are those of `inside`, or any */
+    FIELD_FILTER,  /* the same, or a text */
     FIELD_TEXTS,   /* const struct json *, an array of texts */
     FIELD_NODES,   /* const struct json *, an array of nodes, read elsewhere */
     FIELD_VALUE,   /* const struct json *, of any kind */

@@ -41,7 +41,7 @@ static void put_field(const struct field *f, size_t number, const void *at, cons
         buffer_u32(out, (uint32_t)(*(const int *)at));
     else if (f->kind == FIELD_DECIMAL)
         put_double(out, *(const double *)at);
-    else if (f->kind == FIELD_OBJECT || f->kind == FIELD_TEXTS || f->kind == FIELD_NODES)
+    else if (f->kind == FIELD_OBJECT || f->kind == FIELD_FILTER || f->kind == FIELD_TEXTS || f->kind == FIELD_NODES)
         put_json(out, *(const struct json *const *)at);
     else
         buffer_u64(out, (uint64_t)(*(const int64_t *)at));

@@ -106,6 +106,11 @@ static void put_field(struct json_writer *w, const struct field *f)
     case FIELD_WORD:
         put_words(w, f->words);
         break;
+    case FIELD_FILTER:
+        json_name(w, "type");
+        json_array(w), json_put_text(w, "object"), json_put_text(w, "string"), json_end_array(w);
+        put_properties(w, f->inside);
+        break;
     case FIELD_OBJECT:
     case FIELD_SHAPE:
         put_type(w, "object");

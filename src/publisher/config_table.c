@@ -148,11 +148,6 @@ static int value_of(const struct word *words, struct slice name)
     return 0;
 }
 
-int config_attribute(struct slice name)
-{
-    return value_of(attributes, name);
-}
-
 /* ---- what stands in a node ---- */
 
 #define NODE(member) offsetof(struct node_draft, node.member)
@@ -245,7 +240,8 @@ static const struct field node_rows[] = {
     ROW("CyclicReadMaxAge", MS, OF_NODE, RARE(cyclic_max_age_ms), HELP("milliseconds that a value in the server's cache may be old")),
     ROW("CyclicReadMaxAgeTimespan", SPAN, OF_NOTHING, RARE(cyclic_max_age_ms), HELP("the same as a time span, which wins")),
     ROW("RegisterNode", FLAG, OF_NODE, NODE(register_node), HELP("tells the server before that the node will be read often")),
-    ROW("EventFilter", OBJECT, OF_NODE, NODE(event_filter), INSIDE(filter_fields, "events instead of values")),
+    ROW("HistoryBackfill", FLAG, OF_NODE, RARE(backfill), HELP("what was missed in an outage is read from the server's history and sent as late; Millrace's own")),
+    ROW("EventFilter", FILTER, OF_NODE, NODE(event_filter), INSIDE(filter_fields, "events instead of values; a text is a query, as CompileQuery takes it")),
     ROW("ConditionHandling", OBJECT, OF_NODE, RARE(condition), INSIDE(condition_fields, "keeps the active alarms and sends all of them")),
     ROW("ModelChangeHandling", OBJECT, OF_NODE, RARE(model_change), INSIDE(model_change_fields, "sends changes of the server's model")),
     ROW("TriggeredNodes", NODES, OF_NODE, RARE(triggered_at), HELP("nodes that are reported when this one is")),
@@ -303,6 +299,7 @@ static const struct field entry_rows[] = {
     ROW("OpcNodeWatchdogTimespan", SPAN, OF_WRITER, SELDOM(watchdog_ms), HELP("nodes without a value for so long are late")),
     ROW("OpcNodeWatchdogCondition", WORD, OF_WRITER, SELDOM(watchdog_condition), WORDS(conditions, "how many must be late")),
     ROW("DataSetWriterWatchdogBehavior", WORD, OF_WRITER, SELDOM(watchdog_behavior), WORDS(behaviors, "what is done then")),
+    ROW("HistoryBackfill", FLAG, OF_WRITER, SELDOM(backfill), HELP("what was missed in an outage is read from the server's history and sent as late, of nodes that do not say; Millrace's own")),
     ROW("DefaultHeartbeatInterval", SECONDS, OF_WRITER, ENTRY(heartbeat_ms), HELP("seconds, of nodes that do not say")),
     ROW("DefaultHeartbeatIntervalTimespan", SPAN, OF_NOTHING, ENTRY(heartbeat_ms), HELP("the same as a time span, which wins")),
     ROW("DefaultHeartbeatBehavior", WORD, OF_WRITER, ENTRY(heartbeat), WORDS(heartbeats, "of nodes that do not say")),

@@ -19,6 +19,7 @@ struct data_set_head {
     enum frame frame;
     UA_DateTime now;
     struct slice name; /* quoted; empty: the data set's */
+    bool late;         /* missed before, and read from the server's history */
 };
 
 /* A value or an event by itself, with what it is about; borrowed for the call. */
@@ -28,7 +29,7 @@ struct sample {
     const UA_EventFieldList *event;
     const struct buffer *heads; /* "name": of each of its fields */
     UA_DateTime now;
-    bool heartbeat;
+    bool heartbeat, late;
 };
 
 struct encoder;

@@ -70,6 +70,8 @@ static void put_head(const struct encoder *e, struct buffer *out, const struct d
     opcua_value_json_time(h->now, out);
     buffer_put(out, SLICE(",\"MessageType\":"));
     buffer_put(out, frame_names[h->frame]);
+    if (h->late)
+        buffer_put(out, SLICE(",\"Late\":true"));
     if (e->value_form.strict) {
         buffer_put(out, SLICE(",\"DataSetWriterName\":"));
         buffer_put(out, name);

@@ -64,6 +64,8 @@ static void sample(struct encoder *e, struct buffer *out, const struct data_set 
     }
     if (e->form->full && s->heartbeat)
         buffer_put(out, SLICE("\"Heartbeat\":true,"));
+    if (s->late)
+        buffer_put(out, SLICE("\"Late\":true,"));
     buffer_put(out, SLICE("\"Value\":"));
     if (s->event)
         put_event(e, out, s);

@@ -118,7 +118,8 @@ static void apply_writer(struct engine *e, struct running_group *g, const struct
                                        .refusals = &e->refusals,
                                        .plan_group = plan,
                                        .id = g->next_id++,
-                                       .end = e->config.end};
+                                       .end = e->config.end,
+                                       .backfill_rate = e->config.backfill_rate};
         w = writer_new(&config, writer);
         map_put(&g->writers, writer_key(w), w);
         e->writer_count++;

@@ -20,6 +20,7 @@ struct engine_config {
     struct slice site;                    /* .at == NULL: none */
     uint32_t items_per_subscription, lifetime_count; /* 0: as ever */
     watchdog_end_fn *end;                 /* see publisher/watchdog.h; NULL: the real one */
+    uint32_t backfill_rate; /* values a second from a server's history; 0: as fast as it goes */
 };
 
 struct engine *engine_new(const struct engine_config *config);

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "opcua/attribute_id.h"
+#include "opcua/event_query.h"
 #include "opcua/value_json.h"
-#include "publisher/config.h"
 #include "publisher/event_filter_priv.h"
 #include "json/write.h"
 
@@ -44,7 +45,7 @@ enum status event_read_attribute_id(struct event_making *m, const struct json *v
     *out = UA_ATTRIBUTEID_VALUE;
     if (!v || json_is(v, JSON_NULL))
         return OK;
-    *out = (uint32_t)config_attribute(json_string(v));
+    *out = opcua_attribute_id(json_string(v));
     if (*out == 0 && json_u64(v, &number) && number <= UA_ATTRIBUTEID_ACCESSLEVELEX)
         *out = (uint32_t)number;
     return *out ? OK : event_refuse(m, BAD_ARGUMENT, "AttributeId is not one that nodes have.");
@@ -175,10 +176,10 @@ static size_t need(struct event_making *m, uint32_t type, const char *name)
 
 /* ---- simple ---- */
 
-static void select_fields(struct event_making *m, const struct event_type_fields *fields)
+static void select_fields(struct event_making *m, const struct opcua_event_type_fields *fields)
 {
     for (size_t i = 0; i < fields->count; i++) {
-        const struct event_type_field *f = &fields->fields[i];
+        const struct opcua_event_type_field *f = &fields->fields[i];
         UA_SimpleAttributeOperand *select = &m->filter->selectClauses[i];
         select->attributeId = UA_ATTRIBUTEID_VALUE;
         UA_NodeId_copy(&f->type, &select->typeDefinitionId);
@@ -204,7 +205,7 @@ static void only_of_type(struct event_making *m, const UA_NodeId *type)
     m->filter->whereClause = (UA_ContentFilter){1, element};
 }
 
-static enum status make_simple(struct event_making *m, struct slice type)
+static enum status make_simple(struct event_making *m, struct slice type, const struct json *where)
 {
     UA_NodeId id;
     enum status s = opcua_node_id_parse(type, m->context->names, &id, m->why);
@@ -213,20 +214,31 @@ static enum status make_simple(struct event_making *m, struct slice type)
     s = reserve_fields(m, m->context->fields ? m->context->fields->count : 0);
     if (s == OK) {
         select_fields(m, m->context->fields);
-        only_of_type(m, &id);
+        s = event_read_where(m, where);
     }
+    if (s == OK && m->filter->whereClause.elementsSize == 0)
+        only_of_type(m, &id);
     UA_NodeId_clear(&id);
     return s;
 }
 
 /* ---- the whole ---- */
 
+/* A text is a query, and comes to the same as an object. */
 static enum status parse(struct slice text, struct json_doc **doc, struct buffer *why)
 {
     struct json_error error;
+    struct buffer compiled = {0};
     enum status s = json_parse(text, JSON_CONFIG, doc, &error);
     if (s != OK)
         buffer_printf(why, "It is not JSON: %s.", error.what);
+    if (s != OK || !json_is(json_root(*doc), JSON_STRING))
+        return s;
+    s = opcua_event_query_compile(json_string(json_root(*doc)), &compiled, why);
+    json_free(doc);
+    if (s == OK)
+        s = json_parse(buffer_slice(&compiled), JSON_STRICT, doc, NULL);
+    buffer_clear(&compiled);
     return s;
 }
 
@@ -255,11 +267,12 @@ static enum status make(struct event_making *m, const struct json *root)
 {
     struct slice type = simple_type(root);
     if (!json_is(root, JSON_OBJECT))
-        return event_refuse(m, BAD_ARGUMENT, "It must be an object.");
-    enum status s =
-        type.len ? make_simple(m, type) : read_selects(m, json_get_nocase(root, "SelectClauses"));
+        return event_refuse(m, BAD_ARGUMENT, "It must be an object or a query.");
+    const struct json *where = json_get_nocase(root, "WhereClause");
+    enum status s = type.len ? make_simple(m, type, where)
+                             : read_selects(m, json_get_nocase(root, "SelectClauses"));
     if (s == OK && !type.len)
-        s = event_read_where(m, json_get_nocase(root, "WhereClause"));
+        s = event_read_where(m, where);
     if (s != OK)
         return s;
     m->out->event_type = need(m, UA_NS0ID_BASEEVENTTYPE, "EventType");

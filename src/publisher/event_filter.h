@@ -4,7 +4,7 @@
  *
  * Fields have the DisplayName of their clause, or else their path: BrowseNames with '/' between
  * them. The simple form {"TypeDefinitionId": …} selects all fields of events of that type, which
- * the server has to be asked for first (publisher/event_types.h).
+ * the server has to be asked for first (opcua/event_types.h); a WhereClause may stand beside it.
  *
  * Clauses that only the publisher itself needs stand behind those that were asked for: they are
  * selected, and not told.
@@ -12,9 +12,9 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "opcua/event_types.h"
 #include "opcua/node_id.h"
 #include "opcua/stack.h"
-#include "publisher/event_types.h"
 
 #define EVENT_FIELDS_MAX 256
 #define EVENT_ELEMENTS_MAX 256
@@ -32,9 +32,10 @@ struct event_filter {
 
 struct event_filter_context {
     const struct opcua_namespaces *names;
-    enum opcua_id_format format;            /* of BrowseNames in the fields' names */
-    const struct event_type_fields *fields; /* of the simple form's type; NULL for the others */
-    bool conditions;                        /* conditions are to be told apart */
+    enum opcua_id_format format; /* of BrowseNames in the fields' names */
+    const struct opcua_event_type_fields
+        *fields;     /* of the simple form's type; NULL for the others */
+    bool conditions; /* conditions are to be told apart */
 };
 
 /* What the simple form is about; the null node id when it is another form. */

@@ -104,7 +104,7 @@ static void what_the_publisher_needs_itself_stands_behind(void **state)
 static void the_simple_form_takes_all_fields_of_the_type(void **state)
 {
     (void)state;
-    const struct event_type_field fields[] = {
+    const struct opcua_event_type_field fields[] = {
         {.type = UA_NODEID_NUMERIC(0, 2041),
          .path = {UA_QUALIFIEDNAME(0, "EventType")},
          .depth = 1},
@@ -112,7 +112,7 @@ static void the_simple_form_takes_all_fields_of_the_type(void **state)
          .path = {UA_QUALIFIEDNAME(2, "State"), UA_QUALIFIEDNAME(0, "Id")},
          .depth = 2},
     };
-    const struct event_type_fields all = {fields, 2};
+    const struct opcua_event_type_fields all = {fields, 2};
     UA_NodeId type;
     assert_int_equal(event_filter_simple_type(SLICE("{\"TypeDefinitionId\": \"http://x/#i=235\"}"),
                                               &names, &type, &why),
@@ -245,6 +245,20 @@ static void says_which_clause_is_wrong(void **state)
     assert_refused("\"SELECT", BAD_FORMAT, "JSON");
 }
 
+static void a_text_is_a_query(void **state)
+{
+    (void)state;
+    assert_int_equal(make("\"PREFIX x <http://x/> SELECT x:CycleId AS Id FROM x:i=235 WHERE OFTYPE "
+                          "x:i=235 AND Severity > 5\""),
+                     OK);
+    assert_slice(buffer_slice(&made.heads[0]), SLICE("\"Id\":"));
+    assert_int_equal(filter()->selectClauses[0].typeDefinitionId.namespaceIndex, 2);
+    assert_int_equal(filter()->whereClause.elementsSize, 3);
+    event_filter_clear(&made);
+    assert_int_equal(make("\"SELECT\""), BAD_FORMAT);
+    assert_non_null(strstr(buffer_cstr(&why), "line 1, column 7"));
+}
+
 static void tells_what_the_server_does_not_like(void **state)
 {
     (void)state;
@@ -294,6 +308,7 @@ int main(void)
         cmocka_unit_test_teardown(literals_have_the_type_that_is_given_or_meant, tear_down),
         cmocka_unit_test_teardown(an_alias_makes_it_any_attribute_of_a_node, tear_down),
         cmocka_unit_test_teardown(says_which_clause_is_wrong, tear_down),
+        cmocka_unit_test_teardown(a_text_is_a_query, tear_down),
         cmocka_unit_test_teardown(tells_what_the_server_does_not_like, tear_down),
         cmocka_unit_test_teardown(refuses_what_it_cannot_mean, tear_down),
     };

@@ -242,6 +242,11 @@ void group_join(struct group *g, struct data_set *d, const struct plan_writer *w
     d->batch = batch_for(&g->batches, writer, TOPIC_TELEMETRY);
 }
 
+void group_join_late(struct group *g, struct data_set *d, const struct plan_writer *writer)
+{
+    d->batch = batch_for_late(&g->batches, writer);
+}
+
 void group_leave(struct group *g, struct data_set *d, bool forget)
 {
     assert(!g->open);

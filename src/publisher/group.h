@@ -29,6 +29,8 @@ bool group_is_positional(const struct group *g);
 /* Says where the data set's messages go, before its first one; what the writer leaves open is the
  * group's. */
 void group_join(struct group *g, struct data_set *d, const struct plan_writer *writer);
+/* The same for values that were missed and are read later: their messages say so. */
+void group_join_late(struct group *g, struct data_set *d, const struct plan_writer *writer);
 /* After its last one; `forget` as for batch_leave(). */
 void group_leave(struct group *g, struct data_set *d, bool forget);
 

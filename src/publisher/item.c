@@ -115,7 +115,7 @@ static void put_label(const struct form *form, struct slice display_name, struct
 static UA_ExtensionObject *data_change_filter(const struct plan_item *plan)
 {
     bool plain = plan->trigger <= TRIGGER_STATUS_VALUE && plan->trigger != TRIGGER_STATUS;
-    if (plan->event_filter.len || plan->attribute == UA_ATTRIBUTEID_EVENTNOTIFIER ||
+    if (plan->attribute == UA_ATTRIBUTEID_EVENTNOTIFIER ||
         (plain && plan->deadband_type == DEADBAND_NONE))
         return NULL;
     UA_DataChangeFilter *f = UA_DataChangeFilter_new();
@@ -168,10 +168,12 @@ static struct item *item_with_texts(const struct item_home *home, const struct p
     return i;
 }
 
-static void on_event_ready(void *arg)
+static void set_backfill(const struct item_home *home, struct item *i)
 {
-    struct item *i = arg;
-    source_retry(&i->place);
+    struct backfill *b = backfill_get(sources_backfills(home->sources),
+                                      source_session(i->place.source), home->backfill);
+    i->backfill = backfill_item_new(b, i->text, range_of(i), i);
+    backfill_unref(&b);
 }
 
 static bool has_heartbeat(const struct plan_item *plan)
@@ -243,6 +245,8 @@ static void place(struct item *i, const struct item_home *home, struct source_wi
         return; /* with its trigger */
     wish->trigger = trigger ? &trigger->place : NULL;
     source_add(home->sources, home->spec, &i->place, wish);
+    if (i->wants_backfill && !i->backfill)
+        set_backfill(home, i);
     for (size_t n = 0; i->more && n < i->more->linked_count; n++) {
         struct item *linked = i->more->linked[n];
         if (!linked->place.source && !linked->more->lookup)
@@ -309,14 +313,16 @@ struct item *item_new(const struct item_home *home, const struct plan_item *plan
     i->key = item_key(plan, trigger);
     i->node_key = item_node_key(plan, trigger);
     i->skip_first = plan->skip_first;
-    i->filter = data_change_filter(plan);
     i->place.writer = home->writer;
     i->place.status = UA_STATUSCODE_GOODCALLAGAIN;
     i->event = event_item_new(&(struct event_item_home){.types = sources_event_types(home->sources),
+                                                        .loop = sources_loop(home->sources),
                                                         .format = home->id_format,
-                                                        .on_ready = on_event_ready,
+                                                        .events = home->events,
                                                         .arg = i},
                               plan);
+    i->filter = i->event ? NULL : data_change_filter(plan);
+    i->wants_backfill = plan->backfill && !i->event && !plan->cyclic_read && i->node_len && !i->path_len;
     set_heartbeat(i, home, plan);
     struct source_wish wish = wish_of(i, plan);
     if (trigger)
@@ -357,6 +363,7 @@ void item_free(struct item *i)
 {
     heartbeat_free(&i->heartbeat);
     event_item_free(&i->event);
+    backfill_item_free(&i->backfill);
     if (i->place.source)
         source_remove(&i->place);
     if (i->more)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "publisher/backfill.h"
 #include "publisher/event_item.h"
 #include "publisher/form.h"
 #include "publisher/heartbeat.h"
@@ -19,12 +20,13 @@ struct item {
     UA_ExtensionObject *filter;
     struct event_item *event; /* NULL: values */
     struct heartbeat *heartbeat;
+    struct backfill_item *backfill; /* NULL: what is missed is missed */
     UA_DataValue *last; /* for key frames */
     uint32_t stamp;     /* of the data set message that has its value */
     uint32_t heard_ms;  /* of its last value, where there is a watchdog: watchdog_now() */
     uint16_t node_len, range_len, path_len, head_len, label_len;
     uint16_t number; /* of the field in its data set */
-    bool skip_first, seen, wanted;
+    bool skip_first, seen, wanted, wants_backfill;
     char text[]; /* node, 0, range, 0, path, 0, head, label */
 };
 
@@ -53,8 +55,10 @@ struct item_home {
     struct sources *sources;
     const struct source_spec *spec;
     struct slice root_node;     /* where paths of items without a node begin; empty: Root */
-    heartbeat_fn *on_heartbeat; /* its arg is the item */
-    item_way_fn *on_way;        /* the way from Root, before the first value; NULL: not asked for */
+    item_way_fn *on_way; /* the way from Root, before the first value; NULL: not asked for */
+    heartbeat_fn *on_heartbeat; /* its arg is the item, as of: */
+    const struct event_item_events *events;
+    const struct backfill_config *backfill;
 };
 
 /* Of what the plan says; `trigger` may be NULL. */

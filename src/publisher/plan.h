@@ -63,7 +63,7 @@ struct plan_defaults {
     int64_t publishing_ms, sampling_ms, queue_size, heartbeat_ms;
     int heartbeat; /* enum heartbeat_behavior */
     enum data_change_trigger trigger;
-    bool skip_first, discard_new, auto_queue_size;
+    bool skip_first, discard_new, auto_queue_size, backfill;
     bool strict; /* OPC UA Part 14 to the letter, instead of what OPC Publisher always did */
     uint32_t nodes_per_writer; /* 0: 1000 */
 
@@ -119,6 +119,7 @@ struct plan_item {
     uint8_t trigger, deadband_type, heartbeat;
     bool skip_first, discard_new;
     bool cyclic_read, register_node, fetch_display_name, refresh_conditions;
+    bool backfill; /* what was missed is read from the server's history */
     struct plan_item *triggered; /* SetTriggering: reported when this one is; one level */
     size_t triggered_count;
 };

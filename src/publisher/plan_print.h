@@ -34,6 +34,7 @@ static inline void print_item(struct buffer *out, const struct plan_item *item)
     NUMBER(item, deadband_type), NUMBER(item, heartbeat), NUMBER(item, skip_first);
     NUMBER(item, discard_new), NUMBER(item, cyclic_read), NUMBER(item, register_node);
     NUMBER(item, fetch_display_name), NUMBER(item, refresh_conditions);
+    NUMBER(item, backfill);
     NUMBER(item, triggered_count);
     for (size_t i = 0; i < item->triggered_count; i++)
         print_text(out, "item.triggered.node", item->triggered[i].node);

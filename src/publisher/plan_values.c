@@ -244,6 +244,7 @@ struct plan_item plan_item_of(const struct plan_values *v, const struct config_e
         .skip_first = flag(n->skip_first, o->skip_first),
         .discard_new = flag(n->discard_new, o->discard_new),
         .cyclic_read = !plan_is_event(n) && flag(n->cyclic_read, o->cyclic_read),
+        .backfill = !plan_is_event(n) && flag(r->backfill, flag(e->rare->backfill, o->backfill)),
         .register_node = flag(n->register_node, false),
         .fetch_display_name =
             !n->display_name.len &&

@@ -100,7 +100,8 @@ static void apply_ua(void *arg)
                                                        .topics = &p->config.topics,
                                                        .items_per_subscription = (uint32_t)p->config.defaults.items_per_subscription,
                                                        .lifetime_count = (uint32_t)p->config.defaults.lifetime_count,
-                                                       .site = slice_of(p->config.site)});
+                                                       .site = slice_of(p->config.site),
+                                                       .backfill_rate = p->config.backfill_rate});
     engine_apply(p->engine, &l->plan);
     load_free(l);
     malloc_trim(0); /* the file and its plan were many small pieces */
@@ -225,6 +226,10 @@ void publisher_counts(const struct publisher *p, struct publisher_counts *out)
         .cyclic_reads = e->sources.cyclic_reads,
         .missed_cycles = e->sources.missed_cycles,
         .modified = e->sources.modified,
+        .backfill_gaps = e->sources.backfill.gaps,
+        .backfill_values = e->sources.backfill.values,
+        .backfill_lost = e->sources.backfill.lost,
+        .backfill_waiting = e->sources.backfill.waiting,
         .sent = o.lanes.sent,
         .sent_bytes = o.lanes.sent_bytes,
         .sent_values = o.lanes.sent_values,
@@ -272,6 +277,10 @@ static const struct metric {
     METRIC("transferred_total", REST_COUNTER, transferred, "subscriptions taken along to a new session"),
     METRIC("gaps_total", REST_COUNTER, gaps, "notification messages or subscriptions that were lost at the server"),
     METRIC("unknown_gaps_total", REST_COUNTER, unknown_gaps, "times that a subscription had to begin anew"),
+    METRIC("backfill_gaps_total", REST_COUNTER, backfill_gaps, "gaps of nodes whose missed values are wanted from history"),
+    METRIC("backfill_values_total", REST_COUNTER, backfill_values, "values that were missed and came from history"),
+    METRIC("backfill_lost_total", REST_COUNTER, backfill_lost, "gaps that history could not fill"),
+    METRIC("backfill_waiting", REST_GAUGE, backfill_waiting, "nodes whose gaps wait to be read"),
     METRIC("values_total", REST_COUNTER, values, "values written to messages"),
     METRIC("data_changes_total", REST_COUNTER, data_changes, "data change notifications, one for each writer"),
     METRIC("events_total", REST_COUNTER, events, "events"),

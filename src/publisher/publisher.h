@@ -27,6 +27,7 @@ struct publisher_config {
     size_t body_max;      /* of a message; 0: what IoT Hub takes */
     struct topic_templates topics; /* texts outlive the publisher */
     const char *site;              /* NULL: none; outlives the publisher */
+    uint32_t backfill_rate;        /* values a second from a server's history; 0: as fast as it goes */
     uint64_t diagnostics_ms;       /* how often what was counted is told; 0: never */
     bool diagnostics_as_events;    /* as messages; else in the log */
     bool runtime_state;            /* messages say that it starts, runs and ends */
@@ -66,6 +67,7 @@ struct publisher_counts {
     uint64_t values, data_changes, events, heartbeats, messages, too_large, metadata;
     uint64_t notifications, republished, transferred, gaps, unknown_gaps;
     uint64_t overflows, late, cyclic_reads, missed_cycles, modified;
+    uint64_t backfill_gaps, backfill_values, backfill_lost, backfill_waiting;
     uint64_t sent, sent_bytes, sent_values, waiting, waiting_bytes, held, lost;
     uint64_t stored, unstored, disk_bytes, disk_failures;
     uint64_t dropped_bytes, dropped_age, dropped_ttl, dropped_refused, dropped_large, damaged;

@@ -65,6 +65,8 @@ const struct setting publisher_settings[] = {
     {"queue.size", SETTING_INTEGER, "1", "values that the server keeps for a node between two notifications", 0, 65535, NULL, false},
     {"queue.auto", SETTING_BOOL, "false", "as many as are sampled in a publishing interval, at least", 0, 0, NULL, false},
     {"discard.new", SETTING_BOOL, "false", "a full queue at the server loses its newest value, not the oldest", 0, 0, NULL, false},
+    {"backfill", SETTING_BOOL, "false", "reads what was missed in an outage from the server's history, where it has one, and sends it marked as late", 0, 0, NULL, false},
+    {"backfill.rate", SETTING_INTEGER, "10000", "values a second that are read so from one server; 0: as fast as it goes", 0, 100000000, NULL, false},
     {"skip.first", SETTING_BOOL, "false", "leaves the first value of each node out", 0, 0, NULL, false},
     {"trigger", SETTING_WORD, "StatusValue", "which change of a node is sent", 0, 0, "Status|StatusValue|StatusValueTimestamp", false},
     {"heartbeat.interval", SETTING_DURATION, "0s", "sends the last value again after that; 0s: never", 0, 86400000, NULL, false},
@@ -171,6 +173,7 @@ static void read_subscriptions(const struct settings *s, struct plan_defaults *d
     d->queue_size = settings_integer(s, "queue.size");
     d->auto_queue_size = settings_bool(s, "queue.auto");
     d->discard_new = settings_bool(s, "discard.new");
+    d->backfill = settings_bool(s, "backfill");
     d->skip_first = settings_bool(s, "skip.first");
     d->trigger = (enum data_change_trigger)as_property(s, "trigger", "DataChangeTrigger");
     d->heartbeat_ms = (int64_t)settings_ms(s, "heartbeat.interval");
@@ -241,6 +244,7 @@ struct publisher_config publisher_settings_read(const struct settings *s, const 
         .diagnostics_ms = settings_ms(s, "diagnostics.interval"),
         .diagnostics_as_events = settings_text(s, "diagnostics.target")[0] == 'E',
         .runtime_state = settings_bool(s, "runtime.state"),
+        .backfill_rate = (uint32_t)settings_integer(s, "backfill.rate"),
         .body_max = settings_size(s, "message.bytes"),
         .topics = topics_of(s),
         .defaults = {.publisher_id = given ? given : publisher_id},

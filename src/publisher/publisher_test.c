@@ -133,6 +133,8 @@ static void tick(void *arg)
         opcua_server_event(world.server, 500, "test", "every tenth");
 }
 
+static bool with_history; /* of C0 */
+
 static void start_server(void)
 {
     struct opcua_server_config config = {.host = "127.0.0.1", .port = world.port};
@@ -150,6 +152,8 @@ static void start_server(void)
     opcua_server_add_variable(world.server, (struct opcua_place){0},
                               (struct opcua_place){world.space, "Still"}, "Still", &zero,
                               &UA_TYPES[UA_TYPES_INT32], false);
+    if (with_history)
+        opcua_server_keep_history(world.server, (struct opcua_place){world.space, "C0"}, 100);
     opcua_server_every(world.server, TICK_MS, tick, NULL);
     assert_int_equal(opcua_server_start(world.server), OK);
     world.port = atoi(strrchr(opcua_server_url(world.server), ':') + 1);
@@ -768,6 +772,78 @@ static void values_go_on_after_the_server_was_restarted(void **state)
     assert_int_equal(world.restarts, 2); /* one for each counter */
 }
 
+/* ---- what was missed ---- */
+
+static struct missed {
+    size_t late, live, lost, unmarked; /* live: of C0, since the restart; lost: of C1 */
+    double first_live, last_live, first_late, last_late;
+    bool gap;
+} missed;
+
+static void take_missed(const struct json *m, bool marked)
+{
+    const struct json *payload = json_get(m, "Payload");
+    const struct json *c0 = json_get(payload, "C0"), *c1 = json_get(payload, "C1");
+    bool late = json_bool(json_get(m, "Late"), false);
+    double v = json_double(json_get(c0, "Value"), -1);
+    missed.unmarked += late != marked;
+    missed.lost += late && slice_eq(json_string(json_get(json_get(c1, "StatusCode"), "Symbol")),
+                                    SLICE("BadDataLost"));
+    if (!c0)
+        return;
+    if (!late) {
+        if (v < missed.last_live)
+            missed.first_live = v;
+        missed.live = v < missed.last_live ? 1 : missed.live + (missed.live > 0);
+        missed.last_live = v;
+        return;
+    }
+    missed.gap |= missed.late && v != missed.last_late + 1;
+    missed.first_late = missed.late++ ? missed.first_late : v;
+    missed.last_late = v;
+}
+
+/* A server that begins anew tells live values from some time on, and those before are in its
+ * history. */
+static bool was_missed(void *arg)
+{
+    (void)arg;
+    missed = (struct missed){0};
+    for (size_t i = 0; i < hub.sent; i++) {
+        struct json_doc *doc;
+        struct slice property = {0};
+        iot_property_find(buffer_slice(&hub.properties[i]), SLICE("millrace-late"), &property);
+        assert_int_equal(json_parse(buffer_slice(&hub.bodies[i]), JSON_STRICT, &doc, NULL), OK);
+        struct json_walk network = json_walk(json_root(doc));
+        while (json_next(&network)) {
+            struct json_walk sets = json_walk(json_get(network.value, "Messages"));
+            while (json_next(&sets))
+                take_missed(sets.value, slice_eq(property, SLICE("true")));
+        }
+        json_free(&doc);
+    }
+    return missed.late > 0 && missed.lost > 0 && missed.live > 50;
+}
+
+static void what_was_missed_is_read_from_history(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.backfill = true;
+    with_history = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(50);
+    opcua_server_close(&world.server);
+    start_server();
+    with_history = false;
+    WAIT_FOR(was_missed);
+    assert_int_equal(missed.unmarked, 0);
+    assert_int_equal(missed.first_late, 1);
+    assert_false(missed.gap);
+    assert_int_equal(missed.last_late + 1, missed.first_live);
+    assert_int_equal(missed.lost, 1);
+}
+
 static void a_hub_that_takes_nothing_holds_the_server_back(void **state)
 {
     (void)state;
@@ -926,6 +1002,7 @@ int main(void)
         cmocka_unit_test_teardown(key_frames_have_all_values, stop),
         cmocka_unit_test_teardown(the_first_value_can_be_skipped, stop),
         cmocka_unit_test_teardown(values_go_on_after_the_server_was_restarted, stop),
+        cmocka_unit_test_teardown(what_was_missed_is_read_from_history, stop),
         cmocka_unit_test_teardown(a_hub_that_takes_nothing_holds_the_server_back, stop),
         cmocka_unit_test_teardown(what_is_not_acknowledged_counts_as_waiting, stop),
         cmocka_unit_test_teardown(it_works_on_two_threads, stop),

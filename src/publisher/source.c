@@ -26,7 +26,8 @@ struct sources {
     struct outbox *outbox;
     const struct source_events *events;
     struct list list;
-    struct list event_types;
+    struct list event_types, backfills;
+    struct backfill_counts backfill_counts;
     uint32_t held; /* writers that take nothing yet */
     struct loop_timer released; /* one takes again: from the loop, not from its callback */
     uint64_t overflows;
@@ -223,6 +224,9 @@ static void on_gap(void *arg, uint32_t first, uint32_t count)
     struct source *s = arg;
     s->gaps += count;
     s->unknown_gaps += count == 0;
+    for (uint32_t i = 0; i < s->item_cap; i++)
+        if (s->items[i])
+            s->owner->events->on_gap(s->items[i], count == 0);
 }
 
 static void on_item(void *arg, uint32_t index, UA_StatusCode status)
@@ -462,6 +466,11 @@ void source_reset(struct source *s)
         opcua_subscription_reset(s->subscription);
 }
 
+bool source_has_room(const struct source_item *place)
+{
+    return outbox_has_room_ua(place->source->owner->outbox);
+}
+
 bool source_ids(const struct source_item *place, uint32_t *subscription, uint32_t *item)
 {
     return place->source->subscription && opcua_subscription_ids(place->source->subscription, place->index, subscription, item);
@@ -470,6 +479,16 @@ bool source_ids(const struct source_item *place, uint32_t *subscription, uint32_
 struct list *sources_event_types(struct sources *s)
 {
     return &s->event_types;
+}
+
+struct backfill_counts *sources_backfill_counts(struct sources *s)
+{
+    return &s->backfill_counts;
+}
+
+struct list *sources_backfills(struct sources *s)
+{
+    return &s->backfills;
 }
 
 struct loop *sources_loop(const struct sources *s)
@@ -492,6 +511,7 @@ struct sources *sources_new(const struct sources_config *config)
     s->lifetime_count = config->lifetime_count;
     list_init(&s->list);
     list_init(&s->event_types);
+    list_init(&s->backfills);
     return s;
 }
 
@@ -565,7 +585,7 @@ static void count_sampler(const struct source *s, struct source_counts *c)
 
 struct source_counts sources_counts(const struct sources *sources)
 {
-    struct source_counts c = {.overflows = sources->overflows};
+    struct source_counts c = {.overflows = sources->overflows, .backfill = sources->backfill_counts};
     LIST_EACH(l, &sources->list)
     {
         const struct source *s = LIST_OF(l, struct source, link);

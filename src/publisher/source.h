@@ -7,6 +7,7 @@
 #pragma once
 
 #include "opcua/subscription.h"
+#include "publisher/backfill.h"
 #include "publisher/outbox.h"
 #include "publisher/plan.h"
 
@@ -39,6 +40,8 @@ struct source_events {
     void (*on_keep_alive)(struct writer *w, UA_DateTime now);
     /* A notification of the server was told to all writers that it is for. */
     void (*on_notified)(struct writer *w);
+    /* Values of the item may be missing; `anew`: and its present one is told again. */
+    void (*on_gap)(struct source_item *item, bool anew);
     /* Values can come, or not. */
     void (*on_state)(struct writer *w, struct source *s, bool alive);
     /* item->status is another one: the server took the node, or refused it. */
@@ -110,12 +113,18 @@ struct source_item *source_item_at(struct source *s, uint32_t index);
 struct opcua_session *source_session(const struct source *s);
 /* When the server published what is being told. */
 UA_DateTime source_published(const struct source *s);
+/* False also asks for writers to be told when there is. */
+bool source_has_room(const struct source_item *place);
 /* What the server calls them; false: it does not know the item at present. */
 bool source_ids(const struct source_item *place, uint32_t *subscription, uint32_t *item);
-/* What servers say of their event types (publisher/event_types.h). */
+/* What servers say of their event types (opcua/event_types.h). */
 struct list *sources_event_types(struct sources *s);
+/* What is read from servers' histories (publisher/backfill.h). */
+struct list *sources_backfills(struct sources *s);
+struct backfill_counts *sources_backfill_counts(struct sources *s);
 
 struct source_counts {
+    struct backfill_counts backfill;
     uint64_t subscriptions, items, live, failed, gaps, unknown_gaps, notifications, republished,
         transferred;
     uint64_t overflows; /* values that say that others before them were lost in a queue */

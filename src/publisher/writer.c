@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
-#include "publisher/item.h"
+#include "publisher/event_writer.h"
+#include "publisher/late.h"
 #include "publisher/writer_metadata.h"
 #include "json/write.h"
 
@@ -19,10 +20,12 @@ struct writer {
     struct writer_metadata *metadata; /* NULL: none is sent */
     struct source_spec spec;
     struct item_home home;
+    struct backfill_config backfill;
     struct watchdog *watchdog; /* NULL: none */
     uint32_t now_ms;           /* for it */
     struct routed *routed;   /* NULL: topics have no browse path */
     struct buffer spec_text; /* what the spec's slices point to */
+    struct data_set *late; /* of values that were missed; NULL: nobody wants them */
     struct item **items;
     size_t item_count, item_cap;
     uint32_t stamp;
@@ -68,6 +71,8 @@ static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
     bool first = !i->seen;
     i->seen = true;
     i->heard_ms = w->now_ms;
+    if (i->backfill)
+        backfill_value(i->backfill, v);
     if (i->heartbeat && !heartbeat_value(i->heartbeat, v))
         return false;
     if (first && i->skip_first)
@@ -321,6 +326,8 @@ static void on_filter(struct source_item *place, UA_StatusCode status,
                  SLICE_FMT(opcua_session_url(source_session(place->source))),
                  UA_StatusCode_name(status), buffer_cstr(&text));
     buffer_clear(&text);
+    if (!UA_StatusCode_isBad(status))
+        event_item_live(i->event, source_session(place->source));
 }
 
 static bool is_event_ready(struct source_item *place, const UA_EventFieldList *event)
@@ -361,63 +368,13 @@ static void on_item(struct source_item *place)
                  UA_StatusCode_name(place->status));
 }
 
-/* Data set messages of events are called after their type, too: "writer|SystemEventType". */
-static struct buffer name_with(const struct buffer *writer, struct slice type)
-{
-    struct buffer name = {0}, quoted = {0};
-    buffer_put(&name, buffer_slice(writer));
-    if (type.len) {
-        json_escape(&quoted, type);
-        name.at[name.len - 1] = '|';
-        buffer_put(&name, slice_skip(buffer_slice(&quoted), 1));
-    }
-    buffer_clear(&quoted);
-    return name;
-}
-
-static void write_event(struct writer *w, struct item *i, const UA_EventFieldList *event,
-                        enum frame frame, UA_DateTime now)
-{
-    struct opcua_session *s = source_session(i->place.source);
-    const struct event_filter *f = event_item_made(i->event);
-    struct buffer name = {0};
-    struct slice type;
-    if (event_item_name(i->event, s, event, &type) == OK)
-        name = name_with(&w->data_set.name, type);
-    struct data_set_head head = {.frame = frame, .now = now, .name = buffer_slice(&name)};
-    group_begin(w->config.group, &w->data_set, &head, opcua_session_namespaces(s));
-    for (size_t at = 0; at < f->field_count; at++) {
-        UA_DataValue v = {.hasValue = true, .value = event->eventFields[at]};
-        group_field(w->config.group, buffer_slice(&f->heads[at]), (uint32_t)at, &v);
-    }
-    group_end(w->config.group);
-    buffer_clear(&name);
-}
-
-/* An event as fields of a data set message, or as one sample whose value is an object. */
 static void on_event(struct writer *w, struct source_item *place, const UA_EventFieldList *event,
                      UA_DateTime now)
 {
-    struct item *i = (struct item *)place;
-    const struct event_filter *f = event_item_made(i->event);
-    if (!f || f->select_count != event->eventFieldsSize)
-        return;
-    w->config.counts->events++;
     if (w->stamp_of == STAMP_PUBLISHED)
         now = source_published(place->source);
-    if (!group_form(w->config.group)->samples) {
-        write_event(w, i, event, FRAME_EVENT, now);
-        return;
-    }
-    UA_EventFieldList told = *event; /* borrowed */
-    told.eventFieldsSize = f->field_count;
-    group_sample(w->config.group, &w->data_set,
-                 &(struct sample){.node = item_head(i),
-                                  .label = item_label(i),
-                                  .event = &told,
-                                  .heads = f->heads,
-                                  .now = now},
-                 opcua_session_namespaces(source_session(place->source)));
+    if (event_writer_put((struct item *)place, event, now))
+        w->config.counts->events++;
 }
 
 /* ---- the source's other news ---- */
@@ -441,6 +398,13 @@ static void on_keep_alive(struct writer *w, UA_DateTime now)
     group_notified(w->config.group, &w->data_set);
 }
 
+static void on_gap(struct source_item *place, bool anew)
+{
+    struct item *i = (struct item *)place;
+    if (i->backfill)
+        backfill_gap(i->backfill, anew, UA_DateTime_now());
+}
+
 /* Heartbeats say whether what they repeat is still true. */
 static void on_state(struct writer *w, struct source *s, bool alive)
 {
@@ -448,6 +412,10 @@ static void on_state(struct writer *w, struct source *s, bool alive)
         struct item *i = w->items[n];
         if (i->place.source == s && i->heartbeat)
             heartbeat_connected(i->heartbeat, alive);
+        if (i->place.source == s && i->event && alive)
+            event_item_live(i->event, source_session(s));
+        else if (i->place.source == s && i->event)
+            event_item_lost(i->event);
     }
     if (alive)
         data_set_of_server(&w->data_set, w->config.group, opcua_session_url(source_session(s)),
@@ -464,6 +432,7 @@ const struct source_events writer_source_events = {
     .on_event = on_event,
     .on_keep_alive = on_keep_alive,
     .on_notified = on_notified,
+    .on_gap = on_gap,
     .on_state = on_state,
     .filter = filter,
     .on_filter = on_filter,
@@ -509,6 +478,31 @@ static void drop_unwanted(struct writer *w)
         else
             item_free(w->items[n]);
     w->item_count = kept;
+}
+
+/* Its messages are others, with the numbers of the writer's. */
+static void set_late(struct writer *w, const struct plan_writer *plan)
+{
+    bool wanted = false;
+    for (size_t n = 0; n < plan->item_count && !wanted; n++)
+        wanted = plan->items[n].backfill;
+    if (!wanted || w->late)
+        return;
+    w->late = MEMORY_NEW(struct data_set);
+    group_join_late(w->config.group, w->late, plan);
+}
+
+struct data_set *writer_begin_late(struct writer *w)
+{
+    struct batch *batch = w->late->batch;
+    *w->late = w->data_set; /* borrowed */
+    w->late->batch = batch;
+    return w->late;
+}
+
+void writer_end_late(struct writer *w)
+{
+    w->data_set.sequence = w->late->sequence;
 }
 
 /* A plan's items and those that they trigger, one after the other. */
@@ -593,6 +587,7 @@ static void take_others(struct writer *w, const struct plan_writer *plan)
 
 void writer_update(struct writer *w, const struct plan_writer *plan)
 {
+    set_late(w, plan);
     size_t before = w->item_count, others = keep_same(w, plan);
     if (others > 0)
         take_others(w, plan);
@@ -697,7 +692,12 @@ static void set_home(struct writer *w, const struct plan_writer *plan)
                                  .spec = &w->spec,
                                  .root_node = keep_text(&w->spec_text, plan->root_node),
                                  .on_heartbeat = on_heartbeat,
+                                 .events = &event_writer_events,
+                                 .backfill = &w->backfill,
                                  .on_way = w->routed ? on_way : NULL};
+    w->backfill = (struct backfill_config){.events = &late_events,
+                                           .counts = sources_backfill_counts(w->config.sources),
+                                           .rate = w->config.backfill_rate};
 }
 
 struct writer *writer_new(const struct writer_config *config, const struct plan_writer *plan)
@@ -740,6 +740,8 @@ void writer_free(struct writer **writer, bool forget)
     for (size_t n = 0; n < w->item_count; n++)
         item_free(w->items[n]);
     group_leave(w->config.group, &w->data_set, forget);
+    if (w->late)
+        group_leave(w->config.group, w->late, false); /* never retained */
     data_set_clear(&w->data_set);
     buffer_clear(&w->key);
     buffer_clear(&w->name);
@@ -749,6 +751,7 @@ void writer_free(struct writer **writer, bool forget)
     routed_free(w->routed);
     free(w->items);
     free(w->later);
+    free(w->late);
     free(w);
     *writer = NULL;
 }
@@ -767,6 +770,16 @@ size_t writer_items(const struct writer *w, struct item *const **items)
 {
     *items = w->items;
     return w->item_count;
+}
+
+struct group *writer_group(const struct writer *w)
+{
+    return w->config.group;
+}
+
+struct data_set *writer_data_set(struct writer *w)
+{
+    return &w->data_set;
 }
 
 struct slice writer_key(const struct writer *w)

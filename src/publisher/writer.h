@@ -31,6 +31,7 @@ struct writer_config {
     const struct plan_group *plan_group;
     uint32_t id; /* in its group */
     watchdog_end_fn *end; /* NULL: the real one */
+    uint32_t backfill_rate; /* values a second; 0: as fast as it goes */
 };
 
 /* What writers do with what comes from sources. */
@@ -43,6 +44,13 @@ void writer_free(struct writer **w, bool forget);
 
 /* NULL before the first item has its place on one. */
 struct opcua_session *writer_session(const struct writer *w);
+/* Where messages go, and who data set messages are from. */
+struct group *writer_group(const struct writer *w);
+struct data_set *writer_data_set(struct writer *w);
+/* The same for late values, between the two calls. */
+struct data_set *writer_begin_late(struct writer *w);
+void writer_end_late(struct writer *w);
+
 struct slice writer_key(const struct writer *w);
 struct slice writer_name(const struct writer *w); /* as configured */
 const struct opcua_connection *writer_connection(const struct writer *w);

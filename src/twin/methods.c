@@ -15,6 +15,7 @@ BEGIN(node_read)
 BEGIN(node_write)
 BEGIN(method_metadata)
 BEGIN(method_call)
+BEGIN(compile_query)
 
 #define ANY (MODULE_V1 | MODULE_V2 | MODULE_PLAIN)
 
@@ -28,6 +29,7 @@ static const struct module_method methods[] = {
     {"NodeWrite", ANY, begin_node_write},
     {"MethodMetadata", ANY, begin_method_metadata}, /* method_metadata.c */
     {"MethodCall", ANY, begin_method_call},         /* method_call.c */
+    {"CompileQuery", ANY, begin_compile_query},     /* compile_query.c */
 };
 
 const struct module_role_ops twin_role = {

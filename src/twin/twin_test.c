@@ -455,6 +455,46 @@ static void methods_are_called(void **state)
                   6);
 }
 
+static void queries_become_event_filters(void **state)
+{
+    (void)state;
+    const struct json *filter = json_get(
+        call("CompileQuery_V2", "{\"query\":\"SELECT Message AS Text WHERE Severity > 5\",\"queryType\":\"Event\"}"),
+        "eventFilter");
+    const struct json *first = json_at(json_get(filter, "selectClauses"), 0);
+    expect(first, "typeDefinitionId", "i=2041");
+    expect(first, "displayName", "Text");
+    expect(json_at(json_get(json_get(filter, "whereClause"), "elements"), 0), "filterOperator", "GreaterThan");
+}
+
+static void a_query_for_all_has_the_fields_that_the_server_says(void **state)
+{
+    (void)state;
+    const struct json *filter = json_get(call("CompileQuery", "{\"query\":\"select * from SystemEventType\"}"), "eventFilter");
+    bool severity = false;
+    struct json_walk w = json_walk(json_get(filter, "selectClauses"));
+    while (json_next(&w))
+        severity |= slice_eq(json_string(json_at(json_get(w.value, "browsePath"), 0)), SLICE("Severity"));
+    assert_true(severity);
+    assert_true(json_count(json_get(filter, "selectClauses")) >= 8);
+    const struct json *only = json_at(json_get(json_get(filter, "whereClause"), "elements"), 0);
+    expect(only, "filterOperator", "OfType");
+    expect(json_at(json_get(only, "filterOperands"), 0), "value", "i=2130");
+}
+
+static void queries_that_mean_nothing_are_answers(void **state)
+{
+    (void)state;
+    const struct json *a = call("CompileQuery", "{\"query\":\"SELECT\"}");
+    expect_error(a, UA_STATUSCODE_BADEVENTFILTERINVALID);
+    assert_non_null(strstr(buffer_cstr(&device_double.reply), "line 1, column 7"));
+    assert_null(json_get(a, "eventFilter"));
+    expect_error(call("CompileQuery", "{\"query\":\"SELECT *\",\"queryType\":\"Query\"}"),
+                 UA_STATUSCODE_BADNOTSUPPORTED);
+    expect_error(call("CompileQuery", "{\"query\":\"SELECT * FROM i=99999999\"}"),
+                 UA_STATUSCODE_BADTYPEDEFINITIONINVALID);
+}
+
 static void calls_that_cannot_be_are_refused(void **state)
 {
     (void)state;
@@ -600,6 +640,9 @@ int main(void)
         cmocka_unit_test(attributes_are_written_one_result_each),
         cmocka_unit_test(methods_say_what_they_want),
         cmocka_unit_test(methods_are_called),
+        cmocka_unit_test(queries_become_event_filters),
+        cmocka_unit_test(a_query_for_all_has_the_fields_that_the_server_says),
+        cmocka_unit_test(queries_that_mean_nothing_are_answers),
         cmocka_unit_test(calls_that_cannot_be_are_refused),
         cmocka_unit_test(requests_that_are_none_are_refused),
         cmocka_unit_test(bodies_that_make_no_sense_are_refused),

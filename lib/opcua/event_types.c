@@ -1,4 +1,4 @@
-#include "publisher/event_types.h"
+#include "opcua/event_types.h"
 
 #include <stdlib.h>
 
@@ -20,19 +20,19 @@ enum answer {
 /* A node whose children are to be looked at. */
 struct place {
     UA_NodeId node, type;
-    UA_QualifiedName path[EVENT_TYPE_DEPTH_MAX];
+    UA_QualifiedName path[OPCUA_EVENT_TYPE_DEPTH_MAX];
     size_t depth;
 };
 
 struct entry {
     struct link link;
-    struct event_types *owner; /* NULL: nobody is interested any more */
+    struct opcua_event_types *owner; /* NULL: nobody is interested any more */
     UA_NodeId type;
     enum question question;
     enum answer answer;
     struct list waiters;
     struct slice name; /* allocated */
-    struct event_type_field *fields;
+    struct opcua_event_type_field *fields;
     size_t field_count;
     struct place *places; /* the supertypes, then what is below them; `next` is looked at now */
     size_t place_count, place_cap, next;
@@ -40,7 +40,7 @@ struct entry {
     bool asking;   /* a call is out */
 };
 
-struct event_types {
+struct opcua_event_types {
     struct link link;
     struct opcua_session *session;
     struct opcua_session_listener listener;
@@ -102,7 +102,7 @@ static void tell(struct entry *e)
     for (struct link *l; (l = list_pop(&e->waiters));)
         list_push(&waiters, l);
     for (struct link *l; (l = list_pop(&waiters));) {
-        struct event_types_waiter *w = LIST_OF(l, struct event_types_waiter, link);
+        struct opcua_event_types_waiter *w = LIST_OF(l, struct opcua_event_types_waiter, link);
         w->fn(w->arg);
     }
 }
@@ -132,7 +132,7 @@ static void add_place(struct entry *e, const UA_NodeId *node, const struct place
         UA_QualifiedName_copy(name, &p->path[above->depth]);
 }
 
-static bool is_path(const struct event_type_field *f, const struct place *above,
+static bool is_path(const struct opcua_event_type_field *f, const struct place *above,
                     const UA_QualifiedName *name)
 {
     bool same =
@@ -148,11 +148,11 @@ static void add_field(struct entry *e, const struct place *above, const UA_Quali
     for (size_t i = 0; i < e->field_count; i++)
         if (is_path(&e->fields[i], above, name))
             return;
-    if (e->field_count == EVENT_TYPE_FIELDS_MAX)
+    if (e->field_count == OPCUA_EVENT_TYPE_FIELDS_MAX)
         return;
     if (e->field_count == 0)
-        e->fields = memory_new(EVENT_TYPE_FIELDS_MAX * sizeof *e->fields);
-    struct event_type_field *f = &e->fields[e->field_count++];
+        e->fields = memory_new(OPCUA_EVENT_TYPE_FIELDS_MAX * sizeof *e->fields);
+    struct opcua_event_type_field *f = &e->fields[e->field_count++];
     f->depth = above->depth + 1;
     UA_NodeId_copy(&above->type, &f->type);
     for (size_t i = 0; i < above->depth; i++)
@@ -170,7 +170,7 @@ static void take_child(struct entry *e, const UA_ReferenceDescription *r)
         add_field(e, &above, &r->browseName);
     bool is_property = r->referenceTypeId.namespaceIndex == 0 &&
                        r->referenceTypeId.identifier.numeric == UA_NS0ID_HASPROPERTY;
-    if (!is_property && above.depth + 1 < EVENT_TYPE_DEPTH_MAX && r->nodeId.serverIndex == 0)
+    if (!is_property && above.depth + 1 < OPCUA_EVENT_TYPE_DEPTH_MAX && r->nodeId.serverIndex == 0)
         add_place(e, &r->nodeId.nodeId, &above, &r->browseName);
 }
 
@@ -214,8 +214,9 @@ static void take_supertype(struct entry *e, const UA_ReferenceDescription *refer
 /* The connection broke: what was asked is asked again on the next one. */
 static bool was_lost(const struct entry *e, UA_StatusCode status)
 {
-    return status != UA_STATUSCODE_GOOD &&
-           opcua_session_state(e->owner->session) != OPCUA_SESSION_READY;
+    return UA_StatusCode_isBad(status) &&
+           (opcua_call_was_lost(status) ||
+            opcua_session_state(e->owner->session) != OPCUA_SESSION_READY);
 }
 
 static void on_references(void *arg, UA_StatusCode status, UA_ReferenceDescription *references,
@@ -245,9 +246,9 @@ static void on_references(void *arg, UA_StatusCode status, UA_ReferenceDescripti
 static void look_on(struct entry *e)
 {
     if (!e->climbing && e->next == e->place_count) {
-        if (e->field_count == EVENT_TYPE_FIELDS_MAX)
+        if (e->field_count == OPCUA_EVENT_TYPE_FIELDS_MAX)
             log_warn("publisher event type has too many fields url=%.*s max=%d",
-                     SLICE_FMT(opcua_session_url(e->owner->session)), EVENT_TYPE_FIELDS_MAX);
+                     SLICE_FMT(opcua_session_url(e->owner->session)), OPCUA_EVENT_TYPE_FIELDS_MAX);
         end(e, KNOWN);
         return;
     }
@@ -325,7 +326,7 @@ static void ask(struct entry *e)
 /* A server that is not the one of before may have other types. */
 static void on_ready(void *arg, bool same)
 {
-    struct event_types *t = arg;
+    struct opcua_event_types *t = arg;
     LIST_EACH(l, &t->entries)
     {
         struct entry *e = LIST_OF(l, struct entry, link);
@@ -336,7 +337,8 @@ static void on_ready(void *arg, bool same)
     }
 }
 
-static struct entry *entry_of(struct event_types *t, const UA_NodeId *type, enum question question)
+static struct entry *entry_of(struct opcua_event_types *t, const UA_NodeId *type,
+                              enum question question)
 {
     LIST_EACH(l, &t->entries)
     {
@@ -344,7 +346,7 @@ static struct entry *entry_of(struct event_types *t, const UA_NodeId *type, enum
         if (e->question == question && UA_NodeId_equal(&e->type, type))
             return e;
     }
-    if (t->entry_count == EVENT_TYPES_MAX)
+    if (t->entry_count == OPCUA_EVENT_TYPES_MAX)
         return NULL;
     struct entry *e = MEMORY_NEW(struct entry);
     e->owner = t;
@@ -357,14 +359,15 @@ static struct entry *entry_of(struct event_types *t, const UA_NodeId *type, enum
     return e;
 }
 
-static void wait(struct entry *e, struct event_types_waiter *w)
+static void wait(struct entry *e, struct opcua_event_types_waiter *w)
 {
     list_remove(&w->link);
     list_push(&e->waiters, &w->link);
 }
 
-enum status event_types_fields(struct event_types *t, const UA_NodeId *type,
-                               struct event_types_waiter *w, struct event_type_fields *out)
+enum status opcua_event_types_fields(struct opcua_event_types *t, const UA_NodeId *type,
+                                     struct opcua_event_types_waiter *w,
+                                     struct opcua_event_type_fields *out)
 {
     struct entry *e = entry_of(t, type, FIELDS);
     if (!e)
@@ -377,12 +380,12 @@ enum status event_types_fields(struct event_types *t, const UA_NodeId *type,
         wait(e, w);
         return AGAIN;
     }
-    *out = (struct event_type_fields){e->fields, e->field_count};
+    *out = (struct opcua_event_type_fields){e->fields, e->field_count};
     return OK;
 }
 
-enum status event_types_name(struct event_types *t, const UA_NodeId *type,
-                             struct event_types_waiter *w, struct slice *out)
+enum status opcua_event_types_name(struct opcua_event_types *t, const UA_NodeId *type,
+                                   struct opcua_event_types_waiter *w, struct slice *out)
 {
     struct entry *e = entry_of(t, type, NAME);
     *out = (struct slice){0};
@@ -397,17 +400,17 @@ enum status event_types_name(struct event_types *t, const UA_NodeId *type,
 
 /* ---- sharing ---- */
 
-struct event_types *event_types_get(struct list *all, struct opcua_session *s)
+struct opcua_event_types *opcua_event_types_get(struct list *all, struct opcua_session *s)
 {
     LIST_EACH(l, all)
     {
-        struct event_types *t = LIST_OF(l, struct event_types, link);
+        struct opcua_event_types *t = LIST_OF(l, struct opcua_event_types, link);
         if (t->session == s) {
             t->refs++;
             return t;
         }
     }
-    struct event_types *t = MEMORY_NEW(struct event_types);
+    struct opcua_event_types *t = MEMORY_NEW(struct opcua_event_types);
     t->session = s;
     t->refs = 1;
     list_init(&t->entries);
@@ -417,9 +420,9 @@ struct event_types *event_types_get(struct list *all, struct opcua_session *s)
     return t;
 }
 
-void event_types_unref(struct event_types **types)
+void opcua_event_types_unref(struct opcua_event_types **types)
 {
-    struct event_types *t = *types;
+    struct opcua_event_types *t = *types;
     *types = NULL;
     if (!t || --t->refs > 0)
         return;

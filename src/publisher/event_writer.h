@@ -1,0 +1,15 @@
+/*
+ * Events of an item become messages: what the server tells, snapshots of conditions, and changes of
+ * its model. On the OPC UA thread.
+ */
+#pragma once
+
+#include "publisher/group.h"
+#include "publisher/item.h"
+
+/* What an item's events come to; the arg is the item. */
+extern const struct event_item_events event_writer_events;
+
+/* An event as the server told it: fields of a data set message, or one sample whose value is an
+ * object. False: it was not for messages. */
+bool event_writer_put(struct item *i, const UA_EventFieldList *event, UA_DateTime now);
