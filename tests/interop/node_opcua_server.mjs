@@ -8,6 +8,8 @@
 //   --user, --password  who may come in beside the anonymous
 //   --no-anonymous      nobody else may
 //
+// SIGUSR2 makes it forget its sessions with their subscriptions, as a restart does; its history stays.
+//
 // Anonymous users may use the endpoint without security, and all may use every other policy, signed, and encrypted.
 // Users with a certificate are let in, whatever it is.
 // It prints its URL in one line when it is ready. FOLDER keeps its certificates, so that it is the
@@ -82,6 +84,9 @@ const counters = Array.from({length: Number(options.counters)}, (_, i) => space.
   value: new Variant({dataType: DataType.UInt32, value: count}),
 }));
 
+for (const c of counters)
+  addressSpace.installHistoricalDataNode(c, {maxOnlineValues: 100000});
+
 function change() {
   count++;
   for (const c of counters)
@@ -127,11 +132,25 @@ add.bindMethod((inputs, _context, callback) => {
   ]});
 });
 
+// ---- a tank whose level may be written: its alarm is active beyond 100 and below 50, until somebody acknowledges it ----
+
+const tank = space.addObject({organizedBy: factory, browseName: 'Tank', nodeId: 's=Tank', notifierOf: addressSpace.rootFolder.objects.server});
+const level = space.addVariable({componentOf: tank, browseName: 'Level', nodeId: 's=Level', dataType: 'Double', eventSourceOf: tank,
+  value: new Variant({dataType: DataType.Double, value: 75})});
+space.instantiateNonExclusiveLimitAlarm('NonExclusiveLimitAlarmType', {
+  browseName: 'LevelAlarm', componentOf: tank, conditionSource: level, inputNode: level, conditionName: 'Level',
+  highHighLimit: 200, highLimit: 100, lowLimit: 50, lowLowLimit: 10,
+});
+
 // ---- from start to end ----
 
 await server.start();
 const timer = setInterval(change, Number(options.interval));
 console.log(`opc.tcp://${options.host}:${server.endpoints[0].port}`);
+process.on('SIGUSR2', () => {
+  for (const session of Object.values(server.engine._sessions))
+    server.engine.closeSession(session.authenticationToken, true, 'Forcing');
+});
 process.once('SIGTERM', async () => {
   clearInterval(timer);
   await server.shutdown(0);
