@@ -193,8 +193,6 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
     struct item_slot *i = &s->slots[index];
     bool removed = i->state == ITEM_REMOVED;
     i->server_id = r->monitoredItemId;
-    if (!removed && i->item.late_filter && s->config.events->on_filter)
-        s->config.events->on_filter(s->config.arg, index, r->statusCode, &r->filterResult);
     if (UA_StatusCode_isBad(r->statusCode)) {
         if (removed)
             items_free_index(s, index);
@@ -213,6 +211,8 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
             items_modify(s, index);
         items_tell(s, index, UA_STATUSCODE_GOOD, true);
     }
+    if (!removed && s->slots[index].item.late_filter && s->config.events->on_filter)
+        s->config.events->on_filter(s->config.arg, index, r->statusCode, &r->filterResult);
 }
 
 /* The answer did not come, or the server did none: as if it had not been asked. */

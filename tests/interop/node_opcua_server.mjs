@@ -134,6 +134,7 @@ add.bindMethod((inputs, _context, callback) => {
 
 // ---- a tank whose level may be written: its alarm is active beyond 100 and below 50, until somebody acknowledges it ----
 
+addressSpace.installAlarmsAndConditionsService();
 const tank = space.addObject({organizedBy: factory, browseName: 'Tank', nodeId: 's=Tank', notifierOf: addressSpace.rootFolder.objects.server});
 const level = space.addVariable({componentOf: tank, browseName: 'Level', nodeId: 's=Level', dataType: 'Double', eventSourceOf: tank,
   value: new Variant({dataType: DataType.Double, value: 75})});
