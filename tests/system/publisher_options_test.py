@@ -122,7 +122,7 @@ def exists(test, seen={}):
         if path not in seen and os.path.exists(path):
             with open(path, encoding="utf-8") as f:
                 seen[path] = f.read()
-        if re.search(rf"cmocka_unit_test\w*\({name}\b", seen.get(path, "")):
+        if re.search(rf"(cmocka_unit_test\w*|\bTEST)\({name}\b", seen.get(path, "")):
             return True
     return False
 
