@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Garbage, wrong keys, too much, and a full disk: a clear answer each, and nobody else is disturbed."""
+import glob
 import os
 import random
 import socket
@@ -166,6 +167,9 @@ def a_broken_configuration_leaves_what_runs_and_says_where():
         opc.publish([good, entry(plant, ["Load2"], DataSetWriterId="third", OpcAuthenticationMode="UsernamePassword",
                                  OpcAuthenticationUsername="maria", OpcAuthenticationPassword="wrong"),
                      {"EndpointUrl": "opc.tcp://127.0.0.1:9", "OpcNodes": [{"Id": "i=2258"}]}])
+        wait_for("a password to be kept from a server that is not trusted", lambda: "BadCertificateUntrusted" in opc.text())
+        for certificate in glob.glob(f"{folder}/opc-pki/rejected/certs/*.der"):
+            os.rename(certificate, certificate.replace("/rejected/", "/trusted/"))
         wait_for("the refused user", lambda: "BadUserAccessDenied" in opc.text() or "BadIdentityToken" in opc.text())
         assert "wrong" not in [w.strip('"') for w in opc.text().split()], "a password is in the log"
         flows()
