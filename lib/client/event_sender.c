@@ -10,9 +10,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/cbs.h"
+#include "client/event_hub.h"
 
-#define BACKOFF_MS_MIN 250
-#define BACKOFF_MS_MAX 30000
 #define LASTED_MS 30000     /* a connection that was up for so long makes the back-off start anew */
 #define SET_UP_MS_MAX 30000 /* from connecting until the link is attached */
 #define IDLE_MS 120000
@@ -201,27 +200,10 @@ enum status event_sender_send(struct event_sender *s, const struct event_sender_
 static struct amqp_link *attach(struct event_sender *s, const char *name, bool receiver,
                                 const char *address, int settle)
 {
-    struct buffer there = {0}, source = {0}, target = {0};
-    struct amqp_link *l = NULL;
-    amqp_write_string(&there, slice_of(address));
-    amqp_source_write(&source, &(struct amqp_source){.address = buffer_slice(&there),
-                                                     .durable = AMQP_ABSENT,
-                                                     .timeout = AMQP_ABSENT});
-    amqp_target_write(&target, &(struct amqp_target){.address = buffer_slice(&there),
-                                                     .durable = AMQP_ABSENT,
-                                                     .timeout = AMQP_ABSENT});
-    struct amqp_attach want = {.name = slice_of(name),
-                               .receiver = receiver,
-                               .send_settle = settle,
-                               .receive_settle = AMQP_RECEIVE_FIRST,
-                               .source = buffer_slice(&source),
-                               .target = buffer_slice(&target)};
-    if (amqp_link_attach(s->session, &want, NULL, &l) != OK)
-        l = NULL;
-    buffer_clear(&there);
-    buffer_clear(&source);
-    buffer_clear(&target);
-    return l;
+    return event_hub_attach(s->session, &(struct event_hub_link){.name = name,
+                                                                 .address = address,
+                                                                 .receiver = receiver,
+                                                                 .send_settle = settle});
 }
 
 /* ---- sign-in ---- */
@@ -368,28 +350,6 @@ static void on_credit(void *arg, struct amqp_link *l)
         pump(s);
 }
 
-static enum status status_of(const struct amqp_error *why)
-{
-    /* clang-format off */
-    static const struct {
-        struct slice condition;
-        enum status status;
-    } table[] = {
-        {SLICE_INIT("amqp:unauthorized-access"), UNAUTHORIZED},
-        {SLICE_INIT("amqp:not-found"), NOT_FOUND},
-        {SLICE_INIT("amqp:link:message-size-exceeded"), TOO_LARGE},
-        {SLICE_INIT("amqp:not-allowed"), FORBIDDEN},
-        {SLICE_INIT("com.microsoft:argument-error"), BAD_ARGUMENT},
-        {SLICE_INIT("com.microsoft:argument-out-of-range"), BAD_ARGUMENT},
-        {SLICE_INIT("amqp:decode-error"), BAD_ARGUMENT},
-    };
-    /* clang-format on */
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (slice_eq(why->condition, table[i].condition))
-            return table[i].status;
-    return PEER_FAILED;
-}
-
 static bool is_final(enum status why)
 {
     return why == TOO_LARGE || why == BAD_ARGUMENT || why == FORBIDDEN;
@@ -410,7 +370,7 @@ static void on_settled(void *arg, struct amqp_link *l, uint64_t number,
             continue;
         bool accepted = state->outcome == AMQP_OUTCOME_ACCEPTED;
         e->why = accepted                                  ? OK
-                 : state->outcome == AMQP_OUTCOME_REJECTED ? status_of(&state->error)
+                 : state->outcome == AMQP_OUTCOME_REJECTED ? event_hub_status(&state->error)
                                                            : BUSY;
         e->done = accepted || is_final(e->why);
         if (!e->done)
@@ -431,7 +391,7 @@ static void on_detach(void *arg, struct amqp_link *l, const struct amqp_error *w
     if (l == s->cbs_receive)
         s->cbs_receive = NULL;
     s->state = s->state == UP ? ATTACHING : s->state;
-    end(s, status_of(why));
+    end(s, event_hub_status(why));
 }
 
 static void on_engine_close(void *arg, enum status why, const struct amqp_error *error)
@@ -440,7 +400,7 @@ static void on_engine_close(void *arg, enum status why, const struct amqp_error 
     if (s->freed)
         return;
     if (why == CLOSED && error->condition.len)
-        why = status_of(error);
+        why = event_hub_status(error);
     end(s, why == BAD_FORMAT ? PEER_FAILED : why);
 }
 
@@ -540,11 +500,10 @@ static void on_attempt(void *arg)
 
 static void connect_again(struct event_sender *s)
 {
-    uint64_t most = s->attempts < 7 ? (uint64_t)BACKOFF_MS_MIN << s->attempts : BACKOFF_MS_MAX;
     s->state = WAITING;
-    s->attempts++;
     loop_timer_start(s->config.loop, &s->attempt,
-                     most / 2 + loop_random_u64(s->config.loop) % (most / 2 + 1), on_attempt, s);
+                     event_hub_backoff_ms(s->config.loop, s->attempts), on_attempt, s);
+    s->attempts++;
 }
 
 /* ---- life ---- */
@@ -576,18 +535,6 @@ static void dispose(struct event_sender *s)
     free(s);
 }
 
-static void on_nothing(void *arg, struct slice bytes)
-{
-    (void)arg, (void)bytes;
-}
-
-static void on_gone(void *arg, enum status why)
-{
-    (void)arg, (void)why;
-}
-
-static const struct stream_events goodbye = {.on_data = on_nothing, .on_close = on_gone};
-
 static void cancel_all(struct event_sender *s)
 {
     LIST_EACH(l, &s->events)
@@ -606,13 +553,8 @@ void event_sender_free(struct event_sender **sender)
     if (s == NULL || s->freed)
         return;
     enter(s);
-    if (s->stream) {
-        if (s->engine)
-            amqp_connection_close(s->engine, NULL);
-        stream_events(s->stream, &goodbye, NULL);
-        stream_close(s->stream);
-        s->stream = NULL;
-    }
+    event_hub_let_go(s->stream, s->engine);
+    s->stream = NULL;
     s->freed = true;
     s->unsent = NULL;
     loop_timer_stop(&s->attempt);

@@ -4,10 +4,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "client/event_hub.h"
 #include "client/stream_reader_private.h"
 
-#define BACKOFF_MS_MIN 250
-#define BACKOFF_MS_MAX 30000
 #define LASTED_MS 30000     /* a connection that was up for so long makes the back-off start anew */
 #define SET_UP_MS_MAX 30000 /* from connecting until all partitions are attached */
 #define IDLE_MS 120000
@@ -35,28 +34,12 @@ struct amqp_link *reader_attach(struct stream_reader *r, const char *name, bool 
                                 const char *address, struct slice filter, int send_settle,
                                 void *arg)
 {
-    struct buffer there = {0}, source = {0}, target = {0};
-    struct amqp_link *l = NULL;
-    amqp_write_string(&there, slice_of(address));
-    amqp_source_write(&source, &(struct amqp_source){.address = buffer_slice(&there),
-                                                     .durable = AMQP_ABSENT,
-                                                     .timeout = AMQP_ABSENT,
-                                                     .filter = filter});
-    amqp_target_write(&target, &(struct amqp_target){.address = buffer_slice(&there),
-                                                     .durable = AMQP_ABSENT,
-                                                     .timeout = AMQP_ABSENT});
-    struct amqp_attach want = {.name = slice_of(name),
-                               .receiver = receiver,
-                               .send_settle = send_settle,
-                               .receive_settle = AMQP_RECEIVE_FIRST,
-                               .source = buffer_slice(&source),
-                               .target = buffer_slice(&target)};
-    if (amqp_link_attach(r->session, &want, arg, &l) != OK)
-        l = NULL;
-    buffer_clear(&there);
-    buffer_clear(&source);
-    buffer_clear(&target);
-    return l;
+    return event_hub_attach(r->session, &(struct event_hub_link){.name = name,
+                                                                 .address = address,
+                                                                 .receiver = receiver,
+                                                                 .send_settle = send_settle,
+                                                                 .filter = filter,
+                                                                 .arg = arg});
 }
 
 /* ---- time ---- */
@@ -165,17 +148,6 @@ static void on_credit(void *arg, struct amqp_link *l)
         reader_sign_in_credit(r, l);
 }
 
-static enum status status_of(const struct amqp_error *why)
-{
-    if (slice_eq(why->condition, SLICE("amqp:unauthorized-access")))
-        return UNAUTHORIZED;
-    if (slice_eq(why->condition, SLICE("amqp:not-found")))
-        return NOT_FOUND;
-    if (slice_eq(why->condition, SLICE("amqp:link:stolen")))
-        return REPLACED;
-    return PEER_FAILED;
-}
-
 static void on_detach(void *arg, struct amqp_link *l, const struct amqp_error *why)
 {
     struct stream_reader *r = arg;
@@ -186,7 +158,7 @@ static void on_detach(void *arg, struct amqp_link *l, const struct amqp_error *w
     else
         reader_sign_in_detached(r, l);
     if (!partition_of(l) || partition_of(l)->link == NULL)
-        reader_end(r, status_of(why));
+        reader_end(r, event_hub_status(why));
 }
 
 static void on_close(void *arg, enum status why, const struct amqp_error *error)
@@ -195,7 +167,7 @@ static void on_close(void *arg, enum status why, const struct amqp_error *error)
     if (r->freed)
         return;
     if (why == CLOSED && error->condition.len)
-        why = status_of(error);
+        why = event_hub_status(error);
     reader_end(r, why == BAD_FORMAT ? PEER_FAILED : why);
 }
 
@@ -298,17 +270,11 @@ static void on_attempt(void *arg)
                                &stream_table, r);
 }
 
-/* Twice as long with every attempt, and half of it by chance. */
-static uint64_t backoff_ms(struct stream_reader *r)
-{
-    uint64_t most = r->attempts < 7 ? (uint64_t)BACKOFF_MS_MIN << r->attempts : BACKOFF_MS_MAX;
-    return most / 2 + loop_random_u64(r->config.loop) % (most / 2 + 1);
-}
-
 static void connect_again(struct stream_reader *r)
 {
     r->state = READER_WAITING;
-    loop_timer_start(r->config.loop, &r->attempt, backoff_ms(r), on_attempt, r);
+    loop_timer_start(r->config.loop, &r->attempt, event_hub_backoff_ms(r->config.loop, r->attempts),
+                     on_attempt, r);
     r->attempts++;
 }
 
@@ -344,30 +310,6 @@ static void dispose(struct stream_reader *r)
     free(r);
 }
 
-static void on_nothing(void *arg, struct slice bytes)
-{
-    (void)arg, (void)bytes;
-}
-
-static void on_gone(void *arg, enum status why)
-{
-    (void)arg, (void)why;
-}
-
-static const struct stream_events goodbye = {.on_data = on_nothing, .on_close = on_gone};
-
-/* The stream says goodbye by itself, and knows the reader no more. */
-static void let_go(struct stream_reader *r)
-{
-    struct stream *s = r->stream;
-    if (s == NULL)
-        return;
-    if (r->engine)
-        amqp_connection_close(r->engine, NULL);
-    stream_events(s, &goodbye, NULL);
-    stream_close(s);
-}
-
 void stream_reader_free(struct stream_reader **reader)
 {
     struct stream_reader *r = *reader;
@@ -375,7 +317,7 @@ void stream_reader_free(struct stream_reader **reader)
     if (r == NULL || r->freed)
         return;
     reader_enter(r);
-    let_go(r);
+    event_hub_let_go(r->stream, r->engine);
     r->freed = true;
     r->stream = NULL;
     loop_timer_stop(&r->attempt);
