@@ -45,12 +45,14 @@ async function mosquitto(name, lines) {
   const file = path.join(folder, `${name}.conf`);
   const port = await freePort();
   writeFileSync(file, `listener ${port} 127.0.0.1\n${lines.join('\n')}\n`);
+  let said = '';
   const start = async () => {
-    const child = spawn('mosquitto', ['-c', file], {stdio: 'ignore'});
+    const child = spawn('mosquitto', ['-c', file], {stdio: ['ignore', 'ignore', 'pipe']});
+    child.stderr.setEncoding('utf8').on('data', text => { said += text; });
     await until('mosquitto', () => new Promise(r => { const s = net.connect(port, '127.0.0.1', () => { s.destroy(); r(true); }); s.on('error', () => r(false)); }));
     return child;
   };
-  const m = {port, child: await start(), end: async signal => { const gone = new Promise(r => m.child.once('exit', r)); m.child.kill(signal ?? 'SIGTERM'); await gone; },
+  const m = {port, text: () => said, child: await start(), end: async signal => { const gone = new Promise(r => m.child.once('exit', r)); m.child.kill(signal ?? 'SIGTERM'); await gone; },
              again: async () => { m.child = await start(); }};
   running.push({end: async () => m.child.kill('SIGKILL')});
   return m;
@@ -93,7 +95,7 @@ test('mosquitto, MQTT 5: topics, user properties, content type, expiry; nothing 
   const epoch = user(first)['millrace-epoch'];
   for (let i = 0; i < 3; i++) {
     await m.end('SIGKILL');
-    await new Promise(r => setTimeout(r, 300));
+    await until('it is noticed', () => (p.text().match(/broker disconnected/g) ?? []).length > i);
     await m.again();
     const before = await p.metric('millrace_publisher_sent_total');
     await until('the publisher is back', async () => await p.metric('millrace_publisher_sent_total') > before + 5);
@@ -144,7 +146,7 @@ test('mosquitto over TLS with a password; a wrong one is named in the log', asyn
   const wrong = await publisher('wrong', {}, '--transport.ca', path.join(tls, 'ca.pem'),
                                 '--mqtt.connection', `HostName=127.0.0.1;Port=${m.port};Username=press;Password=other`);
   await until('the reason', () => /broker refused the connection .*reason="not authorized"|reason="bad user name or password"/.test(wrong.text()));
-  await new Promise(r => setTimeout(r, 1500));
+  await until('it has tried again', () => (m.text().match(/not authori[sz]ed/gi) ?? []).length >= 3);
   assert.equal(wrong.text().match(/broker refused the connection/g).length, 1, 'said once');
   const distrusts = await publisher('distrusts', {}, '--mqtt.connection', `HostName=127.0.0.1;Port=${m.port};Username=press;Password=secret`);
   await until('the reason', () => /certificate/.test(distrusts.text()));
