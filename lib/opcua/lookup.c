@@ -1,4 +1,4 @@
-#include "opcua/lookup.h"
+#include "opcua/lookup_priv.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,58 +10,10 @@
 #include "opcua/session_priv.h"
 #include "json/json.h"
 
-#define CALL_MS 30000
-
-/* Each question goes through the stages that it needs, in this order. */
-enum stage { TRANSLATE, REGISTER, DISPLAY_NAME, BROWSE_NAME, CLIMB, STAGES };
-
-struct opcua_lookup {
-    struct link link;    /* in a stage's queue, or among the new ones */
-    opcua_lookup_fn *fn; /* NULL: nobody waits any more */
-    void *arg;
-    uint32_t tag;
-    uint8_t what;
-    UA_NodeId at;    /* the node, once it is known */
-    UA_NodeId above; /* how far up it came */
-    UA_String display_name;
-    UA_QualifiedName *way; /* from the node up */
-    size_t way_len;
-    bool has_path;
-    uint16_t node_len;
-    char text[]; /* node, 0, path, 0 */
-};
-
 static const char *path_text(const struct opcua_lookup *l)
 {
     return l->text + l->node_len + 1;
 }
-
-/* A folder whose parent was asked for: most nodes have their neighbours' ancestors. */
-struct folder {
-    UA_NodeId parent;
-    UA_QualifiedName parent_name;
-    bool known, top; /* top: it has no parent */
-};
-
-struct batch {
-    struct link link;
-    struct session_lookups *owner;
-    enum stage stage;
-    size_t count;
-    struct opcua_lookup *asked[]; /* NULL: taken */
-};
-
-struct session_lookups {
-    struct opcua_session *session;
-    struct opcua_session_listener listener;
-    struct loop_timer pump;
-    struct list fresh; /* not looked at yet */
-    struct list queues[STAGES];
-    struct list batches;
-    size_t in_flight[STAGES], most[STAGES]; /* most: 0, or what the server bore */
-    bool no_register;                       /* the server has no such service */
-    struct map folders;
-};
 
 /* ---- the end of one ---- */
 
@@ -118,7 +70,7 @@ static bool needs(const struct session_lookups *s, const struct opcua_lookup *l,
     return false;
 }
 
-static void go_on(struct session_lookups *s, struct opcua_lookup *l, int stage)
+void lookup_go_on(struct session_lookups *s, struct opcua_lookup *l, int stage)
 {
     while (stage < STAGES && !needs(s, l, (enum stage)stage))
         stage++;
@@ -146,7 +98,7 @@ static void begin(struct session_lookups *s, struct opcua_lookup *l)
     else
         l->at = UA_NODEID_NUMERIC(0, UA_NS0ID_ROOTFOLDER);
     if (parsed == OK)
-        go_on(s, l, TRANSLATE);
+        lookup_go_on(s, l, TRANSLATE);
     else
         finish(l, parsed == NOT_FOUND ? UA_STATUSCODE_BADNODEIDUNKNOWN
                                       : UA_STATUSCODE_BADNODEIDINVALID);
@@ -173,8 +125,6 @@ static bool path_of(const struct session_lookups *s, const struct opcua_lookup *
     return ok;
 }
 
-static void on_response(void *arg, UA_StatusCode status, void *response);
-
 static void send_translate(struct session_lookups *s, struct batch *b)
 {
     UA_BrowsePath *paths = memory_new(b->count * sizeof *paths);
@@ -183,8 +133,8 @@ static void send_translate(struct session_lookups *s, struct batch *b)
             paths[i] = (UA_BrowsePath){0}; /* the server will refuse it */
     UA_TranslateBrowsePathsToNodeIdsRequest request = {.browsePathsSize = b->count,
                                                        .browsePaths = paths};
-    OPCUA_CALL(s->session, OPCUA_CALL_NOW, TRANSLATEBROWSEPATHSTONODEIDS, &request, on_response, b,
-               CALL_MS);
+    OPCUA_CALL(s->session, OPCUA_CALL_NOW, TRANSLATEBROWSEPATHSTONODEIDS, &request, lookup_on_response, b,
+               LOOKUP_CALL_MS);
     for (size_t i = 0; i < b->count; i++)
         UA_RelativePath_clear(&paths[i].relativePath);
     free(paths);
@@ -206,7 +156,7 @@ static void take_translate(struct session_lookups *s, struct opcua_lookup *l, vo
         UA_NodeId_clear(&l->at);
         l->at = target->targetId.nodeId;
         UA_NodeId_init(&target->targetId.nodeId);
-        go_on(s, l, TRANSLATE + 1);
+        lookup_go_on(s, l, TRANSLATE + 1);
         return;
     }
     finish(l, UA_StatusCode_isBad(r->statusCode) ? r->statusCode : UA_STATUSCODE_BADNOMATCH);
@@ -220,7 +170,7 @@ static void send_register(struct session_lookups *s, struct batch *b)
     for (size_t i = 0; i < b->count; i++)
         nodes[i] = b->asked[i]->at;
     UA_RegisterNodesRequest request = {.nodesToRegisterSize = b->count, .nodesToRegister = nodes};
-    OPCUA_CALL(s->session, OPCUA_CALL_NOW, REGISTERNODES, &request, on_response, b, CALL_MS);
+    OPCUA_CALL(s->session, OPCUA_CALL_NOW, REGISTERNODES, &request, lookup_on_response, b, LOOKUP_CALL_MS);
     free(nodes);
 }
 
@@ -238,7 +188,7 @@ static void take_register(struct session_lookups *s, struct opcua_lookup *l, voi
         l->at = *id;
         UA_NodeId_init(id);
     }
-    go_on(s, l, REGISTER + 1);
+    lookup_go_on(s, l, REGISTER + 1);
 }
 
 /* ---- attributes ---- */
@@ -254,7 +204,7 @@ static void send_read(struct session_lookups *s, struct batch *b)
     UA_ReadRequest request = {.timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER,
                               .nodesToReadSize = b->count,
                               .nodesToRead = nodes};
-    OPCUA_CALL(s->session, OPCUA_CALL_NOW, READ, &request, on_response, b, CALL_MS);
+    OPCUA_CALL(s->session, OPCUA_CALL_NOW, READ, &request, lookup_on_response, b, LOOKUP_CALL_MS);
     free(nodes);
 }
 
@@ -272,185 +222,7 @@ static void take_display_name(struct session_lookups *s, struct opcua_lookup *l,
         UA_String_clear(&l->display_name);
         UA_String_copy(&text->text, &l->display_name);
     }
-    go_on(s, l, DISPLAY_NAME + 1);
-}
-
-/* ---- the way up ---- */
-
-static bool add_to_way(struct opcua_lookup *l, const UA_QualifiedName *name)
-{
-    return l->way_len < OPCUA_LOOKUP_DEPTH_MAX &&
-           UA_Array_appendCopy((void **)&l->way, &l->way_len, name,
-                               &UA_TYPES[UA_TYPES_QUALIFIEDNAME]) == UA_STATUSCODE_GOOD;
-}
-
-static void give_up_way(struct session_lookups *s, struct opcua_lookup *l)
-{
-    UA_Array_delete(l->way, l->way_len, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
-    l->way = NULL;
-    l->way_len = 0;
-    go_on(s, l, STAGES);
-}
-
-static void take_browse_name(struct session_lookups *s, struct opcua_lookup *l, void *response,
-                             size_t i)
-{
-    UA_Variant *v = &((UA_ReadResponse *)response)->results[i].value;
-    if (!UA_Variant_hasScalarType(v, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]) ||
-        !add_to_way(l, v->data)) {
-        give_up_way(s, l);
-        return;
-    }
-    UA_NodeId_copy(&l->at, &l->above);
-    go_on(s, l, CLIMB);
-}
-
-static struct slice key_of(const UA_NodeId *id, struct buffer *scratch)
-{
-    buffer_reset(scratch);
-    opcua_node_id_print(id, NULL, OPCUA_ID_INDEX, scratch);
-    return buffer_slice(scratch);
-}
-
-static struct folder *folder_of(const struct session_lookups *s, const UA_NodeId *id)
-{
-    struct buffer key = {0};
-    struct folder *f = map_get(&s->folders, key_of(id, &key));
-    buffer_clear(&key);
-    return f;
-}
-
-/* Kept until nobody asks any more; the node itself is not: it has no children that ask. */
-static struct folder *folder_new(struct session_lookups *s, const UA_NodeId *id)
-{
-    if (s->folders.count >= OPCUA_LOOKUP_FOLDERS_MAX)
-        return NULL;
-    struct buffer key = {0};
-    struct folder *f = MEMORY_NEW(struct folder);
-    key_of(id, &key);
-    map_put(&s->folders, slice_of(slice_dup(buffer_slice(&key))), f);
-    buffer_clear(&key);
-    return f;
-}
-
-static void forget_folders(struct session_lookups *s)
-{
-    size_t at = 0;
-    struct map_entry *e;
-    while ((e = map_next(&s->folders, &at))) {
-        struct folder *f = e->value;
-        UA_NodeId_clear(&f->parent);
-        UA_QualifiedName_clear(&f->parent_name);
-        free((char *)(uintptr_t)e->key.at);
-        free(f);
-    }
-    map_clear(&s->folders);
-}
-
-static bool is_root(const UA_NodeId *id)
-{
-    static const UA_NodeId root = {.identifier.numeric = UA_NS0ID_ROOTFOLDER};
-    return UA_NodeId_equal(id, &root);
-}
-
-/* One level up. False: it has arrived, or there is no way; then it is done. */
-static bool step(struct session_lookups *s, struct opcua_lookup *l, const UA_NodeId *parent,
-                 const UA_QualifiedName *name)
-{
-    if (is_root(parent)) {
-        go_on(s, l, STAGES);
-        return false;
-    }
-    if (!add_to_way(l, name)) {
-        give_up_way(s, l);
-        return false;
-    }
-    UA_NodeId_clear(&l->above);
-    UA_NodeId_copy(parent, &l->above);
-    return true;
-}
-
-/* As far up as it is known. False: it is done, or waits for an answer that is under way. */
-static bool must_climb(struct session_lookups *s, struct opcua_lookup *l)
-{
-    if (is_root(&l->above)) {
-        go_on(s, l, STAGES);
-        return false;
-    }
-    while (l->way_len > 1) {
-        struct folder *f = folder_of(s, &l->above);
-        if (!f) {
-            folder_new(s, &l->above);
-            return true;
-        }
-        if (!f->known) {
-            list_push(&s->queues[CLIMB], &l->link);
-            return false;
-        }
-        if (f->top) {
-            give_up_way(s, l);
-            return false;
-        }
-        if (!step(s, l, &f->parent, &f->parent_name))
-            return false;
-    }
-    return true;
-}
-
-static void send_climb(struct session_lookups *s, struct batch *b)
-{
-    UA_BrowseDescription *nodes = memory_new(b->count * sizeof *nodes);
-    for (size_t i = 0; i < b->count; i++)
-        nodes[i] = (UA_BrowseDescription){.nodeId = b->asked[i]->above,
-                                          .browseDirection = UA_BROWSEDIRECTION_INVERSE,
-                                          .referenceTypeId =
-                                              UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES),
-                                          .includeSubtypes = true,
-                                          .resultMask = UA_BROWSERESULTMASK_BROWSENAME};
-    UA_BrowseRequest request = {
-        .requestedMaxReferencesPerNode = 1, .nodesToBrowseSize = b->count, .nodesToBrowse = nodes};
-    OPCUA_CALL(s->session, OPCUA_CALL_NOW, BROWSE, &request, on_response, b, CALL_MS);
-    free(nodes);
-}
-
-static size_t count_climb(const void *response)
-{
-    return ((const UA_BrowseResponse *)response)->resultsSize;
-}
-
-static void nobody_waits(void *arg, UA_StatusCode status, void *response)
-{
-    (void)arg, (void)status, (void)response;
-}
-
-/* Further parents are not looked at: servers have few points where to go on. */
-static void release_point(struct session_lookups *s, UA_ByteString *point)
-{
-    UA_BrowseNextRequest request = {.releaseContinuationPoints = true,
-                                    .continuationPointsSize = 1,
-                                    .continuationPoints = point};
-    if (point->length)
-        OPCUA_CALL(s->session, OPCUA_CALL_NOW, BROWSENEXT, &request, nobody_waits, NULL, CALL_MS);
-}
-
-static void take_climb(struct session_lookups *s, struct opcua_lookup *l, void *response, size_t i)
-{
-    UA_BrowseResult *r = &((UA_BrowseResponse *)response)->results[i];
-    const UA_ReferenceDescription *up = r->referencesSize ? &r->references[0] : NULL;
-    struct folder *f = l->way_len > 1 ? folder_of(s, &l->above) : NULL;
-    release_point(s, &r->continuationPoint);
-    if (f && !f->known) {
-        f->known = true;
-        f->top = !up;
-        if (up) {
-            UA_NodeId_copy(&up->nodeId.nodeId, &f->parent);
-            UA_QualifiedName_copy(&up->browseName, &f->parent_name);
-        }
-    }
-    if (!up)
-        give_up_way(s, l);
-    else if (step(s, l, &up->nodeId.nodeId, &up->browseName))
-        list_push(&s->queues[CLIMB], &l->link);
+    lookup_go_on(s, l, DISPLAY_NAME + 1);
 }
 
 /* ---- batches ---- */
@@ -467,9 +239,9 @@ static const struct kind {
                   offsetof(struct opcua_limits, nodes_per_register)},
     [DISPLAY_NAME] = {send_read, count_read, take_display_name,
                       offsetof(struct opcua_limits, nodes_per_read)},
-    [BROWSE_NAME] = {send_read, count_read, take_browse_name,
+    [BROWSE_NAME] = {send_read, count_read, lookup_take_browse_name,
                      offsetof(struct opcua_limits, nodes_per_read)},
-    [CLIMB] = {send_climb, count_climb, take_climb,
+    [CLIMB] = {lookup_send_climb, lookup_count_climb, lookup_take_climb,
                offsetof(struct opcua_limits, nodes_per_browse)},
 };
 
@@ -491,9 +263,9 @@ static void take_failure(struct session_lookups *s, struct opcua_lookup *l, enum
     if (stage == TRANSLATE)
         finish(l, why);
     else if (stage == BROWSE_NAME || stage == CLIMB)
-        give_up_way(s, l);
+        lookup_give_up_way(s, l);
     else
-        go_on(s, l, stage + 1);
+        lookup_go_on(s, l, stage + 1);
 }
 
 static struct opcua_lookup *take_out(struct batch *b, size_t i)
@@ -515,7 +287,7 @@ static void on_failed(struct session_lookups *s, struct batch *b, UA_StatusCode 
         log_warn("opcua lookups refused url=%s count=%zu status=%s", s->session->url, b->count,
                  UA_StatusCode_name(why));
     if (b->stage == CLIMB)
-        forget_folders(s); /* those that it asked for are not under way any more */
+        lookup_forget_folders(s); /* those that it asked for are not under way any more */
     for (size_t i = 0; i < b->count; i++) {
         struct opcua_lookup *l = take_out(b, i);
         if (lost)
@@ -534,7 +306,7 @@ static void batch_free(struct batch *b)
     free(b);
 }
 
-static void on_response(void *arg, UA_StatusCode status, void *response)
+void lookup_on_response(void *arg, UA_StatusCode status, void *response)
 {
     struct batch *b = arg;
     struct session_lookups *s = b->owner;
@@ -565,7 +337,7 @@ static bool send_batch(struct session_lookups *s, enum stage stage)
         end = link == last; /* those that wait for others come again behind it */
         if (!l->fn)
             lookup_free(l);
-        else if (stage != CLIMB || must_climb(s, l))
+        else if (stage != CLIMB || lookup_must_climb(s, l))
             b->asked[b->count++] = l;
     }
     if (b->count == 0) {
@@ -598,7 +370,7 @@ static void pump(void *arg)
         while (s->in_flight[i] < OPCUA_LOOKUP_CALLS_MAX && send_batch(s, (enum stage)i))
             ;
     if (is_idle(s))
-        forget_folders(s);
+        lookup_forget_folders(s);
 }
 
 static void pump_soon(struct session_lookups *s)
@@ -626,7 +398,7 @@ static void on_lost(void *arg, UA_StatusCode why)
             list_push(&s->fresh, l);
     }
     s->no_register = false;
-    forget_folders(s);
+    lookup_forget_folders(s);
 }
 
 static struct session_lookups *lookups_of(struct opcua_session *session)
@@ -720,6 +492,6 @@ void session_lookups_clear(struct opcua_session *session)
             lookup_free(LIST_OF(l, struct opcua_lookup, link));
     opcua_session_unlisten(&s->listener);
     loop_timer_stop(&s->pump);
-    forget_folders(s);
+    lookup_forget_folders(s);
     free(s);
 }
