@@ -1,0 +1,375 @@
+/* What leaves the publisher: shapes, events, frames, times. */
+#include "publisher/publisher_rig.h"
+
+static const char *property(const char *name)
+{
+    static char text[128];
+    struct slice value = {0};
+    iot_property_find(buffer_slice(&hub.properties[0]), slice_of(name), &value);
+    snprintf(text, sizeof text, "%.*s", SLICE_FMT(value));
+    return text;
+}
+
+static void pubsub_messages_are_those_of_opc_publisher(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"DataSetWriterGroup\": \"g\", \"DataSetWriterId\": \"w\", "
+          "\"OpcNodes\": " TWO_NODES "}]");
+    want_more(100);
+    assert_int_equal(a_message()[0], '[');
+    assert_has("{\"MessageId\":\"");
+    assert_has("\"MessageType\":\"ua-data\",\"PublisherId\":\"me\",\"DataSetWriterGroup\":\"g\","
+               "\"Messages\":[{");
+    assert_has("\"DataSetWriterId\":\"w\",\"SequenceNumber\":");
+    assert_has("\"MetaDataVersion\":{\"MajorVersion\":1,\"MinorVersion\":0}");
+    assert_has("\"MessageType\":\"ua-deltaframe\",\"Payload\":{\"C0\":{\"Value\":");
+    assert_has("\"SourceTimestamp\":\"20");
+    assert_has("\"ServerTimestamp\":\"20");
+    assert_string_equal(property("$$MessageSchema"), "application/x-network-message-json-v1");
+    assert_string_equal(property("$$ContentType"), "application/x-network-message-json-v1");
+    assert_string_equal(property("$$ContentEncoding"), "utf-8");
+    assert_string_equal(property("millrace-source"), "me/g");
+    assert_string_equal(hub.content_type, "application/json");
+    assert_int_equal(world.out_of_order, 0);
+}
+
+static void samples_are_those_of_opc_publisher(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"MessagingMode\": \"Samples\", \"OpcNodes\": " TWO_NODES
+          "}]");
+    want_more(100);
+    assert_has("[{\"NodeId\":\"nsu=urn:test;s=C");
+    assert_has("\",\"EndpointUrl\":\"opc.tcp://127.0.0.1:");
+    assert_has("\",\"DisplayName\":\"C");
+    assert_has("\",\"Value\":{\"Value\":");
+    assert_lacks("ServerTimestamp");
+    assert_string_equal(property("$$MessageSchema"), "application/x-monitored-item-json-v1");
+    assert_int_equal(world.out_of_order, 0);
+}
+
+static void every_mode_makes_json_that_can_be_read(void **state)
+{
+    (void)state;
+    static const char *modes[] = {
+        "FullSamples", "FullNetworkMessages", "DataSetMessages", "SingleDataSetMessage",
+        "DataSets",    "SingleDataSet",       "RawDataSets",     "SingleRawDataSet"};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        char entries[512];
+        snprintf(entries, sizeof entries,
+                 "[{\"EndpointUrl\": \"%%s\", \"MessagingMode\": \"%s\", "
+                 "\"DataSetExtensionFields\": {\"x\": 1},"
+                 "\"OpcNodes\": " TWO_NODES "}]",
+                 modes[i]);
+        start(entries);
+        want_more(50);
+        assert_has("\"x\":");
+        assert_int_equal(world.out_of_order, 0);
+        assert_int_equal(a_message()[0] == '{', strstr(modes[i], "Single") != NULL);
+        if (i + 1 < sizeof modes / sizeof modes[0])
+            stop(NULL);
+    }
+}
+
+static void a_batch_of_one_is_no_array(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"BatchSize\": 1, \"OpcNodes\": " TWO_NODES "}]");
+    want_more(50);
+    assert_int_equal(a_message()[0], '{');
+}
+
+static void strict_messages_are_those_of_part_14(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.strict = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"DataSetWriterId\": \"w\", \"OpcNodes\": " TWO_NODES
+               "}]",
+               config);
+    want_more(50);
+    assert_int_equal(a_message()[0], '{');
+    assert_has("\"DataSetWriterName\":\"w\"");
+    assert_lacks("DataSetWriterGroup");
+    assert_string_equal(property("$$ContentType"), "");
+}
+
+static long version_in(const char *text)
+{
+    const char *at = strstr(text, "\"MinorVersion\":");
+    assert_non_null(at);
+    return atol(at + strlen("\"MinorVersion\":"));
+}
+
+static void metadata_comes_before_the_first_values(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.strict = config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"DataSetWriterId\": \"w\", "
+               "\"DataSetExtensionFields\": {\"AssetId\": 5}, \"OpcNodes\": " TWO_NODES "}]",
+               config);
+    want_more(50);
+    const char *first = body(0);
+    assert_non_null(strstr(first, "\"MessageType\":\"ua-metadata\",\"PublisherId\":\"me\""));
+    assert_non_null(strstr(first, "\"Fields\":[{\"Name\":\"C0\""));
+    assert_non_null(strstr(first, "\"BuiltInType\":6,\"DataType\":{\"Id\":6},\"ValueRank\":-1"));
+    assert_non_null(strstr(first, "\"Name\":\"AssetId\""));
+    assert_non_null(strstr(first, "\"DataSetWriterName\":\"w\"}"));
+    for (size_t i = 1; i < hub.sent; i++) {
+        assert_null(strstr(body(i), "ua-metadata")); /* it did not change */
+        assert_int_equal(version_in(body(i)), version_in(first));
+    }
+}
+
+static bool has_metadata(void *arg)
+{
+    size_t *count = arg, found = 0;
+    for (size_t i = 0; i < hub.sent; i++)
+        found += strstr(body(i), "ua-metadata") != NULL;
+    return found >= *count;
+}
+
+static void metadata_comes_again_when_fields_change(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(20);
+    write_file("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=C1\", "
+               "\"DisplayName\": \"C1\"},"
+               "{\"Id\": \"nsu=urn:test;s=C7\", \"DisplayName\": \"C7\"}]}]");
+    size_t two = 2;
+    assert_true(loop_run_until(world.loop, has_metadata, &two, WAIT_MS));
+    want_more(20);
+    long last = 0;
+    for (size_t i = 0; i < hub.sent; i++)
+        if (strstr(body(i), "ua-metadata"))
+            last = version_in(body(i));
+    assert_true(last != version_in(body(0)));
+    assert_int_equal(version_in(body(hub.sent - 1)), last);
+}
+
+static void metadata_comes_again_on_schedule(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    config.defaults.metadata_ms = 40;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    size_t four = 4;
+    assert_true(loop_run_until(world.loop, has_metadata, &four, WAIT_MS));
+    for (size_t i = 0; i < hub.sent; i++)
+        if (strstr(body(i), "ua-metadata"))
+            assert_int_equal(version_in(body(i)), version_in(body(0))); /* it is the same one */
+}
+
+static void a_lone_value_can_stand_without_its_name(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.lone_value = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=Still\"}]}]",
+               config);
+    while (hub.sent == 0)
+        loop_run_until(world.loop, has_events, NULL, 20);
+    assert_has("\"Payload\":{\"Value\":0,");
+}
+
+static void the_last_of_several_values_can_be_left_alone(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.mode = MODE_SAMPLES;
+    config.defaults.last_in_batch = true;
+    config.defaults.publishing_ms = 100;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(10);
+    assert_true(world.out_of_order > 2); /* ten ticks a notification */
+}
+
+/* Of the data set message that was sent as number i of all. */
+static UA_DateTime timestamp_in(size_t i)
+{
+    static const char name[] = "\"Timestamp\":\"";
+    UA_DateTime t;
+    const char *at = strstr(body(i), name);
+    assert_non_null(at);
+    at += sizeof name - 1;
+    assert_true(opcua_value_json_time_parse(slice_from(at, strcspn(at, "\"")), &t));
+    return t;
+}
+
+/* What waited here while nothing could be sent was published before. */
+static void try_stamp(enum plan_stamp stamp, bool before)
+{
+    struct publisher_config config = {.outbox = {.memory_bytes = 4000}, .defaults = defaults};
+    config.defaults.stamp = stamp;
+    config.defaults.batch_size = 1;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(20);
+    hub.silent = true;
+    WAIT_FOR(is_held);
+    UA_DateTime held = UA_DateTime_now();
+    size_t first = hub.sent;
+    while (UA_DateTime_now() < held + 50 * UA_DATETIME_MSEC)
+        loop_run_until(world.loop, is_stopped, NULL, 10);
+    UA_DateTime released = UA_DateTime_now();
+    hub.silent = false;
+    acknowledge(NULL);
+    want_more(20);
+    bool any_before = false;
+    for (size_t i = first; i < hub.sent; i++)
+        if (timestamp_in(i) > held && timestamp_in(i) < released)
+            any_before = true;
+    assert_int_equal(any_before, before);
+}
+
+static void messages_can_have_the_time_at_which_the_server_published(void **state)
+{
+    (void)state;
+    try_stamp(STAMP_PUBLISHED, true);
+    stop(NULL);
+    try_stamp(STAMP_NOW, false);
+}
+
+static bool has_sent(void *arg)
+{
+    return hub.sent >= *(size_t *)arg;
+}
+
+static void uadp_is_binary_and_says_so(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.encoding = ENCODING_UADP;
+    config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    size_t five = 5;
+    assert_true(loop_run_until(world.loop, has_sent, &five, WAIT_MS));
+    assert_int_equal(hub.bodies[0].at[0], 0x91); /* metadata: an announcement */
+    assert_int_equal(hub.bodies[0].at[2], 0x08);
+    assert_int_equal(hub.bodies[1].at[0], 0xf1);
+    assert_string_equal(hub.content_type, "application/opcua+uadp");
+    assert_string_equal(property("$$MessageSchema"), "application/x-network-message-uadp-v1");
+    assert_string_equal(property("$$ContentEncoding"), "");
+}
+
+static void messages_are_cut_by_size(void **state)
+{
+    (void)state;
+    start_with("[{\"EndpointUrl\": \"%s\", \"BatchSize\": 100000, \"BatchTriggerInterval\": 60000, "
+               "\"OpcNodes\": " TWO_NODES "}]",
+               (struct publisher_config){.body_max = 2000});
+    want_more(100);
+    assert_true(world.largest <= 2000);
+    assert_true(world.largest > 1000);
+    assert_int_equal(world.out_of_order, 0);
+}
+
+static void events_are_sent_with_their_fields(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"i=2253\", \"DisplayName\": \"e\", "
+          "\"QueueSize\": 100,"
+          "\"EventFilter\": {\"SelectClauses\": [{\"TypeDefinitionId\": \"i=2041\", "
+          "\"BrowsePath\": [\"Message\"]},"
+          "{\"TypeDefinitionId\": \"i=2041\", \"BrowsePath\": [\"Severity\"]}]}}]}]");
+    WAIT_FOR(has_events);
+    assert_has("\"ua-event\",\"Payload\":{\"Message\":{\"Value\":");
+    assert_has("every tenth");
+    assert_has("\"Severity\":{\"Value\":500}");
+    assert_has("|BaseEventType\"");
+}
+
+/* The server is asked for the fields of the type, and for its name. */
+static void the_simple_filter_has_all_fields_of_the_type(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"i=2253\", \"QueueSize\": 100,"
+          "\"EventFilter\": {\"TypeDefinitionId\": \"i=2041\"}}, {\"Id\": \"i=2253\", "
+          "\"AttributeId\": "
+          "\"EventNotifier\", \"QueueSize\": 100, \"DataSetFieldId\": \"x\"}]}]");
+    static const char *const fields[] = {"EventId", "EventType", "SourceNode",  "SourceName",
+                                         "Time",    "Message",   "ReceiveTime", "Severity"};
+    while (!strstr(hub.sent ? a_message() : "", "every tenth"))
+        loop_run_until(world.loop, has_events, NULL, 20);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        char head[32];
+        snprintf(head, sizeof head, "\"%s\":{\"Value\":", fields[i]);
+        assert_has(head);
+    }
+}
+
+static void events_are_samples_too(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"MessagingMode\": \"Samples\", \"OpcNodes\": [{\"Id\": "
+          "\"i=2253\","
+          "\"QueueSize\": 100, \"EventFilter\": {\"TypeDefinitionId\": \"i=2041\"}}]}]");
+    while (!strstr(hub.sent ? a_message() : "", "every tenth"))
+        loop_run_until(world.loop, has_events, NULL, 20);
+    assert_has("\"NodeId\":\"i=2253\"");
+    assert_has("\"Severity\":500");
+}
+
+static void heartbeats_repeat_what_does_not_change(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"MessagingMode\": \"FullSamples\", \"OpcNodes\": [{\"Id\": "
+          "\"nsu=urn:test;s=Still\","
+          "\"HeartbeatIntervalTimespan\": \"00:00:00.050\"}]}]");
+    WAIT_FOR(has_beats);
+    assert_has("\"Heartbeat\":true");
+}
+
+static void key_frames_have_all_values(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"MessagingMode\": \"DataSetMessages\", "
+          "\"DataSetKeyFrameCount\": 1, \"OpcNodes\": ["
+          "{\"Id\": \"nsu=urn:test;s=Still\"}, {\"Id\": \"nsu=urn:test;s=C0\", \"DisplayName\": "
+          "\"C0\"}]}]");
+    want_more(50);
+    assert_has("\"ua-keyframe\"");
+    assert_has("\"nsu=urn:test;s=Still\":{\"Value\":0");
+    assert_int_equal(world.out_of_order, 0);
+}
+
+static void the_first_value_can_be_skipped(void **state)
+{
+    (void)state;
+    start("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=Still\", "
+          "\"DisplayName\": \"Still\", "
+          "\"SkipFirst\": true}, {\"Id\": \"nsu=urn:test;s=C0\", \"DisplayName\": \"C0\"}]}]");
+    want_more(50);
+    for (size_t i = 0; i < hub.sent; i++)
+        assert_null(strstr(buffer_cstr(&hub.bodies[i]), "Still"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(pubsub_messages_are_those_of_opc_publisher, stop),
+        cmocka_unit_test_teardown(samples_are_those_of_opc_publisher, stop),
+        cmocka_unit_test_teardown(every_mode_makes_json_that_can_be_read, stop),
+        cmocka_unit_test_teardown(a_batch_of_one_is_no_array, stop),
+        cmocka_unit_test_teardown(strict_messages_are_those_of_part_14, stop),
+        cmocka_unit_test_teardown(metadata_comes_before_the_first_values, stop),
+        cmocka_unit_test_teardown(metadata_comes_again_when_fields_change, stop),
+        cmocka_unit_test_teardown(metadata_comes_again_on_schedule, stop),
+        cmocka_unit_test_teardown(a_lone_value_can_stand_without_its_name, stop),
+        cmocka_unit_test_teardown(the_last_of_several_values_can_be_left_alone, stop),
+        cmocka_unit_test_teardown(messages_can_have_the_time_at_which_the_server_published, stop),
+        cmocka_unit_test_teardown(uadp_is_binary_and_says_so, stop),
+        cmocka_unit_test_teardown(messages_are_cut_by_size, stop),
+        cmocka_unit_test_teardown(events_are_sent_with_their_fields, stop),
+        cmocka_unit_test_teardown(events_are_samples_too, stop),
+        cmocka_unit_test_teardown(the_simple_filter_has_all_fields_of_the_type, stop),
+        cmocka_unit_test_teardown(heartbeats_repeat_what_does_not_change, stop),
+        cmocka_unit_test_teardown(key_frames_have_all_values, stop),
+        cmocka_unit_test_teardown(the_first_value_can_be_skipped, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
