@@ -194,12 +194,17 @@ static void expose(struct queue *q)
 
 static void pass(struct queue *q, uint64_t sequence);
 
+/* More waits to be stored than memory is for. */
+static bool lacks_room(const struct queue *q)
+{
+    return q->unstored_bytes > q->config.memory_bytes / UNSTORED_PARTS;
+}
+
 static void drop_oldest(struct queue *q)
 {
     struct queue_next next;
     expose(q);
-    while (q->unstored_bytes > q->config.memory_bytes / UNSTORED_PARTS &&
-           queue_peek(q, &next) == OK) {
+    while (lacks_room(q) && queue_peek(q, &next) == OK) {
         queue_drop(q, GAP_BYTES);
         append_all(q);
     }
@@ -207,7 +212,7 @@ static void drop_oldest(struct queue *q)
 
 static void drop_newest(struct queue *q)
 {
-    while (q->unstored_bytes > q->config.memory_bytes / UNSTORED_PARTS && !list_empty(&q->fresh)) {
+    while (lacks_room(q) && !list_empty(&q->fresh)) {
         struct outgoing *m = LIST_OF(q->fresh.head.prev, struct outgoing, link);
         if (m->sequence)
             return;
@@ -225,7 +230,7 @@ static void drop_newest(struct queue *q)
 static void make_room(struct queue *q)
 {
     bool waits = q->undurable_bytes >= STORE_GATHER_MAX / 2;
-    if (!q->log || waits || q->making_room)
+    if (!q->log || waits || q->making_room || !lacks_room(q))
         return;
     q->making_room = true;
     if (q->config.policy == QUEUE_OLDEST)

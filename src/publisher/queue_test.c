@@ -228,6 +228,25 @@ static void the_oldest_go_when_the_bound_is_reached(void **state)
     assert_int_equal(peek(r), 0);
 }
 
+/* That its bound may cost the oldest messages is no reason to give up what flies while there is room. */
+static void what_flies_is_kept_while_there_is_room(void **state)
+{
+    struct rig *r = *state;
+    queue_close(&r->queue);
+    r->config.policy = QUEUE_OLDEST;
+    open_queue(r);
+    put(r, 2);
+    pass_time(r, 100);
+    (void)take(r, 1);
+    put(r, 1);
+    pass_time(r, 100);
+    assert_int_equal(r->exposed, 0);
+    crash(r);
+    for (unsigned i = 1; i <= 3; i++)
+        take_done(r, i);
+    assert_int_equal(peek(r), 0);
+}
+
 static void the_newest_go_when_the_policy_says_so(void **state)
 {
     struct rig *r = *state;
@@ -435,6 +454,7 @@ int main(void)
         TEST(forgets_what_was_done_before_it_was_durable),
         TEST(reads_from_the_disk_what_memory_does_not_hold),
         TEST(the_oldest_go_when_the_bound_is_reached),
+        TEST(what_flies_is_kept_while_there_is_room),
         TEST(the_newest_go_when_the_policy_says_so),
         TEST(holds_what_comes_when_the_policy_says_so),
         TEST(goes_on_from_memory_while_the_disk_fails),
