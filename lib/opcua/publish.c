@@ -51,7 +51,8 @@ static void send(struct session_publish *p)
     UA_PublishRequest request = {.subscriptionAcknowledgementsSize = acks,
                                  .subscriptionAcknowledgements = acks ? p->acks : NULL};
     p->outstanding++;
-    OPCUA_CALL(p->session, OPCUA_CALL_NOW, PUBLISH, &request, on_publish, p, FOREVER_MS);
+    opcua_session_call(p->session, OPCUA_CALL_NOW, &request, &UA_TYPES[UA_TYPES_PUBLISHREQUEST],
+                       &publish_answer_type, on_publish, p, FOREVER_MS);
     p->ack_count -= acks;
     if (p->ack_count)
         memmove(p->acks, p->acks + acks, p->ack_count * sizeof *p->acks);
@@ -129,19 +130,19 @@ static void delete_stray(struct session_publish *p, uint32_t id)
 static void on_publish(void *arg, UA_StatusCode status, void *response)
 {
     struct session_publish *p = arg;
-    UA_PublishResponse *r = response;
+    struct publish_answer *r = response;
     p->outstanding--;
     if (!r) {
         on_refused(p, status);
         return;
     }
     p->doubt_ms = 0;
-    struct opcua_subscription *s = find(p, r->subscriptionId);
+    struct opcua_subscription *s = find(p, r->subscription);
     if (s) {
-        receive_available(s, r->availableSequenceNumbers, r->availableSequenceNumbersSize);
-        receive_message(s, &r->notificationMessage);
+        receive_available(s, r->available, r->available_count);
+        receive_message(s, &r->message);
     } else {
-        delete_stray(p, r->subscriptionId);
+        delete_stray(p, r->subscription);
     }
     refill(p);
 }

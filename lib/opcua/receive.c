@@ -22,36 +22,75 @@ static bool is_before(uint32_t a, uint32_t b)
 
 /* ---- telling ---- */
 
-static bool tell_part(struct opcua_subscription *s, const UA_ExtensionObject *part)
+static void not_told(struct opcua_subscription *s, const char *what)
 {
-    const struct opcua_subscription_events *e = s->config.events;
-    if (part->encoding < UA_EXTENSIONOBJECT_DECODED)
-        return true; /* a kind of notification that nobody knows */
-    const UA_DataType *type = part->content.decoded.type;
-    if (type == &UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION]) {
-        const UA_DataChangeNotification *n = part->content.decoded.data;
-        return !n->monitoredItemsSize ||
-               e->on_data(s->config.arg, n->monitoredItems, n->monitoredItemsSize);
+    log_warn("opcua notification not understood url=%s subscription=%u what=%s", s->session->url,
+             s->id, what);
+}
+
+/* Values of one part are decoded into room of the thread, which a callback that tells others of
+ * theirs must not find. */
+static bool tell_changes(struct opcua_subscription *s, const struct notification_part *part)
+{
+    struct notification_changes *of_thread = &s->session->thread->changes, c = *of_thread;
+    *of_thread = (struct notification_changes){0};
+    bool told = true;
+    struct slice body = slice_from(part->body.data, part->body.length);
+    if (notification_changes_decode(body, &c) != UA_STATUSCODE_GOOD)
+        not_told(s, "values");
+    else if (c.count)
+        told = s->config.events->on_data(s->config.arg, c.items, c.count);
+    notification_changes_clear(&c);
+    notification_changes_free(of_thread);
+    *of_thread = c;
+    return told;
+}
+
+static bool tell_events(struct opcua_subscription *s, const struct notification_part *part)
+{
+    UA_EventNotificationList n;
+    if (UA_decodeBinary(&part->body, &n, &UA_TYPES[UA_TYPES_EVENTNOTIFICATIONLIST], NULL)) {
+        not_told(s, "events");
+        return true;
     }
-    if (type == &UA_TYPES[UA_TYPES_EVENTNOTIFICATIONLIST] && e->on_events) {
-        const UA_EventNotificationList *n = part->content.decoded.data;
-        return !n->eventsSize || e->on_events(s->config.arg, n->events, n->eventsSize);
+    bool told =
+        !n.eventsSize || s->config.events->on_events(s->config.arg, n.events, n.eventsSize);
+    UA_EventNotificationList_clear(&n);
+    return told;
+}
+
+static void tell_status(struct opcua_subscription *s, const struct notification_part *part)
+{
+    UA_StatusChangeNotification n;
+    if (UA_decodeBinary(&part->body, &n, &UA_TYPES[UA_TYPES_STATUSCHANGENOTIFICATION], NULL)) {
+        not_told(s, "status");
+        return;
     }
-    if (type == &UA_TYPES[UA_TYPES_STATUSCHANGENOTIFICATION])
-        subscription_restart(s,
-                             ((UA_StatusChangeNotification *)part->content.decoded.data)->status);
+    subscription_restart(s, n.status);
+    UA_StatusChangeNotification_clear(&n);
+}
+
+/* A kind of notification that nobody knows counts as told. */
+static bool tell_part(struct opcua_subscription *s, const struct notification_part *part)
+{
+    if (notification_is(part, &UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION]))
+        return tell_changes(s, part);
+    if (notification_is(part, &UA_TYPES[UA_TYPES_EVENTNOTIFICATIONLIST]))
+        return !s->config.events->on_events || tell_events(s, part);
+    if (notification_is(part, &UA_TYPES[UA_TYPES_STATUSCHANGENOTIFICATION]))
+        tell_status(s, part);
     return true;
 }
 
 /* False: the callback had no room; *told says how far it came. */
-static bool tell(struct opcua_subscription *s, const UA_NotificationMessage *m, size_t *told)
+static bool tell(struct opcua_subscription *s, const struct notification *m, size_t *told)
 {
     s->telling = true;
-    s->published = m->publishTime;
-    while (*told < m->notificationDataSize && tell_part(s, &m->notificationData[*told]))
+    s->published = m->published;
+    while (*told < m->part_count && tell_part(s, &m->parts[*told]))
         ++*told;
     s->telling = false;
-    return *told == m->notificationDataSize;
+    return *told == m->part_count;
 }
 
 UA_DateTime opcua_subscription_published(const struct opcua_subscription *s)
@@ -63,17 +102,17 @@ UA_DateTime opcua_subscription_published(const struct opcua_subscription *s)
 
 static bool goes_before(const struct held_message *a, const struct held_message *b)
 {
-    return !b->old && is_before(a->message.sequenceNumber, b->message.sequenceNumber);
+    return !b->old && is_before(a->message.sequence, b->message.sequence);
 }
 
-static void hold(struct opcua_subscription *s, UA_NotificationMessage *m, size_t told)
+static void hold(struct opcua_subscription *s, struct notification *m, size_t told)
 {
     if (s->held_count >= OPCUA_SUBSCRIPTION_HELD_MAX)
         return; /* not acknowledged: it will be asked for again */
     struct held_message *h = MEMORY_NEW(struct held_message);
     h->message = *m;
     h->told = told;
-    UA_NotificationMessage_init(m);
+    UA_init(m, &notification_type);
     struct link *after = s->held.head.prev;
     while (after != &s->held.head && goes_before(h, LIST_OF(after, struct held_message, link)))
         after = after->prev;
@@ -93,7 +132,7 @@ static bool is_held(struct opcua_subscription *s, uint32_t sequence)
 {
     LIST_EACH(l, &s->held)
     if (!LIST_OF(l, struct held_message, link)->old &&
-        LIST_OF(l, struct held_message, link)->message.sequenceNumber == sequence)
+        LIST_OF(l, struct held_message, link)->message.sequence == sequence)
         return true;
     return false;
 }
@@ -102,7 +141,7 @@ static void let_go(struct opcua_subscription *s, struct held_message *h)
 {
     list_remove(&h->link);
     s->held_count--;
-    UA_NotificationMessage_clear(&h->message);
+    UA_clear(&h->message, &notification_type);
     free(h);
 }
 
@@ -131,12 +170,12 @@ static void tell_held(struct opcua_subscription *s)
 {
     struct held_message *h;
     while (!s->paused && (h = first_held(s)) &&
-           (h->old || h->message.sequenceNumber == s->expected)) {
+           (h->old || h->message.sequence == s->expected)) {
         s->paused = !tell(s, &h->message, &h->told);
         if (s->paused)
             return;
         bool old = h->old;
-        uint32_t sequence = h->message.sequenceNumber;
+        uint32_t sequence = h->message.sequence;
         let_go(s, h);
         if (!old)
             after_one(s, sequence);
@@ -154,7 +193,7 @@ static bool is_available(const struct opcua_subscription *s, uint32_t sequence)
 static void on_republish(void *arg, UA_StatusCode status, void *response)
 {
     struct opcua_subscription *s = arg;
-    UA_RepublishResponse *r = response;
+    struct republish_answer *r = response;
     s->republish = NULL;
     if (status == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID) {
         subscription_restart(s, status);
@@ -164,10 +203,10 @@ static void on_republish(void *arg, UA_StatusCode status, void *response)
         return; /* asked for again when it is back */
     if (s->asked != s->expected) {
         s->counts.duplicates++; /* it came by itself meanwhile */
-    } else if (r && r->notificationMessage.sequenceNumber == s->expected &&
-               r->notificationMessage.notificationDataSize) {
+    } else if (r && r->message.sequence == s->expected &&
+               r->message.part_count) {
         s->counts.republished++;
-        hold(s, &r->notificationMessage, 0);
+        hold(s, &r->message, 0);
     } else {
         report_gap(s, 1);
     }
@@ -180,8 +219,9 @@ static void ask_again(struct opcua_subscription *s)
     UA_RepublishRequest request = {.subscriptionId = s->id,
                                    .retransmitSequenceNumber = s->expected};
     s->asked = s->expected;
-    s->republish =
-        OPCUA_CALL(s->session, OPCUA_CALL_NOW, REPUBLISH, &request, on_republish, s, REPUBLISH_MS);
+    s->republish = opcua_session_call(s->session, OPCUA_CALL_NOW, &request,
+                                      &UA_TYPES[UA_TYPES_REPUBLISHREQUEST], &republish_answer_type,
+                                      on_republish, s, REPUBLISH_MS);
 }
 
 /* Where what is missing ends; `expected` when nothing is. */
@@ -189,7 +229,7 @@ static uint32_t gap_end(struct opcua_subscription *s)
 {
     struct held_message *h = first_held(s);
     if (h && !h->old)
-        return h->message.sequenceNumber;
+        return h->message.sequence;
     return is_before(s->expected, s->known_next) ? s->known_next : s->expected;
 }
 
@@ -218,32 +258,32 @@ void receive_resume(struct opcua_subscription *s)
 
 /* ---- what came in ---- */
 
-static void on_keep_alive(struct opcua_subscription *s, UA_NotificationMessage *m)
+static void on_keep_alive(struct opcua_subscription *s, struct notification *m)
 {
     s->counts.keep_alives++;
-    if (is_before(s->expected, m->sequenceNumber)) {
-        s->known_next = m->sequenceNumber;
+    if (is_before(s->expected, m->sequence)) {
+        s->known_next = m->sequence;
         receive_resume(s);
     } else if (s->config.events->on_keep_alive) {
         s->config.events->on_keep_alive(s->config.arg);
     }
 }
 
-void receive_message(struct opcua_subscription *s, UA_NotificationMessage *m)
+void receive_message(struct opcua_subscription *s, struct notification *m)
 {
     s->heard_ms = loop_now_ms(s->loop);
-    if (m->notificationDataSize == 0) {
+    if (m->part_count == 0) {
         on_keep_alive(s, m);
         return;
     }
-    if (is_before(m->sequenceNumber, s->expected) || is_held(s, m->sequenceNumber)) {
+    if (is_before(m->sequence, s->expected) || is_held(s, m->sequence)) {
         s->counts.duplicates++;
-        if (is_before(m->sequenceNumber, s->expected))
-            publish_acknowledge(s, m->sequenceNumber);
+        if (is_before(m->sequence, s->expected))
+            publish_acknowledge(s, m->sequence);
         return;
     }
     size_t told = 0;
-    uint32_t sequence = m->sequenceNumber;
+    uint32_t sequence = m->sequence;
     if (!s->paused && sequence == s->expected && tell(s, m, &told)) {
         after_one(s, sequence);
         if (s->held_count)

@@ -1,10 +1,11 @@
 /*
  * The inside of a subscription, for its files: subscription.c (its life at the server), receive.c
- * (sequence numbers, gaps, back-pressure), items.c (monitored items), publish.c (the publish
+ * (sequence numbers, gaps, back-pressure), notification.c (what came), items.c (monitored items), publish.c (the publish
  * requests of a session, which all of its subscriptions share).
  */
 #pragma once
 
+#include "opcua/notification.h"
 #include "opcua/session_priv.h"
 #include "opcua/subscription.h"
 
@@ -20,9 +21,9 @@ enum subscription_state {
 /* A notification that waits: for the ones before it, or for room behind the callback. */
 struct held_message {
     struct link link;
-    UA_NotificationMessage message; /* moved out of its response */
-    size_t told;                    /* parts of it that were delivered */
-    bool old;                       /* of a subscription that the server no longer has */
+    struct notification message; /* moved out of its response */
+    size_t told;                 /* parts of it that were delivered */
+    bool old;                    /* of a subscription that the server no longer has */
 };
 
 enum item_state {
@@ -143,7 +144,7 @@ void publish_acknowledge(struct opcua_subscription *s, uint32_t sequence);
 /* ---- receive.c ---- */
 
 /* Takes what it keeps out of *message. */
-void receive_message(struct opcua_subscription *s, UA_NotificationMessage *message);
+void receive_message(struct opcua_subscription *s, struct notification *message);
 /* What the server says it keeps for Republish. Borrowed. */
 void receive_available(struct opcua_subscription *s, const uint32_t *sequences, size_t count);
 /* A new subscription at the server: sequence numbers begin at 1. Held ones stay to be told. */

@@ -125,6 +125,7 @@ void opcua_thread_free(struct opcua_thread **thread)
     opcua_event_loop_free(&t->base.event_loop);
     if (t->base.own_loop)
         loop_free(&t->base.loop);
+    notification_changes_free(&t->base.changes);
     free(t);
     *thread = NULL;
 }
