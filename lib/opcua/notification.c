@@ -10,6 +10,7 @@
 #endif
 
 #define ROOM_KEPT_MAX (4u << 20)
+#define PICO_MAX 9999    /* of 10 ps each */
 #define ITEM_BYTES_MIN 5 /* handle and mask */
 
 /* ---- types for the stack ---- */
@@ -178,6 +179,15 @@ enum {
     HAS_SERVER_PICO = 32
 };
 
+/* More than there are in 100 ns count as the most that there are (Part 6, 5.2.2.17). */
+static bool take_pico(struct bytes *b, UA_UInt16 *out)
+{
+    if (!take(b, out, sizeof *out))
+        return false;
+    *out = *out > PICO_MAX ? PICO_MAX : *out;
+    return true;
+}
+
 static bool take_value(struct bytes *b, UA_DataValue *v, union scalar *scalar)
 {
     uint8_t mask, type;
@@ -199,9 +209,9 @@ static bool take_value(struct bytes *b, UA_DataValue *v, union scalar *scalar)
     v->hasServerPicoseconds = mask & HAS_SERVER_PICO;
     return (!v->hasStatus || take(b, &v->status, 4)) &&
            (!v->hasSourceTimestamp || take(b, &v->sourceTimestamp, 8)) &&
-           (!v->hasSourcePicoseconds || take(b, &v->sourcePicoseconds, 2)) &&
+           (!v->hasSourcePicoseconds || take_pico(b, &v->sourcePicoseconds)) &&
            (!v->hasServerTimestamp || take(b, &v->serverTimestamp, 8)) &&
-           (!v->hasServerPicoseconds || take(b, &v->serverPicoseconds, 2));
+           (!v->hasServerPicoseconds || take_pico(b, &v->serverPicoseconds));
 }
 
 static void make_room(struct notification_changes *c, size_t count)

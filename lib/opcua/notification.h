@@ -60,7 +60,7 @@ struct notification_changes {
     UA_DataChangeNotification whole; /* what the stack decoded; owns `items` when it has any */
 };
 
-/* `out` is {0}, or was cleared. BadDecodingError; then there is nothing to clear. */
+/* `out` is {0}, or was cleared. BadDecodingError; then it has no items. */
 UA_StatusCode notification_changes_decode(struct slice body, struct notification_changes *out);
 /* Keeps a room that is not large. */
 void notification_changes_clear(struct notification_changes *c);

@@ -17,8 +17,10 @@ static bool equal(const struct notification_changes *c, const UA_DataChangeNotif
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct notification_changes c = {0};
-    if (notification_changes_decode(slice_from(data, size), &c) != UA_STATUSCODE_GOOD)
+    if (notification_changes_decode(slice_from(data, size), &c) != UA_STATUSCODE_GOOD) {
+        notification_changes_free(&c);
         return 0;
+    }
     UA_ByteString bytes = {size, (UA_Byte *)data};
     UA_DataChangeNotification n;
     if (UA_decodeBinary(&bytes, &n, &UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION], NULL) ==
