@@ -10,9 +10,10 @@
 
 const struct rest_model *rest_model_find(const struct rest_models *m, struct slice name)
 {
-    for (size_t i = 0; i < m->count; i++)
-        if (slice_eq(slice_of(m->models[i].name), name))
-            return &m->models[i];
+    for (; m; m = m->more)
+        for (size_t i = 0; i < m->count; i++)
+            if (slice_eq(slice_of(m->models[i].name), name))
+                return &m->models[i];
     return NULL;
 }
 
@@ -30,11 +31,27 @@ bool rest_model_next(struct slice *left, struct rest_model_member *out)
     return true;
 }
 
+bool rest_model_member(const struct rest_models *m, const char *members, struct slice name,
+                       struct rest_model_member *out)
+{
+    struct slice left = slice_of(members);
+    while (rest_model_next(&left, out)) {
+        const struct rest_model *part = out->type.len ? NULL : rest_model_find(m, out->name);
+        if (part ? rest_model_member(m, part->members, name, out)
+                 : slice_eq_nocase(out->name, name))
+            return true;
+    }
+    return false;
+}
+
 /* ---- checking ---- */
 
 struct check {
     const struct rest_models *models;
-    struct slice path[PATH_MAX_DEPTH];
+    struct step {
+        struct slice name; /* empty: an array's element */
+        size_t index;
+    } path[PATH_MAX_DEPTH];
     size_t depth;
     char *why;
 };
@@ -42,22 +59,26 @@ struct check {
 static enum status wrong(struct check *c, const char *what)
 {
     size_t at = 0;
-    for (size_t i = 0; i < c->depth && at < REST_MODEL_WHY_MAX - 60; i++)
-        at += (size_t)snprintf(c->why + at, REST_MODEL_WHY_MAX - at, "%s%.*s", i ? "." : "",
-                               c->path[i].len > 40 ? 40 : (int)c->path[i].len,
-                               (const char *)c->path[i].at);
+    for (size_t i = 0; i < c->depth && at < REST_MODEL_WHY_MAX - 80; i++) {
+        const struct step *step = &c->path[i];
+        size_t room = REST_MODEL_WHY_MAX - at;
+        int len = step->name.len > 40 ? 40 : (int)step->name.len;
+        at += (size_t)(step->name.len ? snprintf(c->why + at, room, "%s%.*s", i ? "." : "", len,
+                                                 (const char *)step->name.at)
+                                      : snprintf(c->why + at, room, "[%zu]", step->index));
+    }
     snprintf(c->why + at, REST_MODEL_WHY_MAX - at, "%s%s", at ? ": " : "", what);
     return BAD_ARGUMENT;
 }
 
 static enum status check_value(struct check *c, struct slice type, const struct json *v);
 
-static enum status check_inner(struct check *c, struct slice name, struct slice type,
+static enum status check_inner(struct check *c, struct step step, struct slice type,
                                const struct json *v)
 {
     if (c->depth == PATH_MAX_DEPTH)
         return wrong(c, "too deep");
-    c->path[c->depth++] = name;
+    c->path[c->depth++] = step;
     enum status s = check_value(c, type, v);
     if (s == OK)
         c->depth--;
@@ -67,8 +88,8 @@ static enum status check_inner(struct check *c, struct slice name, struct slice 
 static enum status check_all(struct check *c, struct slice type, const struct json *v)
 {
     struct json_walk w = json_walk(v);
-    while (json_next(&w)) {
-        enum status s = check_inner(c, w.name, type, w.value);
+    for (size_t i = 0; json_next(&w); i++) {
+        enum status s = check_inner(c, (struct step){w.name, i}, type, w.value);
         if (s != OK)
             return s;
     }
@@ -78,17 +99,23 @@ static enum status check_all(struct check *c, struct slice type, const struct js
 static enum status missing(struct check *c, struct slice name)
 {
     if (c->depth < PATH_MAX_DEPTH)
-        c->path[c->depth++] = name;
+        c->path[c->depth++] = (struct step){name, 0};
     return wrong(c, "is missing");
 }
 
-static enum status check_members(struct check *c, const struct rest_model *m, const struct json *v)
+static enum status check_members(struct check *c, const char *members, const struct json *v)
 {
     if (!json_is(v, JSON_OBJECT))
         return wrong(c, "not an object");
-    struct slice left = slice_of(m->members);
+    struct slice left = slice_of(members);
     struct rest_model_member member;
     while (rest_model_next(&left, &member)) {
+        if (member.type.len == 0) {
+            enum status s = check_value(c, member.name, v);
+            if (s != OK)
+                return s;
+            continue;
+        }
         char name[64];
         snprintf(name, sizeof(name), "%.*s", SLICE_FMT(member.name));
         const struct json *inner = json_get_nocase(v, name);
@@ -98,7 +125,7 @@ static enum status check_members(struct check *c, const struct rest_model *m, co
         bool any = slice_eq(member.type, SLICE("any"));
         if (inner == NULL || (absent && !any))
             return missing(c, member.name);
-        enum status s = check_inner(c, member.name, member.type, inner);
+        enum status s = check_inner(c, (struct step){member.name, 0}, member.type, inner);
         if (s != OK)
             return s;
     }
@@ -112,6 +139,16 @@ static bool is_word(const char *words, struct slice given)
         if (slice_eq_nocase(word, given))
             return true;
     return false;
+}
+
+/* "A, B" */
+static bool are_words(const char *words, struct slice given)
+{
+    struct slice word;
+    while (slice_split(&given, ',', &word))
+        if (!is_word(words, slice_trim(word)))
+            return false;
+    return true;
 }
 
 static bool is_integer(const struct json *v, int64_t min, int64_t max)
@@ -160,10 +197,34 @@ static const char *check_simple(struct slice type, const struct json *v, bool *k
         return is_time(v) ? NULL : "not a time (ISO 8601)";
     if (slice_eq(type, SLICE("timespan")))
         return is_span(v) ? NULL : "not a time span ([d.]hh:mm:ss)";
+    if (slice_eq(type, SLICE("interval")))
+        return json_is(v, JSON_NUMBER) || is_span(v)
+                   ? NULL
+                   : "not a time span ([d.]hh:mm:ss), nor a number of milliseconds";
     if (slice_eq(type, SLICE("base64")))
         return json_is(v, JSON_STRING) && is_base64(json_string(v)) ? NULL : "not base64";
     *known = false;
     return NULL;
+}
+
+#define FLAGS_MAX (1 << 20)
+
+static enum status check_words(struct check *c, const struct rest_model *m, const struct json *v)
+{
+    bool ok =
+        json_is(v, JSON_STRING) ? is_word(m->words, json_string(v)) : is_integer(v, 0, FLAGS_MAX);
+    return ok ? OK : wrong(c, "not one of the words for it");
+}
+
+static enum status check_flags(struct check *c, struct slice type, const struct json *v)
+{
+    const struct rest_model *m = rest_model_find(c->models, type);
+    assert(m && m->words);
+    if (json_is(v, JSON_ARRAY))
+        return check_all(c, type, v);
+    if (json_is(v, JSON_STRING))
+        return are_words(m->words, json_string(v)) ? OK : wrong(c, "not one of the words for it");
+    return check_words(c, m, v);
 }
 
 static enum status check_value(struct check *c, struct slice type, const struct json *v)
@@ -173,17 +234,15 @@ static enum status check_value(struct check *c, struct slice type, const struct 
         return json_is(v, JSON_ARRAY) ? check_all(c, inner, v) : wrong(c, "not an array");
     if (type.at[0] == '{')
         return json_is(v, JSON_OBJECT) ? check_all(c, inner, v) : wrong(c, "not an object");
+    if (slice_ends(type, SLICE("+")))
+        return check_flags(c, slice_first(type, type.len - 1), v);
     bool known;
     const char *what = check_simple(type, v, &known);
     if (known)
         return what ? wrong(c, what) : OK;
     const struct rest_model *m = rest_model_find(c->models, type);
     assert(m);
-    if (m->members)
-        return check_members(c, m, v);
-    bool ok =
-        json_is(v, JSON_STRING) ? is_word(m->words, json_string(v)) : is_integer(v, 0, 1 << 20);
-    return ok ? OK : wrong(c, "not one of the words for it");
+    return m->members ? check_members(c, m->members, v) : check_words(c, m, v);
 }
 
 enum status rest_model_check(const struct rest_models *m, const char *name, const struct json *v,
@@ -192,4 +251,12 @@ enum status rest_model_check(const struct rest_models *m, const char *name, cons
     struct check c = {.models = m, .why = why};
     why[0] = 0;
     return check_value(&c, slice_of(name), v);
+}
+
+enum status rest_model_check_members(const struct rest_models *m, const char *members,
+                                     const struct json *v, char why[REST_MODEL_WHY_MAX])
+{
+    struct check c = {.models = m, .why = why};
+    why[0] = 0;
+    return check_members(&c, members, v);
 }

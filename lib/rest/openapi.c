@@ -1,7 +1,9 @@
 #include "rest/openapi.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
+#include "base/memory.h"
 #include "json/write.h"
 
 /* ---- schemas ---- */
@@ -13,6 +15,14 @@ static const struct simple {
     {"i64", "integer", "int64"},  {"f64", "number", "double"},  {"datetime", "string", "date-time"},
     {"timespan", "string", NULL}, {"base64", "string", "byte"},
 };
+
+static const struct simple *find_simple(struct slice type)
+{
+    for (size_t i = 0; i < sizeof(simples) / sizeof(simples[0]); i++)
+        if (slice_eq(slice_of(simples[i].name), type))
+            return &simples[i];
+    return NULL;
+}
 
 static void put_reference(const struct rest_openapi *d, struct json_writer *w, struct slice name)
 {
@@ -39,9 +49,35 @@ static void put_inner_type(const struct rest_openapi *d, struct json_writer *w, 
     json_name(w, member), put_type(d, w, slice_from(type.at + 1, type.len - 2));
 }
 
+/* Two shapes of one value; Swagger can say the first alone. */
+static void put_flags(const struct rest_openapi *d, struct json_writer *w, struct slice word)
+{
+    if (d->version == 3)
+        json_name(w, "oneOf"), json_array(w), json_object(w);
+    json_name(w, "type"), json_put_text(w, "array");
+    json_name(w, "items"), put_type(d, w, word);
+    if (d->version == 3) {
+        json_end_object(w);
+        json_put_raw(w, SLICE("{\"type\":\"string\"}"));
+        json_end_array(w);
+    }
+}
+
+static void put_interval(const struct rest_openapi *d, struct json_writer *w)
+{
+    json_name(w, "description"), json_put_text(w, "a time span, or milliseconds");
+    if (d->version == 3)
+        json_name(w, "oneOf"),
+            json_put_raw(w, SLICE("[{\"type\":\"string\"},{\"type\":\"number\"}]"));
+}
+
 static void put_type_members(const struct rest_openapi *d, struct json_writer *w, struct slice type)
 {
-    if (type.at[0] == '[')
+    if (slice_ends(type, SLICE("+")))
+        put_flags(d, w, slice_first(type, type.len - 1));
+    else if (slice_eq(type, SLICE("interval")))
+        put_interval(d, w);
+    else if (type.at[0] == '[')
         put_inner_type(d, w, "array", "items", type);
     else if (type.at[0] == '{')
         put_inner_type(d, w, "object", "additionalProperties", type);
@@ -52,10 +88,7 @@ static void put_type_members(const struct rest_openapi *d, struct json_writer *w
 static void put_type(const struct rest_openapi *d, struct json_writer *w, struct slice type)
 {
     json_object(w);
-    const struct simple *found = NULL;
-    for (size_t i = 0; i < sizeof(simples) / sizeof(simples[0]); i++)
-        if (slice_eq(slice_of(simples[i].name), type))
-            found = &simples[i];
+    const struct simple *found = find_simple(type);
     if (found) {
         json_name(w, "type"), json_put_text(w, found->type);
         json_member(w, "format", slice_of(found->format));
@@ -103,11 +136,92 @@ static void put_members(const struct rest_openapi *d, struct json_writer *w, con
     json_end_object(w);
 }
 
+/* ---- the models that the operations lead to, each once ---- */
+
+struct reached {
+    const struct rest_openapi *document;
+    const struct rest_model **models;
+    size_t count, cap;
+};
+
+static void reach(struct reached *to, struct slice type);
+
+static void reach_members(struct reached *to, const char *members)
+{
+    struct slice left = slice_of(members);
+    struct rest_model_member m;
+    while (rest_model_next(&left, &m))
+        reach(to, m.type.len ? m.type : m.name);
+}
+
+static void reach(struct reached *to, struct slice type)
+{
+    while (type.len > 2 && (type.at[0] == '[' || type.at[0] == '{'))
+        type = slice_from(type.at + 1, type.len - 2);
+    if (slice_ends(type, SLICE("+")))
+        type = slice_first(type, type.len - 1);
+    const struct rest_model *m = rest_model_find(&to->document->models, type);
+    for (size_t i = 0; i < to->count; i++)
+        if (to->models[i] == m)
+            return;
+    if (m == NULL)
+        return;
+    if (to->count == to->cap) {
+        to->cap = to->cap ? 2 * to->cap : 64;
+        to->models = memory_resize(to->models, to->cap * sizeof(*to->models));
+    }
+    to->models[to->count++] = m;
+    reach_members(to, m->members);
+}
+
+/* A parameter's model is spelled out; only what its members lead to is referred to. */
+static void reach_query(struct reached *to, const char *query)
+{
+    struct slice left = slice_of(query);
+    struct rest_model_member m;
+    while (rest_model_next(&left, &m)) {
+        const struct rest_model *part =
+            m.type.len ? NULL : rest_model_find(&to->document->models, m.name);
+        if (part)
+            reach_query(to, part->members);
+        else
+            reach(to, m.type);
+    }
+}
+
+static void reach_all(struct reached *to)
+{
+    const struct rest_openapi *d = to->document;
+    reach(to, SLICE("ProblemDetails"));
+    for (size_t t = 0; t < d->table_count; t++)
+        for (size_t i = 0; i < d->tables[t].count; i++) {
+            const struct rest_route *r = &d->tables[t].routes[i];
+            if (r->operation) {
+                reach(to, slice_of(r->request));
+                reach(to, slice_of(r->response));
+                reach_query(to, r->query);
+            }
+        }
+}
+
+#define PROBLEM                                                                                    \
+    "{\"type\":\"object\",\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":"     \
+    "\"string\"},"                                                                                 \
+    "\"status\":{\"type\":\"integer\",\"format\":\"int32\"},\"detail\":{\"type\":\"string\"},"     \
+    "\"instance\":"                                                                                \
+    "{\"type\":\"string\"},\"requestId\":{\"type\":\"string\"},\"errors\":{\"type\":\"object\","   \
+    "\"additionalProperties\":"                                                                    \
+    "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}}"
+
 static void put_models(const struct rest_openapi *d, struct json_writer *w)
 {
+    struct reached to = {.document = d};
+    reach_all(&to);
     json_object(w);
-    for (size_t i = 0; i < d->models.count; i++) {
-        const struct rest_model *m = &d->models.models[i];
+    if (!rest_model_find(&d->models, SLICE("ProblemDetails")))
+        json_name(w, "ProblemDetails"), json_put_raw(w, SLICE(PROBLEM));
+    for (size_t i = 0; i < to.count; i++) {
+        const struct rest_model *m = to.models[i];
         struct buffer name = {0};
         buffer_printf(&name, "%s%s", m->name, m->members && d->model_suffix ? d->model_suffix : "");
         json_name_slice(w, buffer_slice(&name));
@@ -120,9 +234,24 @@ static void put_models(const struct rest_openapi *d, struct json_writer *w)
         json_end_object(w);
     }
     json_end_object(w);
+    free(to.models);
 }
 
 /* ---- operations ---- */
+
+/* In Swagger a parameter cannot refer to a model: words are spelled out. */
+static void put_parameter_type(const struct rest_openapi *d, struct json_writer *w,
+                               struct slice type)
+{
+    const struct simple *s = find_simple(type);
+    const struct rest_model *m = rest_model_find(&d->models, type);
+    if (m && m->words) {
+        put_words(w, m->words);
+        return;
+    }
+    json_name(w, "type"), json_put_text(w, s ? s->type : "string");
+    json_member(w, "format", slice_of(s ? s->format : NULL));
+}
 
 static void put_path_parameter(const struct rest_openapi *d, struct json_writer *w,
                                struct slice name)
@@ -149,6 +278,29 @@ static void put_body_parameter(const struct rest_openapi *d, struct json_writer 
     json_end_object(w);
 }
 
+/* Each member of the list, and of the models in it, is a parameter. */
+static void put_query(const struct rest_openapi *d, struct json_writer *w, const char *members)
+{
+    struct slice left = slice_of(members);
+    struct rest_model_member m;
+    while (rest_model_next(&left, &m)) {
+        const struct rest_model *part = m.type.len ? NULL : rest_model_find(&d->models, m.name);
+        if (part) {
+            put_query(d, w, part->members);
+            continue;
+        }
+        json_object(w);
+        json_name(w, "name"), json_put_string(w, m.name);
+        json_name(w, "in"), json_put_text(w, "query");
+        json_name(w, "required"), json_put_bool(w, m.required);
+        if (d->version == 2)
+            put_parameter_type(d, w, m.type);
+        else
+            json_name(w, "schema"), put_type(d, w, m.type);
+        json_end_object(w);
+    }
+}
+
 static void put_parameters(const struct rest_openapi *d, struct json_writer *w,
                            const struct rest_route *r)
 {
@@ -157,6 +309,7 @@ static void put_parameters(const struct rest_openapi *d, struct json_writer *w,
     while (left.len > 0 && slice_split(&left, '/', &segment))
         if (segment.len > 2 && segment.at[0] == '{')
             put_path_parameter(d, w, slice_from(segment.at + 1, segment.len - 2));
+    put_query(d, w, r->query);
     if (d->version == 2 && r->request)
         put_body_parameter(d, w, r->request);
     json_end_array(w);
@@ -171,6 +324,20 @@ static void put_content(const struct rest_openapi *d, struct json_writer *w, con
     json_end_object(w);
 }
 
+static void put_problem(const struct rest_openapi *d, struct json_writer *w)
+{
+    json_name(w, "default"), json_object(w);
+    json_name(w, "description"), json_put_text(w, "Problem details");
+    if (d->version == 2)
+        json_name(w, "schema"),
+            json_put_raw(w, SLICE("{\"$ref\":\"#/definitions/ProblemDetails\"}"));
+    else
+        json_name(w, "content"),
+            json_put_raw(w, SLICE("{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/"
+                                  "components/schemas/ProblemDetails\"}}}"));
+    json_end_object(w);
+}
+
 static void put_responses(const struct rest_openapi *d, struct json_writer *w,
                           const struct rest_route *r)
 {
@@ -182,6 +349,7 @@ static void put_responses(const struct rest_openapi *d, struct json_writer *w,
     else if (r->response)
         put_content(d, w, r->response);
     json_end_object(w);
+    put_problem(d, w);
     json_end_object(w);
 }
 
@@ -215,6 +383,8 @@ static void put_operation(const struct rest_openapi *d, struct json_writer *w,
     buffer_clear(&method);
     json_object(w);
     json_name(w, "operationId"), json_put_text(w, r->operation);
+    if (d->access)
+        json_member(w, "description", slice_of(d->access(r->access)));
     put_parameters(d, w, r);
     if (d->version == 2)
         put_media_types(w, r);

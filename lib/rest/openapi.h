@@ -1,5 +1,5 @@
 /* OpenAPI 2.0 ("swagger") and 3.0 documents, from the route tables and models that the server
- * itself uses. */
+ * itself uses: the operations of the tables, and of the models those that they lead to. */
 #pragma once
 
 #include "rest/model.h"
@@ -13,7 +13,9 @@ struct rest_openapi {
     const struct rest_table *tables; /* routes without an operation are left out */
     size_t table_count;
     struct rest_models models;
-    const char *model_suffix; /* behind the names of object models, "ApiModel"; NULL: none */
+    const char *(*access)(
+        enum rest_access access); /* what a caller needs, for people; NULL: not said */
+    const char *model_suffix;     /* behind the names of object models, "ApiModel"; NULL: none */
 };
 
 void rest_openapi_put(const struct rest_openapi *d, struct buffer *out);

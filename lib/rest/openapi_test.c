@@ -1,5 +1,7 @@
 /* Models: how requests are checked with them, and what OpenAPI says of them and of routes. */
 #include "rest/openapi.h"
+#include "rest/query.h"
+#include "json/write.h"
 
 #include "base/cmocka.h"
 
@@ -11,8 +13,13 @@ static const struct rest_model list[] = {
      "count:i64, ratio:f64, value:any",
      NULL},
     {"Write", "value*:any", NULL},
+    {"Unused", "value*:any", NULL},
 };
-static const struct rest_models models = {list, 4};
+static const struct rest_model more_list[] = {
+    {"Look", "modes:Mode+, every:interval", NULL},
+};
+static const struct rest_models more = {more_list, 1, NULL};
+static const struct rest_models models = {list, 5, &more};
 
 static enum status check(const char *name, const char *text, const char *expected_why)
 {
@@ -41,6 +48,10 @@ static void takes_what_has_the_shape(void **state)
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         assert_int_equal(check("Request", good[i], ""), OK);
     assert_int_equal(check("Write", "{\"value\":null}", ""), OK);
+    assert_int_equal(check("Look", "{\"modes\":[\"Off\",\"scan\"],\"every\":\"00:00:01\"}", ""),
+                     OK);
+    assert_int_equal(check("Look", "{\"modes\":\"Off, Fast\",\"every\":1.5}", ""), OK);
+    assert_int_equal(check("Look", "{\"modes\":3}", ""), OK);
 }
 
 static void says_where_it_is_wrong(void **state)
@@ -57,7 +68,7 @@ static void says_where_it_is_wrong(void **state)
         {"{\"id\":\"a\",\"configuration\":{\"locales\":\"en\"}}",
          "configuration.locales: not an array"},
         {"{\"id\":\"a\",\"configuration\":{\"locales\":[1]}}",
-         "configuration.locales.: not a string"},
+         "configuration.locales[0]: not a string"},
         {"{\"id\":\"a\",\"configuration\":{\"retries\":3000000000}}",
          "configuration.retries: not a whole number of 32 bits"},
         {"{\"id\":\"a\",\"configuration\":{\"wait\":5}}",
@@ -71,6 +82,15 @@ static void says_where_it_is_wrong(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(check("Request", bad[i].text, bad[i].why), BAD_ARGUMENT);
     assert_int_equal(check("Write", "{}", "value: is missing"), BAD_ARGUMENT);
+    assert_int_equal(
+        check("Look", "{\"modes\":[\"Off\",\"Slow\"]}", "modes[1]: not one of the words for it"),
+        BAD_ARGUMENT);
+    assert_int_equal(
+        check("Look", "{\"modes\":\"Off, Slow\"}", "modes: not one of the words for it"),
+        BAD_ARGUMENT);
+    assert_int_equal(check("Look", "{\"every\":\"soon\"}",
+                           "every: not a time span ([d.]hh:mm:ss), nor a number of milliseconds"),
+                     BAD_ARGUMENT);
 }
 
 static void nothing(struct rest_request *r)
@@ -83,7 +103,49 @@ static const struct rest_route routes[] = {
     {"GET", "/v2/scan/{id}", nothing, REST_READ, "GetScan", NULL, "Config"},
     {"DELETE", "/v2/scan/{id}", nothing, REST_ADMIN, "Cancel", NULL, NULL},
     {"GET", "/hidden", nothing, REST_PUBLIC, NULL, NULL, NULL},
+    {"GET", "/v2/look", nothing, REST_READ, "Look", NULL, NULL,
+     .query = "Config, mode:Mode, size*:i32, deep:bool"},
+    {"POST", "/v2/look", nothing, REST_READ, "LookAt", "Look", NULL},
 };
+
+/* ---- parameters ---- */
+
+/* `expected` is JSON, or what is wrong. */
+static void check_query(struct rest_field *fields, size_t count, const char *expected)
+{
+    struct rest_request r = {.route = &routes[4], .query = fields, .query_count = count};
+    struct json_doc *doc;
+    struct buffer text = {0};
+    char why[REST_MODEL_WHY_MAX];
+    if (rest_query_read(&r, &models, &doc, why) == OK) {
+        struct json_writer w = json_writer(&text);
+        json_put_value(&w, json_root(doc));
+        json_free(&doc);
+    } else {
+        buffer_text(&text, why);
+    }
+    assert_string_equal(buffer_cstr(&text), expected);
+    buffer_clear(&text);
+}
+
+static void reads_parameters_by_their_types(void **state)
+{
+    (void)state;
+    struct rest_field good[] = {{SLICE("SIZE"), SLICE("5")},  {SLICE("deep"), SLICE("True")},
+                                {SLICE("ports"), SLICE("1")}, {SLICE("retries"), SLICE("2")},
+                                {SLICE("mode"), SLICE("")},   {SLICE("other"), SLICE("x")}};
+    check_query(good, 6, "{\"size\":5,\"deep\":true,\"ports\":\"1\",\"retries\":2}");
+    check_query(good + 1, 2, "size: is missing");
+    struct rest_field bad[] = {{SLICE("size"), SLICE("many")},
+                               {SLICE("size"), SLICE("1")},
+                               {SLICE("mode"), SLICE("Slow")},
+                               {SLICE("size"), SLICE("2")},
+                               {SLICE("retries"), SLICE("x")}};
+    check_query(bad, 1, "size: not a whole number of 32 bits");
+    check_query(bad + 1, 2, "mode: not one of the words for it");
+    check_query(bad + 1, 3, "a parameter is there twice");
+    check_query(bad + 3, 2, "retries: not a whole number of 32 bits");
+}
 
 static struct json_doc *document(int version)
 {
@@ -134,7 +196,16 @@ static void describes_routes_in_swagger(void **state)
     expect(d, "paths /registry/v2/scan/{id} get responses 200 schema $ref",
            "#/definitions/ConfigApiModel");
     expect(d, "paths /registry/v2/scan/{id} delete operationId", "Cancel");
-    assert_int_equal(json_count(at(d, "paths")), 2);
+    assert_int_equal(json_count(at(d, "paths")), 3);
+    expect(d, "paths /registry/v2/look get parameters 0 name", "ports");
+    expect(d, "paths /registry/v2/look get parameters 4 enum 1", "Fast");
+    expect(d, "paths /registry/v2/look get parameters 5 type", "integer");
+    assert_true(json_bool(at(d, "paths /registry/v2/look get parameters 5 required"), false));
+    expect(d, "paths /registry/v2/look get responses default schema $ref",
+           "#/definitions/ProblemDetails");
+    expect(d, "definitions LookApiModel properties modes type", "array");
+    assert_non_null(at(d, "definitions ProblemDetails properties errors"));
+    assert_null(at(d, "definitions UnusedApiModel")); /* no operation leads to it */
     expect(d, "definitions RequestApiModel required 0", "id");
     expect(d, "definitions RequestApiModel properties mode $ref", "#/definitions/Mode");
     expect(d, "definitions RequestApiModel properties at format", "date-time");
@@ -154,6 +225,8 @@ static void describes_routes_in_openapi(void **state)
     expect(d, "paths /registry/v2/scan/{id} get parameters 0 schema type", "string");
     expect(d, "components schemas RequestApiModel properties names additionalProperties type",
            "string");
+    expect(d, "components schemas LookApiModel properties modes oneOf 1 type", "string");
+    expect(d, "paths /registry/v2/look get parameters 4 schema $ref", "#/components/schemas/Mode");
     expect(d, "components securitySchemes bearer scheme", "bearer");
     json_free(&d);
 }
@@ -163,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_what_has_the_shape),
         cmocka_unit_test(says_where_it_is_wrong),
+        cmocka_unit_test(reads_parameters_by_their_types),
         cmocka_unit_test(describes_routes_in_swagger),
         cmocka_unit_test(describes_routes_in_openapi),
     };

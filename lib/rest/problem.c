@@ -4,7 +4,20 @@
 #include "rest/server.h"
 #include "json/write.h"
 
-void rest_reply_problem(struct rest_request *r, int status, const char *detail)
+/* As ASP.NET has them: messages by member. */
+static void put_errors(struct json_writer *w, struct slice why)
+{
+    size_t at = slice_find_slice(why, SLICE(": "));
+    if (at == why.len)
+        return;
+    json_name(w, "errors"), json_object(w);
+    json_name_slice(w, slice_first(why, at)), json_array(w);
+    json_put_string(w, slice_skip(why, at + 2));
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void reply(struct rest_request *r, int status, const char *detail, struct slice invalid)
 {
     struct buffer out = {0};
     struct json_writer w = json_writer(&out);
@@ -16,7 +29,18 @@ void rest_reply_problem(struct rest_request *r, int status, const char *detail)
         json_name(&w, "detail"), json_put_text(&w, detail);
     json_member(&w, "instance", r->path);
     json_member(&w, "requestId", slice_of(r->id));
+    put_errors(&w, invalid);
     json_end_object(&w);
     rest_reply(r, status, "application/problem+json", buffer_slice(&out));
     buffer_clear(&out);
+}
+
+void rest_reply_problem(struct rest_request *r, int status, const char *detail)
+{
+    reply(r, status, detail, (struct slice){0});
+}
+
+void rest_reply_invalid(struct rest_request *r, const char *why)
+{
+    reply(r, 400, why, slice_of(why));
 }

@@ -35,6 +35,10 @@ struct rest_route {
     /* 0: the body is there when the handler runs, up to the server's limit. Else the handler runs
      * before it, and reads it with rest_body_read(), up to so many bytes. */
     uint64_t stream_bytes;
+    /* Parameters after the "?", as a model's members ("nodeId*:str, pageSize:i32"); a name alone is a
+     * model whose members are all parameters. For OpenAPI and rest_query_read(). */
+    const char *query;
+    const char *calls; /* what the handler calls; it knows what that means */
 };
 
 /* A header, a query parameter, a path parameter. Names compare without case for headers alone. */

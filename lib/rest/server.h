@@ -35,7 +35,7 @@ void rest_authorized(struct rest_request *r, enum status why, const char *challe
 
 /*
  * Asked after authorization, before the handler runs, for all but REST_PUBLIC: says through
- * rest_admitted(), now or later, whether it may. A WebSocket is not asked for.
+ * rest_admitted(), now or later, whether it may; or answers the request at once. A WebSocket is not asked for.
  */
 typedef void rest_admit_fn(struct rest_request *r);
 /* OK; all else: 503. */
@@ -81,3 +81,5 @@ size_t rest_server_connections(const struct rest_server *s);
 
 /* RFC 9457: {"type","title","status","detail","instance"}; `detail` may be NULL. */
 void rest_reply_problem(struct rest_request *r, int status, const char *detail);
+/* 400, and which member of the request it is about: of "a.b: not a string", {"errors":{"a.b":["not a string"]}}. */
+void rest_reply_invalid(struct rest_request *r, const char *why);

@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "io/stream_layer.h"
-#include "rest/model.h"
+#include "rest/query.h"
 
 /* ---- a stream whose peer is the fuzzer ---- */
 
@@ -107,23 +107,25 @@ static void spool(struct rest_request *r)
 }
 
 static const struct rest_model list[] = {
-    {"A", "a:str, c:{i32}, d:W, e:timespan, f:base64, g*:any", NULL}, {"W", NULL, "x|y"}};
+    {"A", "a:str, c:{i32}, d:W, e:timespan, f:base64, g*:any, h:[W+], i:interval", NULL},
+    {"W", NULL, "x|y"}};
 
 static void check(struct rest_request *r)
 {
     struct json_doc *doc;
     char why[REST_MODEL_WHY_MAX] = "";
     if (json_parse(r->body, JSON_STRICT, &doc, NULL) == OK) {
-        struct rest_models models = {list, 2};
-        (void)(rest_model_check(&models, "A", json_root(doc), why) == OK);
+        (void)(rest_model_check(&(struct rest_models){list, 2}, "A", json_root(doc), why) == OK);
         json_free(&doc);
     }
-    rest_reply_problem(r, 400, why);
+    if (rest_query_read(r, &(struct rest_models){list, 2}, &doc, why) == OK)
+        json_free(&doc);
+    rest_reply_invalid(r, why);
 }
 
 static const struct rest_route routes[] = {
     {"GET", "/a/{id}", echo, REST_PUBLIC},  {"POST", "/a/{id}", echo, REST_PUBLIC},
-    {"GET", "/k", keep, REST_PUBLIC},       {"POST", "/c", check, REST_PUBLIC},
+    {"GET", "/k", keep, REST_PUBLIC},       {"POST", "/c", check, REST_PUBLIC, .query = "A, n:i32"},
     {"GET", "/f/{path*}", echo, REST_READ},
     {"PUT", "/s/{id}", spool, REST_PUBLIC, .stream_bytes = 8192},
 };

@@ -35,7 +35,7 @@ static void put_patched(struct json_writer *w, const char *name, const struct js
 /* The word as the model spells it; empty when it is none of the model's. */
 static struct slice spelled(const char *model, struct slice word)
 {
-    const struct rest_model *m = rest_model_find(&services_models_registry, slice_of(model));
+    const struct rest_model *m = rest_model_find(&services_models, slice_of(model));
     struct slice left = slice_of(m->words), one;
     while (left.len > 0 && slice_split(&left, '|', &one))
         if (slice_eq_nocase(one, word))

@@ -119,10 +119,10 @@ static void unfollow_request(struct rest_request *r)
 /* clang-format off */
 static const struct rest_route routes[] = {
     {"POST", "/v2/{hub}/events/negotiate", negotiate, REST_READ, NULL, NULL, NULL},
-    {"PUT", "/v2/discovery/{discovererId}", follow_discoverer, REST_WRITE, "SubscribeByDiscovererId", NULL, NULL},
-    {"DELETE", "/v2/discovery/{discovererId}/{connectionId}", unfollow_discoverer, REST_WRITE, "UnsubscribeByDiscovererId", NULL, NULL},
-    {"PUT", "/v2/discovery/requests/{requestId}", follow_request, REST_WRITE, "SubscribeByRequestId", NULL, NULL},
-    {"DELETE", "/v2/discovery/requests/{requestId}/{connectionId}", unfollow_request, REST_WRITE, "UnsubscribeByRequestId", NULL, NULL},
+    {"PUT", "/v2/discovery/{discovererId}/events", follow_discoverer, REST_WRITE, "SubscribeByDiscovererId", "str", NULL},
+    {"DELETE", "/v2/discovery/{discovererId}/events/{connectionId}", unfollow_discoverer, REST_WRITE, "UnsubscribeByDiscovererId", NULL, NULL},
+    {"PUT", "/v2/discovery/requests/{requestId}/events", follow_request, REST_WRITE, "SubscribeByRequestId", "str", NULL},
+    {"DELETE", "/v2/discovery/requests/{requestId}/events/{connectionId}", unfollow_request, REST_WRITE, "UnsubscribeByRequestId", NULL, NULL},
 };
 /* clang-format on */
 

@@ -1,9 +1,10 @@
-#include "services/models.h"
+/* Of the registry. */
+#include "services/models_parts.h"
 
 /* clang-format off */
-static const struct rest_model registry[] = {
+static const struct rest_model models[] = {
     {"SecurityMode", NULL,
-     "Best|Sign|SignAndEncrypt|None"},
+     "Best|Sign|SignAndEncrypt|None|NotNone"},
     {"EndpointActivationFilter",
      "trustLists:[str], securityPolicies:[str], securityMode:SecurityMode",
      NULL},
@@ -49,8 +50,6 @@ static const struct rest_model registry[] = {
      "url:str, alternativeUrls:[str], securityMode:SecurityMode, "
      "securityPolicy:str, certificate:str",
      NULL},
-    {"CredentialType", NULL,
-     "None|UserName|X509Certificate|JwtToken"},
     {"AuthenticationMethod",
      "id*:str, credentialType:CredentialType, securityPolicy:str, configuration:any",
      NULL},
@@ -82,7 +81,7 @@ static const struct rest_model registry[] = {
      "id*:str, siteId:str, discovery:DiscoveryMode, "
      "discoveryConfig:DiscoveryConfig, requestedMode:DiscoveryMode, "
      "requestedConfig:DiscoveryConfig, logLevel:TraceLogLevel, outOfSync:bool, "
-     "connected:bool",
+     "connected:bool, version:str",
      NULL},
     {"DiscovererUpdate",
      "siteId:str, discovery:DiscoveryMode, discoveryConfig:DiscoveryConfig, "
@@ -96,7 +95,7 @@ static const struct rest_model registry[] = {
      NULL},
     {"X509Certificate",
      "subject:str, thumbprint:str, serialNumber:str, notBeforeUtc:datetime, "
-     "notAfterUtc:datetime, selfSigned:bool, certificate:base64",
+     "notAfterUtc:datetime, selfSigned:bool, certificate:base64, pfx:[i32], hasPrivateKey:bool",
      NULL},
     {"X509ChainStatus", NULL,
      "NoError|NotTimeValid|Revoked|NotSignatureValid|NotValidForUsage|UntrustedRoot|"
@@ -107,7 +106,7 @@ static const struct rest_model registry[] = {
      "CtlNotValidForUsage|HasWeakSignature|OfflineRevocation|NoIssuanceChainPolicy|"
      "ExplicitDistrust|HasNotSupportedCriticalExtension"},
     {"X509CertificateChain",
-     "chain:[X509Certificate], status:[X509ChainStatus]",
+     "chain:[X509Certificate], status:X509ChainStatus+",
      NULL},
     {"EndpointActivationState", NULL,
      "Deactivated|Activated|ActivatedAndConnected"},
@@ -132,7 +131,8 @@ static const struct rest_model registry[] = {
      "id*:str, siteId:str, connected:bool",
      NULL},
     {"Supervisor",
-     "id*:str, siteId:str, logLevel:TraceLogLevel, outOfSync:bool, connected:bool",
+     "id*:str, siteId:str, logLevel:TraceLogLevel, outOfSync:bool, connected:bool, "
+     "version:str",
      NULL},
     {"PublisherConfig",
      "capabilities:{str}, jobCheckInterval:timespan, heartbeatInterval:timespan, "
@@ -140,7 +140,7 @@ static const struct rest_model registry[] = {
      NULL},
     {"Publisher",
      "id*:str, siteId:str, logLevel:TraceLogLevel, configuration:PublisherConfig, "
-     "outOfSync:bool, connected:bool",
+     "outOfSync:bool, connected:bool, version:str",
      NULL},
     {"GatewayModules",
      "supervisor:Supervisor, publisher:Publisher, discoverer:Discoverer",
@@ -181,163 +181,21 @@ static const struct rest_model registry[] = {
     {"SupervisorQuery",
      "siteId:str, endpointId:str, connected:bool",
      NULL},
-};
-
-static const struct rest_model twin[] = {
-    {"CredentialType", NULL,
-     "None|UserName|X509Certificate|JwtToken"},
-    {"BrowseDirection", NULL,
-     "Forward|Backward|Both"},
-    {"BrowseView",
-     "viewId*:str, version:i64, timestamp:datetime",
+    {"ServerEndpointQuery",
+     "discoveryUrl:str, url:str, securityMode:SecurityMode, securityPolicy:str, "
+     "certificate:str",
      NULL},
-    {"NodeClass", NULL,
-     "Object|Variable|Method|ObjectType|VariableType|ReferenceType|DataType|View"},
-    {"Credential",
-     "type:CredentialType, value:any",
-     NULL},
-    {"DiagnosticsLevel", NULL,
-     "None|Status|Operations|Diagnostics|Verbose"},
-    {"Diagnostics",
-     "level:DiagnosticsLevel, auditId:str, timeStamp:datetime",
-     NULL},
-    {"RequestHeader",
-     "elevation:Credential, locales:[str], diagnostics:Diagnostics",
-     NULL},
-    {"BrowseRequest",
-     "nodeId:str, direction:BrowseDirection, view:BrowseView, referenceTypeId:str, "
-     "noSubtypes:bool, maxReferencesToReturn:i64, targetNodesOnly:bool, "
-     "readVariableValues:bool, nodeClassFilter:any, header:RequestHeader",
-     NULL},
-    {"ServiceResult",
-     "statusCode:i64, errorMessage:str, diagnostics:any",
-     NULL},
-    {"NodeAccessRestrictions", NULL,
-     "SigningRequired|EncryptionRequired|SessionRequired"},
-    {"NodeEventNotifier", NULL,
-     "SubscribeToEvents|HistoryRead|HistoryWrite"},
-    {"NodeAccessLevel", NULL,
-     "CurrentRead|CurrentWrite|HistoryRead|HistoryWrite|SemanticChange|StatusWrite|"
-     "TimestampWrite|NonatomicRead|NonatomicWrite|WriteFullArrayOnly"},
-    {"NodeValueRank", NULL,
-     "OneOrMoreDimensions|OneDimension|TwoDimensions|ScalarOrOneDimension|Any|Scalar"},
-    {"RolePermissions", NULL,
-     "Browse|ReadRolePermissions|WriteAttribute|WriteRolePermissions|"
-     "WriteHistorizing|Read|Write|ReadHistory|InsertHistory|ModifyHistory|"
-     "DeleteHistory|ReceiveEvents|Call|AddReference|RemoveReference|DeleteNode|"
-     "AddNode"},
-    {"RolePermission",
-     "roleId*:str, permissions:RolePermissions",
-     NULL},
-    {"Node",
-     "nodeClass:NodeClass, displayName:str, nodeId*:str, description:str, "
-     "browseName:str, value:any, sourcePicoseconds:i32, sourceTimestamp:datetime, "
-     "serverPicoseconds:i32, serverTimestamp:datetime, errorInfo:ServiceResult, "
-     "accessRestrictions:NodeAccessRestrictions, writeMask:i64, userWriteMask:i64, "
-     "isAbstract:bool, containsNoLoops:bool, eventNotifier:NodeEventNotifier, "
-     "executable:bool, userExecutable:bool, dataTypeDefinition:any, "
-     "accessLevel:NodeAccessLevel, userAccessLevel:NodeAccessLevel, dataType:str, "
-     "valueRank:NodeValueRank, arrayDimensions:[i64], historizing:bool, "
-     "minimumSamplingInterval:f64, inverseName:str, symmetric:bool, "
-     "rolePermissions:[RolePermission], userRolePermissions:[RolePermission], "
-     "typeDefinitionId:str, children:bool",
-     NULL},
-    {"NodeReference",
-     "referenceTypeId:str, direction:BrowseDirection, target*:Node",
-     NULL},
-    {"BrowseResponse",
-     "node:Node, references:[NodeReference], continuationToken:str, "
-     "errorInfo:ServiceResult",
-     NULL},
-    {"BrowseNextRequest",
-     "continuationToken*:str, abort:bool, targetNodesOnly:bool, "
-     "readVariableValues:bool, header:RequestHeader",
-     NULL},
-    {"BrowseNextResponse",
-     "references:[NodeReference], continuationToken:str, errorInfo:ServiceResult",
-     NULL},
-    {"BrowsePathRequest",
-     "nodeId:str, browsePaths*:[[str]], readVariableValues:bool, "
+    {"TestConnectionRequest",
      "header:RequestHeader",
      NULL},
-    {"NodePathTarget",
-     "browsePath:[str], target:Node, remainingPathIndex:i32",
-     NULL},
-    {"BrowsePathResponse",
-     "targets:[NodePathTarget], errorInfo:ServiceResult",
-     NULL},
-    {"MethodMetadataRequest",
-     "methodId:str, methodBrowsePath:[str], header:RequestHeader",
-     NULL},
-    {"MethodMetadataArgument",
-     "name:str, description:str, type:Node, defaultValue:any, "
-     "valueRank:NodeValueRank, arrayDimensions:[i64]",
-     NULL},
-    {"MethodMetadataResponse",
-     "objectId:str, inputArguments:[MethodMetadataArgument], "
-     "outputArguments:[MethodMetadataArgument], errorInfo:ServiceResult",
-     NULL},
-    {"MethodCallArgument",
-     "value:any, dataType:str",
-     NULL},
-    {"MethodCallRequest",
-     "methodId:str, objectId:str, arguments:[MethodCallArgument], "
-     "methodBrowsePath:[str], objectBrowsePath:[str], header:RequestHeader",
-     NULL},
-    {"MethodCallResponse",
-     "results:[MethodCallArgument], errorInfo:ServiceResult",
-     NULL},
-    {"ValueReadRequest",
-     "nodeId:str, browsePath:[str], indexRange:str, header:RequestHeader",
-     NULL},
-    {"ValueReadResponse",
-     "value:any, dataType:str, sourcePicoseconds:i32, sourceTimestamp:datetime, "
-     "serverPicoseconds:i32, serverTimestamp:datetime, errorInfo:ServiceResult",
-     NULL},
-    {"NodeAttribute", NULL,
-     "NodeClass|BrowseName|DisplayName|Description|WriteMask|UserWriteMask|"
-     "IsAbstract|Symmetric|InverseName|ContainsNoLoops|EventNotifier|Value|DataType|"
-     "ValueRank|ArrayDimensions|AccessLevel|UserAccessLevel|MinimumSamplingInterval|"
-     "Historizing|Executable|UserExecutable|DataTypeDefinition|RolePermissions|"
-     "UserRolePermissions|AccessRestrictions"},
-    {"AttributeReadRequest",
-     "nodeId*:str, attribute*:NodeAttribute",
-     NULL},
-    {"ReadRequest",
-     "attributes*:[AttributeReadRequest], header:RequestHeader",
-     NULL},
-    {"AttributeReadResponse",
-     "value:any, errorInfo:ServiceResult",
-     NULL},
-    {"ReadResponse",
-     "results:[AttributeReadResponse]",
-     NULL},
-    {"ValueWriteRequest",
-     "nodeId:str, browsePath:[str], value*:any, dataType:str, indexRange:str, "
-     "header:RequestHeader",
-     NULL},
-    {"ValueWriteResponse",
+    {"TestConnectionResponse",
      "errorInfo:ServiceResult",
      NULL},
-    {"AttributeWriteRequest",
-     "nodeId*:str, attribute*:NodeAttribute, value*:any",
-     NULL},
-    {"WriteRequest",
-     "attributes*:[AttributeWriteRequest], header:RequestHeader",
-     NULL},
-    {"AttributeWriteResponse",
-     "errorInfo:ServiceResult",
-     NULL},
-    {"WriteResponse",
-     "results:[AttributeWriteResponse]",
+    {"SetConfiguredEndpointsRequest",
+     "endpoints:[any]",
      NULL},
 };
 /* clang-format on */
 
-#define MODELS(table)                                                                              \
-    {                                                                                              \
-        table, sizeof(table) / sizeof((table)[0])                                                  \
-    }
-
-const struct rest_models services_models_registry = MODELS(registry);
-const struct rest_models services_models_twin = MODELS(twin);
+const struct rest_models services_models = {models, sizeof(models) / sizeof(models[0]),
+                                            &services_models_twin};

@@ -21,48 +21,12 @@ static void list(struct rest_request *r, enum services_registry_what what,
         services_replies_ask(r, &ask);
 }
 
-static void query_body(struct rest_request *r, enum services_registry_what what, const char *model)
-{
-    struct json_doc *doc;
-    if (services_replies_body(r, &services_models_registry, model, &doc) != OK)
-        return;
-    list(r, what, json_root(doc));
-    json_free(&doc);
-}
-
-/* The query string as the model's JSON. */
-static struct json_doc *fields_of(const struct rest_request *r)
-{
-    struct buffer text = {0};
-    struct json_writer w = json_writer(&text);
-    json_object(&w);
-    for (size_t i = 0; i < r->query_count; i++) {
-        json_name_slice(&w, r->query[i].name);
-        bool yes = slice_eq_nocase(r->query[i].value, SLICE("true"));
-        if (yes || slice_eq_nocase(r->query[i].value, SLICE("false")))
-            json_put_bool(&w, yes);
-        else
-            json_put_string(&w, r->query[i].value);
-    }
-    json_end_object(&w);
-    struct json_doc *doc;
-    enum status s = json_parse(buffer_slice(&text), JSON_STRICT, &doc, NULL);
-    buffer_clear(&text);
-    return s == OK ? doc : NULL; /* a name twice */
-}
-
 static void query(struct rest_request *r, enum services_registry_what what, const char *model)
 {
-    if (r->body.len > 0) {
-        query_body(r, what, model);
+    struct json_doc *doc;
+    if (services_replies_query(r, &services_models, model, &doc) != OK)
         return;
-    }
-    struct json_doc *doc = fields_of(r);
-    char why[REST_MODEL_WHY_MAX] = "a parameter is there twice";
-    if (doc && rest_model_check(&services_models_registry, model, json_root(doc), why) == OK)
-        list(r, what, json_root(doc));
-    else
-        services_replies_fail(r, BAD_ARGUMENT, why);
+    list(r, what, json_root(doc));
     json_free(&doc);
 }
 
@@ -96,7 +60,7 @@ static void query_endpoints(struct rest_request *r)
 /* As the row of the table says. */
 static enum status body(struct rest_request *r, struct json_doc **out)
 {
-    return services_replies_body(r, &services_models_registry, r->route->request, out);
+    return services_replies_body(r, &services_models, r->route->request, out);
 }
 
 static void ask_with_id(struct rest_request *r, enum services_registry_what what, const char *param)
@@ -264,22 +228,22 @@ static void cancel_discovery(struct rest_request *r)
 static const struct rest_route routes[] = {
     {"POST", "/v2/applications", register_server, REST_ADMIN, "RegisterServer", "ServerRegistrationRequest", NULL},
     {"PUT", "/v2/applications", create_application, REST_ADMIN, "CreateApplication", "ApplicationRegistrationRequest", "ApplicationRegistrationResponse"},
-    {"GET", "/v2/applications", list_applications, REST_READ, "GetListOfApplications", NULL, "ApplicationInfoList"},
-    {"DELETE", "/v2/applications", purge_applications, REST_ADMIN, "DeleteAllDisabledApplications", NULL, NULL},
+    {"GET", "/v2/applications", list_applications, REST_READ, "GetListOfApplications", NULL, "ApplicationInfoList", .query = "continuationToken:str, pageSize:i32"},
+    {"DELETE", "/v2/applications", purge_applications, REST_ADMIN, "DeleteAllDisabledApplications", NULL, NULL, .query = "notSeenFor:timespan"},
     {"POST", "/v2/applications/discover", discover, REST_ADMIN, "DiscoverServer", "DiscoveryRequest", NULL},
     {"DELETE", "/v2/applications/discover/{requestId}", cancel_discovery, REST_ADMIN, "Cancel", NULL, NULL},
-    {"GET", "/v2/applications/sites", list_sites, REST_READ, "GetListOfSites", NULL, "ApplicationSiteList"},
-    {"POST", "/v2/applications/query", query_applications, REST_READ, "QueryApplications", "ApplicationRegistrationQuery", "ApplicationInfoList"},
-    {"GET", "/v2/applications/query", query_applications, REST_READ, "GetFilteredListOfApplications", NULL, "ApplicationInfoList"},
+    {"GET", "/v2/applications/sites", list_sites, REST_READ, "GetListOfSites", NULL, "ApplicationSiteList", .query = "continuationToken:str, pageSize:i32"},
+    {"POST", "/v2/applications/query", query_applications, REST_READ, "QueryApplications", "ApplicationRegistrationQuery", "ApplicationInfoList", .query = "continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/applications/query", query_applications, REST_READ, "GetFilteredListOfApplications", NULL, "ApplicationInfoList", .query = "ApplicationRegistrationQuery, continuationToken:str, pageSize:i32"},
     {"GET", "/v2/applications/{applicationId}", get_application, REST_READ, "GetApplicationRegistration", NULL, "ApplicationRegistration"},
     {"PATCH", "/v2/applications/{applicationId}", patch_application, REST_WRITE, "UpdateApplicationRegistration", "ApplicationRegistrationUpdate", NULL},
     {"DELETE", "/v2/applications/{applicationId}", delete_application, REST_ADMIN, "DeleteApplication", NULL, NULL},
     {"POST", "/v2/applications/{applicationId}/disable", disable_application, REST_ADMIN, "DisableApplication", NULL, NULL},
     {"POST", "/v2/applications/{applicationId}/enable", enable_application, REST_ADMIN, "EnableApplication", NULL, NULL},
-    {"GET", "/v2/endpoints", list_endpoints, REST_READ, "GetListOfEndpoints", NULL, "EndpointInfoList"},
-    {"POST", "/v2/endpoints/query", query_endpoints, REST_READ, "QueryEndpoints", "EndpointRegistrationQuery", "EndpointInfoList"},
-    {"GET", "/v2/endpoints/query", query_endpoints, REST_READ, "GetFilteredListOfEndpoints", NULL, "EndpointInfoList"},
-    {"GET", "/v2/endpoints/{endpointId}", get_endpoint, REST_READ, "GetEndpoint", NULL, "EndpointInfo"},
+    {"GET", "/v2/endpoints", list_endpoints, REST_READ, "GetListOfEndpoints", NULL, "EndpointInfoList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"POST", "/v2/endpoints/query", query_endpoints, REST_READ, "QueryEndpoints", "EndpointRegistrationQuery", "EndpointInfoList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/endpoints/query", query_endpoints, REST_READ, "GetFilteredListOfEndpoints", NULL, "EndpointInfoList", .query = "EndpointRegistrationQuery, onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/endpoints/{endpointId}", get_endpoint, REST_READ, "GetEndpoint", NULL, "EndpointInfo", .query = "onlyServerState:bool"},
     {"POST", "/v2/endpoints/{endpointId}/activate", activate_endpoint, REST_WRITE, "ActivateEndpoint", NULL, NULL},
     {"POST", "/v2/endpoints/{endpointId}/deactivate", deactivate_endpoint, REST_WRITE, "DeactivateEndpoint", NULL, NULL},
 };

@@ -1,5 +1,9 @@
 #include "services/replies.h"
 
+#include <stdio.h>
+
+#include "rest/query.h"
+#include "services/models.h"
 #include "services/services.h"
 
 int services_replies_http(enum status why)
@@ -46,6 +50,59 @@ void services_replies_fail(struct rest_request *r, enum status why, const char *
     rest_reply_problem(r, services_replies_http(why), detail);
 }
 
+static bool query_is_valid(struct rest_request *r)
+{
+    struct json_doc *doc;
+    char why[REST_MODEL_WHY_MAX];
+    if (r->route->query == NULL)
+        return true;
+    if (rest_query_read(r, &services_models, &doc, why) != OK) {
+        rest_reply_invalid(r, why);
+        return false;
+    }
+    json_free(&doc);
+    return true;
+}
+
+static bool body_is_valid(struct rest_request *r)
+{
+    struct json_doc *doc;
+    bool may_lack = slice_eq(r->method, SLICE("GET")) || slice_eq(r->method, SLICE("HEAD"));
+    if (r->route->request == NULL || (r->body.len == 0 && may_lack))
+        return true;
+    if (services_replies_body(r, &services_models, r->route->request, &doc) != OK)
+        return false;
+    json_free(&doc);
+    return true;
+}
+
+/* The header goes before the parameter. */
+static void take_header(struct rest_request *r, const char *header, const char *parameter)
+{
+    struct slice value = rest_header(r, header);
+    struct rest_model_member m;
+    if (value.len == 0 ||
+        !rest_model_member(&services_models, r->route->query, slice_of(parameter), &m))
+        return;
+    struct rest_field *query = ARENA_TAKE_N(&r->arena, struct rest_field, r->query_count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < r->query_count; i++)
+        if (!slice_eq_nocase(r->query[i].name, slice_of(parameter)))
+            query[count++] = r->query[i];
+    query[count++] = (struct rest_field){slice_of(parameter), value};
+    r->query = query;
+    r->query_count = count;
+}
+
+bool services_replies_valid(struct rest_request *r)
+{
+    if (r->route->query) {
+        take_header(r, "x-ms-continuation", "continuationToken");
+        take_header(r, "x-ms-max-item-count", "pageSize");
+    }
+    return query_is_valid(r) && body_is_valid(r);
+}
+
 enum status services_replies_body(struct rest_request *r, const struct rest_models *models,
                                   const char *model, struct json_doc **out)
 {
@@ -60,25 +117,64 @@ enum status services_replies_body(struct rest_request *r, const struct rest_mode
     if (rest_model_check(models, model, json_root(*out), why) == OK)
         return OK;
     json_free(out);
-    services_replies_fail(r, BAD_ARGUMENT, why);
+    rest_reply_invalid(r, why);
     return BAD_ARGUMENT;
+}
+
+enum status services_replies_query(struct rest_request *r, const struct rest_models *models,
+                                   const char *model, struct json_doc **out)
+{
+    char why[REST_MODEL_WHY_MAX];
+    if (r->body.len > 0)
+        return services_replies_body(r, models, model, out);
+    if (rest_query_read(r, models, out, why) == OK)
+        return OK;
+    rest_reply_invalid(r, why);
+    return BAD_ARGUMENT;
+}
+
+static bool page_size(struct rest_request *r, uint64_t *out)
+{
+    struct slice size = rest_query(r, "pageSize");
+    *out = 0;
+    if (size.len == 0 || (slice_to_u64(size, out) && *out > 0 && *out <= INT32_MAX))
+        return true;
+    rest_reply_invalid(r, "pageSize: not a number above 0");
+    return false;
 }
 
 bool services_replies_page(struct rest_request *r, struct services_registry_ask *ask)
 {
-    struct slice size = rest_header(r, "x-ms-max-item-count");
-    if (size.len == 0)
-        size = rest_query(r, "pageSize");
-    uint64_t n = 0;
-    if (size.len > 0 && (!slice_to_u64(size, &n) || n == 0 || n > INT32_MAX)) {
-        services_replies_fail(r, BAD_ARGUMENT, "pageSize is not a number above 0");
+    uint64_t size;
+    if (!page_size(r, &size))
+        return false;
+    ask->limit = (uint32_t)size;
+    ask->after = rest_query(r, "continuationToken");
+    return true;
+}
+
+bool services_replies_window(struct rest_request *r, size_t *from, size_t *limit)
+{
+    struct slice token = rest_query(r, "continuationToken");
+    uint64_t size, at = 0;
+    if (!page_size(r, &size))
+        return false;
+    if (token.len > 0 && !slice_to_u64(token, &at)) {
+        rest_reply_invalid(r, "continuationToken: not one that this list gave");
         return false;
     }
-    ask->limit = (uint32_t)n;
-    ask->after = rest_header(r, "x-ms-continuation");
-    if (ask->after.len == 0)
-        ask->after = rest_query(r, "continuationToken");
+    *from = at;
+    *limit = size ? size : SIZE_MAX;
     return true;
+}
+
+void services_replies_put_continuation(struct json_writer *w, size_t from, size_t count, size_t all)
+{
+    char text[24];
+    if (from >= all || count >= all - from)
+        return;
+    snprintf(text, sizeof(text), "%zu", from + count);
+    json_name(w, "continuationToken"), json_put_text(w, text);
 }
 
 static void on_answer(void *arg, enum status why, struct slice json)

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "services/audit.h"
+#include "services/replies.h"
 
 const struct rest_metric services_metrics[METRIC_COUNT] = {
     [METRIC_REQUESTS] = {"millrace_services_requests_total", NULL, REST_COUNTER,
@@ -43,6 +44,8 @@ static void on_recorded(void *arg, enum status why)
 void services_admit(struct rest_request *r)
 {
     struct services *app = r->app;
+    if (!services_replies_valid(r))
+        return;
     if (app->audit && is_change(r))
         audit_asked(app->audit, r, on_recorded, r);
     else
@@ -63,9 +66,10 @@ void services_on_answer(void *arg, const struct rest_request *r, int status)
 
 void services_tables(struct rest_table out[SERVICES_TABLES])
 {
-    out[0] = services_registry_table();
-    out[1] = services_fleet_table();
-    out[2] = services_twin_table();
-    out[3] = services_live_table();
-    out[4] = services_document_table();
+    struct rest_table all[SERVICES_TABLES] = {
+        services_registry_table(), services_fleet_table(),    services_module_table(),
+        services_twin_table(),     services_history_table(),  services_publisher_table(),
+        services_live_table(),     services_document_table(),
+    };
+    memcpy(out, all, sizeof(all));
 }

@@ -48,11 +48,13 @@ rest_authorize_fn services_authorize;
 rest_admit_fn services_admit;
 void services_on_answer(void *app, const struct rest_request *r, int status);
 
-/* registry_routes.c, fleet_routes.c, twin_routes.c, live_routes.c, document_routes.c. */
-#define SERVICES_TABLES 5
+/* A table is a file: registry_routes.c, fleet_routes.c, module_routes.c, twin_routes.c,
+ * history_routes.c, publisher_routes.c, live_routes.c, document_routes.c. */
+#define SERVICES_TABLES 8
 void services_tables(struct rest_table out[SERVICES_TABLES]);
 struct rest_table services_registry_table(void), services_fleet_table(void),
-    services_twin_table(void), services_live_table(void), services_document_table(void);
+    services_module_table(void), services_twin_table(void), services_history_table(void),
+    services_publisher_table(void), services_live_table(void), services_document_table(void);
 
 /* The WebSockets of live_routes.c. */
 #define SERVICES_UPGRADES 6

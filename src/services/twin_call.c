@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "rest/query.h"
 #include "services/ids.h"
+#include "services/models.h"
 #include "services/replies.h"
 #include "json/json.h"
 #include "json/write.h"
@@ -28,9 +30,8 @@ struct services_twin {
 
 struct call {
     struct rest_request *request;
-    const char *method;
-    struct slice body;  /* in the request's arena */
-    const char *module; /* the same */
+    struct services_twin_ask ask; /* its JSON is in the request's arena */
+    const char *module;           /* the same */
     uint64_t since_ms;
 };
 
@@ -92,7 +93,7 @@ static void finish(struct call *c, enum status why, int status)
     log_line(
         good ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
         "twin call method=%s endpoint=%.*s module=%s user=%.*s why=%s status=%d ms=%llu rid=%s",
-        c->method, SLICE_FMT(rest_param(r, "endpointId")), c->module ? c->module : "-",
+        c->ask.method, SLICE_FMT(rest_param(r, "endpointId")), c->module ? c->module : "-",
         SLICE_FMT(r->user), status_name(why), status, (unsigned long long)took_ms, r->id);
     free(c);
 }
@@ -109,7 +110,7 @@ static const char *module_detail(struct rest_request *r, struct slice payload)
 {
     static const char *const names[] = {"detail", "Message", "title"};
     struct json_doc *doc;
-    const char *text = "the twin module refused it";
+    const char *text = "the module refused it";
     if (json_parse(payload, JSON_STRICT, &doc, NULL) != OK)
         return text;
     for (size_t i = 0; i < 3; i++) {
@@ -128,14 +129,19 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
     struct call *c = arg;
     struct rest_request *r = c->request;
     if (why == OFFLINE || why == NOT_FOUND) {
-        fail(c, OFFLINE, "the endpoint's twin module is not connected");
+        fail(c, OFFLINE, arena_printf(&r->arena, "the module %s is not connected", c->module));
     } else if (why == TIMED_OUT) {
-        fail(c, why, "the endpoint's twin module did not answer in time");
+        fail(c, why, arena_printf(&r->arena, "the module %s did not answer in time", c->module));
     } else if (why != OK) {
         fail(c, why, "the hub could not pass the call on");
     } else if (status >= 200 && status < 300) {
+        services_twin_fn *answer = c->ask.answer;
+        struct slice said = payload.len > 0 ? payload : SLICE("{}");
         finish(c, OK, status);
-        rest_reply_json(r, 200, payload.len > 0 ? payload : SLICE("{}"));
+        if (answer)
+            answer(r, said);
+        else
+            rest_reply_json(r, 200, said);
     } else {
         const char *detail = module_detail(r, payload);
         finish(c, OK, status);
@@ -145,13 +151,53 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
 
 /* ---- the call ---- */
 
+/* All members of an object in JSON text. */
+static void put_members(struct json_writer *w, struct slice object)
+{
+    struct json_doc *doc;
+    if (json_parse(object, JSON_STRICT, &doc, NULL) != OK)
+        return;
+    for (struct json_walk walk = json_walk(json_root(doc)); json_next(&walk);)
+        json_name_slice(w, walk.name), json_put_value(w, walk.value);
+    json_free(&doc);
+}
+
+/* The credential of the request's header is the connection's, and the group names the endpoint. */
+static void put_publisher_connection(struct json_writer *w, const struct call *c)
+{
+    struct json_doc *doc;
+    if (json_parse(c->ask.request, JSON_STRICT, &doc, NULL) != OK)
+        return;
+    const struct json *user =
+        json_get_nocase(json_get_nocase(json_root(doc), "header"), "elevation");
+    if (json_is(user, JSON_OBJECT))
+        json_name(w, "user"), json_put_value(w, user);
+    json_member(w, "group", rest_param(c->request, "endpointId"));
+    json_free(&doc);
+}
+
+static void put_connection(struct json_writer *w, const struct call *c, const struct target *t)
+{
+    json_name(w, "connection"), json_object(w);
+    json_name(w, "endpoint"), json_put_raw(w, buffer_slice(&t->endpoint));
+    if (c->ask.payload == PAYLOAD_PUBLISHER)
+        put_publisher_connection(w, c);
+    json_end_object(w);
+    json_name(w, "request"), json_put_raw(w, c->ask.request);
+}
+
+/* `t` is NULL where no endpoint belongs to it. */
 static void put_payload(const struct call *c, const struct target *t, struct buffer *out)
 {
     struct json_writer w = json_writer(out);
     json_object(&w);
     json_name(&w, "callId"), json_put_text(&w, c->request->id); /* for the module's log lines */
-    json_name(&w, "endpoint"), json_put_raw(&w, buffer_slice(&t->endpoint));
-    json_name(&w, "request"), json_put_raw(&w, c->body);
+    if (c->ask.payload == PAYLOAD_REQUEST)
+        put_members(&w, c->ask.request);
+    else if (c->ask.payload == PAYLOAD_ENDPOINT)
+        put_members(&w, buffer_slice(&t->endpoint));
+    else
+        put_connection(&w, c, t);
     json_end_object(&w);
 }
 
@@ -159,26 +205,41 @@ static void invoke(struct call *c, const struct target *t)
 {
     struct rest_request *r = c->request;
     struct services *app = r->app;
-    if (t->supervisor[0] == 0) {
-        fail(c, NOT_FOUND, "no twin module is responsible for the endpoint");
-        return;
-    }
-    c->module = arena_text(&r->arena, slice_of(t->supervisor));
     struct buffer payload = {0};
     put_payload(c, t, &payload);
     struct service_method m = {.id = services_ids_module(slice_of(c->module)),
-                               .name = c->method,
+                               .name = c->ask.method,
                                .payload = buffer_slice(&payload),
                                .response_timeout_ms = app->twin->timeout_ms,
                                .call_id = r->id};
     enum status s = payload.len > PAYLOAD_MAX
                         ? TOO_LARGE
                         : service_client_invoke_method(app->hub, &m, on_method, c);
+    explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
     buffer_clear(&payload);
     if (s != OK)
         fail(c, s,
              s == TOO_LARGE ? "the request is too large for a direct method"
                             : "too many calls are under way");
+}
+
+/* Publisher and twin module of an endpoint are on the same device. */
+static void invoke_for(struct call *c, const struct target *t)
+{
+    struct rest_request *r = c->request;
+    struct services *app = r->app;
+    if (t->supervisor[0] == 0) {
+        fail(c, NOT_FOUND, "no module is responsible for the endpoint");
+        return;
+    }
+    struct buffer id = {0};
+    struct iot_id twin = services_ids_module(slice_of(t->supervisor));
+    if (c->ask.payload == PAYLOAD_PUBLISHER)
+        twin.module = slice_of(app->publisher_module);
+    services_ids_put_module(twin, &id);
+    c->module = arena_text(&r->arena, buffer_slice(&id));
+    buffer_clear(&id);
+    invoke(c, t);
 }
 
 static void on_endpoint(void *arg, enum status why, struct slice json)
@@ -198,29 +259,74 @@ static void on_endpoint(void *arg, enum status why, struct slice json)
     (void)recall(app, id); /* so that what is remembered is of this version */
     struct target *t = remember(app->twin, id, json_root(doc));
     json_free(&doc);
-    invoke(c, t);
+    invoke_for(c, t);
 }
 
-void services_twin_call(struct rest_request *r, const char *method, struct slice request)
+/* NULL after answering. */
+static struct call *begin(struct rest_request *r, const struct services_twin_ask *ask)
 {
     struct services *app = r->app;
     if (app->hub == NULL) {
         rest_reply_problem(r, 503, "no hub is configured");
-        return;
+        return NULL;
     }
     struct call *c = MEMORY_NEW(struct call);
     c->request = r;
-    c->method = method;
-    c->body = arena_copy(&r->arena, request);
+    c->ask = *ask;
+    c->ask.request = arena_copy(&r->arena, ask->request);
     c->since_ms = loop_now_ms(r->loop);
+    return c;
+}
+
+void services_module_call(struct rest_request *r, struct slice module,
+                          const struct services_twin_ask *ask)
+{
+    struct call *c = begin(r, ask);
+    if (c == NULL)
+        return;
+    c->module = arena_text(&r->arena, module);
+    invoke(c, NULL);
+}
+
+void services_twin_call(struct rest_request *r, const struct services_twin_ask *ask)
+{
+    struct services *app = r->app;
+    struct call *c = begin(r, ask);
+    if (c == NULL)
+        return;
     struct slice id = rest_param(r, "endpointId");
     struct target *t = recall(app, id);
     if (t)
-        invoke(c, t);
+        invoke_for(c, t);
     else
         services_registry_ask(app->registry,
                               &(struct services_registry_ask){.what = REGISTRY_ENDPOINT, .id = id},
                               on_endpoint, c);
+}
+
+/* ---- handlers ---- */
+
+void services_twin_pass(struct rest_request *r)
+{
+    services_twin_call(r,
+                       &(struct services_twin_ask){.method = r->route->calls, .request = r->body});
+}
+
+void services_twin_pass_query(struct rest_request *r)
+{
+    struct json_doc *doc;
+    char why[REST_MODEL_WHY_MAX];
+    struct buffer request = {0};
+    struct json_writer w = json_writer(&request);
+    if (rest_query_read(r, &services_models, &doc, why) != OK) {
+        rest_reply_invalid(r, why);
+        return;
+    }
+    json_put_value(&w, json_root(doc));
+    json_free(&doc);
+    services_twin_call(r, &(struct services_twin_ask){.method = r->route->calls,
+                                                      .request = buffer_slice(&request)});
+    buffer_clear(&request);
 }
 
 /* ---- beginning and end ---- */

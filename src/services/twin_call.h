@@ -1,7 +1,8 @@
 /*
- * A call of the twin API: the endpoint is looked up (and remembered while the registry does not
- * change), and its twin module invoked with {"endpoint": EndpointModel, "request": …}. The module's
- * JSON is passed back as it is.
+ * A call of a module: of the one that is responsible for the endpoint in the path, which is looked
+ * up (and remembered while the registry does not change), or of one by its id. The payload
+ * is 2.9's: {"connection":
+ * {"endpoint": EndpointModel, …}, "request": …}. The module's JSON is passed back as it is.
  */
 #pragma once
 
@@ -20,6 +21,31 @@ struct services_twin_config {
 struct services_twin *services_twin_new(const struct services_twin_config *config); /* copies */
 void services_twin_free(struct services_twin **t);
 
-/* Answers `r`, whose path names the {endpointId}. `method` is static, `request` is JSON and copied.
- */
-void services_twin_call(struct rest_request *r, const char *method, struct slice request);
+enum services_payload {
+    PAYLOAD_CONNECTION, /* to the twin module: the connection beside the request */
+    PAYLOAD_PUBLISHER,  /* to the publisher module of the same device; its connection has a user and
+                           a group, too */
+    PAYLOAD_ENDPOINT,   /* to the twin module: the EndpointModel alone */
+    PAYLOAD_REQUEST,    /* the request alone */
+};
+
+/* Answers with what the module answered well. */
+typedef void services_twin_fn(struct rest_request *r, struct slice payload);
+
+struct services_twin_ask {
+    const char *method;   /* static */
+    struct slice request; /* JSON, an object; copied */
+    enum services_payload payload;
+    services_twin_fn *answer; /* NULL: as it is */
+};
+
+/* Answers `r`, whose path names the {endpointId}. */
+void services_twin_call(struct rest_request *r, const struct services_twin_ask *ask);
+/* Answers `r`; `module` is "{device}_module_{module}". */
+void services_module_call(struct rest_request *r, struct slice module,
+                          const struct services_twin_ask *ask);
+
+/* Handlers of rows: the direct method is in the column `calls`, its request is the body, or the
+ * query. */
+void services_twin_pass(struct rest_request *r);
+void services_twin_pass_query(struct rest_request *r);

@@ -1,117 +1,59 @@
-/* The twin's REST API, 2.8: a row is a direct method of the endpoint's twin module. */
+/* The twin's REST API, of 2.8 and 2.9: a row is a direct method of the endpoint's twin module. */
+#include "rest/query.h"
 #include "services/models.h"
-#include "services/replies.h"
 #include "services/twin_call.h"
 #include "json/write.h"
 
-static void pass(struct rest_request *r, const char *method)
+/* By GET one gets each target once, and with its value. */
+static void browse_targets(struct rest_request *r)
 {
     struct json_doc *doc;
-    if (services_replies_body(r, &services_models_twin, r->route->request, &doc) != OK)
-        return;
-    json_free(&doc);
-    services_twin_call(r, method, r->body);
-}
-
-static void browse(struct rest_request *r)
-{
-    pass(r, "Browse_V2");
-}
-
-static void browse_next(struct rest_request *r)
-{
-    pass(r, "BrowseNext_V2");
-}
-
-static void browse_path(struct rest_request *r)
-{
-    pass(r, "BrowsePath_V2");
-}
-
-static void call_metadata(struct rest_request *r)
-{
-    pass(r, "MethodMetadata_V2");
-}
-
-static void call_method(struct rest_request *r)
-{
-    pass(r, "MethodCall_V2");
-}
-
-static void read_value(struct rest_request *r)
-{
-    pass(r, "ValueRead_V2");
-}
-
-static void read_attributes(struct rest_request *r)
-{
-    pass(r, "NodeRead_V2");
-}
-
-static void write_value(struct rest_request *r)
-{
-    pass(r, "ValueWrite_V2");
-}
-
-static void write_attributes(struct rest_request *r)
-{
-    pass(r, "NodeWrite_V2");
-}
-
-/* ---- with the query string alone ---- */
-
-/* {"<name>": "<value of the parameter>", and, for browsing, unique targets with their values}. */
-static void pass_parameter(struct rest_request *r, const char *method, const char *name,
-                           bool required, bool browses)
-{
-    struct slice value = rest_query(r, name);
-    if (value.len == 0 && required) {
-        services_replies_fail(r, BAD_ARGUMENT,
-                              arena_printf(&r->arena, "the parameter %s is missing", name));
-        return;
-    }
+    char why[REST_MODEL_WHY_MAX];
     struct buffer request = {0};
     struct json_writer w = json_writer(&request);
-    json_object(&w);
-    json_member(&w, name, value);
-    if (browses) {
-        json_name(&w, "targetNodesOnly"), json_put_bool(&w, true);
-        json_name(&w, "readVariableValues"), json_put_bool(&w, true);
+    if (rest_query_read(r, &services_models, &doc, why) != OK) {
+        rest_reply_invalid(r, why);
+        return;
     }
+    json_object(&w);
+    for (struct json_walk walk = json_walk(json_root(doc)); json_next(&walk);)
+        json_name_slice(&w, walk.name), json_put_value(&w, walk.value);
+    json_name(&w, "targetNodesOnly"), json_put_bool(&w, true);
+    json_name(&w, "readVariableValues"), json_put_bool(&w, true);
     json_end_object(&w);
-    services_twin_call(r, method, buffer_slice(&request));
+    json_free(&doc);
+    services_twin_call(r, &(struct services_twin_ask){.method = r->route->calls,
+                                                      .request = buffer_slice(&request)});
     buffer_clear(&request);
 }
 
-static void get_nodes(struct rest_request *r)
-{
-    pass_parameter(r, "Browse_V2", "nodeId", false, true);
-}
-
-static void get_next_nodes(struct rest_request *r)
-{
-    pass_parameter(r, "BrowseNext_V2", "continuationToken", true, true);
-}
-
-static void get_value(struct rest_request *r)
-{
-    pass_parameter(r, "ValueRead_V2", "nodeId", true, false);
-}
+#define POST(path, access, operation, request, response, method)                                   \
+    {                                                                                              \
+        "POST", "/v2/" path, services_twin_pass, access, operation, request, response,             \
+            .calls = method                                                                        \
+    }
+#define GET(path, run, parameters, operation, response, method)                                    \
+    {                                                                                              \
+        "GET", "/v2/" path, run, REST_READ, operation, NULL, response, .query = parameters,        \
+                                                                       .calls = method             \
+    }
 
 /* clang-format off */
 static const struct rest_route routes[] = {
-    {"POST", "/v2/browse/{endpointId}", browse, REST_READ, "Browse", "BrowseRequest", "BrowseResponse"},
-    {"GET", "/v2/browse/{endpointId}", get_nodes, REST_READ, "GetSetOfUniqueNodes", NULL, "BrowseResponse"},
-    {"POST", "/v2/browse/{endpointId}/next", browse_next, REST_READ, "BrowseNext", "BrowseNextRequest", "BrowseNextResponse"},
-    {"GET", "/v2/browse/{endpointId}/next", get_next_nodes, REST_READ, "GetNextSetOfUniqueNodes", NULL, "BrowseNextResponse"},
-    {"POST", "/v2/browse/{endpointId}/path", browse_path, REST_READ, "BrowseUsingPath", "BrowsePathRequest", "BrowsePathResponse"},
-    {"POST", "/v2/call/{endpointId}/metadata", call_metadata, REST_WRITE, "GetCallMetadata", "MethodMetadataRequest", "MethodMetadataResponse"},
-    {"POST", "/v2/call/{endpointId}", call_method, REST_WRITE, "CallMethod", "MethodCallRequest", "MethodCallResponse"},
-    {"POST", "/v2/read/{endpointId}", read_value, REST_READ, "ReadValue", "ValueReadRequest", "ValueReadResponse"},
-    {"GET", "/v2/read/{endpointId}", get_value, REST_READ, "GetValue", NULL, "ValueReadResponse"},
-    {"POST", "/v2/read/{endpointId}/attributes", read_attributes, REST_READ, "ReadAttributes", "ReadRequest", "ReadResponse"},
-    {"POST", "/v2/write/{endpointId}", write_value, REST_WRITE, "WriteValue", "ValueWriteRequest", "ValueWriteResponse"},
-    {"POST", "/v2/write/{endpointId}/attributes", write_attributes, REST_WRITE, "WriteAttributes", "WriteRequest", "WriteResponse"},
+    POST("browse/{endpointId}", REST_READ, "Browse", "BrowseRequest", "BrowseResponse", "Browse_V2"),
+    GET("browse/{endpointId}", browse_targets, "nodeId:str", "GetSetOfUniqueNodes", "BrowseResponse", "Browse_V2"),
+    POST("browse/{endpointId}/next", REST_READ, "BrowseNext", "BrowseNextRequest", "BrowseNextResponse", "BrowseNext_V2"),
+    GET("browse/{endpointId}/next", browse_targets, "continuationToken*:str", "GetNextSetOfUniqueNodes", "BrowseNextResponse", "BrowseNext_V2"),
+    POST("browse/{endpointId}/path", REST_READ, "BrowseUsingPath", "BrowsePathRequest", "BrowsePathResponse", "BrowsePath_V2"),
+    POST("call/{endpointId}/metadata", REST_WRITE, "GetCallMetadata", "MethodMetadataRequest", "MethodMetadataResponse", "MethodMetadata_V2"),
+    POST("call/{endpointId}", REST_WRITE, "CallMethod", "MethodCallRequest", "MethodCallResponse", "MethodCall_V2"),
+    POST("read/{endpointId}", REST_READ, "ReadValue", "ValueReadRequest", "ValueReadResponse", "ValueRead_V2"),
+    GET("read/{endpointId}", services_twin_pass_query, "nodeId*:str", "GetValue", "ValueReadResponse", "ValueRead_V2"),
+    POST("read/{endpointId}/attributes", REST_READ, "ReadAttributes", "ReadRequest", "ReadResponse", "NodeRead_V2"),
+    POST("write/{endpointId}", REST_WRITE, "WriteValue", "ValueWriteRequest", "ValueWriteResponse", "ValueWrite_V2"),
+    POST("write/{endpointId}/attributes", REST_WRITE, "WriteAttributes", "WriteRequest", "WriteResponse", "NodeWrite_V2"),
+    POST("metadata/{endpointId}/node", REST_READ, "GetMetadata", "NodeMetadataRequest", "NodeMetadataResponse", "GetMetadata_V2"),
+    GET("capabilities/{endpointId}", services_twin_pass_query, "namespaceFormat:NamespaceFormat", "GetServerCapabilities", "ServerCapabilities", "GetServerCapabilities_V2"),
 };
 /* clang-format on */
 

@@ -69,13 +69,13 @@ test('without negotiation it connects as well', async () => {
 test('following a discovery: by the connection\'s id, with the role for it', async () => {
   const connection = connect('discovery');
   await connection.start();
-  const follow = (what, bearer, body = connection.connectionId) => services.call('PUT', `/events/v2/discovery/${what}`, {bearer, body});
+  const follow = (what, bearer, body = connection.connectionId) => services.call('PUT', `/events/v2/discovery/${what}/events`, {bearer, body});
   assert.equal((await follow('d_module_m', tokens.Read)).status, 403);
   assert.equal((await follow('d_module_m', tokens.Write)).status, 200);
   assert.equal((await follow('requests/r1', tokens.Write)).status, 200);
   assert.equal((await follow('d_module_m', tokens.Write, 'nobody')).status, 404);
   assert.equal((await follow('d_module_m', tokens.Write, {})).status, 400);
-  const leave = what => services.call('DELETE', `/events/v2/discovery/${what}/${connection.connectionId}`, {bearer: tokens.Write});
+  const leave = what => services.call('DELETE', `/events/v2/discovery/${what}/events/${connection.connectionId}`, {bearer: tokens.Write});
   assert.equal((await leave('requests/r1')).status, 200);
   await connection.stop();
   await until('the connection is gone', async () => (await leave('d_module_m')).status === 404);

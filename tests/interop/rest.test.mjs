@@ -28,7 +28,7 @@ async function follow() {
   discovery.on('DiscoveryProgress', p => told.progress.push(p.eventType));
   endpoints.on('EndpointEvent', e => told.endpoints.push(e));
   await Promise.all([discovery.start(), endpoints.start()]);
-  await ask('PUT', `/events/v2/discovery/${discoverer}`, {as: 'writer', body: discovery.connectionId});
+  await ask('PUT', `/events/v2/discovery/${discoverer}/events`, {as: 'writer', body: discovery.connectionId});
   return told;
 }
 

@@ -44,7 +44,7 @@ export async function newToken(issuer, name, roles) {
   return json.access_token;
 }
 
-// Ready when its /readyz says so. Then p.call(method, path, {bearer, body, headers}).
+// Ready when its /readyz says so. Then p.call(method, path, {bearer, body, headers}); p.raw() has a text for its body.
 // p.plain() is the port of --http.plain.
 export async function startServices(more, {name = 'services', environment = {}, ready = 200} = {}) {
   const port = await freePort();
@@ -54,10 +54,11 @@ export async function startServices(more, {name = 'services', environment = {}, 
   const agent = new https.Agent({keepAlive: true});
   p.ended.then(() => agent.destroy());
   p.plain = () => until('the plain port', () => Number(/ plain=(\d+)/.exec(p.text())?.[1] ?? 0));
-  p.call = (method, what, {bearer, body, headers = {}} = {}) =>
+  p.raw = (method, what, {bearer, text, headers = {}} = {}) =>
       send({method, port, path: what, agent, ca: readFileSync(ca), headers: {
-        ...(bearer && {Authorization: `Bearer ${bearer}`}), ...(body && {'Content-Type': 'application/json'}), ...headers,
-      }}, body && JSON.stringify(body));
+        ...(bearer && {Authorization: `Bearer ${bearer}`}), ...(text && {'Content-Type': 'application/json'}), ...headers,
+      }}, text);
+  p.call = (method, what, {body, ...more} = {}) => p.raw(method, what, {text: body === undefined ? undefined : JSON.stringify(body), ...more});
   await until('the services', async () => await answers('127.0.0.1', port) && (await p.call('GET', '/readyz')).status === ready);
   return p;
 }

@@ -41,7 +41,7 @@ export async function open() {
     run(startServices(['--hub.ca', process.env.NODE_EXTRA_CA_CERTS, '--http.plain', '127.0.0.1:0', '--auth.authority', issuer.url, '--auth.ca', issuer.ca,
       '--discovery.module', MODULE, '--twin.module', MODULE, '--publisher.module', MODULE, '--log.level', 'debug'],
     {environment: {MILLRACE_SERVICES_HUB_CONNECTION: process.env.MILLRACE_HUB_OWNER}})),
-    run(opc(site, [], {module: MODULE, roles: 'twin,discovery', more: ['--log.level', 'debug']})),
+    run(opc(site, [], {module: MODULE, roles: 'publisher,twin,discovery', more: ['--log.level', 'debug']})),
   ]);
   for (const [name, roles] of [['reader', 'Read'], ['writer', 'Write'], ['admin', 'Admin']])
     tokens[name] = await newToken(issuer, name, roles);

@@ -1,0 +1,211 @@
+// Every operation that Azure Industrial IoT published, 2.8's five services and 2.9's web API: called, and the answer held against
+// the published schema. MILLRACE_OPENAPI names the folder with these documents; they are not part of Millrace.
+// The table is printed, and written to build/reports/openapi-coverage.json.
+import assert from 'node:assert/strict';
+import {randomUUID} from 'node:crypto';
+import {existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import test, {after, before} from 'node:test';
+import {fileURLToPath} from 'node:url';
+import {HubConnectionBuilder, LogLevel} from '@microsoft/signalr';
+import {operations, validators} from './openapi.mjs';
+import {applicationOf, ask, close, device, discover, discoverer, endpointOf, factory, makes, open, services, tokens} from './rest_site.mjs';
+
+const folder = process.env.MILLRACE_OPENAPI;
+const skip = folder && existsSync(folder) ? false : 'MILLRACE_OPENAPI names no folder with the published OpenAPI documents';
+const report = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../build/reports/openapi-coverage.json');
+const {id} = makes['node-opcua'];
+const rows = [];
+let connection;
+
+before(async () => {
+  if (skip)
+    return;
+  await open();
+  await discover('the factory', items => items.length >= 2);
+  const base = `http://127.0.0.1:${await services.plain()}/events/v2`;
+  connection = new HubConnectionBuilder().withUrl(`${base}/discovery/events`, {accessTokenFactory: () => tokens.admin}).configureLogging(LogLevel.None).build();
+  await connection.start();
+});
+after(async () => {
+  if (skip)
+    return;
+  await connection.stop();
+  await close();
+});
+
+// ---- what is asked ----
+
+const past = minutes => new Date(Date.now() - minutes * 60000).toISOString();
+const span = () => ({startTime: past(10), endTime: past(0)});
+const counter = () => ({nodeId: id('Load1')});
+const value = () => ({nodeId: id('Int32'), value: 5});
+const stored = n => ({value: n, sourceTimestamp: '2026-01-01T00:00:00Z'});
+const details = d => async () => ({body: {...counter(), details: d()}});
+
+async function newApplication() {
+  const {id: applicationId} = await ask('PUT', '/registry/v2/applications', {body: {applicationUri: `urn:coverage:${randomUUID()}`}});
+  return {applicationId};
+}
+
+// The first page's token, of what has more than a page.
+async function nextOf(what, body) {
+  const {continuationToken} = await ask('POST', what, {body});
+  assert.ok(continuationToken, `${what} has no second page`);
+  return continuationToken;
+}
+const at = what => what.replace('{endpointId}', endpointOf(factory));
+
+async function publishTwo() {
+  await ask('POST', at('/publisher/v2/publish/{endpointId}/bulk'), {body: {nodesToAdd: [{nodeId: id('Load1')}, {nodeId: id('Load2')}]}});
+}
+
+// By operation: what it is called with. What needs nothing but ids of the site is not here.
+const requests = {
+  RegisterServer: async () => ({body: {discoveryUrl: factory.url}}),
+  CreateApplication: async () => ({body: {applicationUri: `urn:coverage:${randomUUID()}`, applicationName: 'Coverage'}}),
+  DeleteAllDisabledApplications: async () => ({query: {notSeenFor: '10.00:00:00'}}),
+  DisableApplication: async () => ({params: await newApplication()}),
+  EnableApplication: async () => ({params: await newApplication()}),
+  DeleteApplication: async () => ({params: await newApplication()}),
+  UpdateApplicationRegistration: async () => ({params: await newApplication(), body: {applicationName: 'Other'}}),
+  DiscoverServer: async () => ({body: {discovery: 'Off', configuration: {discoveryUrls: [factory.url]}}}),
+  Cancel: async () => {
+    const requestId = randomUUID();
+    await ask('POST', '/registry/v2/applications/discover', {body: {id: requestId, discovery: 'Fast', configuration: {addressRangesToScan: '127.77.0.0/16', portRangesToScan: '1-65535'}}});
+    return {params: {requestId}};
+  },
+  QueryApplications: async () => ({body: {applicationType: 'Server'}}),
+  GetFilteredListOfApplications: async () => ({body: {applicationType: 'Server'}}),
+  QueryEndpoints: async () => ({body: {securityMode: 'None'}}),
+  GetFilteredListOfEndpoints: async () => ({query: {securityMode: 'None'}}),
+  QueryDiscoverers: async () => ({body: {connected: true}}),
+  QueryGateway: async () => ({body: {connected: true}}),
+  QueryPublisher: async () => ({body: {connected: true}}),
+  QuerySupervisors: async () => ({body: {connected: true}}),
+  UpdateDiscoverer: async () => ({body: {siteId: device}}),
+  UpdateGateway: async () => ({body: {siteId: device}}),
+  UpdatePublisher: async () => ({body: {siteId: device}}),
+  UpdateSupervisor: async () => ({body: {siteId: device}}),
+  SetDiscoveryMode: async () => ({query: {mode: 'Off'}, body: {}}),
+  RegisterEndpoint: async () => ({body: {discoveryUrl: factory.url, url: factory.url, securityMode: 'None'}}),
+  TestConnection: async () => ({body: {}}),
+  SetConfiguredEndpoints: async () => ({body: {endpoints: [{EndpointUrl: factory.url, UseSecurity: false, OpcNodes: [{Id: id('Load1')}]}]}}),
+  GetConfiguredEndpoints: async () => ({query: {IncludeNodes: true}}),
+
+  Browse: async () => ({body: {nodeId: id('Load')}}),
+  GetSetOfUniqueNodes: async () => ({query: {nodeId: id('Load')}}),
+  BrowseNext: async () => ({body: {continuationToken: await nextOf(at('/twin/v2/browse/{endpointId}'), {nodeId: id('Load'), maxReferencesToReturn: 3})}}),
+  GetNextSetOfUniqueNodes: async () => ({query: {continuationToken: await nextOf(at('/twin/v2/browse/{endpointId}'), {nodeId: id('Load'), maxReferencesToReturn: 3})}}),
+  BrowseUsingPath: async () => ({body: {nodeId: 'i=85', browsePaths: [['urn:tests:factory#Factory', 'urn:tests:factory#Load']]}}),
+  GetCallMetadata: async () => ({body: {methodId: id('Add')}}),
+  CallMethod: async () => ({body: {methodId: id('Add'), objectId: id('Methods'), arguments: [{value: 1}, {value: 2}, {value: 'kg'}]}}),
+  ReadValue: async () => ({body: {nodeId: id('Int32')}}),
+  GetValue: async () => ({query: {nodeId: id('Int32')}}),
+  ReadAttributes: async () => ({body: {attributes: [{nodeId: id('Int32'), attribute: 'DisplayName'}, {nodeId: id('Nothing'), attribute: 'Value'}]}}),
+  WriteValue: async () => ({body: value()}),
+  WriteAttributes: async () => ({body: {attributes: [{...value(), attribute: 'Value'}]}}),
+  GetMetadata: async () => ({body: {nodeId: id('Int32')}}),
+
+  HistoryReadValues: details(() => ({...span(), numValues: 10})),
+  HistoryReadValuesAtTimes: details(() => ({reqTimes: [past(0.05)]})),
+  HistoryReadProcessedValues: async ({version}) => ({body: {...counter(), details: {...span(),
+    ...(version === '2.8' ? {processingInterval: 60000, aggregateTypeId: 'i=2342'} : {processingInterval: '00:01:00', aggregateType: 'Average'})}}}),
+  HistoryReadModifiedValues: details(() => ({...span(), numValues: 10})),
+  HistoryReadValueNext: async () => ({body: {continuationToken: await nextOf(at('/history/v2/read/{endpointId}/values'), {...counter(), details: {...span(), numValues: 2}})}}),
+  HistoryReadEvents: details(() => ({...span(), numEvents: 10, filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
+  HistoryReadEventsNext: async () => ({body: {continuationToken: 'none'}, refusal: 400}),
+  HistoryGetConfiguration: async () => ({body: counter()}),
+  HistoryReadRaw: async () => ({body: {...counter(), details: {TypeId: 'i=647', Body: {IsReadModified: false, StartTime: past(10), EndTime: past(0), NumValuesPerNode: 5, ReturnBounds: false}}}}),
+  HistoryReadRawNext: async () => ({body: {continuationToken: 'none'}, refusal: 400}),
+  HistoryUpdateRaw: async () => ({body: {...counter(), details: {TypeId: 'i=686', Body: {IsDeleteModified: false, StartTime: past(10), EndTime: past(9)}}}}),
+  HistoryInsertValues: details(() => ({values: [stored(1)]})),
+  HistoryReplaceValues: details(() => ({values: [stored(2)]})),
+  HistoryUpsertValues: details(() => ({values: [stored(3)]})),
+  HistoryInsertEvents: details(() => ({events: [{eventFields: ['x']}], filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
+  HistoryReplaceEvents: details(() => ({events: [{eventFields: ['x']}], filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
+  HistoryUpsertEvents: details(() => ({events: [{eventFields: ['x']}], filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
+  HistoryDeleteValues: details(() => ({startTime: past(20), endTime: past(15)})),
+  HistoryDeleteModifiedValues: details(() => ({startTime: past(20), endTime: past(15)})),
+  HistoryDeleteValuesAtTimes: details(() => ({reqTimes: [past(15)]})),
+  HistoryDeleteEvents: details(() => ({eventIds: ['AAEC']})),
+
+  StartPublishingValues: async () => ({body: {item: {nodeId: id('Load1'), publishingInterval: '00:00:01'}}}),
+  BulkPublishValues: async ({version}) => ({body: {[version === '2.8' ? 'NodesToAdd' : 'nodesToAdd']: [{nodeId: id('Load2')}]}}),
+  StopPublishingValues: async () => ({body: {nodeId: id('Load2')}}),
+  GetFirstListOfPublishedNodes: async () => ({body: {}}),
+  GetNextListOfPublishedNodes: async () => {
+    await publishTwo();
+    return {query: {continuationToken: await nextOf(at('/publisher/v2/publish/{endpointId}?pageSize=1'), {})}};
+  },
+
+  SubscribeByDiscovererId: async () => ({body: connection.connectionId}),
+  SubscribeByRequestId: async () => ({body: connection.connectionId}),
+  Subscribe: async () => ({body: connection.connectionId}),
+};
+
+const jobs = 'a publisher has its configuration itself: there is nothing to cancel or to start again';
+const left = {
+  ListJobs: jobs, QueryJobs: jobs, GetJob: jobs, DeleteJob: jobs, CancelJob: jobs, RestartJob: jobs,
+  DeleteWorker: 'a worker is a module of the hub, there as long as its identity',
+};
+
+// ---- asking ----
+
+const ids = () => ({
+  endpointId: endpointOf(factory), applicationId: applicationOf(factory), discovererId: discoverer, publisherId: discoverer,
+  supervisorId: discoverer, GatewayId: device, id: discoverer, requestId: 'coverage', connectionId: connection.connectionId,
+});
+
+async function call(o, version) {
+  const {params, query, body, refusal = 200} = await (requests[o.id] ?? (async () => ({})))({version});
+  const all = {...ids(), ...params};
+  const what = o.path.replace(/{(\w+)}/g, (_, n) => encodeURIComponent(all[n] ?? assert.fail(`no id for ${n}`)));
+  const answer = await services.call(o.method, query ? `${what}?${new URLSearchParams(query)}` : what, {bearer: tokens.admin, body});
+  return {answer, refusal};
+}
+
+async function cover(file, version, o, validate) {
+  const row = {document: file, operation: o.id, method: o.method, path: o.path};
+  rows.push(row);
+  if (left[o.id])
+    Object.assign(row, {result: 'left out', why: left[o.id]});
+  try {
+    const {answer, refusal} = await call(o, version);
+    row.status = answer.status;
+    if (row.result) {
+      assert.equal(answer.status, 501, `${o.id} is said to be left out`);
+      return;
+    }
+    if (answer.status !== refusal)
+      return Object.assign(row, {result: 'refused', why: answer.json?.detail ?? answer.text});
+    const {wrong, more} = refusal === 200 && o.answer ? validate(o.answer)(answer.json) : {wrong: [], more: []};
+    Object.assign(row, {result: wrong.length ? 'not as published' : 'as published', ...(wrong.length && {why: wrong.slice(0, 4).join('; ')}),
+      ...(more.length && {more}), ...(answer.json?.errorInfo && {errorInfo: answer.json.errorInfo.symbolicId ?? answer.json.errorInfo.statusCode})});
+  } catch (e) {
+    Object.assign(row, {result: 'failed', why: e.message.split('\n')[0]});
+  }
+}
+
+function print() {
+  const lines = rows.map(r => [r.document, r.operation, r.status ?? '', r.result, [r.why, r.errorInfo && `errorInfo ${r.errorInfo}`, r.more && `more: ${r.more}`].filter(Boolean).join(' | ')]);
+  for (const l of lines)
+    console.log(l.map((c, i) => String(c).padEnd([20, 30, 4, 17, 0][i])).join(' '));
+  mkdirSync(path.dirname(report), {recursive: true});
+  writeFileSync(report, `${JSON.stringify(rows, null, 1)}\n`);
+}
+
+test('every published operation answers as published, or is left out with a reason', {skip}, async () => {
+  const files = readdirSync(folder).filter(f => /^(registry|twin|history|publisher|events)-2\.8|^web-api-2\.9/.test(f)).sort();
+  assert.ok(files.length >= 6, `the documents in ${folder}: ${files}`);
+  for (const file of files) {
+    const document = JSON.parse(readFileSync(path.join(folder, file), 'utf8')), validate = validators(document);
+    const version = /2\.\d/.exec(file)[0];
+    for (const o of operations(document))
+      await cover(file.replace(/\.(swagger|openapi)\.json/, ''), version, o, validate);
+  }
+  print();
+  const bad = rows.filter(r => !['as published', 'left out'].includes(r.result));
+  assert.deepEqual(bad.map(r => `${r.document} ${r.operation}: ${r.status} ${r.result}: ${r.why}`), []);
+  assert.ok(rows.length > 180);
+});
