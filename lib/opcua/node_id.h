@@ -15,6 +15,8 @@
 #define OPCUA_NODE_ID_TEXT_MAX 8192 /* longer texts are TOO_LARGE */
 #define OPCUA_NAMESPACE_0 "http://opcfoundation.org/UA/"
 
+struct opcua_types;
+
 /* A session's tables: what an index means. Element 0 is OPC UA's own namespace, or the server
  * itself. Owned by whoever holds the session; valid as long as that says. */
 struct opcua_namespaces {
@@ -22,6 +24,7 @@ struct opcua_namespaces {
     size_t count;
     const UA_String *servers; /* may be NULL */
     size_t server_count;
+    const struct opcua_types *types; /* what a TypeId means, for value_json.h; NULL: OPC UA's own */
 };
 
 enum opcua_id_format {

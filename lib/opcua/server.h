@@ -63,7 +63,7 @@ uint16_t opcua_server_namespace(struct opcua_server *s, const char *uri);
 void opcua_server_add_folder(struct opcua_server *s, struct opcua_place parent,
                              struct opcua_place at, const char *name);
 
-/* The variable's values are kept from now on, as many as come; clients may read them, at most
+/* The variable's values are kept from now on, as many as come; clients may read and change them, at most
  * `page` at once. Before it was started. */
 void opcua_server_keep_history(struct opcua_server *s, struct opcua_place variable, size_t page);
 

@@ -2,16 +2,10 @@
 #include "opcua/value_json_read.h"
 
 #include "opcua/data_type.h"
+#include "opcua/types.h"
 
-static enum status read_value(struct opcua_reading *r, struct opcua_source s,
-                              const UA_DataType *type, void *out);
 static enum status read_variant(struct opcua_reading *r, const struct json *v,
                                 const UA_DataType *type, int32_t rank, UA_Variant *out);
-
-static enum status not_a(struct opcua_reading *r, struct opcua_source s, const char *type)
-{
-    return opcua_read_refuse(r, s, "is not a value of type", type);
-}
 
 /* ---- what has an inside ---- */
 
@@ -61,7 +55,8 @@ static enum status read_data_value(struct opcua_reading *r, struct opcua_source 
     return status;
 }
 
-static const UA_DataType *structure_of(const UA_NodeId *id)
+/* OPC UA's, or the server's own. */
+static const UA_DataType *structure_of(const struct opcua_reading *r, const UA_NodeId *id)
 {
     for (size_t i = 0; i < UA_TYPES_COUNT; i++) {
         const UA_DataType *t = &UA_TYPES[i];
@@ -69,7 +64,7 @@ static const UA_DataType *structure_of(const UA_NodeId *id)
             (UA_NodeId_equal(id, &t->typeId) || UA_NodeId_equal(id, &t->binaryEncodingId)))
             return t;
     }
-    return NULL;
+    return r->names && r->names->types ? opcua_types_find(r->names->types, id) : NULL;
 }
 
 static enum status read_decoded(struct opcua_reading *r, struct opcua_source body,
@@ -78,7 +73,7 @@ static enum status read_decoded(struct opcua_reading *r, struct opcua_source bod
     void *value = UA_new(type);
     if (value == NULL)
         return TOO_LARGE;
-    enum status status = read_value(r, body, type, value);
+    enum status status = opcua_read_value(r, body, type, value);
     if (status != OK) {
         UA_delete(value, type);
         return status;
@@ -101,7 +96,7 @@ static enum status read_extension(struct opcua_reading *r, struct opcua_source s
         opcua_read_builtin[UA_DATATYPEKIND_NODEID](r, opcua_source_of(type_id), &id);
     if (status != OK)
         return status;
-    const UA_DataType *type = structure_of(&id);
+    const UA_DataType *type = structure_of(r, &id);
     if (json_is(body, JSON_STRING)) {
         o->encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING;
         o->content.encoded.typeId = id;
@@ -133,7 +128,7 @@ static enum status count_element(struct opcua_reading *r, struct opcua_source s)
 }
 
 /* Into fresh memory of `count` elements; cleared again when one of them is refused. */
-static enum status read_array(struct opcua_reading *r, const struct json *v,
+enum status opcua_read_array(struct opcua_reading *r, const struct json *v,
                               const UA_DataType *type, void **out, size_t *count)
 {
     *count = json_count(v);
@@ -147,45 +142,15 @@ static enum status read_array(struct opcua_reading *r, const struct json *v,
     for (size_t i = 0; status == OK && json_next(&walk); i++) {
         status = count_element(r, opcua_source_of(walk.value));
         if (status == OK)
-            status = read_value(r, opcua_source_of(walk.value), type, array + i * type->memSize);
+            status = opcua_read_value(r, opcua_source_of(walk.value), type, array + i * type->memSize);
     }
-    if (status != OK)
-        UA_Array_delete(array, *count, type);
-    else
+    if (status == OK) {
         *out = array;
-    return status;
-}
-
-static enum status read_structure_member(struct opcua_reading *r, const struct json *v,
-                                         const UA_DataTypeMember *m, uint8_t *at)
-{
-    if (!m->isArray)
-        return v && !json_is(v, JSON_NULL) ? read_value(r, opcua_source_of(v), m->memberType, at)
-                                           : OK;
-    if (v == NULL || json_is(v, JSON_NULL))
         return OK;
-    if (!json_is(v, JSON_ARRAY))
-        return opcua_read_refuse(r, opcua_source_of(v), "is not an array, for the member",
-                                 m->memberName);
-    return read_array(r, v, m->memberType, (void **)(at + sizeof(size_t)), (size_t *)at);
-}
-
-static enum status read_structure(struct opcua_reading *r, struct opcua_source s,
-                                  const UA_DataType *type, void *out)
-{
-    uint8_t *at = out;
-    if (!json_is(s.json, JSON_OBJECT))
-        return not_a(r, s, type->typeName);
-    for (size_t i = 0; i < type->membersSize; i++) {
-        const UA_DataTypeMember *m = &type->members[i];
-        at += m->padding;
-        enum status status =
-            read_structure_member(r, json_get_nocase(s.json, m->memberName), m, at);
-        if (status != OK)
-            return status;
-        at += m->isArray ? sizeof(size_t) + sizeof(void *) : m->memberType->memSize;
     }
-    return OK;
+    UA_Array_delete(array, *count, type);
+    *count = 0;
+    return status;
 }
 
 static opcua_read_fn *const readers[UA_DATATYPEKINDS] = {
@@ -196,8 +161,8 @@ static opcua_read_fn *const readers[UA_DATATYPEKINDS] = {
 };
 
 /* Into zeroed memory. When it is refused, what was taken is cleared by who clears the memory. */
-static enum status read_value(struct opcua_reading *r, struct opcua_source s,
-                              const UA_DataType *type, void *out)
+enum status opcua_read_value(struct opcua_reading *r, struct opcua_source s,
+                             const UA_DataType *type, void *out)
 {
     if (!s.is_text && json_is(s.json, JSON_NULL))
         return OK; /* the type's own nothing */
@@ -205,8 +170,10 @@ static enum status read_value(struct opcua_reading *r, struct opcua_source s,
         return opcua_read_builtin[type->typeKind](r, s, out);
     if (readers[type->typeKind])
         return readers[type->typeKind](r, s, out);
-    if (type->typeKind == UA_DATATYPEKIND_STRUCTURE)
-        return read_structure(r, s, type, out);
+    if (type->typeKind == UA_DATATYPEKIND_STRUCTURE || type->typeKind == UA_DATATYPEKIND_OPTSTRUCT)
+        return opcua_read_structure(r, s, type, out);
+    if (type->typeKind == UA_DATATYPEKIND_UNION)
+        return opcua_read_union(r, s, type, out);
     opcua_read_refuse(r, s, "cannot be made from JSON, for a value of type", type->typeName);
     return UNSUPPORTED;
 }
@@ -219,7 +186,7 @@ static enum status read_scalar(struct opcua_reading *r, const struct json *v,
     void *value = UA_new(type);
     if (value == NULL)
         return TOO_LARGE;
-    enum status status = read_value(r, opcua_source_of(v), type, value);
+    enum status status = opcua_read_value(r, opcua_source_of(v), type, value);
     if (status == OK)
         UA_Variant_setScalar(out, value, type);
     else
@@ -245,7 +212,7 @@ static enum status read_separated(struct opcua_reading *r, struct slice text,
     enum status status = OK;
     struct slice part;
     while (i < count && status == OK && slice_split(&text, ',', &part))
-        status = read_value(r, opcua_source_of_text(slice_trim(part)), type,
+        status = opcua_read_value(r, opcua_source_of_text(slice_trim(part)), type,
                             array + i++ * type->memSize);
     if (status == OK)
         UA_Variant_setArray(out, array, count, type);
@@ -259,7 +226,7 @@ static enum status read_flat(struct opcua_reading *r, const struct json *v, cons
 {
     void *array;
     size_t count;
-    enum status status = read_array(r, v, type, &array, &count);
+    enum status status = opcua_read_array(r, v, type, &array, &count);
     if (status == OK)
         UA_Variant_setArray(out, array, count, type);
     return status;
@@ -285,7 +252,7 @@ static enum status fill_matrix(struct opcua_reading *r, const struct json *v, st
                                size_t level)
 {
     if (level == m->depth) {
-        enum status status = read_value(r, opcua_source_of(v), m->type, m->at);
+        enum status status = opcua_read_value(r, opcua_source_of(v), m->type, m->at);
         m->at += m->type->memSize;
         return status;
     }

@@ -37,6 +37,21 @@ typedef enum status opcua_read_fn(struct opcua_reading *r, struct opcua_source s
 /* The built-in types without an inside, by their kind; NULL for the others. */
 extern opcua_read_fn *const opcua_read_builtin[UA_DATATYPEKINDS];
 
+/* Into zeroed memory. When it is refused, what was taken is cleared by who clears the memory. */
+enum status opcua_read_value(struct opcua_reading *r, struct opcua_source s,
+                             const UA_DataType *type, void *out);
+/* Into fresh memory of *count elements; cleared again when one of them is refused. */
+enum status opcua_read_array(struct opcua_reading *r, const struct json *v, const UA_DataType *type,
+                             void **out, size_t *count);
+
+/* ---- value_json_read_structure.c ---- */
+
+enum status opcua_read_structure(struct opcua_reading *r, struct opcua_source s,
+                                 const UA_DataType *type, void *out);
+/* {"member":…}, or by number: {"SwitchField":2,"member":…}; null chooses nothing. */
+enum status opcua_read_union(struct opcua_reading *r, struct opcua_source s,
+                             const UA_DataType *type, void *out);
+
 /* BAD_ARGUMENT, and says `'…' what type.` */
 enum status opcua_read_refuse(struct opcua_reading *r, struct opcua_source s, const char *what,
                               const char *type);

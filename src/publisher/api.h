@@ -56,7 +56,8 @@ extern const size_t api_routes_count;
 /* The name that the body has among a method's parameters; NULL: it is the only one. */
 const char *api_body_name(const char *operation);
 
-void api_call(struct rest_request *r); /* every row's handler */
+void api_call(struct rest_request *r); /* nearly every row's handler */
+void api_file(struct rest_request *r); /* where the body is a file: api_files.c */
 
 /* ---- api_models.c ---- */
 

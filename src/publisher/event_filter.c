@@ -3,79 +3,28 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "opcua/attribute_id.h"
+#include "opcua/event_clause.h"
 #include "opcua/event_query.h"
 #include "opcua/value_json.h"
-#include "publisher/event_filter_priv.h"
 #include "json/write.h"
 
 #define HIDDEN_MAX 3
 
-enum status event_refuse(struct event_making *m, enum status why, const char *what)
-{
-    buffer_text(m->why, what);
-    return why;
-}
+struct making {
+    const struct event_filter_context *context;
+    struct event_filter *out;
+    UA_EventFilter *filter;
+    struct opcua_event_clauses clauses;
+};
 
-/* ---- attributes by path ---- */
-
-static enum status read_path(struct event_making *m, const struct json *path,
-                             UA_SimpleAttributeOperand *out)
+static enum status refuse(struct making *m, enum status why, const char *what)
 {
-    size_t count = json_count(path);
-    if (path && !json_is(path, JSON_ARRAY) && !json_is(path, JSON_NULL))
-        return event_refuse(m, BAD_ARGUMENT, "BrowsePath must be an array of names.");
-    if (count > EVENT_PATH_MAX)
-        return event_refuse(m, TOO_LARGE, "BrowsePath has more than 16 names.");
-    out->browsePath = UA_Array_new(count, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
-    struct json_walk w = json_walk(path);
-    while (json_next(&w)) {
-        enum status s = opcua_qualified_name_parse(json_string(w.value), m->context->names,
-                                                   &out->browsePath[out->browsePathSize], m->why);
-        if (s != OK)
-            return s;
-        out->browsePathSize++;
-    }
-    return OK;
-}
-
-enum status event_read_attribute_id(struct event_making *m, const struct json *v, uint32_t *out)
-{
-    uint64_t number = 0;
-    *out = UA_ATTRIBUTEID_VALUE;
-    if (!v || json_is(v, JSON_NULL))
-        return OK;
-    *out = opcua_attribute_id(json_string(v));
-    if (*out == 0 && json_u64(v, &number) && number <= UA_ATTRIBUTEID_ACCESSLEVELEX)
-        *out = (uint32_t)number;
-    return *out ? OK : event_refuse(m, BAD_ARGUMENT, "AttributeId is not one that nodes have.");
-}
-
-enum status event_read_attribute(struct event_making *m, const struct json *v,
-                                 const char *type_name, UA_SimpleAttributeOperand *out)
-{
-    struct slice type = json_string(json_get_nocase(v, type_name));
-    struct slice range = json_string(json_get_nocase(v, "IndexRange"));
-    UA_SimpleAttributeOperand_init(out);
-    out->typeDefinitionId = UA_NODEID_NUMERIC(0, UA_NS0ID_BASEEVENTTYPE);
-    enum status s =
-        type.len ? opcua_node_id_parse(type, m->context->names, &out->typeDefinitionId, m->why)
-                 : OK;
-    if (s == OK)
-        s = read_path(m, json_get_nocase(v, "BrowsePath"), out);
-    if (s == OK)
-        s = event_read_attribute_id(m, json_get_nocase(v, "AttributeId"), &out->attributeId);
-    if (s == OK && range.len) {
-        UA_String borrowed = opcua_string_of(range);
-        UA_String_copy(&borrowed, &out->indexRange);
-    }
-    return s;
+    return opcua_event_clause_refuse(&m->clauses, why, what);
 }
 
 /* ---- select ---- */
 
-static void put_path(struct event_making *m, const UA_SimpleAttributeOperand *select,
-                     struct buffer *name)
+static void put_path(struct making *m, const UA_SimpleAttributeOperand *select, struct buffer *name)
 {
     for (size_t i = 0; i < select->browsePathSize; i++) {
         if (i)
@@ -87,8 +36,8 @@ static void put_path(struct event_making *m, const UA_SimpleAttributeOperand *se
         buffer_text(name, "ConditionId");
 }
 
-static void put_head(struct event_making *m, struct slice given,
-                     const UA_SimpleAttributeOperand *select, struct buffer *head)
+static void put_head(struct making *m, struct slice given, const UA_SimpleAttributeOperand *select,
+                     struct buffer *head)
 {
     struct buffer name = {0};
     buffer_put(&name, given);
@@ -99,11 +48,11 @@ static void put_head(struct event_making *m, struct slice given,
     buffer_clear(&name);
 }
 
-static enum status reserve_fields(struct event_making *m, size_t count)
+static enum status reserve_fields(struct making *m, size_t count)
 {
-    if (count == 0 || count > EVENT_FIELDS_MAX)
-        return event_refuse(m, BAD_ARGUMENT,
-                            "It must have a TypeDefinitionId, or 1 to 256 SelectClauses.");
+    if (count == 0 || count > OPCUA_EVENT_FIELDS_MAX)
+        return refuse(m, BAD_ARGUMENT,
+                      "It must have a TypeDefinitionId, or 1 to 256 SelectClauses.");
     m->filter->selectClauses =
         UA_Array_new(count + HIDDEN_MAX, &UA_TYPES[UA_TYPES_SIMPLEATTRIBUTEOPERAND]);
     m->out->heads = memory_new(count * sizeof *m->out->heads);
@@ -111,33 +60,33 @@ static enum status reserve_fields(struct event_making *m, size_t count)
     return OK;
 }
 
-static enum status read_select(struct event_making *m, const struct json *clause, size_t at)
+static enum status read_select(struct making *m, const struct json *clause, size_t at)
 {
     UA_SimpleAttributeOperand *select = &m->filter->selectClauses[at];
     struct slice id = json_string(json_get_nocase(clause, "DataSetClassFieldId"));
     if (!json_is(clause, JSON_OBJECT))
-        return event_refuse(m, BAD_ARGUMENT, "It must be an object.");
+        return refuse(m, BAD_ARGUMENT, "It must be an object.");
     m->filter->selectClausesSize = at + 1;
-    enum status s = event_read_attribute(m, clause, "TypeDefinitionId", select);
+    enum status s = opcua_event_clause_attribute(&m->clauses, clause, "TypeDefinitionId", select);
     if (s != OK)
         return s;
     if (id.len && !opcua_guid_parse(id, &m->out->class_field_ids[at]))
-        return event_refuse(m, BAD_ARGUMENT, "DataSetClassFieldId is not a GUID.");
+        return refuse(m, BAD_ARGUMENT, "DataSetClassFieldId is not a GUID.");
     put_head(m, json_string(json_get_nocase(clause, "DisplayName")), select, &m->out->heads[at]);
     m->out->field_count = at + 1;
     return OK;
 }
 
-static enum status read_selects(struct event_making *m, const struct json *clauses)
+static enum status read_selects(struct making *m, const struct json *clauses)
 {
     enum status s = reserve_fields(m, json_count(clauses));
     struct json_walk w = json_walk(clauses);
     for (size_t at = 0; s == OK && json_next(&w); at++) {
-        size_t before = m->why->len;
-        buffer_printf(m->why, "SelectClauses[%zu]: ", at);
+        size_t before = m->clauses.why->len;
+        buffer_printf(m->clauses.why, "SelectClauses[%zu]: ", at);
         s = read_select(m, w.value, at);
         if (s == OK)
-            m->why->len = before;
+            m->clauses.why->len = before;
     }
     return s;
 }
@@ -156,7 +105,7 @@ static bool is_select(const UA_SimpleAttributeOperand *select, uint32_t type, co
 }
 
 /* Where it is among the clauses, put there if it is not. `name` NULL: the node's own id. */
-static size_t need(struct event_making *m, uint32_t type, const char *name)
+static size_t need(struct making *m, uint32_t type, const char *name)
 {
     UA_EventFilter *f = m->filter;
     for (size_t i = 0; i < f->selectClausesSize; i++)
@@ -176,7 +125,7 @@ static size_t need(struct event_making *m, uint32_t type, const char *name)
 
 /* ---- simple ---- */
 
-static void select_fields(struct event_making *m, const struct opcua_event_type_fields *fields)
+static void select_fields(struct making *m, const struct opcua_event_type_fields *fields)
 {
     for (size_t i = 0; i < fields->count; i++) {
         const struct opcua_event_type_field *f = &fields->fields[i];
@@ -192,7 +141,7 @@ static void select_fields(struct event_making *m, const struct opcua_event_type_
     }
 }
 
-static void only_of_type(struct event_making *m, const UA_NodeId *type)
+static void only_of_type(struct making *m, const UA_NodeId *type)
 {
     UA_LiteralOperand *literal = UA_LiteralOperand_new();
     UA_Variant_setScalarCopy(&literal->value, type, &UA_TYPES[UA_TYPES_NODEID]);
@@ -205,16 +154,16 @@ static void only_of_type(struct event_making *m, const UA_NodeId *type)
     m->filter->whereClause = (UA_ContentFilter){1, element};
 }
 
-static enum status make_simple(struct event_making *m, struct slice type, const struct json *where)
+static enum status make_simple(struct making *m, struct slice type, const struct json *where)
 {
     UA_NodeId id;
-    enum status s = opcua_node_id_parse(type, m->context->names, &id, m->why);
+    enum status s = opcua_node_id_parse(type, m->context->names, &id, m->clauses.why);
     if (s != OK)
         return s;
     s = reserve_fields(m, m->context->fields ? m->context->fields->count : 0);
     if (s == OK) {
         select_fields(m, m->context->fields);
-        s = event_read_where(m, where);
+        s = opcua_event_clause_where(&m->clauses, where, &m->filter->whereClause);
     }
     if (s == OK && m->filter->whereClause.elementsSize == 0)
         only_of_type(m, &id);
@@ -263,16 +212,16 @@ enum status event_filter_simple_type(struct slice json, const struct opcua_names
     return s;
 }
 
-static enum status make(struct event_making *m, const struct json *root)
+static enum status make(struct making *m, const struct json *root)
 {
     struct slice type = simple_type(root);
     if (!json_is(root, JSON_OBJECT))
-        return event_refuse(m, BAD_ARGUMENT, "It must be an object or a query.");
+        return refuse(m, BAD_ARGUMENT, "It must be an object or a query.");
     const struct json *where = json_get_nocase(root, "WhereClause");
     enum status s = type.len ? make_simple(m, type, where)
                              : read_selects(m, json_get_nocase(root, "SelectClauses"));
     if (s == OK && !type.len)
-        s = event_read_where(m, where);
+        s = opcua_event_clause_where(&m->clauses, where, &m->filter->whereClause);
     if (s != OK)
         return s;
     m->out->event_type = need(m, UA_NS0ID_BASEEVENTTYPE, "EventType");
@@ -294,8 +243,8 @@ enum status event_filter_make(struct slice text, const struct event_filter_conte
     if (s == OK) {
         UA_EventFilter *filter = UA_EventFilter_new();
         UA_ExtensionObject_setValue(&out->object, filter, &UA_TYPES[UA_TYPES_EVENTFILTER]);
-        struct event_making m = {
-            .context = c, .out = out, .filter = filter, .why = why ? why : &own};
+        struct making m = {
+            .context = c, .out = out, .filter = filter, .clauses = {c->names, why ? why : &own}};
         s = make(&m, json_root(doc));
         json_free(&doc);
     }

@@ -16,10 +16,6 @@
 #include "opcua/node_id.h"
 #include "opcua/stack.h"
 
-#define EVENT_FIELDS_MAX 256
-#define EVENT_ELEMENTS_MAX 256
-#define EVENT_PATH_MAX 16
-
 struct event_filter {
     UA_ExtensionObject object; /* of an UA_EventFilter */
     size_t field_count;        /* that are told: the first ones */

@@ -159,20 +159,13 @@ static void put_value(struct twin_request *r, const struct twin_attribute *a, co
 {
     struct json_writer *w = &r->writer;
     put_any(r, a, v);
-    if (v->hasSourceTimestamp) {
-        json_name(w, "sourceTimestamp");
-        opcua_value_json_time(v->sourceTimestamp, w->out);
-        w->comma = true;
-    }
-    if (v->hasServerTimestamp) {
-        json_name(w, "serverTimestamp");
-        opcua_value_json_time(v->serverTimestamp, w->out);
-        w->comma = true;
-    }
+    twin_put_time(w, "sourceTimestamp", v->hasSourceTimestamp, v->sourceTimestamp);
+    twin_put_time(w, "serverTimestamp", v->hasServerTimestamp, v->serverTimestamp);
 }
 
 /* clang-format off */
 const struct twin_attribute twin_attributes[] = {
+    {"NodeId", NULL, UA_ATTRIBUTEID_NODEID, UA_TYPES_NODEID, -1, 0, put_any},
     {"NodeClass", "nodeClass", UA_ATTRIBUTEID_NODECLASS, UA_TYPES_INT32, -1, ALL, put_class},
     {"DisplayName", "displayName", UA_ATTRIBUTEID_DISPLAYNAME, UA_TYPES_LOCALIZEDTEXT, -1, ALL, put_text},
     {"Description", "description", UA_ATTRIBUTEID_DESCRIPTION, UA_TYPES_LOCALIZEDTEXT, -1, ALL, put_text},

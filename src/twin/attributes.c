@@ -3,6 +3,7 @@
 #include "twin/attribute.h"
 #include "twin/methods.h"
 #include "twin/read.h"
+#include "twin/types.h"
 
 #define ATTRIBUTES_MAX 1000 /* in one request */
 
@@ -10,6 +11,8 @@ struct item {
     UA_NodeId node;
     const struct twin_attribute *attribute;
     const struct json *value;
+    const UA_DataValue *of; /* of a value to be written: its node's DataType and ValueRank */
+    int32_t rank;
     UA_StatusCode error; /* not sent at all */
     const char *text;
 };
@@ -20,6 +23,7 @@ struct batch {
     size_t count;
     UA_ReadValueId *reads;
     UA_WriteValue *writes;
+    size_t making;         /* the first item that is not a write yet */
     size_t at, sent, good; /* of the writes */
     UA_StatusCode *results;
 };
@@ -206,21 +210,57 @@ static void make_write(struct batch *b, struct item *item, const UA_DataType *ty
     buffer_clear(&why);
 }
 
-/* For values the node itself says what they are. */
-static void make_value_write(struct batch *b, struct item *item, const UA_DataValue *values)
-{
-    const UA_NodeId *type = twin_read_scalar(&values[0], UA_TYPES_NODEID);
-    const UA_Int32 *rank = twin_read_scalar(&values[1], UA_TYPES_INT32);
-    if (type == NULL)
-        item->error = values[0].hasStatus && values[0].status ? values[0].status
-                                                              : UA_STATUSCODE_BADTYPEMISMATCH;
-    else
-        make_write(b, item, opcua_data_type_wire(type), rank ? *rank : -2);
-}
-
 static bool is_value(const struct item *item)
 {
     return item->attribute->id == UA_ATTRIBUTEID_VALUE;
+}
+
+static void make_writes(void *arg);
+
+static void on_type(void *arg, UA_StatusCode status, const UA_DataType *type)
+{
+    struct batch *b = arg;
+    struct item *item = &b->items[b->making++];
+    if (status != UA_STATUSCODE_GOOD)
+        item->error = status;
+    else
+        make_write(b, item, type, item->rank);
+    make_writes(b);
+}
+
+/* For values the node itself says what they are. False: it has to be looked up, or has been. */
+static bool make_value_write(struct batch *b, struct item *item)
+{
+    const UA_NodeId *type = twin_read_scalar(&item->of[0], UA_TYPES_NODEID);
+    const UA_Int32 *rank = twin_read_scalar(&item->of[1], UA_TYPES_INT32);
+    item->rank = rank ? *rank : UA_VALUERANK_ANY;
+    if (type == NULL) {
+        item->error = item->of[0].hasStatus && item->of[0].status ? item->of[0].status
+                                                                  : UA_STATUSCODE_BADTYPEMISMATCH;
+        return true;
+    }
+    const UA_DataType *known = opcua_data_type_wire(type);
+    if (known == NULL) {
+        twin_types_find(b->request, type, on_type, b);
+        return false;
+    }
+    make_write(b, item, known, item->rank);
+    return true;
+}
+
+static void make_writes(void *arg)
+{
+    struct batch *b = arg;
+    for (; b->making < b->count; b->making++) {
+        struct item *item = &b->items[b->making];
+        if (item->error)
+            continue;
+        if (!is_value(item))
+            make_write(b, item, &UA_TYPES[item->attribute->type], item->attribute->rank);
+        else if (!make_value_write(b, item))
+            return;
+    }
+    write_some(b);
 }
 
 static void on_types(void *arg, UA_StatusCode status, UA_DataValue *values)
@@ -231,18 +271,13 @@ static void on_types(void *arg, UA_StatusCode status, UA_DataValue *values)
         twin_request_fault(b->request, status, NULL);
         return;
     }
-    for (size_t i = 0; i < b->count; i++) {
-        struct item *item = &b->items[i];
-        if (item->error)
-            continue;
-        if (is_value(item)) {
-            make_value_write(b, item, values + at);
+    for (size_t i = 0; i < b->count; i++)
+        if (!b->items[i].error && is_value(&b->items[i])) {
+            b->items[i].of = values + at;
             at += 2;
-        } else {
-            make_write(b, item, &UA_TYPES[item->attribute->type], item->attribute->rank);
         }
-    }
-    write_some(b);
+    twin_types_of_json(b->request, json_get_nocase(b->request->body, "attributes"), make_writes,
+                       b);
 }
 
 void twin_node_write(struct twin_request *r)

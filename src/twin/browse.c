@@ -1,6 +1,7 @@
 /* Browse and BrowseNext: a node, what it refers to, and a token for the rest. */
 #include "opcua/browse.h"
 #include "base/encoding.h"
+#include "twin/browse_what.h"
 #include "twin/methods.h"
 #include "twin/node.h"
 
@@ -13,6 +14,7 @@ struct browse {
     bool with_root; /* nodes.nodes[0] is the node itself */
     bool targets_only;
     bool with_values;
+    bool ids_only; /* 2.9's nodeIdsOnly: nothing is read */
     struct twin_nodes nodes;
     size_t *node_of; /* of each reference; SIZE_MAX: a target that was there before */
 };
@@ -83,8 +85,8 @@ static void add_target(struct browse *b, size_t i)
     b->nodes.nodes[b->nodes.count++] = (struct twin_node){
         .id = d->nodeId.nodeId,
         .type_definition = d->typeDefinition.nodeId,
-        .node_class = d->nodeClass,
-        .with_children = true,
+        .node_class = b->ids_only ? 0 : d->nodeClass,
+        .with_children = !b->ids_only,
         .with_value = b->with_values && d->nodeClass == UA_NODECLASS_VARIABLE,
     };
 }
@@ -98,7 +100,10 @@ static void read_nodes(struct browse *b)
     b->nodes.request = r;
     b->nodes.done = answer;
     b->nodes.arg = b;
-    twin_nodes_read(&b->nodes);
+    if (b->ids_only)
+        answer(b);
+    else
+        twin_nodes_read(&b->nodes);
 }
 
 /* Room for the root and all targets. */
@@ -141,63 +146,6 @@ static void on_browsed(void *arg, UA_StatusCode status, void *response)
         on_result(b, browsed->results);
 }
 
-static bool parse_direction(struct twin_request *r, UA_BrowseDescription *d)
-{
-    static const char *const names[] = {"Forward", "Backward", "Both"};
-    struct slice name = json_string(json_get_nocase(r->body, "direction"));
-    for (size_t i = 0; i < 3; i++)
-        if (name.len == 0 || slice_eq_nocase(name, slice_of(names[i]))) {
-            d->browseDirection = (UA_BrowseDirection)i;
-            return true;
-        }
-    twin_request_fail(r, BAD_ARGUMENT, "direction is one of Forward, Backward and Both.");
-    return false;
-}
-
-static bool parse_reference_type(struct twin_request *r, UA_BrowseDescription *d)
-{
-    struct slice type = json_string(json_get_nocase(r->body, "referenceTypeId"));
-    struct buffer why = {0};
-    d->referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
-    d->includeSubtypes = !json_bool(json_get_nocase(r->body, "noSubtypes"), false);
-    enum status s = OK;
-    if (type.len)
-        s = opcua_browse_reference_parse(type, &r->names, &d->referenceTypeId, &why);
-    if (s == OK)
-        twin_request_own_id(r, &d->referenceTypeId);
-    if (s != OK)
-        twin_request_fail(r, BAD_ARGUMENT, "referenceTypeId: %s", buffer_cstr(&why));
-    buffer_clear(&why);
-    return s == OK;
-}
-
-static bool parse_description(struct twin_request *r, UA_BrowseDescription *d)
-{
-    uint32_t mask;
-    d->resultMask = UA_BROWSERESULTMASK_ALL;
-    if (!twin_node_classes_parse(json_get_nocase(r->body, "nodeClassFilter"), &mask)) {
-        twin_request_fail(r, BAD_ARGUMENT, "nodeClassFilter names a node class that is not known.");
-        return false;
-    }
-    d->nodeClassMask = mask;
-    return parse_direction(r, d) && parse_reference_type(r, d);
-}
-
-static bool parse_view(struct twin_request *r, UA_ViewDescription *out)
-{
-    const struct json *view = json_get_nocase(r->body, "view");
-    uint64_t version;
-    UA_ViewDescription_init(out);
-    if (view == NULL || json_is(view, JSON_NULL))
-        return true;
-    if (!twin_request_node_id(r, json_string(json_get_nocase(view, "viewId")), &out->viewId))
-        return false;
-    if (json_u64(json_get_nocase(view, "version"), &version))
-        out->viewVersion = (UA_UInt32)version;
-    opcua_value_json_time_parse(json_string(json_get_nocase(view, "timestamp")), &out->timestamp);
-    return true;
-}
-
 /* What the caller wants, within what one answer can carry. */
 static uint32_t references_max(const struct twin_request *r)
 {
@@ -212,7 +160,7 @@ static void send_browse(struct browse *b, UA_BrowseDescription *d)
 {
     UA_BrowseRequest request;
     UA_BrowseRequest_init(&request);
-    if (!parse_view(b->request, &request.view))
+    if (!twin_browse_view(b->request, &request.view))
         return;
     request.requestedMaxReferencesPerNode = references_max(b->request);
     request.nodesToBrowse = d;
@@ -226,6 +174,7 @@ static struct browse *browse_new(struct twin_request *r)
     b->request = r;
     b->targets_only = json_bool(json_get_nocase(r->body, "targetNodesOnly"), false);
     b->with_values = json_bool(json_get_nocase(r->body, "readVariableValues"), false);
+    b->ids_only = json_bool(json_get_nocase(r->body, "nodeIdsOnly"), false);
     return b;
 }
 
@@ -236,7 +185,7 @@ void twin_browse(struct twin_request *r)
     UA_BrowseDescription d;
     UA_BrowseDescription_init(&d);
     d.nodeId = UA_NODEID_NUMERIC(0, UA_NS0ID_ROOTFOLDER);
-    if ((node.len && !twin_request_node_id(r, node, &d.nodeId)) || !parse_description(r, &d))
+    if ((node.len && !twin_request_node_id(r, node, &d.nodeId)) || !twin_browse_describe(r, &d))
         return;
     b->with_root = true;
     b->nodes.count = 1;

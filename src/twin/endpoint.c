@@ -84,7 +84,11 @@ enum status twin_endpoint_read(const struct json *payload, struct twin_request *
                                struct buffer *why)
 {
     const struct json *connection = json_get_nocase(payload, "connection");
-    const struct json *endpoint = json_get_nocase(connection ? connection : payload, "endpoint");
+    if (connection == NULL) /* 2.8; or the payload is the connection */
+        connection = payload;
+    const struct json *endpoint = json_get_nocase(connection, "endpoint");
+    if (r->need == TWIN_ENDPOINT && endpoint == NULL)
+        endpoint = payload;
     const struct json *header = json_get_nocase(r->body, "header");
     const struct json *elevation = json_get_nocase(header, "elevation");
     if (elevation == NULL || json_is(elevation, JSON_NULL))

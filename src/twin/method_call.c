@@ -1,9 +1,9 @@
 /* MethodCall: the arguments become what the method wants, and are called with. */
-#include "opcua/browse.h"
 #include "opcua/data_type.h"
 #include "twin/method.h"
 #include "twin/methods.h"
 #include "twin/target.h"
+#include "twin/types.h"
 
 #define ARGUMENTS_MAX 256 /* of a method: each is one level of the stack when all types are known  \
                            */
@@ -14,9 +14,13 @@ struct calling {
     const struct json *arguments;
     UA_Variant *inputs; /* end with the request */
     size_t at;
+    UA_NodeId data_type; /* of the input at hand */
+    UA_Variant *outputs; /* end with it, too */
+    size_t output_count;
+    UA_StatusCode status;
 };
 
-static void make_inputs(struct calling *c);
+static void make_inputs(void *arg);
 
 /* ---- the answer ---- */
 
@@ -31,25 +35,39 @@ static void put_type(struct calling *c, const UA_Variant *v, size_t i)
         json_name(w, "dataType"), json_put_text(w, opcua_data_type_builtin(type)->typeName);
 }
 
-static void put_results(struct calling *c, const UA_CallMethodResult *result)
+static void put_results(void *arg)
 {
+    struct calling *c = arg;
     struct twin_request *r = c->method.request;
     struct json_writer *w = &r->writer;
     json_object(w);
     json_name(w, "results");
     json_array(w);
-    for (size_t i = 0; i < result->outputArgumentsSize; i++) {
+    for (size_t i = 0; i < c->output_count; i++) {
         json_object(w);
         json_name(w, "value");
-        opcua_value_json_variant(&result->outputArguments[i], &r->form, w->out);
+        opcua_value_json_variant(&c->outputs[i], &r->form, w->out);
         w->comma = true;
-        put_type(c, &result->outputArguments[i], i);
+        put_type(c, &c->outputs[i], i);
         json_end_object(w);
     }
     json_end_array(w);
-    twin_put_error(w, result->statusCode, NULL);
+    twin_put_error(w, c->status, NULL);
     json_end_object(w);
     twin_request_done(r);
+}
+
+static void take_results(struct calling *c, UA_CallMethodResult *result)
+{
+    struct twin_request *r = c->method.request;
+    c->status = result->statusCode;
+    c->outputs = result->outputArguments;
+    c->output_count = result->outputArgumentsSize;
+    result->outputArguments = NULL; /* moved */
+    result->outputArgumentsSize = 0;
+    twin_request_own(r, c->outputs, c->output_count, &UA_TYPES[UA_TYPES_VARIANT]);
+    twin_types_decode(r, (struct twin_variants){c->outputs, c->output_count, sizeof(UA_Variant)},
+                      put_results, c);
 }
 
 /* Which argument the server did not like. */
@@ -80,7 +98,7 @@ static void on_called(void *arg, UA_StatusCode status, void *response)
     else if (UA_StatusCode_isBad(answer->results->statusCode))
         fail_call(c, answer->results);
     else
-        put_results(c, answer->results);
+        take_results(c, answer->results);
 }
 
 static void call(struct calling *c)
@@ -156,8 +174,9 @@ static bool type_given(struct calling *c, UA_NodeId *out)
 }
 
 /* One after the other: a data type may have to be looked up. */
-static void make_inputs(struct calling *c)
+static void make_inputs(void *arg)
 {
+    struct calling *c = arg;
     struct twin_request *r = c->method.request;
     if (c->at == c->method.input_count) {
         call(c);
@@ -166,11 +185,8 @@ static void make_inputs(struct calling *c)
     UA_NodeId type = c->method.input[c->at].dataType;
     if (!type_given(c, &type))
         return;
-    const UA_DataType *known = opcua_data_type_wire(&type);
-    if (known)
-        on_type(c, UA_STATUSCODE_GOOD, known);
-    else
-        opcua_browse_data_type(r->session, &type, on_type, c, twin_request_left_ms(r));
+    c->data_type = type;
+    twin_types_find(r, &c->data_type, on_type, c);
 }
 
 static void on_method(void *arg)
@@ -190,7 +206,7 @@ static void on_method(void *arg)
     c->inputs = UA_Array_new(count, type);
     if (count)
         twin_request_own(r, c->inputs, count, type);
-    make_inputs(c);
+    twin_types_of_json(r, c->arguments, make_inputs, c);
 }
 
 /* ---- which method, of which object ---- */

@@ -179,6 +179,26 @@ static void put_attribute(struct twin_request *r, const struct twin_attribute *a
         a->put(r, a, v);
 }
 
+void twin_put_node_attribute(const struct twin_nodes *n, size_t index, UA_AttributeId id)
+{
+    const struct twin_node *node = &n->nodes[index];
+    size_t at = node->first;
+    for (size_t a = 0; a < twin_attribute_count; a++) {
+        if (!has(node, &twin_attributes[a]))
+            continue;
+        if (twin_attributes[a].id == id)
+            put_attribute(n->request, &twin_attributes[a], &n->values[at]);
+        at++;
+    }
+}
+
+void twin_put_node_names(const struct twin_nodes *n, size_t index)
+{
+    twin_put_node_attribute(n, index, UA_ATTRIBUTEID_DISPLAYNAME);
+    twin_put_node_attribute(n, index, UA_ATTRIBUTEID_BROWSENAME);
+    twin_put_node_attribute(n, index, UA_ATTRIBUTEID_DESCRIPTION);
+}
+
 void twin_put_node(const struct twin_nodes *n, size_t index)
 {
     const struct twin_node *node = &n->nodes[index];

@@ -33,3 +33,8 @@ void twin_nodes_read(struct twin_nodes *n);
 
 /* {"nodeClass":…,"displayName":…,"nodeId":…,…} */
 void twin_put_node(const struct twin_nodes *n, size_t index);
+
+/* One of its members, if it has it; and "displayName", "browseName" and "description". Into the
+ * object that is open. */
+void twin_put_node_attribute(const struct twin_nodes *n, size_t index, UA_AttributeId id);
+void twin_put_node_names(const struct twin_nodes *n, size_t index);

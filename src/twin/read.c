@@ -1,5 +1,7 @@
 #include "twin/read.h"
 
+#include "twin/types.h"
+
 struct reading {
     struct twin_request *request;
     UA_ReadValueId *ids;
@@ -10,6 +12,12 @@ struct reading {
 };
 
 static void read_some(struct reading *r);
+
+static void on_decoded(void *arg)
+{
+    struct reading *r = arg;
+    r->fn(r->arg, UA_STATUSCODE_GOOD, r->values);
+}
 
 static void on_read(void *arg, UA_StatusCode status, void *response)
 {
@@ -28,7 +36,7 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
     if (r->at < r->count)
         read_some(r);
     else
-        r->fn(r->arg, UA_STATUSCODE_GOOD, r->values);
+        twin_types_decode(r->request, twin_variants_of(r->values, r->count), on_decoded, r);
 }
 
 static void read_some(struct reading *r)
@@ -39,7 +47,8 @@ static void read_some(struct reading *r)
     if (limit == 0 || limit > TWIN_READ_MAX)
         limit = TWIN_READ_MAX;
     r->sent = r->count - r->at < limit ? r->count - r->at : limit;
-    request.timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH;
+    request.timestampsToReturn = r->request->times;
+    request.maxAge = r->request->max_age_ms;
     request.nodesToRead = r->ids + r->at;
     request.nodesToReadSize = r->sent;
     TWIN_CALL(r->request, READ, &request, on_read, r);

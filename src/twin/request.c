@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "opcua/types.h"
 #include "twin/endpoint.h"
 #include "twin/fault.h"
 
@@ -40,6 +41,7 @@ void twin_request_free(struct twin_request *r)
     json_free(&r->doc);
     buffer_clear(&r->out);
     arena_clear(&r->arena);
+    arena_clear(&r->names_arena);
     free(r);
 }
 
@@ -92,12 +94,26 @@ static void stop_waiting(struct twin_request *r)
     loop_timer_stop(&r->patience);
 }
 
-static void end(struct twin_request *r, int status)
+static void delete_owned(struct twin_request *r)
 {
-    stop_waiting(r);
     for (struct owned *o = r->owned; o; o = o->next)
         UA_Array_delete(o->array, o->count, o->type);
     r->owned = NULL;
+}
+
+void twin_request_forget(struct twin_request *r)
+{
+    delete_owned(r);
+    arena_reset(&r->arena);
+}
+
+static void end(struct twin_request *r, int status)
+{
+    stop_waiting(r);
+    if (r->on_end)
+        r->on_end(r->on_end_arg);
+    delete_owned(r);
+    opcua_types_unref(&r->types);
     r->status = status;
     if (r->hold && r->session && status == 200)
         hold_session(r);
@@ -161,9 +177,9 @@ static void on_failed(void *arg, UA_StatusCode why);
 static void copy_names(struct twin_request *r)
 {
     const struct opcua_namespaces *names = opcua_session_namespaces(r->session);
-    UA_String *copy = ARENA_TAKE_N(&r->arena, UA_String, names->count + 1);
+    UA_String *copy = ARENA_TAKE_N(&r->names_arena, UA_String, names->count + 1);
     for (size_t i = 0; i < names->count; i++)
-        copy[i] = opcua_string_of(arena_copy(&r->arena, opcua_slice(names->uris[i])));
+        copy[i] = opcua_string_of(arena_copy(&r->names_arena, opcua_slice(names->uris[i])));
     r->names = (struct opcua_namespaces){.uris = copy, .count = names->count};
     r->form.names = &r->names;
 }
@@ -203,6 +219,27 @@ static void on_ready(void *arg, bool same)
     start(arg);
 }
 
+/* A test of the connection has its answer. */
+static void answer_unconnected(struct twin_request *r, UA_StatusCode why, const char *text)
+{
+    struct buffer message = {0};
+    buffer_printf(&message, "%s (%.*s)", text, SLICE_FMT(r->urls[r->url]));
+    restart_body(r);
+    twin_put_error(&r->writer, why, buffer_cstr(&message));
+    json_end_object(&r->writer);
+    buffer_clear(&message);
+    end(r, 200);
+}
+
+static void end_unconnected(struct twin_request *r, UA_StatusCode why, const char *text)
+{
+    if (r->need == TWIN_CONNECTION)
+        answer_unconnected(r, why, text);
+    else
+        twin_request_fail(r, twin_fault_connecting(why), "%s: %s (%.*s)", opcua_status_name(why),
+                          text, SLICE_FMT(r->urls[r->url]));
+}
+
 static void on_failed(void *arg, UA_StatusCode why)
 {
     struct twin_request *r = arg;
@@ -212,8 +249,7 @@ static void on_failed(void *arg, UA_StatusCode why)
         return;
     }
     opcua_session_error(r->session, &text);
-    twin_request_fail(r, twin_fault_connecting(why), "%s: %s (%.*s)", opcua_status_name(why),
-                      text ? text : "no connection", SLICE_FMT(r->urls[r->url]));
+    end_unconnected(r, why, text ? text : "no connection");
 }
 
 static void on_patience_over(void *arg)
@@ -228,10 +264,9 @@ static void on_patience_over(void *arg)
     }
     UA_StatusCode why = opcua_session_error(r->session, &text);
     if (why == UA_STATUSCODE_GOOD)
-        twin_request_fail(r, TIMED_OUT, "%.*s does not answer.", SLICE_FMT(r->urls[r->url]));
+        end_unconnected(r, UA_STATUSCODE_BADTIMEOUT, "It does not answer.");
     else
-        twin_request_fail(r, twin_fault_connecting(why), "%s: %s (%.*s)", opcua_status_name(why),
-                          text ? text : "no connection", SLICE_FMT(r->urls[r->url]));
+        end_unconnected(r, why, text ? text : "no connection");
 }
 
 static uint64_t connect_ms(const struct twin_request *r)
@@ -245,14 +280,22 @@ static void begin(void *arg)
     struct twin_request *r = arg;
     r->ends_ms = loop_now_ms(ua_loop(r->twin)) + r->budget_ms;
     const struct json *payload = json_root(r->doc);
+    const struct json *inner = json_get_nocase(payload, "request");
     struct buffer why = {0};
+    r->parameters = payload;
+    if (json_get_nocase(inner, "connection")) /* one of several parameters */
+        payload = inner;
     r->body = json_get_nocase(payload, "request");
+    r->of_2_8 = json_get_nocase(payload, "connection") == NULL;
     enum status s = twin_endpoint_read(payload, r, &why);
     if (s == OK && r->body && !json_is(r->body, JSON_OBJECT) && !json_is(r->body, JSON_NULL)) {
         buffer_text(&why, "\"request\" is not an object.");
         s = BAD_ARGUMENT;
     }
-    if (s == OK) {
+    if (s == OK && r->need == TWIN_ENDPOINT) {
+        r->writer = json_writer(&r->out);
+        r->run(r);
+    } else if (s == OK) {
         loop_timer_start(ua_loop(r->twin), &r->patience, connect_ms(r), on_patience_over, r);
         try_url(r);
     } else {
@@ -268,7 +311,7 @@ static void on_ended(void *arg)
     ((struct twin_request *)arg)->call = NULL;
 }
 
-void twin_request_begin(struct module_call *c, twin_run_fn *run)
+void twin_request_begin(struct module_call *c, twin_run_fn *run, enum twin_need need)
 {
     struct twin *t = module_call_app(c);
     if (t->request_count >= TWIN_REQUESTS_MAX) {
@@ -284,6 +327,8 @@ void twin_request_begin(struct module_call *c, twin_run_fn *run)
     r->twin = t;
     r->call = c;
     r->run = run;
+    r->need = need;
+    r->times = UA_TIMESTAMPSTORETURN_BOTH;
     r->budget_ms = left > 2 * MARGIN_MS ? left - MARGIN_MS : left;
     snprintf(r->id, sizeof(r->id), "%s", module_call_id(c));
     r->doc = module_call_take(c);
@@ -317,67 +362,4 @@ void twin_request_own_id(struct twin_request *r, const UA_NodeId *id)
         return;
     *copy = *id; /* what it points to goes with the copy */
     twin_request_own(r, copy, 1, type);
-}
-
-void twin_put_error(struct json_writer *w, UA_StatusCode code, const char *text)
-{
-    if (code == UA_STATUSCODE_GOOD)
-        return;
-    json_name(w, "errorInfo");
-    json_object(w);
-    json_name(w, "statusCode"), json_put_u64(w, code);
-    json_name(w, "errorMessage"), json_put_text(w, text ? text : opcua_status_name(code));
-    json_name(w, "symbolicId"), json_put_text(w, opcua_status_name(code));
-    json_end_object(w);
-}
-
-bool twin_request_node_id(struct twin_request *r, struct slice text, UA_NodeId *out)
-{
-    struct buffer why = {0};
-    enum status s = opcua_node_id_parse(text, &r->names, out, &why);
-    if (s == OK)
-        twin_request_own_id(r, out);
-    else if (s == NOT_FOUND) /* no node of this server has such an id */
-        twin_request_fault(r, UA_STATUSCODE_BADNODEIDUNKNOWN, buffer_cstr(&why));
-    else
-        twin_request_fail(r, s, "%s", buffer_cstr(&why));
-    buffer_clear(&why);
-    return s == OK;
-}
-
-bool twin_request_texts(struct twin_request *r, const struct json *v, struct slice **out,
-                        size_t *count)
-{
-    *count = 0;
-    *out = NULL;
-    if (v == NULL || json_is(v, JSON_NULL))
-        return true;
-    bool one = json_is(v, JSON_STRING);
-    if (!one && !json_is(v, JSON_ARRAY)) {
-        twin_request_fail(r, BAD_ARGUMENT, "A browse path is an array of texts.");
-        return false;
-    }
-    *out = ARENA_TAKE_N(&r->arena, struct slice, json_count(v) + 1);
-    if (one)
-        (*out)[(*count)++] = json_string(v);
-    struct json_walk walk = json_walk(one ? NULL : v);
-    while (!one && json_next(&walk)) {
-        if (!json_is(walk.value, JSON_STRING)) {
-            twin_request_fail(r, BAD_ARGUMENT, "A browse path is an array of texts.");
-            return false;
-        }
-        (*out)[(*count)++] = json_string(walk.value);
-    }
-    return true;
-}
-
-void twin_put_node_id(struct twin_request *r, const char *name, const UA_NodeId *id)
-{
-    struct buffer text = {0};
-    if (UA_NodeId_isNull(id))
-        return;
-    opcua_node_id_print(id, &r->names, r->form.format, &text);
-    json_name(&r->writer, name);
-    json_put_string(&r->writer, buffer_slice(&text));
-    buffer_clear(&text);
 }

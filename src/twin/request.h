@@ -21,9 +21,16 @@ struct twin {
     size_t request_count;
     struct list holds; /* of sessions; the OPC UA thread */
     size_t hold_count;
+    struct list types; /* of servers, see twin/types.h; the OPC UA thread */
 };
 
 #define TWIN_URLS_MAX 16 /* of one endpoint: the further ones are not tried */
+
+enum twin_need {
+    TWIN_SESSION,      /* without one the request fails */
+    TWIN_CONNECTION,   /* the same, but that it cannot be had is the answer: "errorInfo" */
+    TWIN_ENDPOINT,     /* the payload is the endpoint itself; there is no session */
+};
 
 struct twin_request {
     /* the module's loop */
@@ -34,10 +41,12 @@ struct twin_request {
 
     /* the OPC UA thread */
     struct json_doc *doc;
-    const struct json *body; /* "request"; NULL when there is none */
+    const struct json *parameters; /* all of the payload */
+    const struct json *body; /* "request" beside "connection"; NULL when there is none */
     twin_run_fn *run;
     char id[MODULE_CALL_ID_MAX];
-    struct arena arena;
+    struct arena arena; /* what run() takes; see twin_request_forget() */
+    struct arena names_arena;
     struct owned *owned;
     struct opcua_session *session; /* ready when run() is called */
     struct opcua_session_listener listener;
@@ -47,15 +56,22 @@ struct twin_request {
     size_t url_count, url;
     struct opcua_namespaces names;
     struct opcua_value_form form;
+    struct opcua_types *types; /* NULL: not needed so far; see twin/types.h */
     uint64_t ends_ms;
     struct json_writer writer; /* on `out` */
     struct buffer out;
     int status;
+    UA_TimestampsToReturn times; /* of what twin_read() reads */
+    double max_age_ms;           /* likewise */
     bool hold; /* keep the session for a continuation token */
+    bool of_2_8; /* the payload has 2.8's shape, and so the answer: see twin/endpoint.h */
+    enum twin_need need;
+    void (*on_end)(void *arg); /* NULL, or called when it ends, on the OPC UA thread */
+    void *on_end_arg;
 };
 
 /* A handler of the module's: takes the call over. */
-void twin_request_begin(struct module_call *c, twin_run_fn *run);
+void twin_request_begin(struct module_call *c, twin_run_fn *run, enum twin_need need);
 
 /* ---- while it runs ---- */
 
@@ -71,6 +87,9 @@ void *twin_request_own(struct twin_request *r, void *array, size_t count, const 
 
 /* What an id that was read points to ends with the request. */
 void twin_request_own_id(struct twin_request *r, const UA_NodeId *id);
+
+/* Frees what was taken from the arena and owned so far: between the turns of what runs long. */
+void twin_request_forget(struct twin_request *r);
 
 /* ---- how it ends: exactly one of these ---- */
 
@@ -88,6 +107,13 @@ void twin_request_fault(struct twin_request *r, UA_StatusCode code, const char *
 /* "errorInfo":{…}, unless the code is good. */
 void twin_put_error(struct json_writer *w, UA_StatusCode code, const char *text);
 
+/* {"statusCode":…,"symbolicId":…}: of one operation, good ones too. `text` may be NULL. */
+void twin_put_result(struct json_writer *w, UA_StatusCode code, const char *text);
+
+/* Nothing when it is not there. */
+void twin_put_time(struct json_writer *w, const char *name, bool has, UA_DateTime t);
+void twin_put_picoseconds(struct json_writer *w, const char *name, bool has, UA_UInt16 v);
+
 /* A node id out of a text; false after the request has ended with the reason. */
 bool twin_request_node_id(struct twin_request *r, struct slice text, UA_NodeId *out);
 
@@ -95,6 +121,9 @@ bool twin_request_node_id(struct twin_request *r, struct slice text, UA_NodeId *
  */
 bool twin_request_texts(struct twin_request *r, const struct json *v, struct slice **out,
                         size_t *count);
+
+/* "timestampsToReturn"; Both when it is absent. False after it has ended. */
+bool twin_request_times(struct twin_request *r, UA_TimestampsToReturn *out);
 
 void twin_put_node_id(struct twin_request *r, const char *name, const UA_NodeId *id);
 

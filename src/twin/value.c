@@ -1,9 +1,11 @@
 /* ValueRead and ValueWrite: the Value attribute of one variable. */
-#include "opcua/browse.h"
+#include "base/clock.h"
 #include "opcua/data_type.h"
 #include "twin/methods.h"
+#include "twin/node_type.h"
 #include "twin/read.h"
 #include "twin/target.h"
+#include "twin/types.h"
 
 static UA_String index_range(const struct twin_request *r)
 {
@@ -11,21 +13,6 @@ static UA_String index_range(const struct twin_request *r)
 }
 
 /* ---- read ---- */
-
-static void put_number(struct json_writer *w, const char *name, bool has, uint64_t v)
-{
-    if (has && v)
-        json_name(w, name), json_put_u64(w, v);
-}
-
-static void put_time(struct json_writer *w, const char *name, bool has, UA_DateTime t)
-{
-    if (!has)
-        return;
-    json_name(w, name);
-    opcua_value_json_time(t, w->out);
-    w->comma = true;
-}
 
 static void on_value(void *arg, UA_StatusCode status, UA_DataValue *v)
 {
@@ -43,10 +30,10 @@ static void on_value(void *arg, UA_StatusCode status, UA_DataValue *v)
         json_name(w, "dataType");
         json_put_text(w, opcua_data_type_builtin(v->value.type)->typeName);
     }
-    put_number(w, "sourcePicoseconds", v->hasSourcePicoseconds, v->sourcePicoseconds);
-    put_time(w, "sourceTimestamp", v->hasSourceTimestamp, v->sourceTimestamp);
-    put_number(w, "serverPicoseconds", v->hasServerPicoseconds, v->serverPicoseconds);
-    put_time(w, "serverTimestamp", v->hasServerTimestamp, v->serverTimestamp);
+    twin_put_picoseconds(w, "sourcePicoseconds", v->hasSourcePicoseconds, v->sourcePicoseconds);
+    twin_put_time(w, "sourceTimestamp", v->hasSourceTimestamp, v->sourceTimestamp);
+    twin_put_picoseconds(w, "serverPicoseconds", v->hasServerPicoseconds, v->serverPicoseconds);
+    twin_put_time(w, "serverTimestamp", v->hasServerTimestamp, v->serverTimestamp);
     if (v->hasStatus)
         twin_put_error(w, v->status, NULL);
     json_end_object(w);
@@ -62,9 +49,30 @@ static void read_value(void *arg, const UA_NodeId *node)
     twin_read(r, id, 1, on_value, r);
 }
 
+/* 2.9's: how old the value may be, and how it is told. */
+static bool read_wishes(struct twin_request *r)
+{
+    const struct json *age = json_get_nocase(r->body, "maxAge");
+    struct slice encoding = json_string(json_get_nocase(r->body, "encoding"));
+    uint64_t ms = 0;
+    if (json_string(age).len && !clock_parse_timespan(json_string(age), &ms)) {
+        twin_request_fail(r, BAD_ARGUMENT, "maxAge is not a time span like 00:00:01.");
+        return false;
+    }
+    if (encoding.len && !slice_eq_nocase(encoding, SLICE("Reversible")) &&
+        !slice_eq_nocase(encoding, SLICE("NonReversible"))) {
+        twin_request_fail(r, BAD_ARGUMENT, "encoding is one of Reversible and NonReversible.");
+        return false;
+    }
+    r->max_age_ms = (double)ms;
+    r->form.reversible = slice_eq_nocase(encoding, SLICE("Reversible"));
+    return twin_request_times(r, &r->times);
+}
+
 void twin_value_read(struct twin_request *r)
 {
-    twin_target_find(r, "nodeId", "browsePath", NULL, read_value, r);
+    if (read_wishes(r))
+        twin_target_find(r, "nodeId", "browsePath", NULL, read_value, r);
 }
 
 /* ---- write ---- */
@@ -72,6 +80,9 @@ void twin_value_read(struct twin_request *r)
 struct writing {
     struct twin_request *request;
     UA_NodeId node;
+    UA_NodeId data_type; /* as the caller says */
+    const UA_DataType *type;
+    struct twin_node_type of;
     int32_t rank;
 };
 
@@ -90,13 +101,14 @@ static void on_written(void *arg, UA_StatusCode status, void *response)
     twin_request_done(r);
 }
 
-static void write_value(struct writing *w, const UA_DataType *type)
+static void write_value(void *arg)
 {
+    struct writing *w = arg;
     struct twin_request *r = w->request;
     struct buffer why = {0};
     UA_WriteValue value;
     UA_WriteValue_init(&value);
-    enum status s = opcua_value_json_read(json_get_nocase(r->body, "value"), type, w->rank,
+    enum status s = opcua_value_json_read(json_get_nocase(r->body, "value"), w->type, w->rank,
                                           &r->names, &value.value.value, &why);
     if (s != OK) {
         twin_request_fail(r, s, "%s", buffer_cstr(&why));
@@ -115,39 +127,27 @@ static void write_value(struct writing *w, const UA_DataType *type)
     buffer_clear(&why);
 }
 
+/* Those that the value names. */
+static void learn_types(struct writing *w, const UA_DataType *type)
+{
+    w->type = type;
+    twin_types_of_json(w->request, json_get_nocase(w->request->body, "value"), write_value, w);
+}
+
 static void on_type(void *arg, UA_StatusCode status, const UA_DataType *type)
 {
     struct writing *w = arg;
     if (status != UA_STATUSCODE_GOOD)
         twin_request_fault(w->request, status, "The node's data type is not known.");
     else
-        write_value(w, type);
+        learn_types(w, type);
 }
 
-/* DataType and ValueRank of the node: what the value is to become. */
-static void on_node(void *arg, UA_StatusCode status, UA_DataValue *values)
+static void on_node_type(void *arg)
 {
     struct writing *w = arg;
-    struct twin_request *r = w->request;
-    if (status == UA_STATUSCODE_GOOD && values[0].hasStatus)
-        status = values[0].status;
-    const UA_NodeId *type =
-        status == UA_STATUSCODE_GOOD ? twin_read_scalar(&values[0], UA_TYPES_NODEID) : NULL;
-    if (type == NULL) {
-        twin_request_fault(r, status ? status : UA_STATUSCODE_BADTYPEMISMATCH, NULL);
-        return;
-    }
-    const UA_Int32 *rank = twin_read_scalar(&values[1], UA_TYPES_INT32);
-    w->rank = rank && index_range(r).length == 0 ? *rank : -2; /* a part has any rank */
-    opcua_browse_data_type(r->session, type, on_type, w, twin_request_left_ms(r));
-}
-
-static void read_type(struct writing *w)
-{
-    UA_ReadValueId *ids = ARENA_TAKE_N(&w->request->arena, UA_ReadValueId, 2);
-    ids[0] = (UA_ReadValueId){.nodeId = w->node, .attributeId = UA_ATTRIBUTEID_DATATYPE};
-    ids[1] = (UA_ReadValueId){.nodeId = w->node, .attributeId = UA_ATTRIBUTEID_VALUERANK};
-    twin_read(w->request, ids, 2, on_node, w);
+    w->rank = index_range(w->request).length ? UA_VALUERANK_ANY : w->of.rank; /* a part has any */
+    learn_types(w, w->of.type);
 }
 
 static void write_to(void *arg, const UA_NodeId *node)
@@ -155,14 +155,15 @@ static void write_to(void *arg, const UA_NodeId *node)
     struct twin_request *r = arg;
     struct writing *w = ARENA_TAKE(&r->arena, struct writing);
     struct slice name = json_string(json_get_nocase(r->body, "dataType"));
-    UA_NodeId type;
     *w = (struct writing){.request = r, .node = *node, .rank = -2};
     if (name.len == 0) {
-        read_type(w);
+        w->of = (struct twin_node_type){
+            .request = r, .node = *node, .done = on_node_type, .arg = w};
+        twin_node_type_read(&w->of);
         return;
     }
-    if (twin_request_node_id(r, name, &type)) /* a data type's name is one of its forms */
-        opcua_browse_data_type(r->session, &type, on_type, w, twin_request_left_ms(r));
+    if (twin_request_node_id(r, name, &w->data_type)) /* a data type's name is one of its forms */
+        twin_types_find(r, &w->data_type, on_type, w);
 }
 
 void twin_value_write(struct twin_request *r)

@@ -1,9 +1,9 @@
 /* Which events: the where clause, whose elements refer to those behind them (Part 4, 7.7). */
-#include "base/memory.h"
+#include "opcua/event_clause.h"
+
 #include "opcua/browse.h"
 #include "opcua/data_type.h"
 #include "opcua/value_json.h"
-#include "publisher/event_filter_priv.h"
 
 #define PATH_MAX_ELEMENTS 16
 
@@ -37,7 +37,7 @@ operators[] = {
 
 #define OPERATORS (sizeof operators / sizeof operators[0])
 
-static enum status read_operator(struct event_making *m, const struct json *v,
+static enum status read_operator(struct opcua_event_clauses *m, const struct json *v,
                                  UA_FilterOperator *out)
 {
     uint64_t number;
@@ -47,7 +47,7 @@ static enum status read_operator(struct event_making *m, const struct json *v,
             *out = (UA_FilterOperator)i;
             return OK;
         }
-    return event_refuse(m, BAD_ARGUMENT, "FilterOperator is not one that OPC UA has.");
+    return opcua_event_clause_refuse(m, BAD_ARGUMENT, "FilterOperator is not one that OPC UA has.");
 }
 
 /* ---- literals ---- */
@@ -74,40 +74,55 @@ static const struct {
     {"Id", UA_TYPES_BOOLEAN}, /* of a two-state variable */
 };
 
+static const UA_DataType *type_named(struct slice field)
+{
+    for (size_t i = 0; i < sizeof known_fields / sizeof known_fields[0]; i++)
+        if (slice_eq(field, slice_of(known_fields[i].field)))
+            return &UA_TYPES[known_fields[i].type];
+    return NULL;
+}
+
 static const UA_DataType *type_of_field(const struct json *operand)
 {
     const struct json *path = json_get_nocase(operand, "BrowsePath"), *last = NULL;
     struct json_walk w = json_walk(path);
     while (json_next(&w))
         last = w.value;
-    for (size_t i = 0; i < sizeof known_fields / sizeof known_fields[0]; i++)
-        if (slice_eq(json_string(last), slice_of(known_fields[i].field)))
-            return &UA_TYPES[known_fields[i].type];
-    return NULL;
+    return type_named(json_string(last));
+}
+
+const UA_DataType *opcua_event_clause_type(const UA_SimpleAttributeOperand *field)
+{
+    if (field->browsePathSize == 0)
+        return field->attributeId == UA_ATTRIBUTEID_NODEID ? &UA_TYPES[UA_TYPES_NODEID] : NULL;
+    struct slice last = opcua_slice(field->browsePath[field->browsePathSize - 1].name);
+    return slice_eq(last, SLICE("Message")) ? &UA_TYPES[UA_TYPES_LOCALIZEDTEXT] : type_named(last);
 }
 
 /* "UInt16", or a data type's node id. */
-static enum status type_of(struct event_making *m, struct slice name, const UA_DataType **out)
+static enum status type_of(struct opcua_event_clauses *m, struct slice name,
+                           const UA_DataType **out)
 {
     UA_NodeId id = UA_NODEID_NUMERIC(0, opcua_data_type_id(name));
-    enum status s =
-        id.identifier.numeric ? OK : opcua_node_id_parse(name, m->context->names, &id, m->why);
+    enum status s = id.identifier.numeric ? OK : opcua_node_id_parse(name, m->names, &id, m->why);
     if (s == OK) {
         *out = opcua_data_type_wire(&id);
         UA_NodeId_clear(&id);
     }
-    return s != OK || *out ? s : event_refuse(m, BAD_ARGUMENT, "DataType is not a known type.");
+    return s != OK || *out
+               ? s
+               : opcua_event_clause_refuse(m, BAD_ARGUMENT, "DataType is not a known type.");
 }
 
 /* A data type's name is as good as its id. */
-static enum status read_type_literal(struct event_making *m, const struct json *value,
+static enum status read_type_literal(struct opcua_event_clauses *m, const struct json *value,
                                      UA_Variant *out)
 {
     uint32_t id = opcua_data_type_id(json_string(value));
     UA_NodeId node = UA_NODEID_NUMERIC(0, id);
     if (!id)
-        return opcua_value_json_read(value, &UA_TYPES[UA_TYPES_NODEID], UA_VALUERANK_ANY,
-                                     m->context->names, out, m->why);
+        return opcua_value_json_read(value, &UA_TYPES[UA_TYPES_NODEID], UA_VALUERANK_ANY, m->names,
+                                     out, m->why);
     UA_Variant_setScalarCopy(out, &node, &UA_TYPES[UA_TYPES_NODEID]);
     return OK;
 }
@@ -130,7 +145,7 @@ static const UA_DataType *expected_type(UA_FilterOperator of, size_t at,
     return NULL;
 }
 
-static enum status read_literal(struct event_making *m, const struct json *operand,
+static enum status read_literal(struct opcua_event_clauses *m, const struct json *operand,
                                 UA_FilterOperator of, size_t at, const struct json *operands,
                                 UA_ExtensionObject *out)
 {
@@ -146,38 +161,37 @@ static enum status read_literal(struct event_making *m, const struct json *opera
         type = expected_type(of, at, operands);
     if (of == UA_FILTEROPERATOR_CAST && at == 1)
         return read_type_literal(m, value, &literal->value);
-    return opcua_value_json_read(value, type, UA_VALUERANK_ANY, m->context->names, &literal->value,
-                                 m->why);
+    return opcua_value_json_read(value, type, UA_VALUERANK_ANY, m->names, &literal->value, m->why);
 }
 
 /* ---- the other operands ---- */
 
-static enum status read_index(struct event_making *m, uint64_t index, size_t at, size_t count,
-                              UA_ExtensionObject *out)
+static enum status read_index(struct opcua_event_clauses *m, uint64_t index, size_t at,
+                              size_t count, UA_ExtensionObject *out)
 {
     if (index <= at || index >= count)
-        return event_refuse(m, BAD_ARGUMENT, "Index must be that of a later element.");
+        return opcua_event_clause_refuse(m, BAD_ARGUMENT, "Index must be that of a later element.");
     UA_ElementOperand *element = UA_ElementOperand_new();
     element->index = (UA_UInt32)index;
     UA_ExtensionObject_setValue(out, element, &UA_TYPES[UA_TYPES_ELEMENTOPERAND]);
     return OK;
 }
 
-static enum status read_relative_path(struct event_making *m, const struct json *path,
+static enum status read_relative_path(struct opcua_event_clauses *m, const struct json *path,
                                       UA_RelativePath *out)
 {
     struct slice elements[PATH_MAX_ELEMENTS];
     size_t count = 0;
     struct json_walk w = json_walk(path);
     if (json_count(path) > PATH_MAX_ELEMENTS)
-        return event_refuse(m, TOO_LARGE, "BrowsePath has more than 16 names.");
+        return opcua_event_clause_refuse(m, TOO_LARGE, "BrowsePath has more than 16 names.");
     while (json_next(&w))
         elements[count++] = json_string(w.value);
-    return opcua_browse_path_parse(elements, count, m->context->names, out, m->why);
+    return opcua_browse_path_parse(elements, count, m->names, out, m->why);
 }
 
 /* Any attribute of any node, by the alias that other operands know it by. */
-static enum status read_full_attribute(struct event_making *m, const struct json *operand,
+static enum status read_full_attribute(struct opcua_event_clauses *m, const struct json *operand,
                                        struct slice alias, UA_ExtensionObject *out)
 {
     struct slice node = json_string(json_get_nocase(operand, "NodeId"));
@@ -188,12 +202,11 @@ static enum status read_full_attribute(struct event_making *m, const struct json
     UA_String_copy(&borrowed, &a->alias);
     UA_String_copy(&range, &a->indexRange);
     a->nodeId = UA_NODEID_NUMERIC(0, UA_NS0ID_BASEEVENTTYPE);
-    enum status s =
-        node.len ? opcua_node_id_parse(node, m->context->names, &a->nodeId, m->why) : OK;
+    enum status s = node.len ? opcua_node_id_parse(node, m->names, &a->nodeId, m->why) : OK;
     if (s == OK)
         s = read_relative_path(m, json_get_nocase(operand, "BrowsePath"), &a->browsePath);
-    return s == OK ? event_read_attribute_id(m, json_get_nocase(operand, "AttributeId"),
-                                             &a->attributeId)
+    return s == OK ? opcua_event_clause_attribute_id(m, json_get_nocase(operand, "AttributeId"),
+                                                     &a->attributeId)
                    : s;
 }
 
@@ -204,15 +217,16 @@ struct element_place {
     const struct json *operands;
 };
 
-static enum status read_operand(struct event_making *m, const struct json *operand, size_t at,
-                                const struct element_place *place, UA_ExtensionObject *out)
+static enum status read_operand(struct opcua_event_clauses *m, const struct json *operand,
+                                size_t at, const struct element_place *place,
+                                UA_ExtensionObject *out)
 {
     const struct json *index = json_get_nocase(operand, "Index");
     const struct json *value = json_get_nocase(operand, "Value");
     struct slice alias = json_string(json_get_nocase(operand, "Alias"));
     uint64_t number;
     if (!json_is(operand, JSON_OBJECT))
-        return event_refuse(m, BAD_ARGUMENT, "An operand must be an object.");
+        return opcua_event_clause_refuse(m, BAD_ARGUMENT, "An operand must be an object.");
     if (json_u64(index, &number))
         return read_index(m, number, place->at, place->count, out);
     bool names_a_field =
@@ -224,10 +238,10 @@ static enum status read_operand(struct event_making *m, const struct json *opera
         return read_full_attribute(m, operand, alias, out);
     UA_SimpleAttributeOperand *attribute = UA_SimpleAttributeOperand_new();
     UA_ExtensionObject_setValue(out, attribute, &UA_TYPES[UA_TYPES_SIMPLEATTRIBUTEOPERAND]);
-    return event_read_attribute(m, operand, "NodeId", attribute);
+    return opcua_event_clause_attribute(m, operand, "NodeId", attribute);
 }
 
-static enum status read_element(struct event_making *m, const struct json *v, size_t at,
+static enum status read_element(struct opcua_event_clauses *m, const struct json *v, size_t at,
                                 size_t elements, UA_ContentFilterElement *out)
 {
     const struct json *operands = json_get_nocase(v, "FilterOperands");
@@ -253,13 +267,13 @@ static enum status read_element(struct event_making *m, const struct json *v, si
     return s;
 }
 
-enum status event_read_where(struct event_making *m, const struct json *clause)
+enum status opcua_event_clause_where(struct opcua_event_clauses *m, const struct json *clause,
+                                     UA_ContentFilter *where)
 {
     const struct json *elements = json_get_nocase(clause, "Elements");
     size_t count = json_count(elements);
-    if (count > EVENT_ELEMENTS_MAX)
-        return event_refuse(m, TOO_LARGE, "WhereClause has more than 256 elements.");
-    UA_ContentFilter *where = &m->filter->whereClause;
+    if (count > OPCUA_EVENT_ELEMENTS_MAX)
+        return opcua_event_clause_refuse(m, TOO_LARGE, "WhereClause has more than 256 elements.");
     where->elements = UA_Array_new(count, &UA_TYPES[UA_TYPES_CONTENTFILTERELEMENT]);
     struct json_walk w = json_walk(elements);
     enum status s = OK;

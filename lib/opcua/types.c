@@ -1,0 +1,131 @@
+#include "opcua/types.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "opcua/types_priv.h"
+
+/* ---- one ---- */
+
+struct opcua_own_type *opcua_own_type_new(const UA_NodeId *id)
+{
+    struct opcua_own_type *o = MEMORY_NEW(struct opcua_own_type);
+    UA_NodeId_copy(id, &o->id);
+    return o;
+}
+
+void opcua_own_type_free(struct opcua_own_type *o)
+{
+    list_remove(&o->link);
+    for (size_t i = 0; i < o->field_count; i++) {
+        free(o->names[i]);
+        UA_NodeId_clear(&o->field_types[i]);
+    }
+    free(o->names);
+    free(o->fields);
+    free(o->field_types);
+    free(o->type.members);
+    free(o->name);
+    UA_NodeId_clear(&o->id);
+    UA_NodeId_clear(&o->encoding);
+    free(o);
+}
+
+struct opcua_own_type *opcua_own_type_find(const struct list *types, const UA_NodeId *id)
+{
+    LIST_EACH(l, types)
+    {
+        struct opcua_own_type *o = LIST_OF(l, struct opcua_own_type, link);
+        if (UA_NodeId_equal(&o->id, id) ||
+            (!UA_NodeId_isNull(&o->encoding) && UA_NodeId_equal(&o->encoding, id)))
+            return o;
+    }
+    return NULL;
+}
+
+const UA_DataType *opcua_types_find(const struct opcua_types *t, const UA_NodeId *id)
+{
+    struct opcua_own_type *o = opcua_own_type_find(&t->types, id);
+    return o && o->type.memSize ? &o->type : NULL;
+}
+
+/* ---- those of a server ---- */
+
+static void put_spaces(const struct opcua_namespaces *names, struct buffer *out)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        buffer_put(out, opcua_slice(names->uris[i]));
+        buffer_u8(out, 0);
+    }
+}
+
+static void types_free(struct opcua_types *t)
+{
+    list_remove(&t->link);
+    for (struct link *l; (l = list_first(&t->types));)
+        opcua_own_type_free(LIST_OF(l, struct opcua_own_type, link));
+    buffer_clear(&t->spaces);
+    free(t->url);
+    free(t);
+}
+
+static bool is_of(const struct opcua_types *t, struct slice url, struct slice spaces)
+{
+    return slice_eq(slice_of(t->url), url) && slice_eq(buffer_slice(&t->spaces), spaces);
+}
+
+/* Too many servers: the one of which nobody needs anything for the longest time. */
+static void make_room(struct list *all)
+{
+    size_t count = 0;
+    struct opcua_types *oldest = NULL;
+    LIST_EACH(l, all)
+    {
+        struct opcua_types *t = LIST_OF(l, struct opcua_types, link);
+        count++;
+        if (t->refs == 0 && oldest == NULL)
+            oldest = t;
+    }
+    if (count > OPCUA_TYPES_CACHES_MAX && oldest)
+        types_free(oldest);
+}
+
+struct opcua_types *opcua_types_get(struct list *all, struct opcua_session *s)
+{
+    struct slice url = opcua_session_url(s);
+    struct buffer spaces = {0};
+    struct opcua_types *found = NULL;
+    put_spaces(opcua_session_namespaces(s), &spaces);
+    LIST_EACH(l, all)
+    {
+        struct opcua_types *t = LIST_OF(l, struct opcua_types, link);
+        if (is_of(t, url, buffer_slice(&spaces)))
+            found = t;
+    }
+    if (found == NULL) {
+        found = MEMORY_NEW(struct opcua_types);
+        found->url = slice_dup(url);
+        found->spaces = spaces;
+        list_init(&found->types);
+        spaces = (struct buffer){0};
+    }
+    list_remove(&found->link);
+    list_push(all, &found->link);
+    found->refs++;
+    make_room(all);
+    buffer_clear(&spaces);
+    return found;
+}
+
+void opcua_types_unref(struct opcua_types **t)
+{
+    if (*t)
+        (*t)->refs--;
+    *t = NULL;
+}
+
+void opcua_types_forget_all(struct list *all)
+{
+    for (struct link *l; (l = list_first(all));)
+        types_free(LIST_OF(l, struct opcua_types, link));
+}

@@ -1,0 +1,31 @@
+/* The inside of opcua/types.h: types.c (what is known), types_load.c (asking), types_value.c. */
+#pragma once
+
+#include "opcua/type_layout.h"
+#include "opcua/types.h"
+
+struct opcua_own_type {
+    struct link link;
+    UA_NodeId id, encoding; /* owned; the type's ids point to the same */
+    UA_DataType type;       /* memSize 0: not known yet, or never */
+    char *name;
+    char **names; /* of its fields */
+    struct opcua_type_field *fields;
+    UA_NodeId *field_types; /* of those that are still to be found; null: found */
+    size_t field_count;
+    bool described; /* the server was asked, and answered */
+};
+
+struct opcua_types {
+    struct link link;
+    unsigned refs;
+    char *url;
+    struct buffer spaces; /* the namespaces, one behind the other: other ones are another server */
+    struct list types;    /* of struct opcua_own_type */
+    size_t count;
+};
+
+struct opcua_own_type *opcua_own_type_new(const UA_NodeId *id);
+void opcua_own_type_free(struct opcua_own_type *o);
+/* By either id, the unknown ones too. */
+struct opcua_own_type *opcua_own_type_find(const struct list *types, const UA_NodeId *id);
