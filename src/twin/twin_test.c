@@ -277,7 +277,7 @@ static void methods_are_called(void **state)
     expect_result("{\"objectBrowsePath\":[\"Objects\",\"" SPACE
                   "#Data\"],\"methodBrowsePath\":[\"" SPACE
                   "#Twice\"],\"arguments\":[{\"value\":3}]}",
-                  7);
+                  6);
 }
 
 static void queries_become_event_filters(void **state)
