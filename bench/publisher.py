@@ -5,7 +5,9 @@ acknowledges, looks at every value, and so knows what was lost. The gateway has 
 sink share core 1. `live_s` is from the gateway's start until a value of the last counter has arrived.
 
 The plant counts only when it is sampled, so what a full core 1 keeps back does not exist, and is not lost:
-then fewer values come than were asked for, and a line says whose core was full.
+then fewer values come than were asked for, and a line says whose core was full. A server on the stack has no
+more than 230,000 values a second for us on one core; the rows beyond have bench_opcua_source in its place,
+which does nothing but count.
 """
 import contextlib
 import json
@@ -64,6 +66,8 @@ class Child:
 
 
 def start_plant(options, folder, shape):
+    if shape.get("source"):
+        return Child([os.path.join(options.binaries, "bench", "bench_opcua_source")], LOAD_CORE, os.path.join(folder, "source.log"))
     command = [os.path.join(options.binaries, "millrace"), "plant", "--port", str(free_port())]
     command += ["--nodes", str(shape["nodes"]), "--interval", f"{shape['interval']}ms"]
     command += ["--fast.nodes", "0", "--slow.nodes", "0", "--events", "0s", "--pki", os.path.join(folder, "plant-pki")]
@@ -252,11 +256,9 @@ BENCHMARKS = [
     row("100 k values/s, Samples", "plain", 10000, 100, figures(100000, None), alone=True, mode="Samples"),
     *(row(f"100 k values/s, {encoding}", "plain", 10000, 100, figures(100000, None), alone=True, encoding=encoding, own=True)
       for encoding in ("JsonReversible", "JsonGzip", "JsonCompact", "JsonVerbose", "Uadp")),
-    # asks for more than the goal, or nobody could reach it
-    row("500 k values/s", "plain", 60000, 100, [(RATE, "1/s", 500000, "least"), (CPU, "us", 0.4, "most"), MEMORY, BEGIN, (LOST, "", 0, "most")]),
-    row("500 k values/s, queue in memory", "plain", 60000, 100, [(RATE, "1/s", 500000, "least"), (CPU, "us", 0.25, "most"), (LOST, "", 0, "most")],
-        alone=True, durability="memory"),
-    row("500 k values/s, TLS", "tls", 60000, 100, [(RATE, "1/s", 500000, "least"), (CPU, "us", 0.4, "most"), (LOST, "", 0, "most")], alone=True),
+    row("500 k values/s", "plain", 50000, 100, figures(500000, 0.4, MEMORY), source=True),
+    row("500 k values/s, queue in memory", "plain", 50000, 100, figures(500000, 0.25, MEMORY), alone=True, source=True, durability="memory"),
+    row("500 k values/s, TLS", "tls", 50000, 100, figures(500000, 0.4), alone=True, source=True),
     row("100 k nodes x 1 s", "plain", 100000, 1000,
         [(RATE, "1/s", 95000, "least"), (CPU, "us", 0.4, "most"), (RSS, "MB", 64, "most"), (LIVE, "s", 2, "most"), (LOST, "", 0, "most")]),
 ]

@@ -64,6 +64,12 @@ static bool has_room(struct store_log *l, size_t bytes)
     return !l->config.retain_unread || store_log_may_grow(l, bytes);
 }
 
+bool store_log_is_full(struct store_log *l)
+{
+    bool may_grow = !l->config.retain_unread || store_log_may_grow(l, l->room_wanted);
+    return l->room_wanted && (l->no_space || !may_grow);
+}
+
 /* The caller may close the log from on_room: nothing is touched behind it. */
 static void give_room(struct store_log *l)
 {

@@ -52,6 +52,10 @@ void store_log_close(struct store_log **l);
 CHECKED enum status store_log_append(struct store_log *l, struct slice record, uint64_t wall_ms,
                                      uint64_t *sequence);
 
+/* The last append answered FULL and there will be no room by commits alone: the log is as large as it may
+ * be with what is unread (retain_unread), or the disk is full. */
+bool store_log_is_full(struct store_log *l);
+
 uint64_t store_log_first(const struct store_log *l);   /* oldest that can be read; == next when empty */
 uint64_t store_log_next(const struct store_log *l);    /* number of the next append */
 uint64_t store_log_durable(const struct store_log *l); /* newest that can be read; 0 when none ever */

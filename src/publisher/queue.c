@@ -34,7 +34,6 @@ struct queue {
     struct list fresh; /* the newest, in memory */
     uint64_t fresh_count, fresh_bytes;
     uint64_t unstored, unstored_bytes; /* in memory and not in the log, of flying and fresh */
-    uint64_t undurable_bytes;          /* appended, and not committed yet */
     bool making_room;
     struct loop_timer retry;
 
@@ -103,7 +102,6 @@ static bool append(struct queue *q, struct outgoing *m)
     }
     q->unstored--;
     q->unstored_bytes -= size_of(m);
-    q->undurable_bytes += size_of(m);
     return true;
 }
 
@@ -226,11 +224,10 @@ static void drop_newest(struct queue *q)
     }
 }
 
-/* While a commit runs there will be room after it. */
+/* When only a commit is under way there will be room after it. */
 static void make_room(struct queue *q)
 {
-    bool waits = q->undurable_bytes >= STORE_GATHER_MAX / 2;
-    if (!q->log || waits || q->making_room || !lacks_room(q))
+    if (!q->log || q->making_room || !lacks_room(q) || !store_log_is_full(q->log))
         return;
     q->making_room = true;
     if (q->config.policy == QUEUE_OLDEST)
@@ -252,7 +249,6 @@ static void on_durable(void *arg, uint64_t sequence)
 {
     struct queue *q = arg;
     (void)sequence;
-    q->undurable_bytes = 0; /* about: what came meanwhile is little */
     append_all(q);
     evict_flying(q);
     evict(q);
@@ -288,7 +284,6 @@ static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
     struct queue *q = arg;
     (void)last, (void)why;
     q->failures++;
-    q->undurable_bytes = 0;
     LIST_EACH(l, &q->flying)
     {
         struct queue_flight *f = LIST_OF(l, struct queue_flight, link);

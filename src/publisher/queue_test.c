@@ -247,6 +247,22 @@ static void what_flies_is_kept_while_there_is_room(void **state)
     assert_int_equal(peek(r), 0);
 }
 
+/* More than the log gathers comes while it commits: that is no lack of room on the disk. */
+static void nothing_goes_while_a_commit_is_under_way(void **state)
+{
+    struct rig *r = *state;
+    queue_close(&r->queue);
+    r->config.policy = QUEUE_OLDEST;
+    r->config.bytes_max = 256 << 20;
+    open_queue(r);
+    put(r, 1);
+    sim_step(r->sim); /* it begins */
+    put(r, 50000);
+    pass_time(r, 1000);
+    assert_int_equal(r->dropped, 0);
+    assert_int_equal(queue_counts(r->queue).durable, 50001);
+}
+
 static void the_newest_go_when_the_policy_says_so(void **state)
 {
     struct rig *r = *state;
@@ -455,6 +471,7 @@ int main(void)
         TEST(reads_from_the_disk_what_memory_does_not_hold),
         TEST(the_oldest_go_when_the_bound_is_reached),
         TEST(what_flies_is_kept_while_there_is_room),
+        TEST(nothing_goes_while_a_commit_is_under_way),
         TEST(the_newest_go_when_the_policy_says_so),
         TEST(holds_what_comes_when_the_policy_says_so),
         TEST(goes_on_from_memory_while_the_disk_fails),
