@@ -3,6 +3,7 @@
 # one_binary(NAME file)         the executable that links all programs.
 # Every part may use base. A file's ending says its role: _test.c is a test program, _fuzz.c a fuzz
 # target (preset fuzz), both stay out of the library. A test links its own part and what that names.
+# A failed assertion ends its program: to jump out of a callback leaves the loop in pieces, and its end hangs.
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_EXTENSIONS ON) # GNU: threads, sockets, attributes
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
@@ -77,7 +78,7 @@ function(part kind name)
     target_link_libraries(${name}_${stem} ${name} cmocka)
     add_test(NAME ${name}.${stem} COMMAND ${name}_${stem})
     set_tests_properties(${name}.${stem} PROPERTIES TIMEOUT 300 LABELS unit
-                         ENVIRONMENT "MILLRACE_SOURCE=${CMAKE_SOURCE_DIR}")
+                         ENVIRONMENT "MILLRACE_SOURCE=${CMAKE_SOURCE_DIR};CMOCKA_TEST_ABORT=1")
   endforeach()
   if(MILLRACE_FUZZ)
     foreach(f ${fuzzers})

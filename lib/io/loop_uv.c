@@ -24,9 +24,12 @@ static void on_wake(uv_async_t *a)
     (void)a; /* the mail is read at the end of the turn */
 }
 
+/* Our timers are looked at the same way. uv_run() calls this before it waits, too, when the timer is due
+ * by then, because the thread had no turn between the two: without the stop it would go on to wait, and
+ * with no timer any more, for ever. */
 static void on_timer(uv_timer_t *t)
 {
-    (void)t; /* the same for our timers */
+    uv_stop(t->loop);
 }
 
 static void wait_uv(struct loop *l, uint64_t ms)
