@@ -112,7 +112,9 @@ enum status (*const registry_work[])(struct store_table *t, struct registry_erra
     [HUB_TRANSFER_CANCEL] = registry_transfer_cancel,
     [HUB_TRANSFER_BEGIN] = registry_transfer_begin,
     [HUB_TRANSFER_PROGRESS] = registry_transfer_progress,
+    [HUB_TRANSFER_MARK] = registry_transfer_mark,
     [HUB_TRANSFER_END] = registry_transfer_end,
+    [HUB_TRANSFER_LINE] = registry_transfer_line,
     [HUB_EXPORT] = registry_export,
     [HUB_IMPORT] = registry_import,
     [HUB_CERTIFICATE_LIST] = registry_certificate_list,
@@ -174,11 +176,20 @@ static enum iot_thing thing(const struct registry_errand *j, enum status why)
     if ((what >= HUB_TRANSFER_CREATE && what <= HUB_TRANSFER_END) ||
         (what >= HUB_JOB_PUT && what <= HUB_JOB_CANCEL))
         return IOT_JOB;
-    if (j->ask.name.len)
+    if (j->ask.name.len && what != HUB_TRANSFER_LINE)
         return IOT_CERTIFICATE;
     if (j->ask.id.module.len && !j->no_device)
         return IOT_MODULE;
     return why == FULL ? IOT_REGISTRY : IOT_DEVICE;
+}
+
+void registry_errand_name(struct registry_errand *j, enum status why)
+{
+    if (j->answer.of == IOT_DEVICE) /* the work may have said it more closely */
+        j->answer.of = thing(j, why);
+    if (why != OK && j->answer.text == NULL)
+        j->answer.text =
+            why == NOT_FOUND ? "there is no such identity" : "the registry could not do it";
 }
 
 /* On the loop that owns the device, if it is known, else on the one that asked; the commit is
@@ -186,17 +197,13 @@ static enum iot_thing thing(const struct registry_errand *j, enum status why)
 static void end_ask(void *arg, enum status why)
 {
     struct registry_errand *j = arg;
-    if (why == OK)
+    if (why == OK && !j->nothing_done)
         tell(j);
     if (why == FULL && j->answer.text == NULL)
         why = IO_FAILED;
     j->answer.why = why;
-    if (j->answer.of == IOT_DEVICE) /* the work may have said it more closely */
-        j->answer.of = thing(j, why);
+    registry_errand_name(j, why);
     j->answer.json = buffer_slice(&j->json);
-    if (why != OK && j->answer.text == NULL)
-        j->answer.text =
-            why == NOT_FOUND ? "there is no such identity" : "the registry could not do it";
     if (j->told_on == j->asked_on)
         answer(j);
     else
@@ -205,7 +212,7 @@ static void end_ask(void *arg, enum status why)
 
 static bool changes(enum hub_registry_what what)
 {
-    return what == HUB_IDENTITY_PUT || what == HUB_IMPORT || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
+    return what == HUB_IDENTITY_PUT || what == HUB_IMPORT || what == HUB_TRANSFER_LINE || what == HUB_IDENTITY_DELETE || what == HUB_TWIN_PATCH ||
            what == HUB_TWIN_PUT || what == HUB_DIGITAL_TWIN_PATCH || what == HUB_CONFIGURATION_CONTENT;
 }
 

@@ -125,7 +125,9 @@ enum hub_registry_what {
     HUB_TRANSFER_CANCEL,
     HUB_TRANSFER_BEGIN,    /* the next one runs: the answer; NOT_FOUND */
     HUB_TRANSFER_PROGRESS, /* `top` percent are done. CANCELLED: it is to stop */
+    HUB_TRANSFER_MARK,     /* the body is where it goes on after a restart, lines to `top` are done */
     HUB_TRANSFER_END,      /* with a body it failed, and that is why */
+    HUB_TRANSFER_LINE, /* HUB_IMPORT for line `top` of job `name`: once, however often it is asked for. OK with answer.code: refused */
     HUB_EXPORT, /* lines of identities with twins, those after `id`: answer.last, .count; with `top` without keys */
     HUB_IMPORT, /* the body is one ExportImportDevice; id is its, for the loop where news are told */
     /* Certificates of authorities, by name, in the form of Azure's resource provider. */
@@ -168,6 +170,7 @@ struct hub_registry_answer {
     struct iot_id last;  /* HUB_EXPORT */
     size_t count;
     const char *warning; /* of an import that was done in part */
+    const char *code;    /* HUB_TRANSFER_LINE: the name of an error that `text` tells of; NULL: none */
 };
 
 /* `a` lives until the callback returns. */

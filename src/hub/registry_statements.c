@@ -10,7 +10,7 @@
 
 #define TRANSFER_COLUMNS                                                                           \
     "id, import, state, progress, started_ms, ended_ms, input_uri, input_name, output_uri,"        \
-    " output_name, without_keys, reason, configurations"
+    " output_name, without_keys, reason, configurations, mark"
 
 #define CERTIFICATE_COLUMNS "name, etag, der, code, verified, created_ms, updated_ms"
 
@@ -92,11 +92,7 @@ const char *const registry_statements[SQL_COUNT] = {
     [SQL_TRANSFERS] = "SELECT " TRANSFER_COLUMNS " FROM transfers ORDER BY sequence DESC LIMIT ?1",
     [SQL_TRANSFERS_WAITING] = "SELECT COUNT(*) FROM transfers WHERE state = 0",
     [SQL_TRANSFERS_FORGET] = "DELETE FROM transfers WHERE state > 1 AND ended_ms < ?1",
-    /* An export begins anew; what an import has done already must not be done twice. */
-    [SQL_TRANSFERS_RESTART] =
-        "UPDATE transfers SET state = import * 3, progress = progress * import, reason ="
-        " CASE import WHEN 1 THEN 'the hub was restarted while the job ran, with ' || progress ||"
-        " ' % of the lines carried out: import what is missing' END WHERE state = 1",
+    [SQL_TRANSFERS_RESTART] = "UPDATE transfers SET state = 0 WHERE state = 1",
     [SQL_TRANSFER_GET] = "SELECT " TRANSFER_COLUMNS " FROM transfers WHERE id = ?1",
     [SQL_TRANSFER_INSERT] =
         "INSERT INTO transfers (id, import, started_ms, input_uri, input_name, output_uri, output_name,"
@@ -106,6 +102,15 @@ const char *const registry_statements[SQL_COUNT] = {
         " progress = CASE WHEN ?3 = 2 THEN 100 ELSE progress END WHERE id = ?1 AND state = ?2",
     [SQL_TRANSFER_NEXT] = "SELECT id FROM transfers WHERE state = 0 ORDER BY sequence LIMIT 1",
     [SQL_TRANSFER_PROGRESS] = "UPDATE transfers SET progress = ?2 WHERE id = ?1",
+    [SQL_TRANSFER_MARK] = "UPDATE transfers SET mark = ?2 WHERE id = ?1",
+    [SQL_TRANSFER_LINE_BEGIN] = "SAVEPOINT line",
+    [SQL_TRANSFER_LINE_UNDO] = "ROLLBACK TO line",
+    [SQL_TRANSFER_LINE_END] = "RELEASE line",
+    [SQL_TRANSFER_LINE_GET] = "SELECT code, text FROM transfer_lines WHERE job = ?1 AND line = ?2",
+    [SQL_TRANSFER_LINE_PUT] = "INSERT INTO transfer_lines VALUES (?1, ?2, ?3, ?4)",
+    [SQL_TRANSFER_LINES_FORGET] = "DELETE FROM transfer_lines WHERE job = ?1 AND line <= ?2",
+    [SQL_TRANSFER_LINES_ORPHANS] = "DELETE FROM transfer_lines WHERE job NOT IN"
+                                   " (SELECT id FROM transfers WHERE state < 2)",
     [SQL_EXPORT] = "SELECT " COLUMNS " FROM identities i WHERE (device, module) > (?1, ?2)"
                    " ORDER BY device, module LIMIT ?3",
     [SQL_CERTIFICATE_DELETE] = "DELETE FROM certificates WHERE name = ?1",

@@ -155,6 +155,11 @@ const char *const registry_migrations[] = {
     "ALTER TABLE transfers ADD COLUMN configurations TEXT;",
     /* Messages to devices whose time to live is counted from when they came. */
     "ALTER TABLE messages ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;",
+    /* Where a job goes on after a restart: registry_transfer_lines.c. */
+    "ALTER TABLE transfers ADD COLUMN mark TEXT;"
+    "CREATE TABLE transfer_lines ("
+    " job TEXT NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL,"
+    " PRIMARY KEY (job, line)) WITHOUT ROWID;",
 };
 const size_t registry_migration_count =
     sizeof(registry_migrations) / sizeof(registry_migrations[0]);

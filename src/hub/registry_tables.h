@@ -74,6 +74,7 @@ struct registry_errand {
     char etag[64];
     uint64_t messages_gone; /* with their device */
     bool no_device; /* what is missing is the module's device */
+    bool nothing_done; /* though it ended well: there are no news */
     /* News for after the commit. */
     bool tell_identity, tell_desired;
     const struct registry_news *news; /* desired properties of several */
@@ -114,10 +115,14 @@ enum status registry_transfer_cancel(struct store_table *t, struct registry_erra
 enum status registry_transfer_begin(struct store_table *t, struct registry_errand *j);
 enum status registry_transfer_progress(struct store_table *t, struct registry_errand *j);
 enum status registry_transfer_end(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_mark(struct store_table *t, struct registry_errand *j);
+enum status registry_transfer_line(struct store_table *t, struct registry_errand *j);
 enum status registry_export(struct store_table *t, struct registry_errand *j);
 
 /* At the hub's start: what ran when it ended. */
 CHECKED enum status registry_transfers_restart(struct store_table *t);
+/* Those of an import up to that one need not be known any more. */
+CHECKED enum status registry_transfer_lines_forget(struct store_table *t, struct slice job, uint64_t to_line);
 
 /* So many identities, and about so many bytes, stand on one page of an export. */
 #define REGISTRY_EXPORT_PAGE 500
@@ -131,6 +136,8 @@ CHECKED enum status registry_authorities(struct store_table *t, struct buffer *d
 
 /* Sets answer.text: a refusal and its reason. */
 enum status registry_refuse(struct registry_errand *j, enum status why, const char *text);
+/* Sets answer.of and answer.text as far as the work did not: what an error is named for, and what it tells. */
+void registry_errand_name(struct registry_errand *j, enum status why);
 struct slice registry_new_key(struct arena *a); /* base64 */
 /* Opaque, and never the same twice. */
 struct slice registry_new_etag(struct arena *a);

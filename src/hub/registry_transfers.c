@@ -21,7 +21,8 @@ static void put_time(struct json_writer *w, const char *name, int64_t ms)
         json_name(w, name), json_put_time(w, (uint64_t)ms);
 }
 
-static void print_row(struct store_table *t, size_t n, struct json_writer *w)
+/* `whole`: with the mark, for who carries it out. */
+static void print_row(struct store_table *t, size_t n, struct json_writer *w, bool whole)
 {
     bool import = store_column_i64(t, n, 1);
     json_object(w);
@@ -41,11 +42,14 @@ static void print_row(struct store_table *t, size_t n, struct json_writer *w)
     json_name(w, "includeConfigurations"), json_put_bool(w, store_column(t, n, 12).len > 0);
     json_member(w, "configurationsBlobName", store_column(t, n, 12));
     json_member(w, "failureReason", store_column(t, n, 11));
+    if (whole && store_column(t, n, 13).len > 0)
+        json_name(w, "mark"), json_put_raw(w, store_column(t, n, 13));
     json_end_object(w);
 }
 
 /* The row of that name as the answer; *state is its state. */
-static enum status answer_row(struct store_table *t, struct registry_errand *j, enum state *state)
+static enum status answer_row(struct store_table *t, struct registry_errand *j, bool whole,
+                              enum state *state)
 {
     store_bind(t, SQL_TRANSFER_GET, 1, j->ask.name);
     enum status s = store_step(t, SQL_TRANSFER_GET);
@@ -54,7 +58,7 @@ static enum status answer_row(struct store_table *t, struct registry_errand *j, 
     if (s != OK)
         return s;
     struct json_writer w = json_writer(&j->json);
-    print_row(t, SQL_TRANSFER_GET, &w);
+    print_row(t, SQL_TRANSFER_GET, &w, whole);
     *state = (enum state)store_column_i64(t, SQL_TRANSFER_GET, 2);
     store_reset(t, SQL_TRANSFER_GET);
     return OK;
@@ -63,7 +67,7 @@ static enum status answer_row(struct store_table *t, struct registry_errand *j, 
 enum status registry_transfer_get(struct store_table *t, struct registry_errand *j)
 {
     enum state state;
-    return answer_row(t, j, &state);
+    return answer_row(t, j, false, &state);
 }
 
 enum status registry_transfer_list(struct store_table *t, struct registry_errand *j)
@@ -73,7 +77,7 @@ enum status registry_transfer_list(struct store_table *t, struct registry_errand
     store_bind_i64(t, SQL_TRANSFERS, 1, LIST_MAX);
     json_array(&w);
     while ((s = store_step(t, SQL_TRANSFERS)) == OK)
-        print_row(t, SQL_TRANSFERS, &w);
+        print_row(t, SQL_TRANSFERS, &w, false);
     json_end_array(&w);
     return s == NOT_FOUND ? OK : s;
 }
@@ -162,7 +166,7 @@ static enum status move(struct store_table *t, struct registry_errand *j, enum s
 enum status registry_transfer_cancel(struct store_table *t, struct registry_errand *j)
 {
     enum state state;
-    enum status s = answer_row(t, j, &state);
+    enum status s = answer_row(t, j, false, &state);
     buffer_reset(&j->json);
     if (s == OK && state > RUNNING)
         return registry_refuse(j, UNSUPPORTED, "the job has ended already");
@@ -172,13 +176,14 @@ enum status registry_transfer_cancel(struct store_table *t, struct registry_erra
 /* The one that waits longest begins; NOT_FOUND when none does. */
 enum status registry_transfer_begin(struct store_table *t, struct registry_errand *j)
 {
+    enum state state;
     enum status s = store_step(t, SQL_TRANSFER_NEXT);
     if (s != OK)
         return s;
     j->ask.name = arena_copy(&j->arena, store_column(t, SQL_TRANSFER_NEXT, 0));
     store_reset(t, SQL_TRANSFER_NEXT);
     s = move(t, j, ENQUEUED, RUNNING, (struct slice){0});
-    return s == OK ? registry_transfer_get(t, j) : s;
+    return s == OK ? answer_row(t, j, true, &state) : s;
 }
 
 /* CANCELLED when it was, or is forgotten: then it is to stop. ask.top is how much is done, in
@@ -186,7 +191,7 @@ enum status registry_transfer_begin(struct store_table *t, struct registry_erran
 enum status registry_transfer_progress(struct store_table *t, struct registry_errand *j)
 {
     enum state state;
-    enum status s = answer_row(t, j, &state);
+    enum status s = answer_row(t, j, false, &state);
     buffer_reset(&j->json);
     if (s == NOT_FOUND || (s == OK && state != RUNNING))
         return CANCELLED;
@@ -200,12 +205,8 @@ enum status registry_transfer_progress(struct store_table *t, struct registry_er
 /* With a body it failed, and that is why. */
 enum status registry_transfer_end(struct store_table *t, struct registry_errand *j)
 {
-    return move(t, j, RUNNING, j->ask.body.len ? FAILED : COMPLETED, j->ask.body);
-}
-
-enum status registry_transfers_restart(struct store_table *t)
-{
-    return store_run(t, SQL_TRANSFERS_RESTART);
+    enum status s = move(t, j, RUNNING, j->ask.body.len ? FAILED : COMPLETED, j->ask.body);
+    return s == OK ? registry_transfer_lines_forget(t, j->ask.name, INT64_MAX) : s;
 }
 
 /* ---- what an export writes ---- */

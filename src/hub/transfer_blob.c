@@ -1,5 +1,6 @@
 #include "hub/transfer_blob.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/encoding.h"
@@ -48,13 +49,15 @@ static void send(struct transfer_call *c)
 {
     struct rest_field headers[] = {{SLICE("x-ms-version"), STORAGE_VERSION},
                                    {SLICE("Content-Type"), SLICE("application/octet-stream")},
-                                   {SLICE("x-ms-range"), buffer_slice(&c->range)}};
+                                   {SLICE("x-ms-range"), buffer_slice(&c->range)},
+                                   {SLICE("If-Match"), slice_of(c->if_match)}};
+    size_t header_count = c->range.len == 0 ? 2 : c->if_match[0] ? 4 : 3;
     c->under_way = true;
     enum status s = rest_client_send(c->client,
                                      &(struct rest_call){.method = c->method,
                                                          .url = buffer_cstr(&c->url),
                                                          .headers = headers,
-                                                         .header_count = c->range.len ? 3 : 2,
+                                                         .header_count = header_count,
                                                          .body = buffer_slice(&c->body),
                                                          .timeout_ms = CALL_MS},
                                      on_answer, c);
@@ -141,6 +144,8 @@ static void on_range(struct transfer_call *c, enum status why, const struct rest
     }
     if (whole)
         r->size = a->body.len;
+    if (r->etag[0] == 0)
+        snprintf(r->etag, sizeof(r->etag), "%.*s", SLICE_FMT(rest_answer_header(a, "ETag")));
     r->at += a->body.len;
     r->read(r->arg, a->body);
 }
@@ -149,6 +154,7 @@ void transfer_reader_next(struct transfer_reader *r)
 {
     struct transfer_call *c = &r->call;
     c->answered = on_range;
+    c->if_match = r->etag;
     put_url(&c->url, r->uri, r->name, "");
     buffer_reset(&c->range);
     buffer_printf(&c->range, "bytes=%llu-%llu", (unsigned long long)r->at,
@@ -160,7 +166,7 @@ void transfer_reader_again(struct transfer_reader *r, const char *name)
 {
     r->name = name;
     r->at = r->size = 0;
-    transfer_reader_next(r);
+    r->etag[0] = 0;
 }
 
 bool transfer_reader_at_end(const struct transfer_reader *r)
@@ -207,14 +213,13 @@ static void send_block(struct transfer_writer *w)
 {
     struct transfer_call *c = &w->call;
     struct buffer id = {0}, more = {0};
-    struct slice block = slice_first(buffer_slice(&w->waiting), TRANSFER_BLOCK_BYTES);
     c->answered = on_written;
     put_block_id(w->blocks++, &id);
     buffer_text(&more, "comp=block&blockid=");
     percent_encode(buffer_slice(&id), &more);
     put_url(&c->url, w->uri, w->name, buffer_cstr(&more));
-    buffer_put(&c->body, block);
-    buffer_drop(&w->waiting, block.len);
+    buffer_put(&c->body, buffer_slice(&w->waiting));
+    buffer_reset(&w->waiting);
     buffer_clear(&id);
     buffer_clear(&more);
     begin(c, "PUT");
@@ -243,8 +248,8 @@ bool transfer_writer_has_room(const struct transfer_writer *w)
 
 void transfer_writer_send(struct transfer_writer *w)
 {
-    if (!w->call.under_way && !transfer_writer_has_room(w))
-        send_block(w);
+    assert(w->waiting.len > 0 && !w->call.under_way);
+    send_block(w);
 }
 
 void transfer_writer_finish(struct transfer_writer *w)

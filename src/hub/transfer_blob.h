@@ -24,6 +24,7 @@ struct transfer_call {
     struct loop *loop;
     struct loop_timer pause;
     const char *method;
+    const char *if_match; /* with a range; its owner's, "": none */
     struct buffer url, body, range;
     unsigned tries;
     bool under_way;
@@ -37,6 +38,7 @@ struct transfer_reader {
     struct transfer_call call; /* first */
     const char *uri, *name;    /* of the container and the blob; the owner's */
     uint64_t at, size;         /* the next byte; of the whole, known after the first range */
+    char etag[128];            /* of the blob as it was first seen: another one fails. Empty: not known */
     void (*read)(void *arg, struct slice bytes); /* empty: the blob is; until it returns */
     transfer_blob_fn *failed;
     void *arg;
@@ -44,7 +46,7 @@ struct transfer_reader {
 
 /* Asks for the range from `at` on: read() or failed() follows. Not at the end. */
 void transfer_reader_next(struct transfer_reader *r);
-/* After that, another blob of the container, from its beginning. */
+/* After that, another blob of the container: _next() reads it from its beginning. */
 void transfer_reader_again(struct transfer_reader *r, const char *name);
 bool transfer_reader_at_end(const struct transfer_reader *r); /* after the first range */
 void transfer_reader_clear(struct transfer_reader *r);
@@ -54,9 +56,8 @@ void transfer_reader_clear(struct transfer_reader *r);
 struct transfer_writer {
     struct transfer_call call; /* first */
     const char *uri, *name;
-    struct buffer
-        waiting; /* not sent yet; its owner adds to it while it is short, and calls _send() */
-    unsigned blocks;
+    struct buffer waiting;     /* not sent yet; its owner adds to it while it is short */
+    unsigned blocks;           /* that were sent, by whichever life of the hub */
     bool finishing, listing;
     transfer_blob_fn *written; /* after a block, and after _finish(); or why not */
     void *arg;
@@ -64,8 +65,7 @@ struct transfer_writer {
 
 /* Whether more may be added to `waiting`. */
 bool transfer_writer_has_room(const struct transfer_writer *w);
-/* Sends a block when there is a whole one; otherwise nothing happens, and written() is not called.
- */
+/* Sends all that waits, as one block: written(). Something must, and nothing may be on its way. */
 void transfer_writer_send(struct transfer_writer *w);
 /* Sends what is left and makes a blob of all blocks, in place of an older one: written(). */
 void transfer_writer_finish(struct transfer_writer *w);

@@ -28,12 +28,20 @@ static void begin_configurations(struct transfer *x)
 {
     x->in_configurations = true;
     transfer_writer_again(&x->writer, x->configurations);
+    transfer_mark_save(x);
     hub_registry_ask(x->registry, x->loop,
                      &(struct hub_registry_ask){.what = HUB_CONFIGURATION_LIST}, on_configurations,
                      x);
 }
 
 /* ---- devices ---- */
+
+/* All up to `last` is written. */
+static void go_on(struct transfer *x)
+{
+    transfer_mark_save(x);
+    next_page(x);
+}
 
 static void on_written(void *arg, enum status why, const char *reason)
 {
@@ -45,7 +53,7 @@ static void on_written(void *arg, enum status why, const char *reason)
     else if (x->writer.finishing)
         transfer_end(x, NULL);
     else
-        next_page(x);
+        go_on(x);
 }
 
 /* It may have been cancelled since it was asked last. */
@@ -110,7 +118,7 @@ static void on_count(void *arg, const struct hub_registry_answer *a)
         !json_u64(json_get(json_root(doc), "totalDeviceCount"), &x->total))
         x->total = 0;
     json_free(&doc);
-    next_page(x);
+    x->in_configurations ? begin_configurations(x) : next_page(x);
 }
 
 void transfer_export_begin(struct transfer *x)

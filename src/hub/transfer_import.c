@@ -56,8 +56,8 @@ static void on_imported(void *arg, const struct hub_registry_answer *a)
                                  (unsigned long long)l->number);
     if (a->why != OK)
         put_error(x, l->id, l->number, iot_status_wire_of(a->of, a->why)->name, a->text);
-    else if (a->warning)
-        put_error(x, l->id, l->number, "DeviceRegisteredWithoutTwin", a->warning);
+    else if (a->code)
+        put_error(x, l->id, l->number, a->code, a->text);
     arena_clear(&l->arena);
     free(l);
     x->under_way--;
@@ -67,7 +67,11 @@ static void on_imported(void *arg, const struct hub_registry_answer *a)
 static void ask_registry(void *arg)
 {
     struct line *l = arg;
-    struct hub_registry_ask device = {.what = HUB_IMPORT, .id = l->id, .body = l->text};
+    struct hub_registry_ask device = {.what = HUB_TRANSFER_LINE,
+                                      .id = l->id,
+                                      .name = l->transfer->id,
+                                      .top = l->number,
+                                      .body = l->text};
     struct hub_registry_ask configuration = {.what = HUB_CONFIGURATION_PUT,
                                              .name = l->id.device,
                                              .body = l->text,
@@ -152,24 +156,33 @@ static bool next_line(struct transfer *x, struct slice *line)
     return true;
 }
 
+/* From here a hub that starts again goes on: what was read is carried out, and what was refused is written. */
+static void read_on(struct transfer *x)
+{
+    transfer_mark_save(x);
+    x->reading = true;
+    transfer_reader_next(&x->reader);
+}
+
 static void begin_configurations(struct transfer *x)
 {
     x->in_configurations = true;
     buffer_reset(&x->lines);
     x->at = 0;
     x->line = 0;
-    x->reading = true;
     transfer_reader_again(&x->reader, x->configurations);
+    read_on(x);
 }
 
 /* Nothing is under way any more: what is next, or the errors go out, if there are any. */
 static void end(struct transfer *x)
 {
-    if (x->configurations && !x->in_configurations && !x->reason && !x->cancelled) {
+    bool next = x->configurations && !x->in_configurations && !x->reason && !x->cancelled;
+    if (next && x->writer.waiting.len > 0)
+        transfer_writer_send(&x->writer);
+    else if (next)
         begin_configurations(x);
-        return;
-    }
-    if (x->writer.waiting.len + x->writer.blocks > 0 && !x->writer.finishing)
+    else if (x->writer.waiting.len + x->writer.blocks > 0 && !x->writer.finishing)
         transfer_writer_finish(&x->writer);
     else if (!x->writer.finishing)
         transfer_end(x, x->reason);
@@ -185,14 +198,14 @@ static void go_on(struct transfer *x)
     stops = x->cancelled || x->reason;
     if (x->under_way || x->reading || x->writer.call.under_way)
         return; /* what is under way comes back here */
-    if (!transfer_writer_has_room(&x->writer)) {
+    if (!transfer_writer_has_room(&x->writer))
         transfer_writer_send(&x->writer);
-    } else if (stops || transfer_reader_at_end(&x->reader)) {
+    else if (stops || transfer_reader_at_end(&x->reader))
         end(x);
-    } else {
-        x->reading = true;
-        transfer_reader_next(&x->reader);
-    }
+    else if (x->writer.waiting.len > 0)
+        transfer_writer_send(&x->writer);
+    else
+        read_on(x);
 }
 
 void transfer_import_begin(struct transfer *x)
@@ -200,6 +213,8 @@ void transfer_import_begin(struct transfer *x)
     x->reader.read = on_read;
     x->reader.failed = on_failed;
     x->writer.written = on_written;
+    if (x->in_configurations)
+        x->reader.name = x->configurations;
     x->reading = true;
     transfer_reader_next(&x->reader);
 }

@@ -41,5 +41,11 @@ void transfer_import_begin(struct transfer *x);
 /* Once, when nothing is under way any more. With a reason it failed. Frees x. */
 void transfer_end(struct transfer *x, const char *reason);
 
+/* Where it is now, for a hub that starts again: kept soon, and never before what it speaks of. Of an import when
+ * nothing is under way. */
+void transfer_mark_save(struct transfer *x);
+/* Before it begins: it goes on there. */
+void transfer_mark_load(struct transfer *x, const struct json *mark);
+
 /* Tells the registry when it is another percent; x->cancelled may be set later. */
 void transfer_progress(struct transfer *x, uint64_t done, uint64_t total);

@@ -123,7 +123,9 @@ static void begin_job(struct hub_transfers *t, const struct json *job)
     }
     x->reader.arg = x->writer.arg = x;
     x->configurations = text(x, job, "configurationsBlobName", NULL);
-    log_info("%s begins job=%.*s", x->import ? "import" : "export", SLICE_FMT(x->id));
+    transfer_mark_load(x, json_get(job, "mark"));
+    log_info("%s %s job=%.*s", x->import ? "import" : "export",
+             json_get(job, "mark") ? "goes on" : "begins", SLICE_FMT(x->id));
     x->import ? transfer_import_begin(x) : transfer_export_begin(x);
 }
 

@@ -1,8 +1,8 @@
 /*
  * Import and export jobs: identities with their twins between the registry and blobs, one JSON
  * object a line. One job runs at a time, the others wait in the registry, where all that is to be
- * known of them is kept (registry_transfers.c). Memory is bounded however many devices there are. A
- * restart of the hub lets an export begin anew, and ends an import with the reason.
+ * known of them is kept (registry_transfers.c). Memory is bounded however many devices there are. After
+ * a restart of the hub a job goes on where it was: each line of an import is carried out once.
  */
 #pragma once
 

@@ -474,30 +474,136 @@ static struct hub_registry *reopened(struct hub_registry *registry, const char *
     return registry;
 }
 
-/* An export begins anew; an import that may have carried out half of it says so. */
-static void a_restart_is_told(void **state)
+/* A registry on the disk, in which a job of that type runs: as far as the test says, and then it is killed. */
+static void begin_on_disk(const char *type, struct hub_registry **memory, char path[128], char id[64])
 {
-    (void)state;
-    char path[128], out[64], in[64];
-    struct hub_registry *memory = house.hub.registry;
-    assert_string_equal(run("export", ""), "completed"); /* nobody looks now */
-    snprintf(path, sizeof(path), "%s/registry.db", house.directory);
+    *memory = house.hub.registry;
+    assert_string_equal(run("export", ",\"outputBlobName\":\"other\""), "completed"); /* nobody looks now */
+    snprintf(path, 128, "%s/registry.db", house.directory);
     house.hub.registry = reopened(NULL, path);
-    make_job("export", "box", "", out);
-    make_job("import", "box", "", in);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_BEGIN}), OK);
-    assert_int_equal(ask(&(struct hub_registry_ask){
-                         .what = HUB_TRANSFER_PROGRESS, .name = slice_of(in), .top = 42}),
-                     OK);
-    house.hub.registry = reopened(house.hub.registry, path);
-    assert_int_equal(
-        ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_GET, .name = slice_of(in)}), OK);
-    assert_string_equal(member("status"), "failed");
-    assert_non_null(strstr(member("failureReason"), "restarted while the job ran, with 42 %"));
-    assert_string_equal(ends(out), "completed");
+    assert_int_equal(put("there", "", "{}"), OK);
+    make_job(type, "box", "", id);
+    assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_BEGIN}), OK);
+}
+
+static void end_on_disk(struct hub_registry *memory)
+{
     hub_registry_close(&house.hub.registry);
     house.hub.registry = memory;
+}
+
+static void carry_out(const char *job, size_t line, const char *device, const char *text)
+{
+    assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_LINE,
+                                                    .name = slice_of(job),
+                                                    .top = line,
+                                                    .id = {.device = slice_of(device)},
+                                                    .body = slice_of(text)}),
+                     OK);
+}
+
+static void mark(const char *job, const char *mark, size_t lines)
+{
+    assert_int_equal(ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_MARK,
+                                                    .name = slice_of(job),
+                                                    .body = slice_of(mark),
+                                                    .top = lines}),
+                     OK);
+}
+
+static void a_line_is_carried_out_once_whenever_the_hub_was_killed(void **state)
+{
+    (void)state;
+    char path[128], id[64];
+    struct hub_registry *memory;
+    static const char *const lines[] = {"{\"id\":\"a\",\"importMode\":\"create\"}",
+                                        "{\"id\":\"there\",\"importMode\":\"create\"}",
+                                        "{\"id\":\"there\",\"importMode\":\"delete\"}",
+                                        "{\"id\":\"b\",\"importMode\":\"create\",\"tags\":{\"$x\":1}}",
+                                        "{\"id\":\"c\",\"importMode\":\"create\"}"};
+    struct buffer all = {0};
+    for (int i = 0; i < 5; i++)
+        buffer_printf(&all, "%s\n", lines[i]);
+    store_lines(buffer_cstr(&all));
+    buffer_clear(&all);
+    begin_on_disk("import", &memory, path, id);
+    carry_out(id, 1, "a", lines[0]);
+    carry_out(id, 2, "there", lines[1]);
+    carry_out(id, 3, "there", lines[2]);
+    carry_out(id, 4, "b", lines[3]);
+    house.hub.registry = reopened(house.hub.registry, path);
+    assert_string_equal(ends(id), "completed");
+    assert_int_equal(get("c", ""), OK);
+    assert_int_equal(get("there", ""), NOT_FOUND); /* it was refused before it was deleted */
+    assert_int_equal(storage("GET", "/box/importErrors.log", "", ""), 200);
+    struct slice log = buffer_slice(&house.body), line;
+    static const char *const begins[] = {
+        "{\"id\":\"there\",\"errorCode\":\"DeviceAlreadyExists\",\"errorStatus\":\"it exists already\",",
+        "{\"id\":\"b\",\"errorCode\":\"DeviceRegisteredWithoutTwin\",\"errorStatus\":\""};
+    for (int i = 0; i < 2; i++) {
+        assert_true(slice_split(&log, '\n', &line));
+        assert_true(slice_starts(line, slice_of(begins[i])));
+    }
+    assert_int_equal(log.len, 0);
+    end_on_disk(memory);
+}
+
+static void an_import_goes_on_behind_its_mark(void **state)
+{
+    (void)state;
+    char path[128], id[64];
+    struct hub_registry *memory;
+    store_lines("no json\n{\"id\":\"a\"}\nno json\n");
+    assert_int_equal(storage("PUT", "/box/importErrors.log", "comp=block&blockid=MDAwMDAw&", "of before\r\n"), 201);
+    begin_on_disk("import", &memory, path, id);
+    mark(id, "{\"at\":8,\"line\":1,\"blocks\":1}", 1);
+    house.hub.registry = reopened(house.hub.registry, path);
+    assert_int_equal(
+        ask(&(struct hub_registry_ask){.what = HUB_TRANSFER_GET, .name = slice_of(id)}), OK);
+    assert_string_equal(member("status"), "enqueued");
+    assert_string_equal(member("mark"), ""); /* that is nobody else's business */
+    assert_string_equal(ends(id), "completed");
+    assert_int_equal(get("a", ""), OK);
+    assert_int_equal(storage("GET", "/box/importErrors.log", "", ""), 200);
+    assert_string_equal(buffer_cstr(&house.body),
+                        "of before\r\n{\"errorCode\":\"DeserializationError\",\"errorStatus\":"
+                        "\"the line is no JSON object\",\"line\":3}\r\n");
+    end_on_disk(memory);
+}
+
+static void an_import_whose_blob_was_changed_meanwhile_fails(void **state)
+{
+    (void)state;
+    char path[128], id[64];
+    struct hub_registry *memory;
+    store_lines("{\"id\":\"a\"}\n{\"id\":\"b\"}\n");
+    begin_on_disk("import", &memory, path, id);
+    mark(id, "{\"at\":11,\"etag\":\"\\\"0x8D000000000000\\\"\",\"line\":1}", 1);
+    house.hub.registry = reopened(house.hub.registry, path);
+    assert_string_equal(ends(id), "failed");
+    assert_string_equal(member("failureReason"),
+                        "the storage answered 412 ConditionNotMet to reading of devices.txt");
+    assert_int_equal(get("b", ""), NOT_FOUND);
+    end_on_disk(memory);
+}
+
+static void an_export_goes_on_behind_the_blocks_that_it_wrote(void **state)
+{
+    (void)state;
+    char path[128], id[64];
+    struct hub_registry *memory;
+    assert_int_equal(storage("PUT", "/box/devices.txt", "comp=block&blockid=MDAwMDAw&", "of before\r\n"), 201);
+    begin_on_disk("export", &memory, path, id);
+    assert_int_equal(put("x", "", "{}"), OK);
+    mark(id, "{\"blocks\":1,\"device\":\"there\",\"done\":1}", 0);
+    house.hub.registry = reopened(house.hub.registry, path);
+    assert_string_equal(ends(id), "completed");
+    assert_int_equal(storage("GET", "/box/devices.txt", "", ""), 200);
+    struct slice rest = buffer_slice(&house.body), line;
+    assert_true(slice_split(&rest, '\n', &line) && slice_eq(line, SLICE("of before\r")));
+    assert_true(slice_split(&rest, '\n', &line) && slice_starts(line, SLICE("{\"id\":\"x\",")));
+    assert_int_equal(rest.len, 0);
+    end_on_disk(memory);
 }
 
 static void configurations_go_with_the_devices_when_they_are_asked_for(void **state)
@@ -547,7 +653,10 @@ int main(void)
         TEST(a_line_without_an_end_ends_the_job),
         TEST(a_cancelled_job_does_not_run_or_stops),
         TEST(there_is_a_bound_to_what_waits),
-        TEST(a_restart_is_told),
+        TEST(a_line_is_carried_out_once_whenever_the_hub_was_killed),
+        TEST(an_import_goes_on_behind_its_mark),
+        TEST(an_import_whose_blob_was_changed_meanwhile_fails),
+        TEST(an_export_goes_on_behind_the_blocks_that_it_wrote),
         TEST(configurations_go_with_the_devices_when_they_are_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
