@@ -87,6 +87,8 @@ struct program {
     struct rest_metrics *metrics;
     struct heads_mqtt *mqtt;
     struct heads_http *http;
+    struct hub_provisioning provisioning;
+    struct hub_configurer *configurer;
     struct hub_events *events;
     struct hub_amqp *amqp;
     struct hub_messages_clock messages_clock;
@@ -248,7 +250,8 @@ static enum status open_provisioning(struct program *p)
     enum status s = hub_provisioning_open(
         &p->hub, p->settings,
         settings_text(p->settings, "tls.certificate") ? settings_text(p->settings, "dps.ca") : buffer_cstr(&ca),
-        &p->hub.dps);
+        &p->provisioning);
+    p->hub.dps = p->provisioning.dps;
     buffer_clear(&ca);
     return s;
 }
@@ -468,7 +471,7 @@ static enum status start(struct program *p)
     if (s != OK)
         return s;
     p->hub.service = hub_service_new(&p->hub);
-    hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
+    p->configurer = hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
     p->amqp = hub_amqp_new(&p->hub, p->events);
     hub_messages_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
     make_transfers(p);
@@ -498,12 +501,13 @@ static void finish(struct program *p)
 {
     hub_transfers_free(&p->hub.transfers);
     hub_amqp_free(&p->amqp);
-    dps_close(&p->hub.dps);
+    hub_provisioning_close(&p->provisioning);
     hub_events_free(&p->events);
     hub_routing_close(&p->hub.router);
     hub_service_free(&p->hub.service);
     for (unsigned i = 0; i < p->hub.partition_count; i++)
         hub_partition_close(&p->hub.partitions[i]);
+    hub_configurer_stop(&p->configurer);
     hub_registry_close(&p->hub.registry);
     blob_store_close(&p->hub.blobs);
 }

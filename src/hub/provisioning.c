@@ -121,24 +121,31 @@ static enum status open_with(const struct hub *hub, const struct settings *s,
 }
 
 enum status hub_provisioning_open(const struct hub *hub, const struct settings *s,
-                                  const char *own_ca_file, struct dps **out)
+                                  const char *own_ca_file, struct hub_provisioning *out)
 {
-    struct policies *policies = NULL; /* as the scope: until the program ends */
-    struct buffer made = {0};
     const char *data = settings_text(s, "data"), *scope = settings_text(s, "dps.id-scope");
-    *out = NULL;
+    *out = (struct hub_provisioning){0};
     if (!settings_bool(s, "dps"))
         return OK;
-    enum status status = load_policies(data, &policies);
-    if (status == OK && scope == NULL)
-        status = load_scope(data, &made);
+    enum status status = load_policies(data, &out->policies);
+    if (status == OK && scope)
+        buffer_text(&out->scope, scope);
+    else if (status == OK)
+        status = load_scope(data, &out->scope);
     if (status == OK)
-        status = open_with(hub, s, own_ca_file, scope ? scope : buffer_cstr(&made), policies, out);
+        status = open_with(hub, s, own_ca_file, buffer_cstr(&out->scope), out->policies, &out->dps);
     if (status != OK)
-        policies_free(&policies);
+        hub_provisioning_close(out);
     else
-        log_info("provisioning is served id-scope=%s", dps_id_scope(*out));
+        log_info("provisioning is served id-scope=%s", dps_id_scope(out->dps));
     return status;
+}
+
+void hub_provisioning_close(struct hub_provisioning *p)
+{
+    dps_close(&p->dps);
+    policies_free(&p->policies);
+    buffer_clear(&p->scope);
 }
 
 /* ---- what it tells ---- */
