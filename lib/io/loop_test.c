@@ -66,12 +66,13 @@ static void a_stopped_timer_does_not_run_and_a_restarted_one_moves(void **state)
     loop_timer_stop(&t.timers[0]); /* harmless */
     loop_timer_start(l, &t.timers[0], 5, write_note, &a);
     loop_timer_start(l, &t.timers[1], 1, write_note, &b);
-    loop_timer_start(l, &t.timers[1], 15, write_note, &b);
+    loop_timer_start(l, &t.timers[1], 60000, write_note, &b);
     loop_timer_stop(&t.timers[0]);
     loop_timer_start(l, &t.timers[2], 10, set, &t.done);
     assert_true(loop_run_until(l, is_set, &t.done, 5000));
     assert_string_equal(t.text, "");
     t.done = false;
+    loop_timer_start(l, &t.timers[1], 5, write_note, &b);
     loop_timer_start(l, &t.timers[2], 10, set, &t.done);
     assert_true(loop_run_until(l, is_set, &t.done, 5000));
     assert_string_equal(t.text, "b");
