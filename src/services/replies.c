@@ -180,12 +180,12 @@ void services_replies_put_continuation(struct json_writer *w, size_t from, size_
 static void on_answer(void *arg, enum status why, struct slice json)
 {
     struct rest_request *r = arg;
-    if (why == NOT_FOUND)
-        services_replies_fail(r, why, "the registry does not know it");
-    else if (why == FORBIDDEN)
-        services_replies_fail(r, why, "its state does not allow that");
-    else if (why != OK)
-        services_replies_fail(r, why, NULL);
+    if (why != OK)
+        services_replies_fail(r, why,
+                              why == NOT_FOUND   ? "the registry does not know it"
+                              : why == FORBIDDEN ? "its state does not allow that"
+                              : why == EXISTS    ? "it is in the registry already"
+                                                 : "the registry could not do it now");
     else if (json.len > 0)
         rest_reply_json(r, 200, json);
     else

@@ -14,7 +14,7 @@ export function operations(document) {
   }));
 }
 
-export const schemasOf = document => document.definitions ?? document.components.schemas;
+export const schemasOf = document => document.definitions ?? document.components?.schemas ?? {};
 
 // ---- validating with what was published ----
 
