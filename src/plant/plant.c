@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "plant/load.h"
 
+#define HISTORY_PAGE 1000 /* values of an answer */
 #define CYCLE_MS 100.0
 #define CYCLES 50                 /* of the waves */
 #define COSINE 0.9921147013144779 /* of one step, a CYCLES-th of the circle */
@@ -247,6 +248,8 @@ static void build(struct plant *p, const struct plant_config *config)
     opcua_server_add_folder(p->server, at(p, "Telemetry"), at(p, "Basic"), "Basic");
     opcua_server_add_folder(p->server, at(p, "Telemetry"), at(p, "Anomaly"), "Anomaly");
     add_signals(p);
+    if (config->history)
+        opcua_server_keep_history(p->server, at(p, "WritableInt32"), HISTORY_PAGE);
     add_ramp(p, &p->fast, "FastUInt", "Fast", config->fast_nodes);
     add_ramp(p, &p->slow, "SlowUInt", "Slow", config->slow_nodes);
     add_methods(p);

@@ -23,6 +23,7 @@ struct plant_config {
                             `load_ms` */
     uint32_t load_ms;
     uint32_t event_ms; /* a simple event of the Server object; 0: none */
+    bool history;      /* of WritableInt32: what is written is kept, and clients may read and change that */
 };
 
 /* IO_FAILED when it cannot listen. */

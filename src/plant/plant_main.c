@@ -18,6 +18,7 @@ static const struct setting table[] = {
     {"nodes", SETTING_INTEGER, "0", "how many counters for load: Load1, Load2, ...", 0, PLANT_NODES_MAX, NULL, false},
     {"interval", SETTING_DURATION, "1s", "how often each of them counts", 10, 3600000, NULL, false},
     {"events", SETTING_DURATION, "5s", "how often the Server object sends an event; 0s: never", 0, 3600000, NULL, false},
+    {"history", SETTING_BOOL, "false", "keeps what is written to WritableInt32; clients may read and change that", 0, 0, NULL, false},
     {"none", SETTING_BOOL, "true", "offers an endpoint without security", 0, 0, NULL, false},
     {"anonymous", SETTING_BOOL, "true", "lets anonymous users in", 0, 0, NULL, false},
     {"user", SETTING_TEXT, NULL, "name of a user", 0, 0, NULL, false},
@@ -53,6 +54,7 @@ static struct plant_config config_of(const struct settings *s, struct opcua_pki 
         .load_nodes = (uint32_t)settings_integer(s, "nodes"),
         .load_ms = (uint32_t)settings_ms(s, "interval"),
         .event_ms = (uint32_t)settings_ms(s, "events"),
+        .history = settings_bool(s, "history"),
     };
 }
 

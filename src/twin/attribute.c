@@ -86,6 +86,15 @@ static void put_any(struct twin_request *r, const struct twin_attribute *a, cons
     w->comma = true;
 }
 
+/* A type of values of any type has none: the member is left out. */
+static void put_data_type(struct twin_request *r, const struct twin_attribute *a,
+                          const UA_DataValue *v)
+{
+    const UA_NodeId *id = twin_read_scalar(v, UA_TYPES_NODEID);
+    if (id && !UA_NodeId_isNull(id))
+        put_any(r, a, v);
+}
+
 static void put_text(struct twin_request *r, const struct twin_attribute *a, const UA_DataValue *v)
 {
     const UA_LocalizedText *text = twin_read_scalar(v, UA_TYPES_LOCALIZEDTEXT);
@@ -182,7 +191,7 @@ const struct twin_attribute twin_attributes[] = {
     {"DataTypeDefinition", "dataTypeDefinition", UA_ATTRIBUTEID_DATATYPEDEFINITION, UA_TYPES_EXTENSIONOBJECT, -1, DATA_TYPE, put_any},
     {"AccessLevel", "accessLevel", UA_ATTRIBUTEID_ACCESSLEVEL, UA_TYPES_BYTE, -1, VARIABLE, put_access},
     {"UserAccessLevel", "userAccessLevel", UA_ATTRIBUTEID_USERACCESSLEVEL, UA_TYPES_BYTE, -1, VARIABLE, put_access},
-    {"DataType", "dataType", UA_ATTRIBUTEID_DATATYPE, UA_TYPES_NODEID, -1, VARIABLE | VARIABLE_TYPE, put_any},
+    {"DataType", "dataType", UA_ATTRIBUTEID_DATATYPE, UA_TYPES_NODEID, -1, VARIABLE | VARIABLE_TYPE, put_data_type},
     {"ValueRank", "valueRank", UA_ATTRIBUTEID_VALUERANK, UA_TYPES_INT32, -1, VARIABLE | VARIABLE_TYPE, put_rank},
     {"ArrayDimensions", "arrayDimensions", UA_ATTRIBUTEID_ARRAYDIMENSIONS, UA_TYPES_UINT32, 1, VARIABLE | VARIABLE_TYPE, put_any},
     {"Historizing", "historizing", UA_ATTRIBUTEID_HISTORIZING, UA_TYPES_BOOLEAN, -1, VARIABLE, put_any},

@@ -91,6 +91,8 @@ static void put_read(struct batch *b, const struct item *item, const UA_DataValu
         json_name(w, "value");
         opcua_value_json_variant(&v->value, &b->request->form, w->out);
         w->comma = true;
+    } else {
+        json_name(w, "value"), json_put_null(w); /* 2.9 requires it */
     }
     if (v == NULL)
         twin_put_error(w, item->error, item->text);

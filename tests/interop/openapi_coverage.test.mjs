@@ -9,7 +9,7 @@ import test, {after, before} from 'node:test';
 import {fileURLToPath} from 'node:url';
 import {HubConnectionBuilder, LogLevel} from '@microsoft/signalr';
 import {operations, validators} from './openapi.mjs';
-import {applicationOf, ask, close, device, discover, discoverer, endpointOf, factory, makes, open, services, tokens} from './rest_site.mjs';
+import {applicationOf, ask, close, device, discover, discoverer, endpointOf, factory, makes, open, plant, services, tokens} from './rest_site.mjs';
 
 const folder = process.env.MILLRACE_OPENAPI;
 const skip = folder && existsSync(folder) ? false : 'MILLRACE_OPENAPI names no folder with the published OpenAPI documents';
@@ -38,10 +38,16 @@ after(async () => {
 
 const past = minutes => new Date(Date.now() - minutes * 60000).toISOString();
 const span = () => ({startTime: past(10), endTime: past(0)});
-const counter = () => ({nodeId: id('Load1')});
 const value = () => ({nodeId: id('Int32'), value: 5});
 const stored = n => ({value: n, sourceTimestamp: '2026-01-01T00:00:00Z'});
-const details = d => async () => ({body: {...counter(), details: d()}});
+const kept = {nodeId: makes.plant.id('WritableInt32')};
+const ofPlant = () => ({endpointId: endpointOf(plant)});
+const details = d => async () => ({params: ofPlant(), body: {...kept, details: d()}});
+const eventFilter = {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]};
+const anEvent = () => ({events: [{eventFields: ['x']}], filter: eventFilter});
+const historyOf = what => what.replace('{endpointId}', endpointOf(plant));
+const someHistory = () => ask('POST', historyOf('/history/v2/upsert/{endpointId}/values'),
+  {body: {...kept, details: {values: [1, 2, 3, 4, 5].map(n => ({value: n, sourceTimestamp: past(n)}))}}});
 
 async function newApplication() {
   const {id: applicationId} = await ask('PUT', '/registry/v2/applications', {body: {applicationUri: `urn:coverage:${randomUUID()}`}});
@@ -107,24 +113,30 @@ const requests = {
   WriteAttributes: async () => ({body: {attributes: [{...value(), attribute: 'Value'}]}}),
   GetMetadata: async () => ({body: {nodeId: id('Int32')}}),
 
-  HistoryReadValues: details(() => ({...span(), numValues: 10})),
+  HistoryReadValues: async () => {
+    await someHistory();
+    return {params: ofPlant(), body: {...kept, details: {...span(), numValues: 10}}};
+  },
   HistoryReadValuesAtTimes: details(() => ({reqTimes: [past(0.05)]})),
-  HistoryReadProcessedValues: async ({version}) => ({body: {...counter(), details: {...span(),
+  HistoryReadProcessedValues: async ({version}) => ({params: ofPlant(), body: {...kept, details: {...span(),
     ...(version === '2.8' ? {processingInterval: 60000, aggregateTypeId: 'i=2342'} : {processingInterval: '00:01:00', aggregateType: 'Average'})}}}),
   HistoryReadModifiedValues: details(() => ({...span(), numValues: 10})),
-  HistoryReadValueNext: async () => ({body: {continuationToken: await nextOf(at('/history/v2/read/{endpointId}/values'), {...counter(), details: {...span(), numValues: 2}})}}),
-  HistoryReadEvents: details(() => ({...span(), numEvents: 10, filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
+  HistoryReadValueNext: async () => {
+    await someHistory();
+    return {params: ofPlant(), body: {continuationToken: await nextOf(historyOf('/history/v2/read/{endpointId}/values'), {...kept, details: {...span(), numValues: 2}})}};
+  },
+  HistoryReadEvents: details(() => ({...span(), numEvents: 10, filter: eventFilter})),
   HistoryReadEventsNext: async () => ({body: {continuationToken: 'none'}, refusal: 400}),
-  HistoryGetConfiguration: async () => ({body: counter()}),
-  HistoryReadRaw: async () => ({body: {...counter(), details: {TypeId: 'i=647', Body: {IsReadModified: false, StartTime: past(10), EndTime: past(0), NumValuesPerNode: 5, ReturnBounds: false}}}}),
+  HistoryGetConfiguration: async () => ({params: ofPlant(), body: kept}),
+  HistoryReadRaw: async () => ({params: ofPlant(), body: {...kept, details: {TypeId: 'i=647', Body: {IsReadModified: false, StartTime: past(10), EndTime: past(0), NumValuesPerNode: 5, ReturnBounds: false}}}}),
   HistoryReadRawNext: async () => ({body: {continuationToken: 'none'}, refusal: 400}),
-  HistoryUpdateRaw: async () => ({body: {...counter(), details: {TypeId: 'i=686', Body: {IsDeleteModified: false, StartTime: past(10), EndTime: past(9)}}}}),
+  HistoryUpdateRaw: async () => ({params: ofPlant(), body: {...kept, details: {TypeId: 'i=686', Body: {IsDeleteModified: false, StartTime: past(10), EndTime: past(9)}}}}),
   HistoryInsertValues: details(() => ({values: [stored(1)]})),
   HistoryReplaceValues: details(() => ({values: [stored(2)]})),
   HistoryUpsertValues: details(() => ({values: [stored(3)]})),
-  HistoryInsertEvents: details(() => ({events: [{eventFields: ['x']}], filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
-  HistoryReplaceEvents: details(() => ({events: [{eventFields: ['x']}], filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
-  HistoryUpsertEvents: details(() => ({events: [{eventFields: ['x']}], filter: {selectClauses: [{typeDefinitionId: 'i=2041', browsePath: ['Message']}]}})),
+  HistoryInsertEvents: details(anEvent),
+  HistoryReplaceEvents: details(anEvent),
+  HistoryUpsertEvents: details(anEvent),
   HistoryDeleteValues: details(() => ({startTime: past(20), endTime: past(15)})),
   HistoryDeleteModifiedValues: details(() => ({startTime: past(20), endTime: past(15)})),
   HistoryDeleteValuesAtTimes: details(() => ({reqTimes: [past(15)]})),

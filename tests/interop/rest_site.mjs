@@ -35,7 +35,7 @@ export async function open() {
     run(edge(device)),
     run(startIssuer()),
     run(nodeOpcua({address: first, port: port(4840), inside, more: ['--user', user, '--password', password]})),
-    run(plantAt({address: second, port: port(50000), inside, more: ['--nodes', 20, '--trust.all', 'true']})),
+    run(plantAt({address: second, port: port(50000), inside, more: ['--nodes', 20, '--history', 'true', '--trust.all', 'true']})),
   ]);
   [services, module] = await Promise.all([
     run(startServices(['--hub.ca', process.env.NODE_EXTRA_CA_CERTS, '--http.plain', '127.0.0.1:0', '--auth.authority', issuer.url, '--auth.ca', issuer.ca,
