@@ -43,6 +43,10 @@ function mend(schema, name = '', member = '') {
   return out;
 }
 
+const inside = (answer, pointer) => pointer.split('/').slice(1).reduce((v, n) => v?.[n], answer);
+// With errorInfo, what the schema requires is not there, or null: so it is with OPC Publisher.
+const excused = (answer, e) => e.keyword === 'required' && inside(answer, e.instancePath)?.errorInfo;
+
 const opened = schema => JSON.parse(JSON.stringify(schema), (k, v) => k === 'additionalProperties' && v === false ? undefined : v);
 
 // For answers of `document`: says what is wrong, and, apart from that, which members the schema does not have.
@@ -56,7 +60,7 @@ export function validators(document) {
     const whole = {$id: `answer-${Math.random()}`, ...JSON.parse(JSON.stringify(mend(schema)).replaceAll('"#/definitions/', '"api#/definitions/'))};
     const open = ajv.open.compile(opened({...whole, $id: `${whole.$id}-open`})), closed = ajv.closed.compile(whole);
     return answer => {
-      const wrong = open(answer) ? [] : open.errors.map(e => `${e.instancePath} ${e.message}`);
+      const wrong = open(answer) ? [] : open.errors.filter(e => !excused(answer, e)).map(e => `${e.instancePath} ${e.message}`);
       const more = closed(answer) ? [] : closed.errors.filter(e => e.keyword === 'additionalProperties').map(e => e.params.additionalProperty);
       return {wrong, more: [...new Set(more)]};
     };
