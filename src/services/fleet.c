@@ -2,11 +2,10 @@
 
 #include <stdlib.h>
 
-#include "base/encoding.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "json/json.h"
+#include "json/write.h"
 
 struct known {
     struct services_fleet_member *members;
@@ -19,31 +18,49 @@ struct asker {
     void *arg;
 };
 
+/* Edge devices first, then modules: by what they said that they are, or by their name. */
+enum question { DEVICES, MODULES, QUESTIONS };
+
 struct services_fleet {
     struct loop *loop;
     struct service_client *hub;
+    struct buffer questions[QUESTIONS]; /* bodies for the hub's query */
     struct known known;
     bool ever;
     uint64_t known_ms; /* when it was asked for */
     /* While the hub is asked: */
+    bool asking;
+    enum question at;
+    struct buffer continuation;
     struct known found;
-    size_t asked; /* answers that are missing */
     uint64_t asked_ms;
-    enum status failed;
     struct list askers;
 };
+
+static void ask_page(struct services_fleet *f);
 
 static void forget(struct known *k)
 {
     for (size_t i = 0; i < k->count; i++) {
         free(k->members[i].device);
         free(k->members[i].module);
+        free(k->members[i].twin);
     }
     free(k->members);
     *k = (struct known){0};
 }
 
-static void keep(struct known *k, const struct json *identity, bool with_module)
+static char *text_of(const struct json *v)
+{
+    struct buffer text = {0};
+    struct json_writer w = json_writer(&text);
+    json_put_value(&w, v);
+    char *copy = slice_dup(buffer_slice(&text));
+    buffer_clear(&text);
+    return copy;
+}
+
+static void keep(struct known *k, const struct json *twin)
 {
     if (k->count == FLEET_MAX)
         return;
@@ -51,11 +68,13 @@ static void keep(struct known *k, const struct json *identity, bool with_module)
         k->cap = k->cap ? 2 * k->cap : 64;
         k->members = memory_resize(k->members, k->cap * sizeof(*k->members));
     }
-    struct slice state = json_string(json_get(identity, "connectionState"));
+    struct slice module = json_string(json_get(twin, "moduleId"));
+    struct slice state = json_string(json_get(twin, "connectionState"));
     k->members[k->count++] = (struct services_fleet_member){
-        .device = slice_dup(json_string(json_get(identity, "deviceId"))),
-        .module = with_module ? slice_dup(json_string(json_get(identity, "moduleId"))) : NULL,
+        .device = slice_dup(json_string(json_get(twin, "deviceId"))),
+        .module = module.len ? slice_dup(module) : NULL,
         .connected = slice_eq(state, SLICE("Connected")),
+        .twin = text_of(twin),
     };
     if (k->count == FLEET_MAX)
         log_warn("the hub has more edge modules than are looked at max=%d", FLEET_MAX);
@@ -63,7 +82,7 @@ static void keep(struct known *k, const struct json *identity, bool with_module)
 
 /* ---- asking the hub ---- */
 
-static void tell(struct services_fleet *f)
+static void tell(struct services_fleet *f, enum status why)
 {
     struct list ready;
     list_init(&ready);
@@ -72,18 +91,15 @@ static void tell(struct services_fleet *f)
     struct services_fleet_list list = {f->known.members, f->known.count};
     for (struct link *l; (l = list_pop(&ready));) {
         struct asker *a = LIST_OF(l, struct asker, link);
-        a->fn(a->arg, f->failed, f->failed == OK ? &list : NULL);
+        a->fn(a->arg, why, why == OK ? &list : NULL);
         free(a);
     }
 }
 
-static void answered(struct services_fleet *f, enum status why)
+static void end(struct services_fleet *f, enum status why)
 {
-    if (why != OK)
-        f->failed = why;
-    if (--f->asked > 0)
-        return;
-    if (f->failed == OK) {
+    f->asking = false;
+    if (why == OK) {
         forget(&f->known);
         f->known = f->found;
         f->found = (struct known){0};
@@ -91,68 +107,58 @@ static void answered(struct services_fleet *f, enum status why)
         f->ever = true;
     } else {
         forget(&f->found);
-        log_warn("the hub's modules not looked up why=%s", status_name(f->failed));
+        log_warn("the hub's modules not looked up why=%s", status_name(why));
     }
-    tell(f);
+    tell(f, why);
 }
 
-static void on_modules(void *arg, enum status why, const struct rest_answer *a)
+static void on_page(void *arg, enum status why, const struct rest_answer *a)
 {
     struct services_fleet *f = arg;
     struct json_doc *doc = NULL;
     if (why == OK && json_parse(a->body, JSON_STRICT, &doc, NULL) != OK)
         why = PEER_FAILED;
-    struct json_walk w = json_walk(json_root(doc));
-    while (why == OK && json_next(&w))
-        keep(&f->found, w.value, true);
-    json_free(&doc);
-    answered(f, why == NOT_FOUND ? OK : why); /* it was deleted meanwhile */
-}
-
-static void ask_for_modules(struct services_fleet *f, struct slice device)
-{
-    struct buffer path = {0};
-    buffer_text(&path, "/devices/");
-    percent_encode(device, &path);
-    buffer_text(&path, "/modules");
-    struct service_call call = {.method = "GET", .path = buffer_cstr(&path)};
-    f->asked++;
-    enum status s = service_client_request(f->hub, &call, on_modules, f);
-    buffer_clear(&path);
-    if (s != OK)
-        answered(f, s);
-}
-
-static void take_device(struct services_fleet *f, const struct json *device)
-{
-    if (!json_bool(json_get(json_get(device, "capabilities"), "iotEdge"), false))
+    if (why != OK) {
+        end(f, why);
         return;
-    keep(&f->found, device, false);
-    ask_for_modules(f, json_string(json_get(device, "deviceId")));
+    }
+    for (struct json_walk w = json_walk(json_root(doc)); json_next(&w);)
+        keep(&f->found, w.value);
+    json_free(&doc);
+    buffer_reset(&f->continuation);
+    buffer_put(&f->continuation, rest_answer_header(a, "x-ms-continuation"));
+    if (f->continuation.len == 0)
+        f->at++;
+    if (f->at < QUESTIONS && f->found.count < FLEET_MAX)
+        ask_page(f);
+    else
+        end(f, OK);
 }
 
-static void on_devices(void *arg, enum status why, const struct rest_answer *a)
+static void ask_page(struct services_fleet *f)
 {
-    struct services_fleet *f = arg;
-    struct json_doc *doc = NULL;
-    if (why == OK && json_parse(a->body, JSON_STRICT, &doc, NULL) != OK)
-        why = PEER_FAILED;
-    struct json_walk w = json_walk(json_root(doc));
-    while (why == OK && json_next(&w))
-        take_device(f, w.value);
-    json_free(&doc);
-    answered(f, why);
+    struct service_call call = {.method = "POST",
+                                .path = "/devices/query",
+                                .body = buffer_slice(&f->questions[f->at]),
+                                .continuation =
+                                    f->continuation.len ? buffer_cstr(&f->continuation) : NULL};
+    enum status s = service_client_request(f->hub, &call, on_page, f);
+    if (s != OK)
+        end(f, s);
 }
 
 static void ask(struct services_fleet *f)
 {
-    f->failed = OK;
-    f->asked = 1;
+    f->asking = true;
+    f->at = DEVICES;
     f->asked_ms = loop_now_ms(f->loop);
-    struct service_call call = {.method = "GET", .path = "/devices?top=1000"};
-    enum status s = service_client_request(f->hub, &call, on_devices, f);
-    if (s != OK)
-        answered(f, s);
+    buffer_reset(&f->continuation);
+    ask_page(f);
+}
+
+void services_fleet_forget(struct services_fleet *f)
+{
+    f->ever = false;
 }
 
 void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,
@@ -167,18 +173,39 @@ void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fle
     a->fn = fn;
     a->arg = arg;
     list_push(&f->askers, &a->link);
-    if (f->asked == 0)
+    if (!f->asking)
         ask(f);
 }
 
 /* ---- beginning and end ---- */
 
-struct services_fleet *services_fleet_new(struct loop *loop, struct service_client *hub)
+static void put_question(struct buffer *out, const char *query)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    json_name(&w, "query"), json_put_text(&w, query);
+    json_end_object(&w);
+}
+
+static void put_questions(struct services_fleet *f, const char *const modules[3])
+{
+    struct buffer query = {0};
+    put_question(&f->questions[DEVICES], "SELECT * FROM devices WHERE capabilities.iotEdge = true");
+    buffer_text(&query, "SELECT * FROM devices.modules WHERE properties.reported.__type__ IN "
+                        "['supervisor', 'discoverer', 'publisher', 'OpcPublisher']");
+    for (size_t i = 0; i < 3 && modules[i]; i++)
+        buffer_printf(&query, " OR moduleId = '%s'", modules[i]);
+    put_question(&f->questions[MODULES], buffer_cstr(&query));
+    buffer_clear(&query);
+}
+
+struct services_fleet *services_fleet_new(const struct services_fleet_config *config)
 {
     struct services_fleet *f = MEMORY_NEW(struct services_fleet);
-    f->loop = loop;
-    f->hub = hub;
+    f->loop = config->loop;
+    f->hub = config->hub;
     list_init(&f->askers);
+    put_questions(f, config->modules);
     return f;
 }
 
@@ -187,10 +214,12 @@ void services_fleet_free(struct services_fleet **fleet)
     struct services_fleet *f = *fleet;
     if (f == NULL)
         return;
-    f->failed = CANCELLED;
-    tell(f);
+    tell(f, CANCELLED);
     forget(&f->known);
     forget(&f->found);
+    for (size_t i = 0; i < QUESTIONS; i++)
+        buffer_clear(&f->questions[i]);
+    buffer_clear(&f->continuation);
     free(f);
     *fleet = NULL;
 }

@@ -1,13 +1,12 @@
 /*
- * The edge devices of the hub and their modules, as the hub knows them: asked for when somebody
- * wants to know, and remembered for a while. On one loop.
+ * The edge devices of the hub and the modules that supervise, discover and publish, with their twins: found with
+ * the hub's own query when somebody wants to know, and remembered for a while. On one loop.
  */
 #pragma once
 
 #include "client/service.h"
 
-#define FLEET_MAX 10000 /* devices and modules; further ones are left out, and a warning says so   \
-                         */
+#define FLEET_MAX 10000 /* devices and modules; further ones are left out, and a warning says so */
 
 struct services_fleet;
 
@@ -15,19 +14,28 @@ struct services_fleet_member {
     char *device;
     char *module; /* NULL: the device itself */
     bool connected;
+    char *twin; /* as the hub's query tells it, JSON */
 };
 
 struct services_fleet_list {
-    const struct services_fleet_member *members; /* a device stands before its modules */
+    const struct services_fleet_member *members; /* devices stand before modules */
     size_t count;
 };
 
-/* `hub` is not owned. Its rest_client must be freed before the fleet. */
-struct services_fleet *services_fleet_new(struct loop *loop, struct service_client *hub);
+struct services_fleet_config {
+    struct loop *loop;
+    struct service_client *hub; /* not owned. Its rest_client must be freed before the fleet */
+    const char *modules[3];     /* ids of those that belong to it before they have said what they are; NULL at the end */
+};
+
+struct services_fleet *services_fleet_new(const struct services_fleet_config *config); /* copies */
 void services_fleet_free(struct services_fleet **f);
 
 /* `list` lives until the call returns; it is NULL unless `why` is OK. */
 typedef void services_fleet_fn(void *arg, enum status why, const struct services_fleet_list *list);
+
+/* The next look asks the hub, however young what is known. */
+void services_fleet_forget(struct services_fleet *f);
 
 /* Answers at once when what is known is younger than `age_ms`, else after asking the hub. */
 void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,

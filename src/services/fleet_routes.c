@@ -1,225 +1,399 @@
 /*
- * The registry's REST API, 2.8, reading: gateways (edge devices) and the modules on them that
- * supervise, discover and publish. What a module reports in its twin (site, log level) is not shown
- * yet.
+ * The registry's REST API, 2.8: gateways (edge devices) and the modules on them that supervise, discover and publish.
+ * All of it is in their twins at the hub: read from there, and changed there.
  */
-#include "base/memory.h"
+#include "base/encoding.h"
+#include "services/fleet_documents.h"
 #include "services/ids.h"
+#include "services/models.h"
 #include "services/replies.h"
 #include "services/services.h"
-#include "json/write.h"
 
 #define AGE_MS 2000
 
-enum kind { GATEWAYS, SUPERVISORS, DISCOVERERS, PUBLISHERS };
-
-static const char *module_of(const struct services *app, enum kind kind)
+static const char *module_of(const struct services *app, enum fleet_kind kind)
 {
-    return kind == SUPERVISORS   ? app->twin_module
-           : kind == DISCOVERERS ? app->discovery_module
-                                 : app->publisher_module;
+    return kind == FLEET_SUPERVISOR   ? app->twin_module
+           : kind == FLEET_DISCOVERER ? app->discovery_module
+                                      : app->publisher_module;
 }
 
-static bool is_of(const struct services *app, enum kind kind, const struct services_fleet_member *m)
+/* By what the module said that it is; one that was not there yet, by its name. */
+static bool is_of(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m,
+                  const struct json *twin)
 {
-    if (kind == GATEWAYS)
-        return m->module == NULL;
-    return m->module && strcmp(m->module, module_of(app, kind)) == 0;
+    static const char *const types[] = {"", "supervisor", "discoverer", "publisher"};
+    if (kind == FLEET_GATEWAY || m->module == NULL)
+        return kind == FLEET_GATEWAY && m->module == NULL;
+    const struct json *reported = json_get(json_get(twin, "properties"), "reported");
+    struct slice type = json_string(json_get(reported, "__type__"));
+    return slice_eq(type, slice_of(types[kind])) || strcmp(m->module, module_of(app, kind)) == 0;
 }
 
-static void put_member(struct json_writer *w, enum kind kind, const struct services_fleet_member *m)
-{
-    struct buffer id = {0};
-    services_ids_put_module((struct iot_id){slice_of(m->device), slice_of(m->module)}, &id);
-    json_object(w);
-    json_name(w, "id"), json_put_string(w, buffer_slice(&id));
-    if (kind == DISCOVERERS)
-        json_name(w, "discovery"), json_put_text(w, "Off");
-    json_name(w, "connected"), json_put_bool(w, m->connected);
-    json_end_object(w);
-    buffer_clear(&id);
-}
-
-/* ---- a list, whole or only of those that are (not) connected ---- */
+/* ---- one request ---- */
 
 struct look {
     struct rest_request *request;
-    enum kind kind;
-    int connected; /* -1: all */
+    enum fleet_kind kind;
+    const struct json *wanted; /* of a query; NULL: all, or one */
+    const struct json *update; /* of a change */
+    struct slice mode;         /* of SetDiscoveryMode */
+    struct json_doc *doc;      /* of `wanted` or `update` */
 };
 
-static void answer_list(const struct look *l, const struct services_fleet_list *list)
+static void end(struct look *l)
 {
-    struct buffer out = {0};
-    struct json_writer w = json_writer(&out);
+    json_free(&l->doc);
+}
+
+static struct json_doc *twin_of(const struct services_fleet_member *m)
+{
+    struct json_doc *doc;
+    return json_parse(slice_of(m->twin), JSON_STRICT, &doc, NULL) == OK ? doc : NULL;
+}
+
+/* ---- lists and queries, in pages: a token is the place where the next begins ---- */
+
+static bool says(const struct look *l, const char *name, struct slice value)
+{
+    struct slice wanted = json_string(json_get_nocase(l->wanted, name));
+    return wanted.len == 0 || slice_eq_nocase(wanted, value);
+}
+
+static bool matches(const struct look *l, const struct services_fleet_member *m, const struct json *twin)
+{
+    const struct json *connected = json_get_nocase(l->wanted, "connected");
+    const struct json *reported = json_get(json_get(twin, "properties"), "reported");
+    struct slice mode = json_string(json_get(reported, "Discovery"));
+    return is_of(l->request->app, l->kind, m, twin) && says(l, "siteId", fleet_documents_site(twin)) &&
+           says(l, "discovery", mode.len ? mode : SLICE("Off")) &&
+           (!json_is(connected, JSON_BOOL) || json_bool(connected, false) == m->connected);
+}
+
+static void put_page(struct look *l, const struct services_fleet_list *list, size_t from, size_t limit,
+                     struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    size_t count = 0, next = 0;
     json_object(&w);
     json_name(&w, "items"), json_array(&w);
-    for (size_t i = 0; i < list->count; i++)
-        if (is_of(l->request->app, l->kind, &list->members[i]) &&
-            (l->connected < 0 || l->connected == list->members[i].connected))
-            put_member(&w, l->kind, &list->members[i]);
+    for (size_t i = from; i < list->count && next == 0; i++) {
+        struct json_doc *doc = twin_of(&list->members[i]);
+        if (matches(l, &list->members[i], json_root(doc))) {
+            if (count++ < limit)
+                fleet_documents_put(l->kind, &list->members[i], json_root(doc), &w);
+            else
+                next = i;
+        }
+        json_free(&doc);
+    }
     json_end_array(&w);
+    if (next) {
+        json_name(&w, "continuationToken");
+        json_put_text(&w, arena_printf(&l->request->arena, "%zu", next));
+    }
     json_end_object(&w);
+}
+
+static void answer_list(struct look *l, const struct services_fleet_list *list)
+{
+    struct buffer out = {0};
+    size_t from, limit;
+    if (!services_replies_window(l->request, &from, &limit))
+        return;
+    put_page(l, list, from, limit, &out);
     rest_reply_json(l->request, 200, buffer_slice(&out));
     buffer_clear(&out);
 }
 
-static const struct services_fleet_member *find(const struct services *app, enum kind kind,
-                                                const struct services_fleet_list *list,
-                                                struct iot_id id)
+/* ---- one of them ---- */
+
+/* Its twin's document is then the caller's. */
+static const struct services_fleet_member *find(const struct services *app, enum fleet_kind kind,
+                                                const struct services_fleet_list *list, struct iot_id id,
+                                                struct json_doc **twin)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct services_fleet_member *m = &list->members[i];
-        if (is_of(app, kind, m) &&
-            iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}))
+        if (!iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}))
+            continue;
+        *twin = twin_of(m);
+        if (is_of(app, kind, m, json_root(*twin)))
             return m;
+        json_free(twin);
     }
     return NULL;
 }
 
-static void put_gateway(struct json_writer *w, const struct services *app,
-                        const struct services_fleet_list *list,
-                        const struct services_fleet_member *gateway)
+/* The gateway's module of that kind: by its type, whatever its name. */
+static void put_part(struct json_writer *w, const struct services *app, const struct services_fleet_list *list,
+                     const char *device, enum fleet_kind kind, const char *name)
 {
-    static const struct {
-        enum kind kind;
-        const char *name;
-    } parts[] = {
-        {SUPERVISORS, "supervisor"}, {PUBLISHERS, "publisher"}, {DISCOVERERS, "discoverer"}};
-    json_object(w);
-    json_name(w, "gateway"), put_member(w, GATEWAYS, gateway);
-    json_name(w, "modules"), json_object(w);
-    for (size_t i = 0; i < 3; i++) {
-        struct iot_id id = {slice_of(gateway->device), slice_of(module_of(app, parts[i].kind))};
-        const struct services_fleet_member *m = find(app, parts[i].kind, list, id);
-        if (m)
-            json_name(w, parts[i].name), put_member(w, parts[i].kind, m);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct services_fleet_member *m = &list->members[i];
+        if (m->module == NULL || strcmp(m->device, device) != 0)
+            continue;
+        struct json_doc *twin = twin_of(m);
+        bool is = is_of(app, kind, m, json_root(twin));
+        if (is)
+            json_name(w, name), fleet_documents_put(kind, m, json_root(twin), w);
+        json_free(&twin);
+        if (is)
+            return;
     }
+}
+
+static void put_gateway(struct json_writer *w, const struct services *app, const struct services_fleet_list *list,
+                        const struct services_fleet_member *gateway, const struct json *twin)
+{
+    json_object(w);
+    json_name(w, "gateway"), fleet_documents_put(FLEET_GATEWAY, gateway, twin, w);
+    json_name(w, "modules"), json_object(w);
+    put_part(w, app, list, gateway->device, FLEET_SUPERVISOR, "supervisor");
+    put_part(w, app, list, gateway->device, FLEET_PUBLISHER, "publisher");
+    put_part(w, app, list, gateway->device, FLEET_DISCOVERER, "discoverer");
     json_end_object(w);
     json_end_object(w);
 }
 
-static void answer_one(const struct look *l, const struct services_fleet_list *list)
+static const struct services_fleet_member *find_asked(struct look *l, const struct services_fleet_list *list,
+                                                      struct json_doc **twin)
 {
     struct rest_request *r = l->request;
-    const struct services_fleet_member *m =
-        find(r->app, l->kind, list, services_ids_module(rest_param(r, "id")));
-    if (m == NULL) {
+    const struct services_fleet_member *m = find(r->app, l->kind, list, services_ids_module(rest_param(r, "id")), twin);
+    if (m == NULL)
         services_replies_fail(r, NOT_FOUND, "the hub does not know it");
-        return;
-    }
+    return m;
+}
+
+static void answer_one(struct look *l, const struct services_fleet_list *list)
+{
+    struct json_doc *twin = NULL;
     struct buffer out = {0};
     struct json_writer w = json_writer(&out);
-    if (l->kind == GATEWAYS)
-        put_gateway(&w, r->app, list, m);
+    const struct services_fleet_member *m = find_asked(l, list, &twin);
+    if (m == NULL)
+        return;
+    if (l->kind == FLEET_GATEWAY)
+        put_gateway(&w, l->request->app, list, m, json_root(twin));
     else
-        put_member(&w, l->kind, m);
-    rest_reply_json(r, 200, buffer_slice(&out));
+        fleet_documents_put(l->kind, m, json_root(twin), &w);
+    rest_reply_json(l->request, 200, buffer_slice(&out));
     buffer_clear(&out);
+    json_free(&twin);
 }
+
+/* ---- changing one ---- */
+
+static void on_changed(void *arg, enum status why, const struct rest_answer *a)
+{
+    struct rest_request *r = arg;
+    struct services *app = r->app;
+    (void)a;
+    services_fleet_forget(app->fleet);
+    if (why == OK)
+        rest_reply_empty(r, 200);
+    else
+        services_replies_fail(r, why, "the hub does not change its twin");
+}
+
+static void put_path(struct iot_id id, struct buffer *out)
+{
+    buffer_text(out, "/twins/");
+    percent_encode(id.device, out);
+    if (id.module.len == 0)
+        return;
+    buffer_text(out, "/modules/");
+    percent_encode(id.module, out);
+}
+
+static void change_one(struct look *l, const struct services_fleet_list *list)
+{
+    struct rest_request *r = l->request;
+    struct services *app = r->app;
+    struct json_doc *twin = NULL;
+    struct buffer path = {0}, body = {0};
+    const struct services_fleet_member *m = find_asked(l, list, &twin);
+    if (m == NULL)
+        return;
+    put_path((struct iot_id){slice_of(m->device), slice_of(m->module)}, &path);
+    fleet_documents_put_patch(l->kind, json_root(twin), l->update, l->mode, &body);
+    enum status s = service_client_request(
+        app->hub,
+        &(struct service_call){.method = "PATCH", .path = buffer_cstr(&path), .body = buffer_slice(&body), .id = r->id},
+        on_changed, r);
+    if (s != OK)
+        services_replies_fail(r, s, "the hub is not reached");
+    json_free(&twin);
+    buffer_clear(&path);
+    buffer_clear(&body);
+}
+
+/* ---- the way there ---- */
 
 static void on_list(void *arg, enum status why, const struct services_fleet_list *list)
 {
-    const struct look *l = arg;
+    struct look *l = arg;
     if (why != OK)
         services_replies_fail(l->request, why, "the hub does not tell its modules");
+    else if (l->update || l->mode.len)
+        change_one(l, list);
     else if (rest_param(l->request, "id").len > 0)
         answer_one(l, list);
     else
         answer_list(l, list);
+    end(l);
 }
 
-static void look(struct rest_request *r, enum kind kind, int connected)
+/* `l` is copied; its document is ours. What is changed is looked at as it is now. */
+static void look(const struct look *given)
 {
-    struct services *app = r->app;
-    if (app->fleet == NULL) {
-        rest_reply_problem(r, 503, "no hub is configured");
+    struct services *app = given->request->app;
+    struct look *l = ARENA_TAKE(&given->request->arena, struct look);
+    *l = *given;
+    if (app->fleet) {
+        services_fleet_look(app->fleet, l->update || l->mode.len ? 0 : AGE_MS, on_list, l);
         return;
     }
-    struct look *l = ARENA_TAKE(&r->arena, struct look);
-    *l = (struct look){r, kind, connected};
-    services_fleet_look(app->fleet, AGE_MS, on_list, l);
+    end(l);
+    rest_reply_problem(l->request, 503, "no hub is configured");
 }
 
-static void query(struct rest_request *r, enum kind kind)
+static void get(struct rest_request *r, enum fleet_kind kind)
 {
-    struct slice wanted = rest_query(r, "connected");
-    bool yes = slice_eq_nocase(wanted, SLICE("true"));
-    if (r->body.len > 0) {
-        struct json_doc *doc;
-        if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
-            services_replies_fail(r, BAD_ARGUMENT, "the body is not JSON");
-            return;
-        }
-        const struct json *given = json_get_nocase(json_root(doc), "connected");
-        int connected = json_is(given, JSON_BOOL) ? json_bool(given, false) : -1;
-        json_free(&doc);
-        look(r, kind, connected);
-    } else if (wanted.len > 0 && !yes && !slice_eq_nocase(wanted, SLICE("false"))) {
-        services_replies_fail(r, BAD_ARGUMENT, "connected: not true or false");
-    } else {
-        look(r, kind, wanted.len > 0 ? yes : -1);
+    look(&(struct look){.request = r, .kind = kind});
+}
+
+static void query(struct rest_request *r, enum fleet_kind kind)
+{
+    static const char *const models[] = {"GatewayQuery", "SupervisorQuery", "DiscovererQuery", "PublisherQuery"};
+    struct look l = {.request = r, .kind = kind};
+    if (services_replies_query(r, &services_models, models[kind], &l.doc) != OK)
+        return;
+    l.wanted = json_root(l.doc);
+    look(&l);
+}
+
+static void change(struct rest_request *r, enum fleet_kind kind)
+{
+    struct look l = {.request = r, .kind = kind};
+    if (services_replies_body(r, &services_models, r->route->request, &l.doc) != OK)
+        return;
+    l.update = json_root(l.doc);
+    look(&l);
+}
+
+static void set_discovery_mode(struct rest_request *r)
+{
+    static const char *const modes[] = {"Off", "Local", "Network", "Fast", "Scan"};
+    struct look l = {.request = r, .kind = FLEET_DISCOVERER};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (slice_eq_nocase(rest_query(r, "mode"), slice_of(modes[i])))
+            l.mode = slice_of(modes[i]);
+    if (l.mode.len == 0) {
+        services_replies_fail(r, BAD_ARGUMENT, "mode is one of Off, Local, Network, Fast and Scan");
+        return;
+    }
+    if (r->body.len && services_replies_body(r, &services_models, r->route->request, &l.doc) != OK)
+        return;
+    l.update = json_root(l.doc);
+    look(&l);
+}
+
+/* ---- a supervisor's endpoints ---- */
+
+static void put_activated(struct json_writer *w, const struct json *list)
+{
+    for (struct json_walk each = json_walk(json_get(list, "items")); json_next(&each);) {
+        json_object(w);
+        json_name(w, "id"), json_put_value(w, json_get(json_get(each.value, "registration"), "id"));
+        json_name(w, "activationState"), json_put_value(w, json_get(each.value, "activationState"));
+        json_end_object(w);
     }
 }
 
-static void gateways(struct rest_request *r)
+static void on_endpoints(void *arg, enum status why, struct slice json)
 {
-    look(r, GATEWAYS, -1);
+    struct rest_request *r = arg;
+    struct json_doc *doc = NULL;
+    if (why == OK)
+        why = json_parse(json, JSON_STRICT, &doc, NULL);
+    if (why != OK) {
+        services_replies_fail(r, why, NULL);
+        return;
+    }
+    struct buffer out = {0};
+    struct json_writer w = json_writer(&out);
+    struct iot_id id = services_ids_module(rest_param(r, "id"));
+    json_object(&w);
+    json_name(&w, "deviceId"), json_put_string(&w, id.device);
+    json_member(&w, "moduleId", id.module);
+    json_name(&w, "endpoints"), json_array(&w);
+    put_activated(&w, json_root(doc));
+    json_end_array(&w);
+    json_end_object(&w);
+    rest_reply_json(r, 200, buffer_slice(&out));
+    buffer_clear(&out);
+    json_free(&doc);
 }
 
-static void query_gateways(struct rest_request *r)
+static void supervisor_status(struct rest_request *r)
 {
-    query(r, GATEWAYS);
+    struct services *app = r->app;
+    struct buffer text = {0};
+    struct json_doc *fields = NULL;
+    struct json_writer w = json_writer(&text);
+    json_object(&w);
+    json_name(&w, "supervisorId"), json_put_string(&w, rest_param(r, "id"));
+    json_name(&w, "activated"), json_put_bool(&w, true);
+    json_end_object(&w);
+    if (json_parse(buffer_slice(&text), JSON_STRICT, &fields, NULL) == OK)
+        services_registry_ask(app->registry,
+                              &(struct services_registry_ask){.what = REGISTRY_ENDPOINTS,
+                                                              .fields = json_root(fields),
+                                                              .limit = SERVICES_PAGE_MAX},
+                              on_endpoints, r);
+    json_free(&fields);
+    buffer_clear(&text);
 }
 
-static void supervisors(struct rest_request *r)
-{
-    look(r, SUPERVISORS, -1);
-}
-
-static void query_supervisors(struct rest_request *r)
-{
-    query(r, SUPERVISORS);
-}
-
-static void discoverers(struct rest_request *r)
-{
-    look(r, DISCOVERERS, -1);
-}
-
-static void query_discoverers(struct rest_request *r)
-{
-    query(r, DISCOVERERS);
-}
-
-static void publishers(struct rest_request *r)
-{
-    look(r, PUBLISHERS, -1);
-}
-
-static void query_publishers(struct rest_request *r)
-{
-    query(r, PUBLISHERS);
-}
+static void get_gateway(struct rest_request *r) { get(r, FLEET_GATEWAY); }
+static void query_gateways(struct rest_request *r) { query(r, FLEET_GATEWAY); }
+static void change_gateway(struct rest_request *r) { change(r, FLEET_GATEWAY); }
+static void get_supervisor(struct rest_request *r) { get(r, FLEET_SUPERVISOR); }
+static void query_supervisors(struct rest_request *r) { query(r, FLEET_SUPERVISOR); }
+static void change_supervisor(struct rest_request *r) { change(r, FLEET_SUPERVISOR); }
+static void get_discoverer(struct rest_request *r) { get(r, FLEET_DISCOVERER); }
+static void query_discoverers(struct rest_request *r) { query(r, FLEET_DISCOVERER); }
+static void change_discoverer(struct rest_request *r) { change(r, FLEET_DISCOVERER); }
+static void get_publisher(struct rest_request *r) { get(r, FLEET_PUBLISHER); }
+static void query_publishers(struct rest_request *r) { query(r, FLEET_PUBLISHER); }
+static void change_publisher(struct rest_request *r) { change(r, FLEET_PUBLISHER); }
 
 /* clang-format off */
 static const struct rest_route routes[] = {
-    {"GET", "/v2/gateways", gateways, REST_READ, "GetListOfGateway", NULL, "GatewayList"},
-    {"GET", "/v2/gateways/query", query_gateways, REST_READ, "GetFilteredListOfGateway", NULL, "GatewayList"},
-    {"POST", "/v2/gateways/query", query_gateways, REST_READ, "QueryGateway", "GatewayQuery", "GatewayList"},
-    {"GET", "/v2/gateways/{id}", gateways, REST_READ, "GetGateway", NULL, "GatewayInfo"},
-    {"GET", "/v2/supervisors", supervisors, REST_READ, "GetListOfSupervisors", NULL, "SupervisorList"},
-    {"GET", "/v2/supervisors/query", query_supervisors, REST_READ, "GetFilteredListOfSupervisors", NULL, "SupervisorList"},
-    {"POST", "/v2/supervisors/query", query_supervisors, REST_READ, "QuerySupervisors", "SupervisorQuery", "SupervisorList"},
-    {"GET", "/v2/supervisors/{id}", supervisors, REST_READ, "GetSupervisor", NULL, "Supervisor"},
-    {"GET", "/v2/discovery", discoverers, REST_READ, "GetListOfDiscoverers", NULL, "DiscovererList"},
-    {"GET", "/v2/discovery/query", query_discoverers, REST_READ, "GetFilteredListOfDiscoverers", NULL, "DiscovererList"},
-    {"POST", "/v2/discovery/query", query_discoverers, REST_READ, "QueryDiscoverers", "DiscovererQuery", "DiscovererList"},
-    {"GET", "/v2/discovery/{id}", discoverers, REST_READ, "GetDiscoverer", NULL, "Discoverer"},
-    {"GET", "/v2/publishers", publishers, REST_READ, "GetListOfPublisher", NULL, "PublisherList"},
-    {"GET", "/v2/publishers/query", query_publishers, REST_READ, "GetFilteredListOfPublisher", NULL, "PublisherList"},
-    {"POST", "/v2/publishers/query", query_publishers, REST_READ, "QueryPublisher", "PublisherQuery", "PublisherList"},
-    {"GET", "/v2/publishers/{id}", publishers, REST_READ, "GetPublisher", NULL, "Publisher"},
+    {"GET", "/v2/gateways", get_gateway, REST_READ, "GetListOfGateway", NULL, "GatewayList", .query = "continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/gateways/query", query_gateways, REST_READ, "GetFilteredListOfGateway", NULL, "GatewayList", .query = "GatewayQuery, continuationToken:str, pageSize:i32"},
+    {"POST", "/v2/gateways/query", query_gateways, REST_READ, "QueryGateway", "GatewayQuery", "GatewayList", .query = "continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/gateways/{id}", get_gateway, REST_READ, "GetGateway", NULL, "GatewayInfo"},
+    {"PATCH", "/v2/gateways/{id}", change_gateway, REST_WRITE, "UpdateGateway", "GatewayUpdate", NULL},
+    {"GET", "/v2/supervisors", get_supervisor, REST_READ, "GetListOfSupervisors", NULL, "SupervisorList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/supervisors/query", query_supervisors, REST_READ, "GetFilteredListOfSupervisors", NULL, "SupervisorList", .query = "SupervisorQuery, onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"POST", "/v2/supervisors/query", query_supervisors, REST_READ, "QuerySupervisors", "SupervisorQuery", "SupervisorList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/supervisors/{id}", get_supervisor, REST_READ, "GetSupervisor", NULL, "Supervisor", .query = "onlyServerState:bool"},
+    {"PATCH", "/v2/supervisors/{id}", change_supervisor, REST_WRITE, "UpdateSupervisor", "SupervisorUpdate", NULL},
+    {"GET", "/v2/supervisors/{id}/status", supervisor_status, REST_READ, "GetSupervisorStatus", NULL, "SupervisorStatus"},
+    {"GET", "/v2/discovery", get_discoverer, REST_READ, "GetListOfDiscoverers", NULL, "DiscovererList", .query = "continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/discovery/query", query_discoverers, REST_READ, "GetFilteredListOfDiscoverers", NULL, "DiscovererList", .query = "DiscovererQuery, continuationToken:str, pageSize:i32"},
+    {"POST", "/v2/discovery/query", query_discoverers, REST_READ, "QueryDiscoverers", "DiscovererQuery", "DiscovererList", .query = "continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/discovery/{id}", get_discoverer, REST_READ, "GetDiscoverer", NULL, "Discoverer"},
+    {"PATCH", "/v2/discovery/{id}", change_discoverer, REST_WRITE, "UpdateDiscoverer", "DiscovererUpdate", NULL},
+    {"POST", "/v2/discovery/{id}", set_discovery_mode, REST_WRITE, "SetDiscoveryMode", "DiscoveryConfig", NULL, .query = "mode*:DiscoveryMode"},
+    {"GET", "/v2/publishers", get_publisher, REST_READ, "GetListOfPublisher", NULL, "PublisherList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/publishers/query", query_publishers, REST_READ, "GetFilteredListOfPublisher", NULL, "PublisherList", .query = "PublisherQuery, onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"POST", "/v2/publishers/query", query_publishers, REST_READ, "QueryPublisher", "PublisherQuery", "PublisherList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},
+    {"GET", "/v2/publishers/{id}", get_publisher, REST_READ, "GetPublisher", NULL, "Publisher", .query = "onlyServerState:bool"},
+    {"PATCH", "/v2/publishers/{id}", change_publisher, REST_WRITE, "UpdatePublisher", "PublisherUpdate", NULL},
 };
 /* clang-format on */
 

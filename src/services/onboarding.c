@@ -5,11 +5,13 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "services/fleet_documents.h"
 #include "services/ids.h"
 #include "json/json.h"
 
 #define TICK_MS 2000 /* for positions, retries and what is too old */
 #define INCOMPLETE_MS 3600000
+#define FLEET_AGE_MS 10000
 
 /* One discovery. */
 struct batch {
@@ -152,24 +154,65 @@ static void on_merged(void *arg, enum status why, struct slice json)
     }
 }
 
-static void merge(struct batch *b)
+static void merge_with(struct batch *b, struct slice filter)
 {
     struct services_onboarding *o = b->onboarding;
     o->sent_count = changed_positions(o, b, o->sent);
     struct buffer body = {0};
     buffer_put(&body, buffer_slice(&b->events));
     buffer_text(&body, "]");
-    o->merging = b->merging = true;
     services_registry_ask(
         o->config.registry,
         &(struct services_registry_ask){.what = REGISTRY_MERGE,
                                         .body = buffer_slice(&body),
                                         .discoverer = buffer_slice(&b->discoverer),
                                         .supervisor = buffer_slice(&b->supervisor),
+                                        .filter = filter,
                                         .positions = o->sent,
                                         .position_count = o->sent_count},
         on_merged, b);
     buffer_clear(&body);
+}
+
+static void put_filter(const struct batch *b, const struct services_fleet_list *list, struct buffer *out)
+{
+    struct iot_id id = services_ids_module(buffer_slice(&b->discoverer));
+    for (size_t i = 0; i < list->count; i++) {
+        const struct services_fleet_member *m = &list->members[i];
+        struct json_doc *twin = NULL;
+        if (!iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}) ||
+            json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) != OK)
+            continue;
+        struct json_writer w = json_writer(out);
+        fleet_documents_put_filter(json_root(twin), &w);
+        json_free(&twin);
+    }
+}
+
+static void on_fleet(void *arg, enum status why, const struct services_fleet_list *list)
+{
+    struct batch *b = arg;
+    struct services_onboarding *o = b->onboarding;
+    struct buffer filter = {0};
+    if (o == NULL) {
+        forget(b);
+    } else if (why != OK) { /* tried again with the next tick */
+        o->merging = b->merging = false;
+    } else {
+        put_filter(b, list, &filter);
+        merge_with(b, buffer_slice(&filter));
+        buffer_clear(&filter);
+    }
+}
+
+static void merge(struct batch *b)
+{
+    struct services_onboarding *o = b->onboarding;
+    o->merging = b->merging = true;
+    if (o->config.fleet)
+        services_fleet_look(o->config.fleet, FLEET_AGE_MS, on_fleet, b);
+    else
+        merge_with(b, (struct slice){0});
 }
 
 static bool is_complete(const struct batch *b)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "iot/identity.h"
+#include "services/fleet.h"
 #include "services/registry.h"
 
 #define ONBOARDING_BATCHES_MAX 256       /* incomplete discoveries; the oldest is dropped beyond */
@@ -23,6 +24,9 @@ struct services_onboarding_config {
     struct services_registry *registry; /* not owned; must live as long */
     const char *supervisor_module; /* module id that gets the endpoints of its gateway: "twin" */
     uint64_t incomplete_ms;        /* 0: 1 h */
+    /* Tells the EndpointActivationFilter in the tags of a discoverer's twin, for discoveries that bring none. NULL:
+     * there is no hub to ask. Not owned; freed before this. */
+    struct services_fleet *fleet;
 };
 
 struct services_onboarding *

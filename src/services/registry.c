@@ -13,6 +13,8 @@ struct services_registry {
     bool closed;
     services_registry_news_fn *on_news; /* may be NULL */
     void *on_news_arg;
+    services_registry_changed_fn *on_changed; /* may be NULL */
+    void *on_changed_arg;
 };
 
 static const struct what {
@@ -35,6 +37,10 @@ static const struct what {
     [REGISTRY_DEACTIVATE] = {registry_deactivate, true},
     [REGISTRY_MERGE] = {registry_merge, true},
     [REGISTRY_REMEMBER] = {registry_remember, false},
+    [REGISTRY_MIRROR_NEXT] = {registry_mirror_next, false},
+    [REGISTRY_MIRROR_WRITTEN] = {registry_mirror_written, false},
+    [REGISTRY_MIRROR_LEARN] = {registry_mirror_learn, true},
+    [REGISTRY_MIRROR_SWEEP] = {registry_mirror_sweep, false},
 };
 
 /* ---- an ask, there and back ---- */
@@ -73,7 +79,8 @@ static void tell_news(const struct registry_job *j)
 static void done(void *arg, enum status why)
 {
     struct registry_job *j = arg;
-    if (why == OK && whats[j->ask.what].changes)
+    bool changed = why == OK && whats[j->ask.what].changes;
+    if (changed)
         j->registry->version++;
     if (why == OK && j->registry->on_news)
         tell_news(j);
@@ -85,6 +92,8 @@ static void done(void *arg, enum status why)
     arena_clear(&j->arena);
     struct services_registry *r = j->registry;
     free(j);
+    if (changed && r->on_changed && !r->closed)
+        r->on_changed(r->on_changed_arg);
     if (--r->jobs == 0 && r->closed)
         free(r);
 }
@@ -107,7 +116,7 @@ static void copy_ask(struct registry_job *j, const struct services_registry_ask 
 {
     j->ask = *ask;
     struct slice *const texts[] = {&j->ask.id,   &j->ask.body,       &j->ask.after,
-                                   &j->ask.user, &j->ask.discoverer, &j->ask.supervisor};
+                                   &j->ask.user, &j->ask.discoverer, &j->ask.supervisor, &j->ask.filter};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = arena_copy(&j->arena, *texts[i]);
     if (ask->fields)
@@ -203,6 +212,12 @@ void services_registry_on_news(struct services_registry *r, services_registry_ne
 {
     r->on_news = fn;
     r->on_news_arg = arg;
+}
+
+void services_registry_on_changed(struct services_registry *r, services_registry_changed_fn *fn, void *arg)
+{
+    r->on_changed = fn;
+    r->on_changed_arg = arg;
 }
 
 uint64_t services_registry_version(const struct services_registry *r)

@@ -21,6 +21,10 @@ void services_registry_close(struct services_registry **r);
 typedef void services_registry_news_fn(void *arg, bool endpoint, struct slice json);
 void services_registry_on_news(struct services_registry *r, services_registry_news_fn *fn, void *arg);
 
+/* On the loop, after every ask that changed something. */
+typedef void services_registry_changed_fn(void *arg);
+void services_registry_on_changed(struct services_registry *r, services_registry_changed_fn *fn, void *arg);
+
 /* Grows with every change that succeeded: what was read at another version may be out of date. */
 uint64_t services_registry_version(const struct services_registry *r);
 
@@ -43,6 +47,11 @@ enum services_registry_what {
     REGISTRY_DEACTIVATE,
     REGISTRY_MERGE,    /* body: the events of one discovery, see registry_merge.c. positions */
     REGISTRY_REMEMBER, /* positions alone */
+    /* For the copy in the hub: mirror.c. */
+    REGISTRY_MIRROR_NEXT,    /* -> {"items":[{sequence,id,mode,twin,change}],"waiting":n} */
+    REGISTRY_MIRROR_WRITTEN, /* body: these items, and the hub's "errors" */
+    REGISTRY_MIRROR_LEARN,   /* body: twins of the hub. pass */
+    REGISTRY_MIRROR_SWEEP,   /* what was not learnt in this pass is to be written. pass */
     REGISTRY_WHAT_COUNT
 };
 
@@ -63,8 +72,10 @@ struct services_registry_ask {
     uint32_t limit;     /* of a page; 0: 100 */
     struct slice user;  /* who changes it */
     uint64_t for_ms;
+    uint64_t pass; /* through the hub: when it began, wall clock */
     struct slice discoverer; /* of a merge */
     struct slice supervisor; /* that the merge's endpoints get */
+    struct slice filter; /* EndpointActivationFilter of a merge whose discovery brings none; may be empty */
     const struct services_position *positions;
     size_t position_count;
 };

@@ -279,7 +279,10 @@ static const struct json *find_result(const struct json *events)
 enum status registry_merge(struct registry_job *j)
 {
     struct merge m = {.j = j, .result = find_result(j->body)};
+    struct json_doc *filter = NULL;
     m.filter = json_get_nocase(json_get_nocase(m.result, "discoveryConfig"), "activationFilter");
+    if (!json_is(m.filter, JSON_OBJECT) && j->ask.filter.len)
+        m.filter = registry_parse(j->ask.filter, &filter);
     enum status s = OK;
     if (!is_of_one_site(j->body)) {
         log_error("discovery dropped: it speaks for more than one site discoverer=%.*s",
@@ -296,5 +299,6 @@ enum status registry_merge(struct registry_job *j)
                  SLICE_FMT(j->ask.discoverer), m.added, m.patched, m.left, m.disabled);
     map_clear(&m.applications);
     map_clear(&m.endpoints);
+    json_free(&filter);
     return s;
 }

@@ -1,5 +1,9 @@
 #include "services/registry_tables.h"
 
+#define MARKS(table, change, row)                                                                  \
+    "CREATE TRIGGER " table "_mark_" change " AFTER " change " ON " table                          \
+    " BEGIN INSERT OR REPLACE INTO hub_marks(id) VALUES(" row ".id); END;"
+
 static const char *const migrations[] = {
     "CREATE TABLE applications("
     " id TEXT PRIMARY KEY, site TEXT NOT NULL, discoverer TEXT NOT NULL, not_seen INTEGER,"
@@ -13,6 +17,13 @@ static const char *const migrations[] = {
     "CREATE INDEX endpoints_application ON endpoints(application);"
     "CREATE INDEX endpoints_discoverer ON endpoints(discoverer);"
     "CREATE TABLE positions(partition TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;",
+    /* What the hub is known to have, and what it is still to be told: see registry_mirror.c. */
+    "CREATE TABLE hub_twins(id TEXT PRIMARY KEY, twin TEXT NOT NULL, pass INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE hub_marks(sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);"
+    "INSERT INTO hub_marks(id) SELECT id FROM applications UNION SELECT id FROM endpoints;"
+    MARKS("applications", "INSERT", "new") MARKS("applications", "UPDATE", "new")
+    MARKS("applications", "DELETE", "old") MARKS("endpoints", "INSERT", "new")
+    MARKS("endpoints", "UPDATE", "new") MARKS("endpoints", "DELETE", "old"),
 };
 
 #define APPLICATION_COLUMNS "id, site, discoverer, not_seen, info"
@@ -60,6 +71,19 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
     [ENDPOINT_ACTIVATE] = "UPDATE endpoints SET activated = ?2 WHERE id = ?1",
     [POSITION_PUT] = "INSERT OR REPLACE INTO positions(partition, sequence) VALUES(?1, ?2)",
     [POSITION_LIST] = "SELECT partition, sequence FROM positions ORDER BY partition",
+    [HUB_MARKS] = "SELECT sequence, id FROM hub_marks ORDER BY sequence LIMIT ?1",
+    [HUB_MARK_COUNT] = "SELECT count(*) FROM hub_marks",
+    [HUB_MARK_GET] = "SELECT sequence FROM hub_marks WHERE id = ?1",
+    [HUB_MARK_PUT] = "INSERT OR REPLACE INTO hub_marks(id) VALUES(?1)",
+    [HUB_MARK_DELETE] = "DELETE FROM hub_marks WHERE sequence = ?1",
+    [HUB_MARK_UNSEEN] = "INSERT OR REPLACE INTO hub_marks(id) SELECT id FROM hub_twins WHERE pass < ?1",
+    [HUB_MARK_UNKNOWN] = "INSERT OR IGNORE INTO hub_marks(id) SELECT id FROM"
+        " (SELECT id FROM applications UNION SELECT id FROM endpoints)"
+        " WHERE id NOT IN (SELECT id FROM hub_twins)",
+    [HUB_TWIN_GET] = "SELECT twin FROM hub_twins WHERE id = ?1",
+    [HUB_TWIN_PUT] = "INSERT OR REPLACE INTO hub_twins(id, twin, pass) VALUES(?1, ?2, ?3)",
+    [HUB_TWIN_DELETE] = "DELETE FROM hub_twins WHERE id = ?1",
+    [HUB_TWIN_UNSEEN] = "DELETE FROM hub_twins WHERE pass < ?1",
 };
 /* clang-format on */
 

@@ -28,6 +28,17 @@ enum services_statement {
     ENDPOINT_ACTIVATE,
     POSITION_PUT,
     POSITION_LIST,
+    HUB_MARKS, /* rows that the hub is to be told of, in the order of their change */
+    HUB_MARK_COUNT,
+    HUB_MARK_GET,
+    HUB_MARK_PUT,
+    HUB_MARK_DELETE,
+    HUB_MARK_UNSEEN,  /* twins that were last seen in the hub before a pass */
+    HUB_MARK_UNKNOWN, /* rows without a twin in the hub */
+    HUB_TWIN_GET,
+    HUB_TWIN_PUT,
+    HUB_TWIN_DELETE,
+    HUB_TWIN_UNSEEN,
     SERVICES_STATEMENT_COUNT
 };
 

@@ -47,30 +47,38 @@ static void hub_method(struct rest_request *r)
     rest_reply_json(r, house.hub_status, slice_of(house.hub_answer));
 }
 
-static void hub_devices(struct rest_request *r)
+/* Edge devices, then modules; in two pages each. */
+static void hub_query(struct rest_request *r)
 {
-    house.lookups++;
+    bool modules = slice_find_slice(r->body, SLICE("devices.modules")) < r->body.len;
+    bool second = rest_header(r, "x-ms-continuation").len > 0;
+    house.lookups += !modules && !second;
+    if (!second)
+        rest_add_header(r, "x-ms-continuation", SLICE("2"));
     rest_reply_json(r, 200,
-                    SLICE("[{\"deviceId\":\"leaf\",\"capabilities\":{\"iotEdge\":false}},"
-                          "{\"deviceId\":\"edge\",\"capabilities\":{\"iotEdge\":true}},"
-                          "{\"deviceId\":\"edge2\",\"capabilities\":{\"iotEdge\":true}}]"));
+                    modules ? (second ? SLICE("[{\"deviceId\":\"edge2\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\"},"
+                                                      "{\"deviceId\":\"edge2\",\"moduleId\":\"publisher\",\"connectionState\":\"Connected\"}]")
+                                      : SLICE("[{\"deviceId\":\"edge\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\","
+                                              "\"properties\":{\"desired\":{\"DiscoveryUrls\":{\"0\":\"a\",\"1\":\"b\"}},"
+                                              "\"reported\":{\"__type__\":\"discoverer\",\"__siteid__\":\"plant\"}}},"
+                                              "{\"deviceId\":\"edge\",\"moduleId\":\"publisher\",\"connectionState\":\"Connected\"}]"))
+                    : second ? SLICE("[{\"deviceId\":\"edge2\"}]")
+                             : SLICE("[{\"deviceId\":\"edge\"}]"));
 }
 
-static void hub_modules(struct rest_request *r)
+static void hub_change(struct rest_request *r)
 {
-    char text[512];
-    snprintf(text, sizeof(text),
-             "[{\"deviceId\":\"%.*s\",\"moduleId\":\"$edgeHub\"},{\"deviceId\":\"%.*s\","
-             "\"moduleId\":\"discovery\",\"connectionState\":\"Connected\"},{\"deviceId\":\"%.*s\","
-             "\"moduleId\":\"publisher\",\"connectionState\":\"Connected\"}]",
-             SLICE_FMT(rest_param(r, "id")), SLICE_FMT(rest_param(r, "id")),
-             SLICE_FMT(rest_param(r, "id")));
-    rest_reply_json(r, 200, slice_of(text));
+    snprintf(house.device, sizeof(house.device), "%.*s", SLICE_FMT(rest_param(r, "id")));
+    snprintf(house.module, sizeof(house.module), "%.*s", SLICE_FMT(rest_param(r, "module")));
+    buffer_reset(&house.asked);
+    buffer_put(&house.asked, r->body);
+    rest_reply_json(r, 200, SLICE("{}"));
 }
 
 static const struct rest_route hub_routes[] = {
-    {"GET", "/devices", hub_devices, REST_PUBLIC},
-    {"GET", "/devices/{id}/modules", hub_modules, REST_PUBLIC},
+    {"POST", "/devices/query", hub_query, REST_PUBLIC},
+    {"PATCH", "/twins/{id}", hub_change, REST_PUBLIC},
+    {"PATCH", "/twins/{id}/modules/{module}", hub_change, REST_PUBLIC},
     {"POST", "/twins/{id}/modules/{module}/methods", hub_method, REST_PUBLIC},
 };
 
@@ -165,7 +173,8 @@ static int set_up(void **state)
     house.services.live = live_new(house.loop);
     house.services.twin = services_twin_new(&(struct services_twin_config){.timeout_ms = 20000});
     open_hub();
-    house.services.fleet = services_fleet_new(house.loop, house.services.hub);
+    house.services.fleet = services_fleet_new(&(struct services_fleet_config){
+        .loop = house.loop, .hub = house.services.hub, .modules = {"twin", "discovery", "publisher"}});
     house.services.discoverers = services_discoverers_new(&(struct services_discoverers_config){
         .hub = house.services.hub, .fleet = house.services.fleet, .module = "discovery"});
     house.services.twin_module = "twin";

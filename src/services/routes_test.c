@@ -149,6 +149,35 @@ static void shows_gateways_and_their_modules(void **state)
     assert_int_equal(house.lookups, 1);
 }
 
+static void changes_twins_of_gateways_and_modules(void **state)
+{
+    (void)state;
+    assert_int_equal(call("PATCH", "/registry/v2/gateways/edge2", "{\"siteId\":\"north\"}"), 200);
+    assert_string_equal(house.device, "edge2");
+    expect_asked("tags SiteId", "\"north\"");
+    assert_int_equal(call("POST", "/registry/v2/discovery/edge_module_discovery?mode=fast",
+                          "{\"portRangesToScan\":\"4840\",\"discoveryUrls\":[\"c\"]}"),
+                     200);
+    assert_string_equal(house.module, "discovery");
+    expect_asked("properties desired", "{\"Discovery\":\"Fast\",\"PortRangesToScan\":\"4840\",\"DiscoveryUrls\":{\"0\":\"c\",\"1\":null}}");
+    assert_int_equal(call("PATCH", "/registry/v2/discovery/edge_module_discovery", "{\"logLevel\":\"Debug\"}"), 200);
+    expect_asked("properties desired", "{\"LogLevel\":\"Debug\"}");
+    assert_int_equal(call("POST", "/registry/v2/discovery/edge_module_discovery?mode=Loud", ""), 400);
+    assert_int_equal(call("POST", "/registry/v2/discovery/edge_module_discovery?mode=Off", "{\"maxPortProbes\":\"many\"}"), 400);
+    assert_int_equal(call("PATCH", "/registry/v2/supervisors/edge_module_none", "{}"), 404);
+    assert_int_equal(call("GET", "/registry/v2/discovery/query?siteId=plant", ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 1);
+    assert_int_equal(call("GET", "/registry/v2/discovery?pageSize=1", ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 1);
+    expect("continuationToken", "3");
+    assert_int_equal(call("GET", "/registry/v2/discovery?pageSize=1&continuationToken=3", ""), 200);
+    expect("items 0 id", "edge2_module_discovery");
+    assert_null(in(answer.doc, "continuationToken"));
+    assert_int_equal(call("GET", "/registry/v2/supervisors/edge_module_twin/status", ""), 200);
+    expect("moduleId", "twin");
+    assert_int_equal(json_count(in(answer.doc, "endpoints")), 0);
+}
+
 /* ---- the twin ---- */
 
 static void every_call_is_a_method_of_the_endpoints_module(void **state)
@@ -289,6 +318,7 @@ int main(void)
         TEST(a_server_is_registered_by_its_url),
         TEST(says_when_no_discoverer_takes_it),
         TEST(shows_gateways_and_their_modules),
+        TEST(changes_twins_of_gateways_and_modules),
         TEST(every_call_is_a_method_of_the_endpoints_module),
         TEST(failures_have_the_published_statuses),
         TEST(a_changed_endpoint_is_looked_up_again),

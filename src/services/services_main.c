@@ -15,6 +15,7 @@
 #include "services/discoverers.h"
 #include "services/events.h"
 #include "services/live.h"
+#include "services/mirror.h"
 #include "services/onboarding.h"
 #include "services/services.h"
 #include "services/twin_call.h"
@@ -30,7 +31,7 @@ static const struct setting table[] = {
     {"http.plain", SETTING_TEXT, NULL, "loopback address:port for REST without TLS; for tests and proxies", 0, 0, NULL, false},
     {"tls.certificate", SETTING_PATH, NULL, "PEM file with the chain; made at first start when absent", 0, 0, NULL, false},
     {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
-    {"hub.connection", SETTING_TEXT, NULL, "connection string of a policy that may read identities and invoke methods", 0, 0, NULL, true},
+    {"hub.connection", SETTING_TEXT, NULL, "connection string of a policy that may read and write identities and invoke methods", 0, 0, NULL, true},
     {"hub.url", SETTING_TEXT, NULL, "the hub's REST; default: https:// and the HostName", 0, 0, NULL, false},
     {"hub.ca", SETTING_PATH, NULL, "PEM file of the authority that signed the hub's certificate", 0, 0, NULL, false},
     {"events.host", SETTING_TEXT, NULL, "the hub's AMQP; default: the HostName", 0, 0, NULL, false},
@@ -72,6 +73,7 @@ struct program {
     struct services services;
     struct rest_client *hub_rest, *issuer_rest;
     struct services_onboarding *onboarding;
+    struct mirror *mirror; /* NULL without a hub */
     struct tls_client *hub_tls;
     struct services_events *events; /* NULL without a hub */
     struct rest_health *health;
@@ -111,6 +113,11 @@ static bool registry_ready(void *arg, struct buffer *detail)
     buffer_printf(detail, "discoveries merged %llu, pending %zu, dropped %llu",
                   (unsigned long long)counts.merged, counts.pending,
                   (unsigned long long)counts.dropped);
+    if (p->mirror) {
+        struct mirror_counts twins = mirror_counts(p->mirror);
+        buffer_printf(detail, ", twins written to the hub %llu, refused %llu, waiting %zu",
+                      (unsigned long long)twins.written, (unsigned long long)twins.refused, twins.waiting);
+    }
     return true;
 }
 
@@ -137,12 +144,17 @@ static enum status open_registry(struct program *p)
     if (s != OK)
         return s;
     services_registry_on_news(p->services.registry, on_news, p);
+    return OK;
+}
+
+static void open_onboarding(struct program *p)
+{
     p->onboarding = services_onboarding_new(&(struct services_onboarding_config){
         .loop = p->services.loop,
         .registry = p->services.registry,
+        .fleet = p->services.fleet,
         .supervisor_module = settings_text(p->settings, "twin.module"),
     });
-    return OK;
 }
 
 /* From the same connection string: the policy's key opens the stream, too. */
@@ -190,6 +202,7 @@ static enum status open_hub(struct program *p)
         &(struct services_twin_config){.timeout_ms = settings_ms(s, "twin.timeout")});
     if (settings_text(s, "hub.connection") == NULL) {
         log_warn("hub.connection is not set: no discovery, and no calls of twin modules");
+        open_onboarding(p);
         return OK;
     }
     p->hub_rest = rest_client_new(&(struct rest_client_config){
@@ -206,12 +219,18 @@ static enum status open_hub(struct program *p)
     }
     const char *const *list;
     size_t count = settings_list(s, "discovery.list", &list);
-    p->services.fleet = services_fleet_new(p->services.loop, p->services.hub);
+    p->services.fleet = services_fleet_new(&(struct services_fleet_config){
+        .loop = p->services.loop,
+        .hub = p->services.hub,
+        .modules = {p->services.twin_module, p->services.discovery_module, p->services.publisher_module}});
+    p->mirror = mirror_new(&(struct mirror_config){
+        .loop = p->services.loop, .registry = p->services.registry, .hub = p->services.hub});
     p->services.discoverers = services_discoverers_new(
         &(struct services_discoverers_config){.hub = p->services.hub,
                                               .fleet = p->services.fleet,
                                               .module = settings_text(s, "discovery.module"),
                                               .list = count > 0 ? list : NULL});
+    open_onboarding(p);
     return open_events(p);
 }
 
@@ -401,6 +420,7 @@ static void finish(struct program *p)
     services_events_free(&p->events);
     live_free(&p->services.live);
     services_onboarding_free(&p->onboarding);
+    mirror_free(&p->mirror);
     services_registry_close(&p->services.registry);
     drain(p);
     finish_audit(p);

@@ -12,6 +12,7 @@ static const struct step {
 } steps[] = {
     {"PUT", "/devices/" UP_EDGE_DEVICE,
      "{\"deviceId\":\"" UP_EDGE_DEVICE "\",\"capabilities\":{\"iotEdge\":true}}", 0},
+    {"PATCH", "/twins/" UP_EDGE_DEVICE, "{\"tags\":{\"__type__\":\"iiotedge\",\"os\":\"Linux\"}}", 0},
     {"GET", "/devices/" UP_EDGE_DEVICE "/modules/%24edgeHub", NULL, offsetof(struct up, edge_key)},
     {"PUT", "/devices/" UP_EDGE_DEVICE "/modules/" UP_OPC_MODULE,
      "{\"deviceId\":\"" UP_EDGE_DEVICE "\",\"moduleId\":\"" UP_OPC_MODULE "\"}", 0},
