@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 
+import discovery
 import encoder
 import hub
 import publisher
@@ -43,6 +44,7 @@ BENCHMARKS = [
     *publisher.BENCHMARKS,
     *publisher_items.BENCHMARKS,
     *encoder.BENCHMARKS,
+    *discovery.BENCHMARKS,
 ]
 
 

@@ -219,7 +219,8 @@ static enum status start_roles(struct opc *o)
         o->twin = twin_start(o->module, o->thread);
     if (wants(o, "discovery"))
         o->discovery = discovery_start(&(struct discovery_config){
-            .module = o->module, .thread = o->thread, .limits = discovery_settings_read(o->settings)});
+            .module = o->module, .thread = o->thread, .limits = discovery_settings_read(o->settings),
+            .state = settings_text(o->settings, "scan.state")});
     if (o->publisher || o->twin || o->discovery)
         return OK;
     log_error("the setting 'roles' names none of publisher, twin and discovery");

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "discovery/report.h"
+#include "discovery/resume.h"
 #include "discovery/run.h"
 #include "json/merge.h"
 
@@ -12,6 +13,15 @@ struct request {
     struct link link;
     struct plan plan;
     bool recurring;
+    bool resumes; /* what was left */
+};
+
+/* By the program before. */
+struct left {
+    bool there;
+    struct arena arena;
+    struct resume_state state;
+    struct slice addresses, ports;
 };
 
 struct discovery {
@@ -26,6 +36,8 @@ struct discovery {
     struct loop_timer next; /* of the recurring scan */
     struct buffer desired;  /* the desired properties, joined */
     uint64_t idle_ms;
+    struct resume *resume;
+    struct left left;
 };
 
 static void start_next(struct discovery *d);
@@ -79,6 +91,9 @@ static void start_next(struct discovery *d)
         .device_id = module_device_id(d->config.module),
         .site = module_site(d->config.module),
         .plan = q->plan,
+        .resume = d->resume,
+        .recurring = q->recurring,
+        .from = q->resumes ? &d->left.state : NULL,
         .on_end = on_end,
         .arg = d,
     };
@@ -88,17 +103,26 @@ static void start_next(struct discovery *d)
     buffer_clear(&id);
 }
 
-static void tell_pending(struct discovery *d, const struct plan *plan)
+static void tell_of(struct discovery *d, const struct plan *plan, const char *event)
 {
     struct buffer id = {0}, out = {0};
     discoverer_id(d, &id);
     struct report r = {.plan = plan, .discoverer_id = buffer_slice(&id)};
     struct report_progress p = {
-        .event = "Pending", .wall_ms = loop_wall_ms(d->loop), .total = d->request_count};
+        .event = event, .wall_ms = loop_wall_ms(d->loop), .total = d->request_count};
     discovery_report_put_progress(&r, &p, &out);
     discovery_outbox_send_progress(&d->outbox, REPORT_PROGRESS_SCHEMA, buffer_slice(&out));
     buffer_clear(&out);
     buffer_clear(&id);
+}
+
+/* What was left is gone on with once, and only where it is the same scan. */
+static bool takes_up(struct discovery *d, const struct plan *plan, bool recurring)
+{
+    struct left *l = &d->left;
+    bool fits = l->there && l->state.recurring == recurring && discovery_resume_fits(plan, l->addresses, l->ports);
+    l->there = l->there && l->state.recurring != recurring;
+    return fits;
 }
 
 static void enqueue(struct discovery *d, struct plan *plan, bool recurring)
@@ -106,10 +130,11 @@ static void enqueue(struct discovery *d, struct plan *plan, bool recurring)
     struct request *q = MEMORY_NEW(struct request);
     q->plan = *plan;
     q->recurring = recurring;
+    q->resumes = takes_up(d, plan, recurring);
     list_push(&d->requests, &q->link);
     d->request_count++;
     if (d->run)
-        tell_pending(d, &q->plan);
+        tell_of(d, &q->plan, "Pending");
     start_next(d);
 }
 
@@ -158,6 +183,7 @@ static void cancel(struct module_call *c)
             continue;
         list_remove(l);
         d->request_count--;
+        tell_of(d, &q->plan, "Cancelled");
         request_free(q);
         found = true;
     }
@@ -236,10 +262,29 @@ static bool pick(const struct json *patch, struct buffer *out)
     return any;
 }
 
+/* With the first twin, which may have the site. A recurring one waits for its settings in it, too. */
+static void take_up(struct discovery *d)
+{
+    struct left *l = &d->left;
+    struct json_doc *doc = NULL;
+    struct buffer why = {0};
+    struct plan plan;
+    if (!l->there || l->state.recurring)
+        return;
+    if (json_parse(l->state.request, JSON_STRICT, &doc, NULL) == OK &&
+        discovery_plan_read(json_root(doc), &d->config.limits, &plan, &why) == OK) {
+        log_info("discovery goes on after a restart id=%.*s", SLICE_FMT(plan.id));
+        enqueue(d, &plan, false);
+    }
+    json_free(&doc);
+    buffer_clear(&why);
+}
+
 static void on_desired(void *app, const struct json *patch)
 {
     struct discovery *d = app;
     struct buffer ours = {0}, joined = {0};
+    take_up(d);
     if (pick(patch, &ours) &&
         json_merge_text(buffer_slice(&d->desired), buffer_slice(&ours), &joined) == OK) {
         struct plan plan;
@@ -249,8 +294,11 @@ static void on_desired(void *app, const struct json *patch)
         module_report(d->config.module, buffer_slice(&ours));
         loop_timer_stop(&d->next);
         if (desired_plan(d, &plan)) {
+            bool soon = d->left.there && d->left.state.recurring;
             discovery_plan_clear(&plan);
-            schedule(d, DISCOVERY_FIRST_SCAN_MS);
+            schedule(d, soon ? 0 : DISCOVERY_FIRST_SCAN_MS);
+        } else if (d->run_recurring) {
+            discovery_run_cancel(d->run);
         }
     }
     buffer_clear(&joined);
@@ -277,6 +325,19 @@ static const struct module_role_ops ops = {
     .on_room = on_room,
 };
 
+/* Each module's own file: two may live on one machine. */
+static void open_state(struct discovery *d)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/", d->config.state);
+    discoverer_id(d, &path);
+    buffer_text(&path, ".json");
+    struct left *l = &d->left;
+    d->resume = discovery_resume_open(d->loop, buffer_cstr(&path));
+    l->there = discovery_resume_read(buffer_cstr(&path), &l->arena, &l->state, &l->addresses, &l->ports) == OK;
+    buffer_clear(&path);
+}
+
 struct discovery *discovery_start(const struct discovery_config *config)
 {
     struct discovery *d = MEMORY_NEW(struct discovery);
@@ -285,6 +346,9 @@ struct discovery *discovery_start(const struct discovery_config *config)
     d->idle_ms = PLAN_IDLE_MS;
     list_init(&d->requests);
     discovery_outbox_init(&d->outbox, module_add(config->module, &ops, d));
+    if (config->state && config->state[0])
+        open_state(d);
+    d->config.state = NULL;
     return d;
 }
 
@@ -309,6 +373,8 @@ void discovery_free(struct discovery **out)
     for (struct link *l; (l = list_pop(&d->requests)) != NULL;)
         request_free(LIST_OF(l, struct request, link));
     discovery_run_free(&d->run);
+    discovery_resume_close(&d->resume);
+    arena_clear(&d->left.arena);
     discovery_outbox_clear(&d->outbox);
     buffer_clear(&d->desired);
     free(d);

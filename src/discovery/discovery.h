@@ -18,6 +18,7 @@ struct discovery_config {
     struct module *module; /* before module_start() */
     struct opcua_thread *thread;
     struct scan_limits limits; /* requests can lower them, not raise them */
+    const char *state; /* folder of the file with which a discovery goes on after a restart; NULL: none. Copied */
 };
 
 struct discovery *discovery_start(const struct discovery_config *config);

@@ -3,12 +3,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "client/device_double.h"
 #include "discovery/found.h"
 #include "discovery/interfaces.h"
 #include "discovery/plan.h"
+#include "io/stream.h"
 #include "opcua/server.h"
 
 #include "base/cmocka.h"
@@ -85,6 +88,22 @@ static bool told(const char *event)
         if (has_schema(i, PROGRESS) && has_text(i, text))
             return true;
     return false;
+}
+
+static bool told_of(const char *event, const char *detail)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "\"eventType\":\"%s\"", event);
+    for (size_t i = 0; i < device_double.sent; i++)
+        if (has_schema(i, PROGRESS) && has_text(i, text) && has_text(i, detail))
+            return true;
+    return false;
+}
+
+static bool asks(void *arg)
+{
+    (void)arg;
+    return told("EndpointsDiscoveryStarted");
 }
 
 static bool has_finished(void *arg)
@@ -257,6 +276,117 @@ static void a_scan_can_be_cancelled(void **state)
     assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
     assert_true(told("Cancelled"));
     assert_int_equal(event_count(), 0);
+}
+
+/* A listener that takes connections and never says a word: whoever asks it waits long. */
+static void nobody(void *arg, struct stream *s)
+{
+    (void)arg, (void)s;
+}
+
+static void what_is_cancelled_does_not_wait_for_answers(void **state)
+{
+    (void)state;
+    struct listener *silent;
+    char request[160];
+    assert_int_equal(listener_open(&(struct listen_config){.loop = world.loop, .host = "127.0.0.1", .on_accept = nobody}, &silent), OK);
+    snprintf(request, sizeof(request), "{\"id\":\"d1\",\"configuration\":{\"discoveryUrls\":[\"opc.tcp://127.0.0.1:%d\"]}}", listener_port(silent));
+    discover(request);
+    assert_true(loop_run_until(world.loop, asks, NULL, WAIT_MS));
+    uint64_t began_ms = loop_now_ms(world.loop);
+    device_double_method(2, "Cancel_V2", "{\"id\":\"d1\"}");
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    assert_true(loop_now_ms(world.loop) - began_ms < 1000);
+    assert_true(told("Cancelled"));
+    listener_close(&silent);
+}
+
+/* ---- after a restart ---- */
+
+static char folder[] = "/tmp/millrace-discovery-XXXXXX";
+
+static void write_state(const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/edge_module_discovery.json", folder);
+    assert_int_equal(file_write(path, slice_of(text)), OK);
+}
+
+/* The module as it starts again, with what it left. */
+static void start_again(const char *text)
+{
+    snprintf(folder, sizeof(folder), "/tmp/millrace-discovery-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    write_state(text);
+    discovery_stop(world.discovery);
+    module_free(&world.module);
+    discovery_free(&world.discovery);
+    device_double_reset();
+    struct module_config module = {.device = {.loop = world.loop, .device_id = "edge", .module_id = "discovery"}, .site = "plant"};
+    world.module = module_new(&module);
+    world.discovery = discovery_start(&(struct discovery_config){.module = world.module, .thread = world.thread, .state = folder});
+    module_start(world.module);
+    device_double_connect();
+}
+
+static bool state_is_gone(void *arg)
+{
+    char path[128];
+    (void)arg;
+    snprintf(path, sizeof(path), "%s/edge_module_discovery.json", folder);
+    return access(path, F_OK) != 0;
+}
+
+static void a_discovery_goes_on_after_a_restart(void **state)
+{
+    (void)state;
+    char text[512];
+    snprintf(text, sizeof(text),
+             "{\"recurring\":false,\"request\":{\"id\":\"d1\",\"discovery\":\"Fast\",\"configuration\":{\"addressRangesToScan\":"
+             "\"127.0.0.1\",\"portRangesToScan\":\"1-9\"},\"context\":{\"authorityId\":\"me\"}},\"addresses\":\"127.0.0.1\","
+             "\"ports\":\"1-9\",\"seed\":7,\"next\":4,\"found\":[\"%s\"]}",
+             world.url);
+    start_again(text);
+    device_double_desired("{\"$version\":1}");
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    check_events(false); /* the server that was found before, too */
+    assert_true(told_of("PortScanStarted", "\"progress\":4"));
+    assert_true(loop_run_until(world.loop, state_is_gone, NULL, WAIT_MS));
+    rmdir(folder);
+}
+
+static void another_scan_than_what_was_left_begins_at_its_beginning(void **state)
+{
+    (void)state;
+    start_again("{\"recurring\":false,\"request\":{\"id\":\"d1\",\"configuration\":{\"addressRangesToScan\":\"127.0.0.1\","
+                "\"portRangesToScan\":\"1-9\"}},\"addresses\":\"127.0.0.2\",\"ports\":\"1-9\",\"seed\":7,\"next\":4,\"found\":[]}");
+    device_double_desired("{\"$version\":1}");
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    assert_true(told_of("PortScanStarted", "\"progress\":0"));
+    assert_true(loop_run_until(world.loop, state_is_gone, NULL, WAIT_MS));
+    rmdir(folder);
+}
+
+static void a_recurring_one_goes_on_when_it_is_still_wanted(void **state)
+{
+    (void)state;
+    start_again("{\"recurring\":true,\"addresses\":\"127.0.0.1\",\"ports\":\"1-9\",\"seed\":7,\"next\":4,\"found\":[]}");
+    device_double_desired("{\"Discovery\":\"Fast\",\"AddressRangesToScan\":\"127.0.0.1\",\"PortRangesToScan\":\"1-9\",\"$version\":3}");
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    assert_true(told_of("PortScanStarted", "\"progress\":4"));
+    assert_true(loop_run_until(world.loop, state_is_gone, NULL, WAIT_MS));
+    rmdir(folder);
+}
+
+static void what_cannot_be_read_is_left(void **state)
+{
+    (void)state;
+    start_again("{\"recurring\":");
+    device_double_desired("{\"$version\":1}");
+    discover("{\"id\":\"d1\"}");
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    assert_true(loop_run_until(world.loop, state_is_gone, NULL, WAIT_MS));
+    rmdir(folder);
 }
 
 static void requests_that_make_no_sense_are_refused(void **state)
@@ -443,6 +573,11 @@ int main(void)
         TEST(nothing_found_is_told_too),
         TEST(requests_wait_for_each_other),
         TEST(a_scan_can_be_cancelled),
+        TEST(what_is_cancelled_does_not_wait_for_answers),
+        TEST(a_discovery_goes_on_after_a_restart),
+        TEST(another_scan_than_what_was_left_begins_at_its_beginning),
+        TEST(a_recurring_one_goes_on_when_it_is_still_wanted),
+        TEST(what_cannot_be_read_is_left),
         TEST(requests_that_make_no_sense_are_refused),
         TEST(requests_have_a_bound),
         TEST(what_does_not_fit_in_the_window_waits),

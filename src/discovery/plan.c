@@ -72,6 +72,14 @@ static enum status read_urls(const struct json *config, struct plan *p, struct b
     return s;
 }
 
+static bool is_loopback(const struct ranges *addresses)
+{
+    bool all = addresses->count > 0;
+    for (size_t i = 0; i < addresses->count; i++)
+        all = all && addresses->items[i].low >> 24 == 127 && addresses->items[i].high >> 24 == 127;
+    return all;
+}
+
 /* Ranges that are given say what is scanned, whatever the mode is. */
 static enum status read_ranges(const struct json *config, struct plan *p, struct buffer *why)
 {
@@ -82,6 +90,7 @@ static enum status read_ranges(const struct json *config, struct plan *p, struct
         s = discovery_ranges_parse_addresses(json_string(addresses), &p->addresses, why);
     if (s == OK && given(ports))
         s = discovery_ranges_parse_ports(json_string(ports), &p->ports, why);
+    p->addresses_given = p->addresses.count > 0;
     if (s == OK && (p->addresses.count || p->ports.count))
         p->mode = PLAN_FAST;
     if (s != OK || p->mode == PLAN_OFF)
@@ -90,6 +99,8 @@ static enum status read_ranges(const struct json *config, struct plan *p, struct
         discovery_interfaces_add(modes[p->mode].where, &p->addresses);
     if (p->ports.count == 0)
         s = discovery_ranges_parse_ports(slice_of(modes[p->mode].ports), &p->ports, why);
+    if (p->mode == PLAN_LOCAL || is_loopback(&p->addresses))
+        p->limits.host_rate = SCAN_HOST_RATE_NONE; /* nobody else hears it */
     return s;
 }
 

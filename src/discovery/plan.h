@@ -19,6 +19,7 @@ struct plan {
     struct slice id;
     enum plan_mode mode;
     struct ranges addresses, ports; /* empty: nothing is scanned */
+    bool addresses_given;           /* others are not looked at, whoever names them on the network */
     struct slice *urls;
     size_t url_count;
     struct slice *locales;

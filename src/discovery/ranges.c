@@ -73,6 +73,14 @@ uint32_t discovery_ranges_at(const struct ranges *r, uint64_t i)
     return 0;
 }
 
+bool discovery_ranges_has(const struct ranges *r, uint32_t number)
+{
+    for (size_t k = 0; k < r->count; k++)
+        if (r->items[k].low <= number && number <= r->items[k].high)
+            return true;
+    return false;
+}
+
 void discovery_ranges_clear(struct ranges *r)
 {
     free(r->items);

@@ -32,6 +32,8 @@ CHECKED enum status discovery_ranges_parse_ports(struct slice text, struct range
 /* FULL beyond RANGES_MAX. */
 CHECKED enum status discovery_ranges_add(struct ranges *r, uint32_t low, uint32_t high);
 
+bool discovery_ranges_has(const struct ranges *r, uint32_t number);
+
 /* The i-th number of all, i < total. */
 uint32_t discovery_ranges_at(const struct ranges *r, uint64_t i);
 

@@ -134,6 +134,12 @@ static void put_request(struct json_writer *w, const struct plan *p)
     json_end_object(w);
 }
 
+void discovery_report_put_request(const struct plan *p, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    put_request(&w, p);
+}
+
 void discovery_report_put_progress(const struct report *r, const struct report_progress *p,
                                    struct buffer *out)
 {

@@ -24,6 +24,9 @@ void discovery_report_put_endpoint(const struct report *r, const struct found_en
 void discovery_report_put_result(const struct report *r, size_t index, const char *failure,
                                  struct buffer *out);
 
+/* The DiscoveryRequest that the plan was made from. */
+void discovery_report_put_request(const struct plan *p, struct buffer *out);
+
 struct report_progress {
     const char *event; /* "PortScanStarted", … */
     uint64_t wall_ms;

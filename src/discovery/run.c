@@ -5,7 +5,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "discovery/announced.h"
 #include "discovery/found.h"
+#include "discovery/interfaces.h"
 #include "discovery/report.h"
 #include "opcua/node_id.h"
 
@@ -24,7 +26,9 @@ struct run {
     struct run_config config;
     char *discoverer_id, *device_id, *site;
     struct report report;
+    struct announced *announced; /* while it is listened */
     struct scan *scan;
+    struct scan_position from;
     struct arena arena;
     struct map known;      /* targets by url */
     struct list waiting;   /* targets */
@@ -35,6 +39,7 @@ struct run {
     struct found found;
     struct loop_timer tick;
     bool cancelled, ended;
+    bool stopping; /* the OPC UA thread was told to stop asking, and has not said that it did */
 };
 
 static void go_on(struct run *r);
@@ -60,11 +65,34 @@ static void tell(struct run *r, const char *event, const char *result)
     buffer_clear(&out);
 }
 
+/* All servers that are known: whoever goes on from there asks them again. */
+static void save(struct run *r)
+{
+    struct slice *urls = memory_new((r->known.count + 1) * sizeof(*urls));
+    struct buffer request = {0};
+    size_t count = 0, at = 0;
+    for (struct map_entry *e; (e = map_next(&r->known, &at));)
+        urls[count++] = e->key;
+    discovery_report_put_request(&r->config.plan, &request);
+    discovery_resume_save(r->config.resume, &r->config.plan,
+                          &(struct resume_state){.recurring = r->config.recurring,
+                                                 .request = buffer_slice(&request),
+                                                 .position = discovery_scan_position(r->scan),
+                                                 .found = urls,
+                                                 .found_count = count});
+    buffer_clear(&request);
+    free(urls);
+}
+
 static void on_tick(void *arg)
 {
     struct run *r = arg;
-    if (r->scan)
+    if (r->announced)
+        tell(r, "NetworkScanProgress", NULL);
+    if (r->scan) {
         tell(r, "PortScanProgress", NULL);
+        save(r);
+    }
     loop_timer_start(r->config.loop, &r->tick, RUN_PROGRESS_MS, on_tick, r);
 }
 
@@ -124,6 +152,27 @@ static void ask(void *arg)
                                on_answer, t, RUN_INQUIRY_MS);
 }
 
+static void on_stopped(void *arg)
+{
+    struct run *r = arg;
+    r->stopping = false;
+    go_on(r);
+}
+
+/* On the OPC UA thread; what was asked counts as answered. */
+static void stop_inquiries(void *arg)
+{
+    struct run *r = arg;
+    for (struct link *l; (l = list_pop(&r->inquiries)) != NULL;) {
+        struct target *t = LIST_OF(l, struct target, ua_link);
+        opcua_inquiry_cancel(t->inquiry);
+        t->inquiry = NULL;
+        t->status = UA_STATUSCODE_BADREQUESTCANCELLEDBYCLIENT;
+        loop_post(r->config.loop, on_arrived, t);
+    }
+    loop_post(r->config.loop, on_stopped, r);
+}
+
 void discovery_run_drop_inquiries(struct run *r)
 {
     for (struct link *l; (l = list_pop(&r->inquiries)) != NULL;) {
@@ -176,6 +225,8 @@ static void ask_next(struct run *r)
         list_push(&r->asked, &t->link);
         r->asked_count++;
         tell(r, "EndpointsDiscoveryStarted", NULL);
+        if (r->scan)
+            discovery_scan_charge(r->scan, RUN_INQUIRY_PACKETS);
         opcua_thread_post(r->config.thread, ask, t);
     }
 }
@@ -218,6 +269,7 @@ static void end(void *arg)
 static void finish(struct run *r)
 {
     r->ended = true;
+    discovery_resume_forget(r->config.resume);
     tell(r, "ServerDiscoveryFinished", NULL);
     if (!r->cancelled)
         send_found(r);
@@ -234,7 +286,7 @@ static void go_on(struct run *r)
     if (!r->cancelled)
         ask_next(r);
     bool waiting = !r->cancelled && !list_empty(&r->waiting);
-    if (r->scan == NULL && r->asked_count == 0 && !waiting)
+    if (r->scan == NULL && r->announced == NULL && r->asked_count == 0 && !waiting && !r->stopping)
         finish(r);
 }
 
@@ -263,13 +315,12 @@ static void on_scanned(void *arg)
 static void start_scan(struct run *r)
 {
     const struct plan *p = &r->config.plan;
-    if (p->mode == PLAN_OFF || p->addresses.total == 0 || p->ports.total == 0)
-        return;
     struct scan_config config = {
         .loop = r->config.loop,
         .addresses = &p->addresses,
         .ports = &p->ports,
         .limits = p->limits,
+        .from = r->from,
         .on_found = on_found,
         .on_end = on_scanned,
         .arg = r,
@@ -278,16 +329,70 @@ static void start_scan(struct run *r)
     tell(r, "PortScanStarted", NULL);
 }
 
+/* ---- before it: who says himself that he is there ---- */
+
+static void on_announced(void *arg, const struct mdns_service *s)
+{
+    struct run *r = arg;
+    const struct plan *p = &r->config.plan;
+    struct buffer url = {0};
+    if (p->addresses_given && !discovery_ranges_has(&p->addresses, s->address))
+        return;
+    discovery_mdns_put_url(s, &url);
+    if (!map_get(&r->known, buffer_slice(&url))) {
+        log_info("server announced itself url=%s", buffer_cstr(&url));
+        tell(r, "NetworkScanResult", buffer_cstr(&url) + 10);
+        add_target(r, buffer_slice(&url));
+        go_on(r);
+    }
+    buffer_clear(&url);
+}
+
+static void on_listened(void *arg)
+{
+    struct run *r = arg;
+    tell(r, "NetworkScanFinished", NULL);
+    discovery_announced_free(&r->announced);
+    start_scan(r);
+    go_on(r);
+}
+
+static void listen_first(struct run *r)
+{
+    struct ranges own = {0};
+    discovery_interfaces_add(INTERFACES_OWN, &own);
+    r->announced = discovery_announced_start(&(struct announced_config){.loop = r->config.loop,
+                                                                        .interfaces = &own,
+                                                                        .wait_ms = r->config.plan.limits.listen_ms,
+                                                                        .on_found = on_announced,
+                                                                        .on_end = on_listened,
+                                                                        .arg = r});
+    discovery_ranges_clear(&own);
+    tell(r, "NetworkScanStarted", NULL);
+}
+
+static void look_around(struct run *r)
+{
+    const struct plan *p = &r->config.plan;
+    if (p->mode == PLAN_OFF || p->addresses.total == 0 || p->ports.total == 0)
+        return;
+    if (p->limits.listen_ms > 0 && p->mode != PLAN_LOCAL && r->from.next == 0)
+        listen_first(r);
+    else
+        start_scan(r);
+}
+
 static void start(void *arg)
 {
     struct run *r = arg;
     const struct plan *p = &r->config.plan;
-    log_info("discovery started id=%.*s mode=%s addresses=%llu ports=%llu urls=%zu",
+    log_info("discovery started id=%.*s mode=%s addresses=%llu ports=%llu urls=%zu packets_a_second=%u a_host=%u from=%llu",
              SLICE_FMT(p->id), discovery_plan_mode_name(p->mode),
-             (unsigned long long)p->addresses.total, (unsigned long long)p->ports.total,
-             p->url_count);
+             (unsigned long long)p->addresses.total, (unsigned long long)p->ports.total, p->url_count,
+             p->limits.rate ? p->limits.rate : SCAN_RATE, p->limits.host_rate ? p->limits.host_rate : SCAN_HOST_RATE,
+             (unsigned long long)r->from.next);
     tell(r, "Started", NULL);
-    start_scan(r);
+    look_around(r);
     tell(r, "ServerDiscoveryStarted", NULL);
     for (size_t i = 0; i < p->url_count; i++)
         add_target(r, p->urls[i]);
@@ -313,6 +418,10 @@ struct run *discovery_run_start(struct run_config *config)
     list_init(&r->waiting);
     list_init(&r->asked);
     list_init(&r->inquiries);
+    for (size_t i = 0; config->from && i < config->from->found_count; i++)
+        add_target(r, config->from->found[i]);
+    r->from = config->from ? config->from->position : (struct scan_position){0};
+    r->config.from = NULL;
     loop_timer_start(r->config.loop, &r->tick, 0, start, r);
     return r;
 }
@@ -322,7 +431,12 @@ void discovery_run_cancel(struct run *r)
     if (r->cancelled || r->ended)
         return;
     r->cancelled = true;
+    discovery_announced_free(&r->announced);
     discovery_scan_free(&r->scan);
+    if (r->asked_count > 0) {
+        r->stopping = true;
+        opcua_thread_post(r->config.thread, stop_inquiries, r);
+    }
     go_on(r);
 }
 
@@ -337,6 +451,7 @@ void discovery_run_free(struct run **out)
     if (r == NULL)
         return;
     loop_timer_stop(&r->tick);
+    discovery_announced_free(&r->announced);
     discovery_scan_free(&r->scan);
     LIST_EACH(l, &r->asked)
     clear_answer(LIST_OF(l, struct target, link));

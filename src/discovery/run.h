@@ -7,6 +7,7 @@
 
 #include "discovery/outbox.h"
 #include "discovery/plan.h"
+#include "discovery/resume.h"
 #include "opcua/thread.h"
 
 struct run;
@@ -16,6 +17,7 @@ struct run;
     4096 /* servers that are asked by one run; the further ones are counted and logged */
 #define RUN_INQUIRY_MS 15000
 #define RUN_PROGRESS_MS 3000
+#define RUN_INQUIRY_PACKETS 40 /* that asking a server costs its network, of the scan's budget */
 
 struct run_config {
     struct loop *loop;
@@ -23,12 +25,15 @@ struct run_config {
     struct outbox *outbox;
     const char *discoverer_id, *device_id, *site; /* copied */
     struct plan plan;                             /* taken over */
+    struct resume *resume;                        /* may be NULL. Not owned */
+    bool recurring;
+    const struct resume_state *from;              /* where it goes on; NULL: it begins. Copied */
     void (*on_end)(void *arg, enum status why);   /* OK, CANCELLED; the run is then to be freed */
     void *arg;
 };
 
 struct run *discovery_run_start(struct run_config *config);
-/* Stops asking; on_end(CANCELLED) follows when the last answer is in. */
+/* Stops scanning and asking at once; on_end(CANCELLED) follows. */
 void discovery_run_cancel(struct run *r);
 struct slice discovery_run_id(const struct run *r);
 

@@ -12,15 +12,20 @@
 #include "io/stream.h"
 
 #define TICK_MS 10
-#define BURST_MS 50 /* of the rate, that may be used at once */
+#define BURST_MS 20 /* of the rate, that may be used at once, and is taken off the second */
+#define AGAIN_MS 1000 /* the system's, for a connect without an answer */
+#define HELLO_PACKETS 5 /* more than the connect: what is acknowledged, asked, and the end */
 #define URL_MAX 48
 
 struct scan {
     struct scan_config config;
     struct scan_progress progress;
-    struct order order;
-    uint64_t next;      /* place in the order */
-    uint64_t budget;    /* connects that are allowed now, in thousandths */
+    uint64_t seed;
+    uint64_t pass; /* whose order `hosts` is */
+    struct order hosts;
+    uint64_t next;      /* probe that follows: pass × hosts + place in the pass */
+    int64_t budget;     /* packets that are allowed now, in thousandths; below 0 when more were sent than was known */
+    uint32_t rate;      /* of them a second */
     uint64_t filled_ms; /* when the budget was filled last */
     struct patience patience;
     struct list probes;
@@ -34,6 +39,7 @@ struct probe {
     struct stream *stream;
     struct loop_timer timer;
     uint64_t started_ms;
+    uint64_t at; /* which probe of the scan */
     uint32_t address;
     uint16_t port;
     bool open, settled;
@@ -77,6 +83,7 @@ static void on_open(void *arg)
     struct scan *s = p->scan;
     p->open = true;
     s->progress.open++;
+    discovery_scan_charge(s, HELLO_PACKETS);
     discovery_patience_measured(&s->patience, p->address, now_of(s) - p->started_ms);
     discovery_ranges_address_text(p->address, host);
     snprintf(url, sizeof(url), "opc.tcp://%s:%u", host, p->port);
@@ -128,7 +135,7 @@ static void on_close(void *arg, enum status why)
 static const struct stream_events events = {
     .on_open = on_open, .on_data = on_data, .on_close = on_close};
 
-static void probe(struct scan *s, uint32_t address, uint16_t port)
+static void probe(struct scan *s, uint64_t at, uint32_t address, uint16_t port)
 {
     struct probe *p = MEMORY_NEW(struct probe);
     char host[RANGES_ADDRESS_MAX];
@@ -140,7 +147,9 @@ static void probe(struct scan *s, uint32_t address, uint16_t port)
         .timeout_ms = discovery_patience_ms(&s->patience, address),
         .quiet = true, /* most are not there */
     };
+    discovery_scan_charge(s, 1 + (uint32_t)(config.timeout_ms / AGAIN_MS));
     p->scan = s;
+    p->at = at;
     p->address = address;
     p->port = port;
     p->started_ms = now_of(s);
@@ -153,8 +162,9 @@ static void probe(struct scan *s, uint32_t address, uint16_t port)
 
 static void fill_budget(struct scan *s)
 {
-    uint64_t now = now_of(s), most = (uint64_t)s->config.limits.rate * BURST_MS;
-    s->budget += (now - s->filled_ms) * s->config.limits.rate;
+    uint64_t now = now_of(s);
+    int64_t most = (int64_t)s->rate * BURST_MS;
+    s->budget += (int64_t)((now - s->filled_ms) * s->rate * (1000 - BURST_MS) / 1000);
     s->filled_ms = now;
     if (most < 1000)
         most = 1000;
@@ -162,13 +172,22 @@ static void fill_budget(struct scan *s)
         s->budget = most;
 }
 
+void discovery_scan_charge(struct scan *s, uint32_t packets)
+{
+    s->budget -= (int64_t)packets * 1000;
+}
+
+/* Each pass has an order of its hosts, each host one of its ports. */
 static void probe_next(struct scan *s)
 {
-    uint64_t n = discovery_order_at(&s->order, s->next++);
-    uint64_t ports = s->config.ports->total;
-    s->budget -= 1000;
-    probe(s, discovery_ranges_at(s->config.addresses, n / ports),
-          (uint16_t)discovery_ranges_at(s->config.ports, n % ports));
+    uint64_t at = s->next++, hosts = s->config.addresses->total, pass = at / hosts;
+    if (pass != s->pass || s->hosts.count == 0)
+        s->hosts = discovery_order_of(hosts, s->seed + pass);
+    s->pass = pass;
+    uint64_t host = discovery_order_at(&s->hosts, at % hosts);
+    struct order ports = discovery_order_of(s->config.ports->total, ~s->seed + host);
+    probe(s, at, discovery_ranges_at(s->config.addresses, host),
+          (uint16_t)discovery_ranges_at(s->config.ports, discovery_order_at(&ports, pass)));
 }
 
 static void on_tick(void *arg)
@@ -195,6 +214,13 @@ static uint32_t files_allowed(void)
     return (uint32_t)(l.rlim_cur / 2);
 }
 
+/* The network's budget, or what all hosts together may hear of: few hosts make it slower, not louder. */
+static uint32_t rate_of(const struct scan *s)
+{
+    uint64_t hosts = s->config.addresses->total * s->config.limits.host_rate;
+    return hosts > s->config.limits.rate ? s->config.limits.rate : (uint32_t)hosts;
+}
+
 static void set_default(uint32_t *limit, uint32_t otherwise)
 {
     if (*limit == 0)
@@ -207,6 +233,7 @@ struct scan *discovery_scan_start(const struct scan_config *config)
     s->config = *config;
     struct scan_limits *l = &s->config.limits;
     set_default(&l->rate, SCAN_RATE);
+    set_default(&l->host_rate, SCAN_HOST_RATE);
     set_default(&l->in_flight_max, SCAN_IN_FLIGHT);
     if (l->in_flight_max > files_allowed())
         l->in_flight_max = files_allowed();
@@ -216,7 +243,9 @@ struct scan *discovery_scan_start(const struct scan_config *config)
     discovery_patience_init(&s->patience, l->floor_ms, l->cap_ms);
     list_init(&s->probes);
     s->progress.total = config->addresses->total * config->ports->total;
-    s->order = discovery_order_of(s->progress.total, loop_random_u64(config->loop));
+    s->seed = config->from.seed ? config->from.seed : loop_random_u64(config->loop) | 1;
+    s->next = s->progress.done = config->from.next < s->progress.total ? config->from.next : s->progress.total;
+    s->rate = rate_of(s);
     s->filled_ms = now_of(s);
     s->budget = 1000;
     loop_timer_start(config->loop, &s->tick, 0, on_tick, s);
@@ -238,6 +267,12 @@ void discovery_scan_free(struct scan **out)
     }
     free(s);
     *out = NULL;
+}
+
+struct scan_position discovery_scan_position(const struct scan *s)
+{
+    struct link *first = list_first(&((struct scan *)s)->probes); /* the oldest */
+    return (struct scan_position){s->seed, first ? LIST_OF(first, struct probe, link)->at : s->next};
 }
 
 struct scan_progress discovery_scan_progress(const struct scan *s)

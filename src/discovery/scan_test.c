@@ -26,6 +26,7 @@ struct world {
     int ports[3];
     struct ranges addresses, range;
     struct scan *scan;
+    struct scan_position from;
     int ended;
     int found;
     uint16_t found_port;
@@ -129,6 +130,7 @@ static void start(struct world *w, struct scan_limits limits)
         .addresses = &w->addresses,
         .ports = &w->range,
         .limits = limits,
+        .from = w->from,
         .on_found = on_found,
         .on_end = on_end,
         .arg = w,
@@ -185,9 +187,65 @@ static void keeps_to_its_rate(void **state)
     struct world *w = *state;
     assert_int_equal(discovery_ranges_add(&w->range, 1, 30), OK);
     uint64_t began_ms = loop_now_ms(w->loop);
-    start(w, (struct scan_limits){.rate = 100});
+    start(w, (struct scan_limits){.rate = 100, .host_rate = SCAN_HOST_RATE_NONE});
     assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
     assert_true(loop_now_ms(w->loop) - began_ms >= 230);
+}
+
+/* Two hosts hear of it 40 times a second altogether, whatever the network's budget: 20 connects take half a second. */
+static void a_host_has_a_rate_of_its_own(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(discovery_ranges_add(&w->addresses, ADDRESS + 1, ADDRESS + 1), OK);
+    assert_int_equal(discovery_ranges_add(&w->range, 1, 10), OK);
+    uint64_t began_ms = loop_now_ms(w->loop);
+    start(w, (struct scan_limits){.host_rate = 20});
+    assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
+    assert_true(loop_now_ms(w->loop) - began_ms >= 450);
+}
+
+/* What others send is taken off its budget. */
+static void others_packets_count(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(discovery_ranges_add(&w->range, 1, 2), OK);
+    uint64_t began_ms = loop_now_ms(w->loop);
+    start(w, (struct scan_limits){.rate = 100, .host_rate = SCAN_HOST_RATE_NONE});
+    discovery_scan_charge(w->scan, 30);
+    assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
+    assert_true(loop_now_ms(w->loop) - began_ms >= 290);
+}
+
+static void goes_on_from_where_another_was(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(discovery_ranges_add(&w->range, (uint32_t)w->ports[i], (uint32_t)w->ports[i]), OK);
+    for (uint64_t next = 0; next <= 3; next++) {
+        w->ended = w->found = 0;
+        w->from = (struct scan_position){.seed = 7, .next = next};
+        start(w, (struct scan_limits){0});
+        assert_int_equal(discovery_scan_progress(w->scan).done, next);
+        assert_int_equal(discovery_scan_position(w->scan).next, next);
+        assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
+        assert_int_equal(w->found, 3 - next);
+        assert_int_equal(discovery_scan_position(w->scan).next, 3);
+        discovery_scan_free(&w->scan);
+    }
+}
+
+/* What is still open counts as not done. */
+static void its_position_is_before_what_is_open(void **state)
+{
+    struct world *w = *state;
+    w->answer = (struct slice){0};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(discovery_ranges_add(&w->range, (uint32_t)w->ports[i], (uint32_t)w->ports[i]), OK);
+    start(w, (struct scan_limits){0});
+    while (discovery_scan_progress(w->scan).open < 3)
+        loop_run_until(w->loop, has_ended, w, 5);
+    assert_int_equal(discovery_scan_position(w->scan).next, 0);
+    assert_true(discovery_scan_position(w->scan).seed != 0);
 }
 
 static void can_be_ended_in_the_midst(void **state)
@@ -211,7 +269,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(finds_what_says_acknowledge),       TEST(passes_over_what_says_something_else),
         TEST(does_not_wait_long_for_the_silent), TEST(keeps_to_its_rate),
-        TEST(can_be_ended_in_the_midst),
+        TEST(can_be_ended_in_the_midst),         TEST(a_host_has_a_rate_of_its_own),
+        TEST(others_packets_count),              TEST(goes_on_from_where_another_was),
+        TEST(its_position_is_before_what_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
