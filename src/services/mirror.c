@@ -295,5 +295,7 @@ void mirror_free(struct mirror **out)
 
 struct mirror_counts mirror_counts(const struct mirror *m)
 {
-    return m->counts;
+    struct mirror_counts counts = m->counts;
+    counts.busy = m->busy || m->failing;
+    return counts;
 }

@@ -29,5 +29,6 @@ struct mirror_counts {
     uint64_t written, refused; /* twins */
     size_t waiting;            /* rows that the hub was not told of, when last looked */
     bool looked;               /* went through the hub, and not about to do so again */
+    bool busy;   /* something is asked */
 };
 struct mirror_counts mirror_counts(const struct mirror *m);
