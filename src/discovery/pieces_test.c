@@ -1,6 +1,8 @@
 /* Ranges, order, patience, hello: the pieces that know no network. */
 #include <stdlib.h>
+#include <string.h>
 
+#include "discovery/budget.h"
 #include "discovery/hello.h"
 #include "discovery/order.h"
 #include "discovery/patience.h"
@@ -176,9 +178,55 @@ static void a_hello_has_the_url(void **state)
     buffer_clear(&out);
 }
 
+/* Whatever is tried, and whenever: no second has more. */
+static void no_second_has_more_than_the_budget(void **state)
+{
+    (void)state;
+    static uint32_t sent[5000]; /* by millisecond */
+    struct budget b;
+    discovery_budget_init(&b, 100);
+    memset(sent, 0, sizeof(sent));
+    for (uint64_t ms = 0; ms < 5000; ms++) {
+        uint32_t room = discovery_budget_room(&b, 77777 + ms), wish = (uint32_t)(ms * 7919 % 5);
+        sent[ms] = wish < room ? wish : room;
+        discovery_budget_spend(&b, 77777 + ms, sent[ms]);
+        if (ms % 130 == 0 && discovery_budget_take(&b, 77777 + ms, 30))
+            sent[ms] += 30;
+    }
+    uint64_t all = 0;
+    for (size_t from = 0; from + 1000 <= 5000; from++) {
+        uint32_t sum = 0;
+        for (size_t ms = from; ms < from + 1000; ms++)
+            sum += sent[ms];
+        assert_true(sum <= 100);
+    }
+    for (size_t ms = 0; ms < 5000; ms++)
+        all += sent[ms];
+    assert_true(all > 450); /* and it is used */
+}
+
+static void room_is_made_for_who_needs_much(void **state)
+{
+    (void)state;
+    struct budget b;
+    discovery_budget_init(&b, 100);
+    discovery_budget_spend(&b, 5000, 50);
+    discovery_budget_spend(&b, 5500, 45);
+    assert_false(discovery_budget_take(&b, 5600, 30));
+    assert_int_equal(discovery_budget_room(&b, 5700), 0);
+    assert_int_equal(discovery_budget_room(&b, 6030), 25); /* 45 and the reserved 30 */
+    assert_true(discovery_budget_take(&b, 6030, 30));
+    assert_int_equal(discovery_budget_room(&b, 6030), 25);
+    assert_int_equal(discovery_budget_room(&b, 60000), 100);
+    assert_true(discovery_budget_take(&b, 60000, 1000)); /* more than there ever is: alone */
+    assert_int_equal(discovery_budget_room(&b, 60000), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_second_has_more_than_the_budget),
+        cmocka_unit_test(room_is_made_for_who_needs_much),
         cmocka_unit_test(address_ranges_are_read_and_joined),
         cmocka_unit_test(port_ranges_are_read_and_joined),
         cmocka_unit_test(what_is_no_range_is_refused),

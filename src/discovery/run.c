@@ -29,6 +29,8 @@ struct run {
     struct announced *announced; /* while it is listened */
     struct scan *scan;
     struct scan_position from;
+    struct budget budget;
+    struct loop_timer again; /* when there was no room to ask */
     struct arena arena;
     struct map known;      /* targets by url */
     struct list waiting;   /* targets */
@@ -218,15 +220,27 @@ static void on_arrived(void *arg)
     go_on(r);
 }
 
+static void on_again(void *arg)
+{
+    go_on(arg);
+}
+
+/* What is asked costs packets, as the scan does: there must be room for them. */
+static bool may_ask(struct run *r)
+{
+    if (discovery_budget_take(&r->budget, loop_now_ms(r->config.loop), RUN_INQUIRY_PACKETS))
+        return true;
+    loop_timer_start(r->config.loop, &r->again, RUN_AGAIN_MS, on_again, r);
+    return false;
+}
+
 static void ask_next(struct run *r)
 {
-    while (r->asked_count < RUN_INQUIRIES_MAX && !list_empty(&r->waiting)) {
+    while (r->asked_count < RUN_INQUIRIES_MAX && !list_empty(&r->waiting) && may_ask(r)) {
         struct target *t = LIST_OF(list_pop(&r->waiting), struct target, link);
         list_push(&r->asked, &t->link);
         r->asked_count++;
         tell(r, "EndpointsDiscoveryStarted", NULL);
-        if (r->scan)
-            discovery_scan_charge(r->scan, RUN_INQUIRY_PACKETS);
         opcua_thread_post(r->config.thread, ask, t);
     }
 }
@@ -269,6 +283,7 @@ static void end(void *arg)
 static void finish(struct run *r)
 {
     r->ended = true;
+    loop_timer_stop(&r->again);
     discovery_resume_forget(r->config.resume);
     tell(r, "ServerDiscoveryFinished", NULL);
     if (!r->cancelled)
@@ -321,6 +336,7 @@ static void start_scan(struct run *r)
         .ports = &p->ports,
         .limits = p->limits,
         .from = r->from,
+        .budget = &r->budget,
         .on_found = on_found,
         .on_end = on_scanned,
         .arg = r,
@@ -415,6 +431,7 @@ struct run *discovery_run_start(struct run_config *config)
         .discoverer_id = slice_of(r->discoverer_id),
         .site = slice_of(r->site),
     };
+    discovery_budget_init(&r->budget, r->config.plan.limits.rate ? r->config.plan.limits.rate : SCAN_RATE);
     list_init(&r->waiting);
     list_init(&r->asked);
     list_init(&r->inquiries);
@@ -451,6 +468,7 @@ void discovery_run_free(struct run **out)
     if (r == NULL)
         return;
     loop_timer_stop(&r->tick);
+    loop_timer_stop(&r->again);
     discovery_announced_free(&r->announced);
     discovery_scan_free(&r->scan);
     LIST_EACH(l, &r->asked)

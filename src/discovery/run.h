@@ -17,7 +17,8 @@ struct run;
     4096 /* servers that are asked by one run; the further ones are counted and logged */
 #define RUN_INQUIRY_MS 15000
 #define RUN_PROGRESS_MS 3000
-#define RUN_INQUIRY_PACKETS 40 /* that asking a server costs its network, of the scan's budget */
+#define RUN_AGAIN_MS 20
+#define RUN_INQUIRY_PACKETS 30 /* that asking a server is taken for */
 
 struct run_config {
     struct loop *loop;

@@ -12,9 +12,10 @@
 #include "io/stream.h"
 
 #define TICK_MS 10
-#define BURST_MS 20 /* of the rate, that may be used at once, and is taken off the second */
+#define BURST_MS 20 /* of the rate, that may be used at once */
 #define AGAIN_MS 1000 /* the system's, for a connect without an answer */
 #define HELLO_PACKETS 5 /* more than the connect: what is acknowledged, asked, and the end */
+#define HELLO_ROOM 20   /* of the budget, kept for those that open */
 #define URL_MAX 48
 
 struct scan {
@@ -24,9 +25,9 @@ struct scan {
     uint64_t pass; /* whose order `hosts` is */
     struct order hosts;
     uint64_t next;      /* probe that follows: pass × hosts + place in the pass */
-    int64_t budget;     /* packets that are allowed now, in thousandths; below 0 when more were sent than was known */
+    int64_t allowed;    /* connects that the pace allows now, in thousandths */
     uint32_t rate;      /* of them a second */
-    uint64_t filled_ms; /* when the budget was filled last */
+    uint64_t filled_ms; /* when `allowed` grew last */
     struct patience patience;
     struct list probes;
     struct loop_timer tick;
@@ -83,7 +84,7 @@ static void on_open(void *arg)
     struct scan *s = p->scan;
     p->open = true;
     s->progress.open++;
-    discovery_scan_charge(s, HELLO_PACKETS);
+    discovery_budget_spend(s->config.budget, now_of(s), HELLO_PACKETS);
     discovery_patience_measured(&s->patience, p->address, now_of(s) - p->started_ms);
     discovery_ranges_address_text(p->address, host);
     snprintf(url, sizeof(url), "opc.tcp://%s:%u", host, p->port);
@@ -147,7 +148,7 @@ static void probe(struct scan *s, uint64_t at, uint32_t address, uint16_t port)
         .timeout_ms = discovery_patience_ms(&s->patience, address),
         .quiet = true, /* most are not there */
     };
-    discovery_scan_charge(s, 1 + (uint32_t)(config.timeout_ms / AGAIN_MS));
+    discovery_budget_spend(s->config.budget, now_of(s), 1 + (uint32_t)(config.timeout_ms / AGAIN_MS));
     p->scan = s;
     p->at = at;
     p->address = address;
@@ -160,21 +161,25 @@ static void probe(struct scan *s, uint64_t at, uint32_t address, uint16_t port)
 
 /* ---- all of them ---- */
 
-static void fill_budget(struct scan *s)
+/* Connects are spread over the second, whatever the budget has room for. */
+static void keep_pace(struct scan *s)
 {
     uint64_t now = now_of(s);
     int64_t most = (int64_t)s->rate * BURST_MS;
-    s->budget += (int64_t)((now - s->filled_ms) * s->rate * (1000 - BURST_MS) / 1000);
+    s->allowed += (int64_t)((now - s->filled_ms) * s->rate);
     s->filled_ms = now;
     if (most < 1000)
         most = 1000;
-    if (s->budget > most)
-        s->budget = most;
+    if (s->allowed > most)
+        s->allowed = most;
 }
 
-void discovery_scan_charge(struct scan *s, uint32_t packets)
+static bool may_probe(struct scan *s)
 {
-    s->budget -= (int64_t)packets * 1000;
+    uint32_t kept = s->config.budget->rate / 4 < HELLO_ROOM ? s->config.budget->rate / 4 : HELLO_ROOM;
+    return s->next < s->progress.total && s->allowed >= 1000 &&
+           s->progress.in_flight < s->config.limits.in_flight_max &&
+           discovery_budget_room(s->config.budget, now_of(s)) > kept;
 }
 
 /* Each pass has an order of its hosts, each host one of its ports. */
@@ -184,6 +189,7 @@ static void probe_next(struct scan *s)
     if (pass != s->pass || s->hosts.count == 0)
         s->hosts = discovery_order_of(hosts, s->seed + pass);
     s->pass = pass;
+    s->allowed -= 1000;
     uint64_t host = discovery_order_at(&s->hosts, at % hosts);
     struct order ports = discovery_order_of(s->config.ports->total, ~s->seed + host);
     probe(s, at, discovery_ranges_at(s->config.addresses, host),
@@ -197,9 +203,8 @@ static void on_tick(void *arg)
         s->config.on_end(s->config.arg);
         return;
     }
-    fill_budget(s);
-    while (s->next < s->progress.total && s->budget >= 1000 &&
-           s->progress.in_flight < s->config.limits.in_flight_max)
+    keep_pace(s);
+    while (may_probe(s))
         probe_next(s);
     loop_timer_start(s->config.loop, &s->tick, TICK_MS, on_tick, s);
 }
@@ -247,7 +252,7 @@ struct scan *discovery_scan_start(const struct scan_config *config)
     s->next = s->progress.done = config->from.next < s->progress.total ? config->from.next : s->progress.total;
     s->rate = rate_of(s);
     s->filled_ms = now_of(s);
-    s->budget = 1000;
+    s->allowed = 1000;
     loop_timer_start(config->loop, &s->tick, 0, on_tick, s);
     return s;
 }

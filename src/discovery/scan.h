@@ -8,13 +8,14 @@
  */
 #pragma once
 
+#include "discovery/budget.h"
 #include "discovery/ranges.h"
 #include "io/loop.h"
 
 struct scan;
 
 struct scan_limits {
-    uint32_t rate;          /* packets a second, whatever the networks; 0: SCAN_RATE */
+    uint32_t rate;          /* packets a second, whatever the networks; 0: SCAN_RATE. The budget keeps to it */
     uint32_t host_rate;     /* connects to a host in a second; 0: SCAN_HOST_RATE */
     uint32_t in_flight_max; /* at once; 0: SCAN_IN_FLIGHT */
     uint32_t floor_ms; /* of the time a connect is given, which follows what neighbours needed; 0:
@@ -42,6 +43,7 @@ struct scan_config {
     const struct ranges *addresses, *ports; /* borrowed until the end */
     struct scan_limits limits;
     struct scan_position from; /* {0}: from the beginning */
+    struct budget *budget;     /* shared with others who send to the same networks; borrowed */
     void (*on_found)(void *arg, uint32_t address, uint16_t port);
     void (*on_end)(void *arg); /* once, when all were tried; the scan is then to be freed */
     void *arg;
@@ -56,6 +58,4 @@ struct scan *discovery_scan_start(const struct scan_config *config);
 /* At any time; nothing is called any more. */
 void discovery_scan_free(struct scan **s);
 struct scan_position discovery_scan_position(const struct scan *s);
-/* Others sent so many packets to the same networks: they count. */
-void discovery_scan_charge(struct scan *s, uint32_t packets);
 struct scan_progress discovery_scan_progress(const struct scan *s);

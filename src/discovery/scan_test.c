@@ -26,6 +26,7 @@ struct world {
     int ports[3];
     struct ranges addresses, range;
     struct scan *scan;
+    struct budget budget;
     struct scan_position from;
     int ended;
     int found;
@@ -125,8 +126,10 @@ static int teardown(void **state)
 
 static void start(struct world *w, struct scan_limits limits)
 {
+    discovery_budget_init(&w->budget, limits.rate ? limits.rate : SCAN_RATE);
     struct scan_config config = {
         .loop = w->loop,
+        .budget = &w->budget,
         .addresses = &w->addresses,
         .ports = &w->range,
         .limits = limits,
@@ -211,9 +214,9 @@ static void others_packets_count(void **state)
     assert_int_equal(discovery_ranges_add(&w->range, 1, 2), OK);
     uint64_t began_ms = loop_now_ms(w->loop);
     start(w, (struct scan_limits){.rate = 100, .host_rate = SCAN_HOST_RATE_NONE});
-    discovery_scan_charge(w->scan, 30);
+    discovery_budget_spend(&w->budget, began_ms, 90);
     assert_true(loop_run_until(w->loop, has_ended, w, WAIT_MS));
-    assert_true(loop_now_ms(w->loop) - began_ms >= 290);
+    assert_true(loop_now_ms(w->loop) - began_ms >= 990);
 }
 
 static void goes_on_from_where_another_was(void **state)

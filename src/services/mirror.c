@@ -38,10 +38,11 @@ static void forget(struct mirror *m)
 
 static bool is_gone(struct mirror *m)
 {
+    bool gone = m->gone;
     m->busy = false;
-    if (m->gone)
+    if (gone)
         forget(m);
-    return m->gone;
+    return gone;
 }
 
 static void resume(void *arg)

@@ -14,8 +14,9 @@ KINDS = [SILENT] * 5 + [REFUSING] * 5 + [SERVER] * 3
 PORTS = "4840-4849;48010-48019;62537-62546"
 PORTS_OF_SERVERS = [4843, 48017, 62541]
 RATE, HOST_RATE = 150, 20
+INQUIRY_PACKETS = 30  # that asking a server is taken for: RUN_INQUIRY_PACKETS in src/discovery/run.h
 LONG_SCAN = "1000-9999"
-world = {}
+world = {"where": Folder("discovery")}
 
 
 class Discovery(Program):
@@ -43,9 +44,13 @@ class Discovery(Program):
 
 
 def plant(network, n, port, folder):
-    log = open(os.path.join(folder, f"plant-{n}.log"), "wb")
-    return subprocess.Popen([*network.inside(n), MILLRACE, "plant", "--listen", network.address(n), "--port", str(port), "--nodes", "5",
-                             "--pki", os.path.join(folder, f"pki-{n}")], stdout=log, stderr=log)
+    """An OPC UA server that is ready."""
+    path = os.path.join(folder, f"plant-{n}-{port}.log")
+    with open(path, "wb") as log:
+        process = subprocess.Popen([*network.inside(n), MILLRACE, "plant", "--listen", network.address(n), "--port", str(port),
+                                    "--nodes", "5", "--pki", os.path.join(folder, f"pki-{n}-{port}")], stdout=log, stderr=log)
+    wait_for("a server to be ready", lambda: b"opc.tcp" in open(path, "rb").read())
+    return process
 
 
 # ---- a host that answers mDNS, for a server that no scan looks for ----
@@ -70,7 +75,8 @@ while True:
 """
 
 
-def begin(folder):
+def begin():
+    folder = world["where"].__enter__()
     network = Network(KINDS)
     network.enter()
     hub = Hub(folder).start()
@@ -98,6 +104,7 @@ def check_budget(packets):
 
 
 def all_are_found_within_the_budget():
+    begin()
     network, discovery = world["network"], world["discovery"]
     packets = Packets(network, world["folder"])
     discovery.discover("all", addresses(), PORTS)
@@ -106,6 +113,8 @@ def all_are_found_within_the_budget():
     assert discovery.found() == world["expected"] | {world["announced"]}, discovery.found()
     assert "endpoints=0" not in discovery.lines("discovery ended id=all")[0]
     check_budget(sent)
+    asked = sum(1 for _, address, port, _ in sent if f"{address}:{port}" == world["announced"])
+    assert 5 < asked <= INQUIRY_PACKETS, asked
     tried = {(address, port) for _, address, port, syn in sent if syn}
     scanned = {(network.address(n), port) for n in network.kinds for r in PORTS.split(";") for port in range(int(r.split("-")[0]), int(r.split("-")[1]) + 1)}
     assert scanned <= tried, len(scanned - tried)
@@ -159,6 +168,7 @@ def end():
         process.kill()
         process.wait()
     world["network"].remove()
+    world["where"].__exit__(None, None, None)
 
 
 if __name__ == "__main__":
@@ -167,6 +177,4 @@ if __name__ == "__main__":
         print(f"skipped: {why}")
         print("0 passed, 0 failed")
         sys.exit(0)
-    with Folder("discovery") as where:
-        begin(where)
-        run_tests(all_are_found_within_the_budget, what_is_cancelled_is_silent_within_a_second, what_is_killed_goes_on_where_it_was, end)
+    run_tests(all_are_found_within_the_budget, what_is_cancelled_is_silent_within_a_second, what_is_killed_goes_on_where_it_was, end)
