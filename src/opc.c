@@ -28,6 +28,9 @@
 static const struct setting own_settings[] = {
     {"roles", SETTING_LIST, NULL, "what it does; all of it by default", 0, 0, "publisher|twin|discovery", false},
     {"connection", SETTING_TEXT, NULL, "connection string of the module, as IoT Edge gives it in EdgeHubConnectionString", 0, 0, NULL, true},
+    {"connection.transport", SETTING_WORD, "Mqtt", "how that is spoken to; of several the first that can be connected, or the first alone when the connection string has a port", 0, 0, DEVICE_WAY_WORDS, false},
+    {"connection.certificate", SETTING_PATH, NULL, "PEM file of the module's own certificate, and its chain, for a connection string with x509=true", 0, 0, NULL, false},
+    {"connection.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
     {"ca", SETTING_PATH, NULL, "PEM file of authorities for the edge's or hub's certificate, as in EdgeModuleCACertificateFile; else the system's", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "what this site is called; else the desired twin says", 0, 0, NULL, false},
     {"api.port", SETTING_INTEGER, NULL, "the module's HTTP API over HTTPS; else 9072, or none when that is taken; 0: any free one, -1: none", -1, 65535, NULL, false},
@@ -126,9 +129,14 @@ static enum status do_without_hub(struct opc *o)
 static enum status open_module(struct opc *o)
 {
     const char *connection = settings_text(o->settings, "connection");
-    const char *ca = settings_text(o->settings, "ca");
+    struct module_access_config access = {
+        .connection = connection,
+        .ca_file = settings_text(o->settings, "ca"),
+        .certificate_file = settings_text(o->settings, "connection.certificate"),
+        .key_file = settings_text(o->settings, "connection.key"),
+        .ways = device_ways_of(slice_of(settings_text(o->settings, "connection.transport")))};
     bool given = connection && connection[0];
-    enum status s = given ? module_access_open(connection, ca, &o->access) : do_without_hub(o);
+    enum status s = given ? module_access_open(&access, &o->access) : do_without_hub(o);
     if (s != OK)
         return s;
     o->access.device.loop = o->loop;

@@ -25,8 +25,8 @@ uint32_t cbs_request_put(struct buffer *b, const char *name, struct slice value)
 }
 
 /* Event Hubs take the key's text for the key; so does our hub. */
-static enum status make_token(const struct cbs_token *t, struct buffer *audience,
-                              struct buffer *token)
+enum status cbs_event_hub_token(const struct cbs_event_hub *t, struct buffer *audience,
+                                struct buffer *token)
 {
     struct buffer key = {0}, resource = {0};
     buffer_printf(audience, "sb://%s/%s", t->host, t->entity);
@@ -39,22 +39,15 @@ static enum status make_token(const struct cbs_token *t, struct buffer *audience
     return s;
 }
 
-enum status cbs_put_token(const struct cbs_token *t, struct buffer *b)
+void cbs_put_token(struct slice audience, struct slice token, struct buffer *b)
 {
-    struct buffer audience = {0}, token = {0};
-    enum status s = make_token(t, &audience, &token);
-    if (s == OK) {
-        size_t map = cbs_request_begin(b, SLICE("cbs"));
-        uint32_t items = cbs_request_put(b, "operation", SLICE("put-token"));
-        items += cbs_request_put(b, "type", SLICE("servicebus.windows.net:sastoken"));
-        items += cbs_request_put(b, "name", buffer_slice(&audience));
-        amqp_write_end(b, map, items);
-        amqp_message_value_begin(b);
-        amqp_write_string(b, buffer_slice(&token));
-    }
-    buffer_clear(&audience);
-    buffer_clear(&token);
-    return s;
+    size_t map = cbs_request_begin(b, SLICE("cbs"));
+    uint32_t items = cbs_request_put(b, "operation", SLICE("put-token"));
+    items += cbs_request_put(b, "type", SLICE("servicebus.windows.net:sastoken"));
+    items += cbs_request_put(b, "name", audience);
+    amqp_write_end(b, map, items);
+    amqp_message_value_begin(b);
+    amqp_write_string(b, token);
 }
 
 enum status cbs_answer(const struct amqp_message *m)

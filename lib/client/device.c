@@ -1,17 +1,12 @@
 #include "client/device.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/device_private.h"
-#include "mqtt/publish.h"
 #include "mqtt/text.h"
-
-#define BACKOFF_MS_MIN 250
-#define BACKOFF_MS_MAX 30000
-#define LASTED_MS 30000 /* a link that was up for so long makes the back-off start anew */
-#define UNSENT_BYTES_MAX (4u << 20) /* that a hub does not read, while it sends */
 
 static void dispose(struct device_client *c);
 
@@ -28,24 +23,10 @@ void device_leave(struct device_client *c)
 
 /* ---- sending ---- */
 
-void device_publish(struct device_client *c, struct slice payload)
+static void pump(struct device_client *c)
 {
-    if (c->topic.len > MQTT_TEXT_MAX)
-        return;
-    struct mqtt_publish m = {.topic = buffer_slice(&c->topic), .payload = payload};
-    mqtt_publish_encode(&m, stream_out(c->stream));
-    stream_flush(c->stream);
-}
-
-/* What is in the window goes as far as the peer takes it; on_drain goes on. */
-void device_pump(struct device_client *c)
-{
-    if (c->state < DEVICE_SUBSCRIBING || !c->stream)
-        return;
-    struct slice packet;
-    while (stream_unsent(c->stream) <= STREAM_HIGH_BYTES &&
-           (packet = device_window_next(&c->window)).len)
-        stream_write(c->stream, packet);
+    if (c->link && !c->freed)
+        device_way(c)->ops->pump(c);
 }
 
 static bool properties_ok(const struct iot_message *m)
@@ -72,46 +53,41 @@ enum status device_client_send(struct device_client *c, const struct iot_message
         return TOO_LARGE;
     if (!properties_ok(m))
         return BAD_ARGUMENT;
-    buffer_reset(&c->topic);
-    buffer_put(&c->topic, c->base);
-    buffer_text(&c->topic, "messages/events/");
-    iot_bag_encode(m, &c->topic);
-    if (c->topic.len > MQTT_TEXT_MAX)
-        return TOO_LARGE;
-    if (!device_window_room(&c->window, c->topic.len + m->body.len)) {
+    if (!device_window_room(&c->window, m->body.len + m->properties.len)) {
         c->refused = true;
         return FULL;
     }
-    struct mqtt_publish p = {.topic = buffer_slice(&c->topic),
-                             .payload = m->body,
-                             .qos = MQTT_QOS_1,
-                             .packet_id = device_window_id(&c->window)};
-    struct buffer packet = {0};
-    mqtt_publish_encode(&p, &packet);
-    device_window_push(&c->window, &packet, token);
-    device_pump(c);
+    struct buffer message = {0};
+    enum status s = c->kept_by->encode(c, m, device_window_id(&c->window), &message);
+    if (s != OK) {
+        buffer_clear(&message);
+        return s;
+    }
+    device_window_push(&c->window, &message, token);
+    pump(c);
     return OK;
 }
 
 /* ---- what the hub acknowledges ---- */
 
-static void tell_sent(struct device_client *c, bool any, enum status why)
+void device_tell_sent(struct device_client *c, bool any, enum status why)
 {
     uint64_t token;
-    while (device_window_pop(&c->window, any, &token))
+    enum status said;
+    while (device_window_pop(&c->window, any, &token, &said))
         if (c->config.events->on_sent)
-            c->config.events->on_sent(c->config.arg, token, why);
+            c->config.events->on_sent(c->config.arg, token, any ? why : said);
 }
 
 void device_client_recall(struct device_client *c)
 {
     device_enter(c);
-    tell_sent(c, true, CANCELLED);
+    device_tell_sent(c, true, CANCELLED);
     device_leave(c);
 }
 
 /* Not at the first free place: who waits then gets a batch. */
-static void tell_room(struct device_client *c)
+void device_tell_room(struct device_client *c)
 {
     bool roomy = device_window_count(&c->window) <= DEVICE_CLIENT_WINDOW / 4 * 3 &&
                  c->window.bytes <= DEVICE_CLIENT_WINDOW_BYTES / 4 * 3;
@@ -122,128 +98,125 @@ static void tell_room(struct device_client *c)
         c->config.events->on_room(c->config.arg);
 }
 
-static enum status on_puback(struct device_client *c, const struct mqtt_packet *p)
+/* ---- what transports tell ---- */
+
+void device_subscribing(struct device_client *c)
 {
-    uint16_t id;
-    if (c->state < DEVICE_SUBSCRIBING || mqtt_packet_id_decode(p->body, &id) != OK)
-        return BAD_FORMAT;
-    device_window_ack(&c->window, id); /* a late one of before the reconnection is no error */
-    tell_sent(c, false, OK);
-    return OK;
+    c->state = DEVICE_SUBSCRIBING;
+    c->tried = 0;
+    device_window_again(&c->window);
+    pump(c);
 }
 
-/* ---- reading ---- */
-
-static enum status packet(struct device_client *c, const struct mqtt_packet *p)
+/* What a user will miss, once. */
+static void say_what_is_not(struct device_client *c)
 {
-    switch (p->type) {
-    case MQTT_PUBLISH:
-        return c->state < DEVICE_SUBSCRIBING ? BAD_FORMAT : device_down(c, p);
-    case MQTT_PUBACK:
-        return on_puback(c, p);
-    case MQTT_CONNACK:
-        return device_connack(c, p);
-    case MQTT_SUBACK:
-        return device_suback(c, p);
-    case MQTT_PINGRESP:
-        return OK;
-    default:
-        return BAD_FORMAT;
-    }
+    if (device_way(c)->ops->answers || c->said)
+        return;
+    c->said = true;
+    log_warn("over HTTPS there are no direct methods and no twin device=%s module=%s",
+             device_who(c), device_who_module(c));
 }
 
-static void on_data(void *arg, struct slice bytes)
+void device_up(struct device_client *c, const char *peer)
 {
-    struct device_client *c = arg;
-    c->heard_ms = loop_now_ms(c->config.loop);
-    device_enter(c);
-    struct mqtt_packet p;
-    enum status s = OK;
-    while (s == OK && !c->freed && (s = mqtt_framer_next(&c->framer, &bytes, &p)) == OK)
-        s = packet(c, &p);
-    if (s != OK && s != AGAIN && !c->freed)
-        device_link_end(c, s == BAD_FORMAT || s == TOO_LARGE ? PEER_FAILED : s);
-    if (!c->freed && c->stream && stream_unsent(c->stream) > UNSENT_BYTES_MAX)
-        device_link_end(c, PEER_FAILED);
-    tell_room(c);
-    device_leave(c);
+    c->state = DEVICE_UP;
+    backoff_up(&c->backoff, c->config.loop);
+    log_info("hub connected device=%s module=%s peer=%s by=%s", device_who(c),
+             device_who_module(c), peer, device_way(c)->name);
+    say_what_is_not(c);
+    if (c->config.events->on_connected)
+        c->config.events->on_connected(c->config.arg);
 }
 
-static void on_drain(void *arg)
+enum status device_refused(struct device_client *c, enum status why)
 {
-    device_pump(arg);
+    c->tried = 0; /* another way would be refused, too */
+    if (c->config.events->on_refused)
+        c->config.events->on_refused(c->config.arg, why);
+    return why;
 }
 
 /* ---- connecting, again and again ---- */
 
-static void connect_again(struct device_client *c);
-
-void device_link_end(struct device_client *c, enum status why)
+struct connect_config device_connect_config(const struct device_client *c)
 {
-    c->why = why;
-    if (c->stream)
-        stream_abort(c->stream, why);
+    int own = c->config.tls ? device_way(c)->port : device_way(c)->port_plain;
+    return (struct connect_config){.loop = c->config.loop,
+                                   .host = c->config.host,
+                                   .port = c->config.port ? c->config.port : own,
+                                   .tls = c->config.tls};
 }
 
-static void on_close(void *arg, enum status stream_why)
+/* What was kept as one transport has it, as another does. */
+static enum status convert(void *arg, uint16_t id, struct buffer *message)
 {
     struct device_client *c = arg;
-    enum status why = c->why != OK ? c->why : stream_why;
-    bool was_up = c->state == DEVICE_UP;
+    struct iot_message m = {0};
+    struct buffer other = {0};
+    enum status s = c->kept_by->decode(c, buffer_slice(message), &m);
+    if (s == OK)
+        s = device_way(c)->ops->encode(c, &m, id, &other);
+    if (s != OK) {
+        log_warn("a message cannot go another way device=%s by=%s status=%s", device_who(c),
+                 device_way(c)->name, status_name(s));
+        buffer_clear(&other);
+        return s;
+    }
+    buffer_clear(message);
+    *message = other;
+    return OK;
+}
+
+static void on_attempt(void *arg)
+{
+    struct device_client *c = arg;
+    const struct device_transport_ops *ops = device_way(c)->ops;
     device_enter(c);
-    if (was_up && loop_now_ms(c->config.loop) - c->up_since_ms >= LASTED_MS)
-        c->attempts = 0;
-    log_line(was_up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s device=%s module=%s status=%s",
+    c->state = DEVICE_CONNECTING;
+    if (ops != c->kept_by) {
+        device_window_convert(&c->window, convert, c);
+        c->kept_by = ops;
+        device_tell_sent(c, false, OK);
+    }
+    if (!c->freed)
+        ops->connect(c);
+    device_leave(c);
+}
+
+/* Those that were not tried yet come at once; when none was of use, the wait grows. */
+static void connect_again(struct device_client *c, bool came_so_far)
+{
+    if (!came_so_far && ++c->tried < c->way_count) {
+        c->way = (c->way + 1) % c->way_count;
+        loop_timer_start(c->config.loop, &c->timer, 0, on_attempt, c);
+        return;
+    }
+    if (!came_so_far)
+        c->way = (c->way + 1) % c->way_count;
+    c->tried = 0;
+    loop_timer_start(c->config.loop, &c->timer, backoff_next_ms(&c->backoff, c->config.loop),
+                     on_attempt, c);
+}
+
+void device_lost(struct device_client *c, enum status why)
+{
+    bool was_up = c->state == DEVICE_UP;
+    /* Another way may do better when nobody was there, or not the one that was looked for. */
+    bool came_so_far = c->state >= DEVICE_SUBSCRIBING || why == UNAUTHORIZED;
+    device_enter(c);
+    backoff_down(&c->backoff, c->config.loop);
+    log_line(was_up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s device=%s module=%s by=%s status=%s",
              was_up ? "hub disconnected" : "hub could not be connected", device_who(c),
-             device_who_module(c), status_name(why));
-    c->stream = NULL;
-    c->why = OK;
+             device_who_module(c), device_way(c)->name, status_name(why));
     c->state = DEVICE_WAITING;
-    mqtt_framer_clear(&c->framer);
-    loop_timer_stop(&c->renewal);
     device_methods_forget(c);
-    connect_again(c);
+    connect_again(c, came_so_far);
+    device_tell_sent(c, false, OK);
     device_twin_fail(c, OFFLINE);
     if (was_up && !c->freed && c->config.events->on_disconnected)
         c->config.events->on_disconnected(c->config.arg, why);
     device_leave(c);
-}
-
-static const struct stream_events events = {
-    .on_open = device_hello, .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
-
-static void on_attempt_time(void *arg)
-{
-    struct device_client *c = arg;
-    c->state = DEVICE_CONNECTING;
-    c->why = OK;
-    mqtt_framer_init(&c->framer, DEVICE_PACKET_MAX);
-    c->stream = stream_connect(
-        &(struct connect_config){
-            .loop = c->config.loop,
-            .host = c->config.host,
-            .port = c->config.port,
-            .tls = c->config.tls,
-        },
-        &events, c);
-}
-
-/* Twice as long with every attempt, and half of it by chance: those who lost the hub together do
- * not come back together. */
-static uint64_t backoff_ms(struct device_client *c)
-{
-    uint64_t most = BACKOFF_MS_MAX;
-    if (c->attempts < 7)
-        most = BACKOFF_MS_MIN << c->attempts;
-    most = most < BACKOFF_MS_MAX ? most : BACKOFF_MS_MAX;
-    return most / 2 + loop_random_u64(c->config.loop) % (most / 2 + 1);
-}
-
-static void connect_again(struct device_client *c)
-{
-    uint64_t wait_ms = backoff_ms(c);
-    c->attempts++;
-    loop_timer_start(c->config.loop, &c->timer, wait_ms, on_attempt_time, c);
 }
 
 /* ---- life ---- */
@@ -259,65 +232,55 @@ static void copy_config(struct device_client *c, const struct device_client_conf
     *k = *config;
     k->host = copy(c, config->host);
     k->hub_host = copy(c, config->hub_host ? config->hub_host : config->host);
+    k->ca_file = copy(c, config->ca_file);
+    k->certificate_file = copy(c, config->certificate_file);
+    k->key_file = copy(c, config->key_file);
     k->device_id = copy(c, config->device_id);
     k->module_id = copy(c, config->module_id);
     k->key = copy(c, config->key);
+    k->signature = copy(c, config->signature);
     k->auth_chain = copy(c, config->auth_chain);
     k->actor_device_id = copy(c, config->actor_device_id);
     k->actor_module_id = copy(c, config->actor_module_id);
     k->product = copy(c, config->product ? config->product : "millrace/" MILLRACE_VERSION);
 }
 
+static void choose_ways(struct device_client *c)
+{
+    unsigned ways = c->config.ways ? c->config.ways : DEVICE_MQTT;
+    assert(ways == DEVICE_HTTPS || !(ways & DEVICE_HTTPS));
+    c->way_count = device_transports_of(ways, c->ways);
+    assert(c->way_count > 0);
+    if (c->config.port) /* somebody's own, who speaks one protocol there */
+        c->way_count = 1;
+    assert(!c->config.auth_chain || device_way(c)->ops == &device_mqtt);
+    c->kept_by = device_way(c)->ops;
+}
+
 struct device_client *device_client_new(const struct device_client_config *config)
 {
     struct device_client *c = MEMORY_NEW(struct device_client);
     copy_config(c, config);
+    choose_ways(c);
     const char *module = c->config.module_id;
     c->base = slice_of(arena_printf(&c->arena, "devices/%s%s%s/", c->config.device_id,
                                     module ? "/modules/" : "", module ? module : ""));
     device_window_init(&c->window);
     list_init(&c->twin_requests);
     c->state = DEVICE_WAITING;
-    loop_timer_start(c->config.loop, &c->timer, 0, on_attempt_time, c);
+    loop_timer_start(c->config.loop, &c->timer, 0, on_attempt, c);
     return c;
-}
-
-static void on_nothing(void *arg, struct slice bytes)
-{
-    (void)arg, (void)bytes;
-}
-
-static void on_gone(void *arg, enum status why)
-{
-    (void)arg, (void)why;
-}
-
-static const struct stream_events goodbye = {.on_data = on_nothing, .on_close = on_gone};
-
-/* The stream says goodbye by itself, and knows the client no more. */
-static void let_go(struct device_client *c)
-{
-    struct stream *s = c->stream;
-    c->stream = NULL;
-    if (s == NULL)
-        return;
-    if (c->state >= DEVICE_SUBSCRIBING) {
-        mqtt_packet_bare_encode(MQTT_DISCONNECT, stream_out(s));
-        stream_flush(s);
-    }
-    stream_events(s, &goodbye, NULL);
-    stream_close(s);
 }
 
 static void dispose(struct device_client *c)
 {
-    mqtt_framer_clear(&c->framer);
+    if (c->link)
+        device_way(c)->ops->dispose(c);
     device_window_clear(&c->window);
-    iot_bag_clear(&c->bag);
     buffer_clear(&c->scratch);
-    buffer_clear(&c->topic);
-    device_methods_forget(c);
-    free(c->methods);
+    iot_bag_clear(&c->bag);
+    iotamqp_memory_clear(&c->memory);
+    device_methods_clear(c);
     arena_clear(&c->arena);
     free(c);
 }
@@ -330,11 +293,11 @@ void device_client_free(struct device_client **client)
         return;
     device_enter(c);
     c->freed = true;
-    let_go(c);
+    if (c->link)
+        device_way(c)->ops->leave(c);
     c->state = DEVICE_WAITING;
     loop_timer_stop(&c->timer);
-    loop_timer_stop(&c->renewal);
-    tell_sent(c, true, CANCELLED);
+    device_tell_sent(c, true, CANCELLED);
     device_twin_fail(c, CANCELLED);
     device_leave(c);
 }

@@ -1,9 +1,8 @@
-/* Twin requests: asked on "$iothub/twin/", answered on "$iothub/twin/res/{status}/?$rid=". */
+/* Twin requests under way, by the number that names them on the wire. */
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "client/device_private.h"
-#include "iot/status_wire.h"
 
 #define TIMEOUT_MS 30000
 
@@ -46,7 +45,8 @@ static struct request *request_new(struct device_client *c, void *arg)
     r->client = c;
     r->arg = arg;
     r->rid = ++c->twin_next;
-    r->why = c->state != DEVICE_UP                     ? OFFLINE
+    r->why = !device_way(c)->ops->answers              ? UNSUPPORTED
+             : c->state != DEVICE_UP                   ? OFFLINE
              : c->twin_count >= DEVICE_CLIENT_TWIN_MAX ? FULL
                                                        : TIMED_OUT;
     list_push(&c->twin_requests, &r->link);
@@ -56,21 +56,12 @@ static struct request *request_new(struct device_client *c, void *arg)
     return r;
 }
 
-static void ask(struct device_client *c, const struct request *r, const char *what,
-                struct slice payload)
-{
-    if (r->why != TIMED_OUT)
-        return;
-    buffer_reset(&c->topic);
-    buffer_printf(&c->topic, "$iothub/twin/%s/?$rid=%x", what, r->rid);
-    device_publish(c, payload);
-}
-
 void device_client_twin_get(struct device_client *c, device_client_twin_fn *fn, void *arg)
 {
     struct request *r = request_new(c, arg);
     r->on_twin = fn;
-    ask(c, r, "GET", (struct slice){0});
+    if (r->why == TIMED_OUT)
+        device_way(c)->ops->twin_get(c, r->rid);
 }
 
 void device_client_twin_report(struct device_client *c, struct slice patch,
@@ -78,7 +69,8 @@ void device_client_twin_report(struct device_client *c, struct slice patch,
 {
     struct request *r = request_new(c, arg);
     r->on_reported = fn;
-    ask(c, r, "PATCH/properties/reported", patch);
+    if (r->why == TIMED_OUT)
+        device_way(c)->ops->twin_report(c, r->rid, patch);
 }
 
 static struct request *find(struct device_client *c, uint64_t rid)
@@ -92,7 +84,7 @@ static struct request *find(struct device_client *c, uint64_t rid)
     return NULL;
 }
 
-static uint64_t parse_hex(struct slice text)
+uint64_t device_twin_rid(struct slice text)
 {
     char *end, copy[9] = "";
     if (text.len == 0 || text.len > 8)
@@ -102,23 +94,12 @@ static uint64_t parse_hex(struct slice text)
     return *end ? 0 : v;
 }
 
-/* "{status}/?$rid={rid}[&$version={v}]" */
-void device_twin_answer(struct device_client *c, struct slice topic_tail, struct slice payload)
+void device_twin_answered(struct device_client *c, uint64_t rid, enum status why,
+                          struct slice json, uint64_t version)
 {
-    uint64_t http = 0, version = 0;
-    struct request *r = NULL;
-    size_t slash = slice_find(topic_tail, '/');
-    struct slice rest = slice_skip(topic_tail, slash + 2), pair;
-    if (!slice_to_u64(slice_first(topic_tail, slash), &http))
-        return;
-    while (rest.len && slice_split(&rest, '&', &pair)) {
-        if (slice_starts(pair, SLICE("$rid=")))
-            r = find(c, parse_hex(slice_skip(pair, 5)));
-        else if (slice_starts(pair, SLICE("$version=")))
-            slice_to_u64(slice_skip(pair, 9), &version);
-    }
+    struct request *r = find(c, rid);
     if (r)
-        finish(r, iot_status_of_http((int)http), payload, version);
+        finish(r, why, json, version);
 }
 
 void device_twin_fail(struct device_client *c, enum status why)

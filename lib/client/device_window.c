@@ -5,15 +5,15 @@
 
 #include "base/memory.h"
 #include "client/device.h"
-#include "mqtt/publish.h"
 
 #define SIZE_FIRST 16
 
 struct device_window_entry {
-    struct buffer packet;
+    struct buffer message;
     uint64_t token;
     bool sent_before;
-    bool acknowledged;
+    bool done;
+    enum status why; /* of done */
 };
 
 static struct device_window_entry *at(const struct device_window *w, uint32_t i)
@@ -59,27 +59,34 @@ static void grow(struct device_window *w)
     *w = bigger;
 }
 
-void device_window_push(struct device_window *w, struct buffer *packet, uint64_t token)
+void device_window_push(struct device_window *w, struct buffer *message, uint64_t token)
 {
     assert(device_window_count(w) < DEVICE_CLIENT_WINDOW);
     if (device_window_count(w) == w->size)
         grow(w);
-    *at(w, w->next++) = (struct device_window_entry){.packet = *packet, .token = token};
-    w->bytes += packet->len;
-    *packet = (struct buffer){0};
+    *at(w, w->next++) = (struct device_window_entry){.message = *message, .token = token};
+    w->bytes += message->len;
+    *message = (struct buffer){0};
 }
 
-struct slice device_window_next(struct device_window *w)
+bool device_window_peek(struct device_window *w, struct device_window_item *out)
 {
-    while (w->unsent != w->next && at(w, w->unsent)->acknowledged)
+    while (w->unsent != w->next && at(w, w->unsent)->done)
         w->unsent++;
     if (w->unsent == w->next)
-        return (struct slice){0};
-    struct device_window_entry *e = at(w, w->unsent++);
-    if (e->sent_before)
-        mqtt_publish_set_dup(e->packet.at);
-    e->sent_before = true;
-    return buffer_slice(&e->packet);
+        return false;
+    struct device_window_entry *e = at(w, w->unsent);
+    *out =
+        (struct device_window_item){e->message.at, e->message.len, w->unsent, e->sent_before};
+    return true;
+}
+
+bool device_window_next(struct device_window *w, struct device_window_item *out)
+{
+    if (!device_window_peek(w, out))
+        return false;
+    at(w, w->unsent++)->sent_before = true;
+    return true;
 }
 
 void device_window_again(struct device_window *w)
@@ -87,26 +94,32 @@ void device_window_again(struct device_window *w)
     w->unsent = w->first;
 }
 
-bool device_window_ack(struct device_window *w, uint16_t packet_id)
+bool device_window_done(struct device_window *w, uint32_t number, enum status why)
 {
-    if (packet_id == 0 || packet_id > DEVICE_WINDOW_ID_MAX)
+    if (number - w->first >= w->unsent - w->first || at(w, number)->done)
         return false;
-    uint32_t steps =
-        (uint32_t)(packet_id - w->first_id + DEVICE_WINDOW_ID_MAX) % DEVICE_WINDOW_ID_MAX;
-    if (steps >= w->unsent - w->first)
-        return false;
-    at(w, w->first + steps)->acknowledged = true;
+    at(w, number)->done = true;
+    at(w, number)->why = why;
     return true;
 }
 
-bool device_window_pop(struct device_window *w, bool any, uint64_t *token)
+bool device_window_ack(struct device_window *w, uint16_t id)
 {
-    if (w->first == w->next || !(any || at(w, w->first)->acknowledged))
+    if (id == 0 || id > DEVICE_WINDOW_ID_MAX)
+        return false;
+    uint32_t steps = (uint32_t)(id - w->first_id + DEVICE_WINDOW_ID_MAX) % DEVICE_WINDOW_ID_MAX;
+    return device_window_done(w, w->first + steps, OK);
+}
+
+bool device_window_pop(struct device_window *w, bool any, uint64_t *token, enum status *why)
+{
+    if (w->first == w->next || !(any || at(w, w->first)->done))
         return false;
     struct device_window_entry *e = at(w, w->first);
     *token = e->token;
-    w->bytes -= e->packet.len;
-    buffer_clear(&e->packet);
+    *why = e->why;
+    w->bytes -= e->message.len;
+    buffer_clear(&e->message);
     if (w->unsent == w->first)
         w->unsent++;
     w->first++;
@@ -114,10 +127,26 @@ bool device_window_pop(struct device_window *w, bool any, uint64_t *token)
     return true;
 }
 
+void device_window_convert(struct device_window *w,
+                           enum status (*fn)(void *arg, uint16_t id, struct buffer *message),
+                           void *arg)
+{
+    for (uint32_t i = w->first; i != w->next; i++) {
+        struct device_window_entry *e = at(w, i);
+        if (e->done)
+            continue;
+        w->bytes -= e->message.len;
+        e->why = fn(arg, id_after(w->first_id, i - w->first), &e->message);
+        e->done = e->why != OK;
+        w->bytes += e->message.len;
+    }
+}
+
 void device_window_clear(struct device_window *w)
 {
     uint64_t token;
-    while (device_window_pop(w, true, &token))
+    enum status why;
+    while (device_window_pop(w, true, &token, &why))
         ;
     free(w->ring);
     *w = (struct device_window){0};

@@ -18,9 +18,13 @@ static void push(struct device_window *w, uint64_t token)
 
 static struct mqtt_publish sent(struct device_window *w)
 {
-    struct slice bytes = device_window_next(w);
+    struct device_window_item item;
     struct mqtt_packet p;
     struct mqtt_publish m;
+    assert_true(device_window_next(w, &item));
+    if (item.again)
+        mqtt_publish_set_dup(item.at);
+    struct slice bytes = slice_from(item.at, item.len);
     assert_int_equal(mqtt_packet_next(&bytes, 100, &p), OK);
     assert_int_equal(mqtt_publish_decode(p.flags, p.body, &m), OK);
     return m;
@@ -30,24 +34,26 @@ static void gives_tokens_back_in_order(void **state)
 {
     (void)state;
     struct device_window w;
+    struct device_window_item item;
     uint64_t token;
+    enum status why;
     device_window_init(&w);
     for (uint64_t i = 0; i < 3; i++)
         push(&w, 100 + i);
     assert_false(device_window_ack(&w, 1)); /* not sent yet */
     for (int i = 0; i < 3; i++)
         assert_int_equal(sent(&w).packet_id, i + 1);
-    assert_int_equal(device_window_next(&w).len, 0);
+    assert_false(device_window_next(&w, &item));
     assert_true(device_window_ack(&w, 2));
-    assert_false(device_window_pop(&w, false, &token));
+    assert_false(device_window_pop(&w, false, &token, &why));
     assert_true(device_window_ack(&w, 1));
-    assert_true(device_window_pop(&w, false, &token) && token == 100);
-    assert_true(device_window_pop(&w, false, &token) && token == 101);
-    assert_false(device_window_pop(&w, false, &token));
+    assert_true(device_window_pop(&w, false, &token, &why) && token == 100);
+    assert_true(device_window_pop(&w, false, &token, &why) && token == 101);
+    assert_false(device_window_pop(&w, false, &token, &why));
     assert_false(device_window_ack(&w, 1));
     assert_false(device_window_ack(&w, 0));
     assert_false(device_window_ack(&w, 65535));
-    assert_true(device_window_pop(&w, true, &token) && token == 102);
+    assert_true(device_window_pop(&w, true, &token, &why) && token == 102);
     assert_int_equal(w.bytes, 0);
     device_window_clear(&w);
 }
@@ -79,6 +85,7 @@ static void goes_round_with_its_ids(void **state)
     (void)state;
     struct device_window w;
     uint64_t token;
+    enum status why;
     device_window_init(&w);
     push(&w, 0);
     sent(&w);
@@ -87,7 +94,7 @@ static void goes_round_with_its_ids(void **state)
         uint16_t id = sent(&w).packet_id;
         assert_true(id == i % DEVICE_WINDOW_ID_MAX + 1);
         assert_true(device_window_ack(&w, (uint16_t)((i - 1) % DEVICE_WINDOW_ID_MAX + 1)));
-        assert_true(device_window_pop(&w, false, &token) && token == i - 1);
+        assert_true(device_window_pop(&w, false, &token, &why) && token == i - 1);
     }
     assert_int_equal(device_window_count(&w), 1);
     device_window_clear(&w);
@@ -105,10 +112,58 @@ static void has_bounds(void **state)
     }
     assert_false(device_window_room(&w, 10));
     uint64_t token;
-    assert_true(device_window_pop(&w, true, &token));
+    enum status why;
+    assert_true(device_window_pop(&w, true, &token, &why));
     assert_true(device_window_room(&w, DEVICE_CLIENT_WINDOW_BYTES - w.bytes));
     assert_false(device_window_room(&w, DEVICE_CLIENT_WINDOW_BYTES - w.bytes + 1));
     device_window_clear(&w);
+}
+
+static enum status shout(void *arg, uint16_t id, struct buffer *message)
+{
+    struct buffer other = {0};
+    if (id == 3)
+        return TOO_LARGE;
+    buffer_printf((struct buffer *)arg, "%u ", id);
+    buffer_printf(&other, "%zu bytes, as number %u", message->len, id);
+    buffer_clear(message);
+    *message = other;
+    return OK;
+}
+
+/* Another transport writes it in its own way; what it cannot carry is done, and says why. */
+static void is_written_in_another_way(void **state)
+{
+    (void)state;
+    struct device_window w;
+    struct device_window_item item;
+    struct buffer told = {0};
+    uint64_t token;
+    enum status why;
+    device_window_init(&w);
+    for (uint64_t i = 0; i < 4; i++)
+        push(&w, 10 + i);
+    sent(&w);
+    sent(&w);
+    assert_true(device_window_ack(&w, 2));
+    device_window_convert(&w, shout, &told);
+    device_window_again(&w);
+    assert_slice(buffer_slice(&told), SLICE("1 4 "));
+    assert_true(device_window_next(&w, &item));
+    assert_slice(slice_from(item.at, item.len), SLICE("8 bytes, as number 1"));
+    assert_true(device_window_next(&w, &item));
+    assert_slice(slice_from(item.at, item.len), SLICE("8 bytes, as number 4"));
+    assert_false(device_window_next(&w, &item));
+    assert_true(device_window_done(&w, 0, OK));
+    assert_false(device_window_done(&w, 0, FORBIDDEN)); /* once */
+    static const enum status wanted[] = {OK, OK, TOO_LARGE};
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_true(device_window_pop(&w, false, &token, &why));
+        assert_true(token == 10 + i && why == wanted[i]);
+    }
+    assert_false(device_window_pop(&w, false, &token, &why));
+    device_window_clear(&w);
+    buffer_clear(&told);
 }
 
 int main(void)
@@ -118,6 +173,7 @@ int main(void)
         cmocka_unit_test(sends_again_in_order_as_duplicates),
         cmocka_unit_test(goes_round_with_its_ids),
         cmocka_unit_test(has_bounds),
+        cmocka_unit_test(is_written_in_another_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,12 @@ static void attach(struct stream_reader *r, struct reader_partition *p)
     amqp_write_descriptor(&filter, SELECTOR_FILTER);
     amqp_write_string(&filter, buffer_slice(&selector));
     amqp_write_end(&filter, map, 2);
-    p->link = reader_attach(r, name, true, buffer_cstr(&address), buffer_slice(&filter),
-                            AMQP_SEND_UNSETTLED, p);
+    p->link = hub_amqp_attach(r->hub, &(struct hub_amqp_link){.name = name,
+                                                              .address = buffer_cstr(&address),
+                                                              .receiver = true,
+                                                              .send_settle = AMQP_SEND_UNSETTLED,
+                                                              .filter = buffer_slice(&filter),
+                                                              .arg = p});
     buffer_clear(&address);
     buffer_clear(&selector);
     buffer_clear(&filter);

@@ -1,15 +1,15 @@
 /* Inside of the stream reader: what stream_reader.c, _sign_in.c and _partition.c share. */
 #pragma once
 
-#include "amqp/link.h"
 #include "amqp/message.h"
 #include "base/arena.h"
+#include "client/backoff.h"
+#include "client/hub_amqp.h"
 #include "client/stream_reader.h"
 
 enum reader_state {
     READER_WAITING,    /* for the next attempt → CONNECTING */
-    READER_CONNECTING, /* stream, SASL, open → SIGNING_IN, WAITING */
-    READER_SIGNING_IN, /* $cbs → ASKING, ATTACHING, WAITING */
+    READER_CONNECTING, /* until it is signed in → ASKING, ATTACHING, WAITING */
     READER_ASKING,     /* $management: how many partitions, where they end → ATTACHING, WAITING */
     READER_ATTACHING,  /* a link for each partition → UP, WAITING */
     READER_UP,         /* → WAITING */
@@ -37,16 +37,11 @@ struct stream_reader {
     struct stream_reader_config config; /* texts in the arena */
     struct arena arena;
     enum reader_state state;
-    struct stream *stream;
-    struct amqp_connection *engine;
-    struct amqp_session *session;
-    struct amqp_link *cbs_send, *cbs_receive, *ask_send, *ask_receive;
-    struct loop_timer attempt; /* of WAITING; of the others until UP: their deadline */
-    struct loop_timer tick, renewal;
-    unsigned attempts;
-    uint64_t up_since_ms;
-    enum status why; /* our reason to end the stream */
-    bool flush_queued, freed;
+    struct hub_amqp *hub; /* NULL while WAITING */
+    struct amqp_link *ask_send, *ask_receive;
+    struct loop_timer attempt;
+    struct backoff backoff;
+    bool freed;
     unsigned busy; /* calls that come back here */
     struct reader_partition *partitions;
     unsigned partition_count, next_ask, attached;
@@ -56,21 +51,14 @@ struct stream_reader {
 void reader_enter(struct stream_reader *r);
 void reader_leave(struct stream_reader *r); /* may free it */
 
-/* Ends the connection for this reason, and tries again later. */
-void reader_end(struct stream_reader *r, enum status why);
 void reader_up(struct stream_reader *r);
 
-/* An attach with an address on the far side; `filter` and `desired` may be empty. */
-struct amqp_link *reader_attach(struct stream_reader *r, const char *name, bool receiver,
-                                const char *address, struct slice filter, int send_settle,
-                                void *arg);
+/* ---- stream_reader_ask.c ---- */
 
-/* ---- stream_reader_sign_in.c ---- */
-
-void reader_sign_in(struct stream_reader *r);
-void reader_sign_in_detached(struct stream_reader *r, struct amqp_link *l);
-void reader_sign_in_credit(struct stream_reader *r, struct amqp_link *l);
-void reader_sign_in_answer(struct stream_reader *r, struct amqp_link *l, struct slice message);
+void reader_ask(struct stream_reader *r);
+void reader_ask_detached(struct stream_reader *r, struct amqp_link *l);
+void reader_ask_credit(struct stream_reader *r, struct amqp_link *l);
+void reader_ask_answer(struct stream_reader *r, struct slice message);
 
 /* ---- stream_reader_partition.c ---- */
 

@@ -47,8 +47,8 @@ void heads_amqp_delivery_write(struct buffer *b, const struct heads_delivery *d)
         (void)iot_property_put(&ack, SLICE("iothub-ack"), d->ack);
     write_header(b, d->count);
     write_annotations(b, d);
-    heads_amqp_message_write_properties(b, d->message);
-    heads_amqp_message_write_application(b, d->message, buffer_slice(&ack));
+    iotamqp_message_write_properties(b, d->message);
+    iotamqp_message_write_application(b, d->message, buffer_slice(&ack));
     amqp_message_data(b, d->message->body);
     buffer_clear(&ack);
 }

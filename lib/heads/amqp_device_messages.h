@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "heads/amqp_message.h"
+#include "iotamqp/message.h"
 #include "heads/backend.h"
 
 /* ---- to the device: C2D and a module's inputs ---- */

@@ -27,7 +27,7 @@ struct device_session {
     struct heads_amqp_mail mail;
     struct list held;   /* POST_TELEMETRY in order */
     uint32_t held_sent; /* messages of the first that the backend has */
-    struct heads_amqp_memory memory;
+    struct iotamqp_memory memory;
     struct under_way *ring; /* NULL until the first */
     uint64_t first, next;   /* tokens */
     size_t ring_size;       /* a power of two */
@@ -114,7 +114,7 @@ static void accepted(struct heads_session *s, uint64_t token, enum status why)
 static enum status send_message(struct device_session *ds, struct slice bytes, uint64_t token)
 {
     struct iot_message m;
-    enum status s = heads_amqp_message_read(bytes, &ds->memory, &m);
+    enum status s = iotamqp_message_read(bytes, &ds->memory, &m);
     return s == OK ? ds->backend->ops->telemetry(ds->device, &m, token) : s;
 }
 
@@ -130,7 +130,7 @@ static enum status read_batch(struct device_session *ds, struct slice bytes, str
     *sections = batch.sections;
     *count = batch.section_count;
     for (struct slice rest = batch.sections; amqp_message_data_next(&rest, &one);) {
-        enum status s = heads_amqp_message_read(one, &ds->memory, &m);
+        enum status s = iotamqp_message_read(one, &ds->memory, &m);
         if (s != OK)
             return s;
     }
@@ -328,7 +328,7 @@ static void session_free(struct heads_amqp_mail *m)
     struct link *l;
     while ((l = list_pop(&ds->held)))
         free(LIST_OF(l, struct heads_amqp_post, node));
-    heads_amqp_memory_clear(&ds->memory);
+    iotamqp_memory_clear(&ds->memory);
     arena_clear(&ds->arena);
     free(ds->ring);
     free(ds);

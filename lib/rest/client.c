@@ -36,7 +36,7 @@ struct call {
 
 struct rest_client {
     struct rest_client_config config;
-    char *ca_file, *proxy;
+    char *ca_file, *certificate_file, *key_file, *proxy;
     pthread_t thread;
     CURLM *multi;
     struct list calls; /* all that are not answered, in the order they were made */
@@ -337,6 +337,10 @@ static void set_transport(struct call *call, const struct rest_call *wanted)
     curl_easy_setopt(e, CURLOPT_PROXY, c->proxy ? c->proxy : "");
     if (c->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
+    if (c->certificate_file)
+        curl_easy_setopt(e, CURLOPT_SSLCERT, c->certificate_file);
+    if (c->key_file)
+        curl_easy_setopt(e, CURLOPT_SSLKEY, c->key_file);
     if (wanted->unix_socket)
         curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, wanted->unix_socket);
 }
@@ -427,6 +431,8 @@ struct rest_client *rest_client_new(const struct rest_client_config *config)
     c->config = *config;
     use_defaults(&c->config);
     c->ca_file = config->ca_file ? memory_text(config->ca_file) : NULL;
+    c->certificate_file = config->certificate_file ? memory_text(config->certificate_file) : NULL;
+    c->key_file = config->key_file ? memory_text(config->key_file) : NULL;
     c->proxy = config->proxy ? memory_text(config->proxy) : NULL;
     c->multi = curl_multi_init();
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->config.active);
@@ -470,6 +476,8 @@ void rest_client_free(struct rest_client **client)
     curl_multi_cleanup(c->multi);
     pthread_mutex_destroy(&c->lock);
     free(c->ca_file);
+    free(c->certificate_file);
+    free(c->key_file);
     free(c->proxy);
     if (!c->told)
         free(c);

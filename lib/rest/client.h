@@ -15,6 +15,7 @@ struct rest_answer;
 struct rest_client_config {
     struct loop *loop;
     const char *ca_file; /* PEM, trusted instead of the machine's */
+    const char *certificate_file, *key_file; /* PEM, to show when asked; NULL: none */
     const char *proxy;   /* URL; NULL: none, whatever the environment says */
     size_t active;       /* 64 */
     size_t waiting;      /* 4096 */

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "heads/amqp_message.h"
+#include "iotamqp/message.h"
 
 enum { NUMBER_MAX = 24 };
 
@@ -115,8 +115,8 @@ void hub_events_encode(const struct iot_event *e, int64_t sequence,
     struct buffer scratch = {0};
     struct iot_message m = e->message;
     m.properties = iot_event_properties(e, 0, &scratch);
-    heads_amqp_message_write_properties(out, &m);
-    heads_amqp_message_write_application(out, &m, (struct slice){0});
+    iotamqp_message_write_properties(out, &m);
+    iotamqp_message_write_application(out, &m, (struct slice){0});
     buffer_clear(&scratch);
     amqp_message_data(out, e->message.body);
 }

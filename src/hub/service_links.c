@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "heads/amqp_message.h"
+#include "iotamqp/message.h"
 #include "hub/messages.h"
 #include "iot/status_wire.h"
 
@@ -111,14 +111,14 @@ static void on_transfer(struct heads_amqp_link *l, const struct amqp_delivery *d
 {
     struct send_link *on = l->arg;
     const struct hub_service *service = l->kind->arg;
-    struct heads_amqp_memory memory = {0};
+    struct iotamqp_memory memory = {0};
     struct arena arena = {0};
     struct buffer properties = {0};
     struct iot_message m;
     struct slice device;
     enum hub_ack ack;
     const char *why = "";
-    enum status s = heads_amqp_message_read(d->bytes, &memory, &m);
+    enum status s = iotamqp_message_read(d->bytes, &memory, &m);
     if (s != OK)
         why = unreadable(s);
     if (s == OK)
@@ -134,7 +134,7 @@ static void on_transfer(struct heads_amqp_link *l, const struct amqp_delivery *d
     } else {
         answer(on, d->id, d->settled, s, why);
     }
-    heads_amqp_memory_clear(&memory);
+    iotamqp_memory_clear(&memory);
     buffer_clear(&properties);
     arena_clear(&arena);
 }

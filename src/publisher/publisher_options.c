@@ -32,13 +32,6 @@ static bool negated(struct slice v, struct buffer *out)
     return true;
 }
 
-/* 0 is "no limit" there; here it is the transport's. */
-static bool message_bytes(struct slice v, struct buffer *out)
-{
-    buffer_put(out, slice_eq(v, SLICE("0")) ? SLICE("250KiB") : v);
-    return true;
-}
-
 static bool put_mapped(const char *const (*map)[2], struct slice v, struct buffer *out)
 {
     for (; (*map)[0]; map++)
@@ -47,6 +40,34 @@ static bool put_mapped(const char *const (*map)[2], struct slice v, struct buffe
             return true;
         }
     return false;
+}
+
+/* What 2.5 and other programs with Azure's SDKs call them. */
+static bool hub_transport(struct slice v, struct buffer *out)
+{
+    static const char *const names[][2] = {{"None", "Mqtt"},
+                                           {"UnInitialized", "Mqtt"},
+                                           {"Mqtt_Tcp_Only", "MqttOverTcp"},
+                                           {"MqttTcp", "MqttOverTcp"},
+                                           {"Mqtt_WebSocket_Only", "MqttOverWebsocket"},
+                                           {"MqttWebSocket", "MqttOverWebsocket"},
+                                           {"Amqp_Tcp_Only", "AmqpOverTcp"},
+                                           {"AmqpTcp", "AmqpOverTcp"},
+                                           {"Amqp_WebSocket_Only", "AmqpOverWebsocket"},
+                                           {"AmqpWebSocket", "AmqpOverWebsocket"},
+                                           {"Http1", "Https"},
+                                           {"Http", "Https"},
+                                           {NULL, NULL}};
+    if (!put_mapped(names, v, out))
+        buffer_put(out, v);
+    return v.len > 0;
+}
+
+/* 0 is "no limit" there; here it is the transport's. */
+static bool message_bytes(struct slice v, struct buffer *out)
+{
+    buffer_put(out, slice_eq(v, SLICE("0")) ? SLICE("250KiB") : v);
+    return true;
 }
 
 static bool log_level(struct slice v, struct buffer *out)
@@ -135,7 +156,7 @@ static const struct settings_option options[] = {
 
     /* transports */
     {"e ec edgehubconnectionstring dc deviceconnectionstring", "EdgeHubConnectionString", "connection", NULL, NULL, NULL},
-    {"ht ih iothubprotocol", "Transport", NULL, NULL, NULL, "the edge or hub is spoken to over MQTT with TLS, which every IoT Edge serves"},
+    {"ht ih iothubprotocol", "Transport", "connection.transport", hub_transport, NULL, "None is the default; names of 2.5 are taken, too, and Https is one more"},
     {"", "EdgeModuleCACertificateFile", "ca", NULL, NULL, NULL},
     {"b mqc mqttclientconnectionstring", "MqttClientConnectionString", "mqtt.connection", NULL, NULL, NULL},
     {"eh eventhubnamespaceconnectionstring", "EventHubNamespaceConnectionString", "eventhub.connection", NULL, NULL, NULL},

@@ -5,6 +5,7 @@
 
 #include "base/cmocka.h"
 #include "base/file.h"
+#include "client/device.h"
 #include "publisher/pki_settings.h"
 #include "publisher/publisher_settings.h"
 #include "publisher/session_settings.h"
@@ -15,6 +16,7 @@
 /* Those of the program that hosts the publisher, as far as options name them. */
 static const struct setting host_settings[] = {
     {"connection", SETTING_TEXT, NULL, "", 0, 0, NULL, true},
+    {"connection.transport", SETTING_WORD, "Mqtt", "", 0, 0, DEVICE_WAY_WORDS, false},
     {"ca", SETTING_PATH, NULL, "", 0, 0, NULL, false},
     {"site", SETTING_TEXT, NULL, "", 0, 0, NULL, false},
     {"api.port", SETTING_INTEGER, NULL, "", -1, 65535, NULL, false},

@@ -1,4 +1,4 @@
-#include "heads/amqp_message.h"
+#include "iotamqp/message.h"
 
 #include "base/cmocka.h"
 
@@ -11,11 +11,11 @@ static void assert_property(const struct iot_message *m, const char *name, const
     assert_slice(value, slice_of(want));
 }
 
-static struct heads_amqp_memory memory;
+static struct iotamqp_memory memory;
 
 static enum status read(struct buffer *b, struct iot_message *m)
 {
-    return heads_amqp_message_read(buffer_slice(b), &memory, m);
+    return iotamqp_message_read(buffer_slice(b), &memory, m);
 }
 
 static void ids_keep_their_type(void **state)
@@ -58,7 +58,7 @@ static void ids_keep_their_type(void **state)
         assert_slice(m.body, SLICE("{}"));
         /* And back, to the same bytes. */
         struct buffer again = {0};
-        heads_amqp_message_write_properties(&again, &m);
+        iotamqp_message_write_properties(&again, &m);
         amqp_message_data(&again, m.body);
         assert_slice(buffer_slice(&again), buffer_slice(&b));
         buffer_clear(&again);
@@ -181,7 +181,7 @@ static void refuses_what_would_break_readers(void **state)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct iot_message m;
-        assert_int_equal(heads_amqp_message_read(bad[i].bytes, &memory, &m), bad[i].why);
+        assert_int_equal(iotamqp_message_read(bad[i].bytes, &memory, &m), bad[i].why);
     }
 }
 
@@ -207,12 +207,12 @@ static void writes_more_properties_behind_the_messages(void **state)
     (void)state;
     struct buffer b = {0};
     struct iot_message m = {.properties = SLICE("\0\1a\0\1b")}, again;
-    heads_amqp_message_write_application(&b, &m, SLICE("\0\1c\0\1d"));
+    iotamqp_message_write_application(&b, &m, SLICE("\0\1c\0\1d"));
     assert_int_equal(read(&b, &again), OK);
     assert_slice(again.properties, SLICE("\0\1a\0\1b\0\1c\0\1d"));
     buffer_reset(&b);
     m.properties = (struct slice){0};
-    heads_amqp_message_write_application(&b, &m, (struct slice){0});
+    iotamqp_message_write_application(&b, &m, (struct slice){0});
     assert_int_equal(b.len, 0);
     buffer_clear(&b);
 }
@@ -220,7 +220,7 @@ static void writes_more_properties_behind_the_messages(void **state)
 static int clear(void **state)
 {
     (void)state;
-    heads_amqp_memory_clear(&memory);
+    iotamqp_memory_clear(&memory);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-#include "heads/amqp_message.h"
+#include "iotamqp/message.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "mqtt/text.h"
 #include "json/write.h"
 
-void heads_amqp_memory_clear(struct heads_amqp_memory *memory)
+void iotamqp_memory_clear(struct iotamqp_memory *memory)
 {
     buffer_clear(&memory->text);
     buffer_clear(&memory->properties);
@@ -247,7 +247,7 @@ static bool texts_ok(const struct iot_message *m)
     return true;
 }
 
-enum status heads_amqp_message_read(struct slice bytes, struct heads_amqp_memory *memory,
+enum status iotamqp_message_read(struct slice bytes, struct iotamqp_memory *memory,
                                     struct iot_message *out)
 {
     struct amqp_message a;
@@ -304,7 +304,7 @@ static struct slice text(struct slice s)
     return s.len ? s : (struct slice){0};
 }
 
-void heads_amqp_message_write_properties(struct buffer *b, const struct iot_message *m)
+void iotamqp_message_write_properties(struct buffer *b, const struct iot_message *m)
 {
     struct buffer message_id = {0}, correlation_id = {0};
     struct amqp_properties p = amqp_properties_none();
@@ -332,7 +332,7 @@ static uint32_t write_list(struct buffer *b, struct slice list)
     return items;
 }
 
-void heads_amqp_message_write_application(struct buffer *b, const struct iot_message *m,
+void iotamqp_message_write_application(struct buffer *b, const struct iot_message *m,
                                           struct slice more)
 {
     if (m->properties.len == 0 && more.len == 0)
@@ -341,4 +341,31 @@ void heads_amqp_message_write_application(struct buffer *b, const struct iot_mes
     uint32_t items = write_list(b, m->properties);
     items += write_list(b, more);
     amqp_write_end(b, map, items);
+}
+
+static uint32_t write_annotation(struct buffer *b, const char *name, struct slice value)
+{
+    if (value.len == 0)
+        return 0;
+    amqp_write_symbol(b, slice_of(name));
+    amqp_write_string(b, value);
+    return 2;
+}
+
+void iotamqp_message_write(struct buffer *b, const struct iot_message *m)
+{
+    struct buffer output = {0};
+    if (m->subject.len || m->interface_id.len || m->schema.len) {
+        size_t map = amqp_message_map_begin(b, AMQP_MESSAGE_ANNOTATIONS);
+        uint32_t items = write_annotation(b, "dt-subject", m->subject);
+        items += write_annotation(b, "iothub-interface-id", m->interface_id);
+        items += write_annotation(b, "dt-dataschema", m->schema);
+        amqp_write_end(b, map, items);
+    }
+    if (m->output.len)
+        (void)iot_property_put(&output, SLICE("iothub-outputname"), m->output);
+    iotamqp_message_write_properties(b, m);
+    iotamqp_message_write_application(b, m, buffer_slice(&output));
+    amqp_message_data(b, m->body);
+    buffer_clear(&output);
 }
