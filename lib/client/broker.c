@@ -3,54 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/arena.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "client/broker_window.h"
-#include "mqtt/framer.h"
+#include "client/broker_private.h"
 #include "mqtt/text.h"
 #include "mqtt/v5.h"
 
-#define BACKOFF_MS_MIN 250
-#define BACKOFF_MS_MAX 30000
-#define LASTED_MS 30000 /* a link that was up for so long makes the back-off start anew */
 #define SIGN_IN_MS 30000
 #define KEEP_ALIVE_S 60
 #define PACKET_MAX (64u << 10) /* from the broker: acknowledgements and their reasons */
 #define PACKET_OVERHEAD 16     /* of a PUBLISH beside topic, properties and payload */
-
-enum broker_state {
-    WAITING,    /* for the next attempt; then CONNECTING */
-    CONNECTING, /* the stream is; then SIGNING_IN or WAITING */
-    SIGNING_IN, /* CONNECT is sent; then UP or WAITING */
-    UP,         /* until the stream ends: WAITING */
-};
-
-struct broker {
-    struct broker_config config; /* its texts are in `arena` */
-    struct arena arena;
-    enum broker_state state;
-    struct stream *stream; /* NULL while WAITING */
-    struct mqtt_framer framer;
-    struct broker_window window;
-    bool fresh;   /* no connection of this client was accepted yet */
-    bool refused; /* a send was answered FULL: on_room is owed */
-    bool freed;
-    unsigned busy; /* callbacks of ours that we are in */
-    enum status why;
-    char said[96]; /* the last reason that was logged */
-
-    /* What the broker allows. */
-    uint32_t flying_max, packet_max;
-    uint8_t qos_max;
-    bool retain_available;
-    uint16_t keep_alive_s;
-
-    struct loop_timer timer; /* next attempt; CONNACK's deadline; pings */
-    struct loop_timer told;  /* QoS 0 messages that were written are told */
-    unsigned attempts;
-    uint64_t up_since_ms, heard_ms, pinged_ms;
-};
 
 static void dispose(struct broker *b);
 
@@ -111,7 +73,7 @@ static void pump(struct broker *b)
 {
     struct broker_entry *e;
     bool written = false;
-    if (b->state != UP)
+    if (b->state != BROKER_UP)
         return;
     while (stream_unsent(b->stream) <= STREAM_HIGH_BYTES &&
            (e = broker_window_next(&b->window, b->flying_max))) {
@@ -145,6 +107,7 @@ static void encode(struct broker *b, const struct broker_message *m, uint8_t qos
         .expiry_s = m->expiry_s,
         .is_text = m->is_text,
         .content_type = m->content_type,
+        .correlation = m->correlation,
         .user_properties = m->user_properties,
     };
     if (b->config.v5)
@@ -156,7 +119,7 @@ static void encode(struct broker *b, const struct broker_message *m, uint8_t qos
 enum status broker_send(struct broker *b, const struct broker_message *m, uint64_t token)
 {
     size_t len = m->topic.len + m->payload.len + m->user_properties.len + m->content_type.len +
-                 PACKET_OVERHEAD;
+                 m->correlation.len + PACKET_OVERHEAD;
     if (!topic_ok(m->topic))
         return BAD_ARGUMENT;
     if (len > MQTT_REMAINING_MAX || len > b->packet_max)
@@ -177,7 +140,7 @@ enum status broker_send(struct broker *b, const struct broker_message *m, uint64
 /* ---- what the broker says ---- */
 
 /* Each reason once, until something else happens. */
-static void say(struct broker *b, const char *what, uint8_t code, struct slice text)
+void broker_say(struct broker *b, const char *what, uint8_t code, struct slice text)
 {
     char said[sizeof b->said];
     snprintf(said, sizeof said, "%s%u", what, code);
@@ -215,13 +178,13 @@ static enum status read_ack(struct broker *b, struct slice body, struct mqtt5_ac
 static enum status on_ack(struct broker *b, const struct mqtt_packet *p)
 {
     struct mqtt5_ack a;
-    if (b->state != UP || read_ack(b, p->body, &a) != OK)
+    if (b->state != BROKER_UP || read_ack(b, p->body, &a) != OK)
         return BAD_FORMAT;
     struct broker_entry *e = broker_window_find(&b->window, a.packet_id);
     if (e == NULL)
         return OK; /* a late one of before a reconnection */
     if (a.reason >= MQTT5_REASON_FAILED && p->type != MQTT_PUBCOMP) {
-        say(b, "refused a message", a.reason, a.reason_text);
+        broker_say(b, "refused a message", a.reason, a.reason_text);
         if (final_of(a.reason) == OK)
             return BUSY; /* again, on another connection */
         broker_window_done(&b->window, e, final_of(a.reason));
@@ -263,9 +226,9 @@ static enum status take_connack(struct broker *b, struct slice body, struct mqtt
 
 static void come_up(struct broker *b, const struct mqtt5_connack *c)
 {
-    b->state = UP;
+    b->state = BROKER_UP;
     b->said[0] = 0;
-    b->up_since_ms = loop_now_ms(b->config.loop);
+    backoff_up(&b->backoff, b->config.loop);
     b->pinged_ms = 0;
     b->flying_max = c->receive_max;
     b->packet_max = c->packet_max;
@@ -279,6 +242,7 @@ static void come_up(struct broker *b, const struct mqtt5_connack *c)
     log_info("broker connected host=%s port=%d client=%s version=%s peer=%s", b->config.host,
              b->config.port, b->config.client_id, b->config.v5 ? "5" : "3.1.1",
              stream_peer(b->stream));
+    broker_subscribe(b);
     broker_window_again(&b->window, c->session_present);
     pump(b);
     if (b->config.events->on_connected)
@@ -288,16 +252,16 @@ static void come_up(struct broker *b, const struct mqtt5_connack *c)
 static enum status on_connack(struct broker *b, const struct mqtt_packet *p)
 {
     struct mqtt5_connack c;
-    if (b->state != SIGNING_IN || take_connack(b, p->body, &c) != OK)
+    if (b->state != BROKER_SIGNING_IN || take_connack(b, p->body, &c) != OK)
         return BAD_FORMAT;
     if (c.reason) {
-        say(b, "refused the connection", c.reason, c.reason_text);
+        broker_say(b, "refused the connection", c.reason, c.reason_text);
         return UNAUTHORIZED;
     }
     bool clears = b->fresh && !b->config.v5;
     b->fresh = false;
     if (clears) { /* in 3.1.1 a session that begins empty also ends with its connection */
-        b->attempts = 0;
+        b->backoff.attempts = 0;
         mqtt_packet_bare_encode(MQTT_DISCONNECT, stream_out(b->stream));
         stream_flush(b->stream);
         return CLOSED;
@@ -311,7 +275,7 @@ static enum status on_disconnect(struct broker *b, const struct mqtt_packet *p)
     struct mqtt5_ack a;
     if (!b->config.v5 || mqtt5_disconnect_decode(p->body, &a) != OK)
         return BAD_FORMAT;
-    say(b, "ends the connection", a.reason, a.reason_text);
+    broker_say(b, "ends the connection", a.reason, a.reason_text);
     return CLOSED;
 }
 
@@ -326,6 +290,10 @@ static enum status packet(struct broker *b, const struct mqtt_packet *p)
         return on_ack(b, p);
     case MQTT_DISCONNECT:
         return on_disconnect(b, p);
+    case MQTT_PUBLISH:
+        return b->state == BROKER_UP ? broker_down(b, p) : BAD_FORMAT;
+    case MQTT_SUBACK:
+        return broker_suback(b, p);
     case MQTT_PINGRESP:
         return OK;
     default:
@@ -376,7 +344,7 @@ static void on_open(void *arg)
     else
         mqtt_connect_encode(&c, stream_out(b->stream));
     stream_flush(b->stream);
-    b->state = SIGNING_IN;
+    b->state = BROKER_SIGNING_IN;
     loop_timer_start(k->loop, &b->timer, SIGN_IN_MS, on_late, b);
 }
 
@@ -405,10 +373,8 @@ static void on_close(void *arg, enum status stream_why)
 {
     struct broker *b = arg;
     enum status why = b->why != OK ? b->why : stream_why;
-    bool was_up = b->state == UP;
+    bool was_up = backoff_down(&b->backoff, b->config.loop);
     enter(b);
-    if (was_up && loop_now_ms(b->config.loop) - b->up_since_ms >= LASTED_MS)
-        b->attempts = 0;
     if (stream_why == UNAUTHORIZED && b->why == OK)
         log_error("broker's certificate is not trusted host=%s port=%d", b->config.host,
                   b->config.port);
@@ -416,7 +382,7 @@ static void on_close(void *arg, enum status stream_why)
         log_end(b, was_up, why);
     b->stream = NULL;
     b->why = OK;
-    b->state = WAITING;
+    b->state = BROKER_WAITING;
     mqtt_framer_clear(&b->framer);
     connect_again(b);
     leave(b);
@@ -428,23 +394,21 @@ static const struct stream_events events = {
 static void on_attempt(void *arg)
 {
     struct broker *b = arg;
-    b->state = CONNECTING;
+    b->state = BROKER_CONNECTING;
     b->why = OK;
-    mqtt_framer_init(&b->framer, PACKET_MAX);
+    mqtt_framer_init(&b->framer, b->config.filter ? BROKER_INCOMING_MAX : PACKET_MAX);
     b->stream = stream_connect(&(struct connect_config){.loop = b->config.loop,
                                                         .host = b->config.host,
                                                         .port = b->config.port,
                                                         .tls = b->config.tls,
-                                                        .quiet = b->attempts > 1},
+                                                        .quiet = b->backoff.attempts > 1},
                                &events, b);
 }
 
 static void connect_again(struct broker *b)
 {
-    uint64_t most = b->attempts < 7 ? (uint64_t)BACKOFF_MS_MIN << b->attempts : BACKOFF_MS_MAX;
-    b->attempts++;
-    loop_timer_start(b->config.loop, &b->timer,
-                     most / 2 + loop_random_u64(b->config.loop) % (most / 2 + 1), on_attempt, b);
+    loop_timer_start(b->config.loop, &b->timer, backoff_next_ms(&b->backoff, b->config.loop),
+                     on_attempt, b);
 }
 
 /* ---- life ---- */
@@ -460,6 +424,7 @@ struct broker *broker_new(const struct broker_config *config)
     b->config = *config;
     b->config.host = copy(b, config->host);
     b->config.client_id = copy(b, config->client_id);
+    b->config.filter = copy(b, config->filter);
     b->config.username = copy(b, config->username);
     b->config.password = copy(b, config->password);
     b->keep_alive_s = config->keep_alive_s ? config->keep_alive_s : KEEP_ALIVE_S;
@@ -500,14 +465,14 @@ void broker_free(struct broker **broker)
     enter(b);
     b->freed = true;
     if (b->stream) {
-        if (b->state == UP)
+        if (b->state == BROKER_UP)
             mqtt_packet_bare_encode(MQTT_DISCONNECT, stream_out(b->stream));
         stream_flush(b->stream);
         stream_events(b->stream, &goodbye, NULL);
         stream_close(b->stream);
         b->stream = NULL;
     }
-    b->state = WAITING;
+    b->state = BROKER_WAITING;
     loop_timer_stop(&b->timer);
     loop_timer_stop(&b->told);
     tell(b, true);
@@ -516,5 +481,5 @@ void broker_free(struct broker **broker)
 
 bool broker_connected(const struct broker *b)
 {
-    return b->state == UP;
+    return b->state == BROKER_UP;
 }

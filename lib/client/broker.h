@@ -1,6 +1,7 @@
 /*
- * A connection to any MQTT broker, 3.1.1 or 5, to publish on: it connects by itself, again and
- * again with back-off, and tells what became of every message. QoS 0, 1 and 2; what is not
+ * A connection to any MQTT broker, 3.1.1 or 5: it connects by itself, again and again with back-off,
+ * and tells what became of every message. What is subscribed to comes at QoS 0: at most once, and not
+ * later, when nobody waits for it any more. QoS 0, 1 and 2; what is not
  * acknowledged is sent again after a reconnection, in its order. A broker that refuses is named in
  * the log with its reason, once for each reason. One loop owns it.
  *
@@ -15,6 +16,7 @@ struct broker;
 
 #define BROKER_WINDOW 1024 /* messages in flight; FULL beyond it */
 #define BROKER_WINDOW_BYTES (16u << 20)
+#define BROKER_INCOMING_MAX (16u << 20) /* bytes of a packet from the broker, with a filter */
 #define BROKER_SESSION_S 3600 /* that a broker of MQTT 5 keeps the session */
 
 struct broker_config {
@@ -26,8 +28,16 @@ struct broker_config {
     const char *username, *password; /* NULL: none */
     uint16_t keep_alive_s;           /* 0: 60 */
     bool v5;
+    const char *filter; /* of topics to be told of; NULL: none */
     const struct broker_events *events;
     void *arg;
+};
+
+/* Its bytes are the broker's until the call returns. */
+struct broker_incoming {
+    struct slice topic, payload;
+    struct slice response_topic, correlation; /* MQTT 5 */
+    bool retain;                              /* it was kept: not said just now */
 };
 
 struct broker_events {
@@ -36,6 +46,7 @@ struct broker_events {
      * not take it; CANCELLED: the client was freed. Never from inside of broker_send(). */
     void (*on_sent)(void *arg, uint64_t token, enum status why);
     void (*on_room)(void *arg); /* sends that answered FULL may be tried again */
+    void (*on_message)(void *arg, const struct broker_incoming *m); /* with a filter */
 };
 
 struct broker_message {
@@ -46,6 +57,7 @@ struct broker_message {
     uint32_t expiry_s; /* 0: none */
     bool is_text;
     struct slice content_type;
+    struct slice correlation;
     struct slice user_properties; /* mqtt5_user_property_put() */
 };
 

@@ -29,11 +29,13 @@ struct rig {
     bool silent;         /* acknowledges nothing */
     uint8_t reason;      /* of acknowledgements, MQTT 5 */
     bool keeps_pubcomp;  /* answers PUBREL with nothing */
+    uint8_t granted;     /* to a subscription */
 
     struct buffer
         said; /* what the broker saw: "C1 " clean, "P1a " PUBLISH QoS 1 of a, "D" dup, "R" PUBREL */
     struct buffer told; /* what the client was told: "1:OK " */
     unsigned rooms, connections;
+    const char *filter;
 };
 
 /* ---- the broker ---- */
@@ -77,6 +79,18 @@ static void take_publish(struct rig *r, const struct mqtt_packet *p)
         acknowledge(r, m.qos == MQTT_QOS_1 ? MQTT_PUBACK : MQTT_PUBREC, m.packet_id);
 }
 
+/* The one filter stands at the end, before its options. */
+static void take_subscribe(struct rig *r, struct slice body)
+{
+    struct buffer *out = stream_out(r->stream);
+    size_t head = 2 + r->v5; /* id; no properties */
+    struct slice filter = slice_skip(body, head + 2);
+    buffer_printf(&r->said, "S%.*s ", SLICE_FMT(slice_first(filter, filter.len - 1)));
+    mqtt_packet_head_encode(MQTT_SUBACK, 0, head + 1, out);
+    buffer_put(out, slice_first(body, head));
+    buffer_u8(out, r->granted);
+}
+
 static void take(struct rig *r, const struct mqtt_packet *p)
 {
     uint16_t id;
@@ -92,6 +106,9 @@ static void take(struct rig *r, const struct mqtt_packet *p)
         buffer_text(&r->said, "R ");
         if (!r->keeps_pubcomp)
             mqtt_packet_id_encode(MQTT_PUBCOMP, id, stream_out(r->stream));
+        break;
+    case MQTT_SUBSCRIBE:
+        take_subscribe(r, p->body);
         break;
     case MQTT_PINGREQ:
         mqtt_packet_bare_encode(MQTT_PINGRESP, stream_out(r->stream));
@@ -141,7 +158,16 @@ static void on_room(void *arg)
     ((struct rig *)arg)->rooms++;
 }
 
-static const struct broker_events events = {.on_sent = on_sent, .on_room = on_room};
+static void on_message(void *arg, const struct broker_incoming *m)
+{
+    struct rig *r = arg;
+    buffer_printf(&r->told, "%.*s(%.*s)", SLICE_FMT(m->topic), SLICE_FMT(m->payload));
+    buffer_printf(&r->told, "->%.*s", SLICE_FMT(m->response_topic));
+    buffer_printf(&r->told, "#%.*s ", SLICE_FMT(m->correlation));
+}
+
+static const struct broker_events events = {
+    .on_sent = on_sent, .on_room = on_room, .on_message = on_message};
 
 static void pass_time(struct rig *r, uint64_t ms)
 {
@@ -156,6 +182,7 @@ static void start(struct rig *r, bool v5)
                                                    .port = PORT,
                                                    .client_id = "me",
                                                    .v5 = v5,
+                                                   .filter = r->filter,
                                                    .events = &events,
                                                    .arg = r});
     pass_time(r, 5000);
@@ -395,6 +422,61 @@ static void what_is_left_is_cancelled(void **state)
     expect(&r->told, "1:CANCELLED 2:CANCELLED ");
 }
 
+static void publish_down(struct rig *r, const char *topic, bool reply)
+{
+    struct mqtt5_publish m = {.base = {.topic = slice_of(topic), .payload = SLICE("{}")}};
+    if (reply) {
+        m.response_topic = SLICE("here");
+        m.correlation = SLICE("7");
+    }
+    if (r->v5)
+        mqtt5_publish_encode(&m, stream_out(r->stream));
+    else
+        mqtt_publish_encode(&m.base, stream_out(r->stream));
+    stream_flush(r->stream);
+    pass_time(r, 1000);
+}
+
+/* Anew on each connection. */
+static void is_told_of_what_it_subscribes_to(void **state)
+{
+    struct rig *r = *state;
+    r->filter = "p/methods/#";
+    start(r, true);
+    expect(&r->said, "C1 Sp/methods/# ");
+    publish_down(r, "p/methods/Browse", true);
+    expect(&r->told, "p/methods/Browse({})->here#7 ");
+    cut(r);
+    pass_time(r, 5000);
+    expect(&r->said, "C0 Sp/methods/# ");
+    assert_int_equal(send(r, "a", 1, 1), OK);
+    pass_time(r, 1000);
+    expect(&r->told, "1:OK ");
+}
+
+static void subscribes_in_311_and_survives_a_refusal(void **state)
+{
+    struct rig *r = *state;
+    r->filter = "p/methods/#";
+    r->granted = MQTT_SUBACK_FAILED;
+    start(r, false);
+    expect(&r->said, "C1 C0 Sp/methods/# ");
+    assert_true(broker_connected(r->broker));
+    publish_down(r, "p/methods/Browse/?$rid=1", false);
+    expect(&r->told, "p/methods/Browse/?$rid=1({})-># ");
+}
+
+static void what_was_not_asked_for_ends_the_connection(void **state)
+{
+    struct rig *r = *state;
+    start(r, true);
+    buffer_reset(&r->said);
+    publish_down(r, "p/methods/Browse", true);
+    pass_time(r, 5000);
+    expect(&r->told, "");
+    expect(&r->said, "C0 ");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -411,6 +493,9 @@ int main(void)
         TEST(a_silent_broker_is_left),
         TEST(the_window_has_a_bound),
         TEST(what_is_left_is_cancelled),
+        TEST(is_told_of_what_it_subscribes_to),
+        TEST(subscribes_in_311_and_survives_a_refusal),
+        TEST(what_was_not_asked_for_ends_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ uint16_t broker_window_id(struct broker_window *w)
 {
     uint16_t first_id = broker_window_count(w) ? at(w, w->first)->packet_id : 0;
     do
-        w->last_id = w->last_id == UINT16_MAX ? 1 : w->last_id + 1;
+        w->last_id = w->last_id == BROKER_WINDOW_ID_MAX ? 1 : w->last_id + 1;
     while (w->last_id == first_id && is_taken(w, w->last_id));
     return w->last_id;
 }

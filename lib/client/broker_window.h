@@ -6,6 +6,8 @@
 #include "client/broker.h"
 #include "mqtt/packet.h"
 
+#define BROKER_WINDOW_ID_MAX 65534 /* 65535 is left for SUBSCRIBE */
+
 enum broker_step {
     BROKER_UNSENT,   /* not on this connection; then SENT, or DONE for QoS 0 */
     BROKER_SENT,     /* then RECEIVED for QoS 2, or DONE */

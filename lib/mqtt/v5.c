@@ -12,10 +12,13 @@ enum {
     PAYLOAD_FORMAT = 0x01,
     MESSAGE_EXPIRY = 0x02,
     CONTENT_TYPE = 0x03,
+    RESPONSE_TOPIC = 0x08,
+    CORRELATION_DATA = 0x09,
     SESSION_EXPIRY = 0x11,
     SERVER_KEEP_ALIVE = 0x13,
     REASON_STRING = 0x1f,
     RECEIVE_MAXIMUM = 0x21,
+    TOPIC_ALIAS = 0x23,
     MAXIMUM_QOS = 0x24,
     RETAIN_AVAILABLE = 0x25,
     USER_PROPERTY = 0x26,
@@ -209,7 +212,9 @@ enum { RETAIN = 1, QOS_SHIFT = 1, DUP = 8 };
 static size_t properties_size(const struct mqtt5_publish *p)
 {
     return (p->is_text ? 2 : 0) + (p->expiry_s ? 5 : 0) +
-           (p->content_type.len ? 3 + p->content_type.len : 0) + p->user_properties.len;
+           (p->content_type.len ? 3 + p->content_type.len : 0) +
+           (p->response_topic.len ? 3 + p->response_topic.len : 0) +
+           (p->correlation.len ? 3 + p->correlation.len : 0) + p->user_properties.len;
 }
 
 static void put_properties(const struct mqtt5_publish *p, struct buffer *out)
@@ -227,7 +232,92 @@ static void put_properties(const struct mqtt5_publish *p, struct buffer *out)
         buffer_u8(out, CONTENT_TYPE);
         mqtt_packet_text_encode(p->content_type, out);
     }
+    if (p->response_topic.len) {
+        buffer_u8(out, RESPONSE_TOPIC);
+        mqtt_packet_text_encode(p->response_topic, out);
+    }
+    if (p->correlation.len) {
+        buffer_u8(out, CORRELATION_DATA);
+        mqtt_packet_text_encode(p->correlation, out);
+    }
     buffer_put(out, p->user_properties);
+}
+
+static bool take_property(struct mqtt5_publish *m, const struct property *p)
+{
+    switch (p->id) {
+    case PAYLOAD_FORMAT:
+        m->is_text = p->number == 1;
+        break;
+    case MESSAGE_EXPIRY:
+        m->expiry_s = p->number;
+        break;
+    case CONTENT_TYPE:
+        m->content_type = p->text;
+        break;
+    case RESPONSE_TOPIC:
+        m->response_topic = p->text;
+        break;
+    case CORRELATION_DATA:
+        m->correlation = p->text;
+        break;
+    default:
+        return p->id != TOPIC_ALIAS;
+    }
+    return true;
+}
+
+enum status mqtt5_publish_decode(uint8_t flags, struct slice body, struct mqtt5_publish *out)
+{
+    uint8_t qos = flags >> QOS_SHIFT & 3;
+    struct reader r = reader_of(body);
+    struct mqtt5_publish m = {.base = {.topic = text(&r),
+                                       .qos = (enum mqtt_qos)qos,
+                                       .retain = flags & RETAIN,
+                                       .dup = flags & DUP}};
+    struct property p;
+    m.base.packet_id = qos ? reader_u16(&r) : 0;
+    struct reader list = properties(&r);
+    while (next_property(&list, &p))
+        if (!take_property(&m, &p))
+            return BAD_FORMAT;
+    m.base.payload = reader_rest(&r);
+    if (!reader_ok(&r) || list.failed || qos > 2 || m.base.topic.len == 0 ||
+        (qos && m.base.packet_id == 0) || !mqtt_text_ok(m.base.topic) ||
+        !mqtt_text_ok(m.response_topic) || !mqtt_text_ok(m.content_type))
+        return BAD_FORMAT;
+    *out = m;
+    return OK;
+}
+
+/* ---- SUBSCRIBE and SUBACK ---- */
+
+void mqtt5_subscribe_encode(uint16_t packet_id, const struct mqtt_filter *filter,
+                            struct buffer *out)
+{
+    enum { SUBSCRIBE_FLAGS = 2 }; /* [MQTT-3.8.1-1] */
+    mqtt_packet_head_encode(MQTT_SUBSCRIBE, SUBSCRIBE_FLAGS, 2 + 1 + 2 + filter->topic.len + 1,
+                            out);
+    buffer_u16(out, packet_id);
+    put_variable(0, out);
+    mqtt_packet_text_encode(filter->topic, out);
+    buffer_u8(out, (uint8_t)filter->qos);
+}
+
+enum status mqtt5_suback_decode(struct slice body, struct mqtt5_ack *out)
+{
+    struct reader r = reader_of(body);
+    struct mqtt5_ack a = {.packet_id = reader_u16(&r)};
+    struct property p;
+    struct reader list = properties(&r);
+    while (next_property(&list, &p))
+        if (p.id == REASON_STRING)
+            a.reason_text = p.text;
+    a.reason = reader_u8(&r);
+    if (!reader_done(&r) || list.failed || a.packet_id == 0)
+        return BAD_FORMAT;
+    *out = a;
+    return OK;
 }
 
 void mqtt5_publish_encode(const struct mqtt5_publish *p, struct buffer *out)

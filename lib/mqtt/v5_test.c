@@ -91,6 +91,53 @@ static void reads_reasons_of_acknowledgements(void **state)
     assert_string_equal(mqtt5_reason_name(a.reason), "server shutting down");
 }
 
+static void a_request_says_where_its_answer_goes(void **state)
+{
+    (void)state;
+    struct mqtt5_publish m = {.base = {.topic = SLICE("a/b"), .payload = SLICE("{}")},
+                              .content_type = SLICE("application/json"),
+                              .is_text = true,
+                              .response_topic = SLICE("me/answers"),
+                              .correlation = SLICE("\0\1")},
+                         got;
+    struct buffer b = {0};
+    struct mqtt_packet p;
+    mqtt5_user_property_put(&b, SLICE("k"), SLICE("v"));
+    struct buffer packet = {0};
+    m.user_properties = buffer_slice(&b);
+    mqtt5_publish_encode(&m, &packet);
+    struct slice bytes = buffer_slice(&packet);
+    assert_int_equal(mqtt_packet_next(&bytes, 1000, &p), OK);
+    assert_int_equal(mqtt5_publish_decode(p.flags, p.body, &got), OK);
+    assert_true(slice_eq(got.base.topic, SLICE("a/b")) && slice_eq(got.base.payload, SLICE("{}")));
+    assert_true(slice_eq(got.response_topic, SLICE("me/answers")));
+    assert_true(slice_eq(got.correlation, SLICE("\0\1")));
+    for (size_t len = 0; len + 2 < p.body.len; len++)
+        assert_int_equal(mqtt5_publish_decode(p.flags, slice_first(p.body, len), &got), BAD_FORMAT);
+    /* A topic alias was not offered, and QoS 3 is none. */
+    assert_int_equal(mqtt5_publish_decode(0, SLICE("\0\1a\3\x23\0\1"), &got), BAD_FORMAT);
+    assert_int_equal(mqtt5_publish_decode(6, SLICE("\0\1a\0\1\0"), &got), BAD_FORMAT);
+    buffer_clear(&packet);
+    buffer_clear(&b);
+}
+
+static void subscribes_to_one_filter(void **state)
+{
+    (void)state;
+    struct buffer b = {0};
+    struct mqtt5_ack a;
+    mqtt5_subscribe_encode(7, &(struct mqtt_filter){SLICE("a/#"), MQTT_QOS_0}, &b);
+    assert_true(slice_eq(buffer_slice(&b), SLICE("\x82\x09\0\7\0\0\3a/#\0")));
+    assert_int_equal(mqtt5_suback_decode(SLICE("\0\7\0\0"), &a), OK);
+    assert_int_equal(a.reason, 0);
+    assert_int_equal(mqtt5_suback_decode(SLICE("\0\7\5\x1f\0\2no\x87"), &a), OK);
+    assert_int_equal(a.reason, 0x87);
+    assert_true(slice_eq(a.reason_text, SLICE("no")));
+    assert_int_equal(mqtt5_suback_decode(SLICE("\0\7\0"), &a), BAD_FORMAT);
+    assert_int_equal(mqtt5_suback_decode(SLICE("\0\7\0\0\0"), &a), BAD_FORMAT);
+    buffer_clear(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +145,8 @@ int main(void)
         cmocka_unit_test(publishes_with_properties),
         cmocka_unit_test(learns_what_the_broker_allows),
         cmocka_unit_test(reads_reasons_of_acknowledgements),
+        cmocka_unit_test(a_request_says_where_its_answer_goes),
+        cmocka_unit_test(subscribes_to_one_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ struct outbox {
 
     /* On the module's loop. */
     struct outbox_route *own; /* the program's */
+    struct outbox_route *broker; /* the program's broker, where methods are called; NULL: none */
     struct list routes;
     struct transport *module; /* the one that sends on the module's connection; NULL: none */
     struct lane_counts counts;
@@ -66,6 +67,13 @@ static void put_directory(const struct outbox *o, const struct outbox_route *r, 
         buffer_printf(out, "-%u-of-%u", partition, r->lane_count);
 }
 
+/* One connection of the program's to its broker is called. */
+static struct slice methods_of(const struct outbox *o, const struct outbox_route *r,
+                               uint32_t partition)
+{
+    return r == o->broker && partition == 0 ? o->options.methods : (struct slice){0};
+}
+
 static enum status open_lane(struct outbox *o, struct outbox_route *r, uint32_t partition)
 {
     const char *connection = connection_of(o, r);
@@ -80,6 +88,7 @@ static enum status open_lane(struct outbox *o, struct outbox_route *r, uint32_t 
                           .ca_file = o->options.ca_file,
                           .partition = partition,
                           .partitions = r->lane_count,
+                          .methods = methods_of(o, r, partition),
                           .module = o->config.module,
                           .role = o->config.role},
             .disk = o->config.disk ? o->config.disk : store_disk_real(),
@@ -167,10 +176,23 @@ static enum status open_own(struct outbox *o)
         return BAD_ARGUMENT;
     }
     o->own = make_route(o, kind, (struct slice){0}, o->options.partitions);
+    o->broker = kind == TRANSPORT_MQTT ? o->own : NULL;
     enum status s = open_route(o, o->own);
     if (s == OK && lane_transport(o->own->lanes[0]) == NULL)
         return BAD_ARGUMENT;
     return s;
+}
+
+/* Methods can be called over the program's broker, whether messages go there or not. */
+static enum status open_broker(struct outbox *o)
+{
+    bool wanted = o->config.module && o->options.methods.len &&
+                  o->options.connections[TRANSPORT_MQTT];
+    if (o->broker || !wanted)
+        return OK;
+    o->broker = make_route(o, TRANSPORT_MQTT, (struct slice){0}, o->options.partitions);
+    list_push(&o->routes_ua, &o->broker->link_ua);
+    return open_route(o, o->broker);
 }
 
 /* ---- what an earlier configuration left ---- */
@@ -222,6 +244,8 @@ enum status outbox_new(const struct outbox_config *config, struct outbox **out)
     list_init(&o->routes);
     list_init(&o->routes_ua);
     enum status s = open_own(o);
+    if (s == OK)
+        s = open_broker(o);
     if (s != OK) {
         outbox_free(&o);
         return s;

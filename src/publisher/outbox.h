@@ -28,6 +28,7 @@ struct outbox_options {
     const char *connections[OUTBOX_KIND_COUNT]; /* by enum plan_transport; NULL: none */
     uint32_t partitions;                        /* of groups that do not say; 0: none */
     const char *ca_file;
+    struct slice methods; /* topic below which methods are called at the program's broker; empty: none */
     uint64_t memory_bytes;            /* 0: 32 MiB */
     const char *directory;            /* of the queues; NULL: in memory alone */
     enum store_durability durability; /* STORE_MEMORY: in memory alone */

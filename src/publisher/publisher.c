@@ -399,6 +399,17 @@ static void start_reports(struct publisher *p)
         .target = p->config.diagnostics_as_events ? REPORTS_AS_EVENTS : REPORTS_TO_LOG});
 }
 
+static void name_methods_topic(struct publisher *p)
+{
+    const char *site = p->config.site;
+    struct topic_scope scope = {.templates = &p->config.topics,
+                                .values = {[TOPIC_PUBLISHER_ID] = slice_of(p->publisher_id)}};
+    if (site && site[0])
+        scope.values[TOPIC_SITE_ID] = slice_of(site);
+    topic_put(&scope, TOPIC_METHODS, &p->methods_topic);
+    p->config.outbox.methods = buffer_slice(&p->methods_topic);
+}
+
 struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                   const struct publisher_config *config)
 {
@@ -412,6 +423,7 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
     p->loop = module_loop(m);
     p->thread = t;
     p->epoch = loop_wall_ms(p->loop);
+    name_methods_topic(p);
     p->ops = role_ops();
     p->role = module_add(m, &p->ops, p);
     enum status s = outbox_new(&(struct outbox_config){.loop = p->loop,
@@ -494,6 +506,7 @@ void publisher_free(struct publisher **publisher)
     buffer_clear(&p->waiting);
     free(p->path);
     free(p->publisher_id);
+    buffer_clear(&p->methods_topic);
     free(p);
     *publisher = NULL;
 }

@@ -15,6 +15,7 @@
 struct publisher {
     struct publisher_config config;
     char *path, *publisher_id;
+    struct buffer methods_topic; /* at a broker */
     struct module *module;
     struct module_role_ops ops;
     struct module_role *role;

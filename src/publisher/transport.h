@@ -30,8 +30,9 @@ struct transport_config {
     const char *ca_file;    /* PEM; NULL: the system's */
     unsigned partition;     /* of `partitions` connections of the same kind; 0 for the only one */
     unsigned partitions;
-    struct module *module;    /* of TRANSPORT_IOT_HUB, */
+    struct module *module;    /* of TRANSPORT_IOT_HUB, and whose methods may be called, */
     struct module_role *role; /* and who sends there */
+    struct slice methods;     /* the topic below which they are called; empty: not here. Not kept */
     const struct transport_events *events;
     void *arg;
 };

@@ -12,6 +12,7 @@
 #include "crypto/tls.h"
 #include "iot/message.h"
 #include "mqtt/v5.h"
+#include "publisher/broker_methods.h"
 #include "publisher/transport.h"
 
 #define PORT_TLS 8883
@@ -23,13 +24,17 @@ struct to_broker {
     struct tls_client *tls;
     struct broker *broker;
     bool v5;
+    struct broker_methods *methods; /* NULL: they are not called here */
     struct buffer properties;
 };
 
 static void on_sent(void *arg, uint64_t token, enum status why)
 {
     struct to_broker *t = arg;
-    t->config.events->on_sent(t->config.arg, token, why);
+    if (token != BROKER_METHODS_TOKEN)
+        t->config.events->on_sent(t->config.arg, token, why);
+    if (t->methods && why != CANCELLED)
+        broker_methods_pump(t->methods);
 }
 
 static void on_room(void *arg)
@@ -38,7 +43,14 @@ static void on_room(void *arg)
     t->config.events->on_room(t->config.arg);
 }
 
-static const struct broker_events events = {.on_sent = on_sent, .on_room = on_room};
+static void on_message(void *arg, const struct broker_incoming *m)
+{
+    struct to_broker *t = arg;
+    broker_methods_call(t->methods, t->broker, m);
+}
+
+static const struct broker_events events = {
+    .on_sent = on_sent, .on_room = on_room, .on_message = on_message};
 
 static uint8_t qos_of(const struct outgoing_view *v)
 {
@@ -157,6 +169,8 @@ static enum status open_broker(struct to_broker *t, const struct words *w)
     struct buffer id = {0};
     put_client_id(&t->config, w, &id);
     t->v5 = w->v5;
+    if (t->config.methods.len)
+        t->methods = broker_methods_new(t->config.module, t->config.methods, w->v5);
     t->broker = broker_new(&(struct broker_config){.loop = t->config.loop,
                                                    .host = w->host,
                                                    .port = w->port,
@@ -166,6 +180,7 @@ static enum status open_broker(struct to_broker *t, const struct words *w)
                                                    .password = w->password,
                                                    .keep_alive_s = w->keep_alive_s,
                                                    .v5 = w->v5,
+                                                   .filter = t->methods ? broker_methods_filter(t->methods) : NULL,
                                                    .events = &events,
                                                    .arg = t});
     buffer_clear(&id);
@@ -198,6 +213,7 @@ static void close(struct transport **transport)
 {
     struct to_broker *t = (struct to_broker *)*transport;
     broker_free(&t->broker);
+    broker_methods_free(&t->methods);
     tls_client_free(&t->tls);
     buffer_clear(&t->properties);
     free(t);
