@@ -1,8 +1,8 @@
 /*
- * How long to wait before the next attempt to connect: BACKOFF_MS_MIN, twice as long each time up to
- * BACKOFF_MS_MAX, half of it by chance, so that those who lost a server together do not come back
- * together. A connection that was up for BACKOFF_LASTED_MS makes it start anew. `{0}` has not tried
- * yet.
+ * How long to wait before the next attempt to connect: BACKOFF_MS_MIN, twice as long each time up
+ * to BACKOFF_MS_MAX, half of it by chance, so that those who lost a server together do not come
+ * back together. A connection that was up for BACKOFF_LASTED_MS makes it start anew. `{0}` has not
+ * tried yet.
  */
 #pragma once
 

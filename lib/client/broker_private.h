@@ -1,5 +1,5 @@
-/* What the files of the broker's client share: broker.c its life and what is published, broker_down.c
- * what it is subscribed to. */
+/* What the files of the broker's client share: broker.c its life and what is published,
+ * broker_down.c what it is subscribed to. */
 #pragma once
 
 #include "base/arena.h"

@@ -122,8 +122,8 @@ void device_up(struct device_client *c, const char *peer)
 {
     c->state = DEVICE_UP;
     backoff_up(&c->backoff, c->config.loop);
-    log_info("hub connected device=%s module=%s peer=%s by=%s", device_who(c),
-             device_who_module(c), peer, device_way(c)->name);
+    log_info("hub connected device=%s module=%s peer=%s by=%s", device_who(c), device_who_module(c),
+             peer, device_way(c)->name);
     say_what_is_not(c);
     if (c->config.events->on_connected)
         c->config.events->on_connected(c->config.arg);

@@ -1,7 +1,7 @@
 /*
- * The messages on a device's AMQP links besides telemetry, as IoT Hub's clients write and read them:
- * direct methods, twin requests with their answers, changes of desired properties. Pure. What is read
- * points into the bytes.
+ * The messages on a device's AMQP links besides telemetry, as IoT Hub's clients write and read
+ * them: direct methods, twin requests with their answers, changes of desired properties. Pure. What
+ * is read points into the bytes.
  */
 #pragma once
 
@@ -31,8 +31,8 @@ void device_amqp_twin_write(struct buffer *b, enum device_amqp_twin_ask what, st
                             struct slice body);
 
 struct device_amqp_twin {
-    struct slice id; /* what it answers; empty: nothing, it is a change of desired properties */
-    int status;      /* HTTP's; of an answer */
+    struct slice id;  /* what it answers; empty: nothing, it is a change of desired properties */
+    int status;       /* HTTP's; of an answer */
     uint64_t version; /* 0: not said */
     struct slice body;
 };

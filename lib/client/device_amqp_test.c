@@ -85,9 +85,9 @@ static const char *address_of(struct rig *r, const struct amqp_link *l)
 
 static void send(struct rig *r, const char *address, struct buffer *b)
 {
-    assert_int_equal(amqp_link_send(link_at(r, address), &(struct amqp_send){.settled = true},
-                                    buffer_slice(b)),
-                     OK);
+    assert_int_equal(
+        amqp_link_send(link_at(r, address), &(struct amqp_send){.settled = true}, buffer_slice(b)),
+        OK);
     amqp_connection_flush(r->engine);
     stream_flush(r->stream);
     buffer_clear(b);
@@ -363,7 +363,7 @@ static void telemetry_arrives_as_it_is(void **state)
     assert_int_equal(put(r, "z", 3), OK);
     pass_time(r, 1000);
     expect(&r->heard, "event y out=o k=v\nevent z out=o k=v\n");
-    expect(&r->told, "1:OK connected 2:OK 3:OK ");
+    expect(&r->told, "connected 1:OK 2:OK 3:OK ");
     assert_int_equal(r->tokens, 1);
 }
 
@@ -388,7 +388,7 @@ static void what_was_not_settled_goes_again_in_order(void **state)
     r->silent = false;
     pass_time(r, 60000);
     buffer_reset(&wanted);
-    buffer_printf(&wanted, "disconnected:CLOSED ");
+    buffer_text(&wanted, "disconnected:");
     assert_true(slice_starts(buffer_slice(&r->told), buffer_slice(&wanted)));
     for (int i = 0; i < 50; i++) {
         buffer_reset(&wanted);
@@ -487,7 +487,7 @@ static void goes_on_without_a_link_that_is_refused(void **state)
     start(r, DEVICE_AMQP);
     assert_int_equal(put(r, "x", 1), OK);
     pass_time(r, 2000);
-    expect(&r->told, "1:OK connected ");
+    expect(&r->told, "connected 1:OK ");
 }
 
 static void a_wrong_key_is_refused(void **state)
@@ -524,7 +524,7 @@ static void the_next_way_is_tried_when_one_is_blocked(void **state)
     stream_abort(r->stream, CLOSED);
     buffer_reset(&r->told);
     pass_time(r, 1000); /* it knows the way now */
-    expect(&r->told, "disconnected:CLOSED connected ");
+    expect(&r->told, "disconnected:IO_FAILED connected ");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -1,7 +1,7 @@
 /*
- * The transport HTTPS: telemetry in batches, one request at a time, so that it stays in order; messages
- * to a device by asking for them. There is no connection to speak of: it counts as up from the first
- * answer on, and as lost with the first request that fails.
+ * The transport HTTPS: telemetry in batches, one request at a time, so that it stays in order;
+ * messages to a device by asking for them. There is no connection to speak of: it counts as up from
+ * the first answer on, and as lost with the first request that fails.
  */
 #include <stdlib.h>
 
@@ -46,9 +46,8 @@ static enum status encode(struct device_client *c, const struct iot_message *m, 
                           struct buffer *out)
 {
     (void)id;
-    iot_event_encode(&(struct iot_event){.from = {.device = slice_of(c->config.device_id)},
-                                         .message = *m},
-                     out);
+    iot_event_encode(
+        &(struct iot_event){.from = {.device = slice_of(c->config.device_id)}, .message = *m}, out);
     return OK;
 }
 
@@ -140,7 +139,10 @@ static enum status of_answer(enum status why, const struct rest_answer *answer)
         return why;
     if (answer->status == 401 || answer->status == 404)
         return UNAUTHORIZED;
-    return answer->status == 403 || answer->status == 408 || answer->status == 429 || answer->status >= 500 ? BUSY : OK;
+    return answer->status == 403 || answer->status == 408 || answer->status == 429 ||
+                   answer->status >= 500
+               ? BUSY
+               : OK;
 }
 
 static void lose(struct device_client *c, enum status why);
@@ -234,7 +236,8 @@ static bool gather(struct device_client *c, struct buffer *batch, struct iot_mes
     struct json_writer w = json_writer(batch);
     bool alone = false;
     json_array(&w);
-    for (size_t bytes = 0; h->flying < h->most && !alone && device_window_peek(&c->window, &item);) {
+    for (size_t bytes = 0;
+         h->flying < h->most && !alone && device_window_peek(&c->window, &item);) {
         struct iot_message m = {0};
         if (h->flying && bytes + item.len > BATCH_BYTES)
             break;
@@ -304,8 +307,8 @@ static void take_message(struct device_client *c, const struct rest_answer *answ
     percent_encode(lock, &h->lock);
     c->config.events->on_message(c->config.arg, &m);
     if (!c->freed && c->link)
-        h->asking = request(c, "DELETE", buffer_cstr(&h->lock), NULL, 0, (struct slice){0},
-                            on_completed);
+        h->asking =
+            request(c, "DELETE", buffer_cstr(&h->lock), NULL, 0, (struct slice){0}, on_completed);
 }
 
 static void on_asked(void *arg, enum status why, const struct rest_answer *answer)
@@ -331,7 +334,8 @@ static void ask(void *arg)
 {
     struct device_client *c = arg;
     device_enter(c);
-    of(c)->asking = request(c, "GET", "/messages/devicebound", NULL, 0, (struct slice){0}, on_asked);
+    of(c)->asking =
+        request(c, "GET", "/messages/devicebound", NULL, 0, (struct slice){0}, on_asked);
     device_leave(c);
 }
 
@@ -378,12 +382,12 @@ static void connect(struct device_client *c)
     struct device_https *h = MEMORY_NEW(struct device_https);
     h->client = c;
     h->most = BATCH_MAX;
-    h->http = rest_client_new(
-        &(struct rest_client_config){.loop = c->config.loop,
-                                     .ca_file = c->config.ca_file,
-                                     .certificate_file = c->config.certificate_file,
-                                     .key_file = c->config.key_file,
-                                     .active = 2});
+    h->http =
+        rest_client_new(&(struct rest_client_config){.loop = c->config.loop,
+                                                     .ca_file = c->config.ca_file,
+                                                     .certificate_file = c->config.certificate_file,
+                                                     .key_file = c->config.key_file,
+                                                     .active = 2});
     c->link = h;
     device_window_again(&c->window);
     pump(c);

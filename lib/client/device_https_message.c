@@ -66,8 +66,7 @@ static struct slice time_text(uint64_t wall_ms, struct arena *a)
 struct rest_field *device_https_fields(const struct iot_message *m, struct arena *a, size_t *count)
 {
     struct slice list = m->properties, name, value;
-    struct rest_field *fields =
-        arena_take(a, (OWN_MAX + property_count(list)) * sizeof(*fields));
+    struct rest_field *fields = arena_take(a, (OWN_MAX + property_count(list)) * sizeof(*fields));
     size_t n = 0;
     if (m->message_id.len)
         fields[n++] = (struct rest_field){SLICE("iothub-messageid"),

@@ -7,8 +7,8 @@
 
 #include "base/arena.h"
 #include "iot/message.h"
-#include "json/write.h"
 #include "rest/route.h"
+#include "json/write.h"
 
 #define DEVICE_HTTPS_BATCH "application/vnd.microsoft.iothub.json"
 
@@ -21,8 +21,8 @@ bool device_https_fields_ok(const struct rest_field *fields, size_t count);
 /* {"body":"<base64>","base64Encoded":true,"properties":{…}} */
 void device_https_item(struct json_writer *w, const struct iot_message *m, struct arena *a);
 
-/* What the hub answers to "is there a message". `headers` as in struct rest_answer. The slices point
- * into it and into `properties`, which is emptied. BAD_FORMAT: there is no lock in it. */
+/* What the hub answers to "is there a message". `headers` as in struct rest_answer. The slices
+ * point into it and into `properties`, which is emptied. BAD_FORMAT: there is no lock in it. */
 CHECKED enum status device_https_read(struct slice headers, struct slice body,
                                       struct buffer *properties, struct iot_message *out,
                                       struct slice *lock);

@@ -31,11 +31,10 @@ static enum status encode(struct device_client *c, const struct iot_message *m, 
     iot_bag_encode(m, topic);
     if (topic->len > MQTT_TEXT_MAX)
         return TOO_LARGE;
-    mqtt_publish_encode(&(struct mqtt_publish){.topic = buffer_slice(topic),
-                                               .payload = m->body,
-                                               .qos = MQTT_QOS_1,
-                                               .packet_id = id},
-                        out);
+    mqtt_publish_encode(
+        &(struct mqtt_publish){
+            .topic = buffer_slice(topic), .payload = m->body, .qos = MQTT_QOS_1, .packet_id = id},
+        out);
     return OK;
 }
 
@@ -196,8 +195,7 @@ static void leave(struct device_client *c)
 
 /* ---- methods and twins ---- */
 
-static void method_reply(struct device_client *c, struct slice id, int status,
-                         struct slice payload)
+static void method_reply(struct device_client *c, struct slice id, int status, struct slice payload)
 {
     buffer_reset(&c->scratch);
     buffer_printf(&c->scratch, "$iothub/methods/res/%d/?$rid=%.*s", status, SLICE_FMT(id));

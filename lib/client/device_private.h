@@ -1,8 +1,8 @@
 /*
  * What the files of the device client share. device.c is its life: messages in their window,
  * attempts, ways; device_methods.c and device_twin.c hold what is under way; device_token.c signs.
- * What is on the wire is a transport's: device_mqtt.c, device_amqp.c, device_https.c, in the table of
- * device_transport.c.
+ * What is on the wire is a transport's: device_mqtt.c, device_amqp.c, device_https.c, in the table
+ * of device_transport.c.
  */
 #pragma once
 
@@ -33,7 +33,7 @@ struct device_transport_ops {
     enum status (*decode)(struct device_client *c, struct slice kept, struct iot_message *out);
     void (*connect)(struct device_client *c); /* device_subscribing(), device_up(), device_lost() */
     void (*pump)(struct device_client *c);    /* sends what is in the window, as far as it goes */
-    void (*leave)(struct device_client *c); /* says good-bye; only dispose() follows */
+    void (*leave)(struct device_client *c);   /* says good-bye; only dispose() follows */
     void (*dispose)(struct device_client *c);
     /* While SUBSCRIBING or UP; `id` is what the hub calls the call. */
     void (*method_reply)(struct device_client *c, struct slice id, int status,
@@ -71,16 +71,16 @@ struct device_client {
     void *link;                   /* the transport's */
     struct device_window window;
     const struct device_transport_ops *kept_by; /* who encoded what is in it */
-    bool refused; /* a send was answered FULL: on_room is owed */
-    bool freed;   /* inside of a callback: what is left goes when that returns */
+    bool refused;                               /* a send was answered FULL: on_room is owed */
+    bool freed;    /* inside of a callback: what is left goes when that returns */
     unsigned busy; /* callbacks of ours that we are in */
 
     struct loop_timer timer; /* next attempt */
     struct backoff backoff;
     bool said; /* what HTTPS cannot do */
 
-    struct buffer scratch; /* of transports */
-    struct iot_bag bag;    /* of messages that were read, over MQTT */
+    struct buffer scratch;        /* of transports */
+    struct iot_bag bag;           /* of messages that were read, over MQTT */
     struct iotamqp_memory memory; /* and over AMQP */
     struct list twin_requests;
     size_t twin_count;
@@ -148,8 +148,8 @@ void device_methods_clear(struct device_client *c);
 
 /* ---- device_twin.c ---- */
 
-void device_twin_answered(struct device_client *c, uint64_t rid, enum status why,
-                          struct slice json, uint64_t version);
+void device_twin_answered(struct device_client *c, uint64_t rid, enum status why, struct slice json,
+                          uint64_t version);
 /* A rid as it stands on the wire, in hex; 0: none. */
 uint64_t device_twin_rid(struct slice text);
 void device_twin_fail(struct device_client *c, enum status why); /* all of them */

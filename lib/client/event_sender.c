@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "client/backoff.h"
 #include "client/cbs.h"
-#include "client/hub_amqp.h"
+#include "client/uplink.h"
 
 #define PARTITION_KEY_MAX 128
 
@@ -33,7 +33,7 @@ struct event_sender {
     struct event_sender_config config; /* texts in the arena */
     struct arena arena;
     enum sender_state state;
-    struct hub_amqp *hub; /* NULL while WAITING */
+    struct uplink *hub; /* NULL while WAITING */
     struct amqp_link *link;
     struct loop_timer attempt;
     struct backoff backoff;
@@ -187,18 +187,18 @@ static enum status make_token(void *arg, struct buffer *audience, struct buffer 
                                 .entity = s->config.entity,
                                 .policy = s->config.policy,
                                 .key = s->config.key,
-                                .expires_ms = loop_wall_ms(s->config.loop) + HUB_AMQP_TOKEN_MS},
+                                .expires_ms = loop_wall_ms(s->config.loop) + UPLINK_TOKEN_MS},
         audience, token);
 }
 
 static void on_ready(void *arg)
 {
     struct event_sender *s = arg;
-    s->link = hub_amqp_attach(s->hub, &(struct hub_amqp_link){.name = "sender",
-                                                              .address = s->config.entity,
-                                                              .send_settle = AMQP_SEND_UNSETTLED});
+    s->link = uplink_attach(s->hub, &(struct uplink_link){.name = "sender",
+                                                          .address = s->config.entity,
+                                                          .send_settle = AMQP_SEND_UNSETTLED});
     if (s->link == NULL)
-        hub_amqp_end(s->hub, PEER_FAILED);
+        uplink_end(s->hub, PEER_FAILED);
 }
 
 static void send_again(struct event_sender *s)
@@ -214,7 +214,7 @@ static void on_attached(void *arg, struct amqp_link *l)
     s->state = UP;
     s->said = OK;
     backoff_up(&s->backoff, s->config.loop);
-    hub_amqp_up(s->hub);
+    uplink_up(s->hub);
     log_info("event hub connected host=%s entity=%s", s->config.host, s->config.entity);
     send_again(s);
     pump(s);
@@ -244,11 +244,11 @@ static void on_settled(void *arg, struct amqp_link *l, uint64_t number,
             continue;
         bool accepted = state->outcome == AMQP_OUTCOME_ACCEPTED;
         e->why = accepted                                  ? OK
-                 : state->outcome == AMQP_OUTCOME_REJECTED ? hub_amqp_status(&state->error)
+                 : state->outcome == AMQP_OUTCOME_REJECTED ? uplink_status(&state->error)
                                                            : BUSY;
         e->done = accepted || is_final(e->why);
         if (!e->done)
-            hub_amqp_end(s->hub, BUSY);
+            uplink_end(s->hub, BUSY);
         return;
     }
 }
@@ -259,7 +259,7 @@ static void on_detached(void *arg, struct amqp_link *l, const struct amqp_error 
     (void)l;
     s->link = NULL;
     s->state = CONNECTING;
-    hub_amqp_end(s->hub, hub_amqp_status(why));
+    uplink_end(s->hub, uplink_status(why));
 }
 
 static void on_turn(void *arg)
@@ -292,13 +292,13 @@ static void on_closed(void *arg, enum status why)
     enter(s);
     log_end(s, backoff_down(&s->backoff, s->config.loop), why);
     s->link = NULL;
-    hub_amqp_free(&s->hub);
+    uplink_free(&s->hub);
     connect_again(s);
     tell(s);
     leave(s);
 }
 
-static const struct hub_amqp_events hub_events = {
+static const struct uplink_events hub_events = {
     .on_ready = on_ready,
     .on_attached = on_attached,
     .on_credit = on_credit,
@@ -312,16 +312,15 @@ static void on_attempt(void *arg)
 {
     struct event_sender *s = arg;
     s->state = CONNECTING;
-    s->hub = hub_amqp_connect(
-        &(struct hub_amqp_config){.connect = {.loop = s->config.loop,
-                                              .host = s->config.host,
-                                              .port = s->config.port,
-                                              .tls = s->config.tls,
-                                              .quiet = s->backoff.attempts > 1},
-                                  .hub_host = s->config.hub_host,
-                                  .token = make_token,
-                                  .events = &hub_events,
-                                  .arg = s});
+    s->hub = uplink_connect(&(struct uplink_config){.connect = {.loop = s->config.loop,
+                                                                .host = s->config.host,
+                                                                .port = s->config.port,
+                                                                .tls = s->config.tls,
+                                                                .quiet = s->backoff.attempts > 1},
+                                                    .hub_host = s->config.hub_host,
+                                                    .token = make_token,
+                                                    .events = &hub_events,
+                                                    .arg = s});
 }
 
 static void connect_again(struct event_sender *s)
@@ -370,7 +369,7 @@ void event_sender_free(struct event_sender **sender)
     if (s == NULL || s->freed)
         return;
     enter(s);
-    hub_amqp_free(&s->hub);
+    uplink_free(&s->hub);
     s->freed = true;
     s->unsent = NULL;
     loop_timer_stop(&s->attempt);

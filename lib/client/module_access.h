@@ -15,9 +15,9 @@ struct module_access {
 };
 
 struct module_access_config {
-    /* "HostName=hub;DeviceId=d;ModuleId=m;SharedAccessKey=…[;GatewayHostName=edge]"; in the place of
-     * the key SharedAccessSignature=…, or x509=true. A port behind the host is that of the first way.
-     * UseDevelopmentEmulator=true connects without TLS. */
+    /* "HostName=hub;DeviceId=d;ModuleId=m;SharedAccessKey=…[;GatewayHostName=edge]"; in the place
+     * of the key SharedAccessSignature=…, or x509=true. A port behind the host is that of the first
+     * way. UseDevelopmentEmulator=true connects without TLS. */
     const char *connection;
     const char *ca_file;                     /* NULL: the system's authorities */
     const char *certificate_file, *key_file; /* PEM; NULL: none */

@@ -33,7 +33,7 @@ void reader_up(struct stream_reader *r)
 {
     r->state = READER_UP;
     backoff_up(&r->backoff, r->config.loop);
-    hub_amqp_up(r->hub);
+    uplink_up(r->hub);
     log_info("hub's events are read entity=%s group=%s partitions=%u", r->config.entity,
              r->config.group, r->partition_count);
     if (r->config.events->on_connected)
@@ -50,7 +50,7 @@ static enum status make_token(void *arg, struct buffer *audience, struct buffer 
                                 .entity = r->config.entity,
                                 .policy = r->config.policy,
                                 .key = r->config.key,
-                                .expires_ms = loop_wall_ms(r->config.loop) + HUB_AMQP_TOKEN_MS},
+                                .expires_ms = loop_wall_ms(r->config.loop) + UPLINK_TOKEN_MS},
         audience, token);
 }
 
@@ -105,7 +105,7 @@ static void on_detached(void *arg, struct amqp_link *l, const struct amqp_error 
     else
         reader_ask_detached(r, l);
     if (!partition_of(l) || partition_of(l)->link == NULL)
-        hub_amqp_end(r->hub, hub_amqp_status(why));
+        uplink_end(r->hub, uplink_status(why));
 }
 
 static void connect_again(struct stream_reader *r);
@@ -118,7 +118,7 @@ static void on_closed(void *arg, enum status why)
     log_line(was_up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s entity=%s host=%s status=%s",
              was_up ? "hub's events are read no more" : "hub's events could not be read",
              r->config.entity, r->config.host, status_name(why));
-    hub_amqp_free(&r->hub);
+    uplink_free(&r->hub);
     r->ask_send = r->ask_receive = NULL;
     reader_partitions_forget_links(r);
     connect_again(r);
@@ -127,7 +127,7 @@ static void on_closed(void *arg, enum status why)
     reader_leave(r);
 }
 
-static const struct hub_amqp_events hub_events = {
+static const struct uplink_events hub_events = {
     .on_ready = on_ready,
     .on_attached = on_attached,
     .on_transfer = on_transfer,
@@ -143,7 +143,7 @@ static void on_attempt(void *arg)
     struct stream_reader *r = arg;
     r->state = READER_CONNECTING;
     r->attached = 0;
-    r->hub = hub_amqp_connect(&(struct hub_amqp_config){.connect = {.loop = r->config.loop,
+    r->hub = uplink_connect(&(struct uplink_config){.connect = {.loop = r->config.loop,
                                                                     .host = r->config.host,
                                                                     .port = r->config.port,
                                                                     .tls = r->config.tls},
@@ -189,7 +189,7 @@ void stream_reader_free(struct stream_reader **reader)
     if (r == NULL || r->freed)
         return;
     reader_enter(r);
-    hub_amqp_free(&r->hub);
+    uplink_free(&r->hub);
     r->freed = true;
     loop_timer_stop(&r->attempt);
     reader_leave(r);

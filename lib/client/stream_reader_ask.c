@@ -20,7 +20,7 @@ static void ask(struct stream_reader *r, const char *type, const char *partition
     amqp_write_end(b, map, items);
     amqp_message_value_begin(b);
     amqp_write_null(b);
-    if (!hub_amqp_ask(r->hub, r->ask_send, b))
+    if (!uplink_ask(r->hub, r->ask_send, b))
         log_warn("a request to the hub could not be sent");
 }
 
@@ -28,7 +28,7 @@ static void ask(struct stream_reader *r, const char *type, const char *partition
 
 static struct amqp_link *attach(struct stream_reader *r, const char *name, bool receiver)
 {
-    return hub_amqp_attach(r->hub, &(struct hub_amqp_link){.name = name,
+    return uplink_attach(r->hub, &(struct uplink_link){.name = name,
                                                            .address = "$management",
                                                            .receiver = receiver,
                                                            .send_settle = AMQP_SEND_SETTLED});
@@ -91,14 +91,14 @@ static void on_told(struct stream_reader *r, const struct amqp_value *body)
     if (r->partition_count == 0) {
         if (!amqp_map_find(body, SLICE("partition_count"), &v) || !amqp_to_i64(&v, &n) || n < 1 ||
             n > STREAM_READER_PARTITIONS_MAX) {
-            hub_amqp_end(r->hub, PEER_FAILED);
+            uplink_end(r->hub, PEER_FAILED);
             return;
         }
         reader_partitions_make(r, (unsigned)n);
     } else if (r->next_ask < r->partition_count) {
         if (!amqp_map_find(body, SLICE("last_enqueued_sequence_number"), &v) ||
             !amqp_to_i64(&v, &n) || n < -1) {
-            hub_amqp_end(r->hub, PEER_FAILED);
+            uplink_end(r->hub, PEER_FAILED);
             return;
         }
         r->partitions[r->next_ask++].last = n;
@@ -111,7 +111,7 @@ void reader_ask_answer(struct stream_reader *r, struct slice message)
     struct amqp_message m;
     enum status s = amqp_message_read(message, &m) == OK ? cbs_answer(&m) : PEER_FAILED;
     if (s != OK)
-        hub_amqp_end(r->hub, s);
+        uplink_end(r->hub, s);
     else
         on_told(r, &m.value);
 }

@@ -33,7 +33,7 @@ static void attach(struct stream_reader *r, struct reader_partition *p)
     amqp_write_descriptor(&filter, SELECTOR_FILTER);
     amqp_write_string(&filter, buffer_slice(&selector));
     amqp_write_end(&filter, map, 2);
-    p->link = hub_amqp_attach(r->hub, &(struct hub_amqp_link){.name = name,
+    p->link = uplink_attach(r->hub, &(struct uplink_link){.name = name,
                                                               .address = buffer_cstr(&address),
                                                               .receiver = true,
                                                               .send_settle = AMQP_SEND_UNSETTLED,

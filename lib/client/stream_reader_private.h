@@ -4,7 +4,7 @@
 #include "amqp/message.h"
 #include "base/arena.h"
 #include "client/backoff.h"
-#include "client/hub_amqp.h"
+#include "client/uplink.h"
 #include "client/stream_reader.h"
 
 enum reader_state {
@@ -37,7 +37,7 @@ struct stream_reader {
     struct stream_reader_config config; /* texts in the arena */
     struct arena arena;
     enum reader_state state;
-    struct hub_amqp *hub; /* NULL while WAITING */
+    struct uplink *hub; /* NULL while WAITING */
     struct amqp_link *ask_send, *ask_receive;
     struct loop_timer attempt;
     struct backoff backoff;

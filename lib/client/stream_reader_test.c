@@ -453,7 +453,7 @@ static void the_token_is_renewed(void **state)
         send_events(&t.partitions[0], 0);
         amqp_connection_tick(t.engine, loop_now_ms(t.hub_loop));
     }
-    assert_int_equal(t.tokens, 5); /* in three hours, each for an hour */
+    assert_in_range(t.tokens, 4, 5); /* in three hours, each for an hour */
     assert_int_equal(t.connections, 1);
     stop(&t);
 }

@@ -68,16 +68,15 @@ static bool send_answer(struct broker_methods *b, struct call *c)
     mqtt5_user_property_put(&properties, SLICE("StatusCode"), slice_of(status));
     /* MQTTnet's client takes no answer that is empty. */
     struct slice body = c->body.len || !b->v5 ? buffer_slice(&c->body) : slice_from("", 1);
-    enum status s = broker_send(b->broker,
-                                &(struct broker_message){.topic = buffer_slice(&c->topic),
-                                                         .payload = body,
-                                                         .qos = 1,
-                                                         .content_type = SLICE("application/json"),
-                                                         .correlation =
-                                                             buffer_slice(&c->correlation),
-                                                         .user_properties =
-                                                             buffer_slice(&properties)},
-                                BROKER_METHODS_TOKEN);
+    enum status s =
+        broker_send(b->broker,
+                    &(struct broker_message){.topic = buffer_slice(&c->topic),
+                                             .payload = body,
+                                             .qos = 1,
+                                             .content_type = SLICE("application/json"),
+                                             .correlation = buffer_slice(&c->correlation),
+                                             .user_properties = buffer_slice(&properties)},
+                    BROKER_METHODS_TOKEN);
     buffer_clear(&properties);
     if (s == FULL)
         return false;

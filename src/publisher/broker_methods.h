@@ -1,6 +1,6 @@
 /*
- * Direct methods that are called over an MQTT broker, as OPC Publisher has them. Below the topic for
- * methods, "{RootTopic}/methods":
+ * Direct methods that are called over an MQTT broker, as OPC Publisher has them. Below the topic
+ * for methods, "{RootTopic}/methods":
  *
  *   MQTT 5      {methods}/{method} with a response topic; the answer goes there, with the same
  *               correlation data, and its status as the user property StatusCode

@@ -1,4 +1,5 @@
-/* What topics below the one for methods mean. That calls are answered: tests/interop/broker_methods.test.mjs. */
+/* What topics below the one for methods mean. That calls are answered:
+ * tests/interop/broker_methods.test.mjs. */
 #include "publisher/broker_methods.h"
 
 #include "base/cmocka.h"
@@ -22,8 +23,8 @@ static void names_and_ids_of_calls(void **state)
 static void what_is_no_call(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",  "res/200/?$rid=1", "a/b", "Browse/?$rid=", "/?$rid=1",
-                                      "Browse/?$rid=1/2", "Browse/"};
+    static const char *const bad[] = {
+        "", "res/200/?$rid=1", "a/b", "Browse/?$rid=", "/?$rid=1", "Browse/?$rid=1/2", "Browse/"};
     struct broker_method_name n;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(broker_method_read(slice_of(bad[i]), &n));

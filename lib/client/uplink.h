@@ -1,8 +1,8 @@
 /*
  * The client's end of an AMQP connection to a hub or an event hub: stream or WebSocket, engine, one
  * session, and the sign-in over $cbs with a token that is renewed as long as it lasts. What
- * event_sender, stream_reader and the device client over AMQP do alike. It is one connection: whoever
- * wants the next one makes another (backoff.h says when).
+ * event_sender, stream_reader and the device client over AMQP do alike. It is one connection:
+ * whoever wants the next one makes another (backoff.h says when).
  *
  * Every callback may free it. One loop owns it.
  */
@@ -11,12 +11,14 @@
 #include "amqp/link.h"
 #include "io/stream.h"
 
-struct hub_amqp;
+struct uplink;
 
-#define HUB_AMQP_TOKEN_MS 3600000ull /* that a token should hold; renewed at three quarters of it */
+#define UPLINK_TOKEN_MS                                                                            \
+    3600000ull /* that a token should hold; renewed at three quarters of it                        \
+                */
 
 /* All but the last two may be NULL. */
-struct hub_amqp_events {
+struct uplink_events {
     /* What links of the owner tell: amqp/connection.h. on_attached: the peer has it. */
     void (*on_attached)(void *arg, struct amqp_link *l);
     void (*on_transfer)(void *arg, struct amqp_link *l, const struct amqp_delivery *d);
@@ -28,39 +30,39 @@ struct hub_amqp_events {
     void (*on_turn)(void *arg);  /* what came together has been told */
     void (*on_drain)(void *arg); /* as in io/stream.h */
     void (*on_ready)(void *arg); /* signed in: links may be attached */
-    /* The last call; all links are gone. hub_amqp_free() is still the owner's to call. */
+    /* The last call; all links are gone. uplink_free() is still the owner's to call. */
     void (*on_closed)(void *arg, enum status why);
 };
 
 /* What it points to outlives the connection. */
-struct hub_amqp_config {
+struct uplink_config {
     struct connect_config connect;
     const char *websocket; /* its target, "/$iothub/websocket"; NULL: AMQP straight on the stream */
     const char *hub_host;  /* what it is called in AMQP's open */
-    /* Appends whom the token is for, and the token. NULL: the TLS certificate signs in, and there is
-     * no SASL and no $cbs then, as IoT Hub's clients do it. */
+    /* Appends whom the token is for, and the token. NULL: the TLS certificate signs in, and there
+     * is no SASL and no $cbs then, as IoT Hub's clients do it. */
     enum status (*token)(void *arg, struct buffer *audience, struct buffer *token);
-    const struct hub_amqp_events *events;
+    const struct uplink_events *events;
     void *arg;
 };
 
-/* It has HUB_AMQP_SET_UP_MS until hub_amqp_up(), or ends with TIMED_OUT. */
-#define HUB_AMQP_SET_UP_MS 30000
-struct hub_amqp *hub_amqp_connect(const struct hub_amqp_config *config);
-void hub_amqp_up(struct hub_amqp *h);
+/* It has UPLINK_SET_UP_MS until uplink_up(), or ends with TIMED_OUT. */
+#define UPLINK_SET_UP_MS 30000
+struct uplink *uplink_connect(const struct uplink_config *config);
+void uplink_up(struct uplink *h);
 
 /* on_closed(why) follows, on a later turn. The first reason counts. */
-void hub_amqp_end(struct hub_amqp *h, enum status why);
+void uplink_end(struct uplink *h, enum status why);
 
 /* Says good-bye when it is still open. No callback follows. */
-void hub_amqp_free(struct hub_amqp **h);
+void uplink_free(struct uplink **h);
 
 /* Whether the peer has spoken AMQP: what it refuses then, it refuses to us. Until it is freed. */
-bool hub_amqp_opened(const struct hub_amqp *h);
-size_t hub_amqp_unsent(const struct hub_amqp *h);
-const char *hub_amqp_peer(const struct hub_amqp *h);
+bool uplink_opened(const struct uplink *h);
+size_t uplink_unsent(const struct uplink *h);
+const char *uplink_peer(const struct uplink *h);
 
-struct hub_amqp_link {
+struct uplink_link {
     const char *name, *address; /* of its source and its target */
     bool receiver;
     int send_settle;         /* enum of amqp/link.h */
@@ -70,11 +72,11 @@ struct hub_amqp_link {
 };
 
 /* In or after on_ready. NULL: the session takes no further link. */
-struct amqp_link *hub_amqp_attach(struct hub_amqp *h, const struct hub_amqp_link *want);
+struct amqp_link *uplink_attach(struct uplink *h, const struct uplink_link *want);
 
 /* A message that is settled as it goes: a question, whose answer comes on another link. The credit
  * for that goes before it. False: it could not be sent. */
-bool hub_amqp_ask(struct hub_amqp *h, struct amqp_link *l, const struct buffer *message);
+bool uplink_ask(struct uplink *h, struct amqp_link *l, const struct buffer *message);
 
 /* What a hub's condition means. PEER_FAILED for what is not known here. */
-enum status hub_amqp_status(const struct amqp_error *why);
+enum status uplink_status(const struct amqp_error *why);

@@ -1,4 +1,4 @@
-#include "client/hub_amqp.h"
+#include "client/uplink.h"
 
 #include <stdlib.h>
 
@@ -9,21 +9,21 @@
 #include "rest/websocket.h"
 
 #define IDLE_MS 120000
-#define TOKEN_RENEW_MS (HUB_AMQP_TOKEN_MS / 4 * 3)
+#define TOKEN_RENEW_MS (UPLINK_TOKEN_MS / 4 * 3)
 #define TOKEN_SPREAD_MS 300000 /* so that many do not renew at once */
 #define ANSWERS 10             /* credit for answers of $cbs */
 #define WEBSOCKET_PROTOCOL "AMQPWSB10"
 
-enum hub_amqp_state {
+enum uplink_state {
     CONNECTING, /* stream, SASL, open; then SIGNING_IN, READY, CLOSED_ */
     SIGNING_IN, /* a token over $cbs; then READY, CLOSED_ */
     READY,      /* then CLOSED_ */
     CLOSED_,    /* for ever */
 };
 
-struct hub_amqp {
-    struct hub_amqp_config config;
-    enum hub_amqp_state state;
+struct uplink {
+    struct uplink_config config;
+    enum uplink_state state;
     struct stream *stream;
     struct amqp_connection *engine;
     struct amqp_session *session;
@@ -35,25 +35,25 @@ struct hub_amqp {
     struct buffer request;
 };
 
-static void dispose(struct hub_amqp *h)
+static void dispose(struct uplink *h)
 {
     amqp_connection_free(&h->engine);
     buffer_clear(&h->request);
     free(h);
 }
 
-static void enter(struct hub_amqp *h)
+static void enter(struct uplink *h)
 {
     h->busy++;
 }
 
-static void leave(struct hub_amqp *h)
+static void leave(struct uplink *h)
 {
     if (--h->busy == 0 && h->freed)
         dispose(h);
 }
 
-void hub_amqp_end(struct hub_amqp *h, enum status why)
+void uplink_end(struct uplink *h, enum status why)
 {
     if (h->stream == NULL || h->why != OK)
         return;
@@ -63,7 +63,7 @@ void hub_amqp_end(struct hub_amqp *h, enum status why)
 
 /* ---- links ---- */
 
-struct amqp_link *hub_amqp_attach(struct hub_amqp *h, const struct hub_amqp_link *want)
+struct amqp_link *uplink_attach(struct uplink *h, const struct uplink_link *want)
 {
     struct buffer there = {0}, source = {0}, target = {0};
     struct amqp_link *l = NULL;
@@ -90,13 +90,13 @@ struct amqp_link *hub_amqp_attach(struct hub_amqp *h, const struct hub_amqp_link
     return l;
 }
 
-bool hub_amqp_ask(struct hub_amqp *h, struct amqp_link *l, const struct buffer *message)
+bool uplink_ask(struct uplink *h, struct amqp_link *l, const struct buffer *message)
 {
     amqp_connection_flush(h->engine);
     return amqp_link_send(l, &(struct amqp_send){.settled = true}, buffer_slice(message)) == OK;
 }
 
-enum status hub_amqp_status(const struct amqp_error *why)
+enum status uplink_status(const struct amqp_error *why)
 {
     /* clang-format off */
     static const struct {
@@ -121,15 +121,15 @@ enum status hub_amqp_status(const struct amqp_error *why)
 
 /* ---- sign-in ---- */
 
-static void put_token(struct hub_amqp *h)
+static void put_token(struct uplink *h)
 {
     struct buffer audience = {0}, token = {0};
     enum status s = h->config.token(h->config.arg, &audience, &token);
     if (s != OK) {
-        hub_amqp_end(h, s);
+        uplink_end(h, s);
     } else {
         cbs_put_token(buffer_slice(&audience), buffer_slice(&token), &h->request);
-        if (!hub_amqp_ask(h, h->cbs_send, &h->request))
+        if (!uplink_ask(h, h->cbs_send, &h->request))
             log_warn("a token could not be sent host=%s", h->config.connect.host);
     }
     buffer_clear(&audience);
@@ -138,24 +138,24 @@ static void put_token(struct hub_amqp *h)
 
 static void on_token_time(void *arg)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (h->cbs_send)
         put_token(h);
 }
 
-static void be_ready(struct hub_amqp *h)
+static void be_ready(struct uplink *h)
 {
     h->state = READY;
     h->config.events->on_ready(h->config.arg);
 }
 
-static void on_answer(struct hub_amqp *h, struct slice bytes)
+static void on_answer(struct uplink *h, struct slice bytes)
 {
     struct amqp_message m;
     struct loop *loop = h->config.connect.loop;
     enum status s = amqp_message_read(bytes, &m) == OK ? cbs_answer(&m) : PEER_FAILED;
     if (s != OK) {
-        hub_amqp_end(h, s);
+        uplink_end(h, s);
         return;
     }
     uint64_t spread = loop_random_u64(loop) % TOKEN_SPREAD_MS;
@@ -164,26 +164,26 @@ static void on_answer(struct hub_amqp *h, struct slice bytes)
         be_ready(h);
 }
 
-static struct amqp_link *attach_cbs(struct hub_amqp *h, const char *name, bool receiver)
+static struct amqp_link *attach_cbs(struct uplink *h, const char *name, bool receiver)
 {
-    return hub_amqp_attach(h, &(struct hub_amqp_link){.name = name,
-                                                      .address = "$cbs",
-                                                      .receiver = receiver,
-                                                      .send_settle = AMQP_SEND_SETTLED});
+    return uplink_attach(h, &(struct uplink_link){.name = name,
+                                                  .address = "$cbs",
+                                                  .receiver = receiver,
+                                                  .send_settle = AMQP_SEND_SETTLED});
 }
 
 /* ---- the engine's events ---- */
 
 static struct buffer *output(void *arg)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     stream_flush(h->stream);
     return stream_out(h->stream);
 }
 
 static void flush(void *arg)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     h->flush_queued = false;
     if (h->engine && h->stream)
         amqp_connection_flush(h->engine);
@@ -192,7 +192,7 @@ static void flush(void *arg)
 
 static void on_gathered(void *arg)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (h->flush_queued)
         return;
     h->flush_queued = true;
@@ -202,7 +202,7 @@ static void on_gathered(void *arg)
 
 static void on_tick(void *arg)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     struct loop *loop = h->config.connect.loop;
     uint64_t now = loop_now_ms(loop);
     enter(h);
@@ -214,11 +214,11 @@ static void on_tick(void *arg)
 
 static void on_open(void *arg, const struct amqp_open *peer)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     (void)peer;
     h->opened = true;
     if (amqp_session_begin(h->engine, &h->session) != OK) {
-        hub_amqp_end(h, PEER_FAILED);
+        uplink_end(h, PEER_FAILED);
         return;
     }
     loop_timer_start(h->config.connect.loop, &h->tick, 1, on_tick, h);
@@ -233,7 +233,7 @@ static void on_open(void *arg, const struct amqp_open *peer)
 
 static void on_attach(void *arg, struct amqp_link *l, const struct amqp_attach *peer)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (h->freed || !(peer->source.at && peer->target.at))
         return; /* refused: a detach follows */
     if (l == h->cbs_receive)
@@ -244,7 +244,7 @@ static void on_attach(void *arg, struct amqp_link *l, const struct amqp_attach *
 
 static void on_transfer(void *arg, struct amqp_link *l, const struct amqp_delivery *d)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (h->freed)
         return;
     if (l == h->cbs_receive) {
@@ -258,7 +258,7 @@ static void on_transfer(void *arg, struct amqp_link *l, const struct amqp_delive
 
 static void on_credit(void *arg, struct amqp_link *l)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (h->freed)
         return;
     if (l == h->cbs_send && h->state == SIGNING_IN)
@@ -270,20 +270,20 @@ static void on_credit(void *arg, struct amqp_link *l)
 static void on_settled(void *arg, struct amqp_link *l, uint64_t token,
                        const struct amqp_state *state)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (!h->freed && h->config.events->on_settled)
         h->config.events->on_settled(h->config.arg, l, token, state);
 }
 
 static void on_detach(void *arg, struct amqp_link *l, const struct amqp_error *why)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (h->freed)
         return;
     if (l == h->cbs_send || l == h->cbs_receive) {
         h->cbs_send = l == h->cbs_send ? NULL : h->cbs_send;
         h->cbs_receive = l == h->cbs_receive ? NULL : h->cbs_receive;
-        hub_amqp_end(h, hub_amqp_status(why));
+        uplink_end(h, uplink_status(why));
     } else if (h->config.events->on_detached) {
         h->config.events->on_detached(h->config.arg, l, why);
     }
@@ -291,12 +291,12 @@ static void on_detach(void *arg, struct amqp_link *l, const struct amqp_error *w
 
 static void on_engine_close(void *arg, enum status why, const struct amqp_error *error)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     if (h->freed)
         return;
     if (why == CLOSED && error->condition.len)
-        why = hub_amqp_status(error);
-    hub_amqp_end(h, why == BAD_FORMAT ? PEER_FAILED : why);
+        why = uplink_status(error);
+    uplink_end(h, why == BAD_FORMAT ? PEER_FAILED : why);
 }
 
 static const struct amqp_events engine_events = {
@@ -316,7 +316,7 @@ static const struct amqp_events engine_events = {
 static void on_stream_open(void *arg)
 {
     static const char *const mechanisms[] = {"ANONYMOUS", NULL};
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     bool sasl = h->config.token != NULL;
     h->engine = amqp_connection_new(
         &(struct amqp_connection_config){.client = true,
@@ -332,7 +332,7 @@ static void on_stream_open(void *arg)
 
 static void on_data(void *arg, struct slice bytes)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     enter(h);
     if (h->engine)
         amqp_connection_in(h->engine, bytes, loop_now_ms(h->config.connect.loop));
@@ -343,14 +343,14 @@ static void on_data(void *arg, struct slice bytes)
 
 static void on_drain(void *arg)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     enter(h);
     if (h->config.events->on_drain)
         h->config.events->on_drain(h->config.arg);
     leave(h);
 }
 
-static void stop_timers(struct hub_amqp *h)
+static void stop_timers(struct uplink *h)
 {
     loop_timer_stop(&h->set_up);
     loop_timer_stop(&h->tick);
@@ -359,7 +359,7 @@ static void stop_timers(struct hub_amqp *h)
 
 static void on_stream_close(void *arg, enum status stream_why)
 {
-    struct hub_amqp *h = arg;
+    struct uplink *h = arg;
     enter(h);
     h->state = CLOSED_;
     h->stream = NULL;
@@ -371,33 +371,35 @@ static void on_stream_close(void *arg, enum status stream_why)
     leave(h);
 }
 
-static const struct stream_events stream_table = {
-    .on_open = on_stream_open, .on_data = on_data, .on_drain = on_drain, .on_close = on_stream_close};
+static const struct stream_events stream_table = {.on_open = on_stream_open,
+                                                  .on_data = on_data,
+                                                  .on_drain = on_drain,
+                                                  .on_close = on_stream_close};
 
 /* ---- life ---- */
 
 static void on_late(void *arg)
 {
-    hub_amqp_end(arg, TIMED_OUT);
+    uplink_end(arg, TIMED_OUT);
 }
 
-struct hub_amqp *hub_amqp_connect(const struct hub_amqp_config *config)
+struct uplink *uplink_connect(const struct uplink_config *config)
 {
-    struct hub_amqp *h = MEMORY_NEW(struct hub_amqp);
+    struct uplink *h = MEMORY_NEW(struct uplink);
     h->config = *config;
-    loop_timer_start(config->connect.loop, &h->set_up, HUB_AMQP_SET_UP_MS, on_late, h);
+    loop_timer_start(config->connect.loop, &h->set_up, UPLINK_SET_UP_MS, on_late, h);
     if (config->websocket)
-        h->stream = rest_websocket_connect(
-            &(struct rest_websocket_config){.connect = config->connect,
-                                            .target = config->websocket,
-                                            .protocol = WEBSOCKET_PROTOCOL},
-            &stream_table, h);
+        h->stream =
+            rest_websocket_connect(&(struct rest_websocket_config){.connect = config->connect,
+                                                                   .target = config->websocket,
+                                                                   .protocol = WEBSOCKET_PROTOCOL},
+                                   &stream_table, h);
     else
         h->stream = stream_connect(&config->connect, &stream_table, h);
     return h;
 }
 
-void hub_amqp_up(struct hub_amqp *h)
+void uplink_up(struct uplink *h)
 {
     loop_timer_stop(&h->set_up);
 }
@@ -414,9 +416,9 @@ static void on_gone(void *arg, enum status why)
 
 static const struct stream_events goodbye = {.on_data = on_nothing, .on_close = on_gone};
 
-void hub_amqp_free(struct hub_amqp **connection)
+void uplink_free(struct uplink **connection)
 {
-    struct hub_amqp *h = *connection;
+    struct uplink *h = *connection;
     *connection = NULL;
     if (h == NULL)
         return;
@@ -434,17 +436,17 @@ void hub_amqp_free(struct hub_amqp **connection)
     leave(h);
 }
 
-bool hub_amqp_opened(const struct hub_amqp *h)
+bool uplink_opened(const struct uplink *h)
 {
     return h->opened;
 }
 
-size_t hub_amqp_unsent(const struct hub_amqp *h)
+size_t uplink_unsent(const struct uplink *h)
 {
     return h->stream ? stream_unsent(h->stream) : 0;
 }
 
-const char *hub_amqp_peer(const struct hub_amqp *h)
+const char *uplink_peer(const struct uplink *h)
 {
     return h->stream ? stream_peer(h->stream) : "-";
 }
