@@ -63,9 +63,9 @@ function rest(hub, method, where, body, port = 443) {
   });
 }
 
-function events(hub, ...more) {
+function events(hub) {
   const text = execFileSync(process.execPath, [path.join(import.meta.dirname, 'read_all.mjs'), hub.string('--events')],
-                            {encoding: 'utf8', maxBuffer: 1 << 28, env: {...process.env, NODE_EXTRA_CA_CERTS: hub.ca}, ...more});
+                            {encoding: 'utf8', maxBuffer: 1 << 28, env: {...process.env, NODE_EXTRA_CA_CERTS: hub.ca}});
   return text.trim().split('\n').filter(Boolean).map(l => JSON.parse(l));
 }
 

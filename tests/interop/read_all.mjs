@@ -43,5 +43,5 @@ while (ends.size && !failed) {
 await subscription.close();
 await client.close();
 if (failed)
-  console.error(failed.message);
+  console.error(failed.message || failed);
 process.exitCode = failed ? 1 : 0;
