@@ -378,6 +378,26 @@ static void a_recurring_one_goes_on_when_it_is_still_wanted(void **state)
     rmdir(folder);
 }
 
+static bool scans(void *arg)
+{
+    (void)arg;
+    return told("PortScanStarted");
+}
+
+/* One that runs ends, too, when it is not wanted any more. */
+static void a_recurring_one_that_is_turned_off_ends(void **state)
+{
+    (void)state;
+    start_again("{\"recurring\":true,\"addresses\":\"127.0.0.1-127.0.0.200\",\"ports\":\"1-65535\",\"seed\":7,\"next\":4,\"found\":[]}");
+    device_double_desired("{\"Discovery\":\"Fast\",\"AddressRangesToScan\":\"127.0.0.1-127.0.0.200\",\"PortRangesToScan\":\"*\",\"$version\":3}");
+    assert_true(loop_run_until(world.loop, scans, NULL, WAIT_MS));
+    device_double_desired("{\"Discovery\":\"Off\",\"$version\":4}");
+    assert_true(loop_run_until(world.loop, has_finished, NULL, WAIT_MS));
+    assert_true(told("Cancelled"));
+    assert_true(loop_run_until(world.loop, state_is_gone, NULL, WAIT_MS));
+    rmdir(folder);
+}
+
 static void what_cannot_be_read_is_left(void **state)
 {
     (void)state;
@@ -548,6 +568,33 @@ static void a_server_found_twice_is_one(void **state)
     discovery_found_clear(&f);
 }
 
+/* Said of a server before it is found, and after. */
+static void what_others_say_of_a_server_is_kept(void **state)
+{
+    (void)state;
+    struct found f = {0};
+    UA_EndpointDescription e;
+    UA_ServerOnNetwork n;
+    UA_String capability = UA_STRING("HD");
+    UA_EndpointDescription_init(&e);
+    UA_ServerOnNetwork_init(&n);
+    n.discoveryUrl = UA_STRING("opc.tcp://plc-7:4840");
+    n.serverCapabilities = &capability;
+    n.serverCapabilitiesSize = 1;
+    struct opcua_inquiry_answer other = {.neighbours = &n, .neighbour_count = 1};
+    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://lds:4840"), &other), 0);
+    e.endpointUrl = UA_STRING("opc.tcp://plc-7:4840");
+    e.server.applicationUri = UA_STRING("urn:plc-7");
+    struct opcua_inquiry_answer a = {.endpoints = &e, .endpoint_count = 1};
+    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://plc-7:4840"), &a), 1);
+    discovery_found_capability(&f, SLICE("opc.tcp://plc-7:4840"), SLICE("DA"));
+    discovery_found_capability(&f, SLICE("opc.tcp://plc-8:4840"), SLICE("AC"));
+    assert_int_equal(f.list[0]->application->capabilities.count, 2);
+    assert_slice(f.list[0]->application->capabilities.items[0], SLICE("HD"));
+    assert_slice(f.list[0]->application->capabilities.items[1], SLICE("DA"));
+    discovery_found_clear(&f);
+}
+
 static void gateways_come_from_the_routes(void **state)
 {
     (void)state;
@@ -577,6 +624,7 @@ int main(void)
         TEST(a_discovery_goes_on_after_a_restart),
         TEST(another_scan_than_what_was_left_begins_at_its_beginning),
         TEST(a_recurring_one_goes_on_when_it_is_still_wanted),
+        TEST(a_recurring_one_that_is_turned_off_ends),
         TEST(what_cannot_be_read_is_left),
         TEST(requests_that_make_no_sense_are_refused),
         TEST(requests_have_a_bound),
@@ -586,6 +634,7 @@ int main(void)
         cmocka_unit_test(requests_lower_limits_and_never_raise_them),
         cmocka_unit_test(names_are_replaced_by_the_address_that_answered),
         cmocka_unit_test(a_server_found_twice_is_one),
+        cmocka_unit_test(what_others_say_of_a_server_is_kept),
         cmocka_unit_test(gateways_come_from_the_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,16 @@ static struct found_application *application_new(struct found *f, struct slice i
     return a;
 }
 
+/* Of each of its urls. */
+static void take_capabilities(struct found *f, struct found_application *a)
+{
+    for (size_t i = 0; i < a->discovery_urls.count; i++) {
+        const struct found_texts *said = map_get(&f->capabilities, a->discovery_urls.items[i]);
+        for (size_t c = 0; said && c < said->count; c++)
+            add_text(f, &a->capabilities, said->items[c]);
+    }
+}
+
 static struct found_application *application_of(struct found *f, struct slice site,
                                                 struct slice asked,
                                                 const UA_ApplicationDescription *d)
@@ -80,6 +90,7 @@ static struct found_application *application_of(struct found *f, struct slice si
     struct slice host = authority(asked);
     add_text(f, &a->addresses, slice_first(host, slice_find(host, ':')));
     add_text(f, &a->discovery_urls, asked);
+    take_capabilities(f, a);
     return a;
 }
 
@@ -152,16 +163,25 @@ static bool add_endpoint(struct found *f, struct slice site, struct slice asked,
     return is_new;
 }
 
-static void add_capabilities(struct found *f, const UA_ServerOnNetwork *n)
+void discovery_found_capability(struct found *f, struct slice url, struct slice capability)
 {
-    size_t at = 0;
-    for (struct map_entry *m; (m = map_next(&f->applications, &at)) != NULL;) {
-        struct found_application *a = m->value;
-        for (size_t i = 0; i < a->discovery_urls.count; i++)
-            if (slice_eq(a->discovery_urls.items[i], opcua_slice(n->discoveryUrl)))
-                for (size_t c = 0; c < n->serverCapabilitiesSize; c++)
-                    add_text(f, &a->capabilities, opcua_slice(n->serverCapabilities[c]));
+    struct found_texts *said = map_get(&f->capabilities, url);
+    if (said == NULL && f->capabilities.count == FOUND_ENDPOINTS_MAX)
+        return;
+    if (said == NULL) {
+        said = ARENA_TAKE(&f->arena, struct found_texts);
+        map_put(&f->capabilities, arena_copy(&f->arena, url), said);
     }
+    add_text(f, said, capability);
+    size_t at = 0;
+    for (struct map_entry *m; (m = map_next(&f->applications, &at)) != NULL;)
+        take_capabilities(f, m->value);
+}
+
+static void take_neighbour(struct found *f, const UA_ServerOnNetwork *n)
+{
+    for (size_t c = 0; c < n->serverCapabilitiesSize; c++)
+        discovery_found_capability(f, opcua_slice(n->discoveryUrl), opcua_slice(n->serverCapabilities[c]));
 }
 
 size_t discovery_found_add(struct found *f, struct slice site, struct slice asked,
@@ -171,7 +191,7 @@ size_t discovery_found_add(struct found *f, struct slice site, struct slice aske
     for (size_t i = 0; i < answer->endpoint_count && f->count < FOUND_ENDPOINTS_MAX; i++)
         added += add_endpoint(f, site, asked, &answer->endpoints[i]);
     for (size_t i = 0; i < answer->neighbour_count; i++)
-        add_capabilities(f, &answer->neighbours[i]);
+        take_neighbour(f, &answer->neighbours[i]);
     return added;
 }
 
@@ -179,6 +199,7 @@ void discovery_found_clear(struct found *f)
 {
     map_clear(&f->applications);
     map_clear(&f->endpoints);
+    map_clear(&f->capabilities);
     free(f->list);
     arena_clear(&f->arena);
     *f = (struct found){0};

@@ -45,6 +45,7 @@ struct found_endpoint {
 struct found {
     struct arena arena;
     struct map applications, endpoints; /* by id */
+    struct map capabilities;            /* what others said of servers: found_texts by discovery url */
     struct found_endpoint **list;       /* in the order of discovery */
     size_t count, cap;
 };
@@ -53,6 +54,8 @@ struct found {
  * gateway. Returns how many endpoints are new. */
 size_t discovery_found_add(struct found *f, struct slice site, struct slice asked,
                            const struct opcua_inquiry_answer *answer);
+/* The server at the url has them, by what a third one said or itself announced; whether it is found before or after. */
+void discovery_found_capability(struct found *f, struct slice url, struct slice capability);
 void discovery_found_clear(struct found *f);
 
 /* "opc.tcp://host:4840/path" with the host and port of another url. Appends. */

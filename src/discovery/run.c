@@ -361,6 +361,9 @@ static void on_announced(void *arg, const struct mdns_service *s)
         add_target(r, buffer_slice(&url));
         go_on(r);
     }
+    struct slice left = s->capabilities, one;
+    while (left.len && slice_split(&left, ',', &one))
+        discovery_found_capability(&r->found, buffer_slice(&url), slice_trim(one));
     buffer_clear(&url);
 }
 

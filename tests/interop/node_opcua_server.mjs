@@ -7,6 +7,8 @@
 //   --first N           what the counters begin with (0)
 //   --user, --password  who may come in beside the anonymous
 //   --no-anonymous      nobody else may
+//   --knows URL         a server that registered with it, as with a local discovery server: FindServers names it
+//   --neighbour URL     one on its network: FindServersOnNetwork names it
 //
 // SIGUSR2 makes it forget its sessions with their subscriptions, as a restart does; its history stays.
 //
@@ -19,6 +21,7 @@ import {parseArgs} from 'node:util';
 import {OPCUACertificateManager} from 'node-opcua-certificate-manager';
 import {DataType, MessageSecurityMode, SecurityPolicy, StatusCodes, Variant, VariantArrayType} from 'node-opcua-client';
 import {OPCUAServer} from 'node-opcua-server';
+import {ApplicationDescription, ApplicationType, FindServersOnNetworkResponse} from 'node-opcua-types';
 
 const NAMESPACE = 'urn:tests:factory';
 const {values: options, positionals: [folder]} = parseArgs({
@@ -32,6 +35,8 @@ const {values: options, positionals: [folder]} = parseArgs({
     user: {type: 'string'},
     password: {type: 'string'},
     'no-anonymous': {type: 'boolean', default: false},
+    knows: {type: 'string'},
+    neighbour: {type: 'string'},
   },
 });
 
@@ -56,6 +61,18 @@ const server = new OPCUAServer({
   userCertificateManager: await certificates('users'),
 });
 await server.initialize();
+
+// ---- what it knows of others ----
+
+if (options.knows) {
+  const itself = server.getServers.bind(server);
+  server.getServers = channel => [...itself(channel), new ApplicationDescription({applicationUri: 'urn:registered',
+    applicationName: {text: 'registered'}, applicationType: ApplicationType.Server, discoveryUrls: [options.knows]})];
+}
+if (options.neighbour)
+  server._on_FindServersOnNetworkRequest = (message, channel) => channel.send_response('MSG', new FindServersOnNetworkResponse({
+    servers: [{recordId: 1, serverName: 'neighbour', discoveryUrl: options.neighbour, serverCapabilities: ['DA', 'HD']}]}), message, () => {});
+
 const {addressSpace} = server.engine;
 const space = addressSpace.registerNamespace(NAMESPACE);
 const factory = space.addFolder(addressSpace.rootFolder.objects, {browseName: 'Factory', nodeId: 's=Factory'});
