@@ -1,6 +1,5 @@
 #include "base/encoding.h"
 
-#include <stdio.h>
 
 static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64url_letters[] =
@@ -156,10 +155,14 @@ struct slice percent_decode_in(struct arena *a, struct slice text)
 
 void uuid_print(const uint8_t b[16], char out[UUID_TEXT_LEN + 1])
 {
-    snprintf(out, UUID_TEXT_LEN + 1,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-             b[15]);
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = digits[b[i] >> 4];
+        *out++ = digits[b[i] & 15];
+    }
+    *out = 0;
 }
 
 void uuid_text(const uint8_t random[16], char out[UUID_TEXT_LEN + 1])

@@ -66,7 +66,7 @@ enum status dps_id_scope_load(const char *path, struct buffer *out)
 enum status dps_service_may(const struct dps *d, struct slice token, struct slice path,
                             unsigned wanted, uint64_t now_ms)
 {
-    return policies_check(d->policies, d->hosts, token, path, wanted, now_ms);
+    return policies_check(d->policies, NULL, d->hosts, token, path, wanted, now_ms);
 }
 
 /* ---- opening ---- */

@@ -36,71 +36,83 @@ struct check {
     struct arena *arena;
 };
 
-static const char *check_value(const struct check *c, const char *path, const struct json *v,
+/* Where the walk is; its text is made for who is refused, and for nobody else. */
+struct place {
+    const struct place *above; /* NULL: the section */
+    struct slice name;
+};
+
+static const char *text_of(const struct check *c, const struct place *at)
+{
+    return at->above ? arena_printf(c->arena, "%s.%.*s", text_of(c, at->above), SLICE_FMT(at->name))
+                     : arena_text(c->arena, at->name);
+}
+
+static const char *check_value(const struct check *c, const struct place *at, const struct json *v,
                                unsigned depth);
 
-static const char *check_name(const struct check *c, const char *path, struct slice name)
+static const char *check_name(const struct check *c, const struct place *at, struct slice name)
 {
     if (name.len > c->limits->name_bytes)
-        return arena_printf(c->arena, "a name in %s is longer than %llu bytes", path,
+        return arena_printf(c->arena, "a name in %s is longer than %llu bytes",
+                            text_of(c, at),
                             (unsigned long long)c->limits->name_bytes);
     if (!name_ok(name))
         return arena_printf(
             c->arena, "%s.%.*s: a name must not contain '.', '$', blanks or control characters",
-            path, SLICE_FMT(name));
+            text_of(c, at), SLICE_FMT(name));
     return NULL;
 }
 
-static const char *too_deep(const struct check *c, const char *path, const char *what)
+static const char *too_deep(const struct check *c, const struct place *at, const char *what)
 {
-    return arena_printf(c->arena, "%s: %s are nested deeper than %llu", path, what,
+    return arena_printf(c->arena, "%s: %s are nested deeper than %llu", text_of(c, at), what,
                         (unsigned long long)c->limits->depth);
 }
 
-static const char *check_members(const struct check *c, const char *path, const struct json *object,
+static const char *check_members(const struct check *c, const struct place *at, const struct json *object,
                                  unsigned depth)
 {
     if (depth > c->limits->depth)
-        return too_deep(c, path, "objects");
+        return too_deep(c, at, "objects");
     const char *why = NULL;
     for (struct json_walk w = json_walk(object); !why && json_next(&w);) {
         if (depth == 0 && iot_twin_name_is_own(w.name))
             continue;
-        why = check_name(c, path, w.name);
+        why = check_name(c, at, w.name);
         if (!why)
-            why = check_value(c, arena_printf(c->arena, "%s.%.*s", path, SLICE_FMT(w.name)),
-                              w.value, depth + 1);
+            why = check_value(c, &(struct place){at, w.name}, w.value, depth + 1);
     }
     return why;
 }
 
-static const char *check_elements(const struct check *c, const char *path, const struct json *array,
+static const char *check_elements(const struct check *c, const struct place *at, const struct json *array,
                                   unsigned depth)
 {
     if (depth > c->limits->depth)
-        return too_deep(c, path, "arrays");
+        return too_deep(c, at, "arrays");
     const char *why = NULL;
     for (struct json_walk w = json_walk(array); !why && json_next(&w);)
-        why = check_value(c, path, w.value, depth + 1);
+        why = check_value(c, at, w.value, depth + 1);
     return why;
 }
 
-static const char *check_value(const struct check *c, const char *path, const struct json *v,
+static const char *check_value(const struct check *c, const struct place *at, const struct json *v,
                                unsigned depth)
 {
     switch (json_type(v)) {
     case JSON_OBJECT:
-        return check_members(c, path, v, depth);
+        return check_members(c, at, v, depth);
     case JSON_ARRAY:
-        return check_elements(c, path, v, depth);
+        return check_elements(c, at, v, depth);
     case JSON_STRING:
         return json_string(v).len <= c->limits->string_bytes
                    ? NULL
-                   : arena_printf(c->arena, "%s: a string is longer than %llu bytes", path,
+                   : arena_printf(c->arena, "%s: a string is longer than %llu bytes", text_of(c, at),
                                   (unsigned long long)c->limits->string_bytes);
     case JSON_NUMBER:
         return number_ok(v) ? NULL
-                            : arena_printf(c->arena, "%s: a whole number is beyond %lld", path,
+                            : arena_printf(c->arena, "%s: a whole number is beyond %lld", text_of(c, at),
                                            (long long)IOT_TWIN_INTEGER_MAX);
     default:
         return NULL;
@@ -112,7 +124,7 @@ const char *iot_twin_check(const struct iot_twin_limits *limits, struct arena *a
 {
     if (!json_is(patch, JSON_OBJECT))
         return arena_printf(a, "%s must be an object", path);
-    return check_members(&(struct check){limits, a}, path, patch, 0);
+    return check_members(&(struct check){limits, a}, &(struct place){.name = slice_of(path)}, patch, 0);
 }
 
 static size_t text_size(struct slice s)

@@ -187,15 +187,16 @@ unsigned policies_rights(const struct policies *p, struct slice name)
     return at ? at->rights : 0;
 }
 
-enum status policies_check(const struct policies *p, const char *const *hosts, struct slice token,
-                           struct slice path, unsigned rights, uint64_t now_ms)
+enum status policies_check(const struct policies *p, struct sas_memo *memo,
+                           const char *const *hosts, struct slice token, struct slice path,
+                           unsigned rights, uint64_t now_ms)
 {
     struct sas t;
     if (sas_parse(token, &t) != OK || t.policy.len == 0)
         return UNAUTHORIZED;
     const struct policy *at = find(p, t.policy);
-    if (at == NULL || (sas_verify(&t, slice_of(at->primary)) != OK &&
-                       sas_verify(&t, slice_of(at->secondary)) != OK))
+    if (at == NULL || (sas_memo_verify(memo, token, &t, slice_of(at->primary)) != OK &&
+                       sas_memo_verify(memo, token, &t, slice_of(at->secondary)) != OK))
         return UNAUTHORIZED;
     if (sas_expired(&t, now_ms) || !sas_covers(&t, hosts, path))
         return UNAUTHORIZED;

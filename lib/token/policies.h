@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "token/sas_memo.h"
 
 #define POLICIES_MAX 16
 
@@ -42,7 +43,8 @@ unsigned policies_rights(const struct policies *p, struct slice name); /* 0: no 
 
 /* A service's SharedAccessSignature for a resource of this host: OK when it verifies against its
  * policy, has not expired, covers `path` (as "/devices/d1", or "" for all of the host), and grants
- * all of `rights`. `hosts` ends with NULL. FORBIDDEN: verified, but lacks a right. */
-CHECKED enum status policies_check(const struct policies *p, const char *const *hosts,
-                                   struct slice token, struct slice path, unsigned rights,
-                                   uint64_t now_ms);
+ * all of `rights`. `hosts` ends with NULL. FORBIDDEN: verified, but lacks a right. `memo` is the
+ * calling thread's, or NULL. */
+CHECKED enum status policies_check(const struct policies *p, struct sas_memo *memo,
+                                   const char *const *hosts, struct slice token, struct slice path,
+                                   unsigned rights, uint64_t now_ms);

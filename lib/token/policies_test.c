@@ -25,7 +25,7 @@ static enum status check(const struct policies *p, const char *policy, const cha
     struct buffer token = {0};
     assert_int_equal(sas_make(slice_of(resource), key, slice_of(policy), expires_ms, &token), OK);
     enum status s =
-        policies_check(p, hosts, buffer_slice(&token), SLICE("/things/a"), wanted, NOW_MS);
+        policies_check(p, NULL, hosts, buffer_slice(&token), SLICE("/things/a"), wanted, NOW_MS);
     buffer_clear(&token);
     return s;
 }

@@ -33,6 +33,7 @@ struct hub_loop {
     struct map devices; /* "device[/module]" -> struct hub_device: those that are connected or waited for */
     struct list sign_ins; /* under way, backend.c */
     uint64_t next_rid;  /* of direct methods */
+    struct sas_memo tokens; /* of services, rest.c */
     struct hub_activity activity;
     struct hub_routing_loop *routing; /* routing.h; NULL: all goes to the built-in stream, as it is */
     struct {            /* read by /metrics from other threads: relaxed atomics */

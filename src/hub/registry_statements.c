@@ -4,7 +4,8 @@
     "i.device, i.module, i.generation, i.etag, i.enabled, i.status_reason, i.status_ms, i.auth,"   \
     " i.primary_key, i.secondary_key, i.primary_thumbprint, i.secondary_thumbprint, i.edge,"       \
     " i.device_scope, i.parent_scopes, i.managed_by, i.connected, i.connection_ms, i.activity_ms," \
-    " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = ''),"           \
+    " CASE i.module WHEN '' THEN i.enabled ELSE"                                                    \
+    " (SELECT d.enabled FROM identities d WHERE d.device = i.device AND d.module = '') END,"       \
     " json_extract(i.parent_scopes, '$[0]'), i.kept,"                                              \
     " (SELECT COUNT(*) FROM messages m WHERE m.device = i.device AND i.module = ''), i.model_id"
 

@@ -76,6 +76,14 @@ static void on_edge_identity(void *arg, enum status why, const struct heads_iden
     rest_authorized(r, why == OK ? OK : UNAUTHORIZED, NULL);
 }
 
+static struct sas_memo *memo_of(struct hub *hub, const struct loop *loop)
+{
+    for (unsigned i = 0; i < hub->loop_count; i++)
+        if (hub->loops[i].loop == loop)
+            return &hub->loops[i].tokens;
+    return NULL;
+}
+
 void hub_rest_authorize(struct rest_request *r)
 {
     struct hub *hub = r->app;
@@ -89,7 +97,7 @@ void hub_rest_authorize(struct rest_request *r)
         hub_rest_authorize_caller(r);
         return;
     }
-    enum status s = policies_check(hub->policies, hub->aliases, token, r->path,
+    enum status s = policies_check(hub->policies, memo_of(hub, r->loop), hub->aliases, token, r->path,
                                      permission_of(r->route->access), loop_wall_ms(r->loop));
     if (s != OK)
         log_warn("call refused path=%.*s peer=%.*s status=%s", SLICE_FMT(r->path), SLICE_FMT(r->peer),
