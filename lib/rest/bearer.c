@@ -10,9 +10,6 @@
 #include "json/json.h"
 
 #define USER_MAX 128
-#define FIRST_MS 1000 /* between attempts while there are no keys at all */
-
-enum grant { GRANT_READ = 1, GRANT_WRITE = 2, GRANT_ADMIN = 4 };
 
 /* A token that was good. */
 struct remembered {
@@ -26,17 +23,21 @@ struct remembered {
 struct waiting {
     struct link link;
     struct rest_request *request;
+    bool again; /* came while they were fetched, and may be newer than what comes of it */
 };
 
 struct rest_bearer {
     struct rest_bearer_config config;
     char *discovery_url;
-    char **issuers, **audiences, **tenants, **scopes;
+    char **issuers, **audiences, **tenants, **scopes, **role_claims, **roles;
     char *found_issuer;   /* from the discovery document, when the config names none */
     struct jwk_set *keys; /* NULL before they came */
     uint64_t keys_at_ms;  /* loop time */
     uint64_t asked_at_ms; /* of the last attempt; 0: none */
     bool asking;
+    bool will_ask;           /* by `later`, when it may again */
+    bool failed;             /* the last attempt */
+    struct loop_timer later;
     struct list waiting;
     size_t waiting_count;
     struct map remembered;
@@ -75,37 +76,13 @@ static void copy_user(const struct json *claims, char out[USER_MAX])
     out[len] = 0;
 }
 
-/* A program's own token has no scopes, and is judged by its roles alone. */
-static bool scope_ok(const struct rest_bearer *b, const struct json *claims)
-{
-    if (b->scopes == NULL || (json_get(claims, "scp") == NULL && json_get(claims, "scope") == NULL))
-        return true;
-    for (char *const *s = b->scopes; *s; s++)
-        if (jwt_has_scope(claims, *s))
-            return true;
-    return false;
-}
-
-static unsigned grants_of(const struct rest_bearer *b, const struct json *claims)
-{
-    unsigned g = GRANT_READ;
-    if (!scope_ok(b, claims))
-        return 0;
-    bool admin = jwt_has_role(claims, "Admin") || jwt_has_role(claims, "Sign");
-    if (b->config.any_role || admin)
-        g |= GRANT_ADMIN | GRANT_WRITE;
-    if (jwt_has_role(claims, "Write"))
-        g |= GRANT_WRITE;
-    return g;
-}
-
 static struct remembered *remember(struct rest_bearer *b, struct slice token, const struct jwt *t)
 {
     if (b->remembered.count >= REST_BEARER_REMEMBERED_MAX)
         forget_all(b);
     struct remembered *m = memory_new(sizeof(*m) + token.len);
     m->expires_ms = t->expires_ms;
-    m->grants = grants_of(b, t->claims);
+    m->grants = rest_grants(&b->config.rules, t->claims);
     copy_user(t->claims, m->user);
     m->token_len = token.len;
     memcpy(m->token, token.at, token.len);
@@ -135,14 +112,16 @@ static void answer_waiting(struct rest_bearer *b)
     for (struct link *l; (l = list_pop(&ready));) {
         struct waiting *w = LIST_OF(l, struct waiting, link);
         struct rest_request *r = w->request;
+        bool again = w->again && !b->failed;
         free(w);
-        check(b, r, false);
+        check(b, r, again);
     }
 }
 
 static void asked(struct rest_bearer *b, const char *failed, enum status why, int status)
 {
     b->asking = false;
+    b->failed = failed != NULL;
     if (failed)
         log_warn("bearer: keys not fetched step=%s why=%s status=%d", failed, status_name(why),
                  status);
@@ -203,19 +182,25 @@ static void on_discovery(void *arg, enum status why, const struct rest_answer *a
         asked(b, "discovery", why, a ? a->status : 0);
 }
 
-/* False when it was asked too shortly before. */
-static bool ask_for_keys(struct rest_bearer *b)
+static void ask_now(void *arg)
 {
-    uint64_t now = loop_now_ms(b->config.loop);
-    if (b->asking)
-        return true;
-    uint64_t pause_ms =
-        b->keys || b->config.refetch_ms < FIRST_MS ? b->config.refetch_ms : FIRST_MS;
-    if (b->asked_at_ms && now < b->asked_at_ms + pause_ms)
-        return false;
-    b->asked_at_ms = now ? now : 1;
-    b->asking = get(b, b->discovery_url, on_discovery) == OK;
-    return b->asking;
+    struct rest_bearer *b = arg;
+    b->will_ask = false;
+    b->asked_at_ms = loop_now_ms(b->config.loop);
+    b->asking = true;
+    enum status s = get(b, b->discovery_url, on_discovery);
+    if (s != OK)
+        asked(b, "discovery", s, 0);
+}
+
+/* Now, or when `refetch_ms` have passed since the last time. Ends in answer_waiting(). */
+static void ask_for_keys(struct rest_bearer *b)
+{
+    uint64_t now = loop_now_ms(b->config.loop), next = b->asked_at_ms + b->config.refetch_ms;
+    if (b->asking || b->will_ask)
+        return;
+    b->will_ask = true;
+    loop_timer_start(b->config.loop, &b->later, b->asked_at_ms && now < next ? next - now : 0, ask_now, b);
 }
 
 static void wait_for_keys(struct rest_bearer *b, struct rest_request *r)
@@ -226,8 +211,10 @@ static void wait_for_keys(struct rest_bearer *b, struct rest_request *r)
     }
     struct waiting *w = MEMORY_NEW(struct waiting);
     w->request = r;
+    w->again = b->asking;
     list_push(&b->waiting, &w->link);
     b->waiting_count++;
+    ask_for_keys(b);
 }
 
 static void refresh_old_keys(struct rest_bearer *b)
@@ -252,7 +239,7 @@ static void refuse(struct rest_request *r, const char *error, const char *why)
 static void decide(struct rest_request *r, const struct remembered *m)
 {
     static const unsigned needed[] = {
-        [REST_READ] = GRANT_READ, [REST_WRITE] = GRANT_WRITE, [REST_ADMIN] = GRANT_ADMIN};
+        [REST_READ] = REST_GRANT_READ, [REST_WRITE] = REST_GRANT_WRITE, [REST_ADMIN] = REST_GRANT_ADMIN};
     enum rest_access access = r->route->access;
     r->user = arena_copy(&r->arena, slice_of(m->user));
     bool known = access <= REST_ADMIN;
@@ -262,11 +249,18 @@ static void decide(struct rest_request *r, const struct remembered *m)
     rest_authorized(r, granted ? OK : FORBIDDEN, NULL);
 }
 
-/* A browser cannot give a WebSocket headers: then the token is in the query (RFC 6750, 2.3), as SignalR's clients do. */
+/* A browser cannot give a WebSocket or an EventSource headers: then the token is in the query (RFC 6750, 2.3), as
+ * SignalR's clients do. */
+static bool is_from_a_browser(const struct rest_request *r)
+{
+    return slice_eq_nocase(rest_header(r, "Upgrade"), SLICE("websocket")) ||
+           slice_starts(rest_header(r, "Accept"), SLICE("text/event-stream"));
+}
+
 static struct slice bearer_token(const struct rest_request *r)
 {
     struct slice given = slice_trim(rest_header(r, "Authorization"));
-    if (given.len == 0 && slice_eq_nocase(rest_header(r, "Upgrade"), SLICE("websocket")))
+    if (given.len == 0 && is_from_a_browser(r))
         return rest_query(r, "access_token");
     size_t blank = slice_find(given, ' ');
     if (blank == given.len || !slice_eq_nocase(slice_first(given, blank), SLICE("Bearer")))
@@ -298,8 +292,10 @@ static void check_signed(struct rest_bearer *b, struct rest_request *r, struct s
         struct remembered *m = remember(b, token, &t);
         jwt_clear(&t);
         decide(r, m);
-    } else if (s == NOT_FOUND && may_wait && ask_for_keys(b)) {
+    } else if (s == NOT_FOUND && may_wait) {
         wait_for_keys(b, r);
+    } else if (s == NOT_FOUND && b->failed) {
+        rest_authorized(r, PEER_FAILED, NULL); /* nobody knows whether it is good */
     } else {
         refuse(r, "invalid_token", s == NOT_FOUND ? "signed with an unknown key" : why);
     }
@@ -318,7 +314,7 @@ static void check(struct rest_bearer *b, struct rest_request *r, bool may_wait)
             decide(r, m);
         else
             check_signed(b, r, token, may_wait);
-    } else if (may_wait && ask_for_keys(b)) {
+    } else if (may_wait) {
         wait_for_keys(b, r);
     } else {
         rest_authorized(r, PEER_FAILED, NULL);
@@ -367,8 +363,8 @@ struct rest_bearer *rest_bearer_new(const struct rest_bearer_config *config)
 {
     struct rest_bearer *b = MEMORY_NEW(struct rest_bearer);
     b->config = *config;
-    b->config.keys_ms = config->keys_ms ? config->keys_ms : 3600000;
-    b->config.refetch_ms = config->refetch_ms ? config->refetch_ms : 10000;
+    b->config.keys_ms = config->keys_ms ? config->keys_ms : 600000;
+    b->config.refetch_ms = config->refetch_ms ? config->refetch_ms : 1000;
     b->config.skew_ms = config->skew_ms ? config->skew_ms : 60000;
     struct slice authority = slice_of(config->authority);
     while (slice_ends(authority, SLICE("/")))
@@ -381,7 +377,14 @@ struct rest_bearer *rest_bearer_new(const struct rest_bearer_config *config)
     b->issuers = copy_texts(config->issuers);
     b->audiences = copy_texts(config->audiences);
     b->tenants = copy_texts(config->tenants);
-    b->scopes = copy_texts(config->scopes);
+    const struct rest_grants_rules *rules = &config->rules;
+    b->scopes = copy_texts(rules->scopes);
+    b->role_claims = copy_texts(rules->role_claims);
+    b->roles = copy_texts(rules->roles);
+    b->config.rules = (struct rest_grants_rules){.scopes = (const char *const *)b->scopes,
+                                                 .role_claims = (const char *const *)b->role_claims,
+                                                 .roles = (const char *const *)b->roles,
+                                                 .any_role = rules->any_role};
     list_init(&b->waiting);
     return b;
 }
@@ -396,6 +399,7 @@ void rest_bearer_free(struct rest_bearer **bearer)
         rest_authorized(w->request, CANCELLED, NULL);
         free(w);
     }
+    loop_timer_stop(&b->later);
     forget_all(b);
     jwk_set_free(&b->keys);
     free(b->discovery_url);
@@ -404,6 +408,8 @@ void rest_bearer_free(struct rest_bearer **bearer)
     free_texts(b->audiences);
     free_texts(b->tenants);
     free_texts(b->scopes);
+    free_texts(b->role_claims);
+    free_texts(b->roles);
     free(b);
     *bearer = NULL;
 }

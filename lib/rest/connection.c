@@ -119,7 +119,7 @@ void connection_put_head(struct connection *c, int status, const char *type, uin
     put_date(c->server, out);
     if (type)
         http_message_put_field(out, "Content-Type", slice_of(type));
-    if (status != 204 && status != 304) /* RFC 9110, 8.6 */
+    if (status != 204 && status != 304 && length != CONNECTION_ENDLESS) /* RFC 9110, 8.6 */
         http_message_put_number(out, "Content-Length", length);
     put_connection(c, out);
     buffer_put(out, buffer_slice(&c->extra));
@@ -297,6 +297,8 @@ static void after_reading(struct connection *c)
 {
     if (c->stream && c->granted)
         connection_upgrade(c);
+    else if (c->stream && c->on_stream)
+        connection_hand_over(c);
     c->reading = false;
     if (c->stream == NULL) {
         settle(c);

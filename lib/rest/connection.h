@@ -30,6 +30,7 @@ struct connection {
     bool reading; /* inside read_on(): an answer must not start another */
     bool paused;
     bool granted;  /* the upgrade is, and follows when reading is done */
+    rest_stream_fn *on_stream; /* the same of an answer that has no end */
     bool busy;     /* authorize or a handler has the request */
     bool expiring; /* and is too slow: the answer being written is not the handler's */
     bool expired;  /* it has been answered for it */
@@ -78,6 +79,8 @@ void connection_leave(struct connection *c);
 /* The handler gives the request back without an answer: it has come too late, or was an upgrade. */
 void connection_release(struct connection *c);
 
+#define CONNECTION_ENDLESS UINT64_MAX /* as a length: it ends with the connection */
+
 /* The answer's start line and fields. */
 void connection_put_head(struct connection *c, int status, const char *type, uint64_t length);
 /* After the answer: the next request, or the end. */
@@ -108,3 +111,5 @@ void connection_refuse(struct connection *c, int status, const char *detail);
 const struct rest_upgrade *connection_upgrade_find(const struct connection *c, struct slice path);
 /* Answers 101 and hands the stream on, or refuses. */
 void connection_upgrade(struct connection *c);
+/* Gives the stream to who answers without an end. */
+void connection_hand_over(struct connection *c);

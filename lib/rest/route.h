@@ -94,3 +94,12 @@ typedef void rest_room_fn(void *arg, enum status why);
 void rest_reply_begin(struct rest_request *r, int status, const char *content_type, uint64_t length);
 void rest_reply_piece(struct rest_request *r, struct slice bytes, rest_room_fn *fn, void *arg);
 void rest_reply_end(struct rest_request *r);
+
+/*
+ * Or an answer that has no end of its own, such as text/event-stream: its head leaves, and the connection's
+ * stream is the callee's, who sets its events; what the peer still sends comes there. `fn` runs before this
+ * returns or at the end of the turn, and `r` lives until it has; not at all when the peer has gone.
+ */
+struct stream;
+typedef void rest_stream_fn(struct rest_request *r, struct stream *s);
+void rest_reply_stream(struct rest_request *r, const char *content_type, rest_stream_fn *fn);

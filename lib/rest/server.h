@@ -11,6 +11,7 @@
 
 #include "io/stream.h"
 #include "rest/router.h"
+#include "rest/websocket.h"
 
 struct rest_server;
 
@@ -52,7 +53,7 @@ struct rest_upgrade {
     enum rest_access access;
     /* The new stream is the callee's; `r` lives until the call returns, and is not answered. */
     void (*run)(struct rest_request *r, struct stream *s, const char *protocol);
-    bool text; /* its messages are text, see websocket.h */
+    enum rest_websocket_messages messages;
 };
 
 struct rest_server_config {

@@ -19,6 +19,7 @@ static struct house {
     int handled;
     int authorize_calls;
     bool authorize_later;
+    struct stream *handed; /* by an answer without an end; NULL when it has ended */
 } house;
 
 static void hello(struct rest_request *r)
@@ -67,6 +68,38 @@ static void name(struct rest_request *r)
     rest_reply(r, 200, "text/plain", slice_of(r->id));
 }
 
+static void on_stream_data(void *arg, struct slice bytes)
+{
+    (void)arg;
+    stream_write(house.handed, bytes);
+}
+
+static void on_stream_close(void *arg, enum status why)
+{
+    (void)arg, (void)why;
+    house.handed = NULL;
+}
+
+static const struct stream_events handed_events = {.on_data = on_stream_data, .on_close = on_stream_close};
+
+static void take_stream(struct rest_request *r, struct stream *s)
+{
+    assert_slice(r->path, SLICE("/stream"));
+    house.handed = s;
+    stream_events(s, &handed_events, NULL);
+    stream_write(s, SLICE("begun"));
+}
+
+static void stream(struct rest_request *r)
+{
+    rest_reply_stream(r, "text/event-stream", take_stream);
+}
+
+static void stream_later(struct rest_request *r)
+{
+    house.kept = r;
+}
+
 static void free_server(struct rest_request *r)
 {
     rest_server_free(&house.server);
@@ -82,6 +115,8 @@ static const struct rest_route routes[] = {
     {"GET", "/big", big, REST_PUBLIC},
     {"GET", "/name", name, REST_PUBLIC},
     {"GET", "/free", free_server, REST_PUBLIC},
+    {"GET", "/stream", stream, REST_PUBLIC},
+    {"GET", "/stream/later", stream_later, REST_PUBLIC},
     {"GET", "/secret", hello, REST_READ},
     {"POST", "/secret", hello, REST_WRITE},
 };
@@ -254,6 +289,46 @@ static bool no_connections(void *arg)
 #define TEXT_OF(p) buffer_cstr(&(p).got)
 
 /* ---- what must work ---- */
+
+static void hands_the_stream_over_for_an_answer_without_an_end(void **state)
+{
+    (void)state;
+    struct peer p;
+    dial(&p);
+    say(&p, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(&p, "begun");
+    assert_non_null(strstr(TEXT_OF(p), "Content-Type: text/event-stream\r\nConnection: close\r\n"));
+    assert_null(strstr(strstr(TEXT_OF(p), "text/event-stream"), "Content-Length"));
+    say(&p, "more");
+    expect(&p, "more"); /* what comes now is the new owner's */
+    assert_true(loop_run_until(house.loop, no_connections, NULL, WAIT_MS));
+    stream_write(house.handed, SLICE("end"));
+    stream_close(house.handed);
+    expect_closed(&p);
+    assert_non_null(strstr(TEXT_OF(p), "end"));
+    hang_up(&p);
+}
+
+static void an_answer_without_an_end_may_begin_later_or_for_nobody(void **state)
+{
+    (void)state;
+    struct peer p;
+    dial(&p);
+    say(&p, "GET /stream/later HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(loop_run_until(house.loop, is_kept, NULL, WAIT_MS));
+    hang_up(&p);
+    dial(&p);
+    say(&p, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    expect(&p, "hello");
+    hang_up(&p);
+    rest_reply_stream(house.kept, "text/event-stream", take_stream);
+    assert_null(house.handed);
+    dial(&p);
+    say(&p, "HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_closed(&p);
+    assert_null(strstr(TEXT_OF(p), "begun"));
+    hang_up(&p);
+}
 
 static void answers_and_keeps_the_connection(void **state)
 {
@@ -679,6 +754,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(answers_and_keeps_the_connection),
+        TEST(hands_the_stream_over_for_an_answer_without_an_end),
+        TEST(an_answer_without_an_end_may_begin_later_or_for_nobody),
         TEST(answers_a_pipeline_in_order),
         TEST(runs_one_request_of_a_connection_at_a_time),
         TEST(joins_chunks_and_lengths_alike),

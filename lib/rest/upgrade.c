@@ -28,9 +28,39 @@ void connection_upgrade(struct connection *c)
     stream_pause(c->stream, false);
     http_websocket_put_accept(stream_out(c->stream), m, chosen);
     stream_flush(c->stream);
-    struct stream *s = rest_websocket_server(c->stream, connection_waiting(c), c->upgrade->text);
+    struct stream *s = rest_websocket_server(c->stream, connection_waiting(c), c->upgrade->messages);
     if (c->server->on_answer)
         c->server->on_answer(c->server->app, &c->request, 101);
     c->upgrade->run(&c->request, s, own_word(c->upgrade, chosen));
     connection_leave(c);
+}
+
+void connection_hand_over(struct connection *c)
+{
+    rest_stream_fn *fn = c->on_stream;
+    struct stream *s = c->stream;
+    c->on_stream = NULL;
+    stream_pause(s, false);
+    fn(&c->request, s);
+    connection_leave(c);
+}
+
+void rest_reply_stream(struct rest_request *r, const char *content_type, rest_stream_fn *fn)
+{
+    struct connection *c = (struct connection *)r;
+    if (c->stream == NULL || c->expired) {
+        connection_release(c);
+        return;
+    }
+    c->last = true; /* its end is the end of the connection */
+    if (slice_eq(r->method, SLICE("HEAD"))) {
+        c->busy = false;
+        connection_put_head(c, 200, content_type, CONNECTION_ENDLESS);
+        connection_turn_over(c);
+        return;
+    }
+    connection_put_head(c, 200, content_type, CONNECTION_ENDLESS);
+    c->on_stream = fn;
+    if (!c->reading)
+        connection_hand_over(c);
 }

@@ -20,7 +20,7 @@ struct websocket {
     enum status why;         /* the reason of our own to end; OK: the one of the stream below */
     enum status ended;       /* what on_close will say once `held` is delivered; OK before */
     bool open;               /* the handshake is done */
-    bool text;               /* of text messages */
+    enum rest_websocket_messages messages;
     struct loop_timer timer; /* handshake, close, or delivery of `held` */
     /* Client, until it is open: */
     struct http_parser *answer;
@@ -58,13 +58,18 @@ static void deliver(void *arg)
         stream_closed(&w->stream, w->ended);
 }
 
+static bool is_text(const struct websocket *w)
+{
+    return w->messages != REST_WEBSOCKET_BINARY;
+}
+
 static void on_piece(void *arg, struct slice piece, bool text, bool last)
 {
     struct websocket *w = arg;
     (void)last;
-    if (text != w->text) {
+    if (text != is_text(w)) {
         http_websocket_put_close(w->frames, UNSUPPORTED_DATA,
-                                 w->text ? SLICE("text messages only") : SLICE("binary messages only"),
+                                 is_text(w) ? SLICE("text messages only") : SLICE("binary messages only"),
                                  stream_out(w->below));
         end(w, BAD_FORMAT);
     } else if (w->why == OK && w->held.len == 0 && w->to == NULL && stream_wants(&w->stream)) {
@@ -175,6 +180,19 @@ static const struct stream_events below_events = {.on_open = on_below_open,
 
 /* ---- down: what the user does ---- */
 
+/* Takes the next message off what is to be sent. */
+static struct slice next_message(const struct websocket *w, struct slice *left)
+{
+    size_t end = left->len;
+    if (w->messages == REST_WEBSOCKET_BINARY && end > REST_WEBSOCKET_MESSAGE_BYTES)
+        end = REST_WEBSOCKET_MESSAGE_BYTES;
+    else if (w->messages == REST_WEBSOCKET_LINES)
+        end = slice_find(*left, '\n');
+    struct slice message = slice_first(*left, end);
+    *left = slice_skip(*left, end + (w->messages == REST_WEBSOCKET_LINES && end < left->len));
+    return message;
+}
+
 static void flush(struct stream *s)
 {
     struct websocket *w = (struct websocket *)s;
@@ -182,9 +200,8 @@ static void flush(struct stream *s)
         return; /* on_open flushes again */
     struct slice left = buffer_slice(&s->out);
     while (left.len > 0 && w->below) {
-        struct slice message = w->text ? left : slice_first(left, REST_WEBSOCKET_MESSAGE_BYTES);
-        http_websocket_put(w->frames, message, w->text, stream_out(w->below));
-        left = slice_skip(left, message.len);
+        struct slice message = next_message(w, &left);
+        http_websocket_put(w->frames, message, is_text(w), stream_out(w->below));
     }
     if (w->below)
         stream_flush(w->below);
@@ -299,12 +316,13 @@ static const struct stream_ops ops = {
 
 /* ---- beginning ---- */
 
-struct stream *rest_websocket_server(struct stream *below, struct slice first, bool text)
+struct stream *rest_websocket_server(struct stream *below, struct slice first,
+                                     enum rest_websocket_messages messages)
 {
     struct websocket *w = MEMORY_NEW(struct websocket);
     stream_init(&w->stream, &ops, stream_loop(below));
     w->below = below;
-    w->text = text;
+    w->messages = messages;
     make_frames(w, HTTP_WEBSOCKET_SERVER);
     stream_events(below, &below_events, w);
     stream_pause(below, true); /* until there are events */

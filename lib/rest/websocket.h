@@ -5,7 +5,8 @@
  * BAD_FORMAT.
  *
  * Of text: the same with text messages, and what is written in one turn of the loop is one message,
- * however long; a binary one ends it.
+ * however long; a binary one ends it. Of lines: as text, and each line that is written is a message,
+ * without its '\n'.
  */
 #pragma once
 
@@ -13,9 +14,12 @@
 
 #define REST_WEBSOCKET_MESSAGE_BYTES (64u << 10)
 
+enum rest_websocket_messages { REST_WEBSOCKET_BINARY, REST_WEBSOCKET_TEXT, REST_WEBSOCKET_LINES };
+
 /* Server: after the handshake's answer was written to `below`, which belongs to the result from
  * here on. `first` is what came behind the request. */
-struct stream *rest_websocket_server(struct stream *below, struct slice first, bool text);
+struct stream *rest_websocket_server(struct stream *below, struct slice first,
+                                     enum rest_websocket_messages messages);
 
 struct rest_websocket_config {
     struct connect_config connect; /* its timeout counts for the handshake too */

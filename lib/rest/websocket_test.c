@@ -54,6 +54,8 @@ static const char *const protocols[] = {"mqtt", "AMQPWSB10", NULL};
 static const struct rest_upgrade upgrades[] = {
     {"/$iothub/websocket", protocols, REST_PUBLIC, upgraded},
     {"/private", protocols, REST_READ, upgraded},
+    {"/text", NULL, REST_PUBLIC, upgraded, REST_WEBSOCKET_TEXT},
+    {"/lines", NULL, REST_PUBLIC, upgraded, REST_WEBSOCKET_LINES},
 };
 
 static void on_accept(void *arg, struct stream *s)
@@ -67,7 +69,7 @@ static int set_up(void **state)
     (void)state;
     house = (struct house){.loop = loop_new(), .echo = true};
     house.server = rest_server_new(&(struct rest_server_config){
-        .loop = house.loop, .upgrades = upgrades, .upgrade_count = 2, .app = &house});
+        .loop = house.loop, .upgrades = upgrades, .upgrade_count = 4, .app = &house});
     assert_int_equal(listener_open(&(struct listen_config){.loop = house.loop,
                                                            .host = "127.0.0.1",
                                                            .on_accept = on_accept},
@@ -193,6 +195,46 @@ static void carries_bytes_both_ways(void **state)
     assert_int_equal(p.ended, CLOSED);
     assert_true(loop_run_until(house.loop, side_has_ended, NULL, WAIT_MS));
     assert_int_equal(house.ended, CLOSED);
+}
+
+static bool has_half(void *arg)
+{
+    return strstr(buffer_cstr(&((struct peer *)arg)->got), "half") != NULL;
+}
+
+static bool is_upgraded(void *arg)
+{
+    (void)arg;
+    return house.upgraded != NULL;
+}
+
+/* What leaves in one turn, on the wire: each line by itself, or all of it as one message. */
+static void lines_are_messages_where_they_are_to_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *want;
+    } rows[] = {{"/lines", "\x81\x03one\x81\x03two\x81\x04" "half"}, {"/text", "\x81\x0cone\ntwo\nhalf"}};
+    for (size_t n = 0; n < 2; n++) {
+        struct peer p;
+        struct buffer request = {0};
+        dial_raw(&p);
+        buffer_printf(&request,
+                      "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                      rows[n].path);
+        house.upgraded = NULL;
+        stream_write(p.stream, buffer_slice(&request));
+        assert_true(loop_run_until(house.loop, is_upgraded, NULL, WAIT_MS));
+        stream_write(house.upgraded, SLICE("one\ntwo\n"));
+        stream_write(house.upgraded, SLICE("half"));
+        assert_true(loop_run_until(house.loop, has_half, &p, WAIT_MS));
+        assert_non_null(strstr(buffer_cstr(&p.got), rows[n].want));
+        stream_abort(p.stream, CANCELLED);
+        assert_true(loop_run_until(house.loop, is_ended, &p, WAIT_MS));
+        buffer_clear(&request);
+        buffer_clear(&p.got);
+    }
 }
 
 static void carries_megabytes(void **state)
@@ -412,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(carries_bytes_both_ways),
+        TEST(lines_are_messages_where_they_are_to_be),
         TEST(carries_megabytes),
         TEST(what_is_written_before_it_is_open_is_not_lost),
         TEST(takes_what_comes_right_behind_the_handshake),

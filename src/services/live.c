@@ -1,5 +1,6 @@
 #include "services/live.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/encoding.h"
@@ -8,7 +9,9 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "crypto/random.h"
+#include "services/live_groups.h"
 #include "services/signalr.h"
+#include "json/write.h"
 
 #define TICK_MS 5000
 
@@ -30,21 +33,24 @@ struct live_client {
     struct live *live; /* NULL: it has gone */
     struct stream *stream;
     enum live_hub hub;
+    enum live_wire wire;
     struct live_ids ids;
     struct signalr signalr;
     uint64_t heard_ms, sent_ms;
-    char *groups[LIVE_GROUPS_MAX];
-    size_t group_count;
+    uint64_t dropped; /* values, since it was told */
+    struct list groups;
 };
 
 struct live {
     struct loop *loop;
-    struct list clients;
+    struct list clients[LIVE_HUBS];
+    struct live_groups groups[LIVE_HUBS];
     struct map by_id;
+    struct map posting;  /* clients of LIVE_SIGNALR_STREAM by their token */
     struct list pending; /* oldest first */
     struct map by_token;
-    size_t client_count, pending_count;
-    uint64_t told;
+    size_t pending_count;
+    struct live_counts counts;
     struct loop_timer tick;
 };
 
@@ -98,11 +104,15 @@ void live_negotiate(struct live *l, enum live_hub hub, struct live_ids *out)
 
 static void leave_all(struct live_client *c)
 {
-    if (!c->live)
+    struct live *l = c->live;
+    if (!l)
         return;
     list_remove(&c->link);
-    map_remove(&c->live->by_id, slice_of(c->ids.id));
-    c->live->client_count--;
+    map_remove(&l->by_id, slice_of(c->ids.id));
+    if (c->wire == LIVE_SIGNALR_STREAM)
+        map_remove(&l->posting, slice_of(c->ids.token));
+    live_groups_leave_all(&l->groups[c->hub], &c->groups);
+    l->counts.connections--;
     c->live = NULL;
 }
 
@@ -112,30 +122,49 @@ static void on_close(void *arg, enum status why)
     log_debug("live client gone hub=%s id=%s why=%s", live_hub_names[c->hub], c->ids.id,
               status_name(why));
     leave_all(c);
-    for (size_t n = 0; n < c->group_count; n++)
-        free(c->groups[n]);
     signalr_clear(&c->signalr);
     free(c);
 }
 
+/* SignalR's side of the conversation; what a plain client says is not listened to. */
+static enum status hear(struct live_client *c, struct slice bytes)
+{
+    struct buffer answers = {0};
+    if (!live_wire_is_signalr(c->wire))
+        return OK;
+    enum status s = signalr_feed(&c->signalr, bytes, &answers);
+    c->heard_ms = loop_now_ms(c->live->loop);
+    if (answers.len > 0) {
+        live_wire_put_records(c->wire, buffer_slice(&answers), stream_out(c->stream));
+        stream_flush(c->stream);
+    }
+    buffer_clear(&answers);
+    if (s != OK) {
+        struct stream *stream = c->stream;
+        leave_all(c);
+        stream_close(stream);
+    }
+    return s;
+}
+
+/* Of an event stream nothing comes here but what has no meaning. */
 static void on_data(void *arg, struct slice bytes)
 {
     struct live_client *c = arg;
-    if (!c->live)
-        return;
-    struct buffer *out = stream_out(c->stream);
-    size_t before = out->len;
-    enum status s = signalr_feed(&c->signalr, bytes, out);
-    c->heard_ms = loop_now_ms(c->live->loop);
-    if (out->len > before)
-        stream_flush(c->stream);
-    if (s != OK) {
-        leave_all(c);
-        stream_close(c->stream);
-    }
+    if (c->live && c->wire != LIVE_SIGNALR_STREAM)
+        (void)!hear(c, bytes);
 }
 
 static const struct stream_events events = {.on_data = on_data, .on_close = on_close};
+
+enum status live_post(struct live *l, enum live_hub hub, struct slice token, struct slice bytes)
+{
+    struct live_client *c = map_get(&l->posting, token);
+    if (!c || c->hub != hub)
+        return NOT_FOUND;
+    enum status s = hear(c, bytes);
+    return s == CLOSED ? OK : s;
+}
 
 /* The ids that were negotiated; without a token new ones. False: the token is not known. */
 static bool take_ids(struct live *l, enum live_hub hub, struct slice token, struct live_ids *out)
@@ -154,47 +183,69 @@ static bool take_ids(struct live *l, enum live_hub hub, struct slice token, stru
     return true;
 }
 
-void live_connect(struct live *l, enum live_hub hub, struct slice token, struct stream *s)
+static void welcome(struct live *l, struct live_client *c)
 {
-    struct live_client *c = MEMORY_NEW(struct live_client);
-    bool known = l->client_count < LIVE_CONNECTIONS_MAX && take_ids(l, hub, token, &c->ids);
-    c->stream = s;
-    c->hub = hub;
-    stream_events(s, &events, c);
-    if (!known) {
-        log_info("live client refused hub=%s peer=%s connections=%zu", live_hub_names[hub],
-                 stream_peer(s), l->client_count);
-        stream_close(s);
-        return;
-    }
     c->live = l;
     c->heard_ms = c->sent_ms = loop_now_ms(l->loop);
-    list_push(&l->clients, &c->link);
+    list_push(&l->clients[c->hub], &c->link);
     map_put(&l->by_id, slice_of(c->ids.id), c);
-    l->client_count++;
+    if (c->wire == LIVE_SIGNALR_STREAM)
+        map_put(&l->posting, slice_of(c->ids.token), c);
+    l->counts.connections++;
+    live_wire_put_begin(c->wire, stream_out(c->stream));
+    stream_flush(c->stream);
+}
+
+const char *live_connect(struct live *l, enum live_hub hub, enum live_wire wire, struct slice token,
+                         struct stream *s)
+{
+    struct live_client *c = MEMORY_NEW(struct live_client);
+    bool known = l->counts.connections < LIVE_CONNECTIONS_MAX && take_ids(l, hub, token, &c->ids);
+    c->stream = s;
+    c->hub = hub;
+    c->wire = wire;
+    list_init(&c->groups);
+    stream_events(s, &events, c);
+    if (known) {
+        welcome(l, c);
+        return c->ids.id;
+    }
+    log_info("live client refused hub=%s peer=%s connections=%zu", live_hub_names[hub],
+             stream_peer(s), l->counts.connections);
+    stream_close(s);
+    return NULL;
+}
+
+static void on_data_ignored(void *arg, struct slice bytes)
+{
+    (void)arg, (void)bytes;
+}
+
+static void on_close_ignored(void *arg, enum status why)
+{
+    (void)arg, (void)why;
+}
+
+void live_refuse(enum live_wire wire, const char *why, struct stream *s)
+{
+    static const struct stream_events nobody = {.on_data = on_data_ignored, .on_close = on_close_ignored};
+    struct buffer argument = {0};
+    struct json_writer w = json_writer(&argument);
+    json_object(&w);
+    json_name(&w, "detail"), json_put_text(&w, why);
+    json_end_object(&w);
+    stream_events(s, &nobody, NULL);
+    live_wire_put(wire, "Error", buffer_slice(&argument), stream_out(s));
+    stream_close(s);
+    buffer_clear(&argument);
 }
 
 /* ---- groups ---- */
 
-static size_t group_at(const struct live_client *c, struct slice group)
-{
-    size_t n = 0;
-    while (n < c->group_count && !slice_eq(slice_of(c->groups[n]), group))
-        n++;
-    return n;
-}
-
 enum status live_join(struct live *l, struct slice id, struct slice group)
 {
     struct live_client *c = map_get(&l->by_id, id);
-    if (!c)
-        return NOT_FOUND;
-    if (group_at(c, group) < c->group_count)
-        return OK;
-    if (c->group_count == LIVE_GROUPS_MAX)
-        return FULL;
-    c->groups[c->group_count++] = slice_dup(group);
-    return OK;
+    return c ? live_groups_join(&l->groups[c->hub], group, c, &c->groups, LIVE_GROUPS_MAX) : NOT_FOUND;
 }
 
 enum status live_leave(struct live *l, struct slice id, struct slice group)
@@ -202,68 +253,132 @@ enum status live_leave(struct live *l, struct slice id, struct slice group)
     struct live_client *c = map_get(&l->by_id, id);
     if (!c)
         return NOT_FOUND;
-    size_t n = group_at(c, group);
-    if (n < c->group_count) {
-        free(c->groups[n]);
-        c->groups[n] = c->groups[--c->group_count];
-    }
+    live_groups_leave(&l->groups[c->hub], group, &c->groups);
     return OK;
+}
+
+bool live_follows(const struct live *l, enum live_hub hub, struct slice group)
+{
+    return live_groups_has(&l->groups[hub], group);
+}
+
+bool live_anybody(const struct live *l, enum live_hub hub)
+{
+    return l->groups[hub].by_name.count > 0;
 }
 
 /* ---- telling ---- */
 
-static void send(struct live_client *c, struct slice record)
+static void send(struct live_client *c, struct slice bytes)
 {
     if (stream_unsent(c->stream) > LIVE_UNSENT_MAX) {
         log_warn("live client does not read: its connection ends hub=%s id=%s",
                  live_hub_names[c->hub], c->ids.id);
         struct stream *s = c->stream;
+        c->live->counts.ended++;
         leave_all(c);
         stream_abort(s, TIMED_OUT);
         return;
     }
-    stream_write(c->stream, record);
+    stream_write(c->stream, bytes);
     c->sent_ms = loop_now_ms(c->live->loop);
+}
+
+/* An event, made once for each wire that somebody has. */
+struct told {
+    struct live *live;
+    const char *target;
+    struct slice argument;
+    bool value;
+    struct buffer as[LIVE_WIRES];
+};
+
+static bool is_ready(const struct live_client *c)
+{
+    return c->signalr.ready || !live_wire_is_signalr(c->wire);
+}
+
+static void tell_dropped(struct live_client *c)
+{
+    char count[48];
+    struct buffer out = {0};
+    snprintf(count, sizeof count, "{\"count\":%llu}", (unsigned long long)c->dropped);
+    live_wire_put(c->wire, "Dropped", slice_of(count), &out);
+    c->dropped = 0;
+    stream_write(c->stream, buffer_slice(&out));
+    buffer_clear(&out);
+}
+
+static void tell_one(void *arg, void *who)
+{
+    struct told *t = arg;
+    struct live_client *c = who;
+    struct buffer *as = &t->as[c->wire];
+    if (!is_ready(c))
+        return;
+    if (t->value && stream_unsent(c->stream) > LIVE_VALUES_UNSENT_MAX) {
+        c->dropped++;
+        t->live->counts.dropped++;
+        return;
+    }
+    if (c->dropped && !live_wire_is_signalr(c->wire))
+        tell_dropped(c);
+    if (as->len == 0)
+        live_wire_put(c->wire, t->target, t->argument, as);
+    send(c, buffer_slice(as));
+    t->live->counts.told++;
+}
+
+static void tell(enum live_hub hub, struct slice group, struct told *t)
+{
+    if (group.len)
+        live_groups_each(&t->live->groups[hub], group, tell_one, t);
+    else
+        LIST_EACH(link, &t->live->clients[hub])
+        {
+            tell_one(t, LIST_OF(link, struct live_client, link));
+        }
+    for (size_t n = 0; n < LIVE_WIRES; n++)
+        buffer_clear(&t->as[n]);
 }
 
 void live_tell(struct live *l, enum live_hub hub, struct slice group, const char *target,
                struct slice argument)
 {
-    struct buffer record = {0};
-    LIST_EACH(link, &l->clients)
-    {
-        struct live_client *c = LIST_OF(link, struct live_client, link);
-        if (c->hub != hub || !c->signalr.ready ||
-            (group.len && group_at(c, group) == c->group_count))
-            continue;
-        if (record.len == 0)
-            signalr_put(&record, target, argument);
-        send(c, buffer_slice(&record));
-        l->told++;
-    }
-    buffer_clear(&record);
+    tell(hub, group, &(struct told){.live = l, .target = target, .argument = argument});
+}
+
+void live_tell_value(struct live *l, enum live_hub hub, struct slice group, const char *target,
+                     struct slice argument)
+{
+    tell(hub, group, &(struct told){.live = l, .target = target, .argument = argument, .value = true});
 }
 
 /* ---- time ---- */
 
+static void look_at_client(struct live_client *c, uint64_t now)
+{
+    struct buffer ping = {0};
+    if (live_wire_is_signalr(c->wire) && now >= c->heard_ms + SIGNALR_SILENCE_MS) {
+        struct stream *s = c->stream;
+        leave_all(c);
+        stream_abort(s, TIMED_OUT);
+    } else if (is_ready(c) && now + TICK_MS > c->sent_ms + SIGNALR_PING_MS) {
+        live_wire_put_ping(c->wire, &ping);
+        send(c, buffer_slice(&ping));
+    }
+    buffer_clear(&ping);
+}
+
 static void on_tick(void *arg)
 {
     struct live *l = arg;
-    struct buffer ping = {0};
     uint64_t now = loop_now_ms(l->loop);
-    signalr_put_ping(&ping);
-    LIST_EACH(link, &l->clients)
-    {
-        struct live_client *c = LIST_OF(link, struct live_client, link);
-        if (now >= c->heard_ms + SIGNALR_SILENCE_MS) {
-            struct stream *s = c->stream;
-            leave_all(c);
-            stream_abort(s, TIMED_OUT);
-        } else if (c->signalr.ready && now + TICK_MS > c->sent_ms + SIGNALR_PING_MS) {
-            send(c, buffer_slice(&ping));
+    for (size_t hub = 0; hub < LIVE_HUBS; hub++)
+        LIST_EACH(link, &l->clients[hub])
+        {
+            look_at_client(LIST_OF(link, struct live_client, link), now);
         }
-    }
-    buffer_clear(&ping);
     forget_old(l, LIVE_PENDING_MAX);
     loop_timer_start(l->loop, &l->tick, TICK_MS, on_tick, l);
 }
@@ -274,10 +389,23 @@ struct live *live_new(struct loop *loop)
 {
     struct live *l = MEMORY_NEW(struct live);
     l->loop = loop;
-    list_init(&l->clients);
+    for (size_t hub = 0; hub < LIVE_HUBS; hub++)
+        list_init(&l->clients[hub]);
     list_init(&l->pending);
     loop_timer_start(loop, &l->tick, TICK_MS, on_tick, l);
     return l;
+}
+
+static void end_all(struct live *l, enum live_hub hub)
+{
+    LIST_EACH(link, &l->clients[hub])
+    {
+        struct live_client *c = LIST_OF(link, struct live_client, link);
+        struct stream *s = c->stream;
+        leave_all(c);
+        stream_close(s);
+    }
+    live_groups_clear(&l->groups[hub]);
 }
 
 void live_free(struct live **live)
@@ -286,27 +414,18 @@ void live_free(struct live **live)
     if (!l)
         return;
     loop_timer_stop(&l->tick);
-    LIST_EACH(link, &l->clients)
-    {
-        struct live_client *c = LIST_OF(link, struct live_client, link);
-        struct stream *s = c->stream;
-        leave_all(c);
-        stream_close(s);
-    }
+    for (size_t hub = 0; hub < LIVE_HUBS; hub++)
+        end_all(l, hub);
     for (struct link *first; (first = list_first(&l->pending));)
         forget(l, LIST_OF(first, struct pending, link));
     map_clear(&l->by_id);
+    map_clear(&l->posting);
     map_clear(&l->by_token);
     free(l);
     *live = NULL;
 }
 
-size_t live_connections(const struct live *l)
+struct live_counts live_counts(const struct live *l)
 {
-    return l->client_count;
-}
-
-uint64_t live_told(const struct live *l)
-{
-    return l->told;
+    return l->counts;
 }

@@ -1,21 +1,25 @@
 /*
- * Live events to people and programs: SignalR hubs with the published names and targets (2.8's
- * events service). A client negotiates, gets an id, connects by WebSocket with it, and joins groups
- * through REST with that id; what everybody on a hub gets needs no group. On the services' loop.
+ * Live events to people and programs: hubs with the published names and targets (2.8's events
+ * service), for SignalR's clients over WebSockets or server-sent events, and for everybody over plain
+ * ones (live_wire.h). A client of SignalR negotiates, gets an id, connects with it, and joins groups
+ * through REST with that id; what everybody on a hub gets needs no group. A plain one says what it
+ * follows when it connects. On the services' loop.
  *
- * Bounds: LIVE_CONNECTIONS_MAX; a client that does not read loses its connection beyond
- * LIVE_UNSENT_MAX bytes, for events are told once and to who is there.
+ * Bounds: LIVE_CONNECTIONS_MAX. To a client that is LIVE_VALUES_UNSENT_MAX behind no values are sent, which
+ * is counted, and told where the wire has a way to; one that does not read at all loses its connection
+ * beyond LIVE_UNSENT_MAX bytes, for other events are told once and to who is there.
  */
 #pragma once
 
-#include "base/buffer.h"
 #include "io/stream.h"
+#include "services/live_wire.h"
 
 #define LIVE_CONNECTIONS_MAX 2000
 #define LIVE_PENDING_MAX 2000 /* ids that nobody has connected with yet; the oldest goes */
 #define LIVE_PENDING_MS 60000 /* and an id is good for so long */
-#define LIVE_GROUPS_MAX 100   /* of one connection */
+#define LIVE_GROUPS_MAX 1000  /* of one connection */
 #define LIVE_UNSENT_MAX (4u << 20)
+#define LIVE_VALUES_UNSENT_MAX (256u << 10)
 #define LIVE_ID_LEN 22 /* 16 random bytes as base64url */
 
 enum live_hub {
@@ -43,18 +47,38 @@ struct live_ids {
 };
 void live_negotiate(struct live *l, enum live_hub hub, struct live_ids *out);
 
-/* A WebSocket of text came, for the token; without one (a client that skips the negotiation) it
- * gets an id of its own. Takes the stream; one with a token that is not known is closed. */
-void live_connect(struct live *l, enum live_hub hub, struct slice token, struct stream *s);
+/* A stream came, for the token; without one (a client that skips the negotiation, or a plain one) it
+ * gets an id of its own. Takes the stream. Returns the client's id, until it goes; NULL: the token is not
+ * known, or there are too many, and the stream is closed. */
+const char *live_connect(struct live *l, enum live_hub hub, enum live_wire wire, struct slice token,
+                         struct stream *s);
+
+/* For a stream that asked for something that cannot be: says why, and closes it. */
+void live_refuse(enum live_wire wire, const char *why, struct stream *s);
+
+/* What a client of LIVE_SIGNALR_STREAM posts. NOT_FOUND: there is no such connection. */
+CHECKED enum status live_post(struct live *l, enum live_hub hub, struct slice token, struct slice bytes);
 
 /* NOT_FOUND: there is no such connection; FULL: LIVE_GROUPS_MAX. Joining twice, leaving what was
  * not joined: OK. */
 CHECKED enum status live_join(struct live *l, struct slice id, struct slice group);
 CHECKED enum status live_leave(struct live *l, struct slice id, struct slice group);
 
+/* Whether anybody follows the group: who makes events for it looks first. */
+bool live_follows(const struct live *l, enum live_hub hub, struct slice group);
+bool live_anybody(const struct live *l, enum live_hub hub);
+
 /* To everybody on the hub, or to a group (empty: everybody). `argument` is JSON. */
 void live_tell(struct live *l, enum live_hub hub, struct slice group, const char *target,
                struct slice argument);
+/* A value, of which there is another one soon. */
+void live_tell_value(struct live *l, enum live_hub hub, struct slice group, const char *target,
+                     struct slice argument);
 
-size_t live_connections(const struct live *l);
-uint64_t live_told(const struct live *l); /* events that left for somebody */
+struct live_counts {
+    size_t connections;
+    uint64_t told;    /* events that left for somebody */
+    uint64_t dropped; /* values that did not, because he did not read */
+    uint64_t ended;   /* connections of who did not read at all */
+};
+struct live_counts live_counts(const struct live *l);

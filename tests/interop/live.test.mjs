@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, {after, before} from 'node:test';
 import {HttpTransportType, HubConnectionBuilder, HubConnectionState, LogLevel} from '@microsoft/signalr';
+import {EventSource} from 'eventsource';
 import WebSocket from 'ws';
 import {newToken, startIssuer, startServices} from './rest_call.mjs';
 import {until} from './site.mjs';
@@ -22,31 +23,83 @@ after(async () => {
   await issuer.end();
 });
 
-function connect(hub, {token = tokens.Read, ...more} = {}) {
+const transports = [HttpTransportType.WebSockets, HttpTransportType.ServerSentEvents];
+
+function connect(hub, {token = tokens.Read, transport = HttpTransportType.WebSockets, ...more} = {}) {
   const connection = new HubConnectionBuilder()
-      .withUrl(`${base}/${hub}/events`, {accessTokenFactory: () => token, transport: HttpTransportType.WebSockets, ...more})
+      .withUrl(`${base}/${hub}/events`, {accessTokenFactory: () => token, transport, ...more})
       .configureLogging(LogLevel.None).build();
   return connection;
 }
 
 const admin = (method, what, body) => services.call(method, what, {bearer: tokens.Admin, body});
 
-test('what happens to applications is told to who listens', async () => {
-  const connection = connect('applications');
-  const got = [];
-  connection.on('ApplicationEvent', event => got.push(event));
-  await connection.start();
-  const {json} = await admin('PUT', '/registry/v2/applications', {applicationUri: 'urn:live', applicationType: 'Server', productUri: 'urn:p'});
+// An application from its beginning to its end; resolves to its id.
+async function lifeOf(uri) {
+  const {json} = await admin('PUT', '/registry/v2/applications', {applicationUri: uri, applicationType: 'Server', productUri: 'urn:p'});
   await admin('PATCH', `/registry/v2/applications/${json.id}`, {productUri: 'urn:q'});
   await admin('POST', `/registry/v2/applications/${json.id}/enable`);
   await admin('POST', `/registry/v2/applications/${json.id}/disable`);
   await admin('DELETE', `/registry/v2/applications/${json.id}`);
+  return json.id;
+}
+
+function isLife(events, id) {
+  assert.deepEqual(events.map(e => e.eventType), ['New', 'Updated', 'Enabled', 'Disabled', 'Deleted']);
+  assert.ok(events.every(e => e.id === id));
+  assert.equal(events[1].application.productUri, 'urn:q');
+  assert.equal(events[4].application, undefined);
+}
+
+for (const transport of transports)
+  test(`what happens to applications is told to who listens: SignalR over ${HttpTransportType[transport]}`, async () => {
+    const connection = connect('applications', {transport});
+    const got = [];
+    connection.on('ApplicationEvent', event => got.push(event));
+    await connection.start();
+    const id = await lifeOf('urn:live');
+    await until('five events', () => got.length === 5);
+    isLife(got, id);
+    await assert.rejects(connection.invoke('Anything', 1), /no such method/);
+    await connection.stop();
+  });
+
+test('the same without SignalR: an EventSource, as browsers have it', async () => {
+  const source = new EventSource(`${base}/applications/stream?access_token=${tokens.Read}`);
+  const got = [];
+  source.addEventListener('ApplicationEvent', e => got.push(JSON.parse(e.data)));
+  await new Promise((resolve, reject) => Object.assign(source, {onopen: resolve, onerror: reject}));
+  const id = await lifeOf('urn:source');
   await until('five events', () => got.length === 5);
-  assert.deepEqual(got.map(e => e.eventType), ['New', 'Updated', 'Enabled', 'Disabled', 'Deleted']);
-  assert.ok(got.every(e => e.id === json.id));
-  assert.equal(got[1].application.productUri, 'urn:q');
-  assert.equal(got[4].application, undefined);
-  await connection.stop();
+  isLife(got, id);
+  source.close();
+  const header = new EventSource(`${base}/applications/stream`, {
+    fetch: (url, init) => fetch(url, {...init, headers: {...init.headers, Authorization: `Bearer ${tokens.Read}`}}),
+  });
+  await new Promise((resolve, reject) => Object.assign(header, {onopen: resolve, onerror: reject}));
+  header.close();
+});
+
+test('and a plain WebSocket: a message an event', async () => {
+  const ws = new WebSocket(`${base.replace('http', 'ws')}/applications/stream?access_token=${tokens.Read}`);
+  const got = [];
+  ws.on('message', text => got.push(JSON.parse(text)));
+  await new Promise((resolve, reject) => ws.on('open', resolve).on('error', reject));
+  const id = await lifeOf('urn:websocket');
+  await until('five events', () => got.length === 5);
+  assert.ok(got.every(e => e.event === 'ApplicationEvent'));
+  isLife(got.map(e => e.data), id);
+  ws.terminate();
+});
+
+test('a plain stream that does not say what it follows, where it must, learns it', async () => {
+  const {status, json} = await services.call('GET', '/events/v2/publishers/stream', {bearer: tokens.Read});
+  assert.equal(status, 400);
+  assert.match(json.detail, /endpointId/);
+  assert.equal((await services.call('GET', '/events/v2/nothing/stream', {bearer: tokens.Read})).status, 404);
+  const ws = new WebSocket(`${base.replace('http', 'ws')}/discovery/stream?access_token=${tokens.Read}`);
+  const said = await new Promise(resolve => ws.on('message', resolve).on('error', () => {}));
+  assert.match(JSON.parse(said).data.detail, /discovererId or requestId/);
 });
 
 test('a token is needed, and who has none gets nothing', async () => {
@@ -62,7 +115,6 @@ test('without negotiation it connects as well', async () => {
   const connection = connect('endpoints', {skipNegotiation: true});
   await connection.start();
   assert.equal(connection.state, HubConnectionState.Connected);
-  await assert.rejects(connection.invoke('Anything', 1), /no such method/);
   await connection.stop();
 });
 

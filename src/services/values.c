@@ -1,0 +1,241 @@
+#include "services/values.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "gzip/gzip.h"
+#include "services/value_message.h"
+#include "json/json.h"
+
+#define TARGET "PublisherMessage"
+#define NODE_SEPARATOR '\n' /* in no id */
+
+/* A url, in small letters, and whose it is. */
+struct place {
+    struct list endpoints;
+    size_t len;
+    uint8_t url[];
+};
+
+struct endpoint {
+    struct link of_place;
+    size_t len;
+    uint8_t id[];
+};
+
+struct services_values {
+    struct services_registry *registry;
+    struct live *live;
+    struct map places;
+    size_t count; /* of endpoints at places */
+    size_t asked; /* the registry has not answered */
+    bool gone;
+};
+
+struct lookup {
+    struct services_values *values;
+    char *id;
+};
+
+/* ---- which endpoints are at a url ---- */
+
+static struct slice lower(struct buffer *scratch, struct slice url)
+{
+    buffer_reset(scratch);
+    for (size_t n = 0; n < url.len; n++)
+        buffer_u8(scratch, (uint8_t)tolower(url.at[n]));
+    return slice_ends(buffer_slice(scratch), SLICE("/"))
+               ? slice_first(buffer_slice(scratch), scratch->len - 1)
+               : buffer_slice(scratch);
+}
+
+static struct place *place_of(struct services_values *v, struct slice url)
+{
+    struct place *p = map_get(&v->places, url);
+    if (p)
+        return p;
+    p = memory_new(sizeof *p + url.len);
+    list_init(&p->endpoints);
+    p->len = url.len;
+    memcpy(p->url, url.at, url.len);
+    map_put(&v->places, slice_from(p->url, p->len), p);
+    return p;
+}
+
+static bool is_at(struct place *p, struct slice id)
+{
+    LIST_EACH(l, &p->endpoints)
+    {
+        const struct endpoint *e = LIST_OF(l, struct endpoint, of_place);
+        if (slice_eq(slice_from(e->id, e->len), id))
+            return true;
+    }
+    return false;
+}
+
+static void put_at(struct services_values *v, struct slice url, struct slice id)
+{
+    struct buffer scratch = {0};
+    if (url.len && v->count < VALUES_ENDPOINTS_MAX) {
+        struct place *p = place_of(v, lower(&scratch, url));
+        if (!is_at(p, id)) {
+            struct endpoint *e = memory_new(sizeof *e + id.len);
+            e->of_place = (struct link){0};
+            e->len = id.len;
+            memcpy(e->id, id.at, id.len);
+            list_push(&p->endpoints, &e->of_place);
+            v->count++;
+        }
+    }
+    buffer_clear(&scratch);
+}
+
+static void forget_places(struct services_values *v)
+{
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(&v->places, &at));) {
+        struct place *p = e->value;
+        for (struct link *l; (l = list_pop(&p->endpoints));)
+            free(LIST_OF(l, struct endpoint, of_place));
+        free(p);
+    }
+    map_clear(&v->places);
+    v->count = 0;
+}
+
+/* ---- who follows ---- */
+
+static void read_urls(struct services_values *v, struct slice id, const struct json *info)
+{
+    const struct json *registration = json_get(info, "registration");
+    const struct json *endpoint = json_get(registration, "endpoint");
+    put_at(v, json_string(json_get(registration, "endpointUrl")), id);
+    put_at(v, json_string(json_get(endpoint, "url")), id);
+    for (struct json_walk w = json_walk(json_get(endpoint, "alternativeUrls")); json_next(&w);)
+        put_at(v, json_string(w.value), id);
+}
+
+static void on_endpoint(void *arg, enum status why, struct slice json)
+{
+    struct lookup *l = arg;
+    struct services_values *v = l->values;
+    struct json_doc *doc;
+    v->asked--;
+    if (why == OK && !v->gone && json_parse(json, JSON_STRICT, &doc, NULL) == OK) {
+        read_urls(v, slice_of(l->id), json_root(doc));
+        json_free(&doc);
+    }
+    free(l->id);
+    free(l);
+    if (v->gone && v->asked == 0)
+        free(v);
+}
+
+void services_values_follow(struct services_values *v, struct slice endpoint_id)
+{
+    struct lookup *l = MEMORY_NEW(struct lookup);
+    l->values = v;
+    l->id = slice_dup(endpoint_id);
+    v->asked++;
+    services_registry_ask(
+        v->registry, &(struct services_registry_ask){.what = REGISTRY_ENDPOINT, .id = endpoint_id},
+        on_endpoint, l);
+}
+
+void services_values_group(struct slice endpoint_id, struct slice node_id, struct buffer *out)
+{
+    buffer_put(out, endpoint_id);
+    if (node_id.len) {
+        buffer_u8(out, NODE_SEPARATOR);
+        buffer_put(out, node_id);
+    }
+}
+
+/* ---- telling ---- */
+
+struct telling {
+    struct services_values *values;
+    struct buffer group, url, body;
+};
+
+static void tell_endpoint(struct telling *t, const struct value_message *m, struct slice id)
+{
+    struct live *live = t->values->live;
+    buffer_reset(&t->group);
+    services_values_group(id, m->node_id, &t->group);
+    bool all = live_follows(live, LIVE_PUBLISHERS, id);
+    bool one = live_follows(live, LIVE_PUBLISHERS, buffer_slice(&t->group));
+    if (!all && !one)
+        return;
+    buffer_reset(&t->body);
+    value_message_put(m, id, &t->body);
+    if (all)
+        live_tell_value(live, LIVE_PUBLISHERS, id, TARGET, buffer_slice(&t->body));
+    if (one)
+        live_tell_value(live, LIVE_PUBLISHERS, buffer_slice(&t->group), TARGET,
+                        buffer_slice(&t->body));
+}
+
+static void on_value(void *arg, const struct value_message *m)
+{
+    struct telling *t = arg;
+    if (m->endpoint_id.len) {
+        tell_endpoint(t, m, m->endpoint_id);
+        return;
+    }
+    struct place *p =
+        m->endpoint_url.len ? map_get(&t->values->places, lower(&t->url, m->endpoint_url)) : NULL;
+    if (p)
+        LIST_EACH(l, &p->endpoints)
+        {
+            const struct endpoint *e = LIST_OF(l, struct endpoint, of_place);
+            tell_endpoint(t, m, slice_from(e->id, e->len));
+        }
+}
+
+static bool is_compressed(struct slice body)
+{
+    return body.len > 2 && body.at[0] == 0x1f && body.at[1] == 0x8b;
+}
+
+void services_values_event(struct services_values *v, struct slice schema,
+                           const struct iot_message *m)
+{
+    struct telling t = {.values = v};
+    struct buffer expanded = {0};
+    struct slice body = m->body;
+    if (!live_anybody(v->live, LIVE_PUBLISHERS) || !value_message_is(schema))
+        return;
+    if (is_compressed(body) && gzip_expand(body, VALUES_BODY_MAX, &expanded) == OK)
+        body = buffer_slice(&expanded);
+    value_message_read(body, on_value, &t);
+    buffer_clear(&expanded);
+    buffer_clear(&t.group);
+    buffer_clear(&t.url);
+    buffer_clear(&t.body);
+}
+
+/* ---- beginning and end ---- */
+
+struct services_values *services_values_new(struct services_registry *registry, struct live *live)
+{
+    struct services_values *v = MEMORY_NEW(struct services_values);
+    v->registry = registry;
+    v->live = live;
+    return v;
+}
+
+void services_values_free(struct services_values **values)
+{
+    struct services_values *v = *values;
+    if (!v)
+        return;
+    *values = NULL;
+    forget_places(v);
+    v->gone = true;
+    if (v->asked == 0)
+        free(v);
+}
