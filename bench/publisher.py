@@ -116,7 +116,7 @@ def millrace(options, folder, url, sink, shape):
     command += ["--mode", shape.get("mode", "PubSub"), "--encoding", shape.get("encoding", "Json"), "--queue.size", str(QUEUE)]
     command += ["--publishing.interval", publishing, "--sampling.interval", f"{shape['interval']}ms"]
     command += ["--batch.interval", f"{shape.get('batch', 100)}ms"]
-    command += ["--queue.path", os.path.join(folder, "queue"), "--queue.durability", shape.get("durability", "fsync")]
+    command += ["--queue.path", os.path.join(folder, "queue"), "--audit", os.path.join(folder, "audit"), "--queue.durability", shape.get("durability", "fsync")]
     if sink.ca:
         command += ["--ca", sink.ca]
     else:

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "audit.h"
 #include "edge/edge_main.h"
 #include "hub/hub_main.h"
 #include "issuer/issuer_main.h"
@@ -28,6 +29,7 @@ static const struct program {
     {"discovery", opc_main, "finds OPC UA servers", false},
     {"services", services_main, "registry and twin REST, with OAuth2", false},
     {"issuer", issuer_main, "issues OAuth2 tokens to programs", false},
+    {"audit", audit_main, "looks whether the chain of audit logs holds", false},
     {"plant", plant_main, "a simulated factory: an OPC UA server for demos and tests", false},
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "audit/audit.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/module.h"
@@ -13,6 +14,7 @@
 #include "discovery/discovery_settings.h"
 #include "opcua/thread.h"
 #include "publisher/api.h"
+#include "publisher/changes.h"
 #include "publisher/pki_methods.h"
 #include "publisher/pki_settings.h"
 #include "publisher/publisher.h"
@@ -41,6 +43,7 @@ static const struct setting own_settings[] = {
     {"api.certificate.renew", SETTING_BOOL, "false", "makes a new certificate at this start", 0, 0, NULL, false},
     {"api.openapi", SETTING_BOOL, "true", "serves /swagger/v2/openapi.json", 0, 0, NULL, false},
     {"api.openapi.3", SETTING_BOOL, "false", "as OpenAPI 3.0; else as Swagger 2.0", 0, 0, NULL, false},
+    {"audit", SETTING_PATH, "~/.local/state/millrace/opc/audit", "folder of audit logs: who changes what through the module, which has its own in it; none: no log", 0, 0, NULL, false},
     {"health.port", SETTING_INTEGER, "9702", "/healthz, /readyz and /metrics, plain, on 127.0.0.1; 0: any free one", 0, 65535, NULL, false},
     SETTINGS_LOG,
 };
@@ -70,6 +73,7 @@ struct opc {
     struct twin *twin;
     struct discovery *discovery;
     struct api *api;
+    struct audit *audit; /* NULL: none */
     struct rest_health *health;
     struct rest_metrics *metrics;
     struct rest_server *server;
@@ -145,6 +149,23 @@ static enum status open_module(struct opc *o)
     return OK;
 }
 
+/* A module that was dropped into a container without a folder to write to works all the same, and says so. */
+static void open_audit(struct opc *o)
+{
+    const char *path = settings_text(o->settings, "audit");
+    struct buffer folder = {0};
+    if (!path || path[0] == 0 || strcmp(path, "none") == 0)
+        return;
+    buffer_printf(&folder, "%s/%s", path, module_device_id(o->module));
+    if (module_id(o->module)[0])
+        buffer_printf(&folder, "_module_%s", module_id(o->module));
+    if (audit_open(buffer_cstr(&folder), &o->audit) == OK)
+        changes_watch(o->module, o->audit);
+    else
+        log_warn("changes are not recorded: give the setting audit a folder that can be written to path=%s", path);
+    buffer_clear(&folder);
+}
+
 static enum status open_opcua(struct opc *o)
 {
     struct opcua_pki_config pki = pki_settings_read(o->settings);
@@ -207,6 +228,7 @@ static enum status start_publisher(struct opc *o)
     snprintf(o->publisher_id, sizeof(o->publisher_id), "%s%s%s", module_device_id(o->module),
              module[0] ? "_module_" : "", module);
     struct publisher_config config = publisher_settings_read(o->settings, o->publisher_id);
+    config.audit = o->audit;
     config.site = settings_text(o->settings, "site");
     config.without_hub = o->without_hub;
     config.outbox.directory = queue_directory(o, config.outbox.directory);
@@ -355,6 +377,8 @@ static enum status start(struct opc *o)
     if (s == OK)
         s = open_opcua(o);
     if (s == OK)
+        open_audit(o);
+    if (s == OK)
         s = start_roles(o);
     if (s == OK)
         s = serve_health(o);
@@ -409,6 +433,7 @@ static void finish(struct opc *o)
     rest_health_free(&o->health);
     rest_metrics_free(&o->metrics);
     loop_free(&o->loop);
+    audit_close(&o->audit);
     opcua_pki_close(&o->pki);
     module_access_close(&o->access);
 }

@@ -15,6 +15,7 @@
 #define NAME_MAX_LEN 128 /* of a method */
 #define ROLES_MAX 16
 #define TOKEN_BITS 56
+#define FROM_HUB "hub"
 
 struct module_role {
     struct module *module;
@@ -45,6 +46,7 @@ struct module {
     char *device_id;
     char *module_id;
     struct module_report report;
+    struct module_witness witness;
 };
 
 struct module_call {
@@ -56,6 +58,7 @@ struct module_call {
     struct loop_timer deadline;
     uint64_t ends_ms;
     uint64_t rid; /* of a call that came over the connection */
+    const char *who;
     char id[MODULE_CALL_ID_MAX];
     char name[NAME_MAX_LEN];
     void (*ended)(void *arg);
@@ -186,6 +189,8 @@ void module_reply(struct module_call *c, int status, struct slice json)
 {
     log_debug("method answered name=%s id=%s status=%d bytes=%zu", c->method->name, c->id, status,
               json.len);
+    if (c->module->witness.on_answer)
+        c->module->witness.on_answer(c->module->witness.arg, c, status);
     if (c->answer) {
         c->module->call_count--;
         answer_later(c, status, json);
@@ -290,7 +295,10 @@ static struct module_call *accept(struct module *m, struct slice name, struct sl
 
 static void run(struct module_call *c, size_t bytes)
 {
+    const struct module_witness *w = &c->module->witness;
     log_debug("method called name=%s id=%s bytes=%zu", c->method->name, c->id, bytes);
+    if (w->on_call)
+        w->on_call(w->arg, c);
     c->method->run(c);
 }
 
@@ -308,15 +316,17 @@ static void on_method(void *arg, uint64_t rid, struct slice name, struct slice p
         return;
     }
     c->rid = rid;
+    c->who = FROM_HUB;
     run(c, payload.len);
 }
 
-void module_invoke(struct module *m, struct slice name, struct slice payload, uint32_t timeout_ms,
-                   module_answer_fn *fn, void *arg)
+void module_invoke(struct module *m, const char *who, struct slice name, struct slice payload,
+                   uint32_t timeout_ms, module_answer_fn *fn, void *arg)
 {
     struct refusal why;
     struct module_call *c = accept(m, name, payload, MODULE_INVOKE_MAX, timeout_ms, &why);
     if (c) {
+        c->who = who ? who : FROM_HUB;
         c->answer = fn;
         c->answer_arg = arg;
         run(c, payload.len);
@@ -363,6 +373,16 @@ uint64_t module_call_left_ms(const struct module_call *c)
 {
     uint64_t now = loop_now_ms(c->module->config.device.loop);
     return c->ends_ms > now ? c->ends_ms - now : 0;
+}
+
+const char *module_call_who(const struct module_call *c)
+{
+    return c->who;
+}
+
+void module_watch(struct module *m, const struct module_witness *w)
+{
+    m->witness = *w;
 }
 
 struct slice module_call_name(const struct module_call *c)

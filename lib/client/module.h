@@ -86,9 +86,20 @@ void module_report(struct module *m, struct slice patch);
 typedef void module_answer_fn(void *arg, int status, struct slice json);
 
 /* Exactly one fn(), after this returned; at the latest when the module is freed (410). `timeout_ms`
- * 0: the method's. */
-void module_invoke(struct module *m, struct slice name, struct slice payload, uint32_t timeout_ms,
-                   module_answer_fn *fn, void *arg);
+ * 0: the method's. `who` is static: "api-key", …; NULL: it came from the hub after all. */
+void module_invoke(struct module *m, const char *who, struct slice name, struct slice payload,
+                   uint32_t timeout_ms, module_answer_fn *fn, void *arg);
+
+/* ---- who looks on ---- */
+
+/* Told of each call that is accepted, before its handler runs, and of its answer. */
+struct module_witness {
+    void (*on_call)(void *arg, const struct module_call *c);
+    void (*on_answer)(void *arg, const struct module_call *c, int status);
+    void *arg;
+};
+/* Copies; before module_start(). */
+void module_watch(struct module *m, const struct module_witness *w);
 
 /* ---- a call ---- */
 
@@ -105,6 +116,9 @@ uint64_t module_call_left_ms(const struct module_call *c);
 /* A handler that has not answered when it returns must have called this. `ended` is called when the
  * module answers in its place (408), or stops: the call is gone then. */
 void module_call_wait(struct module_call *c, void (*ended)(void *arg), void *arg);
+
+/* "hub", or who invoked it within the program. */
+const char *module_call_who(const struct module_call *c);
 
 /* The name that it was called by, as sent. */
 struct slice module_call_name(const struct module_call *c);

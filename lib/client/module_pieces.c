@@ -151,7 +151,7 @@ static void run(struct piecemeal *c, uint64_t rid)
         loop_timer_stop(&c->timer); /* the method has its own time */
         c->state = RUNNING;
         c->rid = rid;
-        module_invoke(c->owner->module, slice_of(c->method), buffer_slice(&whole), 0, on_answer, c);
+        module_invoke(c->owner->module, NULL, slice_of(c->method), buffer_slice(&whole), 0, on_answer, c);
     }
     buffer_clear(&whole);
 }

@@ -215,19 +215,19 @@ static void an_unused_handle_is_forgotten(void **state)
 static void a_call_from_within_is_answered_once_and_later(void **state)
 {
     struct world *w = *state;
-    module_invoke(w->module, SLICE("echo_v2"), SLICE("{\"a\":1}"), 0, take, w);
+    module_invoke(w->module, "test", SLICE("echo_v2"), SLICE("{\"a\":1}"), 0, take, w);
     assert_int_equal(w->answers, 0);
     turn(w);
     assert_int_equal(w->answers, 1);
     assert_int_equal(w->status, 200);
     assert_slice(buffer_slice(&w->answer), SLICE("[{\"a\":1},{\"a\":1}]"));
-    module_invoke(w->module, SLICE("Nothing"), SLICE(""), 0, take, w);
+    module_invoke(w->module, "test", SLICE("Nothing"), SLICE(""), 0, take, w);
     turn(w);
     assert_int_equal(w->status, 405);
-    module_invoke(w->module, SLICE("Echo_V2"), SLICE("{"), 0, take, w);
+    module_invoke(w->module, "test", SLICE("Echo_V2"), SLICE("{"), 0, take, w);
     turn(w);
     assert_int_equal(w->status, 400);
-    module_invoke(w->module, SLICE("Echo_V2"), SLICE("1"), 0, take, w);
+    module_invoke(w->module, "test", SLICE("Echo_V2"), SLICE("1"), 0, take, w);
     module_free(&w->module);
     assert_int_equal(w->answers, 4);
 }

@@ -16,6 +16,7 @@
 #include "io/loop.h"
 #include "iot/identity.h"
 
+struct audit;
 struct hub_service;
 
 #define HUB_LOOPS_MAX 64
@@ -55,6 +56,7 @@ struct hub {
     struct hub_registry *registry;
     struct hub_jobs *jobs; /* scheduled ones, jobs.h */
     struct policies *policies;
+    struct audit *audit;         /* what services change and call, audit.h; may be NULL */
     struct hub_service *service; /* links of services, service_links.h; may be NULL */
     struct hub_transfers *transfers; /* import and export jobs, transfers.h; may be NULL */
     struct blob_store *blobs; /* uploaded files, exports; NULL in the simulation */

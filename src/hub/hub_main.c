@@ -1,3 +1,5 @@
+#include "audit/audit.h"
+#include "hub/audit.h"
 #include "hub/hub_main.h"
 
 #include <assert.h>
@@ -61,6 +63,7 @@ static const struct setting own_settings[] = {
     {"blobs.bytes", SETTING_SIZE, "64GiB", "how much all uploaded files and exports may hold together", 1 << 20, INT64_MAX, NULL, false},
     {"routing", SETTING_PATH, NULL, "file of routes, endpoints and enrichments; routing.json in the data folder when absent", 0, 0, NULL, false},
     {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
+    {"audit", SETTING_BOOL, "true", "records in audit.log of the data folder what services change and call; 'millrace audit FOLDER' looks at it", 0, 0, NULL, false},
     SETTINGS_LOG,
 };
 
@@ -310,6 +313,8 @@ static void make_servers(struct program *p)
             .app = &p->hub,
             .authorize = hub_rest_authorize,
             .refuse = hub_rest_refuse,
+            .admit = hub_audit_admit,
+            .on_answer = hub_audit_on_answer,
             .limits = {.request_ms = METHOD_MS_MAX},
         });
 }
@@ -453,11 +458,15 @@ static enum status start(struct program *p)
         s = open_blobs(p);
     if (s == OK)
         s = open_provisioning(p);
+    if (s == OK && settings_bool(p->settings, "audit"))
+        s = audit_open(settings_text(p->settings, "data"), &p->hub.audit);
     if (s != OK)
         return s;
     p->metrics = rest_metrics_new(NULL, 0);
     p->health = rest_health_new(p->metrics);
     rest_health_add(p->health, "stream", stream_ready, p);
+    if (p->hub.audit)
+        rest_health_add(p->health, "audit", audit_ready, p->hub.audit);
     p->mqtt = heads_mqtt_new(&p->hub.backend);
     p->http = heads_http_new(&(struct heads_http_config){.backend = &p->hub.backend,
                                                          .message_bytes = p->hub.limits.message_bytes,
@@ -509,6 +518,7 @@ static void finish(struct program *p)
         hub_partition_close(&p->hub.partitions[i]);
     hub_configurer_stop(&p->configurer);
     hub_registry_close(&p->hub.registry);
+    audit_close(&p->hub.audit);
     blob_store_close(&p->hub.blobs);
 }
 

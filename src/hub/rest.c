@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "heads/http.h"
 #include "heads/sign_in.h"
+#include "hub/audit.h"
 
 struct iot_id hub_rest_id(const struct rest_request *r)
 {
@@ -102,6 +103,8 @@ void hub_rest_authorize(struct rest_request *r)
     if (s != OK)
         log_warn("call refused path=%.*s peer=%.*s status=%s", SLICE_FMT(r->path), SLICE_FMT(r->peer),
                  status_name(s));
+    if (s == OK || s == FORBIDDEN)
+        r->user = hub_audit_policy(token);
     rest_authorized(r, s, NULL);
 }
 

@@ -24,6 +24,8 @@ static void end(struct reach *c, enum status why, const char *reason)
         log_warn("call refused path=%.*s peer=%.*s caller=%.*s/%.*s reason=\"%s\"",
                  SLICE_FMT(r->path), SLICE_FMT(r->peer), SLICE_FMT(c->caller.device),
                  SLICE_FMT(c->caller.module), reason);
+    else
+        r->user = rest_header(r, "x-ms-edge-moduleId");
     if (c->edge)
         heads_identity_unref(&c->edge);
     free(c);

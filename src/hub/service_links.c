@@ -4,8 +4,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "iotamqp/message.h"
+#include "hub/audit.h"
 #include "hub/messages.h"
+#include "iotamqp/message.h"
 #include "iot/status_wire.h"
 
 #define SENDS_WINDOW 100 /* messages of one link that are not stored yet */
@@ -129,6 +130,7 @@ static void on_transfer(struct heads_amqp_link *l, const struct amqp_delivery *d
         struct sending *sending = MEMORY_NEW(struct sending);
         *sending = (struct sending){.on = on, .delivery = d->id, .settled = d->settled};
         on->refs++;
+        hub_audit_message(service->hub, heads_amqp_granted_token(l->head, HUB_SERVICE_CONNECT, &l->address), &m);
         hub_message_send(service->hub->registry, heads_amqp_loop(l->head), device, &m, ack, on_sent,
                          sending);
     } else {

@@ -105,7 +105,7 @@ void api_call(struct rest_request *r)
     struct passage *p = MEMORY_NEW(struct passage);
     p->request = r;
     put_payload(r, &payload);
-    module_invoke(a->config.module, slice_of(r->route->operation), buffer_slice(&payload), 0,
+    module_invoke(a->config.module, "api-key", slice_of(r->route->operation), buffer_slice(&payload), 0,
                   on_answer, p);
     if (payload.len)
         explicit_bzero(payload.at, payload.len); /* passwords may stand in it */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "audit/audit.h"
 #include "base/file.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -12,7 +13,7 @@
 struct call {
     struct config_store *store; /* NULL: freed */
     char *path;
-    struct buffer method, payload;
+    struct buffer method, payload, before;
     uint64_t now_ms;
     config_store_fn *fn;
     void *arg;
@@ -29,12 +30,16 @@ struct config_store {
     struct list waiting;
     size_t waiting_count;
     struct call *running;
+    struct audit *audit;
 };
 
 static void call_free(struct call *c)
 {
     if (c->payload.len)
         explicit_bzero(c->payload.at, c->payload.len); /* passwords may stand in it */
+    if (c->before.len)
+        explicit_bzero(c->before.at, c->before.len);
+    buffer_clear(&c->before);
     buffer_clear(&c->payload);
     buffer_clear(&c->method);
     config_answer_clear(&c->answer);
@@ -71,9 +76,10 @@ static bool try_once(struct call *c)
                     c->now_ms, &c->answer);
     else
         refuse(c, s == TOO_LARGE ? TOO_LARGE : IO_FAILED, "the configuration file cannot be read");
-    if (text.len)
-        explicit_bzero(text.at, text.len);
-    buffer_clear(&text);
+    if (c->before.len)
+        explicit_bzero(c->before.at, c->before.len);
+    buffer_clear(&c->before);
+    c->before = text;
     if (!c->answer.changed)
         return true;
     struct stat after = look(c->path);
@@ -97,6 +103,25 @@ static void run(void *arg)
 
 static void begin(struct config_store *s);
 
+static void record(struct config_store *s, const struct call *c)
+{
+    if (s->audit)
+        audit_put(s->audit, &(struct audit_entry){.event = "changed",
+                                                  .target = slice_of(s->path),
+                                                  .operation = buffer_slice(&c->method),
+                                                  .body = buffer_slice(&c->answer.text),
+                                                  .old = buffer_slice(&c->before)});
+}
+
+static void on_found(void *arg, enum status why, struct slice text)
+{
+    struct config_store *s = arg;
+    if (s->audit && why == OK)
+        audit_put(s->audit, &(struct audit_entry){
+                                .event = "found", .target = slice_of(s->path), .body = text});
+    s->fn(s->arg, why, text);
+}
+
 static void on_run(void *arg)
 {
     struct call *c = arg;
@@ -107,6 +132,7 @@ static void on_run(void *arg)
         if (c->answer.changed) {
             watch_know(s->watch, buffer_slice(&c->answer.text));
             log_info("publisher file written path=%s by=%s", s->path, buffer_cstr(&c->method));
+            record(s, c);
             s->fn(s->arg, OK, buffer_slice(&c->answer.text));
         }
         c->fn(c->arg, &c->answer); /* last: it may free the store */
@@ -175,8 +201,13 @@ struct config_store *config_store_new(struct loop *l, const char *path, bool cre
     list_init(&s->waiting);
     if (create)
         make_file(path);
-    s->watch = watch_new(l, path, fn, arg);
+    s->watch = watch_new(l, path, on_found, s);
     return s;
+}
+
+void config_store_audit(struct config_store *s, struct audit *audit)
+{
+    s->audit = audit;
 }
 
 void config_store_free(struct config_store **store)

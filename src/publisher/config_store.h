@@ -24,6 +24,11 @@ struct config_store;
 struct config_store *config_store_new(struct loop *l, const char *path, bool create, watch_fn *fn,
                                       void *arg);
 
+/* What the file was and is goes into the audit log: "found" at the start and when somebody else wrote it,
+ * "changed" for calls. `audit` outlives the store; NULL: nothing does. */
+struct audit;
+void config_store_audit(struct config_store *s, struct audit *audit);
+
 /* The callbacks of calls that wait are not called any more. */
 void config_store_free(struct config_store **s);
 

@@ -123,7 +123,7 @@ static void on_answer(void *arg, int status, struct slice json)
 static void send(void *arg)
 {
     struct init_run *r = arg;
-    module_invoke(r->module, r->request.method, r->request.body, (uint32_t)r->request.timeout_ms,
+    module_invoke(r->module, "init-file", r->request.method, r->request.body, (uint32_t)r->request.timeout_ms,
                   on_answer, r);
 }
 

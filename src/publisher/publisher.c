@@ -442,6 +442,7 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
     start_reports(p);
     announce(p, "RestartAnnouncement");
     p->store = config_store_new(p->loop, p->path, config->create, on_file, p);
+    config_store_audit(p->store, config->audit);
     if (config->init_file)
         p->init = init_run_new(m, config->init_file, config->init_log);
     loop_timer_start(p->loop, &p->count_timer, COUNT_MS, on_count_timer, p);

@@ -31,6 +31,7 @@ struct publisher_config {
     uint64_t diagnostics_ms;       /* how often what was counted is told; 0: never */
     bool diagnostics_as_events;    /* as messages; else in the log */
     bool runtime_state;            /* messages say that it starts, runs and ends */
+    struct audit *audit; /* NULL: none; outlives the publisher */
     const char *init_file, *init_log; /* calls to make at the start; NULL: none, and beside it */
 
     /* What the process does for the publisher's methods, on the module's loop; NULL: it does not. */
@@ -43,6 +44,7 @@ struct publisher_config {
 
 /* Adds the role; before module_start(). Both outlive it. NULL: no transport can be used, or no queue;
  * the log line says why. */
+struct audit;
 struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                   const struct publisher_config *config);
 

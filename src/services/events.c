@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "client/stream_reader.h"
 #include "services/live.h"
+#include "services/values.h"
 #include "json/json.h"
 
 struct services_events {
@@ -74,15 +75,18 @@ static void on_event(void *arg, const struct stream_reader_item *item)
 {
     struct services_events *e = arg;
     const struct iot_message *m = &item->event.message;
+    struct slice schema = services_events_schema(m->properties);
     services_onboarding_event(
         e->config.onboarding,
         &(struct services_onboarding_event){.partition = item->partition,
                                             .sequence = (uint64_t)item->sequence,
                                             .from = item->event.from,
-                                            .schema = services_events_schema(m->properties),
+                                            .schema = schema,
                                             .body = m->body});
-    if (e->config.live && slice_eq_nocase(services_events_schema(m->properties), SLICE(PROGRESS_SCHEMA)))
+    if (e->config.live && slice_eq_nocase(schema, SLICE(PROGRESS_SCHEMA)))
         tell_progress(e, m->body);
+    if (e->config.values)
+        services_values_event(e->config.values, schema, m);
     stream_reader_done(e->reader, item->partition, item->sequence);
 }
 

@@ -6,13 +6,15 @@
 #include "services/onboarding.h"
 
 struct live;
+struct services_values;
 struct services_events;
 
 struct services_events_config {
     struct loop *loop;
     struct services_registry *registry; /* tells the positions. Neither is owned */
     struct services_onboarding *onboarding;
-    struct live *live; /* gets the progress of discoveries; not owned */
+    struct live *live; /* gets the progress of discoveries; not owned, as the next */
+    struct services_values *values; /* gets telemetry; NULL: nobody does */
     const char *host; /* of the hub's AMQP */
     int port;
     struct tls_client *tls; /* NULL: plain, for tests. Not owned */

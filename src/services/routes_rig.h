@@ -12,6 +12,7 @@
 #include "services/live.h"
 #include "services/services.h"
 #include "services/twin_call.h"
+#include "services/values.h"
 #include "json/json.h"
 
 #include "base/cmocka.h"
@@ -171,6 +172,7 @@ static int set_up(void **state)
     assert_int_equal(services_registry_open(":memory:", house.loop, &house.services.registry), OK);
     house.services.metrics = rest_metrics_new(services_metrics, METRIC_COUNT);
     house.services.live = live_new(house.loop);
+    house.services.values = services_values_new(house.services.registry, house.services.live);
     house.services.twin = services_twin_new(&(struct services_twin_config){.timeout_ms = 20000});
     open_hub();
     house.services.fleet = services_fleet_new(&(struct services_fleet_config){
@@ -205,6 +207,7 @@ static int tear_down(void **state)
     services_discoverers_free(&house.services.discoverers);
     service_client_free(&house.services.hub);
     services_twin_free(&house.services.twin);
+    services_values_free(&house.services.values);
     services_registry_close(&house.services.registry);
     live_free(&house.services.live);
     rest_metrics_free(&house.services.metrics);

@@ -1,8 +1,9 @@
 #include "services/services.h"
 
+#include "audit/request.h"
 #include "base/log.h"
-#include "services/audit.h"
-#include "services/replies.h"
+#include "services/change.h"
+#include "services/live.h"
 
 const struct rest_metric services_metrics[METRIC_COUNT] = {
     [METRIC_REQUESTS] = {"millrace_services_requests_total", NULL, REST_COUNTER,
@@ -17,7 +18,26 @@ const struct rest_metric services_metrics[METRIC_COUNT] = {
                             "of them that did not succeed"},
     [METRIC_TWIN_SECONDS] = {"millrace_services_twin_call_seconds", NULL, REST_HISTOGRAM,
                              "how long they took"},
+    [METRIC_LIVE_CONNECTIONS] = {"millrace_services_live_connections", NULL, REST_GAUGE,
+                                 "clients that listen to events"},
+    [METRIC_LIVE_TOLD] = {"millrace_services_live_events_total", NULL, REST_COUNTER,
+                          "events that were sent to one of them"},
+    [METRIC_LIVE_DROPPED] = {"millrace_services_live_dropped_total", NULL, REST_COUNTER,
+                             "values that were not, because it read too slowly"},
+    [METRIC_LIVE_ENDED] = {"millrace_services_live_ended_total", NULL, REST_COUNTER,
+                           "connections that were ended because nothing was read"},
 };
+
+void services_collect(void *arg, struct rest_metrics *m, struct buffer *out)
+{
+    const struct services *app = arg;
+    struct live_counts c = live_counts(app->live);
+    (void)out;
+    rest_metrics_set(m, METRIC_LIVE_CONNECTIONS, (int64_t)c.connections);
+    rest_metrics_set(m, METRIC_LIVE_TOLD, (int64_t)c.told);
+    rest_metrics_set(m, METRIC_LIVE_DROPPED, (int64_t)c.dropped);
+    rest_metrics_set(m, METRIC_LIVE_ENDED, (int64_t)c.ended);
+}
 
 void services_authorize(struct rest_request *r)
 {
@@ -30,33 +50,12 @@ void services_authorize(struct rest_request *r)
     rest_authorized(r, OK, NULL);
 }
 
-/* Whoever may change something is recorded before he does. */
-static bool is_change(const struct rest_request *r)
-{
-    return r->route && (r->route->access == REST_WRITE || r->route->access == REST_ADMIN);
-}
-
-static void on_recorded(void *arg, enum status why)
-{
-    rest_admitted(arg, why, "the audit log cannot be written, so nothing is changed");
-}
-
-void services_admit(struct rest_request *r)
-{
-    struct services *app = r->app;
-    if (!services_replies_valid(r))
-        return;
-    if (app->audit && is_change(r))
-        audit_asked(app->audit, r, on_recorded, r);
-    else
-        rest_admitted(r, OK, NULL);
-}
-
 void services_on_answer(void *arg, const struct rest_request *r, int status)
 {
     struct services *app = arg;
-    if (app->audit && is_change(r) && status != 401)
-        audit_answered(app->audit, r, status);
+    struct audit_entry e = audit_request_answered(r, status);
+    if (app->audit && services_change_is(r) && status != 401)
+        audit_put(app->audit, &e);
     rest_metrics_add(app->metrics, METRIC_REQUESTS, 1);
     rest_metrics_add(app->metrics, METRIC_REFUSED, status >= 400 && status < 500);
     rest_metrics_add(app->metrics, METRIC_FAILED, status >= 500);

@@ -16,6 +16,7 @@ struct audit;
 struct live;
 struct services_discoverers;
 struct services_twin;
+struct services_values;
 
 enum services_metric {
     METRIC_REQUESTS,
@@ -24,6 +25,10 @@ enum services_metric {
     METRIC_TWIN_CALLS,
     METRIC_TWIN_FAILED,
     METRIC_TWIN_SECONDS,
+    METRIC_LIVE_CONNECTIONS,
+    METRIC_LIVE_TOLD,
+    METRIC_LIVE_DROPPED,
+    METRIC_LIVE_ENDED,
     METRIC_COUNT
 };
 extern const struct rest_metric services_metrics[METRIC_COUNT];
@@ -41,11 +46,15 @@ struct services {
     struct rest_metrics *metrics;
     struct audit *audit; /* NULL: changes are not recorded */
     struct live *live;
+    struct services_values *values;
 };
+
+/* Of live events; for rest_metrics_collect(), `app` is a struct services. */
+rest_metrics_collector services_collect;
 
 /* For rest_server_config. */
 rest_authorize_fn services_authorize;
-rest_admit_fn services_admit;
+rest_admit_fn services_admit; /* change.c */
 void services_on_answer(void *app, const struct rest_request *r, int status);
 
 /* A table is a file: registry_routes.c, fleet_routes.c, module_routes.c, twin_routes.c,
@@ -57,5 +66,5 @@ struct rest_table services_registry_table(void), services_fleet_table(void),
     services_publisher_table(void), services_live_table(void), services_document_table(void);
 
 /* The WebSockets of live_routes.c. */
-#define SERVICES_UPGRADES 6
+#define SERVICES_UPGRADES 12
 extern const struct rest_upgrade services_upgrades[SERVICES_UPGRADES];

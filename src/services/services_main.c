@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -11,7 +12,6 @@
 #include "io/server_tls.h"
 #include "iot/connection_string.h"
 #include "rest/health.h"
-#include "services/audit.h"
 #include "services/discoverers.h"
 #include "services/events.h"
 #include "services/live.h"
@@ -19,6 +19,7 @@
 #include "services/onboarding.h"
 #include "services/services.h"
 #include "services/twin_call.h"
+#include "services/values.h"
 #include "settings/settings.h"
 
 /* clang-format off */
@@ -51,8 +52,11 @@ static const struct setting table[] = {
     {"auth.scopes", SETTING_LIST, NULL, "a person's token needs one of them, such as user_impersonation; default: not looked at", 0, 0, NULL, false},
     {"auth.skew", SETTING_DURATION, "60s", "how far the issuer's clock may be off", 1, 3600000, NULL, false},
     {"auth.roles", SETTING_BOOL, "true", "whether changes need the roles Write, Admin or Sign", 0, 0, NULL, false},
+    {"auth.roles.claims", SETTING_LIST, NULL, "where a token has roles: names of claims, with dots for those inside others, such as realm_access.roles; default: roles", 0, 0, NULL, false},
+    {"auth.roles.map", SETTING_LIST, NULL, "what the issuer calls them, such as operators=Write, scope:plant.admin=Admin; default: as we do", 0, 0, NULL, false},
+    {"auth.keys", SETTING_DURATION, "10m", "how long the issuer's keys are believed without being asked for again", 1000, 86400000, NULL, false},
     {"auth.ca", SETTING_PATH, NULL, "PEM file of the authority that signed the issuer's certificate", 0, 0, NULL, false},
-    {"audit", SETTING_BOOL, "true", "records in audit.log of the data folder who changes what; see services/audit.h", 0, 0, NULL, false},
+    {"audit", SETTING_BOOL, "true", "records in audit.log of the data folder who changes what; 'millrace audit FOLDER' looks at it", 0, 0, NULL, false},
     SETTINGS_LOG,
 };
 /* clang-format on */
@@ -60,12 +64,9 @@ static const struct setting table[] = {
 static const struct settings_program program = {
     "services",
     "The REST services: registry of applications and endpoints, and the twin's browse, read, "
-    "write, call.\n"
-    "  millrace services         serve\n"
-    "  millrace services audit   whether the audit log's chain holds",
+    "write, call.",
     table,
     sizeof(table) / sizeof(table[0]),
-    .commands = true,
 };
 
 struct program {
@@ -144,6 +145,7 @@ static enum status open_registry(struct program *p)
     if (s != OK)
         return s;
     services_registry_on_news(p->services.registry, on_news, p);
+    p->services.values = services_values_new(p->services.registry, p->services.live);
     return OK;
 }
 
@@ -178,6 +180,7 @@ static enum status open_events(struct program *p)
                                          .registry = p->services.registry,
                                          .onboarding = p->onboarding,
                                          .live = p->services.live,
+                                         .values = p->services.values,
                                          .host = host ? host : name,
                                          .port = (int)settings_integer(s, "events.port"),
                                          .tls = p->hub_tls,
@@ -258,6 +261,14 @@ static enum status open_bearer(struct program *p)
     size_t tenant_count = settings_list(s, "auth.tenants", &tenants);
     size_t scope_count = settings_list(s, "auth.scopes", &scopes);
     settings_list(s, "auth.audiences", &audiences);
+    const char *const *role_claims, *const *roles;
+    size_t claim_count = settings_list(s, "auth.roles.claims", &role_claims);
+    size_t role_count = settings_list(s, "auth.roles.map", &roles);
+    for (size_t n = 0; n < role_count; n++)
+        if (!rest_grants_role_ok(roles[n])) {
+            log_error("auth.roles.map has '%s': a name, = and one of Read, Write, Admin, Sign is to be there", roles[n]);
+            return BAD_ARGUMENT;
+        }
     p->issuer_rest = rest_client_new(&(struct rest_client_config){
         .loop = p->services.loop, .ca_file = settings_text(s, "auth.ca"), .active = 2});
     p->services.bearer = rest_bearer_new(
@@ -267,15 +278,19 @@ static enum status open_bearer(struct program *p)
                                      .issuers = issuer_count > 0 ? issuers : NULL,
                                      .audiences = audiences,
                                      .tenants = tenant_count > 0 ? tenants : NULL,
-                                     .scopes = scope_count > 0 ? scopes : NULL,
                                      .skew_ms = settings_ms(s, "auth.skew"),
-                                     .any_role = !settings_bool(s, "auth.roles")});
+                                     .keys_ms = settings_ms(s, "auth.keys"),
+                                     .rules = {.scopes = scope_count > 0 ? scopes : NULL,
+                                               .role_claims = claim_count > 0 ? role_claims : NULL,
+                                               .roles = role_count > 0 ? roles : NULL,
+                                               .any_role = !settings_bool(s, "auth.roles")}});
     return OK;
 }
 
 static void open_server(struct program *p)
 {
     p->services.metrics = rest_metrics_new(services_metrics, METRIC_COUNT);
+    rest_metrics_collect(p->services.metrics, services_collect, &p->services);
     p->health = rest_health_new(p->services.metrics);
     rest_health_add(p->health, "registry", registry_ready, p);
     rest_health_add(p->health, "hub", hub_ready, p);
@@ -371,7 +386,7 @@ static enum status start(struct program *p)
     if (s == OK)
         s = open_bearer(p);
     if (s == OK && settings_bool(p->settings, "audit"))
-        s = audit_open(p->services.loop, settings_text(p->settings, "data"), &p->services.audit);
+        s = audit_open(settings_text(p->settings, "data"), &p->services.audit);
     if (s != OK)
         return s;
     open_server(p);
@@ -399,11 +414,8 @@ static void drain(struct program *p)
 
 static void finish_audit(struct program *p)
 {
-    if (!p->services.audit)
-        return;
-    audit_end(p->services.audit, stop_loop, p->services.loop);
-    loop_run(p->services.loop);
     audit_close(&p->services.audit);
+    drain(p);
 }
 
 static void finish(struct program *p)
@@ -418,6 +430,7 @@ static void finish(struct program *p)
     services_discoverers_free(&p->services.discoverers);
     service_client_free(&p->services.hub);
     services_events_free(&p->events);
+    services_values_free(&p->services.values);
     live_free(&p->services.live);
     services_onboarding_free(&p->onboarding);
     mirror_free(&p->mirror);
@@ -434,14 +447,6 @@ static void finish(struct program *p)
     tls_client_free(&p->hub_tls);
 }
 
-static int command(const struct program *p, const char *word)
-{
-    if (strcmp(word, "audit") == 0)
-        return audit_verify(settings_text(p->settings, "data"));
-    fprintf(stderr, "services: '%s' is not known; --help lists the commands\n", word);
-    return 2;
-}
-
 int services_main(int argc, char **argv)
 {
     struct program *p = MEMORY_NEW(struct program);
@@ -451,10 +456,7 @@ int services_main(int argc, char **argv)
         return code;
     }
     settings_start_log(p->settings);
-    const char *word = settings_argument(p->settings, 0);
-    if (word) {
-        code = command(p, word);
-    } else if (start(p) == OK) {
+    if (start(p) == OK) {
         loop_on_signal(p->services.loop, on_signal, p);
         log_info("ready https=%d plain=%d", listener_port(p->listeners[0]), p->listeners[1] ? listener_port(p->listeners[1]) : 0);
         loop_run(p->services.loop);

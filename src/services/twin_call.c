@@ -101,8 +101,12 @@ static void finish(struct call *c, enum status why, int status)
 static void fail(struct call *c, enum status why, const char *detail)
 {
     struct rest_request *r = c->request;
+    void (*failed)(struct rest_request *) = c->ask.failed;
     finish(c, why, 0);
-    services_replies_fail(r, why, detail);
+    if (failed)
+        failed(r);
+    else
+        services_replies_fail(r, why, detail);
 }
 
 /* What the module says about it: problem details, or an exception of .NET. */
@@ -144,8 +148,12 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
             rest_reply_json(r, 200, said);
     } else {
         const char *detail = module_detail(r, payload);
+        void (*failed)(struct rest_request *) = c->ask.failed;
         finish(c, OK, status);
-        rest_reply_problem(r, status >= 400 && status <= 599 ? status : 500, detail);
+        if (failed)
+            failed(r);
+        else
+            rest_reply_problem(r, status >= 400 && status <= 599 ? status : 500, detail);
     }
 }
 

@@ -37,6 +37,7 @@ struct services_twin_ask {
     struct slice request; /* JSON, an object; copied */
     enum services_payload payload;
     services_twin_fn *answer; /* NULL: as it is */
+    void (*failed)(struct rest_request *r); /* instead of an answer that says why; may be NULL */
 };
 
 /* Answers `r`, whose path names the {endpointId}. */

@@ -117,6 +117,7 @@ static void opc(struct up *u, struct up_part *p)
     up_part_argument(p, "--ca", "%s", u->tls.ca);
     up_part_argument(p, "--pki", "%s/opc/pki", u->data);
     up_part_argument(p, "--queue.path", "%s/opc/queue", u->data);
+    up_part_argument(p, "--audit", "%s/opc/audit", u->data);
     up_part_argument(p, "--file", "%s/publishednodes.json", u->data);
     up_part_argument(p, "--health.port", "%d", u->ports.opc_health);
 }

@@ -31,7 +31,7 @@ async function publisher(name, entry, ...more) {
   writeFileSync(file, JSON.stringify([{EndpointUrl: server.url, UseSecurity: false, DataSetWriterGroup: 'line', DataSetWriterId: 'writer',
     DataSetPublishingInterval: 100, DataSetSamplingInterval: 50, OpcNodes: ['Phase', 'Recipe', 'Pressure', 'Load1'].map(node), ...entry}]));
   const health = await freePort();
-  const p = new Program('publisher', ['--file', file, '--pki', path.join(folder, `${name}-pki`), '--queue.path', path.join(folder, `${name}-queue`),
+  const p = new Program('publisher', ['--file', file, '--pki', path.join(folder, `${name}-pki`), '--queue.path', path.join(folder, `${name}-queue`), '--audit', path.join(folder, `${name}-audit`),
     '--health.port', health, '--publisher.id', name, '--strict', 'true', '--batch.interval', '100ms', ...more], {health, name}).start();
   running.push(p);
   return p;

@@ -143,7 +143,7 @@ export async function opc(e, published, {module = 'opc', roles = 'publisher,twin
   const health = await freePort();
   const key = responseBody.authentication.symmetricKey.primaryKey;
   const o = new Program('opc', ['--roles', roles, '--ca', e.ca, '--pki', path.join(folder, `${module}-pki`), '--file', file,
-    '--queue.path', path.join(folder, `${module}-queue`),
+    '--queue.path', path.join(folder, `${module}-queue`), '--audit', path.join(folder, `${module}-audit`),
     '--health.port', health, ...more],
   {environment: {EdgeHubConnectionString: `HostName=${hub};DeviceId=${e.device};ModuleId=${module};SharedAccessKey=${key};GatewayHostName=127.0.0.1:${e.mqtt}`},
     health, name: module}).start();

@@ -35,7 +35,7 @@ async function publisher(name, entry, ...more) {
   writeFileSync(file, JSON.stringify([{EndpointUrl: machine.url, UseSecurity: false, DataSetWriterGroup: 'line', BatchSize: 1,
     DataSetPublishingInterval: 100, OpcNodes: [1].map(i => ({Id: `${LOAD}${i}`, OpcSamplingInterval: 50, QueueSize: 20})), ...entry}]));
   const health = await freePort();
-  const p = new Program('publisher', ['--file', file, '--pki', path.join(folder, `${name}-pki`), '--queue.path', path.join(folder, `${name}-queue`),
+  const p = new Program('publisher', ['--file', file, '--pki', path.join(folder, `${name}-pki`), '--queue.path', path.join(folder, `${name}-queue`), '--audit', path.join(folder, `${name}-audit`),
     '--health.port', health, '--publisher.id', name, '--mode', 'PubSub', '--batch.size', 1, '--batch.interval', '100ms', ...more], {health, name}).start();
   running.push(p);
   return p;
@@ -284,7 +284,7 @@ test('transports for each group, and those that are refused', async () => {
     entry('own', {}), entry('files', {WriterGroupTransport: 'FileSystem'}), entry('nowhere', {WriterGroupTransport: 'Null'}),
     entry('other', {WriterGroupTransport: 'Mqtt', WriterGroupTransportConfiguration: `HostName=127.0.0.1;Port=${m.port};UseTls=false;ClientId=second`}),
   ]));
-  const p = new Program('publisher', ['--file', file, '--pki', path.join(folder, 'groups-pki'), '--queue.path', path.join(folder, 'groups-queue'), '--health.port', health,
+  const p = new Program('publisher', ['--file', file, '--pki', path.join(folder, 'groups-pki'), '--queue.path', path.join(folder, 'groups-queue'), '--audit', path.join(folder, 'groups-audit'), '--health.port', health,
     '--publisher.id', 'groups', '--mode', 'PubSub', '--batch.size', 1, '--output', out, '--mqtt.connection', `HostName=127.0.0.1;Port=${m.port};UseTls=false;ClientId=first`], {health, name: 'groups'}).start();
   running.push(p);
   await until('both groups at the broker', () => new Set(reader.seen.map(s => s.topic)).size === 2);

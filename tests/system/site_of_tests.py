@@ -34,7 +34,7 @@ class Opc(Program):
         self.publish(published)
         self.health = free_port()
         super().__init__("opc", folder, "--roles", roles, "--ca", edge.ca, "--pki", os.path.join(folder, "opc-pki"),
-                         "--queue.path", os.path.join(folder, "opc-queue"),
+                         "--queue.path", os.path.join(folder, "opc-queue"), "--audit", os.path.join(folder, "opc-audit"),
                          "--file", self.file, "--health.port", self.health, *more,
                          environment={"EdgeHubConnectionString":
                                       f"HostName={hub.address};DeviceId={edge.device};ModuleId={module};"

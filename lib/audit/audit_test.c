@@ -1,7 +1,8 @@
 /* The audit log on a real folder: what is written, and what breaks the chain. */
-#include "services/audit.h"
+#include "audit/request.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include "base/cmocka.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "json/json.h"
 
 #define WAIT_MS 20000
@@ -24,19 +26,12 @@ static int begin(void **state)
     snprintf(folder, sizeof folder, "/tmp/millrace-audit-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/audit.log", folder);
-    assert_int_equal(audit_open(loop, folder, &audit), OK);
+    assert_int_equal(audit_open(folder, &audit), OK);
     return 0;
-}
-
-static void stop(void *arg)
-{
-    loop_stop(arg);
 }
 
 static void close_it(void)
 {
-    audit_end(audit, stop, loop);
-    loop_run(loop);
     audit_close(&audit);
 }
 
@@ -85,11 +80,13 @@ static void ask(const char *body)
 {
     struct rest_request r = request(body);
     struct heard h = {0};
-    audit_asked(audit, &r, hear, &h);
+    struct audit_entry e = audit_request_asked(&r);
+    audit_put_first(audit, &e, loop, hear, &h);
     assert_int_equal(h.count, 0); /* not before it is on the disk */
     assert_true(loop_run_until(loop, heard_one, &h, WAIT_MS));
     assert_int_equal(h.why, OK);
-    audit_answered(audit, &r, 200);
+    e = audit_request_answered(&r, 200);
+    audit_put(audit, &e);
 }
 
 static struct buffer text(void)
@@ -131,7 +128,7 @@ static void the_chain_goes_on_after_a_restart(void **state)
     (void)state;
     ask("{}");
     close_it();
-    assert_int_equal(audit_open(loop, folder, &audit), OK);
+    assert_int_equal(audit_open(folder, &audit), OK);
     ask("no JSON");
     close_it();
     assert_int_equal(audit_verify(folder), 0);
@@ -175,13 +172,62 @@ static void a_line_that_a_crash_cut_off_is_cut_away_and_said(void **state)
     all.len -= 10;
     write_back(&all);
     assert_int_equal(audit_verify(folder), 1);
-    assert_int_equal(audit_open(loop, folder, &audit), OK);
+    assert_int_equal(audit_open(folder, &audit), OK);
     ask("{}");
     close_it();
     assert_int_equal(audit_verify(folder), 0);
     all = text();
     assert_true(slice_find_slice(buffer_slice(&all), SLICE("\"event\":\"cut\"")) < all.len);
     buffer_clear(&all);
+}
+
+/* From several threads at once, and what does not fit into a line is known by its digest. */
+static void *put_many(void *arg)
+{
+    (void)arg;
+    struct slice large = slice_from(memory_new(AUDIT_BODY_MAX + 1), AUDIT_BODY_MAX + 1);
+    for (int n = 0; n < 50; n++)
+        audit_put(audit, &(struct audit_entry){.event = "called",
+                                               .who = SLICE("policy"),
+                                               .body = large,
+                                               .old = SLICE("{\"key\":\"hush\"}")});
+    free((void *)large.at);
+    return NULL;
+}
+
+static void lines_of_several_threads_are_one_chain(void **state)
+{
+    (void)state;
+    pthread_t threads[3];
+    for (int n = 0; n < 3; n++)
+        assert_int_equal(pthread_create(&threads[n], NULL, put_many, NULL), 0);
+    for (int n = 0; n < 3; n++)
+        pthread_join(threads[n], NULL);
+    close_it();
+    assert_int_equal(audit_verify(folder), 0);
+    struct buffer all = text();
+    assert_true(slice_find_slice(buffer_slice(&all), SLICE("\"number\":150,")) < all.len);
+    assert_true(slice_find_slice(buffer_slice(&all), SLICE("{\"bytes\":16385,\"sha256\":")) <
+                all.len);
+    assert_int_equal(slice_find_slice(buffer_slice(&all), SLICE("hush")), all.len);
+    buffer_clear(&all);
+}
+
+/* More than the disk takes: who waits is refused, and of the others it is said how many. */
+static void what_is_too_much_is_refused_and_counted(void **state)
+{
+    (void)state;
+    char body[AUDIT_BODY_MAX];
+    memset(body, '1', sizeof body);
+    struct audit_entry e = {.event = "called", .body = slice_from(body, sizeof body)};
+    struct heard h = {0};
+    for (int n = 0; n < 4 * (int)(AUDIT_WAITING_MAX / AUDIT_BODY_MAX); n++)
+        audit_put(audit, &e);
+    audit_put_first(audit, &e, loop, hear, &h);
+    assert_true(loop_run_until(loop, heard_one, &h, WAIT_MS));
+    assert_true(h.why == OK || h.why == FULL); /* as fast as the disk is */
+    close_it();
+    assert_int_equal(audit_verify(folder), 0);
 }
 
 static void what_is_none_of_ours_is_not_written_on(void **state)
@@ -191,7 +237,7 @@ static void what_is_none_of_ours_is_not_written_on(void **state)
     struct buffer all = {0};
     buffer_text(&all, "something else\n");
     write_back(&all);
-    assert_int_equal(audit_open(loop, folder, &audit), BAD_FORMAT);
+    assert_int_equal(audit_open(folder, &audit), BAD_FORMAT);
     assert_null(audit);
 }
 
@@ -203,6 +249,8 @@ int main(void)
         TEST(the_chain_goes_on_after_a_restart),
         TEST(a_line_that_is_changed_or_taken_out_is_found),
         TEST(a_line_that_a_crash_cut_off_is_cut_away_and_said),
+        TEST(lines_of_several_threads_are_one_chain),
+        TEST(what_is_too_much_is_refused_and_counted),
         TEST(what_is_none_of_ours_is_not_written_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,12 @@
-#include "services/audit_line.h"
+#include "audit/line.h"
 
 #include "base/encoding.h"
 #include "crypto/digest.h"
-#include "services/audit.h"
 #include "json/json.h"
 #include "json/write.h"
 
 #define HASH_MEMBER ",\"hash\":\""
+#define TARGET_MAX 2048
 
 /* ---- what must not stand in a log ---- */
 
@@ -47,47 +47,53 @@ static void put_without_secrets(struct json_writer *w, const struct json *v)
     array ? json_end_array(w) : json_end_object(w);
 }
 
-static void put_hex(struct json_writer *w, const char *name, struct slice bytes)
+void audit_line_digest(struct slice bytes, struct buffer *out)
 {
+    struct json_writer w = json_writer(out);
     struct buffer hex = {0};
     uint8_t digest[CRYPTO_SHA256_LEN];
     crypto_sha256(bytes, digest);
     hex_encode(slice_from(digest, sizeof digest), &hex);
-    json_name(w, name), json_put_string(w, buffer_slice(&hex));
+    json_object(&w);
+    json_name(&w, "bytes"), json_put_u64(&w, bytes.len);
+    json_name(&w, "sha256"), json_put_string(&w, buffer_slice(&hex));
+    json_end_object(&w);
     buffer_clear(&hex);
 }
 
-static void put_body(struct json_writer *w, struct slice body)
+static void put_body(struct json_writer *w, const char *name, struct slice body)
 {
     struct json_doc *doc = NULL;
+    struct buffer digest = {0};
     if (body.len == 0)
         return;
-    json_name(w, "request");
+    json_name(w, name);
     if (body.len <= AUDIT_BODY_MAX && json_parse(body, JSON_STRICT, &doc, NULL) == OK) {
         put_without_secrets(w, json_root(doc));
         json_free(&doc);
         return;
     }
-    json_object(w);
-    json_name(w, "bytes"), json_put_u64(w, body.len);
-    put_hex(w, "sha256", body);
-    json_end_object(w);
+    audit_line_digest(body, &digest);
+    json_put_raw(w, buffer_slice(&digest));
+    buffer_clear(&digest);
 }
 
 /* ---- making ---- */
 
-static void put_request(struct json_writer *w, const struct rest_request *r, bool whole)
+static void put_entry(struct json_writer *w, const struct audit_entry *e)
 {
-    json_name(w, "call"), json_put_text(w, r->id);
-    json_name(w, "who"), json_put_string(w, r->user);
-    if (!whole)
-        return;
-    json_name(w, "peer"), json_put_string(w, r->peer);
-    json_name(w, "method"), json_put_string(w, r->method);
-    json_name(w, "target"), json_put_string(w, slice_first(r->target, 2048));
-    if (r->route && r->route->operation)
-        json_name(w, "operation"), json_put_text(w, r->route->operation);
-    put_body(w, r->body);
+    json_member(w, "call", e->call);
+    json_member(w, "who", e->who);
+    json_member(w, "peer", e->peer);
+    json_member(w, "method", e->method);
+    json_member(w, "target", slice_first(e->target, TARGET_MAX));
+    json_member(w, "operation", e->operation);
+    put_body(w, "request", e->body);
+    put_body(w, "old", e->old);
+    if (e->status)
+        json_name(w, "status"), json_put_i64(w, e->status);
+    if (e->count)
+        json_name(w, "count"), json_put_u64(w, e->count);
 }
 
 static void hash(struct slice text, char out[AUDIT_HASH_LEN + 1])
@@ -101,21 +107,16 @@ static void hash(struct slice text, char out[AUDIT_HASH_LEN + 1])
     buffer_clear(&hex);
 }
 
-void audit_line_put(const struct audit_line *line, struct audit_place *place, struct buffer *out)
+void audit_line_put(const struct audit_entry *e, uint64_t wall_ms, struct audit_place *place,
+                    struct buffer *out)
 {
     size_t from = out->len;
     struct json_writer w = json_writer(out);
-    bool answered = slice_eq(slice_of(line->event), SLICE("answered"));
     json_object(&w);
     json_name(&w, "number"), json_put_u64(&w, ++place->number);
-    json_name(&w, "time"), json_put_time(&w, line->wall_ms);
-    json_name(&w, "event"), json_put_text(&w, line->event);
-    if (line->request)
-        put_request(&w, line->request, !answered);
-    if (line->status)
-        json_name(&w, "status"), json_put_i64(&w, line->status);
-    if (line->bytes)
-        json_name(&w, "bytes"), json_put_u64(&w, line->bytes);
+    json_name(&w, "time"), json_put_time(&w, wall_ms);
+    json_name(&w, "event"), json_put_text(&w, e->event);
+    put_entry(&w, e);
     json_name(&w, "previous"), json_put_text(&w, place->previous);
     hash(slice_skip(buffer_slice(out), from), place->previous);
     buffer_text(out, HASH_MEMBER);
