@@ -1,57 +1,24 @@
 // Which tokens the services take. The issuer is this test: it signs whatever it likes.
 import assert from 'node:assert/strict';
-import {constants, createHmac, createPublicKey, generateKeyPairSync, sign} from 'node:crypto';
-import http from 'node:http';
+import {createHmac} from 'node:crypto';
 import test, {after, before} from 'node:test';
 import {startServices} from './rest_call.mjs';
+import {AUDIENCE, Forge, foreign, jwk, now, part, rsa, signers} from './token_forge.mjs';
 
-const AUDIENCE = 'api://millrace';
-const rsa = generateKeyPairSync('rsa', {modulusLength: 2048});
-const foreign = generateKeyPairSync('rsa', {modulusLength: 2048});
-const ec = generateKeyPairSync('ec', {namedCurve: 'P-256'});
-const jwk = (key, more) => ({...key.publicKey.export({format: 'jwk'}), use: 'sig', ...more});
-const keys = [jwk(rsa, {kid: 'rsa', alg: 'RS256'}), jwk(ec, {kid: 'ec', alg: 'ES256'})];
-let server, issuer, services;
-let asked = [];
+const forge = new Forge();
+const claims = more => forge.claims(more);
+const token = more => forge.token(more);
+let issuer, services;
 
 before(async () => {
-  server = http.createServer((request, response) => {
-    asked.push(request.url);
-    const documents = {
-      '/.well-known/openid-configuration': () => ({issuer, jwks_uri: `${issuer}/keys`}),
-      '/keys': () => ({keys}),
-    };
-    response.writeHead(documents[request.url] ? 200 : 404, {'Content-Type': 'application/json'});
-    response.end(JSON.stringify(documents[request.url]?.() ?? {}));
-  });
-  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
-  issuer = `http://127.0.0.1:${server.address().port}`;
+  issuer = (await forge.open()).url;
   services = await startServices(['--auth.authority', issuer], {ready: 503}); // there is no hub
 });
 
 after(async () => {
   assert.equal(await services.end(), 0);
-  server.closeAllConnections();
-  await new Promise(resolve => server.close(resolve));
+  await forge.close();
 });
-
-// ---- tokens ----
-
-const part = value => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
-const now = () => Math.floor(Date.now() / 1000);
-const claims = more => ({iss: issuer, aud: AUDIENCE, sub: 'tester', iat: now(), nbf: now() - 5, exp: now() + 300, roles: ['Admin'], ...more});
-
-const signers = {
-  RS256: text => sign('sha256', Buffer.from(text), rsa.privateKey),
-  RS512: text => sign('sha512', Buffer.from(text), rsa.privateKey),
-  PS256: text => sign('sha256', Buffer.from(text), {key: rsa.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32}),
-  ES256: text => sign('sha256', Buffer.from(text), {key: ec.privateKey, dsaEncoding: 'ieee-p1363'}),
-};
-
-function token({header = {}, body = claims(), signer = signers.RS256} = {}) {
-  const text = `${part({alg: 'RS256', typ: 'JWT', kid: 'rsa', ...header})}.${part(body)}`;
-  return `${text}.${Buffer.from(signer(text)).toString('base64url')}`;
-}
 
 const look = bearer => services.call('GET', '/registry/v2/applications', {bearer});
 
@@ -90,15 +57,14 @@ test('expired, too early, for others, from others: refused', async () => {
 test('what the issuer\'s key did not sign is refused', async () => {
   const pem = rsa.publicKey.export({type: 'spki', format: 'pem'});
   const der = rsa.publicKey.export({type: 'spki', format: 'der'});
-  const hmac = key => text => createHmac('sha256', key).update(text).digest();
-  const none = () => '';
-  await refused(token({signer: text => sign('sha256', Buffer.from(text), foreign.privateKey)}), 'a foreign key');
+  const {hmac, none} = signers;
+  await refused(token({signer: signers.foreign}), 'a foreign key');
   for (const alg of ['none', 'None', 'NONE', ''])
     await refused(token({header: {alg}, signer: none}), `alg ${alg}`);
   await refused(token({header: {alg: 'none'}}), 'alg none, signed');
-  for (const [what, key] of [['PEM', pem], ['PEM without its end', pem.trimEnd()], ['DER', der], ['n', keys[0].n], ['nothing', '']])
+  for (const [what, key] of [['PEM', pem], ['PEM without its end', pem.trimEnd()], ['DER', der], ['n', forge.keys[0].n], ['nothing', '']])
     await refused(token({header: {alg: 'HS256'}, signer: hmac(key)}), `HS256 with the public key as ${what}`);
-  await refused(token({header: {alg: 'HS256', kid: 'ec'}, signer: hmac(keys[1].x)}), 'HS256 with x');
+  await refused(token({header: {alg: 'HS256', kid: 'ec'}, signer: hmac(forge.keys[1].x)}), 'HS256 with x');
   await refused(token({header: {alg: 'RS512'}, signer: signers.RS512}), 'RS512');
   await refused(token({header: {alg: 'PS256'}, signer: signers.PS256}), 'PS256');
   await refused(token({signer: none}), 'no signature');
@@ -110,13 +76,13 @@ test('what the issuer\'s key did not sign is refused', async () => {
 });
 
 test('a key that the token itself brings is not believed, nor fetched', async () => {
-  asked = [];
-  const signer = text => sign('sha256', Buffer.from(text), foreign.privateKey);
+  forge.asked = [];
+  const signer = signers.foreign;
   await refused(token({header: {jwk: jwk(foreign)}, signer}), 'jwk');
   await refused(token({header: {jku: `${issuer}/foreign`}, signer}), 'jku');
   await refused(token({header: {x5u: `${issuer}/foreign`}, signer}), 'x5u');
   await refused(token({header: {kid: '../../../../dev/null'}, signer: text => createHmac('sha256', '').update(text).digest()}), 'a path as kid');
-  assert.deepEqual(asked.filter(u => u === '/foreign'), []);
+  assert.deepEqual(forge.asked.filter(u => u === '/foreign'), []);
   await refused(token({header: {crit: ['exp2'], exp2: 1}}), 'a critical header that nobody knows');
 });
 
@@ -143,11 +109,16 @@ test('roles are those of the token, exactly', async () => {
   assert.equal((await create(claims({roles: ['Read', 'Admin']}))).status, 200);
 });
 
-test('a flood of unknown keys does not become a flood at the issuer', async () => {
-  asked = [];
-  for (let i = 0; i < 50; i++)
-    await refused(token({header: {kid: `unknown-${i}`}}), 'an unknown key');
-  assert.ok(asked.length <= 2, `the issuer was asked ${asked.length} times`);
+test('a flood of unknown keys does not become a flood at the issuer, nor keeps a new key out', async () => {
+  forge.asked = [];
+  const began = Date.now();
+  const flood = Array.from({length: 50}, (_, i) => refused(token({header: {kid: `unknown-${i}`}}), 'an unknown key'));
+  forge.keys = [...forge.keys, jwk(foreign, {kid: 'new', alg: 'RS256'})];
+  await taken(token({header: {kid: 'new'}, signer: signers.foreign}), 'signed with the new key');
+  await Promise.all(flood);
+  const fetches = forge.asked.filter(u => u === '/keys').length;
+  assert.ok(fetches <= 2 + (Date.now() - began) / 1000, `the issuer was asked ${fetches} times`);
+  forge.keys = forge.keys.slice(0, 2);
 });
 
 test('without its issuer the services say so, and do not let anybody in', async () => {
