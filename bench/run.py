@@ -21,6 +21,7 @@ import encoder
 import hub
 import publisher
 import publisher_items
+import twin
 from rounds import log_round
 from servers import LOAD_CORE, SERVER_CORE, Missing
 
@@ -45,6 +46,7 @@ BENCHMARKS = [
     *publisher_items.BENCHMARKS,
     *encoder.BENCHMARKS,
     *discovery.BENCHMARKS,
+    *twin.BENCHMARKS,
 ]
 
 
