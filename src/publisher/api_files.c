@@ -97,7 +97,7 @@ void api_file(struct rest_request *r)
             json_name(&w, "data"), json_put_string(&w, buffer_slice(&text));
         }
         json_end_object(&w);
-        module_invoke(a->config.module, slice_of(r->route->operation), buffer_slice(&payload), 0,
+        module_invoke(a->config.module, "api-key", slice_of(r->route->operation), buffer_slice(&payload), 0,
                       on_answer, r);
     }
     if (payload.len)
