@@ -129,7 +129,7 @@ void broker_methods_call(struct broker_methods *b, struct broker *broker,
     buffer_put(&c->correlation, m->correlation);
     buffer_put(&c->rid, name.rid);
     list_push(&b->calls, &c->link);
-    module_invoke(b->module, name.method, m->payload, 0, on_answer, c);
+    module_invoke(b->module, "mqtt", name.method, m->payload, 0, on_answer, c);
 }
 
 /* ---- life ---- */
