@@ -132,13 +132,13 @@ static struct store_block *begin_block(struct store_log *l, size_t bytes)
     return b;
 }
 
-static void put(struct store_log *l, struct slice record, uint64_t wall_ms)
+static void put(struct store_log *l, struct slice head, struct slice body, uint64_t wall_ms)
 {
-    size_t bytes = STORE_RECORD_HEADER + record.len;
+    size_t bytes = STORE_RECORD_HEADER + head.len + body.len;
     struct store_block *b = store_log_tail(l);
     if (b == NULL || b->cap - b->len < bytes)
         b = begin_block(l, bytes);
-    store_record_put(b->bytes + b->len, l->next, wall_ms, record);
+    store_record_put(b->bytes + b->len, l->next, wall_ms, head, body);
     b->len += bytes;
     b->last = l->next++;
     b->wall_newest = wall_ms > b->wall_newest ? wall_ms : b->wall_newest;
@@ -147,21 +147,27 @@ static void put(struct store_log *l, struct slice record, uint64_t wall_ms)
         l->bytes += bytes;
 }
 
-enum status store_log_append(struct store_log *l, struct slice record, uint64_t wall_ms,
-                             uint64_t *sequence)
+enum status store_log_append_parts(struct store_log *l, struct slice head, struct slice body,
+                                   uint64_t wall_ms, uint64_t *sequence)
 {
-    if (record.len > STORE_RECORD_MAX)
+    if (head.len + body.len > STORE_RECORD_MAX)
         return TOO_LARGE;
-    size_t bytes = STORE_RECORD_HEADER + record.len;
+    size_t bytes = STORE_RECORD_HEADER + head.len + body.len;
     if (!has_room(l, bytes)) {
         l->room_wanted = bytes;
         return FULL;
     }
     *sequence = l->next;
-    put(l, record, wall_ms);
+    put(l, head, body, wall_ms);
     if (l->commit == NULL)
         store_log_wake(l);
     return OK;
+}
+
+enum status store_log_append(struct store_log *l, struct slice record, uint64_t wall_ms,
+                             uint64_t *sequence)
+{
+    return store_log_append_parts(l, record, (struct slice){0}, wall_ms, sequence);
 }
 
 /* ---- what is in it ---- */

@@ -51,6 +51,9 @@ void store_log_close(struct store_log **l);
 /* Copies the record. *sequence is its number; on_durable tells when it is safe. TOO_LARGE, FULL. */
 CHECKED enum status store_log_append(struct store_log *l, struct slice record, uint64_t wall_ms,
                                      uint64_t *sequence);
+/* The same, where the record lies in two places: `head`, then `body`. */
+CHECKED enum status store_log_append_parts(struct store_log *l, struct slice head,
+                                           struct slice body, uint64_t wall_ms, uint64_t *sequence);
 
 /* The last append answered FULL and there will be no room by commits alone: the log is as large as it may
  * be with what is unread (retain_unread), or the disk is full. */

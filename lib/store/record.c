@@ -15,14 +15,17 @@ static void put_u64(uint8_t *at, uint64_t v)
     memcpy(at, &v, 8);
 }
 
-void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice bytes)
+void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice head,
+                      struct slice body)
 {
-    put_u32(at + 4, (uint32_t)bytes.len);
+    put_u32(at + 4, (uint32_t)(head.len + body.len));
     put_u64(at + 8, sequence);
     put_u64(at + 16, wall_ms);
     put_u32(at + 24, 0);
-    if (bytes.len)
-        memcpy(at + STORE_RECORD_HEADER, bytes.at, bytes.len);
+    if (head.len)
+        memcpy(at + STORE_RECORD_HEADER, head.at, head.len);
+    if (body.len)
+        memcpy(at + STORE_RECORD_HEADER + head.len, body.at, body.len);
 }
 
 void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt)

@@ -12,9 +12,10 @@
 
 #define STORE_RECORD_HEADER 28u
 
-/* Writes header and bytes, all but what store_record_seal() adds when the commit is known: the CRC,
- * and that `before` records of the commit lie before this one. */
-void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice bytes);
+/* Writes header and bytes, those of `head` first, all but what store_record_seal() adds when the commit is
+ * known: the CRC, and that `before` records of the commit lie before this one. */
+void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice head,
+                      struct slice body);
 void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt);
 
 static inline size_t store_record_size(const uint8_t *at)

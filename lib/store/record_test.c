@@ -46,7 +46,7 @@ static void both_ways_of_summing_agree_and_can_be_continued(void **state)
 
 static size_t make(uint8_t out[128], uint32_t salt)
 {
-    store_record_put(out, 0x0102030405060708u, 99, SLICE("the bytes"));
+    store_record_put(out, 0x0102030405060708u, 99, SLICE("the "), SLICE("bytes"));
     store_record_seal(out, 3, salt);
     return STORE_RECORD_HEADER + 9;
 }
@@ -79,7 +79,7 @@ static void refuses_what_is_cut_short_or_changed(void **state)
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     assert_int_equal(store_record_decode(slice_from(bytes, len), 6, &r), BAD_FORMAT);
-    store_record_put(bytes, 3, 99, SLICE("the bytes"));
+    store_record_put(bytes, 3, 99, SLICE("the "), SLICE("bytes"));
     store_record_seal(bytes, 2, 5);
     assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), OK);
     store_record_seal(bytes, 3, 5);

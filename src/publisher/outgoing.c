@@ -53,7 +53,7 @@ static struct slice text(struct reader *r)
     return reader_bytes(r, reader_u16(r));
 }
 
-enum status outgoing_encode(const struct outgoing_view *v, struct buffer *out)
+enum status outgoing_encode_head(const struct outgoing_view *v, struct buffer *out)
 {
     if (v->content_type.len > TEXT_MAX || v->content_encoding.len > TEXT_MAX ||
         v->topic.len > TEXT_MAX)
@@ -62,7 +62,7 @@ enum status outgoing_encode(const struct outgoing_view *v, struct buffer *out)
         32 + v->content_type.len + v->content_encoding.len + v->topic.len + v->properties.len;
     if (head > OUTGOING_HEAD_MAX)
         return TOO_LARGE;
-    buffer_reserve(out, head + v->body.len);
+    buffer_reserve(out, head);
     buffer_u8(out, VERSION);
     buffer_u8(out, v->qos);
     buffer_u8(out, v->retain ? RETAIN : 0);
@@ -74,8 +74,15 @@ enum status outgoing_encode(const struct outgoing_view *v, struct buffer *out)
     put_text(v->topic, out);
     buffer_u32(out, (uint32_t)v->properties.len);
     buffer_put(out, v->properties);
-    buffer_put(out, v->body);
     return OK;
+}
+
+enum status outgoing_encode(const struct outgoing_view *v, struct buffer *out)
+{
+    enum status s = outgoing_encode_head(v, out);
+    if (s == OK)
+        buffer_put(out, v->body);
+    return s;
 }
 
 enum status outgoing_decode(struct slice record, struct outgoing_view *out)

@@ -48,5 +48,7 @@ struct outgoing_view outgoing_view(const struct outgoing *m);
 
 /* Appends the record. TOO_LARGE: topic or types over 64 KB, or OUTGOING_HEAD_MAX. */
 CHECKED enum status outgoing_encode(const struct outgoing_view *v, struct buffer *out);
+/* The same without the body, which is the record's end. */
+CHECKED enum status outgoing_encode_head(const struct outgoing_view *v, struct buffer *out);
 /* Slices point into the record. BAD_FORMAT for what outgoing_encode() cannot have made. */
 CHECKED enum status outgoing_decode(struct slice record, struct outgoing_view *out);

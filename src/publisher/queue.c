@@ -93,9 +93,10 @@ static bool append(struct queue *q, struct outgoing *m)
 {
     struct outgoing_view v = outgoing_view(m);
     buffer_reset(&q->scratch);
-    enum status s = outgoing_encode(&v, &q->scratch);
+    enum status s = outgoing_encode_head(&v, &q->scratch);
     if (s == OK)
-        s = store_log_append(q->log, buffer_slice(&q->scratch), m->stamp_ms, &m->sequence);
+        s = store_log_append_parts(q->log, buffer_slice(&q->scratch), v.body, m->stamp_ms,
+                                   &m->sequence);
     if (s != OK) {
         m->sequence = 0;
         return false;
