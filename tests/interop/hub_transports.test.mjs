@@ -9,7 +9,7 @@ import path from 'node:path';
 import test, {after, before} from 'node:test';
 import iothub from 'azure-iothub';
 import common from 'azure-iot-common';
-import {folder, freePort, plant, Program, until} from './site.mjs';
+import {edge, folder, freePort, hub as ownHub, plant, Program, registry, until} from './site.mjs';
 
 const LOAD = 'nsu=http://microsoft.com/Opc/OpcPlc/;s=Load';
 const WAYS = ['MqttOverTcp', 'MqttOverWebsocket', 'AmqpOverTcp', 'AmqpOverWebsocket', 'Https'];
@@ -106,14 +106,14 @@ const SIGN_IN = {
   },
 };
 
-async function publisher(hub, id, way, {secret, more}) {
-  const published = file(`${id}.json`);
+async function publisher(hub, id, way, {secret, more}, name = id) {
+  const published = file(`${name}.json`);
   writeFileSync(published, JSON.stringify([{EndpointUrl: machine.url, UseSecurity: false, DataSetWriterGroup: 'line', BatchSize: 1, DataSetPublishingInterval: 100,
     OpcNodes: [{Id: `${LOAD}1`, OpcSamplingInterval: 50, QueueSize: 20}]}]));
   const health = await freePort();
-  const p = new Program('publisher', ['--file', published, '--pki', file(`${id}-pki`), '--queue.path', file(`${id}-queue`), '--health.port', health, '--api.port', -1,
+  const p = new Program('publisher', ['--file', published, '--pki', file(`${name}-pki`), '--queue.path', file(`${name}-queue`), '--health.port', health, '--api.port', -1,
     '--mode', 'PubSub', '--batch.size', 1, '--batch.interval', '100ms', '--ca', hub.ca, '--ht', way, ...more],
-  {environment: {EdgeHubConnectionString: `HostName=${hub.address};DeviceId=${id};${secret}`}, health, name: id}).start();
+  {environment: {EdgeHubConnectionString: `HostName=${hub.address};DeviceId=${id};${secret}`}, health, name}).start();
   running.push(p);
   return Object.assign(p, {id, way});
 }
@@ -196,6 +196,21 @@ test('a port that is blocked is gone around: as WebSocket, or over AMQP', async 
   await until('values', async () => await any.metric('millrace_publisher_sent_total') > 5, 30000);
   assert.match(any.text(), /hub connected .*by=AmqpOverTcp/);
   assert.equal((await answers(other, any, false, port)).status, 200);
+});
+
+test('a module below an edge speaks AMQP to it: values go up, a method comes down', async () => {
+  const amqp = await freePort();
+  const e = await edge('amqp-site', '--amqp.port', amqp);
+  running.push(e);
+  await registry.addModule({deviceId: e.device, moduleId: 'press'});
+  const {responseBody} = await registry.getModule(e.device, 'press');
+  const p = await publisher({address: ownHub, ca: e.ca}, e.device, 'AmqpOverTcp',
+                            {secret: `ModuleId=press;SharedAccessKey=${responseBody.authentication.symmetricKey.primaryKey};GatewayHostName=127.0.0.1:${amqp}`, more: []}, 'amqp-press');
+  await until('values', async () => await p.metric('millrace_publisher_sent_total') > 5, 30000);
+  assert.match(p.text(), /hub connected .*by=AmqpOverTcp/);
+  const service = iothub.Client.fromConnectionString(process.env.MILLRACE_HUB_OWNER);
+  const {result} = await service.invokeDeviceMethod(e.device, 'press', {methodName: 'GetConfiguredEndpoints_V1', payload: {}, responseTimeoutInSeconds: 20, connectTimeoutInSeconds: 20});
+  assert.equal(result.status, 200);
 });
 
 test('a wrong key is said to be one, in every way', async () => {

@@ -120,14 +120,14 @@ export async function nodeOpcua({name = 'node-opcua', address = '127.0.0.1', por
   return p;
 }
 
-export async function edge(device) {
+export async function edge(device, ...more) {
   await registry.create({deviceId: device, capabilities: {iotEdge: true}});
   const {responseBody} = await registry.getModule(device, '$edgeHub');
   const mqtt = await freePort();
   const health = await freePort();
   const data = path.join(folder, device);
   const e = new Program('edge', ['--data', data, '--device', device, '--hub.host', hub, '--hub.ca', process.env.NODE_EXTRA_CA_CERTS,
-    '--listen', '127.0.0.1', '--mqtt.port', mqtt, '--health.port', health],
+    '--listen', '127.0.0.1', '--mqtt.port', mqtt, '--health.port', health, ...more],
   {environment: {MILLRACE_EDGE_KEY: responseBody.authentication.symmetricKey.primaryKey}, health, name: device}).start();
   Object.assign(e, {device, mqtt, ca: path.join(data, 'tls/ca.pem')});
   await until('the edge', () => e.ready());
