@@ -80,12 +80,35 @@ static void changes_are_patches(void **state)
     patches(FLEET_GATEWAY, "{\"siteId\":\"south\"}", "", "{\"tags\":{\"__type__\":\"iiotedge\",\"SiteId\":\"south\"}}");
 }
 
+static bool is(enum fleet_kind kind, const char *twin, const char *name)
+{
+    struct json_doc *doc = NULL;
+    assert_int_equal(json_parse(slice_of(twin), JSON_STRICT, &doc, NULL), OK);
+    struct services_fleet_member m = {.device = device, .module = module};
+    bool yes = fleet_documents_is(kind, &m, json_root(doc), name);
+    json_free(&doc);
+    return yes;
+}
+
+static void a_module_is_what_it_says_or_what_it_is_called(void **state)
+{
+    (void)state;
+    static const char says[] = "{\"properties\":{\"reported\":{\"__type__\":\"supervisor\"}}}";
+    assert_true(is(FLEET_SUPERVISOR, says, "twin"));
+    assert_true(is(FLEET_SUPERVISOR, says, NULL));
+    assert_false(is(FLEET_DISCOVERER, says, "discovery"));
+    assert_true(is(FLEET_DISCOVERER, "{}", "d"));
+    assert_false(is(FLEET_DISCOVERER, "{}", NULL));
+    assert_false(is(FLEET_GATEWAY, "{}", NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twins_are_shown_with_the_names_of_the_api),
         cmocka_unit_test(what_is_as_asked_is_in_sync),
         cmocka_unit_test(changes_are_patches),
+        cmocka_unit_test(a_module_is_what_it_says_or_what_it_is_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,16 +18,10 @@ static const char *module_of(const struct services *app, enum fleet_kind kind)
                                       : app->publisher_module;
 }
 
-/* By what the module said that it is; one that was not there yet, by its name. */
 static bool is_of(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m,
                   const struct json *twin)
 {
-    static const char *const types[] = {"", "supervisor", "discoverer", "publisher"};
-    if (kind == FLEET_GATEWAY || m->module == NULL)
-        return kind == FLEET_GATEWAY && m->module == NULL;
-    const struct json *reported = json_get(json_get(twin, "properties"), "reported");
-    struct slice type = json_string(json_get(reported, "__type__"));
-    return slice_eq(type, slice_of(types[kind])) || strcmp(m->module, module_of(app, kind)) == 0;
+    return fleet_documents_is(kind, m, twin, kind == FLEET_GATEWAY ? NULL : module_of(app, kind));
 }
 
 /* ---- one request ---- */

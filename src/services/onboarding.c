@@ -17,7 +17,7 @@
 struct batch {
     struct link link;
     struct buffer discoverer; /* "{device}_module_{module}" */
-    struct buffer supervisor;
+    struct buffer supervisor; /* by the configured name, until the hub tells better */
     struct buffer time;   /* timeStamp, as sent */
     struct buffer events; /* "[event,event" */
     uint8_t
@@ -174,17 +174,28 @@ static void merge_with(struct batch *b, struct slice filter)
     buffer_clear(&body);
 }
 
-static void put_filter(const struct batch *b, const struct services_fleet_list *list, struct buffer *out)
+/* What the discoverer's twin has of it; and the module that supervises beside it, whatever it is called. */
+static void look_at(struct batch *b, const struct services_fleet_member *m, const struct json *twin,
+                    struct buffer *filter)
 {
     struct iot_id id = services_ids_module(buffer_slice(&b->discoverer));
+    struct iot_id its = {slice_of(m->device), slice_of(m->module)};
+    struct json_writer w = json_writer(filter);
+    if (iot_id_eq(id, its))
+        fleet_documents_put_filter(twin, &w);
+    if (slice_eq(id.device, its.device) && fleet_documents_is(FLEET_SUPERVISOR, m, twin, NULL)) {
+        buffer_reset(&b->supervisor);
+        services_ids_put_module(its, &b->supervisor);
+    }
+}
+
+static void look_at_all(struct batch *b, const struct services_fleet_list *list, struct buffer *filter)
+{
     for (size_t i = 0; i < list->count; i++) {
-        const struct services_fleet_member *m = &list->members[i];
         struct json_doc *twin = NULL;
-        if (!iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}) ||
-            json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) != OK)
+        if (json_parse(slice_of(list->members[i].twin), JSON_STRICT, &twin, NULL) != OK)
             continue;
-        struct json_writer w = json_writer(out);
-        fleet_documents_put_filter(json_root(twin), &w);
+        look_at(b, &list->members[i], json_root(twin), filter);
         json_free(&twin);
     }
 }
@@ -199,7 +210,7 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
     } else if (why != OK) { /* tried again with the next tick */
         o->merging = b->merging = false;
     } else {
-        put_filter(b, list, &filter);
+        look_at_all(b, list, &filter);
         merge_with(b, buffer_slice(&filter));
         buffer_clear(&filter);
     }

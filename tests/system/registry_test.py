@@ -160,25 +160,25 @@ def applications_in_hub(hub, more=""):
 
 
 class Killer(threading.Thread):
-    """Kills the services at random moments, and starts them again."""
+    """Kills a program at random moments, and starts it again."""
 
-    def __init__(self, services):
+    def __init__(self, program):
         super().__init__(daemon=True)
-        self.services, self.kills, self.quiet = services, 0, threading.Event()
+        self.program, self.kills, self.quiet = program, 0, threading.Event()
 
     def run(self):
         while not self.quiet.wait(random.uniform(0.05, 0.6)):
-            self.services.kill()
-            self.services.start()
+            self.program.kill()
+            self.program.start()
             self.kills += 1
 
 
-def during_kills(services, work, until, what):
-    killer = Killer(services)
+def during_kills(program, work, until, what):
+    killer = Killer(program)
     killer.start()
     try:
         work()
-        wait_for(f"{what}, while the services are killed", lambda: killer.kills >= 3, 60)
+        wait_for(f"{what}, while the {program.word} is killed", lambda: killer.kills >= 3, 60)
     finally:
         killer.quiet.set()
         killer.join()
@@ -263,8 +263,11 @@ def half_is_gone():
     check_hub(HALF)
 
 
-def and_back_again():
-    during_kills(world["services"], lambda: world["discoverer"].send(range(APPLICATIONS)), hub_shows(ALL), "all of them again")
+def and_back_again_while_the_hub_is_killed():
+    """What was discovered is in the hub's stream; then it is killed, at random, while it is told of the twins."""
+    world["services"].stop()
+    world["discoverer"].send(range(APPLICATIONS))
+    during_kills(world["hub"], world["services"].start, hub_shows(ALL), "all of them again")
     check_registry(ALL)
     check_hub(ALL)
 
@@ -342,5 +345,5 @@ def end():
 
 
 if __name__ == "__main__":
-    run_tests(discovered_while_killed, found_again, half_is_gone, and_back_again, changes_by_people_are_in_the_hub,
+    run_tests(discovered_while_killed, found_again, half_is_gone, and_back_again_while_the_hub_is_killed, changes_by_people_are_in_the_hub,
               what_is_lost_on_one_side_comes_back_from_the_other, gateways_and_modules_are_found, end)
