@@ -142,6 +142,7 @@ static void on_failed(struct opcua_session *s, UA_StatusCode why)
     if (why != s->error || !s->text[0])
         session_explain(s, why, session_advice(why));
     s->failures++;
+    s->failures_ever++;
     log_failure(s, "failed", why);
     if (session_redundancy_next(s) || s->reached)
         session_client_drop(s); /* somebody is there, but not as before: ask again from the start */
@@ -511,6 +512,11 @@ UA_StatusCode opcua_session_error(const struct opcua_session *s, const char **te
     if (text)
         *text = s->text;
     return s->error;
+}
+
+uint64_t opcua_session_failures(const struct opcua_session *s)
+{
+    return s->failures_ever;
 }
 
 const struct opcua_limits *opcua_session_limits(const struct opcua_session *s)

@@ -60,6 +60,9 @@ enum opcua_session_state opcua_session_state(const struct opcua_session *s);
  * that is known, and belongs to the session until the next change. */
 UA_StatusCode opcua_session_error(const struct opcua_session *s, const char **text);
 
+/* How often a try to connect failed, since there is this session. */
+uint64_t opcua_session_failures(const struct opcua_session *s);
+
 /* ---- what is known about the server, read before a session becomes ready ---- */
 
 struct opcua_limits { /* 0: the server names none */

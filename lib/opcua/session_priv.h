@@ -40,6 +40,7 @@ struct opcua_session {
     struct loop_timer deadline; /* in CONNECTING: of this try */
     struct loop_timer watchdog; /* in READY */
     unsigned failures;          /* tries since it was ready */
+    uint64_t failures_ever;
     unsigned opened;            /* connections of this try, from the stack's discovery on */
     bool reached;               /* one of them reached somebody */
     bool same;                  /* the server still has the session of before */

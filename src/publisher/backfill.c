@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "opcua/lookup.h"
 
 #define CALL_MS 30000
 #define ROOM_MS 200 /* until it is worth asking for room again */
@@ -19,7 +20,9 @@ struct gap {
 struct backfill_item {
     struct link link; /* in the queue, when it has a gap whose end is known */
     struct backfill *owner;
-    const char *node, *index_range;
+    const char *node, *path, *index_range;
+    UA_NodeId at; /* at the end of the path, on this server; null: not looked for yet */
+    struct opcua_lookup *lookup;
     void *arg;
     UA_DateTime last; /* of the values that were told; 0: none */
     struct gap *gaps; /* the first is read; BACKFILL_GAPS_MAX of them, or NULL */
@@ -52,6 +55,7 @@ struct backfill {
 };
 
 static void pump(struct backfill *b);
+static void forget_node(struct backfill_item *i);
 
 static void on_timer(void *arg)
 {
@@ -95,12 +99,24 @@ static void drop_gap(struct backfill_item *i, size_t at)
     i->gaps = NULL;
     i->open = false;
     dequeue(i);
+    forget_node(i);
 }
 
 static void tell_lost(struct backfill_item *i, UA_DateTime from, UA_DateTime until)
 {
     i->owner->config.counts->lost++;
     i->owner->config.events->on_lost(i->arg, from, until);
+}
+
+void backfill_resume(struct backfill_item *i, UA_DateTime last)
+{
+    i->last = last;
+    backfill_gap(i, true, 0);
+}
+
+UA_DateTime backfill_told(const struct backfill_item *i)
+{
+    return i->gap_count > 0 ? i->gaps[0].from : i->last;
 }
 
 static bool is_readable(const struct backfill_item *i)
@@ -188,6 +204,42 @@ static void give_up(struct backfill_item *i, UA_StatusCode why)
     drop_gap(i, 0);
 }
 
+/* ---- which node ---- */
+
+static bool has_node(const struct backfill_item *i)
+{
+    return !i->path || !UA_NodeId_isNull(&i->at);
+}
+
+/* Not good: it means nothing to this server, or a path has not been followed. */
+static enum status node_of(const struct backfill_item *i, UA_NodeId *out)
+{
+    if (i->path)
+        return UA_NodeId_copy(&i->at, out) == UA_STATUSCODE_GOOD ? OK : NOT_FOUND;
+    return opcua_node_id_parse(slice_of(i->node), opcua_session_namespaces(i->owner->session), out,
+                               NULL);
+}
+
+static void on_node(void *arg, uint32_t tag, const struct opcua_lookup_answer *a)
+{
+    struct backfill_item *i = arg;
+    (void)tag;
+    i->lookup = NULL;
+    if (UA_StatusCode_isBad(a->status))
+        give_up(i, a->status);
+    else
+        UA_NodeId_copy(a->node, &i->at);
+    pump_later(i->owner, 0);
+}
+
+static void forget_node(struct backfill_item *i)
+{
+    UA_NodeId_clear(&i->at);
+    if (i->lookup)
+        opcua_lookup_cancel(i->lookup);
+    i->lookup = NULL;
+}
+
 /* ---- whether there is history ---- */
 
 static void take_access(struct backfill_item *i, const UA_DataValue *v)
@@ -224,12 +276,11 @@ static void ask_access(struct backfill *b)
     LIST_EACH(l, &b->queue)
     {
         struct backfill_item *i = LIST_OF(l, struct backfill_item, link);
-        if (i->history != HISTORY_UNKNOWN || a->count == most)
+        if (i->history != HISTORY_UNKNOWN || a->count == most || !has_node(i))
             continue;
         UA_ReadValueId_init(&what[a->count]);
         what[a->count].attributeId = UA_ATTRIBUTEID_USERACCESSLEVEL;
-        if (opcua_node_id_parse(slice_of(i->node), opcua_session_namespaces(b->session),
-                                &what[a->count].nodeId, NULL) == OK)
+        if (node_of(i, &what[a->count].nodeId) == OK)
             a->items[a->count++] = i;
         else
             i->history = HISTORY_NONE;
@@ -379,8 +430,7 @@ static void on_page(void *arg, UA_StatusCode status, void *response)
 static void ask_page(struct backfill *b, struct backfill_item *i)
 {
     UA_NodeId node;
-    if (opcua_node_id_parse(slice_of(i->node), opcua_session_namespaces(b->session), &node, NULL) !=
-        OK) {
+    if (node_of(i, &node) != OK) {
         give_up(i, UA_STATUSCODE_BADNODEIDUNKNOWN);
         pump_later(b, 0);
         return;
@@ -405,6 +455,9 @@ static void pump(struct backfill *b)
         pump_later(b, 0);
     } else if (!b->config.events->has_room(i->arg)) {
         pump_later(b, ROOM_MS);
+    } else if (!has_node(i)) {
+        if (!i->lookup)
+            i->lookup = opcua_lookup(b->session, 0, i->node, i->path, on_node, i, 0);
     } else if (i->history == HISTORY_UNKNOWN) {
         ask_access(b);
     } else if (i->history == HISTORY_NONE) {
@@ -422,15 +475,22 @@ static void on_ready(void *arg, bool same)
     struct backfill *b = arg;
     if (!same)
         UA_ByteString_clear(&b->continuation);
+    LIST_EACH(l, &b->queue)
+    {
+        struct backfill_item *i = LIST_OF(l, struct backfill_item, link);
+        if (!same && !i->lookup) /* the server may be another one */
+            forget_node(i);
+    }
     pump_later(b, 0);
 }
 
-struct backfill_item *backfill_item_new(struct backfill *b, const char *node,
+struct backfill_item *backfill_item_new(struct backfill *b, const char *node, const char *path,
                                         const char *index_range, void *arg)
 {
     struct backfill_item *i = MEMORY_NEW(struct backfill_item);
     i->owner = b;
     i->node = node;
+    i->path = path;
     i->index_range = index_range;
     i->arg = arg;
     b->refs++;
@@ -446,6 +506,7 @@ void backfill_item_free(struct backfill_item **item)
     if (list_first(&b->queue) == &i->link)
         release(b->session, b->continuation);
     dequeue(i);
+    forget_node(i);
     for (size_t n = 0; b->out && n < b->out->count; n++)
         if (b->out->items[n] == i)
             b->out->items[n] = NULL;

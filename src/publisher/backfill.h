@@ -48,12 +48,17 @@ struct backfill *backfill_get(struct list *all, struct opcua_session *s,
                               const struct backfill_config *config);
 void backfill_unref(struct backfill **b);
 
-/* `node` and `index_range` (may be NULL) are borrowed. Refers to `b`. */
-struct backfill_item *backfill_item_new(struct backfill *b, const char *node,
+/* `node`, `path` and `index_range` (both may be NULL) are as in opcua_lookup() and opcua_item, and
+ * borrowed. Refers to `b`. */
+struct backfill_item *backfill_item_new(struct backfill *b, const char *node, const char *path,
                                         const char *index_range, void *arg);
 /* Nothing is told any more. */
 void backfill_item_free(struct backfill_item **i);
 
+/* Before its first value: an earlier start told what there was until `last`. */
+void backfill_resume(struct backfill_item *i, UA_DateTime last);
+/* Until when all was told; 0: nothing was. */
+UA_DateTime backfill_told(const struct backfill_item *i);
 /* A live value was told. */
 void backfill_value(struct backfill_item *i, const UA_DataValue *v);
 /* Values may be missing; `anew`: and the server tells the present one again. */

@@ -140,7 +140,7 @@ static void miss(const char *node, UA_DateTime from, UA_DateTime until)
 {
     world.from = from;
     world.until = until;
-    world.item = backfill_item_new(world.backfill, node, NULL, NULL);
+    world.item = backfill_item_new(world.backfill, node, NULL, NULL, NULL);
     live(from);
     backfill_gap(world.item, true, from);
     live(until);
@@ -179,6 +179,43 @@ static void only_what_is_inside_is_told(void **state)
     assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
     assert_true(world.late > 0 && world.late < all);
     assert_int_equal(world.out_of_place, 0);
+}
+
+static void what_an_earlier_start_told_is_where_history_begins(void **state)
+{
+    (void)state;
+    world.from = world.began;
+    world.until = UA_DateTime_now() + UA_DATETIME_SEC;
+    world.item = backfill_item_new(world.backfill, WITH, NULL, NULL, NULL);
+    assert_int_equal(backfill_told(world.item), 0);
+    backfill_resume(world.item, world.from);
+    assert_true(backfill_told(world.item) == world.from);
+    live(world.until);
+    assert_true(backfill_told(world.item) == world.from); /* the rest is not read yet */
+    assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
+    assert_int_equal(world.late, KEPT);
+    assert_int_equal(world.out_of_place, 0);
+    assert_true(backfill_told(world.item) == world.until);
+}
+
+static void a_node_may_be_known_by_its_path(void **state)
+{
+    (void)state;
+    world.from = world.began;
+    world.until = UA_DateTime_now() + UA_DATETIME_SEC;
+    world.item = backfill_item_new(world.backfill, "i=85", "[\"/2:With\"]", NULL, NULL);
+    live(world.from);
+    backfill_gap(world.item, true, world.from);
+    live(world.until);
+    assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
+    assert_int_equal(world.late, KEPT);
+    backfill_item_free(&world.item);
+    world.item = backfill_item_new(world.backfill, "i=85", "[\"/2:Nowhere\"]", NULL, NULL);
+    live(world.from);
+    backfill_gap(world.item, true, world.from);
+    live(world.until);
+    assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
+    assert_int_equal(world.lost, 1);
 }
 
 static void the_same_value_again_is_no_gap(void **state)
@@ -281,6 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_gap_is_read_in_order_and_each_value_once),
         TEST(only_what_is_inside_is_told),
+        TEST(what_an_earlier_start_told_is_where_history_begins),
+        TEST(a_node_may_be_known_by_its_path),
         TEST(the_same_value_again_is_no_gap),
         TEST(a_gap_without_history_is_told_as_lost),
         TEST(gaps_beyond_the_bound_are_told_as_lost),

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "publisher/diagnostics_figures.h"
 #include "json/write.h"
@@ -113,8 +114,27 @@ static void last_minute(const struct history *h, struct survey_counts *delta, do
     *seconds = (double)(h->ms[newest] - h->ms[oldest]) / 1000.0;
 }
 
+/* Writers of one group share them. */
+static void count_sessions(const struct survey_group *g, struct figures *f)
+{
+    struct map seen = {0};
+    for (size_t i = 0; i < g->writer_count; i++) {
+        const struct survey_writer *w = &g->writers[i];
+        struct slice key = slice_from(&w->session, sizeof w->session);
+        if (!w->session || map_get(&seen, key))
+            continue;
+        map_put(&seen, key, (void *)(uintptr_t)w);
+        f->sessions++;
+        f->reconnecting += !w->connected;
+        f->retries += w->retries;
+    }
+    map_clear(&seen);
+}
+
 static void count_writers(const struct survey_group *g, struct figures *f)
 {
+    f->late = g->late;
+    count_sessions(g, f);
     for (size_t i = 0; i < g->writer_count; i++) {
         const struct survey_writer *w = &g->writers[i];
         f->items += w->items;

@@ -9,8 +9,10 @@ struct figures {
     double minute_seconds;               /* how long that was */
     uint64_t ingestion_ms;
     uint64_t notifications; /* data set messages, or samples */
-    size_t writers, items, live, failed, heartbeat_items, event_items;
-    size_t connected, disconnected; /* writers' connections */
+    size_t writers, items, live, failed, late, heartbeat_items, event_items;
+    size_t connected, disconnected;  /* writers' connections */
+    size_t sessions, reconnecting;   /* each once */
+    uint64_t retries;                /* of them */
     double messages_per_second, bytes_per_message, notifications_per_message, chunks_per_message,
         chunks_per_day;
 };

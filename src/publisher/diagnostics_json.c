@@ -46,7 +46,14 @@ union value {
     ROW(ingressValueChangesInLastMinute, WHOLE, false, .whole = f->minute.values)                    \
     ROW(ingressHeartbeats, WHOLE, false, .whole = f->counts.heartbeats)                              \
     ROW(ingressHeartbeatsInLastMinute, WHOLE, true, .whole = f->minute.heartbeats)                   \
-    ROW(ingressCyclicReads, WHOLE, false, .whole = 0)                                                \
+    ROW(ingressCyclicReads, WHOLE, false, .whole = f->counts.cyclic_reads)                           \
+    ROW(ingressCyclicReadsInLastMinute, WHOLE, true, .whole = f->minute.cyclic_reads)                \
+    ROW(ingressSampledValues, WHOLE, true, .whole = f->counts.sampled_values)                        \
+    ROW(ingressSampledValuesInLastMinute, WHOLE, true, .whole = f->minute.sampled_values)            \
+    ROW(ingressModelChanges, WHOLE, true, .whole = f->counts.model_changes)                          \
+    ROW(ingressModelChangesInLastMinute, WHOLE, true, .whole = f->minute.model_changes)              \
+    ROW(serverQueueOverflows, WHOLE, true, .whole = f->counts.overflows)                             \
+    ROW(serverQueueOverflowsInLastMinute, WHOLE, true, .whole = f->minute.overflows)                 \
     ROW(ingressEventNotifications, WHOLE, false, .whole = f->counts.events)                          \
     ROW(ingressEventNotificationsInLastMinute, WHOLE, true, .whole = f->minute.events)               \
     ROW(ingressEvents, WHOLE, false, .whole = f->counts.events)                                      \
@@ -66,7 +73,9 @@ union value {
     ROW(outgressInputBufferCount, WHOLE, false, .whole = q->waiting)                                 \
     ROW(outgressInputBufferDropped, WHOLE, false, .whole = diagnostics_given_up(q))                                  \
     ROW(outgressIoTMessageCount, WHOLE, false, .whole = q->lanes.sent)                                     \
-    ROW(connectionRetries, WHOLE, false, .whole = 0)                                                 \
+    ROW(connectionRetries, WHOLE, false, .whole = f->retries)                                        \
+    ROW(connectionCount, WHOLE, true, .whole = f->sessions)                                          \
+    ROW(connectionsReconnecting, WHOLE, true, .whole = f->reconnecting)                              \
     ROW(opcEndpointConnected, FLAG, false, .whole = f->connected > 0 && f->disconnected == 0)        \
     ROW(numberOfConnectedEndpoints, WHOLE, true, .whole = f->connected)                              \
     ROW(numberOfDisconnectedEndpoints, WHOLE, true, .whole = f->disconnected)                        \
@@ -74,6 +83,7 @@ union value {
     ROW(monitoredOpcNodesCount, WHOLE, true, .whole = f->items)                                      \
     ROW(monitoredOpcNodesSucceededCount, WHOLE, false, .whole = f->live)                             \
     ROW(monitoredOpcNodesFailedCount, WHOLE, false, .whole = f->failed)                              \
+    ROW(monitoredOpcNodesLateCount, WHOLE, true, .whole = f->late)                                   \
     ROW(activeHeartbeatCount, WHOLE, true, .whole = f->heartbeat_items)
 /* clang-format on */
 

@@ -19,6 +19,10 @@
     METRIC("event_notifications", REST_COUNTER, "event notifications", f.counts.events)                  \
     METRIC("heartbeats", REST_COUNTER, "heartbeats", f.counts.heartbeats)                                \
     METRIC("keep_alive_notifications", REST_COUNTER, "keep-alive notifications", f.counts.keep_alives)   \
+    METRIC("cyclicreads", REST_COUNTER, "reads in cycles that brought values", f.counts.cyclic_reads)    \
+    METRIC("sampledvalues", REST_COUNTER, "values that were read in cycles", f.counts.sampled_values)    \
+    METRIC("modelchanges", REST_COUNTER, "changes of servers' models", f.counts.model_changes)           \
+    METRIC("queue_overflows", REST_COUNTER, "values after others that were lost in a queue", f.counts.overflows)\
     METRIC("encoded_notifications", REST_COUNTER, "data set messages or samples", f.notifications)       \
     METRIC("dropped_notifications", REST_COUNTER, "values larger than a message", f.counts.too_large)    \
     METRIC("processed_messages", REST_COUNTER, "messages made", f.counts.messages)                       \
@@ -33,6 +37,14 @@
     METRIC("event_notifications_per_second_last_min", REST_GAUGE, "in the last minute", f.minute.events) \
     METRIC("heartbeats_per_second", REST_GAUGE, "over the last minute", rate(&f, f.minute.heartbeats))   \
     METRIC("heartbeats_per_second_last_min", REST_GAUGE, "in the last minute", f.minute.heartbeats)      \
+    METRIC("cyclicreads_per_second", REST_GAUGE, "over the last minute", rate(&f, f.minute.cyclic_reads))\
+    METRIC("cyclicreads_per_second_last_min", REST_GAUGE, "in the last minute", f.minute.cyclic_reads)   \
+    METRIC("sampledvalues_per_second", REST_GAUGE, "over the last minute", rate(&f, f.minute.sampled_values))\
+    METRIC("sampledvalues_per_second_last_min", REST_GAUGE, "in the last minute", f.minute.sampled_values)\
+    METRIC("modelchanges_per_second", REST_GAUGE, "over the last minute", rate(&f, f.minute.model_changes))\
+    METRIC("modelchanges_per_second_last_min", REST_GAUGE, "in the last minute", f.minute.model_changes) \
+    METRIC("queue_overflows_per_second", REST_GAUGE, "over the last minute", rate(&f, f.minute.overflows))\
+    METRIC("queue_overflows_per_second_last_min", REST_GAUGE, "in the last minute", f.minute.overflows)  \
     METRIC("messages_per_second", REST_GAUGE, "over the last minute", f.messages_per_second)             \
     METRIC("sent_iot_messages_per_second", REST_GAUGE, "over the last minute", f.messages_per_second)    \
     METRIC("notifications_per_message_average", REST_GAUGE, "data set messages or samples in a message", f.notifications_per_message) \
@@ -42,13 +54,18 @@
     METRIC("monitored_items", REST_GAUGE, "nodes wanted", f.items)                                       \
     METRIC("good_nodes", REST_GAUGE, "nodes that servers have", f.live)                                  \
     METRIC("bad_nodes", REST_GAUGE, "nodes that servers refused", f.failed)                              \
+    METRIC("late_nodes", REST_GAUGE, "nodes that say nothing for longer than their watchdog allows", f.late)\
     METRIC("heartbeat_enabled_nodes", REST_GAUGE, "nodes with a heartbeat", f.heartbeat_items)           \
     METRIC("is_connection_ok", REST_GAUGE, "writers whose server is connected", f.connected)             \
     METRIC("is_disconnected", REST_GAUGE, "writers whose server is not", f.disconnected)                 \
+    METRIC("connections", REST_GAUGE, "sessions with servers", f.sessions)                               \
+    METRIC("connection_reconnecting", REST_GAUGE, "of them, those that are not connected", f.reconnecting)\
+    METRIC("connection_retries", REST_GAUGE, "their tries to connect that failed", f.retries)            \
     METRIC("writer_count", REST_GAUGE, "data set writers", f.writers)                                    \
     METRIC("writer_nodes", REST_GAUGE, "their nodes", f.items)                                           \
     METRIC("writer_good_nodes", REST_GAUGE, "nodes that servers have", f.live)                           \
-    METRIC("writer_bad_nodes", REST_GAUGE, "nodes that servers refused", f.failed)
+    METRIC("writer_bad_nodes", REST_GAUGE, "nodes that servers refused", f.failed)                       \
+    METRIC("writer_late_nodes", REST_GAUGE, "nodes that say nothing", f.late)
 
 #define QUEUE_METRICS(METRIC)                                                                            \
     METRIC("sent_iot_messages", REST_COUNTER, "messages acknowledged", q->lanes.sent)                          \

@@ -119,7 +119,8 @@ static void apply_writer(struct engine *e, struct running_group *g, const struct
                                        .plan_group = plan,
                                        .id = g->next_id++,
                                        .end = e->config.end,
-                                       .backfill_rate = e->config.backfill_rate};
+                                       .backfill_rate = e->config.backfill_rate,
+                                       .told = e->config.told};
         w = writer_new(&config, writer);
         map_put(&g->writers, writer_key(w), w);
         e->writer_count++;
@@ -154,6 +155,7 @@ static void add_counts(const struct running_group *g, struct group_counts *group
     writers->events += g->writer_counts.events;
     writers->heartbeats += g->writer_counts.heartbeats;
     writers->keep_alives += g->writer_counts.keep_alives;
+    writers->overflows += g->writer_counts.overflows;
     writers->late += g->writer_counts.late;
 }
 
@@ -230,7 +232,9 @@ static void survey_group(const struct running_group *g, enum survey_depth depth,
         .name = arena_copy(&s->arena, buffer_slice(&g->name)),
         .began_ms = g->began_ms,
         .counts = {c->messages, c->bytes, c->data_sets, c->values, c->too_large, w->data_changes,
-                   w->events, w->heartbeats, w->keep_alives},
+                   w->events, w->heartbeats, w->keep_alives, w->model_changes, w->cyclic_reads,
+                   w->sampled_values, w->overflows},
+        .late = w->late,
     };
     if (depth == SURVEY_COUNTS)
         return;
@@ -247,6 +251,16 @@ void engine_survey(const struct engine *e, enum survey_depth depth, struct surve
     out->groups = arena_take(&out->arena, (e->group_count + 1) * sizeof *out->groups);
     LIST_EACH(l, &e->groups)
     survey_group(LIST_OF(l, struct running_group, link), depth, out, &out->groups[out->group_count++]);
+}
+
+void engine_told(const struct engine *e, struct told *out)
+{
+    for (const struct link *l = e->groups.head.next; l != &e->groups.head; l = l->next) {
+        const struct running_group *g = LIST_OF(l, struct running_group, link);
+        size_t at = 0;
+        for (struct map_entry *entry; (entry = map_next(&g->writers, &at));)
+            writer_told(entry->value, out);
+    }
 }
 
 static enum status send_key_frames(struct running_group *g, struct slice writer, bool *found)

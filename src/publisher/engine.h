@@ -21,6 +21,7 @@ struct engine_config {
     uint32_t items_per_subscription, lifetime_count; /* 0: as ever */
     watchdog_end_fn *end;                 /* see publisher/watchdog.h; NULL: the real one */
     uint32_t backfill_rate; /* values a second from a server's history; 0: as fast as it goes */
+    struct told *told;      /* what an earlier start told; NULL: nobody knows. Outlives the engine */
 };
 
 struct engine *engine_new(const struct engine_config *config);
@@ -41,6 +42,9 @@ struct engine_counts {
     uint64_t group_count, writer_count;
 };
 struct engine_counts engine_counts(const struct engine *e);
+
+/* Appends until when nodes were told whose history is read. */
+void engine_told(const struct engine *e, struct told *out);
 
 /* What runs, told whole; `out` is empty before. */
 void engine_survey(const struct engine *e, enum survey_depth depth, struct survey *out);

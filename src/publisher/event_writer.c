@@ -21,7 +21,7 @@ static struct buffer name_with(const struct buffer *writer, struct slice type)
 }
 
 /* What is told of an event, whoever made it. */
-struct told {
+struct telling {
     const struct buffer *heads; /* "name": of each field */
     UA_EventFieldList fields;   /* borrowed */
     struct slice type;          /* name; may be empty */
@@ -29,7 +29,7 @@ struct told {
     UA_DateTime now;
 };
 
-static void put_fields(struct group *g, struct data_set *d, const struct told *t,
+static void put_fields(struct group *g, struct data_set *d, const struct telling *t,
                        const struct opcua_namespaces *names)
 {
     struct buffer name = name_with(&d->name, t->type);
@@ -47,7 +47,7 @@ static void put_fields(struct group *g, struct data_set *d, const struct told *t
     buffer_clear(&name);
 }
 
-static void put(struct item *i, const struct told *t)
+static void put(struct item *i, const struct telling *t)
 {
     struct writer *w = i->place.writer;
     struct group *g = writer_group(w);
@@ -72,7 +72,7 @@ static void put_event(struct item *i, const UA_EventFieldList *event, enum frame
                       UA_DateTime now)
 {
     const struct event_filter *f = event_item_made(i->event);
-    struct told t = {.heads = f->heads, .fields = *event, .frame = frame, .now = now};
+    struct telling t = {.heads = f->heads, .fields = *event, .frame = frame, .now = now};
     t.fields.eventFieldsSize = f->field_count; /* the others are ours */
     if (event_item_name(i->event, source_session(i->place.source), event, &t.type) != OK)
         t.type = (struct slice){0};
@@ -150,12 +150,13 @@ static bool on_model_change(void *arg, const struct model_change *c)
         set(&fields[4], c->now, UA_TYPES_REFERENCEDESCRIPTION);
     if (c->before)
         set(&fields[5], c->before, UA_TYPES_REFERENCEDESCRIPTION);
-    put(i, &(struct told){.heads = model_heads,
+    put(i, &(struct telling){.heads = model_heads,
                           .fields = {.eventFieldsSize = c->before ? MODEL_FIELDS : MODEL_FIELDS - 1,
                                      .eventFields = fields},
                           .type = slice_of(name),
                           .frame = FRAME_EVENT,
                           .now = now});
+    writer_count_model_change(w);
     group_notified(writer_group(w), writer_data_set(w));
     return source_has_room(&i->place);
 }

@@ -283,6 +283,12 @@ bool group_is_positional(const struct group *g)
     return g->batches.plan.encoding == ENCODING_UADP;
 }
 
+bool group_can_say(const struct group *g, const UA_DataValue *v)
+{
+    bool raw = group_form(g)->field_mask & OPCUA_FIELD_RAW;
+    return !raw || !group_is_positional(g) || (v->hasValue && !UA_Variant_isEmpty(&v->value));
+}
+
 enum opcua_id_format group_id_format(const struct group *g)
 {
     return batches_id_format(&g->batches);

@@ -25,6 +25,8 @@ const struct form *group_form(const struct group *g);
 enum opcua_id_format group_id_format(const struct group *g); /* of node ids and names in messages */
 /* Fields are known by their place: a key frame has all of them, in order. */
 bool group_is_positional(const struct group *g);
+/* Raw fields known by their place have no way to say that there is no value. */
+bool group_can_say(const struct group *g, const UA_DataValue *v);
 
 /* Says where the data set's messages go, before its first one; what the writer leaves open is the
  * group's. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "opcua/lookup.h"
+#include "publisher/writer.h"
 #include "json/write.h"
 
 #define NAMES_AGAIN_MS 10000
@@ -87,7 +88,10 @@ void item_put_metadata(const struct item *i, const struct opcua_namespaces *name
     UA_NodeId id = UA_NODEID_NULL;
     if (opcua_node_id_parse(slice_of(i->text), names, &id, NULL) != OK)
         id = UA_NODEID_NULL; /* the field is there all the same */
+    size_t before = out->count;
     put_field(item_head(i), &id, out);
+    if (i->more && out->count > before)
+        out->at[before].id = i->more->class_field_id;
     UA_NodeId_clear(&id);
 }
 
@@ -172,8 +176,11 @@ static void set_backfill(const struct item_home *home, struct item *i)
 {
     struct backfill *b = backfill_get(sources_backfills(home->sources),
                                       source_session(i->place.source), home->backfill);
-    i->backfill = backfill_item_new(b, i->text, range_of(i), i);
+    i->backfill = backfill_item_new(b, i->text, path_of(i), range_of(i), i);
     backfill_unref(&b);
+    int64_t last = home->told ? told_take(home->told, item_told_key(i)) : 0;
+    if (last)
+        backfill_resume(i->backfill, last);
 }
 
 static bool has_heartbeat(const struct plan_item *plan)
@@ -322,9 +329,11 @@ struct item *item_new(const struct item_home *home, const struct plan_item *plan
                                                         .arg = i},
                               plan);
     i->filter = i->event ? NULL : data_change_filter(plan);
-    i->wants_backfill = plan->backfill && !i->event && !plan->cyclic_read && i->node_len && !i->path_len;
+    i->wants_backfill = plan->backfill && !i->event && !plan->cyclic_read && (i->node_len || i->path_len);
     set_heartbeat(i, home, plan);
     struct source_wish wish = wish_of(i, plan);
+    if (plan->class_field_id.len && !i->event)
+        (void)opcua_guid_parse(plan->class_field_id, &more_of(i, home)->class_field_id);
     if (trigger)
         link_to(i, home, trigger);
     if (i->more || needs_names(home, plan))
@@ -390,6 +399,15 @@ static void mix(uint64_t *h, struct slice s)
 static void mix_number(uint64_t *h, int64_t n)
 {
     mix(h, slice_from(&n, sizeof n));
+}
+
+uint64_t item_told_key(const struct item *i)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    mix(&h, opcua_session_url(source_session(i->place.source)));
+    mix(&h, writer_name(i->place.writer));
+    mix(&h, text_at(i, 0, head_at(i))); /* node, range and path */
+    return h;
 }
 
 /* All but what ModifyMonitoredItems and we ourselves can change on the way. A heartbeat that begins

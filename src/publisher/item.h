@@ -11,6 +11,7 @@
 #include "publisher/heartbeat.h"
 #include "publisher/metadata.h"
 #include "publisher/source.h"
+#include "publisher/told.h"
 
 struct item {
     struct source_item place; /* first; on no source while it is named */
@@ -40,6 +41,7 @@ struct item_more {
     struct loop_timer again;       /* after it failed */
     struct source_wish wish;       /* for when it is named */
     struct buffer head, label;     /* with names of the server's; empty: as in `text` */
+    UA_Guid class_field_id;        /* DataSetClassFieldId; zeros: none */
     struct item *trigger;          /* SetTriggering: reported when that one is */
     struct item **linked;          /* the other way round */
     size_t linked_count;
@@ -59,8 +61,11 @@ struct item_home {
     heartbeat_fn *on_heartbeat; /* its arg is the item, as of: */
     const struct event_item_events *events;
     const struct backfill_config *backfill;
+    struct told *told; /* what an earlier start told; NULL: nobody knows */
 };
 
+/* What stays the same of it from start to start. */
+uint64_t item_told_key(const struct item *i);
 /* Of what the plan says; `trigger` may be NULL. */
 uint64_t item_key(const struct plan_item *plan, const struct item *trigger);
 uint64_t item_node_key(const struct plan_item *plan, const struct item *trigger);

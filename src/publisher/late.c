@@ -7,6 +7,8 @@ static void put(struct item *i, const UA_DataValue *v)
 {
     struct writer *w = i->place.writer;
     struct group *g = writer_group(w);
+    if (!group_can_say(g, v))
+        return;
     struct data_set *d = writer_begin_late(w);
     const struct opcua_namespaces *names =
         opcua_session_namespaces(source_session(i->place.source));

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "opcua/data_type.h"
+#include "opcua/enum_strings.h"
 
 #define NODES_MAX 250 /* that one question is about */
 #define ATTRIBUTES 4  /* that are read of a field's node */
@@ -28,6 +29,7 @@ struct type {
 struct metadata_load {
     struct opcua_session *session;
     struct opcua_call *call;
+    struct opcua_enum_strings *enums; /* being asked for */
     struct metadata_fields fields;
     UA_DataSetMetaDataType out;
     struct type *types;
@@ -226,6 +228,54 @@ static void read_attributes(struct metadata_load *l, const UA_NodeId *const *nod
     l->call = OPCUA_CALL(l->session, OPCUA_CALL_NOW, READ, &request, done, l, METADATA_MS);
 }
 
+/* ---- step: enumerations that are told in a property of theirs ---- */
+
+static bool is_enumeration(const struct metadata_load *l, const struct type *t)
+{
+    if (t->structure || t->enumeration)
+        return false;
+    for (int i = 0; t && i < SUPERTYPES_MAX; i++) {
+        if (t->base.namespaceIndex == 0)
+            return t->base.identifierType == UA_NODEIDTYPE_NUMERIC &&
+                   t->base.identifier.numeric == UA_NS0ID_ENUMERATION;
+        t = find_type(l, &t->base);
+    }
+    return false;
+}
+
+static void on_enums(void *arg, UA_EnumDefinition *of)
+{
+    struct metadata_load *l = arg;
+    size_t n = 0;
+    l->enums = NULL;
+    for (size_t i = 0; of && i < l->type_count; i++) {
+        struct type *t = &l->types[i];
+        if (!is_enumeration(l, t))
+            continue;
+        UA_EnumDefinition *d = &of[n++];
+        if (d->fieldsSize == 0)
+            continue;
+        t->enumeration = UA_EnumDefinition_new();
+        *t->enumeration = *d;
+        UA_EnumDefinition_init(d);
+    }
+    finish(l, of != NULL);
+}
+
+static void ask_enums(struct metadata_load *l)
+{
+    UA_NodeId *ids = memory_new((l->type_count + 1) * sizeof *ids); /* borrowed */
+    size_t count = 0;
+    for (size_t i = 0; i < l->type_count; i++)
+        if (is_enumeration(l, &l->types[i]))
+            ids[count++] = l->types[i].id;
+    if (count > 0)
+        l->enums = opcua_enum_strings(l->session, ids, count, on_enums, l, METADATA_MS);
+    free(ids);
+    if (count == 0)
+        finish(l, true);
+}
+
 /* ---- step: super types ---- */
 
 static void ask_types(struct metadata_load *l);
@@ -306,7 +356,7 @@ static void on_types(void *arg, UA_StatusCode status, void *response)
             take_definition(l, l->at + i, what->value.data, what->value.type);
     }
     if (count == 0)
-        finish(l, true);
+        ask_enums(l);
     else
         ask_bases(l, count);
 }
@@ -321,7 +371,7 @@ static void ask_types(struct metadata_load *l)
     count = count < max ? count : max;
     count = count < browse ? count : browse;
     if (count == 0) {
-        finish(l, true);
+        ask_enums(l);
         return;
     }
     for (size_t i = 0; i < count; i++)
@@ -500,6 +550,7 @@ void metadata_cancel(struct metadata_load **load)
         return;
     if (l->call)
         opcua_call_cancel(l->call);
+    opcua_enum_strings_cancel(&l->enums);
     load_free(l);
     *load = NULL;
 }

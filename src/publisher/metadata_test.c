@@ -37,20 +37,25 @@ const struct opcua_namespaces *opcua_session_namespaces(const struct opcua_sessi
     return &names;
 }
 
+bool opcua_call_was_lost(UA_StatusCode status)
+{
+    return UA_StatusCode_isBad(status);
+}
+
 void opcua_call_cancel(struct opcua_call *call)
 {
     (void)call;
     server.done = NULL;
 }
 
-/* Variables 1 to 4 of namespace 2, and the node that an event's field leads to. */
+/* Variables 1 to 4 and 6 of namespace 2, and the node that an event's field leads to. */
 static const struct {
     uint32_t id;
     UA_UInt16 type_space;
     uint32_t type;
     UA_Int32 rank;
 } variables[] = {
-    {1, 2, 3001, -1}, {2, 0, 11, 1}, {3, 2, 3003, -1}, {4, 2, 3002, -1}, {5, 0, 5, -1}};
+    {1, 2, 3001, -1}, {2, 0, 11, 1}, {3, 2, 3003, -1}, {4, 2, 3002, -1}, {5, 0, 5, -1}, {6, 2, 3005, -1}};
 
 static void set_scalar(UA_DataValue *out, const void *v, int type)
 {
@@ -76,7 +81,7 @@ static void read_variable(size_t i, uint32_t attribute, UA_DataValue *out)
 }
 
 /* 3001 is a structure with 3002, an enumeration, in it; 3003 a kind of Double; 3004 what 3001 is
- * derived from. */
+ * derived from; 3005 an enumeration whose names stand in a property, node 60. */
 static void read_definition(uint32_t id, UA_DataValue *out)
 {
     UA_StructureField members[] = {
@@ -86,7 +91,7 @@ static void read_definition(uint32_t id, UA_DataValue *out)
     UA_EnumField states[] = {{.value = 1, .name = UA_STRING("On")}};
     UA_EnumDefinition enumeration = {.fields = states, .fieldsSize = 1};
     UA_ExtensionObject o;
-    if (id == 3003) {
+    if (id == 3003 || id == 3005) {
         out->hasStatus = true;
         out->status = UA_STATUSCODE_BADATTRIBUTEIDINVALID;
         return;
@@ -107,6 +112,11 @@ static void read_definition(uint32_t id, UA_DataValue *out)
 static void read_node(const UA_ReadValueId *what, UA_DataValue *out)
 {
     uint32_t id = what->nodeId.identifier.numeric;
+    UA_LocalizedText modes[] = {UA_LOCALIZEDTEXT("en", "Off"), UA_LOCALIZEDTEXT("en", "Manual")};
+    if (id == 60) {
+        out->hasValue = true;
+        UA_Variant_setArrayCopy(&out->value, modes, 2, &UA_TYPES[UA_TYPES_LOCALIZEDTEXT]);
+    }
     UA_QualifiedName name = {2, UA_STRING("Type")};
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         if (variables[i].id == id)
@@ -136,7 +146,7 @@ static void answer_browse(const UA_BrowseRequest *r)
         b->references = UA_ReferenceDescription_new();
         b->referencesSize = 1;
         b->references[0].nodeId.nodeId = id == 3001   ? UA_NODEID_NUMERIC(2, 3004)
-                                         : id == 3002 ? UA_NODEID_NUMERIC(0, 29)
+                                         : id == 3002 || id == 3005 ? UA_NODEID_NUMERIC(0, 29)
                                          : id == 3003 ? UA_NODEID_NUMERIC(0, 11)
                                                       : UA_NODEID_NUMERIC(0, 22);
     }
@@ -147,12 +157,18 @@ static void answer_translate(const UA_TranslateBrowsePathsToNodeIdsRequest *r)
     server.translate.resultsSize = r->browsePathsSize;
     server.translate.results =
         UA_Array_new(r->browsePathsSize, &UA_TYPES[UA_TYPES_BROWSEPATHRESULT]);
-    for (size_t i = 0; i < r->browsePathsSize; i++)
-        if (r->browsePaths[i].relativePath.elementsSize > 0) {
-            server.translate.results[i].targets = UA_BrowsePathTarget_new();
-            server.translate.results[i].targetsSize = 1;
-            server.translate.results[i].targets[0].targetId.nodeId = UA_NODEID_NUMERIC(2, 5);
-        }
+    for (size_t i = 0; i < r->browsePathsSize; i++) {
+        const UA_RelativePath *path = &r->browsePaths[i].relativePath;
+        uint32_t from = r->browsePaths[i].startingNode.identifier.numeric;
+        bool values = path->elementsSize > 0 &&
+                      slice_eq(opcua_slice(path->elements[0].targetName.name), SLICE("EnumValues"));
+        if (path->elementsSize == 0 || (from == 3005 && values))
+            continue;
+        server.translate.results[i].targets = UA_BrowsePathTarget_new();
+        server.translate.results[i].targetsSize = 1;
+        server.translate.results[i].targets[0].targetId.nodeId =
+            UA_NODEID_NUMERIC(2, from == 3005 ? 60 : 5);
+    }
 }
 
 struct opcua_call *opcua_session_call(struct opcua_session *s, enum opcua_call_when when,
@@ -235,6 +251,8 @@ static struct metadata_load *ask(void)
     severity->path[0] = UA_QUALIFIEDNAME_ALLOC(0, "Severity");
     severity->id.data1 = 77;
     metadata_add(&fields, SLICE("AssetId"), NULL)->type = &UA_TYPES[UA_TYPES_INT32];
+    UA_NodeId mode = UA_NODEID_NUMERIC(2, 6);
+    metadata_add(&fields, SLICE("Mode"), &mode);
     return metadata_load((struct opcua_session *)&server, &fields, on_metadata, NULL);
 }
 
@@ -262,10 +280,10 @@ static void fields_have_the_types_that_the_server_says(void **state)
     ask();
     run();
     assert_int_equal(answers, 1);
-    assert_int_equal(told.fieldsSize, 6);
-    static const UA_Byte builtin[] = {22, 11, 11, 6, 5, 6};
-    static const UA_Int32 ranks[] = {-1, 1, -1, -1, -1, -1};
-    for (size_t i = 0; i < 6; i++) {
+    assert_int_equal(told.fieldsSize, 7);
+    static const UA_Byte builtin[] = {22, 11, 11, 6, 5, 6, 6};
+    static const UA_Int32 ranks[] = {-1, 1, -1, -1, -1, -1, -1};
+    for (size_t i = 0; i < 7; i++) {
         assert_int_equal(told.fields[i].builtInType, builtin[i]);
         assert_int_equal(told.fields[i].valueRank, ranks[i]);
     }
@@ -282,7 +300,7 @@ static void types_of_the_server_are_described_with_what_is_in_them(void **state)
     ask();
     run();
     assert_int_equal(told.structureDataTypesSize, 2); /* 3001 and what it is derived from */
-    assert_int_equal(told.enumDataTypesSize, 1);      /* a field of 3001, and a node's own type */
+    assert_int_equal(told.enumDataTypesSize, 2); /* a field of 3001 and a node's own type; 3005 */
     assert_int_equal(told.simpleDataTypesSize, 1);
     assert_int_equal(told.structureDataTypes[0].dataTypeId.identifier.numeric, 3001);
     assert_int_equal(told.structureDataTypes[0].structureDefinition.fieldsSize, 1);
@@ -290,6 +308,18 @@ static void types_of_the_server_are_described_with_what_is_in_them(void **state)
     assert_int_equal(told.simpleDataTypes[0].builtInType, 11);
     assert_int_equal(told.namespacesSize, 2);
     assert_slice(opcua_slice(told.namespaces[1]), SLICE("urn:machine")); /* index 2 is the second */
+}
+
+static void an_enumeration_may_be_told_by_its_strings_alone(void **state)
+{
+    (void)state;
+    ask();
+    run();
+    const UA_EnumDescription *mode = &told.enumDataTypes[1];
+    assert_int_equal(mode->dataTypeId.identifier.numeric, 3005);
+    assert_int_equal(mode->enumDefinition.fieldsSize, 2);
+    assert_int_equal(mode->enumDefinition.fields[1].value, 1);
+    assert_slice(opcua_slice(mode->enumDefinition.fields[1].name), SLICE("Manual"));
 }
 
 /* Whichever question it is that fails. */
@@ -329,6 +359,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(types_of_the_server_are_described_with_what_is_in_them,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_enumeration_may_be_told_by_its_strings_alone, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_cancelled_tells_nothing, set_up, tear_down),
     };

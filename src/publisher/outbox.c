@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/told_file.h"
 
 #define MEMORY_BYTES (32u << 20)
 #define DISK_BYTES (1ull << 30)
@@ -222,7 +223,7 @@ static void on_look(void *arg)
         buffer_reset(&names);
     struct slice rest = buffer_slice(&names), name;
     while (rest.len && slice_split(&rest, 0, &name))
-        if (name.len && !is_used(o, name))
+        if (name.len && !slice_starts(name, SLICE(TOLD_FILE_PREFIX)) && !is_used(o, name))
             log_warn("publisher queue belongs to a transport that no group uses: what waits there "
                      "is not "
                      "sent until one does; or remove it path=%s/%.*s",

@@ -101,7 +101,8 @@ static void apply_ua(void *arg)
                                                        .items_per_subscription = (uint32_t)p->config.defaults.items_per_subscription,
                                                        .lifetime_count = (uint32_t)p->config.defaults.lifetime_count,
                                                        .site = slice_of(p->config.site),
-                                                       .backfill_rate = p->config.backfill_rate});
+                                                       .backfill_rate = p->config.backfill_rate,
+                                                       .told = &p->told});
     engine_apply(p->engine, &l->plan);
     load_free(l);
     malloc_trim(0); /* the file and its plan were many small pieces */
@@ -221,7 +222,7 @@ void publisher_counts(const struct publisher *p, struct publisher_counts *out)
         .transferred = e->sources.transferred,
         .gaps = e->sources.gaps,
         .unknown_gaps = e->sources.unknown_gaps,
-        .overflows = e->sources.overflows,
+        .overflows = e->writers.overflows,
         .late = e->writers.late,
         .cyclic_reads = e->sources.cyclic_reads,
         .missed_cycles = e->sources.missed_cycles,
@@ -410,6 +411,29 @@ static void name_methods_topic(struct publisher *p)
     p->config.outbox.methods = buffer_slice(&p->methods_topic);
 }
 
+static void collect_told_ua(void *arg, struct told *out)
+{
+    struct publisher *p = arg;
+    if (p->engine)
+        engine_told(p->engine, out);
+    told_put_left(out, &p->told); /* of nodes that are looked for, or not configured just now */
+}
+
+static void open_told(struct publisher *p)
+{
+    const struct outbox_options *o = &p->config.outbox;
+    if (p->config.backfill_every_ms && o->directory && o->durability != STORE_MEMORY)
+        p->told_file = told_file_open(&(struct told_file_config){.loop = p->loop,
+                                                                 .thread = p->thread,
+                                                                 .directory = o->directory,
+                                                                 .name = slice_of(p->publisher_id),
+                                                                 .every_ms =
+                                                                     p->config.backfill_every_ms,
+                                                                 .collect_ua = collect_told_ua,
+                                                                 .arg = p},
+                                      &p->told);
+}
+
 struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                   const struct publisher_config *config)
 {
@@ -440,6 +464,7 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
         return NULL;
     }
     start_reports(p);
+    open_told(p);
     announce(p, "RestartAnnouncement");
     p->store = config_store_new(p->loop, p->path, config->create, on_file, p);
     config_store_audit(p->store, config->audit);
@@ -457,6 +482,7 @@ static void look_whether_sent(void *arg)
     struct outbox_counts c = outbox_counts(p->outbox);
     bool stays = c.unstored == 0 && loop_now_ms(p->loop) >= p->stop_at_ms - STOP_MS + STOP_SENT_MS;
     bool busy = !p->stopped || p->load || p->counting || !reports_idle(p->reports) ||
+                (p->told_file && !told_file_idle(p->told_file)) ||
                 (c.waiting > 0 && !stays);
     if (busy && loop_now_ms(p->loop) < p->stop_at_ms) {
         loop_timer_start(p->loop, &p->stop_timer, STOP_LOOK_MS, look_whether_sent, p);
@@ -465,6 +491,8 @@ static void look_whether_sent(void *arg)
     if (c.waiting > 0)
         log_warn("publisher stopped with messages unsent count=%llu lost=%llu",
                  (unsigned long long)c.waiting, (unsigned long long)c.unstored);
+    if (p->told_file && p->stopped && c.unstored == 0)
+        told_file_write(p->told_file, &p->told_last);
     p->on_stopped(p->on_stopped_arg);
 }
 
@@ -476,6 +504,7 @@ static void on_engine_stopped(void *arg)
 static void stop_ua(void *arg)
 {
     struct publisher *p = arg;
+    collect_told_ua(p, &p->told_last);
     engine_free(&p->engine);
     loop_post(p->loop, on_engine_stopped, p);
 }
@@ -491,6 +520,8 @@ void publisher_stop(struct publisher *p, loop_fn *fn, void *arg)
         init_run_stop(p->init);
     loop_timer_stop(&p->count_timer);
     reports_stop(p->reports);
+    if (p->told_file)
+        told_file_stop(p->told_file);
     announce(p, "ShutdownAnnouncement");
     opcua_thread_post(p->thread, stop_ua, p);
     loop_timer_start(p->loop, &p->stop_timer, 0, look_whether_sent, p);
@@ -503,6 +534,9 @@ void publisher_free(struct publisher **publisher)
         return;
     reports_free(&p->reports);
     init_run_free(&p->init);
+    told_file_free(&p->told_file);
+    told_clear(&p->told);
+    told_clear(&p->told_last);
     outbox_free(&p->outbox);
     buffer_clear(&p->waiting);
     free(p->path);

@@ -107,10 +107,14 @@ static void metadata_comes_before_the_first_values(void **state)
     struct publisher_config config = {.defaults = defaults};
     config.defaults.strict = config.defaults.metadata = true;
     start_with("[{\"EndpointUrl\": \"%s\", \"DataSetWriterId\": \"w\", "
-               "\"DataSetExtensionFields\": {\"AssetId\": 5}, \"OpcNodes\": " TWO_NODES "}]",
+               "\"DataSetExtensionFields\": {\"AssetId\": 5}, \"OpcNodes\": "
+               "[{\"Id\": \"nsu=urn:test;s=C0\", \"DisplayName\": \"C0\", "
+               "\"DataSetClassFieldId\": \"72962b91-fa75-4ae6-8d28-b404dc7daf63\"}, "
+               "{\"Id\": \"nsu=urn:test;s=C1\", \"DisplayName\": \"C1\"}]}]",
                config);
     want_more(50);
     const char *first = body(0);
+    assert_non_null(strstr(first, "72962b91-fa75-4ae6-8d28-b404dc7daf63"));
     assert_non_null(strstr(first, "\"MessageType\":\"ua-metadata\",\"PublisherId\":\"me\""));
     assert_non_null(strstr(first, "\"Fields\":[{\"Name\":\"C0\""));
     assert_non_null(strstr(first, "\"BuiltInType\":6,\"DataType\":{\"Id\":6},\"ValueRank\":-1"));
@@ -337,6 +341,42 @@ static void key_frames_have_all_values(void **state)
     assert_int_equal(world.out_of_order, 0);
 }
 
+/* The network message has no header: its version, then the data set's flags. */
+static int raw_frame(size_t i)
+{
+    assert_true(hub.bodies[i].len > 3);
+    assert_int_equal(hub.bodies[i].at[0], 0x01);
+    assert_int_equal(hub.bodies[i].at[1] & 0x06, 0x02); /* raw fields */
+    return hub.bodies[i].at[2] & 0x0f;
+}
+
+static void start_raw(const char *nodes)
+{
+    char entries[512];
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.encoding = ENCODING_UADP;
+    snprintf(entries, sizeof entries,
+             "[{\"EndpointUrl\": \"%%s\", \"MessagingMode\": \"RawDataSets\", "
+             "\"DataSetKeyFrameCount\": 1, \"OpcNodes\": %s}]",
+             nodes);
+    start_with(entries, config);
+}
+
+static void a_raw_key_frame_that_lacks_a_value_is_a_delta_frame(void **state)
+{
+    (void)state;
+    size_t ten = 10;
+    start_raw(TWO_NODES);
+    assert_true(loop_run_until(world.loop, has_sent, &ten, WAIT_MS));
+    assert_int_equal(raw_frame(9), 0); /* both are there */
+    assert_int_equal(hub.bodies[9].len, 3 + 2 * sizeof(uint32_t));
+    stop(NULL);
+    start_raw("[{\"Id\": \"nsu=urn:test;s=C0\"}, {\"Id\": \"nsu=urn:test;s=Nowhere\"}]");
+    assert_true(loop_run_until(world.loop, has_sent, &ten, WAIT_MS));
+    assert_int_equal(raw_frame(9), 1);
+    assert_int_equal(hub.bodies[9].len, 3 + 2 + 2 + sizeof(uint32_t)); /* count, index, value */
+}
+
 static void the_first_value_can_be_skipped(void **state)
 {
     (void)state;
@@ -369,6 +409,7 @@ int main(void)
         cmocka_unit_test_teardown(the_simple_filter_has_all_fields_of_the_type, stop),
         cmocka_unit_test_teardown(heartbeats_repeat_what_does_not_change, stop),
         cmocka_unit_test_teardown(key_frames_have_all_values, stop),
+        cmocka_unit_test_teardown(a_raw_key_frame_that_lacks_a_value_is_a_delta_frame, stop),
         cmocka_unit_test_teardown(the_first_value_can_be_skipped, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

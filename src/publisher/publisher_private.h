@@ -10,6 +10,7 @@
 #include "publisher/init_run.h"
 #include "publisher/publisher.h"
 #include "publisher/reports.h"
+#include "publisher/told_file.h"
 #include "json/write.h"
 
 struct publisher {
@@ -22,6 +23,8 @@ struct publisher {
     struct loop *loop;
     struct opcua_thread *thread;
     struct outbox *outbox;
+    struct told told, told_last; /* by an earlier start, until it is taken; at the end */
+    struct told_file *told_file; /* NULL: nothing is kept */
     struct engine *engine; /* on the OPC UA thread, from the first plan on */
     uint64_t epoch;
 

@@ -30,7 +30,6 @@ struct sources {
     struct backfill_counts backfill_counts;
     uint32_t held; /* writers that take nothing yet */
     struct loop_timer released; /* one takes again: from the loop, not from its callback */
-    uint64_t overflows;
     uint32_t items_max, lifetime_count;
     /* Scratch, grown to the largest notification. */
     uint32_t *next;
@@ -71,14 +70,6 @@ static struct chain *chain_of(struct chain *chains, size_t *count, struct writer
     return &chains[(*count)++];
 }
 
-/* Part 4, 7.22.1: only with the data value's type of information. */
-static bool has_overflow(UA_StatusCode status)
-{
-    const UA_StatusCode bits =
-        UA_STATUSCODE_INFOTYPE_DATAVALUE | UA_STATUSCODE_INFOBITS_OVERFLOW;
-    return (status & bits) == bits;
-}
-
 /* Sorts values from `from` on by writer; returns where the next pass begins. */
 static size_t sort(struct source *s, const UA_MonitoredItemNotification *values, size_t from,
                    size_t count, struct chain *chains, size_t *chain_count)
@@ -89,8 +80,6 @@ static size_t sort(struct source *s, const UA_MonitoredItemNotification *values,
         struct source_item *item = source_item_at(s, values[i].clientHandle);
         if (!item)
             continue; /* removed meanwhile */
-        if (values[i].value.hasStatus)
-            s->owner->overflows += has_overflow(values[i].value.status);
         if (!c || c->writer != item->writer)
             c = chain_of(chains, chain_count, item->writer);
         if (!c)
@@ -496,6 +485,11 @@ struct loop *sources_loop(const struct sources *s)
     return opcua_thread_loop(s->thread);
 }
 
+bool source_is_cyclic(const struct source *s)
+{
+    return s->sampler != NULL;
+}
+
 struct opcua_session *source_session(const struct source *s)
 {
     return s->session;
@@ -585,7 +579,7 @@ static void count_sampler(const struct source *s, struct source_counts *c)
 
 struct source_counts sources_counts(const struct sources *sources)
 {
-    struct source_counts c = {.overflows = sources->overflows, .backfill = sources->backfill_counts};
+    struct source_counts c = {.backfill = sources->backfill_counts};
     LIST_EACH(l, &sources->list)
     {
         const struct source *s = LIST_OF(l, struct source, link);

@@ -111,6 +111,7 @@ void source_reset(struct source *s);
 
 struct source_item *source_item_at(struct source *s, uint32_t index);
 struct opcua_session *source_session(const struct source *s);
+bool source_is_cyclic(const struct source *s); /* read by us, in cycles */
 /* When the server published what is being told. */
 UA_DateTime source_published(const struct source *s);
 /* False also asks for writers to be told when there is. */
@@ -127,7 +128,6 @@ struct source_counts {
     struct backfill_counts backfill;
     uint64_t subscriptions, items, live, failed, gaps, unknown_gaps, notifications, republished,
         transferred;
-    uint64_t overflows; /* values that say that others before them were lost in a queue */
     uint64_t samplers, cyclic_reads, missed_cycles;
     uint64_t modified; /* items whose parameters the server changed */
 };

@@ -23,6 +23,8 @@ static void take_item(const struct item *i, struct survey *s, struct survey_writ
 static void take_session(const struct opcua_session *session, struct survey_writer *out)
 {
     const char *text;
+    out->session = session;
+    out->retries = opcua_session_failures(session);
     out->connected = opcua_session_state(session) == OPCUA_SESSION_READY;
     out->error = opcua_session_error(session, &text);
 }

@@ -26,8 +26,10 @@ struct survey_writer {
     struct slice endpoint_url, security_policy, user;
     enum opcua_security security;
     bool certificate_user;
+    const void *session; /* which one, for who counts each once; NULL: none yet */
     bool connected;
     UA_StatusCode error; /* why it is not connected */
+    uint64_t retries;    /* tries of the session to connect that failed */
     size_t items, live, failed, heartbeats, event_items;
     struct survey_failure *failures;
     size_t failure_count;
@@ -35,13 +37,15 @@ struct survey_writer {
 
 struct survey_counts { /* since the group began */
     uint64_t messages, bytes, data_sets, values, too_large;
-    uint64_t data_changes, events, heartbeats, keep_alives;
+    uint64_t data_changes, events, heartbeats, keep_alives, model_changes;
+    uint64_t cyclic_reads, sampled_values, overflows;
 };
 
 struct survey_group {
     struct slice key, name;
     uint64_t began_ms; /* wall time */
     struct survey_counts counts;
+    uint64_t late; /* nodes that say nothing, now */
     struct survey_writer *writers;
     size_t writer_count;
 };

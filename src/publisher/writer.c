@@ -151,6 +151,7 @@ static void set_home(struct writer *w, const struct plan_writer *plan)
                                  .on_heartbeat = writer_on_heartbeat,
                                  .events = &event_writer_events,
                                  .backfill = &w->backfill,
+                                 .told = w->config.told,
                                  .on_way = w->routed ? on_way : NULL};
     w->backfill = (struct backfill_config){.events = &late_events,
                                            .counts = sources_backfill_counts(w->config.sources),
@@ -213,6 +214,11 @@ void writer_free(struct writer **writer, bool forget)
     *writer = NULL;
 }
 
+void writer_count_model_change(struct writer *w)
+{
+    w->config.counts->model_changes++;
+}
+
 struct slice writer_name(const struct writer *w)
 {
     return buffer_slice(&w->name);
@@ -227,6 +233,16 @@ size_t writer_items(const struct writer *w, struct item *const **items)
 {
     *items = w->items;
     return w->item_count;
+}
+
+void writer_told(const struct writer *w, struct told *out)
+{
+    for (size_t n = 0; n < w->item_count; n++) {
+        const struct item *i = w->items[n];
+        UA_DateTime last = i->backfill ? backfill_told(i->backfill) : 0;
+        if (last)
+            told_put(out, item_told_key(i), last);
+    }
 }
 
 struct group *writer_group(const struct writer *w)

@@ -7,6 +7,7 @@
 
 #include "publisher/group.h"
 #include "publisher/source.h"
+#include "publisher/told.h"
 #include "publisher/watchdog.h"
 
 #define WRITER_REFUSED_LINES_MAX 50 /* of refused nodes in the log a minute, of all writers; metrics count all */
@@ -14,7 +15,9 @@
 struct writer;
 
 struct writer_counts { /* of all writers of a group together */
-    uint64_t data_changes, events, heartbeats, keep_alives;
+    uint64_t data_changes, events, heartbeats, keep_alives, model_changes;
+    uint64_t cyclic_reads, sampled_values; /* what reads of cycles brought, and the values in it */
+    uint64_t overflows; /* values that say that others before them were lost in a queue */
     uint64_t late; /* nodes that say nothing, now */
 };
 
@@ -32,6 +35,7 @@ struct writer_config {
     uint32_t id; /* in its group */
     watchdog_end_fn *end; /* NULL: the real one */
     uint32_t backfill_rate; /* values a second; 0: as fast as it goes */
+    struct told *told;      /* what an earlier start told; NULL: nobody knows */
 };
 
 /* What writers do with what comes from sources. */
@@ -44,6 +48,7 @@ void writer_free(struct writer **w, bool forget);
 
 /* NULL before the first item has its place on one. */
 struct opcua_session *writer_session(const struct writer *w);
+void writer_count_model_change(struct writer *w);
 /* Where messages go, and who data set messages are from. */
 struct group *writer_group(const struct writer *w);
 struct data_set *writer_data_set(struct writer *w);
@@ -55,6 +60,8 @@ struct slice writer_key(const struct writer *w);
 struct slice writer_name(const struct writer *w); /* as configured */
 const struct opcua_connection *writer_connection(const struct writer *w);
 struct item;
+/* Appends until when its nodes were told, of those whose history is read. */
+void writer_told(const struct writer *w, struct told *out);
 size_t writer_items(const struct writer *w, struct item *const **items);
 void writer_mark(struct writer *w, bool wanted);
 bool writer_marked(const struct writer *w);

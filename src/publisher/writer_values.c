@@ -26,11 +26,21 @@ static void keep_last(struct item *i, const UA_DataValue *v)
     UA_DataValue_copy(v, i->last);
 }
 
+/* Part 4, 7.22.1: only with the data value's type of information. */
+static bool has_overflow(UA_StatusCode status)
+{
+    const UA_StatusCode bits =
+        UA_STATUSCODE_INFOTYPE_DATAVALUE | UA_STATUSCODE_INFOBITS_OVERFLOW;
+    return (status & bits) == bits;
+}
+
 /* False for the first value when it is to be skipped, and when only heartbeats are wanted. */
 static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
 {
     bool first = !i->seen;
     i->seen = true;
+    if (v->hasStatus)
+        w->config.counts->overflows += has_overflow(v->status);
     i->heard_ms = w->now_ms;
     if (i->backfill)
         backfill_value(i->backfill, v);
@@ -106,20 +116,28 @@ static bool is_key_frame_due(const struct writer *w)
     return w->key_frame_count > 0 && w->data_set.sequence % w->key_frame_count == 0;
 }
 
-static bool is_positional(const struct writer *w)
-{
-    return group_is_positional(w->config.group);
-}
-
 /* All that is known, in the order of the fields. */
-static void write_last_values(struct writer *w)
+static void write_last_values(struct writer *w, enum frame frame)
 {
     static const UA_DataValue unknown;
+    bool all = frame == FRAME_KEY && group_is_positional(w->config.group);
     for (size_t n = 0; n < w->item_count; n++) {
         const struct item *i = w->items[n];
-        if (i->last || is_positional(w))
-            group_field(w->config.group, item_head(i), i->number, i->last ? i->last : &unknown);
+        const UA_DataValue *v = i->last ? i->last : all ? &unknown : NULL;
+        if (v && group_can_say(w->config.group, v))
+            group_field(w->config.group, item_head(i), i->number, v);
     }
+}
+
+/* A key frame that has a place and no word for each field cannot go without one of them: then it
+ * is a delta frame with all the others. */
+static enum frame key_frame(const struct writer *w)
+{
+    static const UA_DataValue unknown;
+    for (size_t n = 0; n < w->item_count; n++)
+        if (!group_can_say(w->config.group, w->items[n]->last ? w->items[n]->last : &unknown))
+            return FRAME_DELTA;
+    return FRAME_KEY;
 }
 
 /* In a key frame it is only kept, and written with the others. */
@@ -132,7 +150,7 @@ static void write_value(struct writer *w, struct source *s, const UA_MonitoredIt
         return;
     }
     i->stamp = w->stamp;
-    if (is_sent(w, i, &v->value) && !key)
+    if (is_sent(w, i, &v->value) && !key && group_can_say(w->config.group, &v->value))
         group_field(w->config.group, item_head(i), i->number, &v->value);
 }
 
@@ -140,8 +158,15 @@ static void begin(struct writer *w, const struct opcua_namespaces *names, enum f
                   UA_DateTime now)
 {
     struct data_set_head head = {.frame = frame, .now = now};
-    w->stamp++;
     group_begin(w->config.group, &w->data_set, &head, names);
+}
+
+/* Not ended. */
+static void write_key_frame(struct writer *w, const struct opcua_namespaces *names, UA_DateTime now)
+{
+    enum frame frame = key_frame(w);
+    begin(w, names, frame, now);
+    write_last_values(w, frame);
 }
 
 /* One data set message with each item's first value; then one with the second values, and so on. */
@@ -152,15 +177,18 @@ static void write_fields(struct writer *w, struct source *s,
     const struct opcua_namespaces *names = opcua_session_namespaces(source_session(s));
     bool key = is_key_frame_due(w);
     size_t later = 0;
-    begin(w, names, key ? FRAME_KEY : FRAME_DELTA, now);
+    w->stamp++;
+    if (!key)
+        begin(w, names, FRAME_DELTA, now);
     for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at])
         write_value(w, s, &values[at], at, key, &later);
     if (key)
-        write_last_values(w);
+        write_key_frame(w, names, now);
     group_end(w->config.group);
     while (later > 0) {
         size_t count = later;
         later = 0;
+        w->stamp++;
         begin(w, names, FRAME_DELTA, now);
         for (size_t i = 0; i < count; i++) /* `later` grows behind what was read */
             write_value(w, s, &values[w->later[i]], w->later[i], false, &later);
@@ -168,11 +196,20 @@ static void write_fields(struct writer *w, struct source *s,
     }
 }
 
+static void count_cyclic(struct writer *w, const uint32_t *next, uint32_t first)
+{
+    w->config.counts->cyclic_reads++;
+    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at])
+        w->config.counts->sampled_values++;
+}
+
 static void on_values(struct writer *w, struct source *s,
                       const UA_MonitoredItemNotification *values, const uint32_t *next,
                       uint32_t first, UA_DateTime now)
 {
     w->config.counts->data_changes++;
+    if (source_is_cyclic(s))
+        count_cyclic(w, next, first);
     if (w->stamp_of == STAMP_PUBLISHED)
         now = source_published(s);
     if (w->watchdog)
@@ -191,7 +228,7 @@ void writer_on_heartbeat(void *arg, const UA_DataValue *v)
         opcua_session_namespaces(source_session(i->place.source));
     UA_DateTime now = UA_DateTime_now();
     w->config.counts->heartbeats++;
-    if (!v)
+    if (!v || !group_can_say(w->config.group, v))
         return;
     if (group_form(w->config.group)->samples) {
         group_sample(w->config.group, &w->data_set,
@@ -307,9 +344,11 @@ static void on_keep_alive(struct writer *w, UA_DateTime now)
         return;
     w->config.counts->keep_alives++;
     struct opcua_session *s = writer_session(w);
-    begin(w, s ? opcua_session_namespaces(s) : NULL, w->keep_alive_key_frames ? FRAME_KEY : FRAME_KEEP_ALIVE, now);
+    const struct opcua_namespaces *names = s ? opcua_session_namespaces(s) : NULL;
     if (w->keep_alive_key_frames)
-        write_last_values(w);
+        write_key_frame(w, names, now);
+    else
+        begin(w, names, FRAME_KEEP_ALIVE, now);
     group_end(w->config.group);
     group_notified(w->config.group, &w->data_set);
 }
@@ -361,8 +400,7 @@ enum status writer_send_key_frame(struct writer *w)
     struct opcua_session *s = writer_session(w);
     if (!keeps_last(w) || !group_form(w->config.group)->key_frames || !s)
         return FORBIDDEN;
-    begin(w, opcua_session_namespaces(s), FRAME_KEY, UA_DateTime_now());
-    write_last_values(w);
+    write_key_frame(w, opcua_session_namespaces(s), UA_DateTime_now());
     group_end(w->config.group);
     group_flush(w->config.group);
     return OK;

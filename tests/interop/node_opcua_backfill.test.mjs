@@ -2,9 +2,11 @@
 // server forgets its sessions again and again while its counters go on, and its connections break while history is read.
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
+import {readdirSync} from 'node:fs';
+import path from 'node:path';
 import test, {after, before} from 'node:test';
 import {eventHubs, readUntil} from './events.mjs';
-import {edge, nodeOpcua, opc, until} from './site.mjs';
+import {edge, folder, nodeOpcua, opc, until} from './site.mjs';
 
 const COUNTERS = 10;
 let site, server;
@@ -83,6 +85,30 @@ test('sessions that the server forgets leave no gap', async () => {
   assertRight(series(events));
   assert.ok(events.some(e => e.properties['millrace-source'].endsWith('/late')));
   assert.equal(await o.metric('millrace_publisher_backfill_lost_total'), 0);
+});
+
+// A kill leaves what was kept a moment before: values of that moment come again, as late ones.
+test('what happened while the publisher was killed comes from history, of a node that is known by its path, too', async () => {
+  const o = await opc(site, [{
+    EndpointUrl: server.url, UseSecurity: false, DataSetWriterGroup: 'group', DataSetWriterId: 'writer', MessagingMode: 'PubSub',
+    DataSetPublishingInterval: 500, DataSetSamplingInterval: 0, BatchTriggerInterval: 200,
+    OpcNodes: Array.from({length: COUNTERS}, (_, i) => ({DataSetFieldId: `Load${i + 1}`, QueueSize: 1000, ...i % 2
+      ? {Id: `nsu=urn:tests:factory;s=Load${i + 1}`} : {Id: 'nsu=urn:tests:factory;s=Load', BrowsePath: [`/nsu=urn:tests:factory;Load${i + 1}`]}})),
+  }], {module: 'killed', roles: 'publisher', more: ['--backfill', 'true', '--backfill.keep', '1s']});
+  running.push(o);
+  await until('something kept', () => readdirSync(path.join(folder, 'killed-queue'), {recursive: true}).some(f => /told-/.test(f)));
+  const before = await arrived('killed', all => Object.keys(all).length === COUNTERS && all.Load1.length > 40);
+  const last = series(before).Load1.at(-1).value;
+  await o.end('SIGKILL');
+  o.start();
+  await until('the items', async () => await o.metric('millrace_publisher_items_live') === COUNTERS, 40000);
+  await until('history', async () => await o.metric('millrace_publisher_backfill_values_total') >= COUNTERS);
+  await until('all of it', async () => await o.metric('millrace_publisher_backfill_waiting') === 0);
+  const all = series(await arrived('killed', whole));
+  for (const [field, values] of Object.entries(all)) {
+    assert.ok(values.some(v => v.late && v.value > last), `${field}: from the time when it was down`);
+    assert.deepEqual(values.filter(v => v.status !== undefined), [], `${field}: nothing is lost`);
+  }
 });
 
 test('a node without history says that something may be missing', async () => {

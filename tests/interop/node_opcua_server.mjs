@@ -9,7 +9,11 @@
 //   --no-anonymous      nobody else may
 //   --knows URL         a server that registered with it, as with a local discovery server: FindServers names it
 //   --neighbour URL     one on its network: FindServersOnNetwork names it
+//   --uri URI           its application
+//   --partner URI=URL   another server that stands in for it (non-transparent redundancy, hot)
+//   --reverse URL       of a client, to which it connects
 //
+// Requests of each service are counted in variables of their name: "Read", "RegisterNodes", …
 // SIGUSR2 makes it forget its sessions with their subscriptions, as a restart does; its history stays.
 //
 // Anonymous users may use the endpoint without security, and all may use every other policy, signed, and encrypted.
@@ -37,6 +41,9 @@ const {values: options, positionals: [folder]} = parseArgs({
     'no-anonymous': {type: 'boolean', default: false},
     knows: {type: 'string'},
     neighbour: {type: 'string'},
+    uri: {type: 'string', default: 'urn:tests:node-opcua'},
+    partner: {type: 'string'},
+    reverse: {type: 'string'},
   },
 });
 
@@ -56,9 +63,10 @@ const server = new OPCUAServer({
   userManager: {isValidUser: (user, password) => user === options.user && password === options.password},
   securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
   securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes128_Sha256_RsaOaep, SecurityPolicy.Aes256_Sha256_RsaPss],
-  serverInfo: {applicationUri: 'urn:tests:node-opcua', productUri: 'urn:tests', applicationName: {text: 'node-opcua', locale: 'en'}},
+  serverInfo: {applicationUri: options.uri, productUri: 'urn:tests', applicationName: {text: 'node-opcua', locale: 'en'}},
   serverCertificateManager: await certificates('pki'),
   userCertificateManager: await certificates('users'),
+  ...options.reverse ? {reverseConnect: {connections: [{endpointUrl: options.reverse}], reconnectDelay: 200, maxReconnectDelay: 500}} : {},
 });
 await server.initialize();
 
@@ -159,6 +167,56 @@ space.instantiateNonExclusiveLimitAlarm('NonExclusiveLimitAlarmType', {
   browseName: 'LevelAlarm', componentOf: tank, conditionSource: level, inputNode: level, conditionName: 'Level',
   highHighLimit: 200, highLimit: 100, lowLimit: 50, lowLowLimit: 10,
 });
+
+// ---- names that are not what they are called in the address space; a folder that grows ----
+
+space.addVariable({componentOf: factory, browseName: 'Speed', displayName: 'Speed of the belt', nodeId: 's=Speed', dataType: 'Double',
+  value: new Variant({dataType: DataType.Double, value: 2.5})});
+const garden = space.addFolder(factory, {browseName: 'Garden', nodeId: 's=Garden'});
+space.addVariable({propertyOf: garden, browseName: {name: 'NodeVersion', namespaceIndex: 0}, nodeId: 's=GardenVersion', dataType: 'String',
+  value: new Variant({dataType: DataType.String, value: '1'})});
+const grow = space.addMethod(methods, {browseName: 'Grow', nodeId: 's=Grow', outputArguments: [],
+  inputArguments: [{name: 'name', dataType: DataType.String, description: {text: 'of the new variable'}}]});
+grow.bindMethod((inputs, _context, callback) => {
+  const [{value: name}] = inputs;
+  addressSpace.modelChangeTransaction(() => space.addVariable({componentOf: garden, browseName: name, nodeId: `s=${name}`, dataType: 'Int32',
+    value: new Variant({dataType: DataType.Int32, value: 0})}));
+  callback(null, {statusCode: StatusCodes.Good, outputArguments: []});
+});
+
+// ---- what was asked of it ----
+
+const requests = space.addFolder(factory, {browseName: 'Requests', nodeId: 's=Requests'});
+for (const service of ['Read', 'RegisterNodes', 'TranslateBrowsePathsToNodeIds', 'CreateMonitoredItems', 'SetTriggering', 'CreateSubscription']) {
+  let asked = 0;
+  const variable = space.addVariable({componentOf: requests, browseName: service, nodeId: `s=${service}`, dataType: 'UInt32',
+    value: new Variant({dataType: DataType.UInt32, value: 0})});
+  server.on('request', request => {
+    if (request.schema.name === `${service}Request`)
+      variable.setValueFromSource({dataType: DataType.UInt32, value: ++asked});
+  });
+}
+
+// ---- another server that stands in for it; how well it is can be written ----
+
+let wellness = 255;
+space.addVariable({componentOf: factory, browseName: 'Wellness', nodeId: 's=Wellness', dataType: 'Byte', minimumSamplingInterval: 100, value: {
+  get: () => new Variant({dataType: DataType.Byte, value: wellness}),
+  set: v => {
+    wellness = v.value;
+    return StatusCodes.Good;
+  },
+}});
+if (options.partner) {
+  const at = options.partner.indexOf('=');
+  const [uri, url] = [options.partner.slice(0, at), options.partner.slice(at + 1)];
+  addressSpace.findNode('i=3709').setValueFromSource({dataType: DataType.Int32, value: 3});
+  addressSpace.findNode('i=11314').setValueFromSource({dataType: DataType.String, arrayType: VariantArrayType.Array, value: [options.uri, uri]});
+  addressSpace.findNode('i=2267').bindVariable({get: () => new Variant({dataType: DataType.Byte, value: wellness})}, true);
+  const own = server.getServers.bind(server);
+  server.getServers = channel => [...own(channel), new ApplicationDescription({applicationUri: uri, productUri: 'urn:tests',
+    applicationName: {text: 'the other'}, applicationType: ApplicationType.Server, discoveryUrls: [url]})];
+}
 
 // ---- from start to end ----
 

@@ -1,0 +1,176 @@
+// What entries and nodes of a file ask of a server, on servers of other makes (node-opcua; where named, the plant): names
+// and paths that only the server knows, reads in cycles, triggering, heartbeats, watchdogs, changes of the model.
+import assert from 'node:assert/strict';
+import {randomUUID} from 'node:crypto';
+import test, {after, before} from 'node:test';
+import {AttributeIds, DataType, OPCUAClient, StatusCodes} from 'node-opcua-client';
+import {eventHubs, readUntil} from './events.mjs';
+import {edge, nodeOpcua, opc, plant, until} from './site.mjs';
+
+const PLC = 'http://microsoft.com/Opc/OpcPlc/';
+const FACTORY = 'urn:tests:factory';
+let site, server, machine, client, session, space;
+const running = [];
+
+before(async () => {
+  [site, server, machine] = await Promise.all([edge(`edge-${randomUUID().slice(0, 8)}`), nodeOpcua(), plant('--trust.all', 'true')]);
+  client = OPCUAClient.create({endpointMustExist: false});
+  await client.connect(server.url);
+  session = await client.createSession();
+  space = (await session.readNamespaceArray()).indexOf(FACTORY);
+});
+
+after(async () => {
+  await client.disconnect().catch(() => {});
+  for (const p of running.reverse())
+    assert.equal(await p.end() ?? 0, 0);
+  assert.equal(await server.end(), 0);
+  assert.equal(await machine.end(), 0);
+  assert.equal(await site.end(), 0);
+});
+
+const node = name => `nsu=${FACTORY};s=${name}`;
+const asked = async service => (await session.read({nodeId: `ns=${space};s=${service}`, attributeId: AttributeIds.Value})).value.value;
+
+async function write(name, dataType, value) {
+  assert.equal(await session.write({nodeId: `ns=${space};s=${name}`, attributeId: AttributeIds.Value, value: {value: {dataType, value}}}), StatusCodes.Good);
+}
+
+const entry = (OpcNodes, more = {}) => [{
+  EndpointUrl: server.url, UseSecurity: false, DataSetWriterGroup: 'group', DataSetWriterId: 'writer', MessagingMode: 'FullSamples',
+  DataSetPublishingInterval: 100, DataSetSamplingInterval: 100, BatchTriggerInterval: 100, OpcNodes, ...more,
+}];
+
+async function start(module, published, {live, more = []}) {
+  const o = await opc(site, published, {module, roles: 'publisher', more});
+  running.push(o);
+  await until(`${live} items of ${module}`, async () => await o.metric('millrace_publisher_items_live') === live, 40000);
+  return o;
+}
+
+const of = (module, events) => events.filter(e => e.systemProperties['iothub-connection-module-id'] === module);
+
+// What came for the module until `enough(its messages)`.
+async function arrived(module, enough) {
+  const events = await readUntil(all => enough(of(module, all).flatMap(e => e.body)), eventHubs.earliestEventPosition, {ms: 40000});
+  return of(module, events).flatMap(e => e.body);
+}
+
+test('display names are asked for, and are the names of samples and of fields', async () => {
+  await start('names', [
+    ...entry([{Id: node('Speed')}], {DataSetFetchDisplayNames: true}),
+    ...entry([{Id: node('Pressure'), FetchDisplayName: true}], {DataSetWriterGroup: 'fields', MessagingMode: 'DataSets'}),
+    ...entry([{Id: node('Phase')}], {DataSetWriterGroup: 'neither'}),
+  ], {live: 3});
+  const all = await arrived('names', messages => messages.length >= 3);
+  assert.equal(all.find(m => m.NodeId === node('Speed')).DisplayName, 'Speed of the belt');
+  assert.equal(all.find(m => m.Pressure !== undefined).Pressure.Value, 1.5);
+  assert.equal(all.find(m => m.NodeId === node('Phase')).DisplayName, undefined);
+});
+
+test('a browse path leads to the node, from the writer\'s root, a node, or Root; a wrong one fails alone', async () => {
+  const before = await asked('TranslateBrowsePathsToNodeIds');
+  const name = n => `nsu=${FACTORY};${n}`;
+  const o = await start('paths', [
+    ...entry([{BrowsePath: [`/${name('Factory')}`, `/${name('Speed')}`], DisplayName: 'from the writer\'s root'},
+      {Id: node('Load'), BrowsePath: [`/${name('Load2')}`], DisplayName: 'from a node'}], {DataSetRootNodeId: 'i=85'}),
+    ...entry([{BrowsePath: ['/Objects', `/${name('Factory')}`, `/${name('Pressure')}`], DisplayName: 'from Root'},
+      {BrowsePath: ['/Objects', `/${name('Nonsense')}`], DisplayName: 'nowhere'}], {DataSetWriterGroup: 'other'}),
+    ...entry([{BrowsePath: ['/Objects', `/nsu=${PLC};OpcPlc`, `/nsu=${PLC};Telemetry`, `/nsu=${PLC};Basic`, `/nsu=${PLC};StepUp`], DisplayName: 'of the plant'}],
+             {EndpointUrl: machine.url, DataSetWriterGroup: 'plant'}),
+  ], {live: 4});
+  const found = ['from the writer\'s root', 'from a node', 'from Root', 'of the plant'];
+  const all = await arrived('paths', messages => found.every(n => messages.some(m => m.DisplayName === n)));
+  const value = n => all.find(m => m.DisplayName === n).Value.Value;
+  assert.equal(value('from the writer\'s root'), 2.5);
+  assert.equal(value('from Root'), 1.5);
+  assert.equal(typeof value('from a node'), 'number');
+  assert.match(o.text(), /publisher node not found at the server .*Nonsense.* status=Bad/);
+  assert.ok(await asked('TranslateBrowsePathsToNodeIds') > before);
+});
+
+test('nodes are read in cycles, registered before, and no item watches them', async () => {
+  const [reads, registered, items] = [await asked('Read'), await asked('RegisterNodes'), await asked('CreateMonitoredItems')];
+  const nodes = [1, 2, 3].map(n => ({Id: node(`Load${n}`), UseCyclicRead: true, RegisterNode: true, OpcSamplingInterval: 100, CyclicReadMaxAge: 50}));
+  const o = await start('cyclic', entry(nodes), {live: 3});
+  const all = await arrived('cyclic', messages => messages.length >= 30);
+  assert.deepEqual([...new Set(all.map(m => m.NodeId))].sort(), nodes.map(n => n.Id)); // as configured, not the short ids
+  assert.ok(await asked('Read') - reads >= 10, 'a Read for each cycle');
+  assert.ok(await asked('RegisterNodes') > registered);
+  assert.equal(await asked('CreateMonitoredItems'), items);
+  assert.ok(await o.metric('millrace_publisher_cyclic_reads_total') >= 30);
+});
+
+const triggers = {
+  'node-opcua': {url: () => server.url, trigger: node('Int32'), triggered: node('Load4'), pull: value => write('Int32', DataType.Int32, value)},
+  plant: {url: () => machine.url, trigger: `nsu=${PLC};s=WritableInt32`, triggered: `nsu=${PLC};s=StepUp`, pull: async value => {
+    const c = OPCUAClient.create({endpointMustExist: false});
+    await c.connect(machine.url);
+    const s = await c.createSession();
+    const nodeId = `ns=${(await s.readNamespaceArray()).indexOf(PLC)};s=WritableInt32`;
+    assert.equal(await s.write({nodeId, attributeId: AttributeIds.Value, value: {value: {dataType: DataType.Int32, value}}}), StatusCodes.Good);
+    await c.disconnect();
+  }},
+};
+
+for (const [make, t] of Object.entries(triggers))
+  test(`${make}: triggered nodes are told when their trigger is, and not else`, async () => {
+    const module = `trigger-${make}`;
+    await start(module, entry([{Id: t.trigger, TriggeredNodes: [{Id: t.triggered, QueueSize: 1}]}, {Id: 'i=2258', DisplayName: 'Now'}], {EndpointUrl: t.url()}), {live: 3});
+    const count = (all, id) => all.filter(m => m.NodeId === id).length;
+    const clock = all => all.filter(m => m.DisplayName === 'Now').length;
+    const first = await arrived(module, all => count(all, t.trigger) >= 1 && clock(all) >= 1);
+    const [told, times] = [count(first, t.triggered), clock(first)];
+    // It changes all the time, and what is reported beside it goes on.
+    const later = await arrived(module, all => clock(all) >= times + 15);
+    assert.ok(count(later, t.triggered) <= Math.max(told, 1), 'at most what came with the first value of the trigger');
+    for (const value of [7001, 7002]) {
+      const had = count(await arrived(module, () => true), t.triggered);
+      await t.pull(value);
+      const all = await arrived(module, messages => messages.some(m => m.NodeId === t.trigger && m.Value.Value === value) && count(messages, t.triggered) > had);
+      assert.equal(count(all, t.triggered), had + 1);
+    }
+  });
+
+test('a value that does not change is told again, and as uncertain when the server is away', async () => {
+  const other = await nodeOpcua({name: 'heartbeats'});
+  running.push(other);
+  await start('heartbeat', entry([
+    {Id: node('Pressure'), HeartbeatInterval: 1},
+    {Id: node('Speed'), HeartbeatInterval: 1, HeartbeatBehavior: 'WatchdogLKG'},
+  ], {EndpointUrl: other.url}), {live: 2});
+  const ofNode = (all, name) => all.filter(m => m.NodeId === node(name));
+  const beats = (all, name) => ofNode(all, name).filter(m => m.Heartbeat === true);
+  const all = await arrived('heartbeat', messages => beats(messages, 'Pressure').length >= 3 && beats(messages, 'Speed').length >= 3);
+  assert.equal(ofNode(all, 'Pressure').filter(m => !m.Heartbeat).length, 1);
+  assert.equal(new Set(ofNode(all, 'Pressure').map(m => m.Value.SourceTimestamp)).size, 1);
+  assert.ok(beats(all, 'Pressure').every(m => m.Value.Value === 1.5 && m.Value.StatusCode === undefined));
+  assert.equal(await other.end(), 0);
+  const uncertain = m => m.Value.StatusCode?.Symbol === 'UncertainNoCommunicationLastUsableValue';
+  const away = await arrived('heartbeat', messages => beats(messages, 'Pressure').filter(uncertain).length >= 3);
+  assert.ok(beats(away, 'Pressure').filter(uncertain).every(m => m.Value.Value === 1.5));
+});
+
+test('nodes that say nothing are late, and the subscription begins anew', async () => {
+  const before = await asked('CreateSubscription');
+  const o = await start('watchdog', entry([{Id: node('Constant')}, {Id: node('Load5')}], {
+    OpcNodeWatchdogTimespan: '00:00:02', OpcNodeWatchdogCondition: 'WhenAnyIsLate', DataSetWriterWatchdogBehavior: 'Reset'}), {live: 2});
+  await until('a late node', async () => await o.metric('millrace_publisher_items_late') === 1);
+  assert.match(o.text(), /publisher nodes are late writer="writer[^"]*" late=1 of=2/);
+  const constant = all => all.filter(m => m.NodeId === node('Constant'));
+  const all = await arrived('watchdog', messages => constant(messages).length >= 2); // a new subscription tells it again
+  assert.ok(constant(all).every(m => m.Value.Value === 42));
+  assert.ok(await asked('CreateSubscription') >= before + 2);
+});
+
+test('a node that comes is told as a change of the model', async () => {
+  const o = await start('model', entry([{Id: 'i=2253', ModelChangeHandling: {RebrowseIntervalTimespan: '01:00:00'}}], {MessagingMode: 'PubSub'}), {live: 1});
+  await until('the first walk', () => /publisher model changes: followed/.test(o.text()), 60000);
+  const {statusCode} = await session.call({objectId: `ns=${space};s=Methods`, methodId: `ns=${space};s=Grow`,
+    inputArguments: [{dataType: DataType.String, value: 'Rose'}]});
+  assert.equal(statusCode, StatusCodes.Good);
+  const changes = all => all.flatMap(m => m.Messages ?? []).map(d => d.Payload).filter(p => p.Change);
+  const all = changes(await arrived('model', messages => changes(messages).length >= 2));
+  assert.ok(all.some(p => /s=NodeChange$/.test(p.EventType.Value) && JSON.stringify(p.Change.Value).includes('Rose')));
+  assert.ok(all.some(p => /s=ReferenceChange$/.test(p.EventType.Value) && JSON.stringify(p.SourceNode.Value).includes('Garden')));
+});
