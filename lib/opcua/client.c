@@ -128,7 +128,7 @@ static void set_up(struct opcua_session *s, UA_ClientConfig *config)
     config->outStandingPublishRequests = 0;
     config->localConnectionConfig.localMaxMessageSize = MESSAGE_MAX;
     config->localConnectionConfig.localMaxChunkCount = CHUNKS_MAX;
-    config->sessionName = UA_STRING_ALLOC("millrace");
+    config->sessionName = UA_STRING_ALLOC(s->name);
 }
 
 /* Before anything is encrypted for it, it is known whose certificate that is. */

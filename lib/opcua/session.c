@@ -401,6 +401,8 @@ static struct opcua_session *session_new(struct opcua_thread *t, const struct op
     s->password = slice_dup(c->password);
     s->group = slice_dup(c->group);
     s->reverse = c->reverse;
+    snprintf(s->name, sizeof s->name, "millrace-%016llx",
+             (unsigned long long)loop_random_u64(s->loop));
     list_init(&s->listeners);
     list_init(&s->waiting);
     list_init(&s->sent);
@@ -415,6 +417,13 @@ struct opcua_session *opcua_session_get(struct opcua_thread *t, const struct opc
     struct opcua_session *s = find(t, c);
     if (!s)
         s = session_new(t, c);
+    loop_timer_stop(&s->lease);
+    s->refs++;
+    return s;
+}
+
+struct opcua_session *opcua_session_ref(struct opcua_session *s)
+{
     loop_timer_stop(&s->lease);
     s->refs++;
     return s;
@@ -482,6 +491,25 @@ void opcua_session_free(struct opcua_session *s)
 }
 
 /* ---- asking ---- */
+
+void opcua_sessions_each(struct opcua_thread *t, void (*fn)(void *arg, struct opcua_session *s),
+                         void *arg)
+{
+    LIST_EACH(l, &t->sessions)
+    fn(arg, LIST_OF(l, struct opcua_session, link));
+}
+
+struct opcua_connection opcua_session_connection(const struct opcua_session *s)
+{
+    return (struct opcua_connection){.endpoint_url = slice_of(s->url),
+                                     .security = s->security,
+                                     .security_policy = slice_of(s->policy),
+                                     .user = slice_of(s->user),
+                                     .password = slice_of(s->password),
+                                     .certificate_user = s->certificate_user,
+                                     .reverse = s->reverse,
+                                     .group = slice_of(s->group)};
+}
 
 void opcua_sessions_reset(struct opcua_thread *t)
 {

@@ -39,6 +39,16 @@ struct opcua_connection {
  * `c`. */
 struct opcua_session *opcua_session_get(struct opcua_thread *t, const struct opcua_connection *c);
 
+/* fn(arg, session) for each of the thread; it may let go of none. */
+void opcua_sessions_each(struct opcua_thread *t, void (*fn)(void *arg, struct opcua_session *s),
+                         void *arg);
+
+/* As it was got; borrowed. */
+struct opcua_connection opcua_session_connection(const struct opcua_session *s);
+
+/* One more reference. */
+struct opcua_session *opcua_session_ref(struct opcua_session *s);
+
 /* All sessions of the thread begin anew: those that are ready are closed, with their subscriptions,
  * and connect again; those that wait for a try do it now. */
 void opcua_sessions_reset(struct opcua_thread *t);

@@ -22,6 +22,7 @@ struct opcua_session {
     struct loop_timer lease;
 
     char *url, *policy, *user, *password, *group;
+    char name[32]; /* what servers call it; no two have the same */
     char *endpoint_url; /* that the client connects to */
     bool reverse;       /* the server connects to us */
     enum opcua_security security;

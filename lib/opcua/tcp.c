@@ -1,5 +1,6 @@
 #include "opcua/tcp.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -17,6 +18,8 @@ struct connection {
     UA_ConnectionManager_connectionCallback callback;
     void *application, *context;
     uint64_t received;
+    uint32_t channel_id, token_id;
+    uint64_t since_ms;
     char host[HOST_MAX];
     bool closing; /* the client closed it, and waits to be told so */
     bool told;    /* it was; the stream only sends its rest */
@@ -47,11 +50,32 @@ static void on_open(void *arg)
         tell(c, (struct slice){0});
 }
 
+static uint32_t u32_at(struct slice bytes, size_t at)
+{
+    uint32_t n;
+    memcpy(&n, bytes.at + at, sizeof n);
+    return le32toh(n);
+}
+
+/* Messages of a channel say in plain which it is, and under which token (Part 6, 6.7.2.3, 6.7.2.4).
+ * Those that do not begin what was read are passed over: others will. */
+static void note_channel(struct connection *c, struct slice bytes)
+{
+    if (bytes.len < 16 || !slice_starts(bytes, SLICE("MSG")))
+        return;
+    c->channel_id = u32_at(bytes, 8);
+    if (c->token_id == u32_at(bytes, 12))
+        return;
+    c->token_id = u32_at(bytes, 12);
+    c->since_ms = loop_wall_ms(c->tcp->loop);
+}
+
 static void on_data(void *arg, struct slice bytes)
 {
     struct connection *c = arg;
     if (c->closing)
         return;
+    note_channel(c, bytes);
     c->received += bytes.len;
     tell(c, bytes);
 }
@@ -279,6 +303,24 @@ void opcua_tcp_clear(struct opcua_tcp *tcp)
         list_remove(&c->link);
         free(c);
     }
+}
+
+bool opcua_tcp_channel(const struct opcua_tcp *tcp, const void *application,
+                       struct opcua_tcp_channel *out)
+{
+    bool found = false;
+    LIST_EACH(l, &tcp->connections)
+    {
+        struct connection *c = LIST_OF(l, struct connection, link);
+        if (c->application != application || c->closing || !c->stream)
+            continue;
+        *out = (struct opcua_tcp_channel){.peer = stream_peer(c->stream),
+                                          .id = c->channel_id,
+                                          .token_id = c->token_id,
+                                          .since_ms = c->since_ms};
+        found = true;
+    }
+    return found;
 }
 
 uint64_t opcua_tcp_received(const struct opcua_tcp *tcp, const void *application)

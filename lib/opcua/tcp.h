@@ -39,5 +39,16 @@ void opcua_tcp_when_empty(struct opcua_tcp *tcp, loop_fn *fn, void *arg);
 /* Drops what is left. No client may be there any more. */
 void opcua_tcp_clear(struct opcua_tcp *tcp);
 
+/* What is seen from outside of a client's newest connection. */
+struct opcua_tcp_channel {
+    const char *peer;      /* "address:port"; lives as long as the connection */
+    uint32_t id, token_id; /* of its secure channel (Part 6, 6.7.2); 0: not seen yet */
+    uint64_t since_ms;     /* wall time: since when it has that token */
+};
+
+/* False: it has none. */
+bool opcua_tcp_channel(const struct opcua_tcp *tcp, const void *application,
+                       struct opcua_tcp_channel *out);
+
 /* Bytes received on the newest connection of `application`; 0 when it has none. */
 uint64_t opcua_tcp_received(const struct opcua_tcp *tcp, const void *application);

@@ -1,10 +1,10 @@
 #include <stdio.h>
 
+#include "publisher/connections.h"
 #include "publisher/diagnostics_figures.h"
 #include "json/write.h"
 
-/* "1.02:03:04.5670000", as .NET writes a TimeSpan. */
-static void put_timespan(struct json_writer *w, uint64_t ms)
+void diagnostics_put_timespan(struct json_writer *w, uint64_t ms)
 {
     char text[40];
     uint64_t s = ms / 1000, days = s / 86400;
@@ -116,7 +116,7 @@ static void put_row(struct json_writer *w, const struct row *r, union value v, b
     else if (r->kind == REAL)
         json_put_double(w, v.real);
     else if (r->kind == SPAN)
-        put_timespan(w, v.whole);
+        diagnostics_put_timespan(w, v.whole);
     else
         json_put_bool(w, v.whole != 0);
 }
@@ -256,16 +256,6 @@ enum status diagnostics_put_states(const struct survey *s, struct slice group, s
 
 /* ---- connections ---- */
 
-static const char *mode_of(enum opcua_security s)
-{
-    static const char *const names[] = {[OPCUA_SECURITY_NONE] = "None",
-                                        [OPCUA_SECURITY_SIGN] = "Sign",
-                                        [OPCUA_SECURITY_SIGN_AND_ENCRYPT] = "SignAndEncrypt",
-                                        [OPCUA_SECURITY_NOT_NONE] = "NotNone",
-                                        [OPCUA_SECURITY_BEST] = "Best"};
-    return names[s];
-}
-
 static bool is_same(const struct survey_writer *a, const struct survey_writer *b)
 {
     return slice_eq(a->endpoint_url, b->endpoint_url) && a->security == b->security &&
@@ -285,25 +275,11 @@ static bool stood_before(const struct survey *s, size_t group, size_t writer)
 
 static void put_connection(struct json_writer *w, const struct survey_writer *of)
 {
-    json_object(w);
-    json_name(w, "endpoint");
-    json_object(w);
-    json_name(w, "url"), json_put_string(w, of->endpoint_url);
-    json_name(w, "securityMode"), json_put_text(w, mode_of(of->security));
-    json_member(w, "securityPolicy", of->security_policy);
-    json_end_object(w);
-    if (of->user.len) {
-        json_name(w, "user");
-        json_object(w);
-        json_name(w, "type"),
-            json_put_text(w, of->certificate_user ? "X509Certificate" : "UserName");
-        json_name(w, "value");
-        json_object(w);
-        json_name(w, "user"), json_put_string(w, of->user);
-        json_end_object(w);
-        json_end_object(w);
-    }
-    json_end_object(w);
+    connections_put(w, &(struct opcua_connection){.endpoint_url = of->endpoint_url,
+                                                  .security = of->security,
+                                                  .security_policy = of->security_policy,
+                                                  .user = of->user,
+                                                  .certificate_user = of->certificate_user});
 }
 
 void diagnostics_put_connections(const struct survey *s, struct buffer *out)

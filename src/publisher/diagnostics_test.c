@@ -132,6 +132,37 @@ static void states_say_which_nodes_failed_and_why(void **state)
     buffer_clear(&out);
 }
 
+static void what_is_read_in_cycles_and_lost_is_counted_and_each_session_once(void **state)
+{
+    static int session;
+    groups[0].counts.cyclic_reads = 5;
+    groups[0].counts.sampled_values = 50;
+    groups[0].counts.overflows = 3;
+    groups[0].counts.model_changes = 2;
+    groups[0].late = 1;
+    writers[0].session = writers[1].session = &session;
+    writers[0].retries = writers[1].retries = 7;
+    struct buffer out = {0};
+    diagnostics_put_event(*state, &survey, 0, &source, &out);
+    struct json_doc *doc = read(&out);
+    static const struct {
+        const char *name;
+        double value;
+    } rows[] = {{"IngressCyclicReads", 5},   {"IngressSampledValues", 50},
+                {"ServerQueueOverflows", 3}, {"IngressModelChanges", 2},
+                {"ConnectionCount", 1},      {"ConnectionRetries", 7},
+                {"ConnectionsReconnecting", 0}, {"MonitoredOpcNodesLateCount", 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_true(number(json_root(doc), rows[i].name) == rows[i].value);
+    json_free(&doc);
+    diagnostics_put_metrics(*state, &survey, &source, &out);
+    static const char *const metrics[] = {"cyclicreads{", "sampledvalues{", "queue_overflows{",
+                                          "late_nodes{", "connection_retries{"};
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++)
+        assert_non_null(strstr(buffer_cstr(&out), metrics[i]));
+    buffer_clear(&out);
+}
+
 static void equal_connections_are_one(void **state)
 {
     (void)state;
@@ -170,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(info_has_the_published_names),   TEST(rates_are_of_the_last_minute),
         TEST(a_group_that_went_is_forgotten), TEST(states_say_which_nodes_failed_and_why),
+        TEST(what_is_read_in_cycles_and_lost_is_counted_and_each_session_once),
         TEST(equal_connections_are_one),      TEST(metrics_have_the_published_names_and_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,36 @@ static void get_active_connections(struct module_call *c)
     ask(c, SURVEY_ITEMS, answer_connections);
 }
 
+/* ---- sessions and their channels ---- */
+
+static void on_connections(void *arg, enum status why, struct slice json)
+{
+    struct asked *a = arg;
+    if (a->call && why != OK)
+        module_reply_error(a->call, why, NULL);
+    else if (a->call)
+        module_reply(a->call, 200, json);
+    free(a);
+}
+
+static void ask_connections(struct module_call *c, enum connections_what what)
+{
+    struct asked *a = MEMORY_NEW(struct asked);
+    *a = (struct asked){.publisher = module_call_app(c), .call = c};
+    module_call_wait(c, on_ended, a);
+    connections_ask(a->publisher->connections, what, on_connections, a);
+}
+
+static void get_connection_diagnostics(struct module_call *c)
+{
+    ask_connections(c, CONNECTIONS_SERVERS);
+}
+
+static void get_channel_diagnostics(struct module_call *c)
+{
+    ask_connections(c, CONNECTIONS_CHANNELS);
+}
+
 static void reset_ua(void *arg)
 {
     opcua_sessions_reset(arg);
@@ -318,6 +348,9 @@ const struct module_method publisher_methods[] = {
     {"SendDataSetWriterKeyFrame", ANY, send_data_set_writer_key_frame, 0},
     {"ResetAllConnections", ANY, reset_all_connections, 0},
     {"GetActiveConnections", ANY, get_active_connections, 0},
+    {"GetConnectionDiagnostics", ANY, get_connection_diagnostics, 0},
+    {"GetChannelDiagnostics", ANY, get_channel_diagnostics, 0},
+    {"WatchChannelDiagnostics", ANY, get_channel_diagnostics, 0}, /* as they are: a method has one answer */
     {"GetApiKey", NEW, get_api_key, 0},
     {"GetServerCertificate", NEW, get_server_certificate, 0},
     {"Shutdown", NEW, shut_down, 0},

@@ -464,6 +464,7 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
         return NULL;
     }
     start_reports(p);
+    p->connections = connections_new(p->loop, p->thread);
     open_told(p);
     announce(p, "RestartAnnouncement");
     p->store = config_store_new(p->loop, p->path, config->create, on_file, p);
@@ -482,7 +483,7 @@ static void look_whether_sent(void *arg)
     struct outbox_counts c = outbox_counts(p->outbox);
     bool stays = c.unstored == 0 && loop_now_ms(p->loop) >= p->stop_at_ms - STOP_MS + STOP_SENT_MS;
     bool busy = !p->stopped || p->load || p->counting || !reports_idle(p->reports) ||
-                (p->told_file && !told_file_idle(p->told_file)) ||
+                !connections_idle(p->connections) || (p->told_file && !told_file_idle(p->told_file)) ||
                 (c.waiting > 0 && !stays);
     if (busy && loop_now_ms(p->loop) < p->stop_at_ms) {
         loop_timer_start(p->loop, &p->stop_timer, STOP_LOOK_MS, look_whether_sent, p);
@@ -520,6 +521,7 @@ void publisher_stop(struct publisher *p, loop_fn *fn, void *arg)
         init_run_stop(p->init);
     loop_timer_stop(&p->count_timer);
     reports_stop(p->reports);
+    connections_stop(p->connections);
     if (p->told_file)
         told_file_stop(p->told_file);
     announce(p, "ShutdownAnnouncement");
@@ -533,6 +535,7 @@ void publisher_free(struct publisher **publisher)
     if (!p)
         return;
     reports_free(&p->reports);
+    connections_free(&p->connections);
     init_run_free(&p->init);
     told_file_free(&p->told_file);
     told_clear(&p->told);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "publisher/config_store.h"
+#include "publisher/connections.h"
 #include "publisher/engine.h"
 #include "publisher/init_run.h"
 #include "publisher/publisher.h"
@@ -29,6 +30,7 @@ struct publisher {
     uint64_t epoch;
 
     struct reports *reports;
+    struct connections *connections;
     struct init_run *init;      /* NULL: no such file */
     struct config_store *store; /* NULL once it stops */
     struct load *load;          /* a file that is being read, or its plan on its way */

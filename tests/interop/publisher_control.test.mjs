@@ -186,6 +186,13 @@ test('diagnostics: for each group, which nodes failed, connections, the log, the
   assert.equal((await ask('POST', '/v2/diagnostics/writergroups/group/keyframe')).status, 200);
   assert.equal((await ask('POST', '/v2/diagnostics/writergroups/other/keyframe')).status, 404);
   assert.deepEqual((await ask('GET', '/v2/connections')).json.map(c => c.endpoint.url), [machine.url]);
+  const [counted] = (await ask('GET', '/v2/diagnostics/connections')).json;
+  assert.equal(counted.connection.endpoint.url, machine.url);
+  assert.equal(counted.server.currentSubscriptionsCount, counted.server.subscriptions.length);
+  assert.ok(counted.server.currentMonitoredItemsCount >= 1 && counted.server.createMonitoredItemsCount.totalCount >= 1);
+  const [channel] = await call('GetChannelDiagnostics_V2');
+  assert.equal(channel.remotePort, machine.port);
+  assert.ok(channel.channelId > 0 && channel.tokenId > 0);
   assert.equal((await ask('GET', '/v2/reset')).status, 200);
   await until('the session to be closed', () => /opcua session lost .*BadConnectionClosed/.test(module.text()));
   await until('the node to be live again', async () => (await call('GetDiagnosticInfo_V1', null))[0].monitoredOpcNodesSucceededCount === 1);
