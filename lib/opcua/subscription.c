@@ -63,6 +63,82 @@ static void on_watchdog(void *arg)
     }
 }
 
+/* ---- its intervals ---- */
+
+struct intervals {
+    uint32_t keep_alive, lifetime;
+};
+
+static uint32_t at_least_one(double count)
+{
+    return count < 1 ? 1 : count > UINT16_MAX ? UINT16_MAX : (uint32_t)count;
+}
+
+/* Slow ones as OPC Publisher has them; the others say about every ten seconds that they are there. */
+static uint32_t keep_alive_count(double interval_ms)
+{
+    return interval_ms >= 60000  ? 1
+           : interval_ms >= 5000 ? 2
+                                 : at_least_one(KEEP_ALIVE_MS / interval_ms);
+}
+
+static struct intervals intervals_of(const struct opcua_subscription_config *c)
+{
+    uint32_t keep_alive =
+        c->keep_alive_count ? c->keep_alive_count : keep_alive_count(c->publishing_ms);
+    uint32_t lifetime =
+        c->lifetime_count ? c->lifetime_count : at_least_one(LIFETIME_MS / c->publishing_ms);
+    return (struct intervals){keep_alive, lifetime > 3 * keep_alive ? lifetime : 3 * keep_alive};
+}
+
+static uint32_t notifications_max(const struct opcua_subscription_config *c)
+{
+    return c->notifications_max ? c->notifications_max : NOTIFICATIONS_MAX;
+}
+
+static void on_modified(void *arg, UA_StatusCode status, void *response)
+{
+    struct opcua_subscription *s = arg;
+    const UA_ModifySubscriptionResponse *r = response;
+    s->modify = NULL;
+    if (r) {
+        s->publishing_ms = r->revisedPublishingInterval;
+        s->keep_alive_count = r->revisedMaxKeepAliveCount;
+    } else if (opcua_call_was_lost(status)) {
+        s->outdated = true; /* again when it is back */
+    } else {
+        subscription_restart(s, status); /* then with these */
+    }
+}
+
+static void modify(struct opcua_subscription *s)
+{
+    struct intervals i = intervals_of(&s->config);
+    UA_ModifySubscriptionRequest request = {
+        .subscriptionId = s->id,
+        .requestedPublishingInterval = s->config.publishing_ms,
+        .requestedMaxKeepAliveCount = i.keep_alive,
+        .requestedLifetimeCount = i.lifetime,
+        .maxNotificationsPerPublish = notifications_max(&s->config),
+        .priority = s->config.priority,
+    };
+    s->outdated = false;
+    if (s->modify)
+        opcua_call_cancel(s->modify);
+    s->modify = OPCUA_CALL(s->session, OPCUA_CALL_NOW, MODIFYSUBSCRIPTION, &request, on_modified, s,
+                           0);
+}
+
+void opcua_subscription_set_intervals(struct opcua_subscription *s, double publishing_ms,
+                                      uint32_t keep_alive)
+{
+    s->config.publishing_ms = publishing_ms;
+    s->config.keep_alive_count = keep_alive;
+    s->outdated = true; /* unless it is made anew before */
+    if (s->state == SUBSCRIPTION_LIVE)
+        modify(s);
+}
+
 static void go_live(struct opcua_subscription *s)
 {
     s->state = SUBSCRIPTION_LIVE;
@@ -72,6 +148,8 @@ static void go_live(struct opcua_subscription *s)
     items_pump(s);
     tell_state(s, true);
     receive_resume(s);
+    if (s->outdated)
+        modify(s);
 }
 
 /* ---- making it ---- */
@@ -105,35 +183,18 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
     go_live(s);
 }
 
-static uint32_t at_least_one(double count)
-{
-    return count < 1 ? 1 : count > UINT16_MAX ? UINT16_MAX : (uint32_t)count;
-}
-
-/* Slow ones as OPC Publisher has them; the others say about every ten seconds that they are there. */
-static uint32_t keep_alive_count(double interval_ms)
-{
-    return interval_ms >= 60000  ? 1
-           : interval_ms >= 5000 ? 2
-                                 : at_least_one(KEEP_ALIVE_MS / interval_ms);
-}
-
 static void create(struct opcua_subscription *s)
 {
-    double interval = s->config.publishing_ms;
-    uint32_t keep_alive = s->config.keep_alive_count ? s->config.keep_alive_count
-                                                     : keep_alive_count(interval);
-    uint32_t lifetime = s->config.lifetime_count ? s->config.lifetime_count
-                                                 : at_least_one(LIFETIME_MS / interval);
+    struct intervals i = intervals_of(&s->config);
     UA_CreateSubscriptionRequest request = {
-        .requestedPublishingInterval = interval,
-        .requestedMaxKeepAliveCount = keep_alive,
-        .requestedLifetimeCount = lifetime > 3 * keep_alive ? lifetime : 3 * keep_alive,
-        .maxNotificationsPerPublish =
-            s->config.notifications_max ? s->config.notifications_max : NOTIFICATIONS_MAX,
+        .requestedPublishingInterval = s->config.publishing_ms,
+        .requestedMaxKeepAliveCount = i.keep_alive,
+        .requestedLifetimeCount = i.lifetime,
+        .maxNotificationsPerPublish = notifications_max(&s->config),
         .publishingEnabled = true,
         .priority = s->config.priority,
     };
+    s->outdated = false;
     s->state = SUBSCRIPTION_CREATING;
     publish_creating(s->session, true);
     s->call =
@@ -149,6 +210,11 @@ static void leave(struct opcua_subscription *s)
         publish_creating(s->session, false);
     }
     s->call = NULL;
+    if (s->modify) {
+        opcua_call_cancel(s->modify);
+        s->outdated = true;
+    }
+    s->modify = NULL;
     loop_timer_stop(&s->again);
     loop_timer_stop(&s->restart);
     loop_timer_stop(&s->watchdog);

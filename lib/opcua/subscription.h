@@ -73,6 +73,11 @@ struct opcua_subscription_config {
 
 struct opcua_subscription *opcua_subscription_new(const struct opcua_subscription_config *config);
 
+/* With another publishing interval and number of intervals until a keep-alive: changed at the
+ * server (ModifySubscription), its items stay. */
+void opcua_subscription_set_intervals(struct opcua_subscription *s, double publishing_ms,
+                                      uint32_t keep_alive_count);
+
 /* When the server published the notification that is being told. */
 UA_DateTime opcua_subscription_published(const struct opcua_subscription *s);
 

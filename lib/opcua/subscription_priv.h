@@ -82,7 +82,9 @@ struct opcua_subscription {
     uint32_t id;
     double publishing_ms; /* revised */
     uint32_t keep_alive_count, lifetime_count;
+    bool outdated;             /* the server has other intervals than the configuration */
     struct opcua_call *call;   /* CREATING, TRANSFERRING */
+    struct opcua_call *modify; /* in LIVE */
     struct loop_timer again;   /* after a refusal */
     struct loop_timer restart; /* for restart_why */
     UA_StatusCode restart_why;

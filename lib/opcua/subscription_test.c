@@ -546,6 +546,25 @@ static void an_item_is_modified_in_place(void **state)
     world_free(w);
 }
 
+static void its_intervals_are_modified_in_place(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    add(w, count_item);
+    want_more(w, 20);
+    uint32_t id = w->subscription->id;
+    opcua_subscription_set_intervals(w->subscription, 500, 3);
+    while (w->subscription->publishing_ms != 500)
+        want_more(w, 1);
+    assert_int_equal(w->subscription->keep_alive_count, 3);
+    opcua_subscription_set_intervals(w->subscription, PUBLISHING_MS, 0);
+    want_more(w, 50);
+    assert_int_equal(w->subscription->id, id);
+    assert_int_equal(w->gaps + w->unknown_gaps, 0);
+    assert_int_equal(w->out_of_order, 0);
+    world_free(w);
+}
+
 /* 1 is only sampled until 0 changes, which it never does; 3 with every 2. */
 static void a_linked_item_is_reported_with_its_trigger(void **state)
 {
@@ -676,6 +695,7 @@ int main(void)
         cmocka_unit_test(one_bad_item_does_not_stop_the_others),
         cmocka_unit_test(removed_items_are_silent_and_their_indexes_free),
         cmocka_unit_test(an_item_is_modified_in_place),
+        cmocka_unit_test(its_intervals_are_modified_in_place),
         cmocka_unit_test(a_linked_item_is_reported_with_its_trigger),
         cmocka_unit_test(items_by_path_and_with_short_ids_are_watched),
         cmocka_unit_test(an_item_that_does_not_change_keeps_the_subscription_alive),

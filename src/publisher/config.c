@@ -123,16 +123,13 @@ static bool refuse_entry(struct config *c, const struct json *at, struct slice f
     return false;
 }
 
-/* Decrypting needs IoT Edge's key; where there is none, OPC Publisher goes on as nobody. */
 static bool settle_user(struct config *c, struct entry_draft *d)
 {
     struct config_entry *e = &d->entry;
-    if (e->authentication == AUTHENTICATE_USER && !e->user.len && d->rare.encrypted_user.len) {
-        config_find(c, e->at, SLICE("EncryptedAuthUsername"), false,
-                    "cannot be decrypted here, the server is asked as Anonymous: give "
-                    "OpcAuthenticationUsername and OpcAuthenticationPassword");
+    e->sealed =
+        e->authentication == AUTHENTICATE_USER && !e->user.len && d->rare.encrypted_user.len;
+    if (e->sealed)
         e->authentication = AUTHENTICATE_NOBODY;
-    }
     if (e->authentication == AUTHENTICATE_NOBODY)
         e->user = e->password = (struct slice){0};
     else if (!e->user.len && e->authentication == AUTHENTICATE_USER)

@@ -142,6 +142,72 @@ static void apply_group(struct engine *e, const struct plan_group *plan)
         stop_writer(e, g, w);
 }
 
+/* ---- writers that go on at another pace ---- */
+
+/* A writer that goes on as one of the plan. */
+struct move {
+    struct running_group *group;
+    struct writer *writer;
+    const struct plan_writer *plan;
+};
+
+struct moves {
+    struct move *at;
+    size_t count;
+};
+
+/* Those that the plan has not, by what is the same of them. */
+static void find_unwanted(struct running_group *g, const struct plan_group *plan, struct map *out)
+{
+    size_t at = 0;
+    struct map_entry *entry;
+    mark_all(g, false);
+    for (size_t i = 0; i < plan->writer_count; i++) {
+        struct writer *w = map_get(&g->writers, plan->writers[i].key);
+        if (w)
+            writer_mark(w, true);
+    }
+    while ((entry = map_next(&g->writers, &at)))
+        if (!writer_marked(entry->value))
+            map_put(out, writer_same_key(entry->value), entry->value);
+}
+
+static void find_moves(struct running_group *g, const struct plan_group *plan, struct moves *m)
+{
+    struct map unwanted = {0};
+    find_unwanted(g, plan, &unwanted);
+    for (size_t i = 0; unwanted.count > 0 && i < plan->writer_count; i++) {
+        const struct plan_writer *p = &plan->writers[i];
+        struct writer *w = map_get(&g->writers, p->key) ? NULL : map_remove(&unwanted, p->same_key);
+        if (!w)
+            continue;
+        writer_move(w, p);
+        m->at = memory_resize(m->at, (m->count + 1) * sizeof *m->at);
+        m->at[m->count++] = (struct move){g, w, p};
+    }
+    map_clear(&unwanted);
+}
+
+/* Their subscriptions are modified where that can be; the others end, and new ones begin. */
+static void apply_moves(struct engine *e, const struct plan *plan)
+{
+    struct moves m = {0};
+    for (size_t i = 0; i < plan->group_count; i++) {
+        struct running_group *g = find(e, plan->groups[i].key);
+        if (g)
+            find_moves(g, &plan->groups[i], &m);
+    }
+    if (m.count > 0)
+        sources_move(e->sources);
+    for (size_t i = 0; i < m.count; i++) {
+        struct move *one = &m.at[i];
+        map_remove(&one->group->writers, writer_key(one->writer));
+        writer_moved(one->writer, one->plan);
+        map_put(&one->group->writers, writer_key(one->writer), one->writer);
+    }
+    free(m.at);
+}
+
 static void add_counts(const struct running_group *g, struct group_counts *groups,
                        struct writer_counts *writers)
 {
@@ -179,6 +245,7 @@ void engine_apply(struct engine *e, const struct plan *plan)
 {
     LIST_EACH(l, &e->groups)
     LIST_OF(l, struct running_group, link)->wanted = false;
+    apply_moves(e, plan);
     for (size_t i = 0; i < plan->group_count; i++)
         apply_group(e, &plan->groups[i]);
     LIST_EACH(l, &e->groups)

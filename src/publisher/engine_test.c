@@ -282,6 +282,62 @@ static void what_changes_of_an_item_does_not_make_it_anew(void **state)
     assert_int_equal(engine_counts(world.engine).sources.items, 2);
 }
 
+/* Another writer by its key, and the same subscription with the same items at the server. */
+static void another_publishing_interval_does_not_make_writers_anew(void **state)
+{
+    (void)state;
+    item("a", STILL);
+    struct plan_item *i = item("b", COUNT);
+    world.writer.same_key = SLICE("same");
+    apply();
+    wait_for("\"" COUNT "\"", 5);
+    size_t still = count("\"" STILL "\"", 0);
+    uint64_t before = engine_counts(world.engine).sources.notifications;
+    world.writer.key = SLICE("w at another pace");
+    world.writer.publishing_ms = 200;
+    apply();
+    wait_for("\"" COUNT "\"", 10);
+    struct engine_counts c = engine_counts(world.engine);
+    assert_int_equal(c.sources.subscriptions, 1);
+    assert_int_equal(c.writer_count, 1);
+    assert_true(c.sources.notifications > before); /* it counts on */
+    world.writer.key = SLICE("again");
+    world.writer.publishing_ms = 20;
+    i->key = SLICE("c");
+    i->queue_size = 5; /* and that with it */
+    apply();
+    wait_for("\"" COUNT "\"", 20);
+    assert_int_equal(count("\"" STILL "\"", 0), still); /* one made anew begins with its value */
+    assert_int_equal(engine_counts(world.engine).sources.subscriptions, 1);
+}
+
+/* Where writers of two paces would come out of one subscription, each has its own. */
+static void writers_that_share_a_subscription_part_when_one_changes_its_pace(void **state)
+{
+    (void)state;
+    struct plan_writer two[2];
+    item("a", COUNT);
+    item("b", OTHER);
+    two[0] = two[1] = world.writer;
+    two[0].same_key = SLICE("same 1");
+    two[0].item_count = two[1].item_count = 1;
+    two[1].key = SLICE("w2");
+    two[1].same_key = SLICE("same 2");
+    two[1].items = &world.items[1];
+    world.group.writers = two;
+    world.group.writer_count = 2;
+    world.writer.item_count = 1;
+    apply();
+    wait_for("\"" OTHER "\"", 2);
+    assert_int_equal(engine_counts(world.engine).sources.subscriptions, 1);
+    two[1].key = SLICE("w2 at another pace");
+    two[1].publishing_ms = 100;
+    apply();
+    wait_for("\"" OTHER "\"", 6);
+    wait_for("\"" COUNT "\"", 20);
+    assert_int_equal(engine_counts(world.engine).sources.subscriptions, 2);
+}
+
 /* Reported with their trigger alone; they come and go with it. */
 static void triggered_nodes_are_reported_with_their_trigger(void **state)
 {
@@ -388,6 +444,8 @@ int main(void)
         TEST(nodes_are_found_by_their_paths),
         TEST(cyclic_reads_tell_what_does_not_change),
         TEST(what_changes_of_an_item_does_not_make_it_anew),
+        TEST(another_publishing_interval_does_not_make_writers_anew),
+        TEST(writers_that_share_a_subscription_part_when_one_changes_its_pace),
         TEST(triggered_nodes_are_reported_with_their_trigger),
         TEST(late_nodes_are_counted_and_acted_upon),
         TEST(topics_have_the_way_from_root),

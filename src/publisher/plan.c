@@ -95,6 +95,10 @@ static struct draft_writer *find_writer(struct draft *d, struct draft_group *g,
     map_put(&g->writers, take_key(d), found);
     config_entry_key(e, OF_WRITER_TOLD, false, &d->key);
     found->writer.key = take_key(d);
+    buffer_reset(&d->key);
+    config_entry_key(e, OF_WRITER, false, &d->key);
+    config_entry_key(e, OF_WRITER_TOLD, false, &d->key);
+    found->writer.same_key = take_key(d);
     *(g->last ? &g->last->next : &g->first) = found;
     g->last = found;
     return found;
@@ -246,14 +250,15 @@ static struct slice unique_name(struct draft *d, struct map *names, struct slice
     return unique;
 }
 
-static struct slice part_key(struct draft *d, const struct draft_writer *w, size_t batch,
-                             const struct draft_part *p)
+/* Of the batch's part, from the key of the whole writer. */
+static struct slice part_key(struct draft *d, const struct draft_writer *w, struct slice key,
+                             size_t batch, const struct draft_part *p)
 {
     const struct plan_route *common = &w->writer.route;
     if (batch == 0 && !p->own.len && is_part(p, common, false))
-        return w->writer.key;
+        return key;
     buffer_reset(&d->key);
-    buffer_put(&d->key, w->writer.key);
+    buffer_put(&d->key, key);
     buffer_u32(&d->key, (uint32_t)batch);
     buffer_u8(&d->key, p->events);
     buffer_u8(&d->key, p->route.qos);
@@ -271,7 +276,8 @@ static void finish_writer(struct draft *d, struct draft_writer *w, struct map *n
         for (const struct draft_part *p = b->first; p; p = p->next) {
             struct plan_writer *made = &out->writers[out->writer_count++];
             *made = w->writer;
-            made->key = part_key(d, w, batch, p);
+            made->key = part_key(d, w, w->writer.key, batch, p);
+            made->same_key = part_key(d, w, w->writer.same_key, batch, p);
             made->name = unique_name(d, names, made->name);
             made->route = p->route;
             made->items = p->items;

@@ -126,6 +126,7 @@ struct plan_item {
 
 struct plan_writer {
     struct slice key;
+    struct slice same_key; /* but for the publishing interval: the same writer at another pace */
     struct slice name, data_set;
     struct opcua_connection connection;
     int64_t publishing_ms;

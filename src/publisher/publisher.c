@@ -45,7 +45,9 @@ static void read_file(void *arg) /* on a helper thread */
     if (l->status != OK)
         return;
     config_check_profiles(&l->config, defaults->mode, defaults->encoding);
-    plan_make(&l->config, defaults, &l->plan);
+    l->status = credentials_settle(l->publisher->credentials, &l->config);
+    if (l->status == OK)
+        plan_make(&l->config, defaults, &l->plan);
 }
 
 static void log_findings(const struct publisher *p, const struct config *c)
@@ -109,10 +111,28 @@ static void apply_ua(void *arg)
     loop_post(p->loop, on_applied, p);
 }
 
+static void on_read(void *arg);
+
+static void read_again(void *arg)
+{
+    struct load *l = arg;
+    if (l->publisher->stopping) {
+        l->publisher->load = NULL;
+        load_free(l);
+        return;
+    }
+    config_clear(&l->config);
+    loop_work(l->publisher->loop, read_file, on_read, l);
+}
+
 static void on_read(void *arg)
 {
     struct load *l = arg;
     struct publisher *p = l->publisher;
+    if (l->status == AGAIN && !p->stopping) {
+        credentials_fetch(p->credentials, &l->config, read_again, l);
+        return;
+    }
     log_findings(p, &l->config);
     if (l->status != OK || p->stopping) {
         if (l->status != OK)
@@ -136,6 +156,8 @@ static void begin_load(struct publisher *p, struct slice text)
     p->load = MEMORY_NEW(struct load);
     p->load->publisher = p;
     buffer_put(&p->load->text, text);
+    if (p->credentials)
+        credentials_forget_refused(p->credentials);
     loop_work(p->loop, read_file, on_read, p->load);
 }
 
@@ -459,6 +481,12 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                                        .on_room = resume_ua,
                                                        .arg = p},
                                &p->outbox);
+    if (s == OK && config->workload_uri)
+        s = credentials_new(&(struct credentials_config){.loop = p->loop,
+                                                         .uri = config->workload_uri,
+                                                         .module = config->workload_module,
+                                                         .generation = config->workload_generation},
+                            &p->credentials);
     if (s != OK) {
         publisher_free(&p);
         return NULL;
@@ -534,6 +562,7 @@ void publisher_free(struct publisher **publisher)
     struct publisher *p = *publisher;
     if (!p)
         return;
+    credentials_free(&p->credentials);
     reports_free(&p->reports);
     connections_free(&p->connections);
     init_run_free(&p->init);
@@ -562,6 +591,8 @@ int publisher_check(const struct publisher_config *config)
     struct config c;
     s = config_read(buffer_slice(&text), &c);
     config_check_profiles(&c, config->defaults.mode, config->defaults.encoding);
+    if (s == OK)
+        s = credentials_settle(NULL, &c);
     for (size_t i = 0; i < c.finding_count; i++) {
         buffer_reset(&line);
         config_finding_print(&c.findings[i], config->path, &line);

@@ -29,6 +29,8 @@ struct publisher_config {
     const char *site;              /* NULL: none; outlives the publisher */
     uint32_t backfill_rate;        /* values a second from a server's history; 0: as fast as it goes */
     uint64_t backfill_every_ms;    /* how often it is kept, beside the queues, until when values were told; 0: never */
+    /* Of the API that opens encrypted credentials; NULL: there is none. Outlive the publisher. */
+    const char *workload_uri, *workload_module, *workload_generation;
     uint64_t diagnostics_ms;       /* how often what was counted is told; 0: never */
     bool diagnostics_as_events;    /* as messages; else in the log */
     bool runtime_state;            /* messages say that it starts, runs and ends */

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "publisher/config_store.h"
 #include "publisher/connections.h"
+#include "publisher/credentials.h"
 #include "publisher/engine.h"
 #include "publisher/init_run.h"
 #include "publisher/publisher.h"
@@ -29,6 +30,7 @@ struct publisher {
     struct engine *engine; /* on the OPC UA thread, from the first plan on */
     uint64_t epoch;
 
+    struct credentials *credentials; /* NULL: there is no workload API */
     struct reports *reports;
     struct connections *connections;
     struct init_run *init;      /* NULL: no such file */

@@ -1,40 +1,9 @@
-#include "publisher/source.h"
+#include "publisher/source_priv.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "opcua/sampler.h"
-
-struct source {
-    struct sources *owner;
-    struct link link;
-    struct buffer key;
-    struct opcua_session *session;
-    struct opcua_subscription *subscription; /* or: */
-    struct opcua_sampler *sampler;
-    struct source_item **items; /* by index; NULL when free */
-    uint32_t item_cap, item_count;
-    uint64_t gaps, unknown_gaps;
-    bool refused; /* a notification waits for room */
-    const struct source_item *waits_for; /* a notification waits until its event is ready */
-    struct loop_timer retry;
-};
-
-struct sources {
-    struct opcua_thread *thread;
-    struct outbox *outbox;
-    const struct source_events *events;
-    struct list list;
-    struct list event_types, backfills;
-    struct backfill_counts backfill_counts;
-    uint32_t held; /* writers that take nothing yet */
-    struct loop_timer released; /* one takes again: from the loop, not from its callback */
-    uint32_t items_max, lifetime_count;
-    /* Scratch, grown to the largest notification. */
-    uint32_t *next;
-    size_t next_cap;
-};
 
 /* ---- who gets what ---- */
 
@@ -276,28 +245,6 @@ static const struct opcua_sampler_events sampler_events = {.on_data = on_data, .
 
 /* ---- sharing ---- */
 
-static void make_key(const struct source_spec *spec, const struct source_wish *wish,
-                     struct buffer *out)
-{
-    const struct opcua_connection *c = &spec->connection;
-    const struct slice texts[] = {c->endpoint_url, c->security_policy, c->user, c->password,
-                                  c->group};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        buffer_put(out, texts[i]);
-        buffer_u8(out, 0);
-    }
-    buffer_u8(out, (uint8_t)c->security);
-    buffer_u8(out, (uint8_t)(c->certificate_user | c->reverse << 1));
-    buffer_u64(out, (uint64_t)spec->publishing_ms);
-    buffer_u32(out, spec->keep_alive_count);
-    buffer_u8(out, spec->priority);
-    buffer_u8(out, spec->no_transfer);
-    if (wish->cyclic) {
-        buffer_u32(out, (uint32_t)wish->item.sampling_ms);
-        buffer_u32(out, (uint32_t)wish->max_age_ms);
-    }
-}
-
 static struct opcua_subscription *subscribe(struct source *s, const struct source_spec *spec)
 {
     return opcua_subscription_new(&(struct opcua_subscription_config){
@@ -379,7 +326,7 @@ static struct source *source_for(struct sources *owner, const struct source_spec
     if (wish->trigger && wish->trigger->source->subscription && !wish->cyclic)
         return wish->trigger->source;
     struct buffer key = {0};
-    make_key(spec, wish, &key);
+    source_key_put(spec, wish->cyclic ? &wish->item : NULL, wish->max_age_ms, &key);
     struct source *s = find(owner, buffer_slice(&key));
     if (!s)
         s = source_new(owner, spec, wish, buffer_slice(&key));

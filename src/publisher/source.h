@@ -14,6 +14,7 @@
 #define SOURCE_ITEMS_MAX 10000
 
 struct source;
+struct source_spec;
 struct sources;
 struct writer;
 
@@ -52,6 +53,10 @@ struct source_events {
     /* The server took the event item, or refused it: what it says of the filter. */
     void (*on_filter)(struct source_item *item, UA_StatusCode status,
                       const UA_ExtensionObject *result);
+    /* The pace that the writer is to have from now on; NULL: what it has. stays(): it will not have
+     * it, for sources_move() could not do it. */
+    const struct source_spec *(*moves_to)(const struct writer *w);
+    void (*stays)(struct writer *w);
     /* False: on_event is not to be called before source_retry(). */
     bool (*is_event_ready)(struct source_item *item, const UA_EventFieldList *event);
 };
@@ -86,6 +91,10 @@ struct source_spec { /* what makes a subscription another one */
     uint8_t priority;
     bool no_transfer;
 };
+
+/* Changes the intervals of those sources all of whose writers have the same other pace. The writers
+ * on others are told that they stay. Later moves_to() is to say NULL. */
+void sources_move(struct sources *s);
 
 struct source_wish {
     struct opcua_item item;

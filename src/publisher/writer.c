@@ -168,6 +168,7 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     w->keep_alive_messages = plan->keep_alive_messages;
     w->keep_alive_key_frames = plan->keep_alive_key_frames;
     buffer_put(&w->key, plan->key);
+    buffer_put(&w->same_key, plan->same_key);
     buffer_put(&w->name, plan->name);
     set_spec(w, plan);
     data_set_init(&w->data_set, config->group, config->plan_group, plan, config->id);
@@ -181,6 +182,7 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
                                 .late = &config->counts->late,
                                 .end = config->end},
         plan);
+    w->dump = plan->dump_diagnostics ? diagnostics_dump_new(sources_loop(config->sources)) : NULL;
     w->config.plan_group = NULL; /* it was the plan's */
     writer_update(w, plan);
     return w;
@@ -195,6 +197,7 @@ void writer_free(struct writer **writer, bool forget)
         writer_metadata_stop(w->metadata); /* nobody waits any more */
     writer_metadata_free(&w->metadata, forget);
     watchdog_free(&w->watchdog);
+    diagnostics_dump_free(&w->dump);
     for (size_t n = 0; n < w->item_count; n++)
         item_free(w->items[n]);
     group_leave(w->config.group, &w->data_set, forget);
@@ -202,6 +205,8 @@ void writer_free(struct writer **writer, bool forget)
         group_leave(w->config.group, w->late, false); /* never retained */
     data_set_clear(&w->data_set);
     buffer_clear(&w->key);
+    buffer_clear(&w->same_key);
+    free(w->next);
     buffer_clear(&w->name);
     if (w->spec_text.len)
         explicit_bzero(w->spec_text.at, w->spec_text.len);
@@ -258,6 +263,32 @@ struct data_set *writer_data_set(struct writer *w)
 struct slice writer_key(const struct writer *w)
 {
     return buffer_slice(&w->key);
+}
+
+struct slice writer_same_key(const struct writer *w)
+{
+    return buffer_slice(&w->same_key);
+}
+
+void writer_move(struct writer *w, const struct plan_writer *plan)
+{
+    if (!w->next)
+        w->next = MEMORY_NEW(struct source_spec);
+    *w->next = w->spec;
+    w->next->publishing_ms = plan->publishing_ms;
+    w->next->keep_alive_count = plan->keep_alive_count;
+}
+
+bool writer_moved(struct writer *w, const struct plan_writer *plan)
+{
+    if (!w->next)
+        return false;
+    w->spec = *w->next;
+    free(w->next);
+    w->next = NULL;
+    buffer_reset(&w->key);
+    buffer_put(&w->key, plan->key);
+    return true;
 }
 
 void writer_mark(struct writer *w, bool wanted)

@@ -57,6 +57,12 @@ struct data_set *writer_begin_late(struct writer *w);
 void writer_end_late(struct writer *w);
 
 struct slice writer_key(const struct writer *w);
+/* But for the publishing interval; see plan_writer. */
+struct slice writer_same_key(const struct writer *w);
+/* It is to go on as this one, which is the same at another pace. Then sources_move(), then: */
+void writer_move(struct writer *w, const struct plan_writer *plan);
+/* True: it is that one from now on, with its key. */
+bool writer_moved(struct writer *w, const struct plan_writer *plan);
 struct slice writer_name(const struct writer *w); /* as configured */
 const struct opcua_connection *writer_connection(const struct writer *w);
 struct item;

@@ -7,6 +7,7 @@
 #include "publisher/writer.h"
 
 #include "publisher/backfill.h"
+#include "publisher/diagnostics_dump.h"
 #include "publisher/item.h"
 #include "publisher/watchdog.h"
 #include "publisher/writer_metadata.h"
@@ -14,13 +15,15 @@
 struct writer {
     struct writer_config config;
     struct data_set data_set;
-    struct buffer key, name;
+    struct buffer key, same_key, name;
+    struct source_spec *next; /* at another pace, until sources have been asked; NULL: none */
     struct writer_metadata *metadata; /* NULL: none is sent */
     struct source_spec spec;
     struct item_home home;
     struct backfill_config backfill;
     struct watchdog *watchdog; /* NULL: none */
     uint32_t now_ms;           /* for it */
+    struct diagnostics_dump *dump; /* NULL: none */
     struct routed *routed;   /* NULL: topics have no browse path */
     struct buffer spec_text; /* what the spec's slices point to */
     struct data_set *late; /* of values that were missed; NULL: nobody wants them */

@@ -1,5 +1,7 @@
 #include "publisher/writer_priv.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -375,10 +377,23 @@ static void on_state(struct writer *w, struct source *s, bool alive)
     if (alive)
         data_set_of_server(&w->data_set, w->config.group, opcua_session_url(source_session(s)),
                            opcua_session_application_uri(source_session(s)));
+    if (w->dump)
+        diagnostics_dump_set(w->dump, alive ? source_session(s) : NULL);
     if (w->metadata && alive)
         writer_ask_metadata(w, source_session(s));
     else if (w->metadata)
         writer_metadata_stop(w->metadata);
+}
+
+static const struct source_spec *moves_to(const struct writer *w)
+{
+    return w->next;
+}
+
+static void stays(struct writer *w)
+{
+    free(w->next);
+    w->next = NULL;
 }
 
 const struct source_events writer_source_events = {
@@ -392,6 +407,8 @@ const struct source_events writer_source_events = {
     .filter = filter,
     .on_filter = on_filter,
     .is_event_ready = is_event_ready,
+    .moves_to = moves_to,
+    .stays = stays,
     .on_item = on_item,
 };
 
