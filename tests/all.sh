@@ -23,13 +23,14 @@ suite() { # name command...
 
 mkdir -p build/tests
 interop_s=300
-[ "${MILLRACE_TEST_FORM:-test}" = long ] && interop_s=14400
+system_s=900
+[ "${MILLRACE_TEST_FORM:-test}" = long ] && interop_s=14400 && system_s=14400
 suite unit ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 300
 seeds=200
 [ "${MILLRACE_TEST_FORM:-test}" = long ] && seeds=10000
 suite simulation timeout 3600 build/release/tests/sim/sim_chain --seeds "$seeds" --minutes 10 --jobs "$(nproc)"
 for script in tests/system/*_test.py; do
-    [ -e "$script" ] && suite "system-$(basename "$script" _test.py)" timeout 900 python3 "$script"
+    [ -e "$script" ] && suite "system-$(basename "$script" _test.py)" timeout "$system_s" python3 "$script"
 done
 # The matrix is where several loops have to be one hub; the others run on as many as there are cores.
 matrix() { # loops
