@@ -426,6 +426,15 @@ static uint32_t retry_look_ms(const struct opcua_subscription *s)
     return ms < RETRY_MS ? ms : RETRY_MS;
 }
 
+/* The table has grown by halves, and all items are in it. */
+static void shrink(struct opcua_subscription *s)
+{
+    if (s->new_count > 0 || s->slot_cap - s->slot_count < s->slot_count / 8 + 64)
+        return;
+    s->slot_cap = s->slot_count;
+    s->slots = memory_resize(s->slots, s->slot_cap * sizeof *s->slots);
+}
+
 void items_pump(struct opcua_subscription *s)
 {
     if (s->state == SUBSCRIPTION_LIVE && opcua_session_state(s->session) == OPCUA_SESSION_READY)
@@ -433,6 +442,8 @@ void items_pump(struct opcua_subscription *s)
                                                              items_modify_some(s) ||
                                                              items_link_some(s)))
             ;
+    if (s->item_call_count == 0 && s->slot_count > 0)
+        shrink(s);
     if (s->failed_count > 0)
         loop_timer_start(s->loop, &s->retry, retry_look_ms(s), on_retry, s);
 }

@@ -1,6 +1,6 @@
 /*
  * Servers that stand in for each other (Part 4, 6.6.2, non-transparent): a server says which others
- * there are, and FindServers where. A session that cannot reach its server tries the next; one
+ * there are, and FindServers where; or the configuration names other URLs of it. A session that cannot reach its server tries the next; one
  * whose server says that it is no longer healthy (ServiceLevel) moves to a better one.
  * Subscriptions are made anew there: what warm and hot servers could do beyond that is not used.
  */
@@ -118,6 +118,14 @@ static void add(struct session_redundancy *r, struct slice url)
             return;
     if (r->count < SERVERS_MAX)
         r->servers[r->count++].url = slice_dup(url);
+}
+
+void session_redundancy_begin(struct opcua_session *s)
+{
+    struct slice rest = slice_of(s->alternatives), url;
+    while (rest.len && slice_split(&rest, ' ', &url))
+        if (url.len)
+            add(redundancy_of(s), url);
 }
 
 static void add_server(struct opcua_session *s, const UA_ApplicationDescription *a)

@@ -89,6 +89,14 @@ static void tell_other(struct world *w, int i)
     opcua_session_unref(&s);
 }
 
+static void subscribe(struct world *w)
+{
+    w->subscription = opcua_subscription_new(&(struct opcua_subscription_config){
+        .session = w->session, .publishing_ms = 20, .events = &events, .arg = w});
+    static const struct opcua_item item = {.node = "nsu=urn:test;s=Who"};
+    assert_int_equal(opcua_subscription_add(w->subscription, &item, 1, NULL), OK);
+}
+
 static struct world *world_new(void)
 {
     struct world *w = MEMORY_NEW(struct world);
@@ -101,10 +109,7 @@ static struct world *world_new(void)
     tell_other(w, 1);
     struct slice url = slice_of(opcua_server_url(w->servers[0]));
     w->session = opcua_session_get(w->thread, &(struct opcua_connection){.endpoint_url = url});
-    w->subscription = opcua_subscription_new(&(struct opcua_subscription_config){
-        .session = w->session, .publishing_ms = 20, .events = &events, .arg = w});
-    static const struct opcua_item item = {.node = "nsu=urn:test;s=Who"};
-    assert_int_equal(opcua_subscription_add(w->subscription, &item, 1, NULL), OK);
+    subscribe(w);
     return w;
 }
 
@@ -150,6 +155,24 @@ static void when_the_server_is_gone_the_other_one_is_taken(void **state)
     world_free(w);
 }
 
+/* Before anybody could say who else there is. */
+static void an_alternative_is_taken_when_the_server_was_never_there(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    char both[160];
+    struct slice gone = SLICE("opc.tcp://127.0.0.1:1"); /* nobody listens there */
+    snprintf(both, sizeof both, "opc.tcp://127.0.0.1:2 %s", opcua_server_url(w->servers[1]));
+    opcua_subscription_free(&w->subscription);
+    opcua_session_unref(&w->session);
+    w->session = opcua_session_get(
+        w->thread, &(struct opcua_connection){.endpoint_url = gone, .alternatives = slice_of(both)});
+    subscribe(w);
+    wait_for(w, 200);
+    assert_slice(opcua_session_url(w->session), gone); /* it is what was asked for */
+    world_free(w);
+}
+
 static void a_server_that_is_not_healthy_is_left_for_a_better_one(void **state)
 {
     (void)state;
@@ -167,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(when_the_server_is_gone_the_other_one_is_taken),
+        cmocka_unit_test(an_alternative_is_taken_when_the_server_was_never_there),
         cmocka_unit_test(a_server_that_is_not_healthy_is_left_for_a_better_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,6 +371,7 @@ static bool is_same(const struct opcua_session *s, const struct opcua_connection
 {
     return s->security == c->security && s->certificate_user == c->certificate_user &&
            slice_eq(slice_of(s->url), c->endpoint_url) &&
+           slice_eq(slice_of(s->alternatives), c->alternatives) &&
            slice_eq(slice_of(s->policy), c->security_policy) &&
            slice_eq(slice_of(s->user), c->user) && slice_eq(slice_of(s->password), c->password) &&
            slice_eq(slice_of(s->group), c->group) && s->reverse == c->reverse;
@@ -396,6 +397,7 @@ static struct opcua_session *session_new(struct opcua_thread *t, const struct op
     s->certificate_user = c->certificate_user;
     s->profile = opcua_profile_of(NULL, NULL);
     s->url = slice_dup(c->endpoint_url);
+    s->alternatives = slice_dup(c->alternatives);
     s->policy = slice_dup(c->security_policy);
     s->user = slice_dup(c->user);
     s->password = slice_dup(c->password);
@@ -408,6 +410,7 @@ static struct opcua_session *session_new(struct opcua_thread *t, const struct op
     list_init(&s->sent);
     list_init(&s->failed);
     list_push(&t->sessions, &s->link);
+    session_redundancy_begin(s);
     loop_timer_start(s->loop, &s->retry, 0, try_to_connect, s);
     return s;
 }
@@ -452,6 +455,7 @@ static void destroy(struct opcua_session *s)
     session_publish_clear(s);
     session_peer_clear(s);
     free(s->url);
+    free(s->alternatives);
     free(s->endpoint_url);
     free(s->policy);
     free(s->user);
@@ -502,6 +506,7 @@ void opcua_sessions_each(struct opcua_thread *t, void (*fn)(void *arg, struct op
 struct opcua_connection opcua_session_connection(const struct opcua_session *s)
 {
     return (struct opcua_connection){.endpoint_url = slice_of(s->url),
+                                     .alternatives = slice_of(s->alternatives),
                                      .security = s->security,
                                      .security_policy = slice_of(s->policy),
                                      .user = slice_of(s->user),

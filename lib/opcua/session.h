@@ -25,6 +25,7 @@ enum opcua_security {
 /* Where to and as whom. Two connections with the same fields are one session. */
 struct opcua_connection {
     struct slice endpoint_url; /* "opc.tcp://host:port/path" */
+    struct slice alternatives; /* further URLs of it, with blanks between: for when it is not there */
     enum opcua_security security;
     struct slice
         security_policy; /* URI or its last word, "Basic256Sha256"; empty: the best offered */

@@ -21,7 +21,7 @@ struct opcua_session {
     unsigned refs;
     struct loop_timer lease;
 
-    char *url, *policy, *user, *password, *group;
+    char *url, *alternatives, *policy, *user, *password, *group;
     char name[32]; /* what servers call it; no two have the same */
     char *endpoint_url; /* that the client connects to */
     bool reverse;       /* the server connects to us */
@@ -117,6 +117,8 @@ void session_publish_clear(struct opcua_session *s);
 /* ---- redundancy.c ---- */
 
 const char *session_redundancy_url(const struct opcua_session *s); /* where to connect to */
+/* The alternatives of the configuration stand in for the server from the start. */
+void session_redundancy_begin(struct opcua_session *s);
 /* After a try failed. False: there is no other server. */
 bool session_redundancy_next(struct opcua_session *s);
 /* Asks the server how it is, and at first who stands in for it. */

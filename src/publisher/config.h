@@ -118,7 +118,7 @@ struct config_entry_rare {
     struct slice description, class_id, type, subject, source_uri, root_node; /* of the data set */
     struct slice group_root_node, group_type, transport_configuration;
     struct slice group_queue, queue, metadata_queue;
-    const struct json *extension_fields, *group_properties; /* NULL: none */
+    const struct json *extension_fields, *group_properties, *alternative_urls; /* NULL: none */
     int64_t group_ttl_ms, ttl_ms, metadata_ms, metadata_ttl_ms, watchdog_ms;
     int64_t keep_alive_count, priority, partitions;
     int group_qos, qos;                                            /* enum plan_qos */

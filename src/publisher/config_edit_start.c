@@ -62,6 +62,9 @@ static bool read_connection(struct config_call *c)
     struct json_writer w = json_writer(&text);
     json_object(&w);
     json_member(&w, "EndpointUrl", json_string(json_get_nocase(endpoint, "url")));
+    const struct json *alternatives = json_get_nocase(endpoint, "alternativeUrls");
+    if (json_count(alternatives))
+        json_name(&w, "EndpointAlternativeUrls"), json_put_value(&w, alternatives);
     put_security(&w, endpoint);
     put_user(&w, json_get_nocase(connection, "user"));
     json_member(&w, "DataSetWriterGroup", json_string(json_get_nocase(connection, "group")));

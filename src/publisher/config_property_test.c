@@ -86,6 +86,7 @@ static const struct row entry_rows[] = {
     {"Password", "\"p\", \"Username\": \"u\", \"OpcAuthenticationMode\": \"UserName\"", "connection.user=u\nconnection.password=p\n", TEXTS},
     {"EncryptedAuthUsername", "\"Zm9v\", \"OpcAuthenticationMode\": \"UsernamePassword\"", "", TEXTS}, /* as nobody, and a finding says so */
     {"EncryptedAuthPassword", "\"Zm9v\"", "", TEXTS},
+    {"EndpointAlternativeUrls", "[\"opc.tcp://b\", \"opc.tcp://c\"]", "connection.alternatives=opc.tcp://b opc.tcp://c\n", "7 | \"x\" | [7]"},
     {"UseReverseConnect", "true", "connection.reverse=1\n", FLAGS},
     {"DumpConnectionDiagnostics", "true", "writer.dump_diagnostics=1\n", FLAGS},
     {"MessagingMode", "\"FullSamples\"", "group.mode=2\n", WORDS},

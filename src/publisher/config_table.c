@@ -313,6 +313,7 @@ static const struct field entry_rows[] = {
     ROW("Password", TEXT, OF_NOTHING, ENTRY(password), HELP("as payloads of 2.8's direct methods have it")),
     ROW("EncryptedAuthUsername", TEXT, OF_WRITER, SELDOM(encrypted_user), HELP("user, encrypted by the IoT Edge workload API")),
     ROW("EncryptedAuthPassword", TEXT, OF_WRITER, SELDOM(encrypted_password), HELP("password, encrypted by the IoT Edge workload API")),
+    ROW("EndpointAlternativeUrls", TEXTS, OF_WRITER, SELDOM(alternative_urls), HELP("further URLs of the server, or of others that stand in for it, for when it is not there; Millrace's own")),
     ROW("UseReverseConnect", FLAG, OF_WRITER, SELDOM(reverse), HELP("the server connects to the publisher")),
     ROW("DumpConnectionDiagnostics", FLAG, OF_WRITER_TOLD, SELDOM(dump_diagnostics), HELP("logs what the server counts about the session")),
     ROW("MessagingMode", WORD, OF_GROUP, ENTRY(mode), WORDS(modes, "shape of messages")),

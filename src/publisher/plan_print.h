@@ -57,7 +57,7 @@ static inline void print_route(struct buffer *out, const char *name, const struc
 
 static inline void print_connection(struct buffer *out, const struct opcua_connection *connection)
 {
-    TEXT(connection, endpoint_url), NUMBER(connection, security);
+    TEXT(connection, endpoint_url), TEXT(connection, alternatives), NUMBER(connection, security);
     TEXT(connection, security_policy), TEXT(connection, user), TEXT(connection, password);
     NUMBER(connection, certificate_user), NUMBER(connection, reverse), TEXT(connection, group);
 }

@@ -96,11 +96,22 @@ static struct slice extension_fields(const struct plan_values *v, const struct c
     return whole.len ? slice_first(slice_skip(whole, 1), whole.len - 2) : whole;
 }
 
+static struct slice alternatives(const struct plan_values *v, const struct json *urls)
+{
+    struct buffer out = {0};
+    for (size_t i = 0; i < json_count(urls); i++)
+        buffer_printf(&out, "%s%.*s", i ? " " : "", SLICE_FMT(slice_trim(json_string(json_at(urls, i)))));
+    struct slice kept = arena_copy(v->arena, buffer_slice(&out));
+    buffer_clear(&out);
+    return kept;
+}
+
 static struct opcua_connection connection_of(const struct plan_values *v,
                                              const struct config_entry *e)
 {
     return (struct opcua_connection){
         .endpoint_url = e->endpoint_url,
+        .alternatives = alternatives(v, e->rare->alternative_urls),
         .security = (enum opcua_security)e->security,
         .security_policy = e->rare->security_policy,
         .user = e->user,

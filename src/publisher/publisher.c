@@ -78,6 +78,7 @@ static void on_applied(void *arg)
 {
     struct publisher *p = arg;
     p->load = NULL;
+    p->trim = true;
     if (!p->announced)
         announce(p, "Running");
     p->announced = true;
@@ -191,11 +192,34 @@ struct report {
     struct engine_counts counts;
 };
 
+static void trim(void *arg) /* on a helper thread */
+{
+    (void)arg;
+    malloc_trim(0);
+}
+
+static void trimmed(void *arg)
+{
+    (void)arg;
+}
+
+/* Answers about thousands of nodes were large, and more free memory than is worth keeping. */
+static void trim_once(struct publisher *p)
+{
+    const struct source_counts *c = &p->counts.sources;
+    if (!p->trim || c->items == 0 || c->live + c->failed < c->items)
+        return;
+    p->trim = false;
+    loop_work(p->loop, trim, trimmed, NULL);
+}
+
 static void take_report(void *arg)
 {
     struct report *r = arg;
-    r->publisher->counts = r->counts;
-    r->publisher->counting = false;
+    struct publisher *p = r->publisher;
+    p->counts = r->counts;
+    p->counting = false;
+    trim_once(p);
     free(r);
 }
 

@@ -7,8 +7,8 @@ void source_key_put(const struct source_spec *spec, const struct opcua_item *cyc
                     double max_age_ms, struct buffer *out)
 {
     const struct opcua_connection *c = &spec->connection;
-    const struct slice texts[] = {c->endpoint_url, c->security_policy, c->user, c->password,
-                                  c->group};
+    const struct slice texts[] = {c->endpoint_url, c->alternatives, c->security_policy,
+                                  c->user,         c->password,     c->group};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         buffer_put(out, texts[i]);
         buffer_u8(out, 0);

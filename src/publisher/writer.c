@@ -109,10 +109,11 @@ static struct slice keep_text(struct buffer *out, struct slice s)
 static void set_spec(struct writer *w, const struct plan_writer *plan)
 {
     const struct opcua_connection *c = &plan->connection;
-    buffer_reserve(&w->spec_text, c->endpoint_url.len + c->security_policy.len + c->user.len +
+    buffer_reserve(&w->spec_text, c->endpoint_url.len + c->alternatives.len + c->security_policy.len + c->user.len +
                                       c->password.len + c->group.len + plan->root_node.len + 1);
     w->spec = (struct source_spec){
         .connection = {.endpoint_url = keep_text(&w->spec_text, c->endpoint_url),
+                       .alternatives = keep_text(&w->spec_text, c->alternatives),
                        .security = c->security,
                        .security_policy = keep_text(&w->spec_text, c->security_policy),
                        .user = keep_text(&w->spec_text, c->user),

@@ -163,6 +163,15 @@ test('nodes that say nothing are late, and the subscription begins anew', async 
   assert.ok(await asked('CreateSubscription') >= before + 2);
 });
 
+test('what servers count about the session is said in the log', async () => {
+  const o = await start('counted', [
+    ...entry([{Id: node('Speed')}], {DumpConnectionDiagnostics: true}),
+    ...entry([{Id: `nsu=${PLC};s=StepUp`}], {EndpointUrl: machine.url, DataSetWriterGroup: 'plant', DumpConnectionDiagnostics: true}),
+  ], {live: 2});
+  for (const {url} of [server, machine])
+    await until(`the counts of ${url}`, () => o.text().split('\n').some(l => l.includes(`counted by its server url=${url}`) && /createMonitoredItemsCount/.test(l)));
+});
+
 test('a node that comes is told as a change of the model', async () => {
   const o = await start('model', entry([{Id: 'i=2253', ModelChangeHandling: {RebrowseIntervalTimespan: '01:00:00'}}], {MessagingMode: 'PubSub'}), {live: 1});
   await until('the first walk', () => /publisher model changes: followed/.test(o.text()), 60000);

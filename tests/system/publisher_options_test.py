@@ -111,6 +111,7 @@ INTEROP = {
         "UseReverseConnect": "node_opcua_connections a server that dials is published, and again after its connection broke",
         "DataSetFetchDisplayNames": NAMES,
         "DataSetRootNodeId": PATHS,
+        "DumpConnectionDiagnostics": PUBLISHING + "what servers count about the session is said in the log",
         "OpcNodeWatchdogTimespan": LATE,
         "OpcNodeWatchdogCondition": LATE,
         "DataSetWriterWatchdogBehavior": LATE,
