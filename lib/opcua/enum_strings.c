@@ -209,9 +209,11 @@ struct opcua_enum_strings *opcua_enum_strings(struct opcua_session *s, const UA_
     struct opcua_enum_strings *e = MEMORY_NEW(struct opcua_enum_strings);
     *e = (struct opcua_enum_strings){
         .session = s, .count = count, .fn = fn, .arg = arg, .timeout_ms = timeout_ms};
-    UA_Array_copy(types, count, (void **)&e->types, &UA_TYPES[UA_TYPES_NODEID]);
-    e->of = UA_Array_new(count, &UA_TYPES[UA_TYPES_ENUMDEFINITION]);
     assert(count > 0);
+    e->types = UA_Array_new(count, &UA_TYPES[UA_TYPES_NODEID]);
+    for (size_t i = 0; i < count; i++)
+        UA_NodeId_copy(&types[i], &e->types[i]);
+    e->of = UA_Array_new(count, &UA_TYPES[UA_TYPES_ENUMDEFINITION]);
     ask(e);
     return e;
 }

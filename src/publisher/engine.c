@@ -168,7 +168,7 @@ static void find_unwanted(struct running_group *g, const struct plan_group *plan
             writer_mark(w, true);
     }
     while ((entry = map_next(&g->writers, &at)))
-        if (!writer_marked(entry->value))
+        if (!writer_marked(entry->value) && writer_same_key(entry->value).len)
             map_put(out, writer_same_key(entry->value), entry->value);
 }
 
