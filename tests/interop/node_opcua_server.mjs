@@ -172,9 +172,7 @@ space.instantiateNonExclusiveLimitAlarm('NonExclusiveLimitAlarmType', {
 
 space.addVariable({componentOf: factory, browseName: 'Speed', displayName: 'Speed of the belt', nodeId: 's=Speed', dataType: 'Double',
   value: new Variant({dataType: DataType.Double, value: 2.5})});
-const garden = space.addFolder(factory, {browseName: 'Garden', nodeId: 's=Garden'});
-space.addVariable({propertyOf: garden, browseName: {name: 'NodeVersion', namespaceIndex: 0}, nodeId: 's=GardenVersion', dataType: 'String',
-  value: new Variant({dataType: DataType.String, value: '1'})});
+const garden = space.addObject({organizedBy: factory, browseName: 'Garden', nodeId: 's=Garden', nodeVersion: '1'});
 const grow = space.addMethod(methods, {browseName: 'Grow', nodeId: 's=Grow', outputArguments: [],
   inputArguments: [{name: 'name', dataType: DataType.String, description: {text: 'of the new variable'}}]});
 grow.bindMethod((inputs, _context, callback) => {

@@ -22,7 +22,7 @@ class Publisher(Program):
         self.health = free_port()
         path = os.path.join(folder, "publishednodes.json")
         with open(path, "w", encoding="utf-8") as f:
-            json.dump([{"EndpointUrl": url, "UseSecurity": False, "OpcNodes": [
+            json.dump([{"EndpointUrl": url, "UseSecurity": False, "DataSetPublishingInterval": SAMPLING_MS, "OpcNodes": [
                 {"Id": f"nsu=http://microsoft.com/Opc/OpcPlc/;s=Load{n + 1}", "OpcSamplingInterval": SAMPLING_MS} for n in range(NODES)]}
                 for url in urls], f)
         super().__init__("publisher", folder, "--file", path, "--transport", "Null", "--health.port", self.health,
