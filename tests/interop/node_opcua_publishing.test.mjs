@@ -102,8 +102,9 @@ test('nodes are read in cycles, registered before, and no item watches them', as
 });
 
 const triggers = {
-  'node-opcua': {url: () => server.url, trigger: node('Int32'), triggered: node('Load4'), pull: value => write('Int32', DataType.Int32, value)},
-  plant: {url: () => machine.url, trigger: `nsu=${PLC};s=WritableInt32`, triggered: `nsu=${PLC};s=StepUp`, pull: async value => {
+  'node-opcua': {url: () => server.url, trigger: node('Int32'), triggered: node('Load4'), most: 1, pull: value => write('Int32', DataType.Int32, value)},
+  plant: {url: () => machine.url, trigger: `nsu=${PLC};s=WritableInt32`, triggered: `nsu=${PLC};s=StepUp`, most: 3, // its stack reports for half a publishing interval more
+    pull: async value => {
     const c = OPCUAClient.create({endpointMustExist: false});
     await c.connect(machine.url);
     const s = await c.createSession();
@@ -128,7 +129,9 @@ for (const [make, t] of Object.entries(triggers))
     for (const value of [7001, 7002]) {
       await t.pull(value);
       const all = await arrived(module, messages => messages.some(m => m.NodeId === t.trigger && m.Value.Value === value) && count(messages, t.triggered) > had);
-      assert.equal(count(all, t.triggered), ++had);
+      const came = count(all, t.triggered) - had;
+      assert.ok(came >= 1 && came <= t.most, `${came} values for one of the trigger`);
+      had += came;
     }
   });
 
