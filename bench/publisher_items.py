@@ -1,7 +1,9 @@
 """100,000 monitored items on one and on ten servers: until all are live, changed in place, and gone.
 
 The wall clock is the plant's, too: its stack makes and forgets items on the core that all servers share, so
-processor time is the publisher's own figure. The metrics are counted once a second: up to one is too many.
+processor time is the publisher's own figure. It looks for an item that is to be modified in a list of all those of
+the subscription: for 100,000 items in subscriptions of 10,000 that is about a minute of its core, so the time until all
+are modified says nothing about the publisher, and has no goal. The metrics are counted once a second: up to one is too many.
 """
 import contextlib
 import json
@@ -16,6 +18,9 @@ from rounds import cpu_seconds
 from servers import SERVER_CORE, free_port, rss_bytes
 
 
+MODIFY_SECONDS = 300
+
+
 def read_metric(port, name):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         for line in answer.read().decode().splitlines():
@@ -24,7 +29,7 @@ def read_metric(port, name):
     return None
 
 
-def until_metric(gateway, port, name, value):
+def until_metric(gateway, port, name, value, limit=publisher.LIVE_SECONDS):
     """Seconds until it has that value; the figures are counted once a second, so up to one too many."""
     begun = time.monotonic()
     while True:
@@ -33,8 +38,8 @@ def until_metric(gateway, port, name, value):
                 return time.monotonic() - begun
         if gateway.process.poll() is not None:
             gateway.ended()
-        if time.monotonic() - begun > publisher.LIVE_SECONDS:
-            raise RuntimeError(f"{name} is not {value} within {publisher.LIVE_SECONDS} s")
+        if time.monotonic() - begun > limit:
+            raise RuntimeError(f"{name} is not {value} within {limit} s")
         time.sleep(0.02)
 
 
@@ -60,7 +65,7 @@ def change(options, gateway, path, port, urls, shape):
         until_metric(gateway, port, "config_loads_total", loads)
 
     taken(each, 2000)
-    got = {"modify_s": until_metric(gateway, port, "items_modified_total", all_items),
+    got = {"modify_s": until_metric(gateway, port, "items_modified_total", all_items, MODIFY_SECONDS),
            "modify_cpu_s": cpu_seconds(gateway.pid) - begun}
     taken(0, 2000)
     got["delete_s"] = until_metric(gateway, port, "items", 0)
@@ -96,7 +101,7 @@ def items_round(options, make, profile, shape):
 def row(servers, nodes):
     shape = {"servers": servers, "nodes": nodes, "interval": 1000}
     figures = [("live_s", "s", 2, "most"), ("live_cpu_s", "s", 2, "most"), ("rss_mb", "MB", 64, "most"),
-               ("modify_s", "s", 2, "most"), ("modify_cpu_s", "s", None, "most"),
+               ("modify_s", "s", None, "most"), ("modify_cpu_s", "s", 2, "most"),
                ("delete_s", "s", 2, "most"), ("delete_cpu_s", "s", None, "most")]
     name = f"publisher, {servers * nodes // 1000} k items on {servers} server{'s' if servers > 1 else ''}"
     return (name, items_round, (publisher.millrace, "plain"), None, shape, figures)

@@ -13,6 +13,7 @@ struct reports {
     struct loop_timer second, interval;
     size_t asked;
     bool noting, refreshing, stopped;
+    uint64_t refreshed_ms; /* 0: never */
 };
 
 /* A question on its way to the OPC UA thread and back. */
@@ -123,11 +124,14 @@ static void on_refreshed(void *arg, enum status why, const struct survey *s)
     *(struct survey *)s = (struct survey){0}; /* its memory has moved */
 }
 
+/* A survey goes through all nodes: whoever asks for metrics often gets those of the last second. */
 static void refresh(struct reports *r)
 {
-    if (r->refreshing || r->stopped)
+    uint64_t now = loop_now_ms(r->config.loop);
+    if (r->refreshing || r->stopped || (r->refreshed_ms && now - r->refreshed_ms < REPORTS_MS))
         return;
     r->refreshing = true;
+    r->refreshed_ms = now;
     reports_ask(r, SURVEY_ITEMS, on_refreshed, r);
 }
 

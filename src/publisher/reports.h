@@ -44,5 +44,6 @@ const struct diagnostics *reports_diagnostics(const struct reports *r);
 struct diagnostics_source reports_source(const struct reports *r);
 const struct announcer *reports_announcer(const struct reports *r);
 
-/* Appends the iiot_edge_ families, as of the last whole survey, and asks for another. */
+/* Appends the iiot_edge_ families, as of the last whole survey, and asks for another when that is
+ * older than REPORTS_MS. */
 void reports_put_metrics(struct reports *r, struct buffer *out);
