@@ -49,9 +49,6 @@ const struct rest_route api_routes[] = {
 
     ROW("GET", "/reset", "ResetAllConnections", NULL, NULL),
     ROW("GET", "/connections", "GetActiveConnections", NULL, "[ConnectionModel]"),
-    ROW("GET", "/diagnostics/connections", "GetConnectionDiagnostics", NULL, "ConnectionDiagnosticsModelIAsyncEnumerable"),
-    ROW("GET", "/diagnostics/channels", "GetChannelDiagnostics", NULL, "[ChannelDiagnosticModel]"),
-    ROW("GET", "/diagnostics/channels/watch", "WatchChannelDiagnostics", NULL, "ChannelDiagnosticModelIAsyncEnumerable"),
     ROW("GET", "/diagnostics/writergroups", "GetAllWriterGroupStates", NULL, "[WriterGroupStateDiagnostic]"),
     ROW("GET", "/diagnostics/writergroups/{writerGroup}", "GetWriterGroupState", NULL, "WriterGroupStateDiagnostic"),
     ROW("POST", "/diagnostics/writergroups/{writerGroup}/keyframe", "SendWriterGroupKeyFrame", NULL, NULL),
