@@ -46,7 +46,7 @@ static const char *path_of(struct twin_type_definition *t, const struct twin_typ
 /* A type's member of the same path is the one that holds (Part 3, 6.3.3.3). */
 static void override(struct twin_type_definition *t, struct twin_type_member *m)
 {
-    for (size_t i = 0; i + 1 < t->member_count; i++)
+    for (size_t i = 0; i + 1 < t->at; i++) /* those before it: its own place is t->at - 1 */
         if (!t->members[i]->overridden && strcmp(t->members[i]->path, m->path) == 0) {
             t->members[i]->overridden = true;
             m->overrides = t->members[i];
