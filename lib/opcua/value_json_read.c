@@ -131,10 +131,11 @@ static enum status count_element(struct opcua_reading *r, struct opcua_source s)
 enum status opcua_read_array(struct opcua_reading *r, const struct json *v,
                               const UA_DataType *type, void **out, size_t *count)
 {
-    *count = json_count(v);
-    if (*count > OPCUA_VALUE_ELEMENTS_MAX)
+    size_t wanted = json_count(v);
+    *count = 0;
+    if (wanted > OPCUA_VALUE_ELEMENTS_MAX)
         return TOO_LARGE;
-    uint8_t *array = UA_Array_new(*count, type);
+    uint8_t *array = UA_Array_new(wanted, type);
     if (array == NULL)
         return TOO_LARGE;
     struct json_walk walk = json_walk(v);
@@ -146,10 +147,10 @@ enum status opcua_read_array(struct opcua_reading *r, const struct json *v,
     }
     if (status == OK) {
         *out = array;
-        return OK;
+        *count = wanted;
+    } else {
+        UA_Array_delete(array, wanted, type);
     }
-    UA_Array_delete(array, *count, type);
-    *count = 0;
     return status;
 }
 
