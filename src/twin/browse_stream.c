@@ -212,10 +212,23 @@ static void on_browsed(void *arg, UA_StatusCode status, void *response)
     browse_some(s);
 }
 
+static bool is_too_large(struct stream *s)
+{
+    struct twin_request *r = s->request;
+    if (r->out.len <= STREAM_BYTES_MAX && s->count < STREAM_NODES_MAX)
+        return false;
+    twin_request_fail(r, TOO_LARGE,
+                      "There is more below than one answer can have: browse "
+                      "smaller parts.");
+    return true;
+}
+
 static void browse_some(struct stream *s)
 {
     UA_BrowseDescription what[BATCH];
     UA_BrowseRequest request;
+    if (is_too_large(s)) /* one node can have references without end */
+        return;
     if (s->point_count) {
         ask_for_more(s);
         return;
@@ -286,11 +299,9 @@ static void next_turn(struct stream *s)
 {
     struct twin_request *r = s->request;
     twin_request_forget(r);
-    if (r->out.len > STREAM_BYTES_MAX || s->count == STREAM_NODES_MAX) {
-        twin_request_fail(r, TOO_LARGE,
-                          "There is more below than one answer can have: browse "
-                          "smaller parts.");
-    } else if (s->at == s->count) {
+    if (is_too_large(s))
+        return;
+    if (s->at == s->count) {
         json_end_array(&r->writer);
         twin_request_done(r);
     } else {
