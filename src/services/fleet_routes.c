@@ -228,6 +228,7 @@ static void change_one(struct look *l, const struct services_fleet_list *list)
 static void on_list(void *arg, enum status why, const struct services_fleet_list *list)
 {
     struct look *l = arg;
+    struct json_doc *doc = l->doc; /* `l` is the request's, and goes with the answer */
     if (why != OK)
         services_replies_fail(l->request, why, "the hub does not tell its modules");
     else if (l->update || l->mode.len)
@@ -236,7 +237,7 @@ static void on_list(void *arg, enum status why, const struct services_fleet_list
         answer_one(l, list);
     else
         answer_list(l, list);
-    end(l);
+    json_free(&doc);
 }
 
 /* `l` is copied; its document is ours. What is changed is looked at as it is now. */
