@@ -166,6 +166,17 @@ static bool is(struct slice text, const char *word)
     return slice_eq(text, slice_of(word));
 }
 
+/* It is not about the entry: the hub could not do it now. */
+static bool will_pass(struct slice code)
+{
+    static const char *const codes[] = {"ServerError", "GenericServerError", "ThrottlingException", "ServiceUnavailable",
+                                        "GatewayTimeout", "BadGateway"};
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (is(code, codes[i]))
+            return true;
+    return false;
+}
+
 /* What the hub has by now: a refusal tells that, too. One that can never be obeyed is told and left, until the row
  * changes again. */
 static enum status note(struct registry_job *j, const struct json *item, const struct json *error)
@@ -175,6 +186,8 @@ static enum status note(struct registry_job *j, const struct json *item, const s
     int64_t sequence = 0;
     if (!json_i64(json_get(item, "sequence"), &sequence))
         return BAD_FORMAT;
+    if (will_pass(code))
+        return BUSY; /* all of the batch again, later: what is done already is told as such */
     if (is(code, "DeviceAlreadyExists"))
         return know(j, id, SLICE("{}"), j->now_ms); /* written over the next time */
     if (is(code, "DeviceNotFound") && !is(mode, "delete"))
