@@ -26,7 +26,7 @@ void opcua_types_forget_all(struct list *all);
 const UA_DataType *opcua_types_find(const struct opcua_types *t, const UA_NodeId *id);
 
 /* `type` NULL: the server does not describe it, or not as something that can be read here. It is
- * not asked again. */
+ * not asked again, unless it did not answer in time. */
 typedef void opcua_types_fn(void *arg, const UA_DataType *type);
 
 /* Asks for a type and all that its fields are. `id` is the data type's, or (`encoding`) perhaps

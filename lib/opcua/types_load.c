@@ -72,16 +72,40 @@ static void lay_out_all(struct list *types)
     }
 }
 
+/* A server that did not answer in time has not said that it does not describe the type. */
+static bool was_cut_short(const struct load *l)
+{
+    return l->root->type.memSize == 0 &&
+           (left_ms(l) <= 1 || opcua_session_state(l->session) != OPCUA_SESSION_READY);
+}
+
+static void keep_all(struct load *l)
+{
+    for (struct link *k; (k = list_first(&l->types));) {
+        list_remove(k);
+        list_push(&l->t->types, k);
+        l->t->count++;
+    }
+}
+
+static void forget_all(struct load *l)
+{
+    for (struct link *k; (k = list_first(&l->types));)
+        opcua_own_type_free(LIST_OF(k, struct opcua_own_type, link));
+}
+
 static void finish(struct load *l)
 {
     struct opcua_types *t = l->t;
+    const UA_DataType *type = NULL;
     lay_out_all(&l->types);
-    for (struct link *k; (k = list_first(&l->types));) {
-        list_remove(k);
-        list_push(&t->types, k);
-        t->count++;
+    if (was_cut_short(l)) {
+        forget_all(l);
+    } else {
+        keep_all(l);
+        type = l->root->type.memSize ? &l->root->type : NULL;
     }
-    l->fn(l->arg, l->root->type.memSize ? &l->root->type : NULL);
+    l->fn(l->arg, type);
     opcua_types_unref(&t);
     free(l);
 }

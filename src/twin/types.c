@@ -23,6 +23,7 @@ struct decoding {
     struct twin_variants v;
     twin_types_fn *fn;
     void *arg;
+    const UA_NodeId *asked; /* the last one that was asked for */
 };
 
 static UA_Variant *variant_at(const struct twin_variants *v, size_t i)
@@ -48,14 +49,15 @@ static void on_loaded(void *arg, const UA_DataType *type)
     look(arg);
 }
 
-/* One type after the other, until nothing is left to ask for. */
+/* One type after the other, until nothing is left to ask for, or the server does not answer. */
 static void look(struct decoding *d)
 {
     struct twin_request *r = d->request;
     const UA_NodeId *wanted = NULL;
     for (size_t i = 0; i < d->v.count && wanted == NULL; i++)
         wanted = opcua_types_wanted(r->types, variant_at(&d->v, i));
-    if (wanted) {
+    if (wanted && wanted != d->asked) {
+        d->asked = wanted;
         opcua_types_load(r->types, r->session, wanted, true, on_loaded, d, twin_request_left_ms(r));
         return;
     }
@@ -71,7 +73,7 @@ void twin_types_decode(struct twin_request *r, struct twin_variants v, twin_type
         return;
     }
     struct decoding *d = ARENA_TAKE(&r->arena, struct decoding);
-    *d = (struct decoding){r, v, fn, arg};
+    *d = (struct decoding){r, v, fn, arg, NULL};
     types_of(r);
     look(d);
 }
