@@ -7,6 +7,8 @@
 #include "opcua/data_type.h"
 #include "opcua/types_priv.h"
 
+#define OPTIONAL_MAX 32 /* bits of the mask that says which are there (Part 6, 5.2.7) */
+
 struct load {
     struct opcua_types *t; /* held */
     struct opcua_session *session;
@@ -171,6 +173,7 @@ static bool take_fields(struct opcua_own_type *o, const UA_StructureDefinition *
 {
     static const UA_UInt32 kinds[] = {UA_DATATYPEKIND_STRUCTURE, UA_DATATYPEKIND_OPTSTRUCT,
                                       UA_DATATYPEKIND_UNION};
+    size_t optional = 0;
     if ((unsigned)d->structureType >= 3 || d->fieldsSize > OPCUA_TYPE_FIELDS_MAX)
         return false; /* those with subtypes of their fields */
     o->type.typeKind = kinds[d->structureType] & 63;
@@ -191,6 +194,9 @@ static bool take_fields(struct opcua_own_type *o, const UA_StructureDefinition *
         };
         if (!array && f->valueRank != UA_VALUERANK_SCALAR)
             return false; /* a matrix */
+        optional += o->fields[i].optional;
+        if (optional > OPTIONAL_MAX)
+            return false;
     }
     return true;
 }
