@@ -21,11 +21,25 @@ static bool is_secret(struct slice name)
                                         "opcAuthenticationPassword",
                                         "encryptedAuthPassword",
                                         "certificatePassword",
-                                        "pfx"};
+                                        "pfx",
+                                        "pfxBlob",
+                                        "primaryKey", /* of identities and enrollments */
+                                        "secondaryKey",
+                                        "connectionString",
+                                        "writerGroupTransportConfiguration",
+                                        "headers",               /* of webhooks */
+                                        "inputBlobContainerUri", /* has a signature in it */
+                                        "outputBlobContainerUri"};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++)
         if (slice_eq_nocase(name, slice_of(names[n])))
             return true;
     return false;
+}
+
+/* Of a connection: {"type":"JwtToken","value":…}. */
+static bool is_credential(const struct json_walk *m)
+{
+    return json_is(m->value, JSON_OBJECT) && slice_eq_nocase(m->name, SLICE("user"));
 }
 
 static void put_without_secrets(struct json_writer *w, const struct json *v)
@@ -39,7 +53,8 @@ static void put_without_secrets(struct json_writer *w, const struct json *v)
     for (struct json_walk m = json_walk(v); json_next(&m);) {
         if (!array)
             json_name_slice(w, m.name);
-        if (!array && is_secret(m.name) && !json_is(m.value, JSON_NULL))
+        bool secret = is_secret(m.name) || is_credential(&m);
+        if (!array && secret && !json_is(m.value, JSON_NULL))
             json_put_text(w, "(left out)");
         else
             put_without_secrets(w, m.value);
