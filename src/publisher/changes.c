@@ -29,6 +29,7 @@ static const struct name {
     {"Reset", true},
     {"Set", true},
     {"Shutdown", true},
+    {"Upload", true},
     {"ValueWrite", true},
 };
 
