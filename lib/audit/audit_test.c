@@ -123,6 +123,21 @@ static void a_change_is_on_the_disk_before_it_is_made(void **state)
     buffer_clear(&all);
 }
 
+/* Of devices, of storage, of webhooks, of certificates, of transports. */
+static void no_key_of_anybody_stands_in_it(void **state)
+{
+    (void)state;
+    ask("{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"hush1\",\"secondaryKey\":\"hush2\"}},"
+        "\"outputBlobContainerUri\":\"https://h/c?sig=hush3\",\"headers\":{\"Authorization\":\"hush4\"},"
+        "\"pfxBlob\":\"hush5\",\"connection\":{\"user\":{\"type\":\"JwtToken\",\"value\":\"hush6\"}},"
+        "\"WriterGroupTransportConfiguration\":\"hush7\",\"deviceId\":\"d1\"}");
+    close_it();
+    struct buffer all = text();
+    assert_int_equal(slice_find_slice(buffer_slice(&all), SLICE("hush")), all.len);
+    assert_true(slice_find_slice(buffer_slice(&all), SLICE("\"deviceId\":\"d1\"")) < all.len);
+    buffer_clear(&all);
+}
+
 static void the_chain_goes_on_after_a_restart(void **state)
 {
     (void)state;
@@ -246,6 +261,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
     const struct CMUnitTest tests[] = {
         TEST(a_change_is_on_the_disk_before_it_is_made),
+        TEST(no_key_of_anybody_stands_in_it),
         TEST(the_chain_goes_on_after_a_restart),
         TEST(a_line_that_is_changed_or_taken_out_is_found),
         TEST(a_line_that_a_crash_cut_off_is_cut_away_and_said),
