@@ -31,11 +31,12 @@ struct opcua_inquiry {
 
 /* ---- the end ---- */
 
-static void clear_answer(struct opcua_inquiry_answer *a)
+void opcua_inquiry_answer_clear(struct opcua_inquiry_answer *a)
 {
     UA_Array_delete(a->servers, a->server_count, &UA_TYPES[UA_TYPES_APPLICATIONDESCRIPTION]);
     UA_Array_delete(a->endpoints, a->endpoint_count, &UA_TYPES[UA_TYPES_ENDPOINTDESCRIPTION]);
     UA_Array_delete(a->neighbours, a->neighbour_count, &UA_TYPES[UA_TYPES_SERVERONNETWORK]);
+    *a = (struct opcua_inquiry_answer){0};
 }
 
 void opcua_inquiry_cancel(struct opcua_inquiry *q)
@@ -46,7 +47,7 @@ void opcua_inquiry_cancel(struct opcua_inquiry *q)
     q->client = NULL; /* the callbacks are deaf from here on */
     if (client)
         UA_Client_delete(client);
-    clear_answer(&q->answer);
+    opcua_inquiry_answer_clear(&q->answer);
     for (size_t i = 0; i < q->locale_count; i++)
         UA_String_clear(&q->locales[i]);
     free(q->url);

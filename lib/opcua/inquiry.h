@@ -19,6 +19,8 @@ struct opcua_inquiry_answer {
     size_t neighbour_count;
 };
 
+void opcua_inquiry_answer_clear(struct opcua_inquiry_answer *a);
+
 /* Once, after opcua_inquire() returned. `answer` lives until the callback returns; what it has may
  * be moved out. A bad status: nobody answered GetEndpoints. */
 typedef void opcua_inquiry_fn(void *arg, UA_StatusCode status, struct opcua_inquiry_answer *answer);

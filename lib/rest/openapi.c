@@ -268,13 +268,13 @@ static void put_path_parameter(const struct rest_openapi *d, struct json_writer 
 }
 
 static void put_body_parameter(const struct rest_openapi *d, struct json_writer *w,
-                               const char *model)
+                               const struct rest_route *r)
 {
     json_object(w);
     json_name(w, "name"), json_put_text(w, "body");
     json_name(w, "in"), json_put_text(w, "body");
-    json_name(w, "required"), json_put_bool(w, true);
-    json_name(w, "schema"), put_type(d, w, slice_of(model));
+    json_name(w, "required"), json_put_bool(w, !r->may_lack_body);
+    json_name(w, "schema"), put_type(d, w, slice_of(r->request));
     json_end_object(w);
 }
 
@@ -311,7 +311,7 @@ static void put_parameters(const struct rest_openapi *d, struct json_writer *w,
             put_path_parameter(d, w, slice_from(segment.at + 1, segment.len - 2));
     put_query(d, w, r->query);
     if (d->version == 2 && r->request)
-        put_body_parameter(d, w, r->request);
+        put_body_parameter(d, w, r);
     json_end_array(w);
 }
 
@@ -390,6 +390,7 @@ static void put_operation(const struct rest_openapi *d, struct json_writer *w,
         put_media_types(w, r);
     if (d->version == 3 && r->request) {
         json_name(w, "requestBody"), json_object(w);
+        json_name(w, "required"), json_put_bool(w, !r->may_lack_body);
         put_content(d, w, r->request);
         json_end_object(w);
     }
@@ -399,38 +400,48 @@ static void put_operation(const struct rest_openapi *d, struct json_writer *w,
     json_end_object(w);
 }
 
-/* ---- paths: the rows of one path stand together ---- */
+/* ---- paths: the rows of one path stand together, of whichever table they are ---- */
 
-static bool stood_before(const struct rest_table *t, size_t row)
+static bool is_at(const struct rest_table *t, size_t row, struct slice path)
 {
-    for (size_t i = 0; i < row; i++)
-        if (t->routes[i].operation && strcmp(t->routes[i].path, t->routes[row].path) == 0)
-            return true;
-    return false;
+    struct slice base = slice_of(t->base);
+    return t->routes[row].operation && slice_starts(path, base) &&
+           slice_eq(slice_skip(path, base.len), slice_of(t->routes[row].path));
 }
 
-static void put_path(const struct rest_openapi *d, struct json_writer *w,
-                     const struct rest_table *t, size_t row)
+static void put_path(const struct rest_openapi *d, struct json_writer *w, struct slice path)
 {
-    struct buffer path = {0};
-    buffer_printf(&path, "%s%s", t->base, t->routes[row].path);
-    json_name_slice(w, buffer_slice(&path));
-    buffer_clear(&path);
+    json_name_slice(w, path);
     json_object(w);
-    for (size_t i = row; i < t->count; i++)
-        if (t->routes[i].operation && strcmp(t->routes[i].path, t->routes[row].path) == 0)
-            put_operation(d, w, &t->routes[i]);
+    for (size_t t = 0; t < d->table_count; t++)
+        for (size_t i = 0; i < d->tables[t].count; i++)
+            if (is_at(&d->tables[t], i, path))
+                put_operation(d, w, &d->tables[t].routes[i]);
     json_end_object(w);
+}
+
+static bool stood_before(const struct rest_openapi *d, size_t table, size_t row, struct slice path)
+{
+    for (size_t t = 0; t <= table; t++)
+        for (size_t i = 0; i < (t == table ? row : d->tables[t].count); i++)
+            if (is_at(&d->tables[t], i, path))
+                return true;
+    return false;
 }
 
 static void put_paths(const struct rest_openapi *d, struct json_writer *w)
 {
+    struct buffer path = {0};
     json_name(w, "paths"), json_object(w);
     for (size_t t = 0; t < d->table_count; t++)
-        for (size_t i = 0; i < d->tables[t].count; i++)
-            if (d->tables[t].routes[i].operation && !stood_before(&d->tables[t], i))
-                put_path(d, w, &d->tables[t], i);
+        for (size_t i = 0; i < d->tables[t].count; i++) {
+            buffer_reset(&path);
+            buffer_printf(&path, "%s%s", d->tables[t].base, d->tables[t].routes[i].path);
+            if (d->tables[t].routes[i].operation && !stood_before(d, t, i, buffer_slice(&path)))
+                put_path(d, w, buffer_slice(&path));
+        }
     json_end_object(w);
+    buffer_clear(&path);
 }
 
 static void put_bearer(const struct rest_openapi *d, struct json_writer *w)

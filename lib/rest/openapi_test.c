@@ -215,6 +215,31 @@ static void describes_routes_in_swagger(void **state)
     json_free(&d);
 }
 
+/* Two tables may have methods of one path: it stands in the document once. */
+static void one_path_of_two_tables_is_one(void **state)
+{
+    (void)state;
+    static const struct rest_route more_routes[] = {
+        {"PUT", "/v2/scan", nothing, REST_ADMIN, "Replace", NULL, NULL}};
+    struct rest_table tables[] = {REST_TABLE("/registry", routes, NULL),
+                                  REST_TABLE("/registry", more_routes, NULL)};
+    struct buffer out = {0};
+    struct json_doc *doc;
+    rest_openapi_put(&(struct rest_openapi){.version = 3,
+                                            .title = "T",
+                                            .api_version = "v2",
+                                            .tables = tables,
+                                            .table_count = 2,
+                                            .models = models},
+                     &out);
+    assert_int_equal(json_parse(buffer_slice(&out), JSON_STRICT, &doc, NULL), OK);
+    expect(doc, "paths /registry/v2/scan post operationId", "Scan");
+    expect(doc, "paths /registry/v2/scan put operationId", "Replace");
+    assert_int_equal(json_count(at(doc, "paths")), 3);
+    json_free(&doc);
+    buffer_clear(&out);
+}
+
 static void describes_routes_in_openapi(void **state)
 {
     (void)state;
@@ -238,6 +263,7 @@ int main(void)
         cmocka_unit_test(says_where_it_is_wrong),
         cmocka_unit_test(reads_parameters_by_their_types),
         cmocka_unit_test(describes_routes_in_swagger),
+        cmocka_unit_test(one_path_of_two_tables_is_one),
         cmocka_unit_test(describes_routes_in_openapi),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ struct rest_route {
     /* Parameters after the "?", as a model's members ("nodeId*:str, pageSize:i32"); a name alone is a
      * model whose members are all parameters. For OpenAPI and rest_query_read(). */
     const char *query;
+    bool may_lack_body; /* a request with the model `request` may also come without */
     const char *calls; /* what the handler calls; it knows what that means */
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "discovery/find_server.h"
 #include "discovery/report.h"
 #include "discovery/resume.h"
 #include "discovery/run.h"
@@ -38,6 +39,7 @@ struct discovery {
     uint64_t idle_ms;
     struct resume *resume;
     struct left left;
+    struct find_server find_server;
 };
 
 static void start_next(struct discovery *d);
@@ -149,7 +151,7 @@ static const struct json *request_of(const struct module_call *c)
     return json_is(inner, JSON_OBJECT) ? inner : payload;
 }
 
-static void discover(struct module_call *c)
+static void discover_as(struct module_call *c, const struct json *request)
 {
     struct discovery *d = module_call_app(c);
     struct plan plan;
@@ -158,7 +160,7 @@ static void discover(struct module_call *c)
         module_reply_error(c, BUSY, "Too many discoveries are waiting.");
         return;
     }
-    enum status s = discovery_plan_read(request_of(c), &d->config.limits, &plan, &why);
+    enum status s = discovery_plan_read(request, &d->config.limits, &plan, &why);
     if (s == OK) {
         enqueue(d, &plan, false);
         module_reply(c, 200, SLICE("true"));
@@ -166,6 +168,45 @@ static void discover(struct module_call *c)
         module_reply_error(c, s, buffer_cstr(&why));
     }
     buffer_clear(&why);
+}
+
+static void discover(struct module_call *c)
+{
+    discover_as(c, request_of(c));
+}
+
+static void find_server(struct module_call *c)
+{
+    struct discovery *d = module_call_app(c);
+    discovery_find_server(&d->find_server, c);
+}
+
+/* ServerRegistrationRequest: a discovery of one url. */
+static void register_server(struct module_call *c)
+{
+    const struct json *said = request_of(c), *url = json_get_nocase(said, "discoveryUrl");
+    struct buffer request = {0};
+    struct json_writer w = json_writer(&request);
+    struct json_doc *doc = NULL;
+    if (json_string(url).len == 0) {
+        module_reply_error(c, BAD_ARGUMENT, "discoveryUrl: is missing");
+        return;
+    }
+    json_object(&w);
+    json_member(&w, "id", json_string(json_get_nocase(said, "id")));
+    json_name(&w, "discovery"), json_put_text(&w, "Off");
+    json_name(&w, "configuration"), json_object(&w);
+    json_name(&w, "discoveryUrls"), json_array(&w);
+    json_put_value(&w, url);
+    json_end_array(&w);
+    json_end_object(&w);
+    json_end_object(&w);
+    if (json_parse(buffer_slice(&request), JSON_STRICT, &doc, NULL) == OK)
+        discover_as(c, json_root(doc));
+    else
+        module_reply_error(c, BAD_ARGUMENT, NULL);
+    json_free(&doc);
+    buffer_clear(&request);
 }
 
 /* The payload names the request; without an id the running one is meant. */
@@ -315,6 +356,8 @@ static void on_room(void *app)
 static const struct module_method methods[] = {
     {"Discover", MODULE_V1 | MODULE_V2 | MODULE_PLAIN, discover, 0},
     {"Cancel", MODULE_V1 | MODULE_V2 | MODULE_PLAIN, cancel, 0},
+    {"Register", MODULE_V1 | MODULE_V2 | MODULE_PLAIN, register_server, 0},
+    {"FindServer", MODULE_V1 | MODULE_V2 | MODULE_PLAIN, find_server, 0}, /* find_server.c */
 };
 
 static const struct module_role_ops ops = {
@@ -343,6 +386,7 @@ struct discovery *discovery_start(const struct discovery_config *config)
     struct discovery *d = MEMORY_NEW(struct discovery);
     d->config = *config;
     d->loop = module_loop(config->module);
+    discovery_find_server_init(&d->find_server, config->module, config->thread);
     d->idle_ms = PLAN_IDLE_MS;
     list_init(&d->requests);
     discovery_outbox_init(&d->outbox, module_add(config->module, &ops, d));
@@ -361,6 +405,8 @@ void discovery_stop(struct discovery *d)
 {
     d->stopped = true;
     loop_timer_stop(&d->next);
+    if (d->find_server.count > 0)
+        opcua_thread_post(d->config.thread, discovery_find_server_drop, &d->find_server);
     if (d->run)
         opcua_thread_post(d->config.thread, drop_inquiries, d->run);
 }
@@ -373,6 +419,7 @@ void discovery_free(struct discovery **out)
     for (struct link *l; (l = list_pop(&d->requests)) != NULL;)
         request_free(LIST_OF(l, struct request, link));
     discovery_run_free(&d->run);
+    discovery_find_server_clear(&d->find_server);
     discovery_resume_close(&d->resume);
     arena_clear(&d->left.arena);
     discovery_outbox_clear(&d->outbox);

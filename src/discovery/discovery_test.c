@@ -430,6 +430,62 @@ static void requests_that_make_no_sense_are_refused(void **state)
     assert_int_equal(device_double.status, 413);
 }
 
+static bool is_answered(void *arg)
+{
+    (void)arg;
+    return device_double.status != 0;
+}
+
+/* The caller frees. */
+static struct json_doc *find(const char *query, int status)
+{
+    struct json_doc *doc;
+    device_double.status = 0;
+    device_double_method(1, "FindServer_V2", query);
+    assert_true(loop_run_until(world.loop, is_answered, NULL, WAIT_MS));
+    assert_int_equal(device_double.status, status);
+    assert_int_equal(json_parse(buffer_slice(&device_double.reply), JSON_STRICT, &doc, NULL), OK);
+    return doc;
+}
+
+static void one_server_is_asked_while_the_caller_waits(void **state)
+{
+    (void)state;
+    char query[300];
+    snprintf(query, sizeof(query), "{\"discoveryUrl\":\"%s\",\"securityMode\":\"None\"}", world.url);
+    struct json_doc *found = find(query, 200);
+    check_application(json_get(json_root(found), "application"));
+    check_registration(json_at(json_get(json_root(found), "endpoints"), 0));
+    assert_int_equal(json_count(json_get(json_root(found), "endpoints")), 1);
+    json_free(&found);
+    snprintf(query, sizeof(query), "{\"url\":\"%s\",\"securityMode\":\"NotNone\"}", world.url);
+    found = find(query, 404);
+    json_free(&found);
+    found = find("{\"discoveryUrl\":\"http://x\"}", 400);
+    json_free(&found);
+    assert_int_equal(event_count(), 0);
+}
+
+static void whom_nobody_waits_for_any_more_is_let_go(void **state)
+{
+    (void)state;
+    char query[300];
+    snprintf(query, sizeof(query), "{\"discoveryUrl\":\"%s\"}", world.url);
+    device_double_method(1, "FindServer_V2", query); /* and the test ends */
+}
+
+static void registering_is_a_discovery_of_one_url(void **state)
+{
+    (void)state;
+    char request[300];
+    snprintf(request, sizeof(request), "{\"id\":\"r1\",\"discoveryUrl\":\"%s\"}", world.url);
+    device_double_method(1, "Register_V2", request);
+    assert_int_equal(device_double.status, 200);
+    assert_true(loop_run_until(world.loop, has_two_events, NULL, WAIT_MS));
+    device_double_method(2, "Register_V2", "{}");
+    assert_int_equal(device_double.status, 400);
+}
+
 static void requests_have_a_bound(void **state)
 {
     (void)state;
@@ -627,6 +683,9 @@ int main(void)
         TEST(a_recurring_one_that_is_turned_off_ends),
         TEST(what_cannot_be_read_is_left),
         TEST(requests_that_make_no_sense_are_refused),
+        TEST(one_server_is_asked_while_the_caller_waits),
+        TEST(whom_nobody_waits_for_any_more_is_let_go),
+        TEST(registering_is_a_discovery_of_one_url),
         TEST(requests_have_a_bound),
         TEST(what_does_not_fit_in_the_window_waits),
         TEST(desired_properties_are_reported_back),

@@ -95,6 +95,20 @@ void discovery_report_put_endpoint(const struct report *r, const struct found_en
     json_end_object(&w);
 }
 
+void discovery_report_put_registration(const struct report *r,
+                                       const struct found_endpoint *const *endpoints, size_t count,
+                                       struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    json_name(&w, "application"), put_application(&w, r, endpoints[0]->application);
+    json_name(&w, "endpoints"), json_array(&w);
+    for (size_t i = 0; i < count; i++)
+        put_registration(&w, r, endpoints[i]);
+    json_end_array(&w);
+    json_end_object(&w);
+}
+
 static void put_raw(struct json_writer *w, const char *name, struct slice json)
 {
     if (json.len)

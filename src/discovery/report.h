@@ -27,6 +27,11 @@ void discovery_report_put_result(const struct report *r, size_t index, const cha
 /* The DiscoveryRequest that the plan was made from. */
 void discovery_report_put_request(const struct plan *p, struct buffer *out);
 
+/* ApplicationRegistration: the application of the endpoints, and them; `count` is not 0. No plan is needed. */
+void discovery_report_put_registration(const struct report *r,
+                                       const struct found_endpoint *const *endpoints, size_t count,
+                                       struct buffer *out);
+
 struct report_progress {
     const char *event; /* "PortScanStarted", … */
     uint64_t wall_ms;

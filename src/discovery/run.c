@@ -186,15 +186,6 @@ void discovery_run_drop_inquiries(struct run *r)
 
 /* ---- answers ---- */
 
-static void clear_answer(struct target *t)
-{
-    struct opcua_inquiry_answer *a = &t->answer;
-    UA_Array_delete(a->servers, a->server_count, &UA_TYPES[UA_TYPES_APPLICATIONDESCRIPTION]);
-    UA_Array_delete(a->endpoints, a->endpoint_count, &UA_TYPES[UA_TYPES_ENDPOINTDESCRIPTION]);
-    UA_Array_delete(a->neighbours, a->neighbour_count, &UA_TYPES[UA_TYPES_SERVERONNETWORK]);
-    *a = (struct opcua_inquiry_answer){0};
-}
-
 static const char *site_or_gateway(const struct run *r)
 {
     return r->site[0] ? r->site : r->device_id;
@@ -216,7 +207,7 @@ static void on_arrived(void *arg)
                  UA_StatusCode_name(t->status));
     snprintf(text, sizeof(text), "%.*s: %zu endpoints", SLICE_FMT(slice_first(t->url, 120)), added);
     tell(r, "EndpointsDiscoveryFinished", text);
-    clear_answer(t);
+    opcua_inquiry_answer_clear(&t->answer);
     go_on(r);
 }
 
@@ -475,7 +466,7 @@ void discovery_run_free(struct run **out)
     discovery_announced_free(&r->announced);
     discovery_scan_free(&r->scan);
     LIST_EACH(l, &r->asked)
-    clear_answer(LIST_OF(l, struct target, link));
+    opcua_inquiry_answer_clear(&LIST_OF(l, struct target, link)->answer);
     map_clear(&r->known);
     discovery_found_clear(&r->found);
     discovery_plan_clear(&r->config.plan);

@@ -89,7 +89,7 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
 }
 
 void services_discoverers_invoke(struct services_discoverers *d, const char *method,
-                                 struct slice payload, const char *call_id,
+                                 struct slice only, struct slice payload, const char *call_id,
                                  services_discoverers_fn *fn, void *arg)
 {
     struct call *c = MEMORY_NEW(struct call);
@@ -98,6 +98,11 @@ void services_discoverers_invoke(struct services_discoverers *d, const char *met
     strncpy(c->id, call_id, sizeof(c->id) - 1);
     c->left = 1; /* for ourselves: it must live until the last was called */
     c->last = NOT_FOUND;
+    if (only.len > 0) {
+        call_one(c, services_ids_module(only));
+        one_answered(c, c->last);
+        return;
+    }
     if (d->list == NULL) {
         services_fleet_look(d->fleet, FLEET_AGE_MS, on_fleet, c);
         return;

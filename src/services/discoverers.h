@@ -24,7 +24,7 @@ void services_discoverers_free(struct services_discoverers **d);
  * not. */
 typedef void services_discoverers_fn(void *arg, enum status why);
 
-/* Invokes the direct method on every discoverer. Copies. */
+/* Invokes the direct method on every discoverer, or on the one that is named. Copies. */
 void services_discoverers_invoke(struct services_discoverers *d, const char *method,
-                                 struct slice payload, const char *call_id,
+                                 struct slice only, struct slice payload, const char *call_id,
                                  services_discoverers_fn *fn, void *arg);

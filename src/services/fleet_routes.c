@@ -383,7 +383,7 @@ static const struct rest_route routes[] = {
     {"POST", "/v2/discovery/query", query_discoverers, REST_READ, "QueryDiscoverers", "DiscovererQuery", "DiscovererList", .query = "continuationToken:str, pageSize:i32"},
     {"GET", "/v2/discovery/{id}", get_discoverer, REST_READ, "GetDiscoverer", NULL, "Discoverer"},
     {"PATCH", "/v2/discovery/{id}", change_discoverer, REST_WRITE, "UpdateDiscoverer", "DiscovererUpdate", NULL},
-    {"POST", "/v2/discovery/{id}", set_discovery_mode, REST_WRITE, "SetDiscoveryMode", "DiscoveryConfig", NULL, .query = "mode*:DiscoveryMode"},
+    {"POST", "/v2/discovery/{id}", set_discovery_mode, REST_WRITE, "SetDiscoveryMode", "DiscoveryConfig", NULL, .query = "mode*:DiscoveryMode", .may_lack_body = true},
     {"GET", "/v2/publishers", get_publisher, REST_READ, "GetListOfPublisher", NULL, "PublisherList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},
     {"GET", "/v2/publishers/query", query_publishers, REST_READ, "GetFilteredListOfPublisher", NULL, "PublisherList", .query = "PublisherQuery, onlyServerState:bool, continuationToken:str, pageSize:i32"},
     {"POST", "/v2/publishers/query", query_publishers, REST_READ, "QueryPublisher", "PublisherQuery", "PublisherList", .query = "onlyServerState:bool, continuationToken:str, pageSize:i32"},

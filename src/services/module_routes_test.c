@@ -185,6 +185,42 @@ static void a_publishers_configuration_is_read_and_replaced(void **state)
     assert_int_equal(call_as("Write", "PUT", path, "{\"endpoints\":[]}"), 403);
 }
 
+static void a_servers_endpoint_is_registered(void **state)
+{
+    (void)state;
+    house.hub_answer =
+        "{\"status\":200,\"payload\":{\"application\":{\"applicationUri\":\"urn:two\","
+        "\"discovererId\":\"edge_module_discovery\"},\"endpoints\":["
+        "{\"id\":\"low\",\"securityLevel\":1,\"endpoint\":{\"url\":\"opc.tcp://two:4840\","
+        "\"securityMode\":\"None\"}},"
+        "{\"id\":\"high\",\"securityLevel\":9,\"endpoint\":{\"url\":\"opc.tcp://two:4840\","
+        "\"securityMode\":\"Sign\"}}]}}";
+    const char *body = "{\"discoveryUrl\":\"opc.tcp://two:4840\"}";
+    assert_int_equal(call("PUT", "/registry/v2/endpoints", body), 200);
+    assert_true(slice_eq(json_string(json_root(answer.doc)), SLICE("high")));
+    assert_string_equal(house.module, "discovery");
+    expect_asked("methodName", "\"FindServer_V2\"");
+    expect_asked("payload discoveryUrl", "\"opc.tcp://two:4840\"");
+    assert_int_equal(call("GET", "/registry/v2/endpoints", ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 3);
+    assert_int_equal(call("GET", path_of("/registry/v2/endpoints/%s", house.endpoint), ""), 200);
+    assert_null(in(answer.doc, "notSeenSince")); /* what was there before stays */
+    assert_int_equal(
+        call("PUT", "/registry/v2/endpoints?discovererId=edge2_module_discovery", body), 200);
+    assert_string_equal(house.device, "edge2");
+    house.hub_answer = "{\"status\":404,\"payload\":{\"detail\":\"no such server\"}}";
+    assert_int_equal(call("PUT", "/registry/v2/endpoints", body), 404);
+}
+
+static void one_discoverer_can_be_named(void **state)
+{
+    (void)state;
+    const char *path = "/registry/v2/applications?discovererId=edge2_module_discovery";
+    assert_int_equal(call("POST", path, "{\"discoveryUrl\":\"opc.tcp://two:4840\"}"), 200);
+    assert_int_equal(house.methods, 1);
+    assert_string_equal(house.device, "edge2");
+}
+
 /* ---- all paths ---- */
 
 static void a_refusal_names_the_member(void **state)
@@ -316,6 +352,8 @@ int main(void)
         TEST(what_is_published_comes_in_pages),
         TEST(workers_are_modules_and_jobs_are_no_more),
         TEST(a_publishers_configuration_is_read_and_replaced),
+        TEST(a_servers_endpoint_is_registered),
+        TEST(one_discoverer_can_be_named),
         TEST(a_refusal_names_the_member),
         TEST(headers_go_before_the_paging_parameters),
         TEST(describes_itself),

@@ -154,7 +154,8 @@ static void call_discoverers(struct rest_request *r, const char *method, struct 
 {
     struct services *app = r->app;
     if (app->discoverers)
-        services_discoverers_invoke(app->discoverers, method, payload, r->id, on_discovered, r);
+        services_discoverers_invoke(app->discoverers, method, rest_query(r, "discovererId"), payload,
+                                    r->id, on_discovered, r);
     else
         rest_reply_problem(r, 503, "no hub is configured");
 }
@@ -226,12 +227,12 @@ static void cancel_discovery(struct rest_request *r)
 
 /* clang-format off */
 static const struct rest_route routes[] = {
-    {"POST", "/v2/applications", register_server, REST_ADMIN, "RegisterServer", "ServerRegistrationRequest", NULL},
+    {"POST", "/v2/applications", register_server, REST_ADMIN, "RegisterServer", "ServerRegistrationRequest", NULL, .query = "discovererId:str"},
     {"PUT", "/v2/applications", create_application, REST_ADMIN, "CreateApplication", "ApplicationRegistrationRequest", "ApplicationRegistrationResponse"},
     {"GET", "/v2/applications", list_applications, REST_READ, "GetListOfApplications", NULL, "ApplicationInfoList", .query = "continuationToken:str, pageSize:i32"},
     {"DELETE", "/v2/applications", purge_applications, REST_ADMIN, "DeleteAllDisabledApplications", NULL, NULL, .query = "notSeenFor:timespan"},
-    {"POST", "/v2/applications/discover", discover, REST_ADMIN, "DiscoverServer", "DiscoveryRequest", NULL},
-    {"DELETE", "/v2/applications/discover/{requestId}", cancel_discovery, REST_ADMIN, "Cancel", NULL, NULL},
+    {"POST", "/v2/applications/discover", discover, REST_ADMIN, "DiscoverServer", "DiscoveryRequest", NULL, .query = "discovererId:str"},
+    {"DELETE", "/v2/applications/discover/{requestId}", cancel_discovery, REST_ADMIN, "Cancel", NULL, NULL, .query = "discovererId:str"},
     {"GET", "/v2/applications/sites", list_sites, REST_READ, "GetListOfSites", NULL, "ApplicationSiteList", .query = "continuationToken:str, pageSize:i32"},
     {"POST", "/v2/applications/query", query_applications, REST_READ, "QueryApplications", "ApplicationRegistrationQuery", "ApplicationInfoList", .query = "continuationToken:str, pageSize:i32"},
     {"GET", "/v2/applications/query", query_applications, REST_READ, "GetFilteredListOfApplications", NULL, "ApplicationInfoList", .query = "ApplicationRegistrationQuery, continuationToken:str, pageSize:i32"},

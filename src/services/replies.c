@@ -67,8 +67,7 @@ static bool query_is_valid(struct rest_request *r)
 static bool body_is_valid(struct rest_request *r)
 {
     struct json_doc *doc;
-    bool may_lack = slice_eq(r->method, SLICE("GET")) || slice_eq(r->method, SLICE("HEAD"));
-    if (r->route->request == NULL || (r->body.len == 0 && may_lack))
+    if (r->route->request == NULL || (r->body.len == 0 && r->route->may_lack_body))
         return true;
     if (services_replies_body(r, &services_models, r->route->request, &doc) != OK)
         return false;

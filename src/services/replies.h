@@ -14,7 +14,7 @@ int services_replies_http(enum status why);
 void services_replies_fail(struct rest_request *r, enum status why, const char *detail);
 
 /* Whether query and body are as the row says; false after answering 400 with what is wrong and
- * where. Rows whose method is GET may come without their body. The headers x-ms-continuation and
+ * where. Rows with may_lack_body may come without one. The headers x-ms-continuation and
  * x-ms-max-item-count become the parameters continuationToken and pageSize, where the row has
  * these. */
 bool services_replies_valid(struct rest_request *r);
