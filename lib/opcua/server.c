@@ -357,8 +357,9 @@ void opcua_server_keep_history(struct opcua_server *s, struct opcua_place variab
         .maxHistoryDataResponseSize = page,
         .historizingUpdateStrategy = UA_HISTORIZINGUPDATESTRATEGY_VALUESET,
     };
-    UA_Byte access = UA_ACCESSLEVELMASK_READ | UA_ACCESSLEVELMASK_HISTORYREAD |
-                     UA_ACCESSLEVELMASK_HISTORYWRITE;
+    UA_Byte access = 0;
+    check(UA_Server_readAccessLevel(s->server, node, &access), variable.id);
+    access |= UA_ACCESSLEVELMASK_HISTORYREAD | UA_ACCESSLEVELMASK_HISTORYWRITE;
     check(UA_Server_writeAccessLevel(s->server, node, access), variable.id);
     check(UA_Server_writeHistorizing(s->server, node, true), variable.id);
     check(s->gathering.registerNodeId(s->server, s->gathering.context, &node, settings),
