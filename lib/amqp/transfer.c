@@ -192,7 +192,7 @@ static size_t write_frames(struct amqp_link *l, const struct sending *sending, s
                                    .receive_settle = AMQP_ABSENT,
                                });
         assert(b->len - at <= TRANSFER_BYTES_MAX);
-        buffer_put(b, slice_from(payload.at + taken, len));
+        buffer_put(b, slice_first(slice_skip(payload, taken), len));
         engine_frame_end(s->connection, b, at);
         taken += len;
         first = false;
