@@ -467,24 +467,54 @@ static enum status restore_dimensions(struct opcua_reading *r, const struct json
     return set_dimensions(out, dimensions, count);
 }
 
-static enum status read_reversible(struct opcua_reading *r, const struct json *v, UA_Variant *out)
+static bool is_nothing(const struct json *v)
+{
+    return v == NULL || json_is(v, JSON_NULL);
+}
+
+/* The body of {"Type","Body","Dimensions"}, as a value of `type`. */
+static enum status read_body(struct opcua_reading *r, const struct json *v,
+                             const UA_DataType *type, int32_t rank, UA_Variant *out)
 {
     const struct json *dimensions = json_get_nocase(v, "Dimensions");
+    const struct json *body = json_get_nocase(v, "Body");
+    bool matrix = json_count(dimensions) > 1 && !json_is(json_at(body, 0), JSON_ARRAY);
+    if (is_nothing(body))
+        return rank < 0 ? read_scalar(r, body, type, out) : OK;
+    if (!matrix)
+        return read_variant(r, body, type, rank, out);
+    if (!rank_takes(rank, json_count(dimensions)))
+        return refuse_rank(r, dimensions, rank, json_count(dimensions));
+    enum status status = read_variant(r, body, type, -2, out);
+    return status == OK ? restore_dimensions(r, dimensions, out) : status;
+}
+
+static enum status read_reversible(struct opcua_reading *r, const struct json *v, UA_Variant *out)
+{
+    int32_t rank = -2;
     const UA_DataType *type = type_of_member(json_get_nocase(v, "Type"));
     if (type == NULL)
         return opcua_read_refuse(r, opcua_source_of(v), "has no Type that is", "built in");
     const struct json *body = json_get_nocase(v, "Body");
-    int32_t rank =
-        type->typeKind == UA_DATATYPEKIND_BYTESTRING && json_is(body, JSON_ARRAY) ? 1 : -2;
-    enum status status = read_variant(r, body, type, rank, out);
-    return status == OK && dimensions && out->arrayDimensionsSize == 0
-               ? restore_dimensions(r, dimensions, out)
-               : status;
+    if (type->typeKind == UA_DATATYPEKIND_BYTESTRING && json_is(body, JSON_ARRAY))
+        rank = 1;
+    return read_body(r, v, type, rank, out);
 }
 
 static bool is_reversible(const struct json *v)
 {
     return json_get_nocase(v, "Type") && json_get_nocase(v, "Body");
+}
+
+/* A value with its type, and not a structure that has such members itself. */
+static bool is_wrapped_body(const struct json *v, const UA_DataType *type)
+{
+    if (!is_reversible(v) || type_of_member(json_get_nocase(v, "Type")) == NULL)
+        return false;
+    for (size_t i = 0; type->typeKind >= UA_DATATYPEKIND_DECIMAL && i < type->membersSize; i++)
+        if (slice_eq_nocase(slice_of(type->members[i].memberName), SLICE("Body")))
+            return false;
+    return true;
 }
 
 /* {"Value":…} alone, as a data value is written; a structure may have a member of that name too. */
@@ -502,8 +532,8 @@ static enum status read_variant(struct opcua_reading *r, const struct json *v,
     bool any = type == NULL || type->typeKind == UA_DATATYPEKIND_VARIANT;
     if (is_reversible(v) && any)
         return read_reversible(r, v, out);
-    if (is_reversible(v) && type->typeKind < UA_DATATYPEKIND_EXTENSIONOBJECT)
-        return read_variant(r, json_get_nocase(v, "Body"), type, rank, out);
+    if (!any && is_wrapped_body(v, type))
+        return read_body(r, v, type, rank, out);
     if (is_wrapped(v, type))
         return read_variant(r, json_get_nocase(v, "Value"), type, rank, out);
     if (any && !(type && rank >= 0 && json_is(v, JSON_ARRAY)))

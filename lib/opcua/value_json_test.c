@@ -459,6 +459,15 @@ static void json_is_taken_loosely(void **state)
         {"\"AQL/\"", UA_TYPES_BYTE, 1, "{\"Type\":\"Byte\",\"Body\":[1,2,255]}"},
         {"{\"Value\":5}", UA_TYPES_INT32, -1, "{\"Type\":\"Int32\",\"Body\":5}"},
         {"{\"Type\":6,\"Body\":5}", UA_TYPES_DOUBLE, -1, "{\"Type\":\"Double\",\"Body\":5}"},
+        {"{\"Type\":6,\"Body\":[1,2,3,4],\"Dimensions\":[2,2]}", UA_TYPES_INT32, 2,
+         "{\"Type\":\"Int32\",\"Body\":[1,2,3,4],\"Dimensions\":[2,2]}"},
+        {"{\"Type\":\"LocalizedText\",\"Body\":null}", UA_TYPES_LOCALIZEDTEXT, -1,
+         "{\"Type\":\"LocalizedText\",\"Body\":null}"},
+        {"{\"Type\":\"ExtensionObject\",\"Body\":{\"TypeId\":\"Range\",\"Encoding\":\"Json\","
+         "\"Body\":{\"Low\":1,\"High\":2}}}",
+         UA_TYPES_RANGE, -1,
+         "{\"Type\":\"ExtensionObject\",\"Body\":{\"TypeId\":\"Range\",\"Encoding\":\"Json\","
+         "\"Body\":{\"Low\":1,\"High\":2}}}"},
         {"\"BadTimeout\"", UA_TYPES_STATUSCODE, -1,
          "{\"Type\":\"StatusCode\",\"Body\":{\"Symbol\":\"BadTimeout\",\"Code\":2148139008}}"},
         {"{\"Text\":\"t\",\"Locale\":\"de\"}", UA_TYPES_LOCALIZEDTEXT, -1,

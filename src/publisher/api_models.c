@@ -158,6 +158,7 @@ static const struct rest_model models[] = {
     {"NodeMetadataResponseModel", "nodeId:str, nodeClass:NodeClass, displayName:str, description:str, variableMetadata:VariableMetadataModel, dataTypeMetadata:DataTypeMetadataModel, nethodMetadata:MethodMetadataModel, typeDefinition:TypeDefinitionModel, errorInfo:ServiceResultModel", NULL},
     {"NodePathTargetModel", "browsePath*:[str], target*:NodeModel, remainingPathIndex:i32", NULL},
     {"NodeReferenceModel", "referenceTypeId:str, direction:BrowseDirection, target*:NodeModel, errorInfo:ServiceResultModel", NULL},
+    {"NodeSetModel", "nodeSet*:str", NULL},
     {"NodeType", NULL, "Unknown|Variable|DataVariable|Property|DataType|View|Object|Event|Interface"},
     {"OperationContextModel", "AuthorityId:str, Time:datetime", NULL},
     {"OperationLimitsModel", "minSupportedSampleRate:f64, maxBrowseContinuationPoints:i32, maxQueryContinuationPoints:i32, maxHistoryContinuationPoints:i32, maxArrayLength:i64, maxStringLength:i64, maxByteStringLength:i64, maxNodesPerBrowse:i64, maxNodesPerRead:i64, maxNodesPerWrite:i64, maxNodesPerMethodCall:i64, maxNodesPerHistoryReadData:i64, maxNodesPerHistoryReadEvents:i64, maxNodesPerHistoryUpdateData:i64, maxNodesPerHistoryUpdateEvents:i64, maxNodesPerRegisterNodes:i64, maxNodesPerTranslatePathsToNodeIds:i64, maxNodesPerNodeManagement:i64, maxMonitoredItemsPerCall:i64", NULL},

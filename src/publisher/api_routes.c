@@ -58,6 +58,7 @@ const struct rest_route api_routes[] = {
     ROW("POST", "/browse/first", "Browse", "BrowseFirstRequestModelRequestEnvelope", "BrowseFirstResponseModel"),
     ROW("POST", "/browse/next", "BrowseNext", "BrowseNextRequestModelRequestEnvelope", "BrowseNextResponseModel"),
     ROW("POST", "/browse", "BrowseStream", "BrowseStreamRequestModelRequestEnvelope", "BrowseStreamChunkModelIAsyncEnumerable"),
+    ROW("POST", "/nodeset", "ExportNodeSet", "BrowseStreamRequestModelRequestEnvelope", "NodeSetModel"), /* not of OPC Publisher's */
     ROW("POST", "/browse/path", "BrowsePath", "BrowsePathRequestModelRequestEnvelope", "BrowsePathResponseModel"),
     ROW("POST", "/read", "ValueRead", "ValueReadRequestModelRequestEnvelope", "ValueReadResponseModel"),
     ROW("POST", "/write", "ValueWrite", "ValueWriteRequestModelRequestEnvelope", "ValueWriteResponseModel"),

@@ -2,6 +2,7 @@
 #include "opcua/data_type.h"
 #include "twin/attribute.h"
 #include "twin/methods.h"
+#include "twin/node_type.h"
 #include "twin/read.h"
 #include "twin/types.h"
 
@@ -197,8 +198,7 @@ static void make_write(struct batch *b, struct item *item, const UA_DataType *ty
     struct twin_request *r = b->request;
     struct buffer why = {0};
     UA_WriteValue *w = &b->writes[b->good];
-    enum status s =
-        opcua_value_json_read(item->value, type, rank, &r->names, &w->value.value, &why);
+    enum status s = twin_value_make(r, item->value, type, rank, NULL, &w->value.value, &why);
     if (s == OK) {
         b->good++;
         w->attributeId = item->attribute->id;

@@ -1,18 +1,31 @@
 /* What there is: file systems, directories and files in a directory, where one stands, and what is
  * known of a file. */
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "opcua/browse.h"
 #include "twin/file_system.h"
 #include "twin/methods.h"
 #include "twin/properties.h"
+#include "twin/subtypes.h"
 #include "twin/target.h"
+#include "twin/walk.h"
+
+void file_put(struct twin_request *r, const UA_NodeId *id, struct slice name)
+{
+    struct json_writer *w = &r->writer;
+    json_object(w);
+    twin_put_node_id(r, "nodeId", id);
+    json_member(w, "name", name);
+    json_end_object(w);
+}
 
 struct listing {
     struct twin_request *request;
     UA_NodeId node;
-    struct file_types types;
-    bool parent; /* the one above, instead of those below */
-    size_t type; /* of GetFileSystems: whose instances are looked for */
-    size_t listed;
+    struct twin_subtypes types;
+    bool parent;   /* the one above, instead of those below */
+    uint32_t type; /* of those that are listed */
 };
 
 static void browse(struct listing *l, const UA_NodeId *node, uint32_t references,
@@ -38,7 +51,7 @@ static void answer_children(struct listing *l, const UA_ReferenceDescription *re
     json_name(w, "result");
     json_array(w);
     for (size_t i = 0; i < count; i++)
-        if (file_types_has(&l->types, &refs[i].typeDefinition.nodeId))
+        if (twin_subtypes_have(&l->types, &refs[i].typeDefinition.nodeId))
             file_put(l->request, &refs[i].nodeId.nodeId, opcua_slice(refs[i].browseName.name));
     json_end_array(w);
     json_end_object(w);
@@ -49,7 +62,7 @@ static void answer_parent(struct listing *l, const UA_ReferenceDescription *refs
 {
     struct json_writer *w = &l->request->writer;
     size_t i = 0;
-    while (i < count && !file_types_has(&l->types, &refs[i].typeDefinition.nodeId))
+    while (i < count && !twin_subtypes_have(&l->types, &refs[i].typeDefinition.nodeId))
         i++;
     json_object(w);
     if (i < count) {
@@ -86,7 +99,7 @@ static void on_directory(void *arg, const UA_NodeId *node)
     struct listing *l = arg;
     l->node = *node;
     l->types.done = on_types;
-    file_types_read(&l->types, (uint32_t)l->type);
+    twin_subtypes_read(&l->types, l->type);
 }
 
 static struct listing *listing_new(struct twin_request *r, uint32_t type)
@@ -120,95 +133,85 @@ void twin_file_parent(struct twin_request *r)
 
 /* ---- file systems: directories that stand in no other ---- */
 
-static void next_system(struct listing *l);
-
-struct system {
-    struct listing *list;
-    UA_NodeId id;
-    struct slice name;
-    struct system *next;
-};
-
 struct systems {
-    struct listing list;
-    struct system *first, *at;
+    struct twin_subtypes types; /* outlives the request's turns */
+    struct twin_walk *walk;
 };
 
-static void on_parents(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs, size_t count)
+static bool on_object(void *arg, size_t node)
 {
     struct systems *s = arg;
-    struct json_writer *w = &s->list.request->writer;
-    bool inside = false;
-    for (size_t i = 0; status == UA_STATUSCODE_GOOD && i < count; i++)
-        inside = inside || file_types_has(&s->list.types, &refs[i].typeDefinition.nodeId);
-    if (!inside) {
-        json_object(w);
-        json_name(w, "result");
-        file_put(s->list.request, &s->at->id, s->at->name);
-        json_end_object(w);
-    }
-    s->at = s->at->next;
-    next_system(&s->list);
+    const struct twin_node *n = &s->walk->nodes.nodes[node];
+    return !twin_subtypes_have(&s->types, &n->type_definition);
 }
 
-static void next_type(struct systems *s);
-
-static void next_system(struct listing *l)
+static void on_found(void *arg, size_t node, const UA_ReferenceDescription *d)
 {
-    struct systems *s = (struct systems *)l;
-    if (s->at == NULL) {
-        json_end_array(&l->request->writer);
-        twin_request_done(l->request);
+    struct systems *s = arg;
+    struct twin_request *r = s->types.request;
+    (void)node;
+    if (!twin_subtypes_have(&s->types, &d->typeDefinition.nodeId) ||
+        twin_walk_knows(s->walk, &d->nodeId.nodeId))
         return;
-    }
-    browse(l, &s->at->id, UA_NS0ID_HIERARCHICALREFERENCES, UA_BROWSEDIRECTION_INVERSE, on_parents);
+    json_object(&r->writer);
+    json_name(&r->writer, "result");
+    file_put(r, &d->nodeId.nodeId, opcua_slice(d->browseName.name));
+    json_end_object(&r->writer);
 }
 
-static void on_instances(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
-                         size_t count)
+/* What cannot be browsed is not looked through. */
+static void on_failed(void *arg, size_t node, UA_StatusCode why)
+{
+    (void)arg, (void)node, (void)why;
+}
+
+static void on_searched(void *arg)
 {
     struct systems *s = arg;
-    struct arena *a = &s->list.request->arena;
-    for (size_t i = 0; status == UA_STATUSCODE_GOOD && i < count; i++) {
-        struct system *one = ARENA_TAKE(a, struct system);
-        one->id = refs[i].nodeId.nodeId;
-        UA_NodeId_init(&refs[i].nodeId.nodeId); /* moved */
-        twin_request_own_id(s->list.request, &one->id);
-        one->name = arena_copy(a, opcua_slice(refs[i].browseName.name));
-        one->next = s->first;
-        s->first = one;
-    }
-    next_type(s);
+    json_end_array(&s->types.request->writer);
+    twin_request_done(s->types.request);
 }
 
-/* The instances of the next of the types. */
-static void next_type(struct systems *s)
-{
-    struct listing *l = &s->list;
-    if (l->listed == l->types.count) {
-        s->at = s->first;
-        next_system(l);
-        return;
-    }
-    browse(l, &l->types.types[l->listed++], UA_NS0ID_HASTYPEDEFINITION, UA_BROWSEDIRECTION_INVERSE,
-           on_instances);
-}
-
-static void on_system_types(void *arg)
+static void on_ended(void *arg)
 {
     struct systems *s = arg;
-    json_array(&s->list.request->writer);
-    next_type(s);
+    for (size_t i = 0; i < s->types.count; i++)
+        UA_NodeId_clear(&s->types.types[i]);
+    free(s);
+}
+
+static const struct twin_walk_user search = {.node = on_object,
+                                             .reference = on_found,
+                                             .failed = on_failed,
+                                             .done = on_searched,
+                                             .end = on_ended};
+
+static void on_directory_types(void *arg)
+{
+    static const uint32_t root = UA_NS0ID_OBJECTSFOLDER;
+    const struct twin_subtypes *types = arg;
+    struct systems *s = MEMORY_NEW(struct systems);
+    s->types = *types;
+    for (size_t i = 0; i < types->count; i++)
+        UA_NodeId_copy(&types->types[i], &s->types.types[i]);
+    s->walk = twin_walk_new(types->request, &search);
+    s->walk->arg = s;
+    s->walk->bare = true;
+    s->walk->how.referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
+    s->walk->how.includeSubtypes = true;
+    s->walk->how.nodeClassMask = UA_NODECLASS_OBJECT;
+    s->walk->how.resultMask = UA_BROWSERESULTMASK_ALL;
+    json_array(&types->request->writer);
+    twin_walk_begin(s->walk, &root, 1);
 }
 
 void twin_file_systems(struct twin_request *r)
 {
-    struct systems *s = ARENA_TAKE(&r->arena, struct systems);
-    s->list.request = r;
-    s->list.types.request = r;
-    s->list.types.done = on_system_types;
-    s->list.types.arg = s;
-    file_types_read(&s->list.types, UA_NS0ID_FILEDIRECTORYTYPE);
+    struct twin_subtypes *types = ARENA_TAKE(&r->arena, struct twin_subtypes);
+    types->request = r;
+    types->done = on_directory_types;
+    types->arg = types;
+    twin_subtypes_read(types, UA_NS0ID_FILEDIRECTORYTYPE);
 }
 
 /* ---- a file ---- */

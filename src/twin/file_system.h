@@ -6,7 +6,6 @@
 
 #include "twin/request.h"
 
-#define FILE_TYPES_MAX 256         /* subtypes of FileType and FileDirectoryType */
 #define FILE_BYTES_MAX (16u << 20) /* of a file that is sent or taken in one request */
 #define FILE_CHUNK_MAX 65536       /* bytes of one Read or Write */
 
@@ -24,19 +23,7 @@ void file_call(struct twin_request *r, const UA_NodeId *object, const char *name
 /* The output of that type, or NULL. */
 const void *file_output(const UA_Variant *outputs, size_t count, size_t at, size_t type);
 
-/* ---- file_types.c: what is a file, and what a directory ---- */
-
-struct file_types {
-    struct twin_request *request;
-    UA_NodeId types[FILE_TYPES_MAX]; /* end with the request */
-    size_t count, at;
-    void (*done)(void *arg);
-    void *arg;
-};
-
-/* FileType (files) or FileDirectoryType with all subtypes, then done(arg). */
-void file_types_read(struct file_types *t, uint32_t root);
-bool file_types_has(const struct file_types *t, const UA_NodeId *type);
+/* ---- file_list.c ---- */
 
 /* {"nodeId":…,"name":…} */
 void file_put(struct twin_request *r, const UA_NodeId *id, struct slice name);

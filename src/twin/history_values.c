@@ -90,8 +90,8 @@ static enum status read_value(struct history_update *u, const struct json *v, UA
     out->hasValue = value && !json_is(value, JSON_NULL);
     if (s != OK || !out->hasValue)
         return s;
-    return opcua_value_json_read(value, type_of(u, v), u->of.rank, &u->request->names, &out->value,
-                                 why);
+    return twin_value_make(u->request, value, type_of(u, v), u->of.rank, u->of.current, &out->value,
+                           why);
 }
 
 static void on_type(void *arg)

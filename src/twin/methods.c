@@ -48,6 +48,7 @@ BEGIN(history_capabilities, TWIN_SESSION)
 BEGIN(history_configuration, TWIN_SESSION)
 BEGIN(metadata, TWIN_SESSION)
 BEGIN(browse_stream, TWIN_SESSION)
+BEGIN(export_node_set, TWIN_SESSION)
 BEGIN(test_connection, TWIN_CONNECTION)
 BEGIN(endpoint_certificate, TWIN_ENDPOINT)
 BEGIN(file_systems, TWIN_SESSION)
@@ -109,6 +110,7 @@ static const struct module_method methods[] = {
     {"HistoryGetConfiguration", ANY, begin_history_configuration, 0}, /* history_configuration.c */
     {"GetMetadata", ANY, begin_metadata, 0}, /* metadata.c */
     {"BrowseStream", ANY, begin_browse_stream, STREAM_MS}, /* browse_stream.c */
+    {"ExportNodeSet", ANY, begin_export_node_set, STREAM_MS}, /* nodeset.c; not of Azure's */
     {"TestConnection", ANY, begin_test_connection, 0}, /* connection.c */
     {"GetEndpointCertificate", ANY, begin_endpoint_certificate, 0}, /* certificate.c */
 

@@ -25,7 +25,7 @@ twin_run_fn twin_history_delete_values, twin_history_delete_modified;
 twin_run_fn twin_history_delete_at_times, twin_history_delete_events;
 
 twin_run_fn twin_server_capabilities, twin_history_capabilities, twin_history_configuration;
-twin_run_fn twin_metadata, twin_browse_stream;
+twin_run_fn twin_metadata, twin_browse_stream, twin_export_node_set;
 twin_run_fn twin_test_connection, twin_endpoint_certificate;
 
 twin_run_fn twin_file_systems, twin_file_directories, twin_file_files, twin_file_parent;

@@ -179,7 +179,7 @@ static void put_attribute(struct twin_request *r, const struct twin_attribute *a
         a->put(r, a, v);
 }
 
-void twin_put_node_attribute(const struct twin_nodes *n, size_t index, UA_AttributeId id)
+const UA_DataValue *twin_node_value(const struct twin_nodes *n, size_t index, UA_AttributeId id)
 {
     const struct twin_node *node = &n->nodes[index];
     size_t at = node->first;
@@ -187,9 +187,18 @@ void twin_put_node_attribute(const struct twin_nodes *n, size_t index, UA_Attrib
         if (!has(node, &twin_attributes[a]))
             continue;
         if (twin_attributes[a].id == id)
-            put_attribute(n->request, &twin_attributes[a], &n->values[at]);
+            return &n->values[at];
         at++;
     }
+    return NULL;
+}
+
+void twin_put_node_attribute(const struct twin_nodes *n, size_t index, UA_AttributeId id)
+{
+    const UA_DataValue *v = twin_node_value(n, index, id);
+    for (size_t a = 0; v && a < twin_attribute_count; a++)
+        if (twin_attributes[a].id == id)
+            put_attribute(n->request, &twin_attributes[a], v);
 }
 
 void twin_put_node_names(const struct twin_nodes *n, size_t index)

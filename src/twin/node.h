@@ -34,6 +34,9 @@ void twin_nodes_read(struct twin_nodes *n);
 /* {"nodeClass":…,"displayName":…,"nodeId":…,…} */
 void twin_put_node(const struct twin_nodes *n, size_t index);
 
+/* An attribute that was read; NULL when nodes of its class have none. */
+const UA_DataValue *twin_node_value(const struct twin_nodes *n, size_t index, UA_AttributeId id);
+
 /* One of its members, if it has it; and "displayName", "browseName" and "description". Into the
  * object that is open. */
 void twin_put_node_attribute(const struct twin_nodes *n, size_t index, UA_AttributeId id);

@@ -131,6 +131,26 @@ static void streams_all_that_is_below(void **state)
     assert_int_equal(references, 11);
 }
 
+/* What is of the server's own, with its references and attributes; nothing of OPC UA's own. */
+static void exports_a_node_set(void **state)
+{
+    (void)state;
+    const struct json *a = call("ExportNodeSet", "{\"nodeId\":[\"http://test.org/Data/#s=Data\"]}");
+    struct slice xml = json_string(json_get(a, "nodeSet"));
+    static const char *const want[] = {
+        "<Uri>http://test.org/Data/</Uri>",
+        "<UAVariable NodeId=\"ns=2;s=Number\" BrowseName=\"2:Number\" DataType=\"i=6\"",
+        " AccessLevel=\"3\"",
+        "<Reference ReferenceType=\"i=40\">i=63</Reference>",
+        "<Reference ReferenceType=\"i=35\" IsForward=\"false\">i=85</Reference>",
+        "</UANodeSet>",
+    };
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+        if (slice_find_slice(xml, slice_of(want[i])) == xml.len)
+            fail_msg("no %s in %.*s", want[i], SLICE_FMT(xml));
+    assert_true(slice_find_slice(xml, SLICE("NodeId=\"i=")) == xml.len);
+}
+
 static void streams_one_level(void **state)
 {
     (void)state;
@@ -183,6 +203,7 @@ int main(void)
         cmocka_unit_test(describes_a_variable),
         cmocka_unit_test(describes_a_method),
         cmocka_unit_test(streams_all_that_is_below),
+        cmocka_unit_test(exports_a_node_set),
         cmocka_unit_test(streams_one_level),
         cmocka_unit_test(a_node_that_is_not_there_is_told_in_the_stream),
         cmocka_unit_test(browses_ids_alone),

@@ -108,8 +108,8 @@ static void write_value(void *arg)
     struct buffer why = {0};
     UA_WriteValue value;
     UA_WriteValue_init(&value);
-    enum status s = opcua_value_json_read(json_get_nocase(r->body, "value"), w->type, w->rank,
-                                          &r->names, &value.value.value, &why);
+    enum status s = twin_value_make(r, json_get_nocase(r->body, "value"), w->type, w->rank,
+                                    w->of.current, &value.value.value, &why);
     if (s != OK) {
         twin_request_fail(r, s, "%s", buffer_cstr(&why));
     } else {

@@ -1,13 +1,14 @@
-#include "opcua/browse.h"
-#include "twin/file_system.h"
+#include "twin/subtypes.h"
 
-static void browse_next(struct file_types *t);
+#include "opcua/browse.h"
+
+static void browse_next(struct twin_subtypes *t);
 
 static void on_subtypes(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                         size_t count)
 {
-    struct file_types *t = arg;
-    for (size_t i = 0; status == UA_STATUSCODE_GOOD && i < count && t->count < FILE_TYPES_MAX;
+    struct twin_subtypes *t = arg;
+    for (size_t i = 0; status == UA_STATUSCODE_GOOD && i < count && t->count < TWIN_SUBTYPES_MAX;
          i++) {
         UA_NodeId *id = &t->types[t->count++];
         *id = refs[i].nodeId.nodeId;
@@ -18,7 +19,7 @@ static void on_subtypes(void *arg, UA_StatusCode status, UA_ReferenceDescription
 }
 
 /* A server without the type has none of its subtypes, and that is no failure. */
-static void browse_next(struct file_types *t)
+static void browse_next(struct twin_subtypes *t)
 {
     UA_BrowseDescription d;
     if (t->at == t->count) {
@@ -32,7 +33,7 @@ static void browse_next(struct file_types *t)
     opcua_browse_all(t->request->session, &d, on_subtypes, t, twin_request_left_ms(t->request));
 }
 
-void file_types_read(struct file_types *t, uint32_t root)
+void twin_subtypes_read(struct twin_subtypes *t, uint32_t root)
 {
     t->types[0] = UA_NODEID_NUMERIC(0, root);
     t->count = 1;
@@ -40,19 +41,10 @@ void file_types_read(struct file_types *t, uint32_t root)
     browse_next(t);
 }
 
-bool file_types_has(const struct file_types *t, const UA_NodeId *type)
+bool twin_subtypes_have(const struct twin_subtypes *t, const UA_NodeId *type)
 {
     for (size_t i = 0; i < t->count; i++)
         if (UA_NodeId_equal(&t->types[i], type))
             return true;
     return false;
-}
-
-void file_put(struct twin_request *r, const UA_NodeId *id, struct slice name)
-{
-    struct json_writer *w = &r->writer;
-    json_object(w);
-    twin_put_node_id(r, "nodeId", id);
-    json_member(w, "name", name);
-    json_end_object(w);
 }
