@@ -18,21 +18,24 @@ struct asker {
     void *arg;
 };
 
-/* Edge devices first, then modules: by what they said that they are, or by their name. */
-enum question { DEVICES, MODULES, QUESTIONS };
+/* Modules first, and with them $edgeHub, which every edge device has: names are what the hub looks up fast, where it
+ * would have to go through all devices for those that are edges. Then those devices, so many at a time. */
+#define EDGE_HUB "$edgeHub"
+#define DEVICES_MAX 100
 
 struct services_fleet {
     struct loop *loop;
     struct service_client *hub;
-    struct buffer questions[QUESTIONS]; /* bodies for the hub's query */
+    struct buffer modules; /* the body of that question */
     struct known known;
     bool ever;
     uint64_t known_ms; /* when it was asked for */
     /* While the hub is asked: */
     bool asking;
-    enum question at;
-    struct buffer continuation;
+    struct buffer question, continuation;
     struct known found;
+    char **edges; /* devices that are not asked for yet */
+    size_t edge_count, edge_cap;
     uint64_t asked_ms;
     struct list askers;
 };
@@ -80,6 +83,25 @@ static void keep(struct known *k, const struct json *twin)
         log_warn("the hub has more edge modules than are looked at max=%d", FLEET_MAX);
 }
 
+static void note_edge(struct services_fleet *f, struct slice device)
+{
+    if (f->edge_count == FLEET_MAX)
+        return;
+    if (f->edge_count == f->edge_cap) {
+        f->edge_cap = f->edge_cap ? 2 * f->edge_cap : 64;
+        f->edges = memory_resize(f->edges, f->edge_cap * sizeof(*f->edges));
+    }
+    f->edges[f->edge_count++] = slice_dup(device);
+}
+
+static void take(struct services_fleet *f, const struct json *twin)
+{
+    if (slice_eq(json_string(json_get(twin, "moduleId")), SLICE(EDGE_HUB)))
+        note_edge(f, json_string(json_get(twin, "deviceId")));
+    else
+        keep(&f->found, twin);
+}
+
 /* ---- asking the hub ---- */
 
 static void tell(struct services_fleet *f, enum status why)
@@ -96,9 +118,16 @@ static void tell(struct services_fleet *f, enum status why)
     }
 }
 
+static void forget_edges(struct services_fleet *f)
+{
+    while (f->edge_count)
+        free(f->edges[--f->edge_count]);
+}
+
 static void end(struct services_fleet *f, enum status why)
 {
     f->asking = false;
+    forget_edges(f);
     if (why == OK) {
         forget(&f->known);
         f->known = f->found;
@@ -112,6 +141,33 @@ static void end(struct services_fleet *f, enum status why)
     tell(f, why);
 }
 
+static void put_question(struct buffer *out, const char *query)
+{
+    struct json_writer w = json_writer(out);
+    buffer_reset(out);
+    json_object(&w);
+    json_name(&w, "query"), json_put_text(&w, query);
+    json_end_object(&w);
+}
+
+/* The next devices; false: all were asked for. */
+static bool put_next_question(struct services_fleet *f)
+{
+    struct buffer query = {0};
+    if (f->edge_count == 0)
+        return false;
+    buffer_text(&query, "SELECT * FROM devices WHERE deviceId IN [");
+    for (size_t n = 0; n < DEVICES_MAX && f->edge_count; n++) {
+        char *device = f->edges[--f->edge_count];
+        buffer_printf(&query, "%s\"%s\"", n ? ", " : "", device);
+        free(device);
+    }
+    buffer_text(&query, "]");
+    put_question(&f->question, buffer_cstr(&query));
+    buffer_clear(&query);
+    return true;
+}
+
 static void on_page(void *arg, enum status why, const struct rest_answer *a)
 {
     struct services_fleet *f = arg;
@@ -123,13 +179,13 @@ static void on_page(void *arg, enum status why, const struct rest_answer *a)
         return;
     }
     for (struct json_walk w = json_walk(json_root(doc)); json_next(&w);)
-        keep(&f->found, w.value);
+        take(f, w.value);
     json_free(&doc);
     buffer_reset(&f->continuation);
     buffer_put(&f->continuation, rest_answer_header(a, "x-ms-continuation"));
-    if (f->continuation.len == 0)
-        f->at++;
-    if (f->at < QUESTIONS && f->found.count < FLEET_MAX)
+    if (f->continuation.len == 0 && !put_next_question(f))
+        end(f, OK);
+    else if (f->found.count < FLEET_MAX)
         ask_page(f);
     else
         end(f, OK);
@@ -139,7 +195,7 @@ static void ask_page(struct services_fleet *f)
 {
     struct service_call call = {.method = "POST",
                                 .path = "/devices/query",
-                                .body = buffer_slice(&f->questions[f->at]),
+                                .body = buffer_slice(&f->question),
                                 .continuation =
                                     f->continuation.len ? buffer_cstr(&f->continuation) : NULL};
     enum status s = service_client_request(f->hub, &call, on_page, f);
@@ -150,7 +206,8 @@ static void ask_page(struct services_fleet *f)
 static void ask(struct services_fleet *f)
 {
     f->asking = true;
-    f->at = DEVICES;
+    buffer_reset(&f->question);
+    buffer_put(&f->question, buffer_slice(&f->modules));
     f->asked_ms = loop_now_ms(f->loop);
     buffer_reset(&f->continuation);
     ask_page(f);
@@ -179,23 +236,15 @@ void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fle
 
 /* ---- beginning and end ---- */
 
-static void put_question(struct buffer *out, const char *query)
-{
-    struct json_writer w = json_writer(out);
-    json_object(&w);
-    json_name(&w, "query"), json_put_text(&w, query);
-    json_end_object(&w);
-}
-
-static void put_questions(struct services_fleet *f, const char *const modules[3])
+static void put_modules(struct services_fleet *f, const char *const modules[3])
 {
     struct buffer query = {0};
-    put_question(&f->questions[DEVICES], "SELECT * FROM devices WHERE capabilities.iotEdge = true");
     buffer_text(&query, "SELECT * FROM devices.modules WHERE properties.reported.__type__ IN "
-                        "['supervisor', 'discoverer', 'publisher', 'OpcPublisher']");
+                        "['supervisor', 'discoverer', 'publisher', 'OpcPublisher'] OR moduleId IN ['" EDGE_HUB "'");
     for (size_t i = 0; i < 3 && modules[i]; i++)
-        buffer_printf(&query, " OR moduleId = '%s'", modules[i]);
-    put_question(&f->questions[MODULES], buffer_cstr(&query));
+        buffer_printf(&query, ", \"%s\"", modules[i]);
+    buffer_text(&query, "]");
+    put_question(&f->modules, buffer_cstr(&query));
     buffer_clear(&query);
 }
 
@@ -205,7 +254,7 @@ struct services_fleet *services_fleet_new(const struct services_fleet_config *co
     f->loop = config->loop;
     f->hub = config->hub;
     list_init(&f->askers);
-    put_questions(f, config->modules);
+    put_modules(f, config->modules);
     return f;
 }
 
@@ -217,8 +266,10 @@ void services_fleet_free(struct services_fleet **fleet)
     tell(f, CANCELLED);
     forget(&f->known);
     forget(&f->found);
-    for (size_t i = 0; i < QUESTIONS; i++)
-        buffer_clear(&f->questions[i]);
+    forget_edges(f);
+    free(f->edges);
+    buffer_clear(&f->modules);
+    buffer_clear(&f->question);
     buffer_clear(&f->continuation);
     free(f);
     *fleet = NULL;

@@ -18,7 +18,7 @@ struct services_fleet_member {
 };
 
 struct services_fleet_list {
-    const struct services_fleet_member *members; /* devices stand before modules */
+    const struct services_fleet_member *members; /* modules stand before devices */
     size_t count;
 };
 

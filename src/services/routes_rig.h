@@ -48,18 +48,20 @@ static void hub_method(struct rest_request *r)
     rest_reply_json(r, house.hub_status, slice_of(house.hub_answer));
 }
 
-/* Edge devices, then modules; in two pages each. */
+/* Modules, then edge devices; in two pages each. */
 static void hub_query(struct rest_request *r)
 {
     bool modules = slice_find_slice(r->body, SLICE("devices.modules")) < r->body.len;
     bool second = rest_header(r, "x-ms-continuation").len > 0;
-    house.lookups += !modules && !second;
+    house.lookups += modules && !second;
     if (!second)
         rest_add_header(r, "x-ms-continuation", SLICE("2"));
     rest_reply_json(r, 200,
-                    modules ? (second ? SLICE("[{\"deviceId\":\"edge2\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\"},"
+                    modules ? (second ? SLICE("[{\"deviceId\":\"edge\",\"moduleId\":\"$edgeHub\"},"
+                                                      "{\"deviceId\":\"edge2\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\"},"
                                                       "{\"deviceId\":\"edge2\",\"moduleId\":\"publisher\",\"connectionState\":\"Connected\"}]")
-                                      : SLICE("[{\"deviceId\":\"edge\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\","
+                                      : SLICE("[{\"deviceId\":\"edge2\",\"moduleId\":\"$edgeHub\"},"
+                                              "{\"deviceId\":\"edge\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\","
                                               "\"properties\":{\"desired\":{\"DiscoveryUrls\":{\"0\":\"a\",\"1\":\"b\"}},"
                                               "\"reported\":{\"__type__\":\"discoverer\",\"__siteid__\":\"plant\"}}},"
                                               "{\"deviceId\":\"edge\",\"moduleId\":\"publisher\",\"connectionState\":\"Connected\"}]"))
