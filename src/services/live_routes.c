@@ -261,7 +261,7 @@ static const struct rest_route routes[] = {
     {"POST", "/v2/{hub}/events/negotiate", negotiate, REST_READ, NULL, NULL, NULL},
     {"GET", "/v2/{hub}/events", signalr_stream, REST_READ, NULL, NULL, NULL},
     {"POST", "/v2/{hub}/events", signalr_post, REST_READ, NULL, NULL, NULL},
-    {"GET", "/v2/{hub}/stream", stream, REST_READ, "Stream", NULL, NULL, .query = "discovererId:str, requestId:str, endpointId:str, nodeId:str"},
+    {"GET", "/v2/{hub}/stream", stream, REST_READ, "Stream", NULL, NULL},
     {"PUT", "/v2/discovery/{discovererId}/events", follow_discoverer, REST_WRITE, "SubscribeByDiscovererId", "str", NULL},
     {"DELETE", "/v2/discovery/{discovererId}/events/{connectionId}", unfollow_discoverer, REST_WRITE, "UnsubscribeByDiscovererId", NULL, NULL},
     {"PUT", "/v2/discovery/requests/{requestId}/events", follow_request, REST_WRITE, "SubscribeByRequestId", "str", NULL},

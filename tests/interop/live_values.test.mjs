@@ -29,7 +29,7 @@ before(async () => {
     EndpointUrl: machine.url, UseSecurity: false, MessagingMode: 'Samples', BatchTriggerInterval: 100, DataSetPublishingInterval: 100, DataSetSamplingInterval: 100,
     OpcNodes: Array.from({length: COUNTERS}, (_, i) => ({Id: `${LOAD}${i + 1}`, DisplayName: `counter ${i + 1}`})),
   }]));
-  assert.equal((await ask('POST', '/registry/v2/applications', {discoveryUrl: machine.url})).status, 200);
+  await until('the module', async () => (await ask('POST', '/registry/v2/applications', {discoveryUrl: machine.url})).status === 200);
   endpoint = await until('the endpoint', async () => {
     const {json} = await ask('GET', '/registry/v2/endpoints');
     return json.items.find(e => e.registration.endpoint.securityMode === 'None')?.registration.id;

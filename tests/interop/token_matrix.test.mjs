@@ -61,9 +61,13 @@ async function served() {
   return [...found.values()];
 }
 
-// What a role is needed for: 2.8's policies for operation groups. Of a row all must fit; the first row holds.
+// What a role is needed for: 2.8's policies for operation groups, but that what changes a publisher's configuration needs
+// Write (docs/decisions/0035), and all of it, with its credentials, is for administrators. The first row that fits holds.
 const ADMIN = ['Admin', 'Sign'], WRITE = ['Write', ...ADMIN], ANY = [undefined, 'Read', ...WRITE];
 const policies = [
+  {path: /^\/registry\/v2\/publishers\/[^/]+\/endpoints$/, method: /^GET$/, roles: WRITE},
+  {path: /^\/registry\/v2\/publishers\/[^/]+\/endpoints$/, roles: ADMIN},
+  {path: /^\/publisher\/v2\/publish\/[^/]+\/(start|stop|bulk)$/, roles: WRITE},
   {path: /^\/registry\/v2\/applications(\/query|\/[^/]+)?$/, method: /^GET$/, roles: ANY},
   {path: /^\/registry\/v2\/[a-z]+\/query$/, roles: ANY},
   {path: /^\/registry\/v2\/supervisors\/[^/]+\/reset$/, roles: ADMIN},
