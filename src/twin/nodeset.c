@@ -51,8 +51,10 @@ static bool on_node(void *arg, size_t node)
 static void on_reference(void *arg, size_t node, const UA_ReferenceDescription *d)
 {
     struct export *e = arg;
+    size_t before = e->references[node].len;
     if (twin_walk_source(e->walk, node)->namespaceIndex && d->nodeId.serverIndex == 0)
         nodeset_put_reference(d, &e->references[node]);
+    e->walk->bytes += e->references[node].len - before;
 }
 
 static void on_failed(void *arg, size_t node, UA_StatusCode why)

@@ -146,14 +146,14 @@ static void on_browsed(void *arg, UA_StatusCode status, void *response)
     browse_some(s);
 }
 
-/* Also within a turn: one node can have references without end. */
 static bool is_too_large(struct twin_walk *s)
 {
     struct twin_request *r = s->request;
     if (r->out.len + s->bytes <= TWIN_WALK_BYTES_MAX && s->count < TWIN_WALK_NODES_MAX)
         return false;
     twin_request_fail(r, TOO_LARGE,
-                      "There is more below than one answer can have: browse smaller parts.");
+                      "There is more below than one answer can have: browse "
+                      "smaller parts.");
     return true;
 }
 
@@ -161,7 +161,7 @@ static void browse_some(struct twin_walk *s)
 {
     UA_BrowseDescription what[TWIN_WALK_BATCH];
     UA_BrowseRequest request;
-    if (is_too_large(s))
+    if (is_too_large(s)) /* one node can have references without end */
         return;
     if (s->point_count) {
         ask_for_more(s);
@@ -233,11 +233,15 @@ static void read_turn(struct twin_walk *s)
 
 static void next_turn(struct twin_walk *s)
 {
-    twin_request_forget(s->request);
-    if (s->at == s->count)
+    struct twin_request *r = s->request;
+    twin_request_forget(r);
+    if (is_too_large(s))
+        return;
+    if (s->at == s->count) {
         s->user->done(s->arg);
-    else if (!is_too_large(s))
+    } else {
         read_turn(s);
+    }
 }
 
 /* ---- the beginning ---- */
