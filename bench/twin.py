@@ -169,7 +169,7 @@ def node_opcua(options, folder, plant, shape, what):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "XDG_CONFIG_HOME": folder})
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip()[-500:])
-    return json.loads(done.stdout)
+    return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))  # node-opcua says more
 
 
 def read_round(options, make, profile, shape):
@@ -192,7 +192,7 @@ def browse_round(options, make, profile, shape):
         side = make(options, folder, plant, stack)
         side.call("/v2/read", {"nodeId": f"{NODE}1"})  # the session is there, as the peer's is
         begun = time.monotonic()
-        text = side.call("/v2/browse", {"nodeIds": [NODE]})
+        text = side.call("/v2/browse", {"nodeIds": [NODE], "direction": "Forward", "referenceTypeId": "HierarchicalReferences"})
         took = time.monotonic() - begun
         nodes = text.count(b'"attributes":')
         if nodes < shape["nodes"]:
@@ -217,5 +217,6 @@ BENCHMARKS = [
     ("twin, single reads through the whole path", read_round, (whole_path, "TLS"), (node_opcua, "client"), {**ONE, "connections": 1}, figures(None, 2)),
     ("twin, 32 single reads at once through the whole path", read_round, (whole_path, "TLS"), (node_opcua, "client"), {**ONE, "connections": 32}, figures(None, None)),
     ("twin, reads of 1,000 nodes through the whole path", read_round, (whole_path, "TLS"), (node_opcua, "client"), {**MANY, "connections": 4}, figures(None, None)),
-    ("twin, browse of 100,000 nodes on the module", browse_round, (module, "plain"), (node_opcua, "client"), {"nodes": 100000, "values": 1}, [(RATE, "1/s", None, "least")]),
+    # with all attributes of each node, which the peer does not read; 100,000 are beyond STREAM_BYTES_MAX of an answer
+    ("twin, browse of 50,000 nodes on the module", browse_round, (module, "plain"), (node_opcua, "client"), {"nodes": 50000, "values": 1}, [(RATE, "1/s", None, "least")]),
 ]
