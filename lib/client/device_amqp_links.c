@@ -29,7 +29,8 @@ static bool is_complete(const struct device_amqp *a)
 void device_amqp_advance(struct device_client *c)
 {
     struct device_amqp *a = device_amqp_of(c);
-    bool wants_desired = c->config.events->on_desired && a->links[TWIN_OUT].wanted;
+    bool wants_desired = c->config.events->on_desired && a->links[TWIN_OUT].wanted &&
+                         a->links[TWIN_IN].wanted; /* either may have been refused */
     if (c->state != DEVICE_SUBSCRIBING || !is_complete(a))
         return;
     if (wants_desired && !a->asked_desired) {

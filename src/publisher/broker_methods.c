@@ -9,6 +9,7 @@
 #include "mqtt/v5.h"
 
 #define RID_MAX 128
+#define ANSWERS_MAX 256 /* that a broker has no room for; then calls are left alone, and time out */
 
 struct broker_methods {
     struct module *module;
@@ -17,6 +18,7 @@ struct broker_methods {
     bool v5;
     struct list calls;   /* the module has them */
     struct list answers; /* the broker had no room for them */
+    size_t answer_count;
 };
 
 /* A call until its answer is with the broker. */
@@ -91,7 +93,7 @@ void broker_methods_pump(struct broker_methods *b)
 {
     struct link *l;
     while ((l = list_first(&b->answers)) && send_answer(b, LIST_OF(l, struct call, link)))
-        ;
+        b->answer_count--;
 }
 
 static void on_answer(void *arg, int status, struct slice json)
@@ -109,6 +111,7 @@ static void on_answer(void *arg, int status, struct slice json)
                       buffer_cstr(&c->rid));
     list_remove(&c->link);
     list_push(&b->answers, &c->link);
+    b->answer_count++;
     broker_methods_pump(b);
 }
 
@@ -122,6 +125,11 @@ void broker_methods_call(struct broker_methods *b, struct broker *broker,
     if (m->retain || !slice_starts(m->topic, buffer_slice(&b->topic)) ||
         !broker_method_read(tail, &name) || (name.rid.len == 0 && m->response_topic.len == 0))
         return;
+    if (b->answer_count >= ANSWERS_MAX) {
+        log_warn("publisher broker method left alone, the broker takes no answers method=%.*s",
+                 SLICE_FMT(name.method));
+        return;
+    }
     struct call *c = MEMORY_NEW(struct call);
     b->broker = broker;
     c->home = b;
