@@ -14,6 +14,7 @@
 #define STOP_MS 5000
 #define STOP_SENT_MS 1000 /* what is on the disk already may be sent so long */
 #define STOP_LOOK_MS 10
+#define TRIM_AFTER_S 5
 #define FINDINGS_LOGGED 20 /* of one file; the rest is only counted */
 
 /* ---- from file to plan ---- */
@@ -78,7 +79,7 @@ static void on_applied(void *arg)
 {
     struct publisher *p = arg;
     p->load = NULL;
-    p->trim = true;
+    p->trim_in_s = TRIM_AFTER_S;
     if (!p->announced)
         announce(p, "Running");
     p->announced = true;
@@ -203,13 +204,15 @@ static void trimmed(void *arg)
     (void)arg;
 }
 
-/* Answers about thousands of nodes were large, and more free memory than is worth keeping. */
+/* Answers about thousands of nodes and their first values were large, and more free memory than is
+ * worth keeping. */
 static void trim_once(struct publisher *p)
 {
     const struct source_counts *c = &p->counts.sources;
-    if (!p->trim || c->items == 0 || c->live + c->failed < c->items)
+    if (p->trim_in_s == 0 || c->items == 0 || c->live + c->failed < c->items)
         return;
-    p->trim = false;
+    if (--p->trim_in_s > 0)
+        return;
     loop_work(p->loop, trim, trimmed, NULL);
 }
 

@@ -40,7 +40,7 @@ struct publisher {
     struct buffer waiting; /* the file's content meanwhile */
     uint64_t config_loads, config_refused;
     bool announced; /* "Running" */
-    bool trim; /* memory is to be given back when all nodes have been asked for */
+    unsigned trim_in_s; /* memory is given back so long after all nodes were asked for; 0: it was */
 
     struct loop_timer count_timer, stop_timer;
     struct engine_counts counts;
