@@ -10,7 +10,7 @@ from platform_of_tests import LONG, Folder, Program, free_port, run_tests, wait_
 from site_of_tests import Plant
 
 SERVERS, NODES, SAMPLING_MS = (20, 10000, 10000) if LONG else (2, 500, 50)
-SETTLE_VALUES, VALUES = (600_000, None) if LONG else (50_000, 150_000)
+SETTLE_VALUES, VALUES = (12_000_000, None) if LONG else (50_000, 150_000)
 HOUR_S = 3600
 GROWN_KB_MAX = 4096
 
