@@ -249,6 +249,14 @@ static void session_frame(struct amqp_connection *c, struct amqp_session *s, enu
     }
 }
 
+/* Azure's Python SDK detaches after its end; others grant credit and settle. Once there was a session on the
+ * channel, that harms nobody; a message would be lost. */
+static bool may_be_late(const struct amqp_connection *c, uint16_t channel, enum amqp_code code)
+{
+    return c->state == OPENED && channel < c->channels_used &&
+           (code == AMQP_DETACH || code == AMQP_FLOW || code == AMQP_DISPOSITION);
+}
+
 static void amqp_frame(struct amqp_connection *c, uint16_t channel, struct slice body)
 {
     if (body.len == 0)
@@ -270,8 +278,7 @@ static void amqp_frame(struct amqp_connection *c, uint16_t channel, struct slice
         struct amqp_session *s = c->state == OPENED ? session_of(c, channel) : NULL;
         if (s)
             session_frame(c, s, code, bytes, r.rest);
-        else if (code != AMQP_DETACH ||
-                 c->state != OPENED) /* Azure's Python SDK detaches after its end */
+        else if (!may_be_late(c, channel, code))
             engine_fail(c, "amqp:connection:framing-error", "no session on this channel");
     }
 }

@@ -614,16 +614,20 @@ static void an_error_ends_the_session_and_its_links(void **state)
     finish(&server);
 }
 
-/* Azure's Python SDK ends a session and then detaches its links. */
-static void a_detach_behind_the_end_is_let_be(void **state)
+/* Azure's Python SDK ends a session and then detaches its links; others settle, or grant credit. */
+static void what_comes_behind_the_end_is_let_be(void **state)
 {
     (void)state;
     struct end server = {0};
     small_peer(&server);
     FRAME(&server, 5, end, .error = {0});
     FRAME(&server, 5, detach, .handle = 3);
+    FRAME(&server, 5, flow, .incoming_window = 100);
+    FRAME(&server, 5, disposition, .receiver = true, .settled = true);
     assert_false(server.closed);
     assert_int_equal(server.detaches, 1);
+    FRAME(&server, 9, flow, .incoming_window = 100); /* no session was ever there */
+    assert_true(server.closed);
     finish(&server);
 }
 
@@ -736,7 +740,7 @@ int main(void)
         cmocka_unit_test(handles_and_channels_are_used_again),
         cmocka_unit_test(too_many_links_end_the_session),
         cmocka_unit_test(an_error_ends_the_session_and_its_links),
-        cmocka_unit_test(a_detach_behind_the_end_is_let_be),
+        cmocka_unit_test(what_comes_behind_the_end_is_let_be),
         cmocka_unit_test(bad_bytes_close_with_a_reason),
         cmocka_unit_test(a_wrong_header_is_answered_with_ours),
         cmocka_unit_test(sending_without_credit_is_refused),

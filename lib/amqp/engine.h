@@ -40,6 +40,7 @@ struct amqp_connection {
     struct buffer in;                      /* an incomplete frame */
     struct amqp_session **local, **remote; /* by channel */
     unsigned local_count, remote_count;
+    unsigned channels_used; /* by the peer, from 0 on: those below had a session once */
     unsigned links;
     size_t partial_bytes, partial_max;
     struct list dirty; /* sessions with something for flush */

@@ -86,6 +86,8 @@ static void begun(struct amqp_session *s, uint16_t channel, const struct amqp_be
     s->remote_window = (uint32_t)b->incoming_window;
     s->peer_handle_max = b->handle_max == AMQP_ABSENT ? UINT32_MAX : (uint32_t)b->handle_max;
     put(&s->connection->remote, &s->connection->remote_count, channel, s);
+    if (channel >= s->connection->channels_used)
+        s->connection->channels_used = channel + 1u;
 }
 
 static void answered(struct amqp_connection *c, uint16_t channel, const struct amqp_begin *b)
