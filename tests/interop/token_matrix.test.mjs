@@ -73,6 +73,7 @@ const policies = [
   {path: /^\/registry\/v2\/supervisors\/[^/]+\/reset$/, roles: ADMIN},
   {path: /^\/registry\/v2\/applications(\/|$)/, method: /^(POST|PUT|DELETE)$/, roles: ADMIN},
   {path: /^\/registry\/v2\/endpoints\/[^/]+\/(test|certificate)$/, roles: ANY},
+  {path: /^\/registry\/v2\/endpoints$/, method: /^PUT$/, roles: ADMIN}, // registers, as with applications
   {path: /^\/registry\//, method: /^(PATCH|POST|PUT|DELETE)$/, roles: WRITE},
   {path: /^\/registry\//, method: /^GET$/, roles: ANY},
   {path: /^\/twin\/v2\/(write|call)\//, roles: WRITE},
