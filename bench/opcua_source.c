@@ -17,17 +17,13 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "bench/opcua_channel.h"
 #include "bench/options.h"
-#include "io/stream.h"
-#include "opcua/stack.h"
 
 #define NAMESPACE "http://microsoft.com/Opc/OpcPlc/"
-#define CHUNK_HEAD 24    /* of MSG: message, channel and token, sequence and request */
 #define VALUES_MAX 10000 /* of one notification */
 #define REQUESTS_MAX 256 /* for Publish, that wait */
 #define SETTLED_MS 500   /* without a new item */
-#define CHUNK_MIN 8192
-#define MESSAGE_MAX (64u << 20)
 
 static uint64_t port;
 
@@ -74,9 +70,8 @@ struct request {
 
 struct connection {
     struct source *source;
-    struct stream *stream;
-    struct buffer unread, message; /* message: chunks that came of one */
-    uint32_t chunk_max, sequence, channel, token, next_id;
+    struct opcua_channel channel;
+    uint32_t next_id;
     struct request requests[REQUESTS_MAX]; /* for Publish, a ring */
     size_t first_request, request_count;
     struct subscription *subscriptions;
@@ -84,71 +79,19 @@ struct connection {
 };
 
 /* ---- bytes ---- */
-
-static void put_u32(struct buffer *out, uint32_t n)
-{
-    buffer_put(out, slice_from(&n, sizeof n)); /* little endian, as this machine */
-}
-
-static uint32_t u32_at(const uint8_t *at)
-{
-    uint32_t n;
-    memcpy(&n, at, sizeof n);
-    return n;
-}
+/* ---- notifications ---- */
 
 static void set_u32(uint8_t *at, uint32_t n)
 {
     memcpy(at, &n, sizeof n);
 }
 
-static void encode(const void *value, const UA_DataType *type, struct buffer *out)
-{
-    UA_ByteString bytes = UA_BYTESTRING_NULL;
-    if (UA_encodeBinary(value, type, &bytes) == UA_STATUSCODE_GOOD)
-        buffer_put(out, slice_from(bytes.data, bytes.length));
-    UA_ByteString_clear(&bytes);
-}
-
-/* ---- what is sent ---- */
-
-static void send_chunks(struct connection *c, const char *kind, uint32_t request, struct slice body)
-{
-    struct buffer *out = stream_out(c->stream);
-    size_t room = c->chunk_max - CHUNK_HEAD;
-    do {
-        struct slice part = slice_first(body, body.len < room ? body.len : room);
-        body = slice_skip(body, part.len);
-        buffer_put(out, slice_from(kind, 3));
-        buffer_u8(out, body.len ? 'C' : 'F');
-        put_u32(out, (uint32_t)(CHUNK_HEAD + part.len));
-        put_u32(out, c->channel);
-        put_u32(out, c->token);
-        put_u32(out, ++c->sequence);
-        put_u32(out, request);
-        buffer_put(out, part);
-    } while (body.len);
-    stream_flush(c->stream);
-}
-
-static void answer(struct connection *c, uint32_t request, const void *response,
-                   const UA_DataType *type)
-{
-    struct buffer body = {0};
-    encode(&type->binaryEncodingId, &UA_TYPES[UA_TYPES_NODEID], &body);
-    encode(response, type, &body);
-    send_chunks(c, "MSG", request, buffer_slice(&body));
-    buffer_clear(&body);
-}
-
-/* ---- notifications ---- */
-
 static void put_value(struct buffer *out, const struct subscription *s, const struct item *i)
 {
     uint8_t head[] = {s->server_time ? 0x0d : 0x05,
                       7}; /* value, source time and server time; UInt32 */
     static const uint8_t room[20];
-    put_u32(out, i->handle);
+    opcua_put_u32(out, i->handle);
     buffer_put(out, slice_from(head, sizeof head));
     buffer_put(out, slice_from(room, s->server_time ? 20 : 12));
 }
@@ -157,12 +100,12 @@ static void make_block(struct subscription *s, struct block *b, size_t from, siz
 {
     b->count = count;
     b->places = memory_new(count * sizeof *b->places);
-    put_u32(&b->bytes, (uint32_t)count);
+    opcua_put_u32(&b->bytes, (uint32_t)count);
     for (size_t i = 0; i < count; i++) {
         put_value(&b->bytes, s, &s->items[from + i]);
         b->places[i] = b->bytes.len - (s->server_time ? 20 : 12);
     }
-    put_u32(&b->bytes, UINT32_MAX); /* no DiagnosticInfos */
+    opcua_put_u32(&b->bytes, UINT32_MAX); /* no DiagnosticInfos */
 }
 
 static void make_blocks(struct subscription *s)
@@ -225,7 +168,7 @@ static void publish(struct subscription *s, const struct request *r, struct bloc
         p.notificationMessage.notificationDataSize = 1;
         p.notificationMessage.notificationData = &data;
     }
-    answer(s->connection, r->id, &p, &UA_TYPES[UA_TYPES_PUBLISHRESPONSE]);
+    opcua_channel_answer(&s->connection->channel, r->id, &p, &UA_TYPES[UA_TYPES_PUBLISHRESPONSE]);
 }
 
 /* A round through the blocks counts one up; it goes on where requests or the peer's patience ended.
@@ -237,7 +180,7 @@ static bool go_round(struct subscription *s)
     if (!s->blocks)
         make_blocks(s);
     while (s->next_block < s->block_count) {
-        if (stream_unsent(c->stream) > 8 * STREAM_HIGH_BYTES || !take_request(c, &r))
+        if (stream_unsent(c->channel.stream) > 8 * STREAM_HIGH_BYTES || !take_request(c, &r))
             return false;
         if (s->next_block == 0)
             s->value++;
@@ -441,33 +384,14 @@ static const struct service services[] = {
 };
 
 /* Of anything behind which its response is of no use: every request begins with its header. */
-static UA_UInt32 handle_of(struct slice body)
-{
-    UA_ByteString bytes = {body.len, (UA_Byte *)body.at};
-    UA_RequestHeader header;
-    UA_UInt32 handle = 0;
-    if (UA_decodeBinary(&bytes, &header, &UA_TYPES[UA_TYPES_REQUESTHEADER], NULL) ==
-        UA_STATUSCODE_GOOD)
-        handle = header.requestHandle;
-    UA_RequestHeader_clear(&header);
-    return handle;
-}
-
-static void fault(struct connection *c, uint32_t request, struct slice body, UA_StatusCode why)
-{
-    UA_ServiceFault f = {
-        .responseHeader = {.requestHandle = handle_of(body), .serviceResult = why}};
-    answer(c, request, &f, &UA_TYPES[UA_TYPES_SERVICEFAULT]);
-}
-
 static void keep_request(struct connection *c, uint32_t request, struct slice body)
 {
     if (c->request_count == REQUESTS_MAX) {
-        fault(c, request, body, UA_STATUSCODE_BADTOOMANYPUBLISHREQUESTS);
+        opcua_channel_fault(&c->channel, request, body, UA_STATUSCODE_BADTOOMANYPUBLISHREQUESTS);
         return;
     }
     c->requests[(c->first_request + c->request_count++) % REQUESTS_MAX] =
-        (struct request){request, handle_of(body)};
+        (struct request){request, opcua_channel_handle(body)};
     pump(c);
 }
 
@@ -482,16 +406,17 @@ static void serve(struct connection *c, const struct service *v, uint32_t reques
         header->requestHandle = ((UA_RequestHeader *)q)->requestHandle;
         header->timestamp = UA_DateTime_now();
         v->serve(c, q, r);
-        answer(c, request, r, type);
+        opcua_channel_answer(&c->channel, request, r, type);
     } else {
-        fault(c, request, body, UA_STATUSCODE_BADDECODINGERROR);
+        opcua_channel_fault(&c->channel, request, body, UA_STATUSCODE_BADDECODINGERROR);
     }
     UA_delete(q, asked);
     UA_delete(r, type);
 }
 
-static void on_request(struct connection *c, uint32_t request, struct slice message)
+static void on_request(void *arg, uint32_t request, struct slice message)
 {
+    struct connection *c = arg;
     UA_ByteString bytes = {message.len, (UA_Byte *)message.at};
     UA_NodeId id;
     if (UA_decodeBinary(&bytes, &id, &UA_TYPES[UA_TYPES_NODEID], NULL) != UA_STATUSCODE_GOOD)
@@ -506,108 +431,7 @@ static void on_request(struct connection *c, uint32_t request, struct slice mess
             serve(c, &services[i], request, body);
             return;
         }
-    fault(c, request, body, UA_STATUSCODE_BADSERVICEUNSUPPORTED);
-}
-
-/* ---- the channel ---- */
-
-static void on_hello(struct connection *c, struct slice body)
-{
-    if (body.len < 20)
-        return;
-    uint32_t receive = u32_at(body.at + 4);
-    c->chunk_max = receive < CHUNK_MIN ? CHUNK_MIN : receive > 65536 ? 65536 : receive;
-    struct buffer *out = stream_out(c->stream);
-    buffer_put(out, SLICE("ACKF"));
-    const uint32_t words[] = {28, 0, c->chunk_max, c->chunk_max, 0, 0};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        put_u32(out, words[i]);
-    stream_flush(c->stream);
-}
-
-/* Behind the channel's number: policy, certificate and thumbprint, each a length and bytes (-1:
- * none). */
-static bool skip_security(struct slice *body)
-{
-    *body = slice_skip(*body, 4);
-    for (int i = 0; i < 3; i++) {
-        if (body->len < 4)
-            return false;
-        int32_t len = (int32_t)u32_at(body->at);
-        if (len > 0 && (size_t)len > body->len - 4)
-            return false;
-        *body = slice_skip(*body, 4 + (size_t)(len > 0 ? len : 0));
-    }
-    return body->len >= 8;
-}
-
-static void on_open_channel(struct connection *c, struct slice body)
-{
-    if (!skip_security(&body))
-        return;
-    uint32_t request = u32_at(body.at + 4);
-    struct slice rest = slice_skip(body, 8 + 4); /* and the type's id, four bytes for 446 */
-    c->channel = 1;
-    c->token++;
-    UA_OpenSecureChannelResponse r = {.securityToken = {1, c->token, UA_DateTime_now(), 3600000}};
-    r.responseHeader.requestHandle = handle_of(rest);
-    struct buffer b = {0}, *out = stream_out(c->stream);
-    static const char policy[] = "http://opcfoundation.org/UA/SecurityPolicy#None";
-    put_u32(&b, c->channel);
-    put_u32(&b, sizeof policy - 1);
-    buffer_put(&b, slice_from(policy, sizeof policy - 1));
-    put_u32(&b, UINT32_MAX);
-    put_u32(&b, UINT32_MAX);
-    put_u32(&b, ++c->sequence);
-    put_u32(&b, request);
-    encode(&UA_TYPES[UA_TYPES_OPENSECURECHANNELRESPONSE].binaryEncodingId,
-           &UA_TYPES[UA_TYPES_NODEID], &b);
-    encode(&r, &UA_TYPES[UA_TYPES_OPENSECURECHANNELRESPONSE], &b);
-    buffer_put(out, SLICE("OPNF"));
-    put_u32(out, (uint32_t)(8 + b.len));
-    buffer_put(out, buffer_slice(&b));
-    buffer_clear(&b);
-    stream_flush(c->stream);
-}
-
-static void on_chunk(struct connection *c, char end, struct slice body)
-{
-    if (body.len < 16 || c->message.len + body.len > MESSAGE_MAX) {
-        stream_abort(c->stream, BAD_FORMAT);
-        return;
-    }
-    uint32_t request = u32_at(body.at + 12);
-    buffer_put(&c->message, slice_skip(body, 16));
-    if (end == 'C')
-        return;
-    if (end == 'F')
-        on_request(c, request, buffer_slice(&c->message));
-    buffer_reset(&c->message);
-}
-
-static size_t read_messages(struct connection *c, struct slice bytes)
-{
-    struct slice rest = bytes;
-    while (rest.len >= 8) {
-        uint32_t size = u32_at(rest.at + 4);
-        if (size < 8 || size > 1 << 20) {
-            stream_abort(c->stream, BAD_FORMAT);
-            return bytes.len;
-        }
-        if (rest.len < size)
-            break;
-        struct slice body = slice_from(rest.at + 8, size - 8), kind = slice_first(rest, 3);
-        if (slice_eq(kind, SLICE("HEL")))
-            on_hello(c, body);
-        else if (slice_eq(kind, SLICE("OPN")))
-            on_open_channel(c, body);
-        else if (slice_eq(kind, SLICE("MSG")))
-            on_chunk(c, (char)rest.at[3], body);
-        else if (slice_eq(kind, SLICE("CLO")))
-            stream_close(c->stream);
-        rest = slice_skip(rest, size);
-    }
-    return bytes.len - rest.len;
+    opcua_channel_fault(&c->channel, request, body, UA_STATUSCODE_BADSERVICEUNSUPPORTED);
 }
 
 /* ---- connections ---- */
@@ -615,8 +439,7 @@ static size_t read_messages(struct connection *c, struct slice bytes)
 static void on_data(void *arg, struct slice bytes)
 {
     struct connection *c = arg;
-    buffer_put(&c->unread, bytes);
-    buffer_drop(&c->unread, read_messages(c, buffer_slice(&c->unread)));
+    opcua_channel_in(&c->channel, bytes);
 }
 
 static void on_close(void *arg, enum status why)
@@ -630,8 +453,7 @@ static void on_close(void *arg, enum status why)
         free(s->items);
         free(s);
     }
-    buffer_clear(&c->unread);
-    buffer_clear(&c->message);
+    opcua_channel_clear(&c->channel);
     free(c);
 }
 
@@ -647,8 +469,10 @@ static void on_accept(void *arg, struct stream *stream)
 {
     struct connection *c = MEMORY_NEW(struct connection);
     c->source = arg;
-    c->stream = stream;
-    c->chunk_max = CHUNK_MIN;
+    opcua_channel_init(&c->channel);
+    c->channel.stream = stream;
+    c->channel.on_request = on_request;
+    c->channel.arg = c;
     stream_events(stream, &events, c);
 }
 
