@@ -30,22 +30,13 @@ bool audit_files_is_there(const char *folder, unsigned file)
     return there;
 }
 
-static bool sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 static enum status open_file(struct audit_files *f)
 {
     struct buffer path = {0};
     struct stat st;
     audit_files_path(f->folder, f->file, &path);
     f->fd = open(buffer_cstr(&path), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    enum status s = f->fd >= 0 && fstat(f->fd, &st) == 0 && sync_folder(f->folder) ? OK : IO_FAILED;
+    enum status s = f->fd >= 0 && fstat(f->fd, &st) == 0 && file_sync_directory(f->folder) ? OK : IO_FAILED;
     if (s == OK)
         f->bytes = (uint64_t)st.st_size;
     else

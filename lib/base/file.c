@@ -65,14 +65,20 @@ static bool write_all(int fd, struct slice rest)
     return fsync(fd) == 0;
 }
 
-static bool sync_directory_of(const char *path)
+bool file_sync_directory(const char *path)
 {
-    char *copy = memory_text(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(copy);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool synced = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
+    return synced;
+}
+
+static bool sync_directory_of(const char *path)
+{
+    char *copy = memory_text(path);
+    bool synced = file_sync_directory(dirname(copy));
+    free(copy);
     return synced;
 }
 

@@ -26,6 +26,9 @@ CHECKED enum status file_rewrite(const char *path, struct slice bytes);
 /* With its parents, for the user alone. OK when it is there already. */
 CHECKED enum status file_make_directory(const char *path);
 
+/* After it the files that were made, renamed or removed in the folder are so on the disk. errno says why not. */
+CHECKED bool file_sync_directory(const char *path);
+
 /* Renames it to `path`.damaged, over an older one, so that a program can start without it and a person can look
  * at it. Says so in the log. */
 void file_set_aside(const char *path);

@@ -36,21 +36,12 @@ struct hub_file_sink {
 
 /* ---- on a helper thread ---- */
 
-static bool sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 /* Its name without ".open" says that it is whole. */
 static void finish(struct hub_file_sink *s, const char *path)
 {
     struct buffer whole = {0};
     buffer_put(&whole, slice_first(slice_of(path), strlen(path) - strlen(".open")));
-    if (rename(path, buffer_cstr(&whole)) != 0 || !sync_folder(s->folder))
+    if (rename(path, buffer_cstr(&whole)) != 0 || !file_sync_directory(s->folder))
         log_error("a file could not be finished path=%s errno=%d", path, errno);
     buffer_clear(&whole);
 }
@@ -134,7 +125,7 @@ static enum status open_file(struct hub_file_sink *s)
     s->file.bytes = s->file.synced = 0;
     s->file.opened_ms = s->now_ms;
     buffer_clear(&path);
-    return sync_folder(s->folder) ? OK : IO_FAILED;
+    return file_sync_directory(s->folder) ? OK : IO_FAILED;
 }
 
 static enum status append(struct hub_file_sink *s, struct slice text)
