@@ -9,6 +9,8 @@
 #include "opcua/subscription_priv.h"
 
 #define REPUBLISH_MS 10000
+#define ASKED_MAX 4096 /* messages of one gap, of a server that does not say which it keeps */
+#define ANEW_COUNT 3   /* messages from behind in a row */
 
 static uint32_t next_of(uint32_t sequence)
 {
@@ -18,6 +20,12 @@ static uint32_t next_of(uint32_t sequence)
 static bool is_before(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) < 0;
+}
+
+/* How many numbers there are from `from` on until `end` comes. */
+static uint32_t distance(uint32_t from, uint32_t end)
+{
+    return end - from - (end < from);
 }
 
 /* ---- telling ---- */
@@ -154,8 +162,8 @@ static void report_gap(struct opcua_subscription *s, uint32_t count)
     s->counts.gaps += count;
     if (s->config.events->on_gap)
         s->config.events->on_gap(s->config.arg, s->expected, count);
-    for (uint32_t i = 0; i < count; i++)
-        s->expected = next_of(s->expected);
+    uint32_t to_wrap = UINT32_MAX - s->expected;
+    s->expected = count > to_wrap ? count - to_wrap : s->expected + count;
 }
 
 static void after_one(struct opcua_subscription *s, uint32_t sequence)
@@ -182,12 +190,18 @@ static void tell_held(struct opcua_subscription *s)
     }
 }
 
-static bool is_available(const struct opcua_subscription *s, uint32_t sequence)
+/* How many of the next `missing` ones the server has no more: those before the first that it names.
+ * One that names none is asked, but not for ever. */
+static uint32_t count_gone(const struct opcua_subscription *s, uint32_t missing)
 {
-    for (size_t i = 0; i < s->available_count; i++)
-        if (s->available[i] == sequence)
-            return true;
-    return s->available_count == 0; /* the server does not say: ask */
+    if (s->available_count == 0)
+        return missing > ASKED_MAX ? missing - ASKED_MAX : 0;
+    uint32_t gone = missing;
+    for (size_t i = 0; i < s->available_count; i++) {
+        uint32_t ahead = distance(s->expected, s->available[i]);
+        gone = ahead < gone ? ahead : gone;
+    }
+    return gone;
 }
 
 static void on_republish(void *arg, UA_StatusCode status, void *response)
@@ -236,9 +250,7 @@ static uint32_t gap_end(struct opcua_subscription *s)
 /* Gets what is missing, one by one; what the server has no more is a gap. */
 static void fill_gap(struct opcua_subscription *s)
 {
-    uint32_t end = gap_end(s), gone = 0;
-    for (uint32_t at = s->expected; at != end && !is_available(s, at); at = next_of(at))
-        gone++;
+    uint32_t end = gap_end(s), gone = count_gone(s, distance(s->expected, end));
     if (gone)
         report_gap(s, gone);
     if (end != s->expected)
@@ -269,6 +281,26 @@ static void on_keep_alive(struct opcua_subscription *s, struct notification *m)
     }
 }
 
+/* Numbers from before, one after the other and on messages that are new, are no repetitions: there
+ * are servers that begin to count anew. What they left out before that, nobody knows. */
+static void look_for_new_count(struct opcua_subscription *s, const struct notification *m)
+{
+    bool follows = m->sequence == s->anew_next && m->published > s->published;
+    s->anew = follows ? s->anew + 1 : 1;
+    s->anew_next = next_of(m->sequence);
+    if (s->anew < ANEW_COUNT || s->paused || s->republish)
+        return;
+    log_warn("opcua notifications are counted anew by the server url=%s subscription=%u "
+             "expected=%u got=%u",
+             s->session->url, s->id, s->expected, m->sequence);
+    s->counts.gaps++;
+    if (s->config.events->on_gap)
+        s->config.events->on_gap(s->config.arg, s->expected, 0);
+    receive_restart(s);
+    s->expected = s->known_next = m->sequence;
+    s->anew = 0;
+}
+
 void receive_message(struct opcua_subscription *s, struct notification *m)
 {
     s->heard_ms = loop_now_ms(s->loop);
@@ -276,6 +308,8 @@ void receive_message(struct opcua_subscription *s, struct notification *m)
         on_keep_alive(s, m);
         return;
     }
+    if (is_before(m->sequence, s->expected))
+        look_for_new_count(s, m);
     if (is_before(m->sequence, s->expected) || is_held(s, m->sequence)) {
         s->counts.duplicates++;
         if (is_before(m->sequence, s->expected))

@@ -351,6 +351,38 @@ static void what_was_lost_on_the_way_is_republished(void **state)
     world_free(w);
 }
 
+/* One that a server would send behind all that it did send. Its only part is of a kind that nobody
+ * knows. */
+static void come_from_far_ahead(struct opcua_subscription *s, uint32_t numbers)
+{
+    struct notification m = {.sequence = s->expected + numbers, .published = s->published, .part_count = 1};
+    m.parts = UA_Array_new(1, notification_type.members[2].memberType);
+    receive_available(s, NULL, 0);
+    receive_message(s, &m);
+    UA_clear(&m, &notification_type);
+}
+
+static bool is_told_again(void *arg)
+{
+    struct world *w = arg;
+    return w->unknown_gaps == 1 && has_values(w);
+}
+
+/* The server's own numbers are then from long before. */
+static void numbers_may_leap_and_begin_anew(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    add(w, count_item);
+    want_more(w, 5);
+    come_from_far_ahead(w->subscription, 1000000);
+    w->wanted = w->values + 5;
+    WAIT_FOR(is_told_again, w);
+    assert_int_equal(w->gaps, 1000000);
+    assert_int_equal(w->out_of_order, 0);
+    world_free(w);
+}
+
 static void a_cut_connection_loses_nothing(void **state)
 {
     (void)state;
@@ -686,6 +718,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_change_comes_once_and_in_order),
         cmocka_unit_test(what_was_lost_on_the_way_is_republished),
+        cmocka_unit_test(numbers_may_leap_and_begin_anew),
         cmocka_unit_test(a_cut_connection_loses_nothing),
         cmocka_unit_test(a_server_that_is_silent_for_a_while_loses_nothing),
         cmocka_unit_test(a_new_session_takes_the_subscription_along),
