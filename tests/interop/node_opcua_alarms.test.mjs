@@ -34,7 +34,7 @@ async function setLevel(value) {
 
 const entry = (writer, node) => [{
   EndpointUrl: server.url, UseSecurity: false, DataSetWriterGroup: 'alarms', DataSetWriterId: writer, MessagingMode: 'PubSub',
-  DataSetPublishingInterval: 100, OpcNodes: [{Id: 'i=2253', QueueSize: 1000, ...node}],
+  DataSetPublishingInterval: 100, BatchTriggerInterval: 100, OpcNodes: [{Id: 'i=2253', QueueSize: 1000, ...node}],
 }];
 
 const networkMessages = e => Array.isArray(e.body) ? e.body : [e.body];

@@ -114,7 +114,7 @@ test('what happened while the publisher was killed comes from history, of a node
 test('a node without history says that something may be missing', async () => {
   const o = await opc(site, [{
     EndpointUrl: server.url, UseSecurity: false, DataSetWriterGroup: 'group', DataSetWriterId: 'writer', MessagingMode: 'PubSub',
-    DataSetPublishingInterval: 100, OpcNodes: [{Id: 'i=2258', DataSetFieldId: 'Now', OpcSamplingInterval: 100}],
+    DataSetPublishingInterval: 100, BatchTriggerInterval: 100, OpcNodes: [{Id: 'i=2258', DataSetFieldId: 'Now', OpcSamplingInterval: 100}],
   }], {module: 'lost', roles: 'publisher', more: ['--backfill', 'true']});
   running.push(o);
   await arrived('lost', all => all.Now?.length > 5);

@@ -175,7 +175,7 @@ before(async () => {
       }
     },
     processError: async e => { throw e; },
-  }, {startPosition: eventHubs.earliestEventPosition, maxWaitTimeInSeconds: 1});
+  }, {startPosition: eventHubs.earliestEventPosition, maxWaitTimeInSeconds: 1, maxBatchSize: 1000});
 });
 
 after(async () => {

@@ -11,7 +11,7 @@ export const hub = process.env.MILLRACE_HUB;
 export const folder = process.env.MILLRACE_FOLDER;
 export const registry = iothub.Registry.fromConnectionString(process.env.MILLRACE_HUB_OWNER);
 
-export async function until(what, condition, ms = 20000) {
+export async function until(what, condition, ms = 60000) {
   for (const end = Date.now() + ms; Date.now() < end;) {
     const value = await condition();
     if (value)

@@ -34,7 +34,7 @@ def free_port(address="127.0.0.1"):
         return s.getsockname()[1]
 
 
-def wait_for(what, condition, seconds=30.0):
+def wait_for(what, condition, seconds=60.0):
     """Until condition() is true; its value. Asks often, fails loudly."""
     end = time.monotonic() + seconds
     while True:
