@@ -276,6 +276,8 @@ static void dispose(struct device_client *c)
 {
     if (c->link)
         device_way(c)->ops->dispose(c);
+    if (device_way(c)->ops->clear)
+        device_way(c)->ops->clear(c);
     device_window_clear(&c->window);
     buffer_clear(&c->scratch);
     iot_bag_clear(&c->bag);

@@ -208,24 +208,17 @@ static void on_detached(void *arg, struct amqp_link *l, const struct amqp_error 
     device_leave(c);
 }
 
-static bool is_final(enum status why)
-{
-    return why == TOO_LARGE || why == BAD_ARGUMENT || why == FORBIDDEN;
-}
-
 /* Those that time may help (busy, moved) are sent again on another connection. */
 static void on_settled(void *arg, struct amqp_link *l, uint64_t number,
                        const struct amqp_state *state)
 {
     struct device_client *c = arg;
     (void)l;
-    enum status why = state->outcome == AMQP_OUTCOME_ACCEPTED   ? OK
-                      : state->outcome == AMQP_OUTCOME_REJECTED ? status_of(&state->error)
-                                                                : BUSY;
-    if (why == OK || is_final(why))
+    enum status why = uplink_outcome(state);
+    if (uplink_is_final(why))
         (void)device_window_done(&c->window, (uint32_t)number, why);
     else
-        uplink_end(device_amqp_of(c)->hub, why);
+        uplink_end(device_amqp_of(c)->hub, why == NOT_FOUND ? UNAUTHORIZED : why);
 }
 
 /* ---- what the hub sends ---- */

@@ -27,6 +27,7 @@ struct rig {
     struct loop_timer tick;
     unsigned connections, tokens;
     int token_status;
+    bool few_tokens;           /* no credit for a second one */
     bool silent;               /* settles no telemetry */
     const char *condition;     /* rejects telemetry with it; NULL: accepts */
     const char *refuses;       /* links whose address ends so */
@@ -63,7 +64,7 @@ static void on_attach(void *arg, struct amqp_link *l, const struct amqp_attach *
              SLICE_FMT(address.bytes));
     amqp_link_accept(l, NULL);
     if (!a->receiver)
-        amqp_link_set_window(l, 20);
+        amqp_link_set_window(l, r->few_tokens && slice_eq(address.bytes, SLICE("$cbs")) ? 1 : 20);
 }
 
 static struct amqp_link *link_at(struct rig *r, const char *address)
@@ -163,6 +164,8 @@ static void on_transfer(void *arg, struct amqp_link *l, const struct amqp_delive
     if (strcmp(address, "from $cbs") == 0) {
         assert_true(amqp_map_find(&m.application_properties, SLICE("name"), &v));
         assert_slice(v.bytes, SLICE("hub%2Fdevices%2Fd%2Fmodules%2Fm"));
+        if (r->few_tokens)
+            amqp_link_set_window(l, 0);
         answer_token(r);
     } else if (slice_ends(slice_of(address), SLICE("/twin"))) {
         answer_twin(r, &m);
@@ -409,6 +412,11 @@ static void the_hub_says_what_it_will_never_take(void **state)
     assert_int_equal(put(r, "x", 1), OK);
     pass_time(r, 1000);
     expect(&r->told, "1:TOO_LARGE ");
+    r->condition = "com.example:no-such-thing"; /* rejected is rejected */
+    assert_int_equal(put(r, "w", 4), OK);
+    pass_time(r, 1000);
+    expect(&r->told, "4:BAD_ARGUMENT ");
+    assert_int_equal(r->connections, 1);
     r->condition = "amqp:resource-limit-exceeded"; /* this may pass */
     assert_int_equal(put(r, "y", 2), OK);
     pass_time(r, 100);
@@ -512,6 +520,22 @@ static void renews_its_token_on_the_same_connection(void **state)
     expect(&r->told, "connected ");
 }
 
+static void renews_its_token_when_it_has_credit_again(void **state)
+{
+    struct rig *r = *state;
+    r->few_tokens = true;
+    start(r, DEVICE_AMQP);
+    pass_time(r, 3600000);
+    assert_int_equal(r->tokens, 1);
+    r->few_tokens = false;
+    amqp_link_set_window(link_at(r, "from $cbs"), 20);
+    amqp_connection_flush(r->engine);
+    stream_flush(r->stream);
+    pass_time(r, 1000);
+    assert_int_equal(r->tokens, 2);
+    assert_int_equal(r->connections, 1);
+}
+
 /* Nobody listens for MQTT. What was taken before that is known goes over AMQP, whole. */
 static void the_next_way_is_tried_when_one_is_blocked(void **state)
 {
@@ -541,6 +565,7 @@ int main(void)
         TEST(goes_on_without_a_link_that_is_refused),
         TEST(a_wrong_key_is_refused),
         TEST(renews_its_token_on_the_same_connection),
+        TEST(renews_its_token_when_it_has_credit_again),
         TEST(the_next_way_is_tried_when_one_is_blocked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,15 +13,23 @@
 #include "iot/status_wire.h"
 #include "rest/client.h"
 
-#define BATCH_MAX 100            /* messages */
-#define BATCH_BYTES (180u << 10) /* in base64 this is less than the 256 KB that a hub takes */
+#define BATCH_MAX 100 /* messages */
 #define REQUEST_MS 30000
 #define TOKEN_USED_MS (DEVICE_TOKEN_MS / 4 * 3)
+#define ACTIVE 16     /* requests: two of a connection, and those of one that was lost */
 #define HEADERS_MAX 4 /* of a request, besides a message's own */
 
+/* What stays over all connections: an HTTP client has a thread, and its end waits for that. */
+struct line {
+    struct rest_client *http;
+    unsigned answering;
+};
+
+/* One connection; it lives until the last of its requests has its answer. */
 struct device_https {
     struct device_client *client; /* NULL: it has left */
-    struct rest_client *http;
+    struct line *line;
+    size_t under_way; /* requests, until their answers are dealt with */
     struct loop_timer poll;
     struct loop_timer failed; /* a request could not even be made, for this reason: */
     enum status why;
@@ -31,7 +39,6 @@ struct device_https {
     size_t flying; /* messages of the request under way; 0: none */
     size_t most;   /* in the next one */
     bool asking;   /* for a message */
-    unsigned answering;
     struct buffer properties, lock;
 };
 
@@ -105,7 +112,7 @@ static bool request(struct device_client *c, const char *method, const char *pat
     for (size_t i = 0; i < more_count; i++)
         fields[n++] = more[i];
     if (s == OK)
-        s = rest_client_send(h->http,
+        s = rest_client_send(h->line->http,
                              &(struct rest_call){.method = method,
                                                  .url = buffer_cstr(&url),
                                                  .headers = fields,
@@ -115,7 +122,9 @@ static bool request(struct device_client *c, const char *method, const char *pat
                              done, h);
     buffer_clear(&url);
     arena_clear(&a);
-    if (s != OK) {
+    if (s == OK) {
+        h->under_way++;
+    } else {
         h->why = s;
         loop_timer_start(c->config.loop, &h->failed, 0, on_failed, c);
     }
@@ -123,6 +132,32 @@ static bool request(struct device_client *c, const char *method, const char *pat
 }
 
 /* ---- answers ---- */
+
+static void forget(struct device_https *h)
+{
+    buffer_clear(&h->token);
+    buffer_clear(&h->properties);
+    buffer_clear(&h->lock);
+    free(h);
+}
+
+/* What is done with an answer stands between these two. NULL: nobody waits for it any more. */
+static struct device_client *begin(struct device_https *h)
+{
+    h->line->answering++;
+    if (h->client)
+        device_enter(h->client);
+    return h->client;
+}
+
+static void end(struct device_https *h, struct device_client *c)
+{
+    if (c)
+        device_leave(c);
+    h->line->answering--;
+    if (--h->under_way == 0 && h->client == NULL)
+        forget(h);
+}
 
 static void come_up(struct device_client *c)
 {
@@ -189,12 +224,8 @@ static void on_refused_batch(struct device_client *c, int status)
 static void on_sent(void *arg, enum status why, const struct rest_answer *answer)
 {
     struct device_https *h = arg;
-    struct device_client *c = h->client;
-    if (c == NULL)
-        return;
-    device_enter(c);
-    h->answering++;
-    if (take_answer(c, why, answer)) {
+    struct device_client *c = begin(h);
+    if (c && take_answer(c, why, answer)) {
         bool taken = iot_status_of_http(answer->status) == OK;
         for (size_t i = 0; i < h->flying && taken; i++)
             (void)device_window_done(&c->window, h->numbers[i], OK);
@@ -205,8 +236,7 @@ static void on_sent(void *arg, enum status why, const struct rest_answer *answer
         h->flying = 0;
         tell(c);
     }
-    device_leave(c);
-    h->answering--;
+    end(h, c);
 }
 
 static bool send_one(struct device_client *c, const struct iot_message *m)
@@ -239,13 +269,13 @@ static bool gather(struct device_client *c, struct buffer *batch, struct iot_mes
     for (size_t bytes = 0;
          h->flying < h->most && !alone && device_window_peek(&c->window, &item);) {
         struct iot_message m = {0};
-        if (h->flying && bytes + item.len > BATCH_BYTES)
+        if (h->flying && bytes + item.len > DEVICE_HTTPS_BATCH_BYTES)
             break;
         (void)device_window_next(&c->window, &item);
         if (decode(c, slice_from(item.at, item.len), &m) != OK)
             continue; /* it is what encode() made */
         bytes += item.len;
-        alone = bytes > BATCH_BYTES;
+        alone = bytes > DEVICE_HTTPS_BATCH_BYTES;
         *large = m;
         device_https_item(&w, &m, &a);
         h->numbers[h->flying++] = item.number;
@@ -280,16 +310,11 @@ static void poll_later(struct device_client *c, uint64_t after_ms)
 static void on_completed(void *arg, enum status why, const struct rest_answer *answer)
 {
     struct device_https *h = arg;
-    struct device_client *c = h->client;
-    if (c == NULL)
-        return;
-    device_enter(c);
-    h->answering++;
+    struct device_client *c = begin(h);
     h->asking = false;
-    if (take_answer(c, why, answer))
+    if (c && take_answer(c, why, answer))
         poll_later(c, 0); /* there may be more */
-    device_leave(c);
-    h->answering--;
+    end(h, c);
 }
 
 static void take_message(struct device_client *c, const struct rest_answer *answer)
@@ -314,20 +339,15 @@ static void take_message(struct device_client *c, const struct rest_answer *answ
 static void on_asked(void *arg, enum status why, const struct rest_answer *answer)
 {
     struct device_https *h = arg;
-    struct device_client *c = h->client;
-    if (c == NULL)
-        return;
-    device_enter(c);
-    h->answering++;
+    struct device_client *c = begin(h);
     h->asking = false;
-    if (take_answer(c, why, answer)) {
+    if (c && take_answer(c, why, answer)) {
         if (answer->status == 200)
             take_message(c, answer);
         else
             poll_later(c, DEVICE_CLIENT_POLL_MS);
     }
-    device_leave(c);
-    h->answering--;
+    end(h, c);
 }
 
 static void ask(void *arg)
@@ -341,17 +361,6 @@ static void ask(void *arg)
 
 /* ---- life ---- */
 
-static void finish(void *arg)
-{
-    struct device_https *h = arg;
-    rest_client_free(&h->http);
-    buffer_clear(&h->token);
-    buffer_clear(&h->properties);
-    buffer_clear(&h->lock);
-    free(h);
-}
-
-/* An HTTP client is not freed inside of its own answer. */
 static void dispose(struct device_client *c)
 {
     struct device_https *h = of(c);
@@ -359,10 +368,26 @@ static void dispose(struct device_client *c)
     h->client = NULL;
     loop_timer_stop(&h->poll);
     loop_timer_stop(&h->failed);
-    if (h->answering)
-        loop_defer(c->config.loop, finish, h);
-    else
-        finish(h);
+    if (h->under_way == 0)
+        forget(h);
+}
+
+static void hang_up(void *arg)
+{
+    struct line *line = arg;
+    rest_client_free(&line->http);
+    free(line);
+}
+
+/* An HTTP client is not freed inside of its own answer. */
+static void clear(struct device_client *c)
+{
+    struct line *line = c->kept;
+    c->kept = NULL;
+    if (line && line->answering)
+        loop_defer(c->config.loop, hang_up, line);
+    else if (line)
+        hang_up(line);
 }
 
 static void lose(struct device_client *c, enum status why)
@@ -377,17 +402,25 @@ static void on_failed(void *client)
     lose(c, of(c)->why);
 }
 
+static struct line *line_new(const struct device_client_config *config)
+{
+    struct line *line = MEMORY_NEW(struct line);
+    line->http =
+        rest_client_new(&(struct rest_client_config){.loop = config->loop,
+                                                     .ca_file = config->ca_file,
+                                                     .certificate_file = config->certificate_file,
+                                                     .key_file = config->key_file,
+                                                     .active = ACTIVE});
+    return line;
+}
+
 static void connect(struct device_client *c)
 {
     struct device_https *h = MEMORY_NEW(struct device_https);
+    c->kept = c->kept ? c->kept : line_new(&c->config);
     h->client = c;
+    h->line = c->kept;
     h->most = BATCH_MAX;
-    h->http =
-        rest_client_new(&(struct rest_client_config){.loop = c->config.loop,
-                                                     .ca_file = c->config.ca_file,
-                                                     .certificate_file = c->config.certificate_file,
-                                                     .key_file = c->config.key_file,
-                                                     .active = 2});
     c->link = h;
     device_window_again(&c->window);
     pump(c);
@@ -416,5 +449,6 @@ const struct device_transport_ops device_https = {
     .pump = pump,
     .leave = leave,
     .dispose = dispose,
+    .clear = clear,
     .method_reply = no_reply,
 };

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "mqtt/text.h"
 
 /* clang-format off */
 static const struct text {
@@ -111,17 +112,19 @@ void device_https_item(struct json_writer *w, const struct iot_message *m, struc
 {
     size_t count;
     struct rest_field *fields = device_https_fields(m, a, &count);
-    struct buffer body = {0};
-    base64_encode(m->body, &body);
+    struct buffer base64 = {0};
+    bool text = m->body.len > DEVICE_HTTPS_BATCH_BYTES && mqtt_text_ok(m->body);
+    if (!text)
+        base64_encode(m->body, &base64);
     json_object(w);
-    json_name(w, "body"), json_put_string(w, buffer_slice(&body));
-    json_name(w, "base64Encoded"), json_put_bool(w, true);
+    json_name(w, "body"), json_put_string(w, text ? m->body : buffer_slice(&base64));
+    json_name(w, "base64Encoded"), json_put_bool(w, !text);
     json_name(w, "properties"), json_object(w);
     for (size_t i = 0; i < count; i++)
         json_name_slice(w, fields[i].name), json_put_string(w, fields[i].value);
     json_end_object(w);
     json_end_object(w);
-    buffer_clear(&body);
+    buffer_clear(&base64);
 }
 
 /* ---- reading ---- */

@@ -11,6 +11,8 @@
 #include "json/write.h"
 
 #define DEVICE_HTTPS_BATCH "application/vnd.microsoft.iothub.json"
+#define DEVICE_HTTPS_BATCH_BYTES                                                                   \
+    (180u << 10) /* of bodies; in base64 this is less than the 256 KB that a hub takes */
 
 /* All of its properties, in the arena; the texts are the message's. */
 struct rest_field *device_https_fields(const struct iot_message *m, struct arena *a, size_t *count);
@@ -18,7 +20,8 @@ struct rest_field *device_https_fields(const struct iot_message *m, struct arena
 /* Whether fields can be headers as they are: printable ASCII. */
 bool device_https_fields_ok(const struct rest_field *fields, size_t count);
 
-/* {"body":"<base64>","base64Encoded":true,"properties":{…}} */
+/* {"body":"<base64>","base64Encoded":true,"properties":{…}}; a text that is larger than the limit
+ * above stands there as it is, with "base64Encoded":false. */
 void device_https_item(struct json_writer *w, const struct iot_message *m, struct arena *a);
 
 /* What the hub answers to "is there a message". `headers` as in struct rest_answer. The slices

@@ -35,6 +35,7 @@ struct device_transport_ops {
     void (*pump)(struct device_client *c);    /* sends what is in the window, as far as it goes */
     void (*leave)(struct device_client *c);   /* says good-bye; only dispose() follows */
     void (*dispose)(struct device_client *c);
+    void (*clear)(struct device_client *c); /* `c->kept`, at the end. NULL: it keeps nothing */
     /* While SUBSCRIBING or UP; `id` is what the hub calls the call. */
     void (*method_reply)(struct device_client *c, struct slice id, int status,
                          struct slice payload);
@@ -69,6 +70,7 @@ struct device_client {
     const struct device_transport *ways[DEVICE_WAYS_MAX];
     size_t way_count, way, tried; /* the current or next one; how many failed in this round */
     void *link;                   /* the transport's */
+    void *kept;                   /* the same, over all connections */
     struct device_window window;
     const struct device_transport_ops *kept_by; /* who encoded what is in it */
     bool refused;                               /* a send was answered FULL: on_room is owed */

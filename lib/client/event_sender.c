@@ -226,11 +226,6 @@ static void on_credit(void *arg, struct amqp_link *l)
     pump(arg);
 }
 
-static bool is_final(enum status why)
-{
-    return why == TOO_LARGE || why == BAD_ARGUMENT || why == FORBIDDEN;
-}
-
 /* Those that time may help (busy, moved) are sent again on another connection. */
 static void on_settled(void *arg, struct amqp_link *l, uint64_t number,
                        const struct amqp_state *state)
@@ -242,11 +237,8 @@ static void on_settled(void *arg, struct amqp_link *l, uint64_t number,
         struct event *e = LIST_OF(link, struct event, link);
         if (e->number != number)
             continue;
-        bool accepted = state->outcome == AMQP_OUTCOME_ACCEPTED;
-        e->why = accepted                                  ? OK
-                 : state->outcome == AMQP_OUTCOME_REJECTED ? uplink_status(&state->error)
-                                                           : BUSY;
-        e->done = accepted || is_final(e->why);
+        e->why = uplink_outcome(state);
+        e->done = uplink_is_final(e->why);
         if (!e->done)
             uplink_end(s->hub, BUSY);
         return;

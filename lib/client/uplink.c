@@ -31,7 +31,8 @@ struct uplink {
     struct loop_timer set_up, tick, renewal;
     enum status why; /* our reason to end the stream */
     bool flush_queued, freed, opened;
-    unsigned busy; /* calls that come back here */
+    bool token_due; /* goes as soon as there is credit */
+    unsigned busy;  /* calls that come back here */
     struct buffer request;
 };
 
@@ -111,12 +112,43 @@ enum status uplink_status(const struct amqp_error *why)
         {SLICE_INIT("com.microsoft:argument-error"), BAD_ARGUMENT},
         {SLICE_INIT("com.microsoft:argument-out-of-range"), BAD_ARGUMENT},
         {SLICE_INIT("amqp:decode-error"), BAD_ARGUMENT},
+        /* These pass. */
+        {SLICE_INIT("amqp:internal-error"), BUSY},
+        {SLICE_INIT("amqp:resource-limit-exceeded"), BUSY},
+        {SLICE_INIT("amqp:connection:forced"), BUSY},
+        {SLICE_INIT("amqp:link:detach-forced"), BUSY},
+        {SLICE_INIT("com.microsoft:device-container-throttled"), BUSY},
+        {SLICE_INIT("com.microsoft:iot-hub-suspended"), BUSY},
+        {SLICE_INIT("com.microsoft:operation-cancelled"), BUSY},
+        {SLICE_INIT("com.microsoft:quota-exceeded"), BUSY},
+        {SLICE_INIT("com.microsoft:server-busy"), BUSY},
+        {SLICE_INIT("com.microsoft:timeout"), BUSY},
     };
     /* clang-format on */
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (slice_eq(why->condition, table[i].condition))
             return table[i].status;
     return PEER_FAILED;
+}
+
+bool uplink_is_final(enum status why)
+{
+    return why == OK || why == TOO_LARGE || why == BAD_ARGUMENT || why == FORBIDDEN;
+}
+
+enum status uplink_outcome(const struct amqp_state *state)
+{
+    if (state->outcome == AMQP_OUTCOME_ACCEPTED)
+        return OK;
+    if (state->outcome != AMQP_OUTCOME_REJECTED)
+        return BUSY;
+    enum status s = uplink_status(&state->error);
+    if (s == PEER_FAILED)
+        s = BAD_ARGUMENT;
+    if (uplink_is_final(s))
+        log_warn("a message was rejected condition=%.*s",
+                 SLICE_FMT(slice_first(state->error.condition, 64)));
+    return s;
 }
 
 /* ---- sign-in ---- */
@@ -129,8 +161,7 @@ static void put_token(struct uplink *h)
         uplink_end(h, s);
     } else {
         cbs_put_token(buffer_slice(&audience), buffer_slice(&token), &h->request);
-        if (!uplink_ask(h, h->cbs_send, &h->request))
-            log_warn("a token could not be sent host=%s", h->config.connect.host);
+        h->token_due = !uplink_ask(h, h->cbs_send, &h->request);
     }
     buffer_clear(&audience);
     buffer_clear(&token);
@@ -227,6 +258,7 @@ static void on_open(void *arg, const struct amqp_open *peer)
         return;
     }
     h->state = SIGNING_IN;
+    h->token_due = true;
     h->cbs_receive = attach_cbs(h, "$cbs-receiver", true);
     h->cbs_send = attach_cbs(h, "$cbs-sender", false);
 }
@@ -261,7 +293,7 @@ static void on_credit(void *arg, struct amqp_link *l)
     struct uplink *h = arg;
     if (h->freed)
         return;
-    if (l == h->cbs_send && h->state == SIGNING_IN)
+    if (l == h->cbs_send && h->token_due)
         put_token(h);
     else if (l != h->cbs_send && h->config.events->on_credit)
         h->config.events->on_credit(h->config.arg, l);

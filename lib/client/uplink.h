@@ -80,3 +80,10 @@ bool uplink_ask(struct uplink *h, struct amqp_link *l, const struct buffer *mess
 
 /* What a hub's condition means. PEER_FAILED for what is not known here. */
 enum status uplink_status(const struct amqp_error *why);
+
+/* What became of a delivery. Rejected is one that cannot be processed (AMQP 1.0, 3.4.3), so it is
+ * final, and logged: TOO_LARGE, FORBIDDEN, and BAD_ARGUMENT for conditions that are not known here.
+ * Conditions that pass or are about the connection, released and modified are not final. */
+enum status uplink_outcome(const struct amqp_state *state);
+/* It is done, well or not: to send it again would not change that. */
+bool uplink_is_final(enum status why);
