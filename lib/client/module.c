@@ -1,487 +1,11 @@
-#include "client/module.h"
+#include "client/module_private.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/list.h"
-#include "base/log.h"
-#include "base/map.h"
 #include "base/memory.h"
-#include "client/module_pieces.h"
-#include "client/module_report.h"
-#include "json/write.h"
 
-#define NAME_MAX_LEN 128 /* of a method */
-#define ROLES_MAX 16
-#define TOKEN_BITS 56
-#define FROM_HUB "hub"
-
-struct module_role {
-    struct module *module;
-    const struct module_role_ops *ops;
-    void *app;
-    uint64_t index;
-};
-
-/* A name on the wire, in lower case. */
-struct entry {
-    char name[NAME_MAX_LEN];
-    const struct module_method *method;
-    struct module_role *role;
-};
-
-struct module {
-    struct module_config config;
-    struct device_client *client;
-    struct module_role roles[ROLES_MAX];
-    size_t role_count;
-    struct map methods; /* of struct entry */
-    struct list calls;
-    struct list answered; /* calls from within, whose answer is on its way */
-    size_t call_count;
-    struct module_pieces *pieces;
-    char *site;
-    char *version;
-    char *device_id;
-    char *module_id;
-    struct module_report report;
-    struct module_witness witness;
-};
-
-struct module_call {
-    struct link link;
-    struct module *module;
-    struct module_role *role;
-    const struct module_method *method;
-    struct json_doc *doc;
-    struct loop_timer deadline;
-    uint64_t ends_ms;
-    uint64_t rid; /* of a call that came over the connection */
-    const char *who;
-    char id[MODULE_CALL_ID_MAX];
-    char name[NAME_MAX_LEN];
-    void (*ended)(void *arg);
-    void *arg;
-    module_answer_fn *answer; /* of one from within; NULL */
-    void *answer_arg;
-    int status;
-    struct buffer body; /* what it is answered with */
-};
-
-/* ---- the table ---- */
-
-static void lower(char *text)
-{
-    for (; *text; text++)
-        if (*text >= 'A' && *text <= 'Z')
-            *text += 32;
-}
-
-static void add_name(struct module_role *r, const struct module_method *method, const char *suffix)
-{
-    struct entry *e = MEMORY_NEW(struct entry);
-    int len = snprintf(e->name, sizeof(e->name), "%s%s", method->name, suffix);
-    assert(len > 0 && (size_t)len < sizeof(e->name));
-    lower(e->name);
-    e->method = method;
-    e->role = r;
-    void *before = map_put(&r->module->methods, slice_of(e->name), e);
-    assert(before == NULL);
-    (void)before;
-    (void)len;
-}
-
-static void add_method(struct module_role *r, const struct module_method *method)
-{
-    if (method->versions & MODULE_V1)
-        add_name(r, method, "_V1");
-    if (method->versions & MODULE_V2)
-        add_name(r, method, "_V2");
-    if (method->versions & MODULE_PLAIN)
-        add_name(r, method, "");
-}
-
-static const struct entry *find_method(const struct module *m, struct slice name)
-{
-    char text[NAME_MAX_LEN];
-    if (name.len >= sizeof(text))
-        return NULL;
-    memcpy(text, name.at, name.len);
-    text[name.len] = 0;
-    lower(text);
-    return map_get(&m->methods, slice_from(text, name.len));
-}
-
-/* ---- answers ---- */
-
-/* The table of the published contract: what a module says for which kind of failure. */
-int module_status(enum status why)
-{
-    static const int wires[STATUS_COUNT] = {
-        [OK] = 200,          [AGAIN] = 429,        [BAD_FORMAT] = 400, [BAD_ARGUMENT] = 400,
-        [TOO_LARGE] = 413,   [UNAUTHORIZED] = 401, [FORBIDDEN] = 403,  [NOT_FOUND] = 404,
-        [EXISTS] = 409,      [CONFLICT] = 412,     [OFFLINE] = 502,    [TIMED_OUT] = 408,
-        [FULL] = 429,        [BUSY] = 429,         [CANCELLED] = 410,  [UNSUPPORTED] = 501,
-        [PEER_FAILED] = 502, [CLOSED] = 502,       [IO_FAILED] = 502,
-    };
-    int status = (unsigned)why < STATUS_COUNT ? wires[why] : 0;
-    return status ? status : 500;
-}
-
-static void problem(int status, const char *title, const char *detail, struct buffer *out)
-{
-    struct json_writer w = json_writer(out);
-    json_object(&w);
-    json_name(&w, "type"), json_put_text(&w, "about:blank");
-    json_name(&w, "title"), json_put_text(&w, title);
-    json_name(&w, "status"), json_put_i64(&w, status);
-    if (detail)
-        json_name(&w, "detail"), json_put_text(&w, detail);
-    json_end_object(&w);
-}
-
-static void reply_problem(struct module *m, uint64_t rid, int status, const char *title,
-                          const char *detail)
-{
-    struct buffer out = {0};
-    problem(status, title, detail, &out);
-    device_client_method_reply(m->client, rid, status, buffer_slice(&out));
-    buffer_clear(&out);
-}
-
-static void call_free(struct module_call *c)
-{
-    list_remove(&c->link);
-    loop_timer_stop(&c->deadline);
-    json_free(&c->doc);
-    buffer_clear(&c->body);
-    free(c);
-}
-
-static void end(struct module_call *c)
-{
-    c->module->call_count--;
-    call_free(c);
-}
-
-/* ---- answers to calls from within: always on a later turn ---- */
-
-static void give_answer(void *arg)
-{
-    struct module_call *c = arg;
-    list_remove(&c->link);
-    c->answer(c->answer_arg, c->status, buffer_slice(&c->body));
-    call_free(c);
-}
-
-static void answer_later(struct module_call *c, int status, struct slice json)
-{
-    struct module *m = c->module;
-    c->status = status;
-    buffer_put(&c->body, json);
-    list_remove(&c->link);
-    list_push(&m->answered, &c->link);
-    loop_timer_start(m->config.device.loop, &c->deadline, 0, give_answer, c);
-}
-
-void module_reply(struct module_call *c, int status, struct slice json)
-{
-    log_debug("method answered name=%s id=%s status=%d bytes=%zu", c->method->name, c->id, status,
-              json.len);
-    if (c->module->witness.on_answer)
-        c->module->witness.on_answer(c->module->witness.arg, c, status);
-    if (c->answer) {
-        c->module->call_count--;
-        answer_later(c, status, json);
-        return;
-    }
-    if (json.len > MODULE_RESPONSE_MAX)
-        reply_problem(c->module, c->rid, 413, "the response is too large",
-                      "Ask for less at once: fewer references, fewer values; or call it through $call.");
-    else
-        device_client_method_reply(c->module->client, c->rid, status, json);
-    end(c);
-}
-
-void module_reply_error(struct module_call *c, enum status why, const char *detail)
-{
-    struct buffer out = {0};
-    problem(module_status(why), status_name(why), detail, &out);
-    module_reply(c, module_status(why), buffer_slice(&out));
-    buffer_clear(&out);
-}
-
-/* ---- calls ---- */
-
-static void on_deadline(void *arg)
-{
-    struct module_call *c = arg;
-    log_warn("method timed out name=%s id=%s", c->method->name, c->id);
-    if (c->ended)
-        c->ended(c->arg);
-    module_reply_error(c, TIMED_OUT, "The server did not answer in time.");
-}
-
-static bool id_ok(struct slice id)
-{
-    if (id.len == 0 || id.len >= MODULE_CALL_ID_MAX)
-        return false;
-    for (size_t i = 0; i < id.len; i++) {
-        uint8_t b = id.at[i], letter = b | 32;
-        if (!(b >= '0' && b <= '9') && !(letter >= 'a' && letter <= 'z') && b != '-' && b != '_')
-            return false;
-    }
-    return true;
-}
-
-/* What the services called it, when that can stand in a log line. */
-static void name_call(struct module_call *c, struct loop *l)
-{
-    struct slice given =
-        c->doc ? json_string(json_get(json_root(c->doc), "callId")) : (struct slice){0};
-    if (id_ok(given))
-        snprintf(c->id, sizeof(c->id), "%.*s", SLICE_FMT(given));
-    else
-        snprintf(c->id, sizeof(c->id), "%016llx", (unsigned long long)loop_random_u64(l));
-}
-
-static struct module_call *begin(struct module *m, const struct entry *e, struct slice name,
-                                 struct json_doc *doc, uint32_t timeout_ms)
-{
-    struct module_call *c = MEMORY_NEW(struct module_call);
-    uint32_t own = e->method->timeout_ms, all = m->config.timeout_ms;
-    if (timeout_ms == 0)
-        timeout_ms = own ? own : all ? all : MODULE_TIMEOUT_MS;
-    struct loop *l = m->config.device.loop;
-    c->module = m;
-    c->role = e->role;
-    c->method = e->method;
-    c->doc = doc;
-    memcpy(c->name, name.at, name.len);
-    c->ends_ms = loop_now_ms(l) + timeout_ms;
-    name_call(c, l);
-    list_push(&m->calls, &c->link);
-    m->call_count++;
-    loop_timer_start(l, &c->deadline, timeout_ms, on_deadline, c);
-    return c;
-}
-
-/* Why a call is refused before its handler sees it. */
-struct refusal {
-    int status;
-    const char *title, *detail;
-};
-
-/* NULL and *why when there is no such call to make. */
-static struct module_call *accept(struct module *m, struct slice name, struct slice payload,
-                                  size_t payload_max, uint32_t timeout_ms, struct refusal *why)
-{
-    const struct entry *e = find_method(m, name);
-    struct json_error error = {0};
-    struct json_doc *doc = NULL;
-    if (e == NULL)
-        *why = (struct refusal){405, "no such method", NULL};
-    else if (m->call_count >= MODULE_CALLS_MAX)
-        *why = (struct refusal){429, status_name(BUSY), "Too many calls are under way."};
-    else if (payload.len > payload_max)
-        *why = (struct refusal){413, status_name(TOO_LARGE), NULL};
-    else if (slice_trim(payload).len && json_parse(payload, JSON_STRICT, &doc, &error) != OK)
-        *why = (struct refusal){400, "the payload is not JSON", error.what};
-    else
-        return begin(m, e, name, doc, timeout_ms);
-    return NULL;
-}
-
-static void run(struct module_call *c, size_t bytes)
-{
-    const struct module_witness *w = &c->module->witness;
-    log_debug("method called name=%s id=%s bytes=%zu", c->method->name, c->id, bytes);
-    if (w->on_call)
-        w->on_call(w->arg, c);
-    c->method->run(c);
-}
-
-static void on_method(void *arg, uint64_t rid, struct slice name, struct slice payload)
-{
-    struct module *m = arg;
-    struct refusal why;
-    if (slice_eq_nocase(name, SLICE(MODULE_PIECES_METHOD))) {
-        module_pieces_call(m->pieces, rid, payload);
-        return;
-    }
-    struct module_call *c = accept(m, name, payload, MODULE_PAYLOAD_MAX, 0, &why);
-    if (c == NULL) {
-        reply_problem(m, rid, why.status, why.title, why.detail);
-        return;
-    }
-    c->rid = rid;
-    c->who = FROM_HUB;
-    run(c, payload.len);
-}
-
-void module_invoke(struct module *m, const char *who, struct slice name, struct slice payload,
-                   uint32_t timeout_ms, module_answer_fn *fn, void *arg)
-{
-    struct refusal why;
-    struct module_call *c = accept(m, name, payload, MODULE_INVOKE_MAX, timeout_ms, &why);
-    if (c) {
-        c->who = who ? who : FROM_HUB;
-        c->answer = fn;
-        c->answer_arg = arg;
-        run(c, payload.len);
-        return;
-    }
-    struct buffer body = {0};
-    problem(why.status, why.title, why.detail, &body);
-    c = MEMORY_NEW(struct module_call);
-    c->module = m;
-    c->answer = fn;
-    c->answer_arg = arg;
-    answer_later(c, why.status, buffer_slice(&body));
-    buffer_clear(&body);
-}
-
-static void reply_pieces(void *module, uint64_t rid, int status, struct slice json)
-{
-    device_client_method_reply(((struct module *)module)->client, rid, status, json);
-}
-
-void *module_call_app(const struct module_call *c)
-{
-    return c->role->app;
-}
-
-const char *module_call_id(const struct module_call *c)
-{
-    return c->id;
-}
-
-const struct json *module_call_payload(const struct module_call *c)
-{
-    return c->doc ? json_root(c->doc) : NULL;
-}
-
-struct json_doc *module_call_take(struct module_call *c)
-{
-    struct json_doc *doc = c->doc;
-    c->doc = NULL;
-    return doc;
-}
-
-uint64_t module_call_left_ms(const struct module_call *c)
-{
-    uint64_t now = loop_now_ms(c->module->config.device.loop);
-    return c->ends_ms > now ? c->ends_ms - now : 0;
-}
-
-const char *module_call_who(const struct module_call *c)
-{
-    return c->who;
-}
-
-void module_watch(struct module *m, const struct module_witness *w)
-{
-    m->witness = *w;
-}
-
-struct slice module_call_name(const struct module_call *c)
-{
-    return slice_of(c->name);
-}
-
-void module_call_wait(struct module_call *c, void (*ended)(void *arg), void *arg)
-{
-    c->ended = ended;
-    c->arg = arg;
-}
-
-/* ---- the twin ---- */
-
-void module_report(struct module *m, struct slice patch)
-{
-    module_report_add(&m->report, patch);
-}
-
-/* Several roles in one process are what 2.9 calls OpcPublisher. */
-/* Methods that all roles share have no type of their own. */
-static const char *type_of(const struct module *m)
-{
-    const char *type = NULL;
-    for (size_t i = 0; i < m->role_count; i++) {
-        const char *t = m->roles[i].ops->type;
-        if (t && type)
-            return "OpcPublisher";
-        type = t ? t : type;
-    }
-    return type ? type : "OpcPublisher";
-}
-
-static void report_self(struct module *m)
-{
-    struct buffer out = {0};
-    struct json_writer w = json_writer(&out);
-    json_object(&w);
-    json_name(&w, "__type__"), json_put_text(&w, type_of(m));
-    json_name(&w, "__version__"), json_put_text(&w, m->version);
-    json_name(&w, "__siteid__");
-    if (m->site)
-        json_put_text(&w, m->site);
-    else
-        json_put_null(&w);
-    json_end_object(&w);
-    module_report(m, buffer_slice(&out));
-    buffer_clear(&out);
-}
-
-static void take_site(struct module *m, const struct json *desired)
-{
-    const struct json *site = json_get(desired, "__siteid__");
-    if (m->config.site || site == NULL)
-        return;
-    free(m->site);
-    m->site = json_string(site).len ? slice_dup(json_string(site)) : NULL;
-    report_self(m);
-}
-
-static void tell_desired(struct module *m, const struct json *desired)
-{
-    take_site(m, desired);
-    for (size_t i = 0; i < m->role_count; i++)
-        if (m->roles[i].ops->on_desired)
-            m->roles[i].ops->on_desired(m->roles[i].app, desired);
-}
-
-static void tell_reported(struct module *m, const struct json *reported)
-{
-    for (size_t i = 0; i < m->role_count; i++)
-        if (m->roles[i].ops->on_reported)
-            m->roles[i].ops->on_reported(m->roles[i].app, reported);
-}
-
-static void on_twin(void *arg, enum status why, struct slice json)
-{
-    struct json_doc *doc;
-    if (why != OK || json_parse(json, JSON_STRICT, &doc, NULL) != OK) {
-        log_warn("twin not read why=%s", status_name(why));
-        return;
-    }
-    const struct json *desired = json_get(json_root(doc), "desired");
-    if (json_is(desired, JSON_OBJECT))
-        tell_desired(arg, desired);
-    tell_reported(arg, json_get(json_root(doc), "reported"));
-    json_free(&doc);
-}
-
-static void on_desired(void *arg, struct slice patch, uint64_t version)
-{
-    struct json_doc *doc;
-    (void)version;
-    if (json_parse(patch, JSON_STRICT, &doc, NULL) != OK)
-        return;
-    tell_desired(arg, json_root(doc));
-    json_free(&doc);
-}
+#define TOKEN_BITS 56 /* of a role's own; above them stands which role */
 
 /* ---- the connection ---- */
 
@@ -495,8 +19,8 @@ static void tell_connected(struct module *m, bool connected)
 static void on_connected(void *arg)
 {
     struct module *m = arg;
-    report_self(m);
-    device_client_twin_get(m->client, on_twin, m);
+    module_twin_report_self(m);
+    module_twin_read(m);
     tell_connected(m, true);
 }
 
@@ -527,8 +51,8 @@ static const struct device_client_events events = {
     .on_disconnected = on_disconnected,
     .on_sent = on_sent,
     .on_room = on_room,
-    .on_method = on_method,
-    .on_desired = on_desired,
+    .on_method = module_calls_on_method,
+    .on_desired = module_twin_on_desired,
 };
 
 enum status module_send(struct module_role *r, const struct iot_message *message, uint64_t token)
@@ -550,19 +74,17 @@ struct module *module_new(const struct module_config *config)
     m->device_id = memory_text(config->device.device_id);
     m->module_id = memory_text(config->device.module_id ? config->device.module_id : "");
     m->config.site = m->site; /* whether it was configured; the text is not read through it */
-    list_init(&m->calls);
-    list_init(&m->answered);
-    m->pieces = module_pieces_new(m, reply_pieces);
+    module_calls_init(m);
     return m;
 }
 
 struct module_role *module_add(struct module *m, const struct module_role_ops *ops, void *app)
 {
-    assert(m->client == NULL && m->role_count < ROLES_MAX);
+    assert(m->client == NULL && m->role_count < MODULE_ROLES_MAX);
     struct module_role *r = &m->roles[m->role_count];
     *r = (struct module_role){m, ops, app, m->role_count++};
     for (size_t i = 0; i < ops->method_count; i++)
-        add_method(r, &ops->methods[i]);
+        module_calls_add(r, &ops->methods[i]);
     return r;
 }
 
@@ -573,30 +95,13 @@ void module_start(struct module *m)
     m->client = m->report.client = device_client_new(&m->config.device);
 }
 
-static void drop_calls(struct module *m)
-{
-    LIST_EACH(l, &m->calls)
-    {
-        struct module_call *c = LIST_OF(l, struct module_call, link);
-        if (c->ended)
-            c->ended(c->arg);
-        if (c->answer)
-            module_reply_error(c, CANCELLED, "The program ends.");
-        else
-            end(c);
-    }
-    LIST_EACH(l, &m->answered)
-    give_answer(LIST_OF(l, struct module_call, link));
-}
-
 void module_free(struct module **out)
 {
     struct module *m = *out;
     size_t at = 0;
     if (m == NULL)
         return;
-    drop_calls(m);
-    module_pieces_free(&m->pieces);
+    module_calls_clear(m);
     device_client_free(&m->client);
     for (struct map_entry *e; (e = map_next(&m->methods, &at)) != NULL;)
         free(e->value);

@@ -1,5 +1,5 @@
-/* The publisher's inside, for the files that make it up: publisher.c (file to plan, life) and
- * methods.c. */
+/* The publisher's inside, for the files that make it up: publisher.c (the role, its life),
+ * publisher_load.c (file to plan), publisher_counts.c, and methods.c. */
 #pragma once
 
 #include <stdlib.h>
@@ -49,3 +49,20 @@ struct publisher {
     loop_fn *on_stopped;
     void *on_stopped_arg;
 };
+
+/* ---- publisher.c ---- */
+
+/* What it is at, as an event, where the settings want such: "Running". */
+void publisher_announce(struct publisher *p, const char *state);
+
+/* ---- publisher_load.c ---- */
+
+/* The file has this content now; config_store.h calls it. */
+void publisher_on_file(void *publisher, enum status s, struct slice content);
+
+/* ---- publisher_counts.c ---- */
+
+#define PUBLISHER_TRIM_AFTER_S 5 /* after all nodes were asked for */
+
+/* Once a second from now on, until `count_timer` is stopped. */
+void publisher_count(struct publisher *p);

@@ -1,0 +1,167 @@
+/*
+ * From the file's content to what runs: read on a helper thread, applied on the OPC UA thread. One
+ * content at a time; of those that come meanwhile, the newest waits.
+ */
+#include "publisher/publisher_private.h"
+
+#include <malloc.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define FINDINGS_LOGGED 20 /* of one file; the rest is only counted */
+
+/* A file on its way to the OPC UA thread; belongs to who works on it. */
+struct load {
+    struct publisher *publisher;
+    struct buffer text;
+    enum status status;
+    struct config config;
+    struct plan plan;
+};
+
+static void load_free(struct load *l)
+{
+    plan_clear(&l->plan);
+    config_clear(&l->config);
+    if (l->text.len)
+        explicit_bzero(l->text.at, l->text.len); /* passwords stand in it */
+    buffer_clear(&l->text);
+    free(l);
+}
+
+static void read_file(void *arg) /* on a helper thread */
+{
+    struct load *l = arg;
+    l->status = config_read(buffer_slice(&l->text), &l->config);
+    const struct plan_defaults *defaults = &l->publisher->config.defaults;
+    if (l->status != OK)
+        return;
+    config_check_profiles(&l->config, defaults->mode, defaults->encoding);
+    l->status = credentials_settle(l->publisher->credentials, &l->config);
+    if (l->status == OK)
+        plan_make(&l->config, defaults, &l->plan);
+}
+
+static void log_findings(const struct publisher *p, const struct config *c)
+{
+    struct buffer line = {0};
+    for (size_t i = 0; i < c->finding_count && i < FINDINGS_LOGGED; i++) {
+        buffer_reset(&line);
+        config_finding_print(&c->findings[i], p->path, &line);
+        log_line(c->findings[i].refused ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+                 "publisher file finding=\"%s\"", buffer_cstr(&line));
+    }
+    if (c->finding_count > FINDINGS_LOGGED)
+        log_warn(
+            "publisher file has more findings count=%zu see=\"millrace publisher --check.file\"",
+            c->finding_count - FINDINGS_LOGGED);
+    buffer_clear(&line);
+}
+
+static void begin_load(struct publisher *p, struct slice text);
+
+static void on_applied(void *arg)
+{
+    struct publisher *p = arg;
+    p->load = NULL;
+    p->trim_in_s = PUBLISHER_TRIM_AFTER_S;
+    if (!p->announced)
+        publisher_announce(p, "Running");
+    p->announced = true;
+    if (p->load_again && !p->stopping) {
+        p->load_again = false;
+        struct buffer text = p->waiting;
+        p->waiting = (struct buffer){0};
+        begin_load(p, buffer_slice(&text));
+        buffer_clear(&text);
+    }
+}
+
+static void apply_ua(void *arg)
+{
+    struct load *l = arg;
+    struct publisher *p = l->publisher;
+    if (!p->engine)
+        p->engine = engine_new(&(struct engine_config){.thread = p->thread,
+                                                       .outbox = p->outbox,
+                                                       .epoch = p->epoch,
+                                                       .body_max = p->config.body_max,
+                                                       .topics = &p->config.topics,
+                                                       .items_per_subscription = (uint32_t)p->config.defaults.items_per_subscription,
+                                                       .lifetime_count = (uint32_t)p->config.defaults.lifetime_count,
+                                                       .site = slice_of(p->config.site),
+                                                       .backfill_rate = p->config.backfill_rate,
+                                                       .told = &p->told});
+    engine_apply(p->engine, &l->plan);
+    load_free(l);
+    malloc_trim(0); /* the file and its plan were many small pieces */
+    loop_post(p->loop, on_applied, p);
+}
+
+static void on_read(void *arg);
+
+static void read_again(void *arg)
+{
+    struct load *l = arg;
+    if (l->publisher->stopping) {
+        l->publisher->load = NULL;
+        load_free(l);
+        return;
+    }
+    config_clear(&l->config);
+    loop_work(l->publisher->loop, read_file, on_read, l);
+}
+
+static void on_read(void *arg)
+{
+    struct load *l = arg;
+    struct publisher *p = l->publisher;
+    if (l->status == AGAIN && !p->stopping) {
+        credentials_fetch(p->credentials, &l->config, read_again, l);
+        return;
+    }
+    log_findings(p, &l->config);
+    if (l->status != OK || p->stopping) {
+        if (l->status != OK)
+            log_error("publisher file refused, what runs goes on path=%s status=%s", p->path,
+                      status_name(l->status));
+        load_free(l);
+        on_applied(p);
+        return;
+    }
+    p->config_loads++;
+    p->config_refused = l->config.refused;
+    log_info(
+        "publisher file taken path=%s groups=%zu writers=%zu nodes=%zu duplicates=%zu refused=%zu",
+        p->path, l->plan.group_count, l->plan.writer_count, l->plan.item_count, l->plan.duplicates,
+        l->config.refused);
+    opcua_thread_post(p->thread, apply_ua, l);
+}
+
+static void begin_load(struct publisher *p, struct slice text)
+{
+    p->load = MEMORY_NEW(struct load);
+    p->load->publisher = p;
+    buffer_put(&p->load->text, text);
+    if (p->credentials)
+        credentials_forget_refused(p->credentials);
+    loop_work(p->loop, read_file, on_read, p->load);
+}
+
+void publisher_on_file(void *arg, enum status s, struct slice content)
+{
+    struct publisher *p = arg;
+    if (s != OK) {
+        log_warn("publisher file not there, what runs goes on path=%s status=%s", p->path,
+                 status_name(s));
+        return;
+    }
+    if (!p->load) {
+        begin_load(p, content);
+        return;
+    }
+    p->load_again = true;
+    buffer_reset(&p->waiting);
+    buffer_put(&p->waiting, content);
+}
