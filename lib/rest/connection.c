@@ -131,9 +131,12 @@ void connection_put_head(struct connection *c, int status, const char *type, uin
 
 static void write_answer(struct connection *c, int status, const char *type, struct slice body)
 {
+    struct buffer other = {0};
+    connection_choose_media(c, &type, &body, &other);
     connection_put_head(c, status, type, body.len);
     if (!slice_eq(c->request.method, SLICE("HEAD")) && status != 204 && status != 304)
         stream_write(c->stream, body);
+    buffer_clear(&other);
 }
 
 void rest_add_header(struct rest_request *r, const char *name, struct slice value)

@@ -60,6 +60,7 @@ struct rest_server {
     rest_refuse_fn *refuse;
     void (*on_answer)(void *app, const struct rest_request *r, int status);
     struct rest_limits limits;
+    bool messagepack;
     struct list connections;
     size_t connection_count;
     uint8_t id_seed[16]; /* of request ids; its second half counts on */
@@ -104,6 +105,13 @@ void connection_pump(struct connection *c);
 /* Finds the route of the complete request, asks for authorization and runs the handler. */
 void connection_dispatch(struct connection *c, const struct http_message *m);
 void connection_refuse(struct connection *c, int status, const char *detail);
+
+/* ---- media.c ---- */
+
+/* The body as JSON, where it came as MessagePack. False: it was refused, and the request is over. */
+bool connection_read_media(struct connection *c);
+/* An answer in JSON as MessagePack, where that is wanted: then *type and *body are new, and *body is in *room. */
+void connection_choose_media(const struct connection *c, const char **type, struct slice *body, struct buffer *room);
 
 /* ---- upgrade.c ---- */
 

@@ -98,6 +98,8 @@ static void grant(struct connection *c)
         c->granted = true;
         if (!c->reading)
             connection_upgrade(c);
+    } else if (!connection_read_media(c)) {
+        return;
     } else if (c->server->admit && c->request.route->access != REST_PUBLIC) {
         c->server->admit(&c->request);
     } else {

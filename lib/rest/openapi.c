@@ -315,12 +315,21 @@ static void put_parameters(const struct rest_openapi *d, struct json_writer *w,
     json_end_array(w);
 }
 
+static const char *const media[] = {"application/json", "application/x-msgpack"};
+
+static size_t media_count(const struct rest_openapi *d)
+{
+    return d->messagepack ? 2 : 1;
+}
+
 static void put_content(const struct rest_openapi *d, struct json_writer *w, const char *model)
 {
     json_name(w, "content"), json_object(w);
-    json_name(w, "application/json"), json_object(w);
-    json_name(w, "schema"), put_type(d, w, slice_of(model));
-    json_end_object(w);
+    for (size_t i = 0; i < media_count(d); i++) {
+        json_name(w, media[i]), json_object(w);
+        json_name(w, "schema"), put_type(d, w, slice_of(model));
+        json_end_object(w);
+    }
     json_end_object(w);
 }
 
@@ -362,13 +371,14 @@ static void put_security(struct json_writer *w)
     json_end_array(w);
 }
 
-static void put_media_types(struct json_writer *w, const struct rest_route *r)
+static void put_media_types(const struct rest_openapi *d, struct json_writer *w, const struct rest_route *r)
 {
     const char *const names[] = {r->request ? "consumes" : NULL, r->response ? "produces" : NULL};
     for (size_t i = 0; i < 2; i++)
         if (names[i]) {
             json_name(w, names[i]), json_array(w);
-            json_put_text(w, "application/json");
+            for (size_t m = 0; m < media_count(d); m++)
+                json_put_text(w, media[m]);
             json_end_array(w);
         }
 }
@@ -387,7 +397,7 @@ static void put_operation(const struct rest_openapi *d, struct json_writer *w,
         json_member(w, "description", slice_of(d->access(r->access)));
     put_parameters(d, w, r);
     if (d->version == 2)
-        put_media_types(w, r);
+        put_media_types(d, w, r);
     if (d->version == 3 && r->request) {
         json_name(w, "requestBody"), json_object(w);
         json_name(w, "required"), json_put_bool(w, !r->may_lack_body);

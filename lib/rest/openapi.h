@@ -16,6 +16,7 @@ struct rest_openapi {
     const char *(*access)(
         enum rest_access access); /* what a caller needs, for people; NULL: not said */
     const char *model_suffix;     /* behind the names of object models, "ApiModel"; NULL: none */
+    bool messagepack;             /* the server's: bodies may also be that */
 };
 
 void rest_openapi_put(const struct rest_openapi *d, struct buffer *out);

@@ -82,6 +82,8 @@ void rest_add_header(struct rest_request *r, const char *name, struct slice valu
 void rest_reply(struct rest_request *r, int status, const char *content_type, struct slice body);
 void rest_reply_json(struct rest_request *r, int status, struct slice json);
 void rest_reply_empty(struct rest_request *r, int status);
+/* Whether an answer in JSON leaves as MessagePack: who would make something else of it looks first. */
+bool rest_wants_messagepack(const struct rest_request *r);
 /* As the server itself does: a problem, or what its `refuse` makes of it. `detail` may be NULL. */
 void rest_refuse(struct rest_request *r, int status, const char *detail);
 

@@ -28,6 +28,7 @@ struct rest_server *rest_server_new(const struct rest_server_config *config)
     s->admit = config->admit;
     s->refuse = config->refuse ? config->refuse : rest_reply_problem;
     s->on_answer = config->on_answer;
+    s->messagepack = config->messagepack;
     s->limits = config->limits;
     use_defaults(&s->limits);
     list_init(&s->connections);

@@ -69,6 +69,8 @@ struct rest_server_config {
     /* After every answer, also one that nobody hears any more, for counters and logs. May be NULL. */
     void (*on_answer)(void *app, const struct rest_request *r, int status);
     struct rest_limits limits;
+    /* Bodies may also be MessagePack (media.c): handlers see and write JSON. Not for routes that take any bytes. */
+    bool messagepack;
 };
 
 struct rest_server *rest_server_new(const struct rest_server_config *config);

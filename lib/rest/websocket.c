@@ -1,5 +1,6 @@
 #include "rest/websocket.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -21,6 +22,7 @@ struct websocket {
     enum status ended;       /* what on_close will say once `held` is delivered; OK before */
     bool open;               /* the handshake is done */
     enum rest_websocket_messages messages;
+    bool say_binary; /* of EITHER */
     struct loop_timer timer; /* handshake, close, or delivery of `held` */
     /* Client, until it is open: */
     struct http_parser *answer;
@@ -67,7 +69,7 @@ static void on_piece(void *arg, struct slice piece, bool text, bool last)
 {
     struct websocket *w = arg;
     (void)last;
-    if (text != is_text(w)) {
+    if (text != is_text(w) && w->messages != REST_WEBSOCKET_EITHER) {
         http_websocket_put_close(w->frames, UNSUPPORTED_DATA,
                                  is_text(w) ? SLICE("text messages only") : SLICE("binary messages only"),
                                  stream_out(w->below));
@@ -201,7 +203,7 @@ static void flush(struct stream *s)
     struct slice left = buffer_slice(&s->out);
     while (left.len > 0 && w->below) {
         struct slice message = next_message(w, &left);
-        http_websocket_put(w->frames, message, is_text(w), stream_out(w->below));
+        http_websocket_put(w->frames, message, is_text(w) && !w->say_binary, stream_out(w->below));
     }
     if (w->below)
         stream_flush(w->below);
@@ -329,6 +331,13 @@ struct stream *rest_websocket_server(struct stream *below, struct slice first,
     if (first.len > 0)
         take(w, first);
     return &w->stream;
+}
+
+void rest_websocket_say_binary(struct stream *s)
+{
+    struct websocket *w = (struct websocket *)s;
+    assert(s->ops == &ops && w->messages == REST_WEBSOCKET_EITHER);
+    w->say_binary = true;
 }
 
 static void put_host(struct buffer *out, const struct rest_websocket_config *c)

@@ -6,7 +6,8 @@
  *
  * Of text: the same with text messages, and what is written in one turn of the loop is one message,
  * however long; a binary one ends it. Of lines: as text, and each line that is written is a message,
- * without its '\n'.
+ * without its '\n'. Of either: as text, but binary messages are taken too, and rest_websocket_say_binary() makes
+ * what is written so.
  */
 #pragma once
 
@@ -14,12 +15,15 @@
 
 #define REST_WEBSOCKET_MESSAGE_BYTES (64u << 10)
 
-enum rest_websocket_messages { REST_WEBSOCKET_BINARY, REST_WEBSOCKET_TEXT, REST_WEBSOCKET_LINES };
+enum rest_websocket_messages { REST_WEBSOCKET_BINARY, REST_WEBSOCKET_TEXT, REST_WEBSOCKET_LINES, REST_WEBSOCKET_EITHER };
 
 /* Server: after the handshake's answer was written to `below`, which belongs to the result from
  * here on. `first` is what came behind the request. */
 struct stream *rest_websocket_server(struct stream *below, struct slice first,
                                      enum rest_websocket_messages messages);
+
+/* A stream of REST_WEBSOCKET_EITHER: what leaves from here on is binary. */
+void rest_websocket_say_binary(struct stream *s);
 
 struct rest_websocket_config {
     struct connect_config connect; /* its timeout counts for the handshake too */

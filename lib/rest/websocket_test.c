@@ -56,6 +56,7 @@ static const struct rest_upgrade upgrades[] = {
     {"/private", protocols, REST_READ, upgraded},
     {"/text", NULL, REST_PUBLIC, upgraded, REST_WEBSOCKET_TEXT},
     {"/lines", NULL, REST_PUBLIC, upgraded, REST_WEBSOCKET_LINES},
+    {"/either", NULL, REST_PUBLIC, upgraded, REST_WEBSOCKET_EITHER},
 };
 
 static void on_accept(void *arg, struct stream *s)
@@ -69,7 +70,7 @@ static int set_up(void **state)
     (void)state;
     house = (struct house){.loop = loop_new(), .echo = true};
     house.server = rest_server_new(&(struct rest_server_config){
-        .loop = house.loop, .upgrades = upgrades, .upgrade_count = 4, .app = &house});
+        .loop = house.loop, .upgrades = upgrades, .upgrade_count = 5, .app = &house});
     assert_int_equal(listener_open(&(struct listen_config){.loop = house.loop,
                                                            .host = "127.0.0.1",
                                                            .on_accept = on_accept},
@@ -202,6 +203,17 @@ static bool has_half(void *arg)
     return strstr(buffer_cstr(&((struct peer *)arg)->got), "half") != NULL;
 }
 
+static bool has_one(void *arg)
+{
+    return strstr(buffer_cstr(&((struct peer *)arg)->got), "one") != NULL;
+}
+
+static bool side_has_both(void *arg)
+{
+    (void)arg;
+    return house.got.len == 4;
+}
+
 static bool is_upgraded(void *arg)
 {
     (void)arg;
@@ -235,6 +247,30 @@ static void lines_are_messages_where_they_are_to_be(void **state)
         buffer_clear(&request);
         buffer_clear(&p.got);
     }
+}
+
+/* A protocol that begins as text may go on in binary. */
+static void either_kind_is_taken_and_the_side_chooses_its_own(void **state)
+{
+    (void)state;
+    struct peer p;
+    house.echo = false;
+    dial_raw(&p);
+    stream_write(p.stream, SLICE("GET /either HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+    assert_true(loop_run_until(house.loop, is_upgraded, NULL, WAIT_MS));
+    stream_write(p.stream, SLICE("\x81\x82\0\0\0\0hi\x82\x82\0\0\0\0\xff\xfe"));
+    assert_true(loop_run_until(house.loop, side_has_both, NULL, WAIT_MS));
+    assert_slice(buffer_slice(&house.got), SLICE("hi\xff\xfe"));
+    stream_write(house.upgraded, SLICE("one"));
+    assert_true(loop_run_until(house.loop, has_one, &p, WAIT_MS));
+    rest_websocket_say_binary(house.upgraded);
+    stream_write(house.upgraded, SLICE("half"));
+    assert_true(loop_run_until(house.loop, has_half, &p, WAIT_MS));
+    assert_non_null(strstr(buffer_cstr(&p.got), "\x81\x03one\x82\x04half"));
+    stream_abort(p.stream, CANCELLED);
+    assert_true(loop_run_until(house.loop, is_ended, &p, WAIT_MS));
+    buffer_clear(&p.got);
 }
 
 static void carries_megabytes(void **state)
@@ -455,6 +491,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(carries_bytes_both_ways),
         TEST(lines_are_messages_where_they_are_to_be),
+        TEST(either_kind_is_taken_and_the_side_chooses_its_own),
         TEST(carries_megabytes),
         TEST(what_is_written_before_it_is_open_is_not_lost),
         TEST(takes_what_comes_right_behind_the_handshake),

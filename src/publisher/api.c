@@ -100,7 +100,8 @@ static void make_document(struct api *a, const struct rest_table *tables)
                                             .api_version = "v2",
                                             .tables = tables,
                                             .table_count = 1,
-                                            .models = api_models()},
+                                            .models = api_models(),
+                                            .messagepack = true},
                      &a->document);
 }
 
@@ -168,6 +169,7 @@ static void open_server(struct api *a)
         .table_count = 3,
         .app = a,
         .authorize = authorize,
+        .messagepack = true,
         .limits = {.body_bytes = MODULE_INVOKE_MAX, .request_ms = REQUEST_MS}});
 }
 

@@ -73,7 +73,7 @@ static bool takes_gzip(const struct rest_request *r)
 static void reply(struct rest_request *r, int status, const char *type, struct slice json)
 {
     struct buffer packed = {0};
-    if (json.len >= PACKED_MIN && takes_gzip(r)) {
+    if (json.len >= PACKED_MIN && takes_gzip(r) && !rest_wants_messagepack(r)) {
         gzip_compress(json, &packed);
         rest_add_header(r, "Content-Encoding", SLICE("gzip"));
         json = buffer_slice(&packed);

@@ -69,7 +69,8 @@ static void describe(struct rest_request *r, int version)
                                             .table_count = count,
                                             .models = services_models,
                                             .model_suffix = "ApiModel",
-                                            .access = access_text},
+                                            .access = access_text,
+                                            .messagepack = true},
                      &text);
     rest_reply_json(r, 200, buffer_slice(&text));
     buffer_clear(&text);

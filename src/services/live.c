@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "crypto/random.h"
+#include "rest/websocket.h"
 #include "services/live_groups.h"
 #include "services/signalr.h"
 #include "json/write.h"
@@ -133,6 +134,10 @@ static enum status hear(struct live_client *c, struct slice bytes)
     if (!live_wire_is_signalr(c->wire))
         return OK;
     enum status s = signalr_feed(&c->signalr, bytes, &answers);
+    if (c->signalr.protocol == SIGNALR_MESSAGEPACK && c->wire == LIVE_SIGNALR) {
+        c->wire = LIVE_SIGNALR_PACKED;
+        rest_websocket_say_binary(c->stream);
+    }
     c->heard_ms = loop_now_ms(c->live->loop);
     if (answers.len > 0) {
         live_wire_put_records(c->wire, buffer_slice(&answers), stream_out(c->stream));
@@ -204,6 +209,7 @@ const char *live_connect(struct live *l, enum live_hub hub, enum live_wire wire,
     c->stream = s;
     c->hub = hub;
     c->wire = wire;
+    c->signalr.text = wire == LIVE_SIGNALR_STREAM;
     list_init(&c->groups);
     stream_events(s, &events, c);
     if (known) {

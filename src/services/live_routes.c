@@ -39,7 +39,7 @@ static void negotiate(struct rest_request *r)
     json_name(&w, "connectionId"), json_put_text(&w, ids.id);
     json_name(&w, "connectionToken"), json_put_text(&w, ids.token);
     json_name(&w, "availableTransports"), json_array(&w);
-    json_put_raw(&w, SLICE("{\"transport\":\"WebSockets\",\"transferFormats\":[\"Text\"]}"));
+    json_put_raw(&w, SLICE("{\"transport\":\"WebSockets\",\"transferFormats\":[\"Text\",\"Binary\"]}"));
     json_put_raw(&w, SLICE("{\"transport\":\"ServerSentEvents\",\"transferFormats\":[\"Text\"]}"));
     json_end_array(&w);
     json_end_object(&w);
@@ -180,7 +180,7 @@ static void stream(struct rest_request *r)
 }
 
 #define HUB(name)                                                                                  \
-    {"/events/v2/" name "/events", NULL, REST_READ, on_signalr_websocket, REST_WEBSOCKET_TEXT},    \
+    {"/events/v2/" name "/events", NULL, REST_READ, on_signalr_websocket, REST_WEBSOCKET_EITHER},  \
     {"/events/v2/" name "/stream", NULL, REST_READ, on_websocket, REST_WEBSOCKET_LINES}
 /* clang-format off */
 const struct rest_upgrade services_upgrades[SERVICES_UPGRADES] = {

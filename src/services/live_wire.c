@@ -16,7 +16,7 @@ static void put_on_one_line(struct buffer *out, struct slice json)
 
 void live_wire_put_records(enum live_wire wire, struct slice records, struct buffer *out)
 {
-    if (wire == LIVE_SIGNALR) {
+    if (wire != LIVE_SIGNALR_STREAM) {
         buffer_put(out, records);
         return;
     }
@@ -25,11 +25,16 @@ void live_wire_put_records(enum live_wire wire, struct slice records, struct buf
     buffer_text(out, "\r\n\r\n");
 }
 
+static enum signalr_protocol protocol_of(enum live_wire wire)
+{
+    return wire == LIVE_SIGNALR_PACKED ? SIGNALR_MESSAGEPACK : SIGNALR_JSON;
+}
+
 static void put_invocation(enum live_wire wire, const char *target, struct slice argument,
                            struct buffer *out)
 {
     struct buffer record = {0};
-    signalr_put(&record, target, argument);
+    signalr_put(protocol_of(wire), &record, target, argument);
     live_wire_put_records(wire, buffer_slice(&record), out);
     buffer_clear(&record);
 }
@@ -60,7 +65,7 @@ void live_wire_put_ping(enum live_wire wire, struct buffer *out)
         buffer_text(out, ":\n\n"); /* a comment */
     if (!live_wire_is_signalr(wire))
         return;
-    signalr_put_ping(&record);
+    signalr_put_ping(protocol_of(wire), &record);
     live_wire_put_records(wire, buffer_slice(&record), out);
     buffer_clear(&record);
 }

@@ -1,10 +1,10 @@
 /*
  * How an event looks to who listens. Pure.
  *
- *     SignalR       an invocation of the client's method, {"type":1,"target":T,"arguments":[A]} and
- * 0x1e: over a WebSocket, or each as the data of a server-sent event events        a server-sent
- * event (text/event-stream) with T as its name and A as its data lines {"event":T,"data":A}, a
- * WebSocket's message each
+ *     SignalR    an invocation of the client's method, {"type":1,"target":T,"arguments":[A]} and 0x1e: over a
+ *                WebSocket, or each as the data of a server-sent event; in MessagePack over a WebSocket alone
+ *     events     a server-sent event (text/event-stream) with T as its name and A as its data
+ *     lines      {"event":T,"data":A}, a WebSocket's message each
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 
 enum live_wire {
     LIVE_SIGNALR,
+    LIVE_SIGNALR_PACKED,
     LIVE_SIGNALR_STREAM,
     LIVE_EVENTS,
     LIVE_LINES,
@@ -20,7 +21,7 @@ enum live_wire {
 
 static inline bool live_wire_is_signalr(enum live_wire wire)
 {
-    return wire == LIVE_SIGNALR || wire == LIVE_SIGNALR_STREAM;
+    return wire <= LIVE_SIGNALR_STREAM;
 }
 
 /* `argument` is JSON. */

@@ -192,6 +192,7 @@ static int set_up(void **state)
                                                                 .app = &house.services,
                                                                 .authorize = authorize,
                                                                 .admit = services_admit,
+                                                                .messagepack = true,
                                                                 .on_answer = services_on_answer});
     house.listener = listen_on(on_accept);
     house.caller = rest_client_new(&(struct rest_client_config){.loop = house.loop});

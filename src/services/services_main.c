@@ -311,6 +311,7 @@ static void open_server(struct program *p)
                                                              .upgrade_count = SERVICES_UPGRADES,
                                                              .admit = services_admit,
                                                              .on_answer = services_on_answer,
+                                                             .messagepack = true,
                                                              .limits = {.request_ms = REQUEST_MS}});
 }
 

@@ -50,7 +50,7 @@ static void what_is_invoked_is_answered_with_an_error(void **state)
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
-    assert_int_equal(feed("{\"protocol\":\"messagepack\",\"version\":1}" END), BAD_FORMAT);
+    assert_int_equal(feed("{\"protocol\":\"protobuf\",\"version\":1}" END), BAD_FORMAT);
     assert_true(slice_starts(buffer_slice(&out), SLICE("{\"error\":\"")));
     assert_int_equal(feed("nonsense" END), BAD_FORMAT);
     s.ready = true;
@@ -67,12 +67,73 @@ static void what_is_wrong_is_said(void **state)
 static void an_event_is_an_invocation_of_the_client(void **state)
 {
     (void)state;
-    signalr_put(&out, "ApplicationEvent", SLICE("{\"id\":\"a\"}"));
-    signalr_put_ping(&out);
+    signalr_put(SIGNALR_JSON, &out, "ApplicationEvent", SLICE("{\"id\":\"a\"}"));
+    signalr_put_ping(SIGNALR_JSON, &out);
     assert_slice(
         buffer_slice(&out),
         SLICE("{\"type\":1,\"target\":\"ApplicationEvent\",\"arguments\":[{\"id\":\"a\"}]}" END
               "{\"type\":6}" END));
+}
+
+/* ---- MessagePack ---- */
+
+#define BINARY "{\"protocol\":\"messagepack\",\"version\":1}" END
+
+static enum status feed_bytes(struct slice bytes)
+{
+    buffer_reset(&out);
+    return signalr_feed(&s, bytes, &out);
+}
+
+static void after_a_handshake_in_json_it_is_messagepack(void **state)
+{
+    (void)state;
+    /* Right behind it a ping, and the first byte of an invocation. */
+    assert_int_equal(feed_bytes(SLICE(BINARY "\x02\x91\x06\x0b")), OK);
+    assert_slice(buffer_slice(&out), SLICE("{}" END));
+    assert_true(s.ready);
+    assert_int_equal(s.protocol, SIGNALR_MESSAGEPACK);
+    struct slice rest = SLICE("\x96\x01\x80\xa1" "7" "\xa1x\x92\x01\x02\x90");
+    for (size_t i = 0; i < rest.len; i++)
+        assert_int_equal(feed_bytes(slice_first(slice_skip(rest, i), 1)), OK);
+    assert_slice(buffer_slice(&out), SLICE("\x21\x95\x03\x80\xa1" "7" "\x01\xba" "the hub has no such method"));
+    assert_int_equal(feed_bytes(SLICE("\x03\x92\x07\xc0")), CLOSED);
+}
+
+static void a_transport_of_text_refuses_it(void **state)
+{
+    (void)state;
+    s.text = true;
+    assert_int_equal(feed_bytes(SLICE(BINARY)), BAD_FORMAT);
+    assert_true(slice_starts(buffer_slice(&out), SLICE("{\"error\":\"")));
+    assert_false(s.ready);
+}
+
+static void what_is_wrong_is_said_in_messagepack(void **state)
+{
+    (void)state;
+    static const struct slice bad[] = {
+        SLICE_INIT("\x01\x80"), SLICE_INIT("\x02\x91\x63"), SLICE_INIT("\x02\x91\xc1"), SLICE_INIT("\x01\x90"), SLICE_INIT("\0")};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        signalr_clear(&s);
+        s = (struct signalr){.ready = true, .protocol = SIGNALR_MESSAGEPACK};
+        assert_int_equal(feed_bytes(bad[i]), BAD_FORMAT);
+        assert_slice(slice_first(slice_skip(buffer_slice(&out), 1), 2), SLICE("\x92\x07"));
+    }
+    signalr_clear(&s);
+    s = (struct signalr){.ready = true, .protocol = SIGNALR_MESSAGEPACK};
+    assert_int_equal(feed_bytes(SLICE("\xff\xff\x7f")), TOO_LARGE);
+    signalr_clear(&s);
+    s = (struct signalr){.ready = true, .protocol = SIGNALR_MESSAGEPACK};
+    assert_int_equal(feed_bytes(SLICE("\x80\x80\x80\x80\x80\x80\x80")), TOO_LARGE);
+}
+
+static void an_event_is_an_array_behind_its_length(void **state)
+{
+    (void)state;
+    signalr_put(SIGNALR_MESSAGEPACK, &out, "X", SLICE("{\"id\":\"a\"}"));
+    signalr_put_ping(SIGNALR_MESSAGEPACK, &out);
+    assert_slice(buffer_slice(&out), SLICE("\x0e\x96\x01\x80\xc0\xa1X\x91\x81\xa2id\xa1" "a" "\x90\x02\x91\x06"));
 }
 
 int main(void)
@@ -83,6 +144,10 @@ int main(void)
         TEST(what_is_invoked_is_answered_with_an_error),
         TEST(what_is_wrong_is_said),
         TEST(an_event_is_an_invocation_of_the_client),
+        TEST(after_a_handshake_in_json_it_is_messagepack),
+        TEST(a_transport_of_text_refuses_it),
+        TEST(what_is_wrong_is_said_in_messagepack),
+        TEST(an_event_is_an_array_behind_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, {after, before} from 'node:test';
 import {HttpTransportType, HubConnectionBuilder, HubConnectionState, LogLevel} from '@microsoft/signalr';
+import {MessagePackHubProtocol} from '@microsoft/signalr-protocol-msgpack';
 import {EventSource} from 'eventsource';
 import WebSocket from 'ws';
 import {newToken, startIssuer, startServices} from './rest_call.mjs';
@@ -25,11 +26,13 @@ after(async () => {
 
 const transports = [HttpTransportType.WebSockets, HttpTransportType.ServerSentEvents];
 
-function connect(hub, {token = tokens.Read, transport = HttpTransportType.WebSockets, ...more} = {}) {
-  const connection = new HubConnectionBuilder()
+function connect(hub, {token = tokens.Read, transport = HttpTransportType.WebSockets, packed = false, ...more} = {}) {
+  const builder = new HubConnectionBuilder()
       .withUrl(`${base}/${hub}/events`, {accessTokenFactory: () => token, transport, ...more})
-      .configureLogging(LogLevel.None).build();
-  return connection;
+      .configureLogging(LogLevel.None);
+  if (packed)
+    builder.withHubProtocol(new MessagePackHubProtocol());
+  return builder.build();
 }
 
 const admin = (method, what, body) => services.call(method, what, {bearer: tokens.Admin, body});
@@ -51,9 +54,9 @@ function isLife(events, id) {
   assert.equal(events[4].application, undefined);
 }
 
-for (const transport of transports)
-  test(`what happens to applications is told to who listens: SignalR over ${HttpTransportType[transport]}`, async () => {
-    const connection = connect('applications', {transport});
+for (const [transport, packed] of [...transports.map(t => [t, false]), [HttpTransportType.WebSockets, true]])
+  test(`what happens to applications is told to who listens: SignalR over ${HttpTransportType[transport]}${packed ? ' in MessagePack' : ''}`, async () => {
+    const connection = connect('applications', {transport, packed});
     const got = [];
     connection.on('ApplicationEvent', event => got.push(event));
     await connection.start();
@@ -118,6 +121,19 @@ test('without negotiation it connects as well', async () => {
   await connection.stop();
 });
 
+test('MessagePack needs a transport that carries bytes, and has more than one connection at a time', async () => {
+  await assert.rejects(connect('applications', {transport: HttpTransportType.ServerSentEvents, packed: true}).start(), /does not support Binary/);
+  const got = {json: [], packed: []};
+  const connections = [connect('applications'), connect('applications', {packed: true}), connect('applications', {packed: true, skipNegotiation: true})];
+  connections[0].on('ApplicationEvent', event => got.json.push(event));
+  connections.slice(1).forEach(c => c.on('ApplicationEvent', event => got.packed.push(event)));
+  await Promise.all(connections.map(c => c.start()));
+  await lifeOf('urn:both');
+  await until('all events', () => got.json.length === 5 && got.packed.length === 10);
+  assert.deepEqual(got.packed.filter((e, n) => n % 2 === 0), got.json);
+  await Promise.all(connections.map(c => c.stop()));
+});
+
 test('following a discovery: by the connection\'s id, with the role for it', async () => {
   const connection = connect('discovery');
   await connection.start();
@@ -144,6 +160,7 @@ test('what is no SignalR is turned away', async () => {
     ws.on('error', () => {});
   });
   assert.match((await closed('hello\x1e', false)).text, /error/);
-  assert.equal((await closed(Buffer.from('x'), true)).code, 1003);
-  assert.match((await closed('{"protocol":"messagepack","version":1}\x1e', false)).text, /use json/);
+  assert.match((await closed(Buffer.from('hello\x1e'), true)).text, /error/);
+  assert.match((await closed('{"protocol":"protobuf","version":1}\x1e', false)).text, /use json or messagepack/);
+  assert.match((await closed('{"protocol":"messagepack","version":1}\x1e\x02\x91', false)).text, /no array/);
 });

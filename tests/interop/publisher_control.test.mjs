@@ -7,6 +7,7 @@ import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import zlib from 'node:zlib';
+import {decode, encode} from '@msgpack/msgpack';
 import iothub from 'azure-iothub';
 import {edge, folder, opc, plant, registry, until} from './site.mjs';
 
@@ -55,7 +56,7 @@ async function call(methodName, payload, {code = 200} = {}) {
 
 function ask(method, target, {body, headers = {}, authorization = `ApiKey ${key}`} = {}) {
   return new Promise((resolve, reject) => {
-    const text = body === undefined ? undefined : JSON.stringify(body);
+    const text = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const r = https.request({host: '127.0.0.1', port, path: target, method, agent: false, rejectUnauthorized: false, headers: {
       ...(authorization ? {Authorization: authorization} : {}), ...(text ? {'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text)} : {}), ...headers}},
     answer => {
@@ -65,7 +66,7 @@ function ask(method, target, {body, headers = {}, authorization = `ApiKey ${key}
         const bytes = Buffer.concat(parts);
         const plain = answer.headers['content-encoding'] === 'gzip' ? zlib.gunzipSync(bytes) : bytes;
         const type = answer.headers['content-type'] ?? '';
-        resolve({status: answer.statusCode, headers: answer.headers, text: plain.toString(), json: type.includes('json') ? JSON.parse(plain) : undefined});
+        resolve({status: answer.statusCode, headers: answer.headers, bytes: plain, text: plain.toString(), json: type.includes('json') ? JSON.parse(plain) : undefined});
       });
     });
     r.on('error', reject);
@@ -147,6 +148,22 @@ test('the module API serves the same under its paths, and writers by their field
   assert.equal((await ask('POST', '/v2/writer/group/writer/remove', {body: ['between']})).status, 200);
   assert.equal((await ask('PUT', '/v2/writer/group/writer', {body: {Id: `${PLC}FastUInt3`, DataSetFieldId: 'f3'}})).status, 200);
   assert.deepEqual(file()[0].OpcNodes.map(n => n.DataSetFieldId), ['f1', 'f3']);
+});
+
+test('the module API in MessagePack', async () => {
+  const packed = {'Content-Type': 'application/x-msgpack', Accept: 'application/x-msgpack'};
+  const pack = value => Buffer.from(encode(value));
+  const wanted = entry({OpcNodes: Array.from({length: 60}, (_, i) => ({Id: `${PLC}FastUInt${i + 1}`, OpcPublishingInterval: 100}))});
+  assert.equal((await ask('PUT', '/v2/configuration', {body: pack({endpoints: [wanted]}), headers: packed})).status, 200);
+  const got = await ask('GET', '/v2/configuration?IncludeNodes=true', {headers: packed});
+  assert.equal(got.headers['content-type'], 'application/x-msgpack');
+  assert.deepEqual(decode(got.bytes), (await ask('GET', '/v2/configuration?IncludeNodes=true')).json);
+  const zipped = await ask('GET', '/v2/configuration?IncludeNodes=true', {headers: {...packed, 'Accept-Encoding': 'gzip'}});
+  assert.equal(zipped.headers['content-type'], 'application/x-msgpack');
+  assert.deepEqual(decode(zipped.bytes), decode(got.bytes));
+  const bad = await ask('PUT', '/v2/configuration', {body: Buffer.from([0x81, 1, 1]), headers: packed});
+  assert.equal(bad.status, 400);
+  assert.match(bad.json.detail, /MessagePack/);
 });
 
 test('without the key there is nothing; errors are problem details', async () => {

@@ -4,17 +4,20 @@ import {readFileSync} from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
+import {decode, encode} from '@msgpack/msgpack';
 import {answers, folder, freePort, Program, until} from './site.mjs';
 
-// One request; resolves to {status, headers, text, json}.
+export const PACKED = 'application/x-msgpack';
+
+// One request; resolves to {status, headers, text, json}; json also where the answer is MessagePack.
 export function send(options, body) {
   return new Promise((resolve, reject) => {
     const r = (options.ca ? https : http).request({host: '127.0.0.1', agent: false, ...options}, answer => {
-      let text = '';
-      answer.setEncoding('utf8');
-      answer.on('data', d => { text += d; });
+      const pieces = [];
+      answer.on('data', d => pieces.push(d));
       answer.on('end', () => {
-        const json = /json/.test(answer.headers['content-type'] ?? '') ? JSON.parse(text) : undefined;
+        const bytes = Buffer.concat(pieces), type = answer.headers['content-type'] ?? '', text = bytes.toString();
+        const json = /msgpack/.test(type) ? decode(bytes) : /json/.test(type) ? JSON.parse(text) : undefined;
         resolve({status: answer.statusCode, headers: answer.headers, text, json});
       });
     });
@@ -45,7 +48,7 @@ export async function newToken(issuer, name, roles) {
 }
 
 // Ready when its /readyz says so. Then p.call(method, path, {bearer, body, headers}); p.raw() has a text for its body.
-// p.plain() is the port of --http.plain.
+// p.packed() says the same as p.call() in MessagePack. p.plain() is the port of --http.plain.
 export async function startServices(more, {name = 'services', environment = {}, ready = 200} = {}) {
   const port = await freePort();
   const data = path.join(folder, name);
@@ -59,6 +62,9 @@ export async function startServices(more, {name = 'services', environment = {}, 
         ...(bearer && {Authorization: `Bearer ${bearer}`}), ...(text && {'Content-Type': 'application/json'}), ...headers,
       }}, text);
   p.call = (method, what, {body, ...more} = {}) => p.raw(method, what, {text: body === undefined ? undefined : JSON.stringify(body), ...more});
+  p.packed = (method, what, {body, headers, ...more} = {}) => p.raw(method, what, {
+    text: body === undefined ? undefined : encode(body), headers: {...(body !== undefined && {'Content-Type': PACKED}), Accept: PACKED, ...headers}, ...more,
+  });
   await until('the services', async () => await answers('127.0.0.1', port) && (await p.call('GET', '/readyz')).status === ready);
   return p;
 }

@@ -1,0 +1,114 @@
+/*
+ * JSON and MessagePack, at a server's edge: handlers read and write JSON alone. What a client sends
+ * is said by Content-Type; what it wants, by Accept, where the higher q counts and of equal ones
+ * the first.
+ */
+#include "rest/connection.h"
+#include "rest/messagepack.h"
+
+static bool is_messagepack(struct slice type)
+{
+    return slice_eq_nocase(type, SLICE("application/x-msgpack")) ||
+           slice_eq_nocase(type, SLICE("application/msgpack"));
+}
+
+/* "application/json; charset=utf-8" */
+static bool is_json(struct slice type)
+{
+    struct slice name;
+    return slice_split(&type, ';', &name) &&
+           slice_eq_nocase(slice_trim(name), SLICE("application/json"));
+}
+
+/* Of "0.8": 800. A broken one is 1, as if it were not there (RFC 9110, 12.4.2). */
+static unsigned quality(struct slice text)
+{
+    unsigned thousandths = 0, digits = 100;
+    if (text.len == 0 || text.at[0] != '0')
+        return 1000;
+    for (size_t i = 2; i < text.len && digits > 0; i++, digits /= 10) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return 1000;
+        thousandths += (unsigned)(text.at[i] - '0') * digits;
+    }
+    return thousandths;
+}
+
+/* One element of Accept: its type, and how much it is wanted. */
+static unsigned read_wish(struct slice element, struct slice *type)
+{
+    struct slice parameter;
+    unsigned q = 1000;
+    if (!slice_split(&element, ';', type))
+        return 0;
+    *type = slice_trim(*type);
+    while (element.len > 0 && slice_split(&element, ';', &parameter)) {
+        parameter = slice_trim(parameter);
+        if (slice_eq_nocase(slice_first(parameter, 2), SLICE("q=")))
+            q = quality(slice_skip(parameter, 2));
+    }
+    return q;
+}
+
+/* Wildcards mean JSON. */
+static bool prefers_messagepack(const struct rest_request *r)
+{
+    struct slice left = rest_header(r, "Accept"), element, type;
+    unsigned best = 0;
+    bool wants = false;
+    while (left.len > 0 && slice_split(&left, ',', &element)) {
+        unsigned q = read_wish(element, &type);
+        if (q > best) {
+            best = q;
+            wants = is_messagepack(type);
+        }
+    }
+    return wants;
+}
+
+bool rest_wants_messagepack(const struct rest_request *r)
+{
+    const struct connection *c = (const struct connection *)r;
+    return c->server && c->server->messagepack && prefers_messagepack(r);
+}
+
+/* Whoever looks at the type after this sees what the body is now. */
+static void call_it_json(struct rest_request *r)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (slice_eq_nocase(r->headers[i].name, SLICE("Content-Type")))
+            r->headers[i].value = SLICE("application/json");
+}
+
+bool connection_read_media(struct connection *c)
+{
+    struct rest_request *r = &c->request;
+    struct slice type = rest_header(r, "Content-Type"), name;
+    struct buffer json = {0};
+    const char *why;
+    if (!c->server->messagepack || r->route->stream_bytes > 0 || r->body.len == 0 ||
+        !slice_split(&type, ';', &name) || !is_messagepack(slice_trim(name)))
+        return true;
+    enum status s = rest_messagepack_to_json(r->body, c->server->limits.body_bytes, &json, &why);
+    if (s == OK) {
+        r->body = arena_copy(&r->arena, buffer_slice(&json));
+        call_it_json(r);
+    } else {
+        connection_refuse(
+            c, s == TOO_LARGE ? 413 : 400,
+            arena_printf(&r->arena, "the body is no MessagePack that is taken here: %s", why));
+    }
+    buffer_clear(&json);
+    return s == OK;
+}
+
+void connection_choose_media(const struct connection *c, const char **type, struct slice *body,
+                             struct buffer *room)
+{
+    if (!*type || !is_json(slice_of(*type)) || !rest_wants_messagepack(&c->request))
+        return;
+    if (rest_messagepack_from_json(*body, room) == OK) {
+        *type = "application/x-msgpack";
+        *body = buffer_slice(room);
+    }
+}
