@@ -37,6 +37,8 @@ struct opcua_server {
     struct list contexts; /* of nodes and timers; freed with the server */
     UA_HistoryDataGathering gathering; /* .context NULL: nothing is kept */
     UA_HistoryDataBackend history;     /* of all nodes that are kept */
+    UA_DataTypeArray *structures;      /* NULL: none of its own */
+    uint32_t references_per_node;
 };
 
 struct context {
@@ -172,6 +174,7 @@ enum status opcua_server_open(const struct opcua_server_config *config, struct o
     struct opcua_server *s = MEMORY_NEW(struct opcua_server);
     s->server = server;
     list_init(&s->contexts);
+    s->references_per_node = config->references_per_node;
     snprintf(s->host, sizeof s->host, "%s", config->host ? config->host : "");
     *out = s;
     return OK;
@@ -224,6 +227,8 @@ enum status opcua_server_start(struct opcua_server *s)
     }
     learn_url(s);
     connect_to_client(s);
+    UA_Server_getConfig(s->server)->maxReferencesPerNode =
+        s->references_per_node; /* not for the stack itself while it makes its nodes */
     atomic_store(&s->running, true);
     if (pthread_create(&s->thread, NULL, run, s) != 0)
         return IO_FAILED;
@@ -248,6 +253,7 @@ void opcua_server_close(struct opcua_server **server)
     struct link *l;
     while ((l = list_pop(&s->contexts)))
         free(LIST_OF(l, struct context, link));
+    free(s->structures);
     free(s);
     *server = NULL;
 }
@@ -331,6 +337,22 @@ static void check(UA_StatusCode status, const char *name)
 uint16_t opcua_server_namespace(struct opcua_server *s, const char *uri)
 {
     return UA_Server_addNamespace(s->server, uri);
+}
+
+void opcua_server_add_structures(struct opcua_server *s, const UA_DataType *types, size_t count)
+{
+    const UA_DataTypeArray own = {.typesSize = count, .types = types};
+    s->structures = memory_new(sizeof(own));
+    memcpy(s->structures, &own, sizeof(own));
+    UA_Server_getConfig(s->server)->customDataTypes = s->structures;
+    for (size_t i = 0; i < count; i++)
+        check(UA_Server_addDataTypeNode(
+                  s->server, types[i].typeId, UA_NODEID_NUMERIC(0, UA_NS0ID_STRUCTURE),
+                  UA_NODEID_NUMERIC(0, UA_NS0ID_HASSUBTYPE),
+                  UA_QUALIFIEDNAME(types[i].typeId.namespaceIndex,
+                                   (char *)(uintptr_t)types[i].typeName),
+                  UA_DataTypeAttributes_default, NULL, NULL),
+              types[i].typeName);
 }
 
 void opcua_server_add_folder(struct opcua_server *s, struct opcua_place parent,

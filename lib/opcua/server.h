@@ -30,6 +30,7 @@ struct opcua_server_config {
     bool plain_password; /* user names on the endpoint without security when there is no pki; for
                             tests */
     uint32_t notifications_per_publish; /* 0: 1000 */
+    uint32_t references_per_node;       /* in one answer; 0: no bound */
     uint16_t sessions_max;              /* 0: 100 */
 };
 
@@ -98,6 +99,10 @@ void opcua_server_write(struct opcua_server *s, struct opcua_place at, const voi
 /* A BaseEvent from the Server object. */
 void opcua_server_event(struct opcua_server *s, uint16_t severity, const char *source_name,
                         const char *message);
+
+/* Structures of its own, below Structure, each named as its type; the types outlive the server. Once,
+ * before it was started. */
+void opcua_server_add_structures(struct opcua_server *s, const UA_DataType *types, size_t count);
 
 typedef void opcua_server_fn(void *arg);
 void opcua_server_every(struct opcua_server *s, double interval_ms, opcua_server_fn *fn, void *arg);

@@ -554,6 +554,24 @@ static void refuses_what_does_not_fit_and_says_why(void **state)
     }
 }
 
+/* Also inside of a structure, which is cleared afterwards. */
+static void refuses_arrays_without_end(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    UA_Variant v;
+    buffer_text(&text, "{\"DiscoveryUrls\":[\"\"");
+    for (unsigned i = 0; i < OPCUA_VALUE_ELEMENTS_MAX; i++)
+        buffer_text(&text, ",\"\"");
+    buffer_text(&text, "]}");
+    UA_Variant_init(&v);
+    assert_int_equal(
+        read(buffer_cstr(&text), &UA_TYPES[UA_TYPES_APPLICATIONDESCRIPTION], -1, &v, NULL),
+        TOO_LARGE);
+    assert_true(UA_Variant_isEmpty(&v));
+    buffer_clear(&text);
+}
+
 static void data_types_have_names_and_wire_types(void **state)
 {
     (void)state;
@@ -645,6 +663,7 @@ int main(void)
         cmocka_unit_test(arrays_of_variants_are_flat_when_alike),
         cmocka_unit_test(json_is_taken_loosely),
         cmocka_unit_test(refuses_what_does_not_fit_and_says_why),
+        cmocka_unit_test(refuses_arrays_without_end),
         cmocka_unit_test(data_types_have_names_and_wire_types),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -29,6 +29,10 @@ struct world {
 
 static struct world world;
 
+/* What a test sets before setup(). */
+static uint32_t rig_references;                   /* of a node in one answer; 0: no bound */
+static const struct module_role_ops *rig_methods; /* the test's own, beside the twin's; or NULL */
+
 static inline UA_StatusCode twice(void *arg, const UA_Variant *input, UA_Variant *output)
 {
     (void)arg;
@@ -93,7 +97,11 @@ static inline int setup(void **state)
 {
     (void)state;
     struct opcua_server_config config = {
-        .host = "127.0.0.1", .user = "me", .password = "secret", .plain_password = true};
+        .host = "127.0.0.1",
+        .user = "me",
+        .password = "secret",
+        .plain_password = true,
+        .references_per_node = rig_references};
     assert_int_equal(opcua_server_open(&config, &world.server), OK);
     build(world.server);
     many(world.server);
@@ -106,6 +114,8 @@ static inline int setup(void **state)
         .device = {.loop = world.loop, .device_id = "edge", .module_id = "twin"}};
     world.module = module_new(&module);
     world.twin = twin_start(world.module, world.thread);
+    if (rig_methods)
+        module_add(world.module, rig_methods, world.twin);
     module_start(world.module);
     return 0;
 }

@@ -1,0 +1,159 @@
+/* Types that a server describes: what is taken, and what is asked for again. */
+#include "opcua/types.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "opcua/server.h"
+
+#include "base/cmocka.h"
+
+#define WAIT_MS 20000
+#define PATIENCE_MS 200
+#define BITS 32 /* of the mask that says which fields are there */
+#define FITS UA_NODEID_NUMERIC(1, 5001)
+#define TOO_MANY UA_NODEID_NUMERIC(1, 5002)
+
+static struct world {
+    struct opcua_server *server;
+    pthread_mutex_t held; /* who has it keeps the server from answering */
+    atomic_bool waits;    /* the server does */
+    UA_DataTypeMember members[BITS + 1];
+    UA_DataType types[2];
+    struct loop *loop;
+    struct opcua_thread *thread;
+    struct opcua_session *session;
+    struct list all;
+    struct opcua_types *known;
+    const UA_DataType *told;
+    bool answered;
+} world = {.held = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- a server with two structures of its own ---- */
+
+static UA_DataType structure(const char *name, UA_NodeId id, size_t members)
+{
+    return (UA_DataType){.typeName = name,
+                         .typeId = id,
+                         .binaryEncodingId = UA_NODEID_NUMERIC(1, id.identifier.numeric + 100),
+                         .memSize = (BITS + 1) * sizeof(void *),
+                         .typeKind = UA_DATATYPEKIND_OPTSTRUCT & 63,
+                         .membersSize = members & 255,
+                         .members = world.members};
+}
+
+static void wait_while_held(void *arg)
+{
+    (void)arg;
+    if (pthread_mutex_trylock(&world.held) != 0) {
+        world.waits = true;
+        pthread_mutex_lock(&world.held);
+    }
+    pthread_mutex_unlock(&world.held);
+}
+
+static bool waits(void *arg)
+{
+    (void)arg;
+    return world.waits;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1"}, &world.server), OK);
+    for (size_t i = 0; i <= BITS; i++)
+        world.members[i] = (UA_DataTypeMember){
+            .memberName = "field", .memberType = &UA_TYPES[UA_TYPES_UINT32], .isOptional = true};
+    world.types[0] = structure("Fits", FITS, BITS);
+    world.types[1] = structure("TooMany", TOO_MANY, BITS + 1);
+    opcua_server_add_structures(world.server, world.types, 2);
+    opcua_server_every(world.server, 10, wait_while_held, NULL);
+    assert_int_equal(opcua_server_start(world.server), OK);
+    world.loop = loop_new();
+    world.thread =
+        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
+    world.session = opcua_session_get(
+        world.thread,
+        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    list_init(&world.all);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    opcua_types_unref(&world.known);
+    opcua_types_forget_all(&world.all);
+    opcua_session_unref(&world.session);
+    opcua_thread_free(&world.thread);
+    opcua_server_close(&world.server);
+    loop_free(&world.loop);
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static bool is_ready(void *arg)
+{
+    (void)arg;
+    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
+}
+
+static void on_type(void *arg, const UA_DataType *type)
+{
+    (void)arg;
+    world.told = type;
+    world.answered = true;
+}
+
+static bool is_answered(void *arg)
+{
+    (void)arg;
+    return world.answered;
+}
+
+static const UA_DataType *load(UA_NodeId id, uint32_t timeout_ms)
+{
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    if (world.known == NULL)
+        world.known = opcua_types_get(&world.all, world.session);
+    world.answered = false;
+    opcua_types_load(world.known, world.session, &id, false, on_type, NULL, timeout_ms);
+    assert_true(loop_run_until(world.loop, is_answered, NULL, WAIT_MS));
+    return world.told;
+}
+
+/* ---- tests ---- */
+
+/* It has not said that it does not describe the type. */
+static void a_server_that_did_not_answer_in_time_is_asked_again(void **state)
+{
+    (void)state;
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    pthread_mutex_lock(&world.held);
+    assert_true(loop_run_until(world.loop, waits, NULL, WAIT_MS));
+    const UA_DataType *type = load(FITS, PATIENCE_MS);
+    pthread_mutex_unlock(&world.held);
+    assert_null(type);
+    assert_non_null(load(FITS, WAIT_MS));
+}
+
+static void no_more_fields_are_optional_than_a_mask_has_bits(void **state)
+{
+    (void)state;
+    const UA_DataType *fits = load(FITS, WAIT_MS);
+    assert_non_null(fits);
+    assert_int_equal(fits->membersSize, BITS);
+    assert_null(load(TOO_MANY, WAIT_MS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_that_did_not_answer_in_time_is_asked_again),
+        cmocka_unit_test(no_more_fields_are_optional_than_a_mask_has_bits),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
