@@ -251,6 +251,11 @@ enum status service_client_new(const struct service_client_config *config,
     return OK;
 }
 
+struct loop *service_client_loop(const struct service_client *c)
+{
+    return c->loop;
+}
+
 void service_client_free(struct service_client **c)
 {
     if (*c == NULL)

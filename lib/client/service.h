@@ -21,6 +21,7 @@ struct service_client_config {
 CHECKED enum status service_client_new(const struct service_client_config *config,
                                        struct service_client **out);
 void service_client_free(struct service_client **c);
+struct loop *service_client_loop(const struct service_client *c);
 
 struct service_call {
     const char *method;

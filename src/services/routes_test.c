@@ -271,6 +271,48 @@ static void failures_have_the_published_statuses(void **state)
     assert_int_equal(call("POST", path_of("/twin/v2/write/%s", house.endpoint), "{}"), 400);
 }
 
+/* What reads is asked again in pieces when its answer is too large; what does something is not done twice. */
+static void large_answers_come_in_pieces(void **state)
+{
+    (void)state;
+    house.too_large = "{\"status\":413,\"payload\":{\"detail\":\"too large\"}}";
+    assert_int_equal(read_now(), 200);
+    assert_int_equal(house.methods, 2);
+    assert_int_equal(house.in_pieces, 1);
+    expect_asked("methodName", "\"ValueRead_V2\"");
+    expect_asked("payload request", "{\"nodeId\":\"i=1\"}");
+    assert_int_equal(call("POST", path_of("/twin/v2/write/%s", house.endpoint), "{\"nodeId\":\"i=1\",\"value\":1}"), 413);
+    assert_int_equal(house.methods, 3);
+    static const char *const once[][2] = {{"/twin/v2/call/%s", "{\"methodId\":\"i=1\"}"},
+                                          {"/twin/v2/browse/%s/next", "{\"continuationToken\":\"t\"}"},
+                                          {"/history/v2/read/%s/values/next", "{\"continuationToken\":\"t\"}"},
+                                          {"/history/v2/read/%s/events/next", "{\"continuationToken\":\"t\"}"},
+                                          {"/history/v2/history/read/%s/next", "{\"continuationToken\":\"t\"}"}};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(call("POST", path_of(once[i][0], house.endpoint), once[i][1]), 200);
+        assert_int_equal(house.in_pieces, 2 + i);
+        assert_int_equal(house.methods, 4 + i);
+    }
+    house.hub_answer = "{\"status\":404,\"payload\":{\"detail\":\"no node\"}}";
+    assert_int_equal(read_now(), 404);
+    expect("detail", "no node");
+}
+
+static void a_large_request_goes_in_pieces(void **state)
+{
+    (void)state;
+    struct buffer body = {0};
+    buffer_text(&body, "{\"nodeId\":\"i=1\",\"value\":\"");
+    for (int i = 0; i < 150000; i++)
+        buffer_u8(&body, 'x');
+    buffer_text(&body, "\"}");
+    assert_int_equal(call("POST", path_of("/twin/v2/write/%s", house.endpoint), buffer_cstr(&body)), 200);
+    assert_int_equal(house.methods, 1);
+    assert_int_equal(house.in_pieces, 1);
+    expect_asked("payload request", buffer_cstr(&body));
+    buffer_clear(&body);
+}
+
 static void a_changed_endpoint_is_looked_up_again(void **state)
 {
     (void)state;
@@ -321,6 +363,8 @@ int main(void)
         TEST(changes_twins_of_gateways_and_modules),
         TEST(every_call_is_a_method_of_the_endpoints_module),
         TEST(failures_have_the_published_statuses),
+        TEST(large_answers_come_in_pieces),
+        TEST(a_large_request_goes_in_pieces),
         TEST(a_changed_endpoint_is_looked_up_again),
         TEST(every_route_asks_for_its_role),
     };

@@ -87,6 +87,7 @@ struct program {
 
 /* The longest twin.timeout, the wait of service_client for the hub, and a lookup of the endpoint. */
 #define REQUEST_MS 330000
+#define BODY_BYTES (4u << 20) /* a publisher's configuration may be so large */
 
 /* ---- what /readyz says ---- */
 
@@ -312,7 +313,7 @@ static void open_server(struct program *p)
                                                              .admit = services_admit,
                                                              .on_answer = services_on_answer,
                                                              .messagepack = true,
-                                                             .limits = {.request_ms = REQUEST_MS}});
+                                                             .limits = {.body_bytes = BODY_BYTES, .request_ms = REQUEST_MS}});
 }
 
 /* ---- listening ---- */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "client/service_pieces.h"
 #include "rest/query.h"
 #include "services/ids.h"
 #include "services/models.h"
@@ -13,6 +14,8 @@
 #include "json/write.h"
 
 #define PAYLOAD_MAX (128u << 10) /* IoT Hub's, of a direct method */
+#define ONCE_MAX (32u << 10) /* of what would not be done again if its answer were too large for one */
+#define AGAIN_MS_MIN 5000 /* for the module to answer once more */
 
 /* Where an endpoint is reached. */
 struct target {
@@ -32,6 +35,8 @@ struct call {
     struct rest_request *request;
     struct services_twin_ask ask; /* its JSON is in the request's arena */
     const char *module;           /* the same */
+    struct buffer payload;
+    bool in_pieces;
     uint64_t since_ms;
 };
 
@@ -95,6 +100,9 @@ static void finish(struct call *c, enum status why, int status)
         "twin call method=%s endpoint=%.*s module=%s user=%.*s why=%s status=%d ms=%llu rid=%s",
         c->ask.method, SLICE_FMT(rest_param(r, "endpointId")), c->module ? c->module : "-",
         SLICE_FMT(r->user), status_name(why), status, (unsigned long long)took_ms, r->id);
+    if (c->payload.len > 0)
+        explicit_bzero(c->payload.at, c->payload.len); /* passwords may stand in it */
+    buffer_clear(&c->payload);
     free(c);
 }
 
@@ -128,11 +136,28 @@ static const char *module_detail(struct rest_request *r, struct slice payload)
     return text;
 }
 
+static void send(struct call *c, bool in_pieces);
+
+/* Only reads: done twice it says the same. */
+static bool may_repeat(const struct call *c)
+{
+    const struct rest_route *route = c->request->route;
+    return route->access == REST_READ || strcmp(route->method, "GET") == 0;
+}
+
+/* The answer was too large for a direct method. */
+static bool ask_again(const struct call *c, enum status why, int status)
+{
+    return why == OK && status == 413 && !c->in_pieces && may_repeat(c);
+}
+
 static void on_method(void *arg, enum status why, int status, struct slice payload)
 {
     struct call *c = arg;
     struct rest_request *r = c->request;
-    if (why == OFFLINE || why == NOT_FOUND) {
+    if (ask_again(c, why, status)) {
+        send(c, true);
+    } else if (why == OFFLINE || why == NOT_FOUND) {
         fail(c, OFFLINE, arena_printf(&r->arena, "the module %s is not connected", c->module));
     } else if (why == TIMED_OUT) {
         fail(c, why, arena_printf(&r->arena, "the module %s did not answer in time", c->module));
@@ -209,26 +234,44 @@ static void put_payload(const struct call *c, const struct target *t, struct buf
     json_end_object(&w);
 }
 
-static void invoke(struct call *c, const struct target *t)
+static uint64_t time_left(const struct call *c)
 {
-    struct rest_request *r = c->request;
-    struct services *app = r->app;
-    struct buffer payload = {0};
-    put_payload(c, t, &payload);
+    const struct services *app = c->request->app;
+    uint64_t took = loop_now_ms(c->request->loop) - c->since_ms, all = app->twin->timeout_ms;
+    return took + AGAIN_MS_MIN < all ? all - took : AGAIN_MS_MIN;
+}
+
+static void send(struct call *c, bool in_pieces)
+{
+    struct services *app = c->request->app;
     struct service_method m = {.id = services_ids_module(slice_of(c->module)),
                                .name = c->ask.method,
-                               .payload = buffer_slice(&payload),
-                               .response_timeout_ms = app->twin->timeout_ms,
-                               .call_id = r->id};
-    enum status s = payload.len > PAYLOAD_MAX
-                        ? TOO_LARGE
-                        : service_client_invoke_method(app->hub, &m, on_method, c);
-    explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
-    buffer_clear(&payload);
+                               .payload = buffer_slice(&c->payload),
+                               .response_timeout_ms = time_left(c),
+                               .call_id = c->request->id};
+    c->in_pieces = in_pieces;
+    enum status s = in_pieces ? service_pieces_invoke(app->hub, &m, on_method, c)
+                              : service_client_invoke_method(app->hub, &m, on_method, c);
     if (s != OK)
-        fail(c, s,
-             s == TOO_LARGE ? "the request is too large for a direct method"
-                            : "too many calls are under way");
+        fail(c, s, s == TOO_LARGE ? "the request is too large for a module" : "too many calls are under way");
+}
+
+/* What cannot be asked again when its answer, which may be large, was too large: a continuation is used up, a deed done. */
+static const char *const large_once[] = {"MethodCall_V2", "BrowseNext_V2", "HistoryReadNext_V2", "HistoryReadValuesNext_V2",
+                                         "HistoryReadEventsNext_V2"};
+
+static bool goes_in_pieces(const struct call *c)
+{
+    for (size_t i = 0; i < sizeof(large_once) / sizeof(large_once[0]); i++)
+        if (strcmp(c->ask.method, large_once[i]) == 0)
+            return true;
+    return c->payload.len > (may_repeat(c) ? PAYLOAD_MAX : ONCE_MAX);
+}
+
+static void invoke(struct call *c, const struct target *t)
+{
+    put_payload(c, t, &c->payload);
+    send(c, goes_in_pieces(c));
 }
 
 /* Publisher and twin module of an endpoint are on the same device. */

@@ -3,6 +3,9 @@
  * up (and remembered while the registry does not change), or of one by its id. The payload
  * is 2.9's: {"connection":
  * {"endpoint": EndpointModel, …}, "request": …}. The module's JSON is passed back as it is.
+ *
+ * What is too large for a direct method goes in pieces (client/service_pieces.h): a large request at once, and what only
+ * reads a second time, when its answer was too large.
  */
 #pragma once
 

@@ -280,6 +280,26 @@ test('an endpoint with security works when both sides trust, and the credential 
 
 // ---- who may do what ----
 
+test('publishing more than a direct method can carry, in and out', async () => {
+  const at = `/publisher/v2/publish/${endpointOf(plant)}`;
+  const nodes = Array.from({length: 3000}, (_, n) => ({nodeId: `nsu=http://nowhere.example/a/long/name/of/a/namespace/;s=Area${n % 7}.Machine${n % 31}.Signal${n}`}));
+  assert.ok(JSON.stringify(nodes).length > 200_000);
+  await ask('POST', `${at}/bulk`, {body: {nodesToAdd: nodes}});
+  const got = [];
+  for (let continuationToken; ;) {
+    const page = await ask('POST', at, {body: {continuationToken}});
+    got.push(...page.items.map(i => i.nodeId));
+    if (!(continuationToken = page.continuationToken))
+      break;
+  }
+  assert.deepEqual(new Set(got), new Set(nodes.map(n => n.nodeId)));
+  const entries = await ask('GET', `/registry/v2/publishers/${discoverer}/endpoints?IncludeNodes=true`);
+  assert.ok(JSON.stringify(entries).length > 200_000);
+  await ask('PUT', `/registry/v2/publishers/${discoverer}/endpoints`, {body: {endpoints: entries}});
+  await ask('POST', `${at}/bulk`, {body: {nodesToRemove: nodes.map(n => n.nodeId)}});
+  assert.deepEqual((await ask('POST', at, {body: {}})).items ?? [], []);
+});
+
 test('without a token 401, and with one that lacks the role 403', async () => {
   const value = {nodeId: id('Int32'), value: 1};
   const requests = [
