@@ -3,26 +3,13 @@
  * All of it is in their twins at the hub: read from there, and changed there.
  */
 #include "base/encoding.h"
-#include "services/fleet_documents.h"
+#include "services/fleet_watch.h"
 #include "services/ids.h"
 #include "services/models.h"
 #include "services/replies.h"
 #include "services/services.h"
 
 #define AGE_MS 2000
-
-static const char *module_of(const struct services *app, enum fleet_kind kind)
-{
-    return kind == FLEET_SUPERVISOR   ? app->twin_module
-           : kind == FLEET_DISCOVERER ? app->discovery_module
-                                      : app->publisher_module;
-}
-
-static bool is_of(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m,
-                  const struct json *twin)
-{
-    return fleet_documents_is(kind, m, twin, kind == FLEET_GATEWAY ? NULL : module_of(app, kind));
-}
 
 /* ---- one request ---- */
 
@@ -32,6 +19,8 @@ struct look {
     const struct json *wanted; /* of a query; NULL: all, or one */
     const struct json *update; /* of a change */
     struct slice mode;         /* of SetDiscoveryMode */
+    bool one;                  /* of a query for the supervisor of an endpoint: */
+    struct slice id;           /* no other; empty: none */
     struct json_doc *doc;      /* of `wanted` or `update` */
 };
 
@@ -54,12 +43,18 @@ static bool says(const struct look *l, const char *name, struct slice value)
     return wanted.len == 0 || slice_eq_nocase(wanted, value);
 }
 
+static bool is_one(const struct look *l, const struct services_fleet_member *m)
+{
+    return !l->one ||
+           iot_id_eq(services_ids_module(l->id), (struct iot_id){slice_of(m->device), slice_of(m->module)});
+}
+
 static bool matches(const struct look *l, const struct services_fleet_member *m, const struct json *twin)
 {
     const struct json *connected = json_get_nocase(l->wanted, "connected");
     const struct json *reported = json_get(json_get(twin, "properties"), "reported");
     struct slice mode = json_string(json_get(reported, "Discovery"));
-    return is_of(l->request->app, l->kind, m, twin) && says(l, "siteId", fleet_documents_site(twin)) &&
+    return services_fleet_is(l->request->app, l->kind, m, twin) && is_one(l, m) && says(l, "siteId", fleet_documents_site(twin)) &&
            says(l, "discovery", mode.len ? mode : SLICE("Off")) &&
            (!json_is(connected, JSON_BOOL) || json_bool(connected, false) == m->connected);
 }
@@ -112,7 +107,7 @@ static const struct services_fleet_member *find(const struct services *app, enum
         if (!iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}))
             continue;
         *twin = twin_of(m);
-        if (is_of(app, kind, m, json_root(*twin)))
+        if (services_fleet_is(app, kind, m, json_root(*twin)))
             return m;
         json_free(twin);
     }
@@ -128,7 +123,7 @@ static void put_part(struct json_writer *w, const struct services *app, const st
         if (m->module == NULL || strcmp(m->device, device) != 0)
             continue;
         struct json_doc *twin = twin_of(m);
-        bool is = is_of(app, kind, m, json_root(twin));
+        bool is = services_fleet_is(app, kind, m, json_root(twin));
         if (is)
             json_name(w, name), fleet_documents_put(kind, m, json_root(twin), w);
         json_free(&twin);
@@ -185,6 +180,7 @@ static void on_changed(void *arg, enum status why, const struct rest_answer *a)
     struct services *app = r->app;
     (void)a;
     services_fleet_forget(app->fleet);
+    services_fleet_watch_soon(app->watch);
     if (why == OK)
         rest_reply_empty(r, 200);
     else
@@ -259,6 +255,36 @@ static void get(struct rest_request *r, enum fleet_kind kind)
     look(&(struct look){.request = r, .kind = kind});
 }
 
+/* `arg` is in the request's arena, which goes with the answer. */
+static void on_served(void *arg, enum status why, struct slice json)
+{
+    struct look *l = arg;
+    struct json_doc *doc = NULL;
+    if (why == OK)
+        why = json_parse(json, JSON_STRICT, &doc, NULL);
+    if (why == OK)
+        l->id = arena_copy(&l->request->arena,
+                           json_string(json_get(json_get(json_root(doc), "registration"), "supervisorId")));
+    json_free(&doc);
+    if (why == OK || why == NOT_FOUND) {
+        look(l);
+        return;
+    }
+    end(l);
+    services_replies_fail(l->request, why, "the registry could not do it now");
+}
+
+/* Of the supervisors the one that an endpoint has, whose id the registry knows. */
+static void look_for_supervisor(const struct look *given, struct slice endpoint)
+{
+    struct services *app = given->request->app;
+    struct look *l = ARENA_TAKE(&given->request->arena, struct look);
+    *l = *given;
+    l->one = true;
+    services_registry_ask(app->registry, &(struct services_registry_ask){.what = REGISTRY_ENDPOINT, .id = endpoint},
+                          on_served, l);
+}
+
 static void query(struct rest_request *r, enum fleet_kind kind)
 {
     static const char *const models[] = {"GatewayQuery", "SupervisorQuery", "DiscovererQuery", "PublisherQuery"};
@@ -266,7 +292,11 @@ static void query(struct rest_request *r, enum fleet_kind kind)
     if (services_replies_query(r, &services_models, models[kind], &l.doc) != OK)
         return;
     l.wanted = json_root(l.doc);
-    look(&l);
+    struct slice endpoint = json_string(json_get_nocase(l.wanted, "endpointId"));
+    if (endpoint.len > 0)
+        look_for_supervisor(&l, endpoint);
+    else
+        look(&l);
 }
 
 static void change(struct rest_request *r, enum fleet_kind kind)

@@ -273,6 +273,16 @@ bool live_anybody(const struct live *l, enum live_hub hub)
     return l->groups[hub].by_name.count > 0;
 }
 
+void live_each_group(const struct live *l, enum live_hub hub, void (*fn)(void *arg, struct slice group), void *arg)
+{
+    live_groups_names(&l->groups[hub], fn, arg);
+}
+
+bool live_listens(const struct live *l, enum live_hub hub)
+{
+    return !list_empty(&l->clients[hub]);
+}
+
 /* ---- telling ---- */
 
 static void send(struct live_client *c, struct slice bytes)

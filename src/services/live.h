@@ -67,6 +67,10 @@ CHECKED enum status live_leave(struct live *l, struct slice id, struct slice gro
 /* Whether anybody follows the group: who makes events for it looks first. */
 bool live_follows(const struct live *l, enum live_hub hub, struct slice group);
 bool live_anybody(const struct live *l, enum live_hub hub);
+/* What is followed on the hub. */
+void live_each_group(const struct live *l, enum live_hub hub, void (*fn)(void *arg, struct slice group), void *arg);
+/* Whether anybody is on the hub, whatever he follows. */
+bool live_listens(const struct live *l, enum live_hub hub);
 
 /* To everybody on the hub, or to a group (empty: everybody). `argument` is JSON. */
 void live_tell(struct live *l, enum live_hub hub, struct slice group, const char *target,

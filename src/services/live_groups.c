@@ -108,6 +108,13 @@ void live_groups_each(struct live_groups *all, struct slice name, live_groups_fn
     free_when_empty(all, g);
 }
 
+void live_groups_names(const struct live_groups *all, live_groups_name_fn *fn, void *arg)
+{
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(&all->by_name, &at));)
+        fn(arg, e->key);
+}
+
 void live_groups_clear(struct live_groups *all)
 {
     map_clear(&all->by_name);

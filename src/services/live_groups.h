@@ -31,5 +31,9 @@ bool live_groups_has(const struct live_groups *g, struct slice name);
 typedef void live_groups_fn(void *arg, void *who);
 void live_groups_each(struct live_groups *g, struct slice name, live_groups_fn *fn, void *arg);
 
+/* The name of each group that has a member. fn may not change the groups. */
+typedef void live_groups_name_fn(void *arg, struct slice name);
+void live_groups_names(const struct live_groups *g, live_groups_name_fn *fn, void *arg);
+
 /* When nobody is a member any more. */
 void live_groups_clear(struct live_groups *g);

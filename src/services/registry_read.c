@@ -18,12 +18,18 @@ static void put_info(struct json_writer *w, const struct application_row *row)
     buffer_clear(&text);
 }
 
-static void put_endpoint(struct json_writer *w, const struct endpoint_row *row)
+/* Who serves it: what is known of that when it is shown. */
+enum served { SERVED_UNKNOWN, SERVED, SERVED_NOT };
+
+static void put_endpoint(struct json_writer *w, const struct endpoint_row *row, enum served served)
 {
     json_object(w);
     json_name(w, "registration"), json_put_raw(w, row->registration);
     json_name(w, "applicationId"), json_put_string(w, row->application);
-    json_name(w, "activationState"), json_put_text(w, row->activated ? "Activated" : "Deactivated");
+    json_name(w, "activationState");
+    json_put_text(w, !row->activated ? "Deactivated" : served == SERVED ? "ActivatedAndConnected" : "Activated");
+    if (row->activated && served == SERVED_NOT)
+        json_name(w, "endpointState"), json_put_text(w, "Disconnected");
     if (row->not_seen_ms)
         json_name(w, "notSeenSince"), json_put_time(w, row->not_seen_ms);
     json_end_object(w);
@@ -46,7 +52,7 @@ static enum status put_news_of_endpoint(struct registry_job *j, struct json_writ
     struct endpoint_row row;
     enum status s = endpoint_row_get(j->table, id, &row);
     if (s == OK)
-        json_name(w, "endpoint"), put_endpoint(w, &row);
+        json_name(w, "endpoint"), put_endpoint(w, &row, SERVED_UNKNOWN);
     store_reset(j->table, ENDPOINT_GET);
     return s == NOT_FOUND ? OK : s;
 }
@@ -169,6 +175,11 @@ enum status registry_sites(struct registry_job *j)
     return s == NOT_FOUND ? OK : s;
 }
 
+static int64_t wanted(const struct json *flag)
+{
+    return json_is(flag, JSON_BOOL) ? json_bool(flag, false) : -1;
+}
+
 static void bind_endpoint_query(struct registry_job *j)
 {
     static const char *const names[] = {
@@ -179,12 +190,29 @@ static void bind_endpoint_query(struct registry_job *j)
     for (int i = 0; i < 8; i++)
         store_bind(j->table, ENDPOINT_LIST, 4 + i, text_field(j, names[i]));
     const struct json *activated = json_get_nocase(j->ask.fields, "activated");
-    int64_t wanted = json_is(activated, JSON_BOOL) ? json_bool(activated, false) : -1;
-    store_bind_i64(j->table, ENDPOINT_LIST, 12, wanted);
+    const struct json *connected = json_get_nocase(j->ask.fields, "connected");
+    store_bind_i64(j->table, ENDPOINT_LIST, 12, wanted(activated));
+    store_bind_i64(j->table, ENDPOINT_LIST, 13, wanted(connected));
+    store_bind(j->table, ENDPOINT_LIST, 14, j->ask.connected.len > 0 ? j->ask.connected : SLICE("[]"));
+    store_bind(j->table, ENDPOINT_LIST, 15, text_field(j, "endpointState"));
+}
+
+static enum served served_of(const struct json *connected, struct slice supervisor)
+{
+    if (!connected)
+        return SERVED_UNKNOWN;
+    for (struct json_walk w = json_walk(connected); json_next(&w);)
+        if (slice_eq(json_string(w.value), supervisor))
+            return SERVED;
+    return SERVED_NOT;
 }
 
 enum status registry_endpoints(struct registry_job *j)
 {
+    struct json_doc *doc = NULL;
+    if (j->ask.connected.len > 0 && json_parse(j->ask.connected, JSON_STRICT, &doc, NULL) != OK)
+        return BAD_ARGUMENT;
+    const struct json *connected = json_root(doc);
     store_reset(j->table, ENDPOINT_LIST);
     bind_endpoint_query(j);
     struct json_writer w = json_writer(&j->out);
@@ -195,10 +223,11 @@ enum status registry_endpoints(struct registry_job *j)
     uint32_t count = 0;
     enum status s;
     while ((s = endpoint_row_next(j->table, ENDPOINT_LIST, &row)) == OK && count++ < j->ask.limit) {
-        put_endpoint(&w, &row);
+        put_endpoint(&w, &row, served_of(connected, row.supervisor));
         if (count == j->ask.limit)
             last = arena_copy(&j->arena, row.id);
     }
+    json_free(&doc);
     end_list(&w, count > j->ask.limit ? last : (struct slice){0});
     return s == NOT_FOUND ? OK : s;
 }
@@ -210,7 +239,7 @@ enum status registry_endpoint(struct registry_job *j)
     if (s != OK)
         return s;
     struct json_writer w = json_writer(&j->out);
-    put_endpoint(&w, &row);
+    put_endpoint(&w, &row, SERVED_UNKNOWN);
     return OK;
 }
 

@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "base/memory.h"
 #include "services/discoverers.h"
+#include "services/ids.h"
 #include "services/models.h"
 #include "services/replies.h"
 #include "services/services.h"
@@ -50,9 +51,68 @@ static void list_endpoints(struct rest_request *r)
     list(r, REGISTRY_ENDPOINTS, NULL);
 }
 
+/* ---- endpoints by who serves them: that is known of the hub ---- */
+
+#define AGE_MS 2000
+
+struct served_query {
+    struct rest_request *request;
+    struct json_doc *fields;
+};
+
+static void put_connected(const struct services *app, const struct services_fleet_list *fleet, struct buffer *out)
+{
+    struct json_writer w = json_writer(out);
+    struct buffer id = {0};
+    json_array(&w);
+    for (size_t i = 0; i < fleet->count; i++) {
+        const struct services_fleet_member *m = &fleet->members[i];
+        struct json_doc *twin = NULL;
+        if (!m->connected || !m->module || json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) != OK)
+            continue;
+        buffer_reset(&id);
+        services_ids_put_module((struct iot_id){slice_of(m->device), slice_of(m->module)}, &id);
+        if (services_fleet_is(app, FLEET_SUPERVISOR, m, json_root(twin)))
+            json_put_string(&w, buffer_slice(&id));
+        json_free(&twin);
+    }
+    json_end_array(&w);
+    buffer_clear(&id);
+}
+
+static void on_fleet(void *arg, enum status why, const struct services_fleet_list *fleet)
+{
+    struct served_query *q = arg;
+    struct rest_request *r = q->request;
+    struct json_doc *fields = q->fields; /* `q` goes with the answer */
+    struct buffer connected = {0};
+    if (why == OK)
+        put_connected(r->app, fleet, &connected);
+    struct services_registry_ask ask = {
+        .what = REGISTRY_ENDPOINTS, .fields = json_root(fields), .connected = buffer_slice(&connected)};
+    if (why != OK)
+        services_replies_fail(r, why, "the hub does not tell its modules");
+    else if (services_replies_page(r, &ask))
+        services_replies_ask(r, &ask);
+    json_free(&fields);
+    buffer_clear(&connected);
+}
+
 static void query_endpoints(struct rest_request *r)
 {
-    query(r, REGISTRY_ENDPOINTS, "EndpointRegistrationQuery");
+    struct services *app = r->app;
+    struct json_doc *fields;
+    if (services_replies_query(r, &services_models, "EndpointRegistrationQuery", &fields) != OK)
+        return;
+    const struct json *wanted = json_root(fields);
+    if (app->fleet && (json_get_nocase(wanted, "connected") || json_get_nocase(wanted, "endpointState"))) {
+        struct served_query *q = ARENA_TAKE(&r->arena, struct served_query);
+        *q = (struct served_query){r, fields};
+        services_fleet_look(app->fleet, AGE_MS, on_fleet, q);
+        return;
+    }
+    list(r, REGISTRY_ENDPOINTS, wanted);
+    json_free(&fields);
 }
 
 /* ---- one application, one endpoint ---- */

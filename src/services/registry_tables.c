@@ -42,7 +42,8 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
     [APPLICATION_LIST] = "SELECT " APPLICATION_COLUMNS " FROM applications WHERE id > ?1"
         " AND (?3 OR not_seen IS NULL)"
         IS("?4", "discoverer") IS("?5", "site")
-        IS("lower(?6)", "lower(info ->> 'applicationType')") IS("lower(?7)", "lower(info ->> 'applicationUri')")
+        " AND (?6 = '' OR lower(info ->> 'applicationType') = lower(?6)"
+        " OR (info ->> 'applicationType' = 'ClientAndServer' AND lower(?6) IN ('client', 'server')))" IS("lower(?7)", "lower(info ->> 'applicationUri')")
         IS("?8", "info ->> 'productUri'") IS("?9", "info ->> 'applicationName'")
         IS("?10", "info ->> 'locale'") IS("?11", "info ->> 'discoveryProfileUri'")
         IS("?12", "info ->> 'gatewayServerUri'")
@@ -63,6 +64,9 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
         " AND (?10 = '' OR lower(coalesce(nullif(mode, ''), 'None')) = lower(?10))"
         IS("lower(?11)", "lower(policy)")
         " AND (?12 < 0 OR activated = ?12)"
+        " AND (?13 < 0 OR (activated AND supervisor IN (SELECT value FROM json_each(?14))) = ?13)"
+        " AND (?15 = '' OR (lower(?15) = 'disconnected' AND activated"
+        " AND supervisor NOT IN (SELECT value FROM json_each(?14))))"
         " ORDER BY id LIMIT ?2",
     [ENDPOINT_OF] = "SELECT " ENDPOINT_COLUMNS " FROM endpoints WHERE application = ?1 ORDER BY id",
     [ENDPOINT_SEEN] = "UPDATE endpoints SET not_seen = ?2 WHERE id = ?1",

@@ -271,6 +271,47 @@ static void failures_have_the_published_statuses(void **state)
     assert_int_equal(call("POST", path_of("/twin/v2/write/%s", house.endpoint), "{}"), 400);
 }
 
+/* Who is connected only the hub knows: "edge" has the twin that serves the endpoint. */
+static void endpoints_are_chosen_by_who_serves_them(void **state)
+{
+    (void)state;
+    static const char *const modules[] = {
+        "[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"},"
+        "{\"deviceId\":\"edge2\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"}]",
+        "[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Disconnected\"}]"};
+    static const struct {
+        const char *query;
+        size_t when_up, when_down;
+    } rows[] = {
+        {"{\"connected\":true}", 1, 0},
+        {"{\"connected\":false}", 0, 1},
+        {"{\"endpointState\":\"Disconnected\"}", 0, 1},
+        {"{\"endpointState\":\"Ready\"}", 0, 0},
+        {"{\"connected\":true,\"activated\":false}", 0, 0},
+    };
+    assert_int_equal(call("POST", "/registry/v2/endpoints/query", "{\"connected\":true}"), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 0); /* it is not activated */
+    assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
+    for (int down = 0; down < 2; down++)
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            house.modules = modules[down];
+            services_fleet_forget(house.services.fleet);
+            assert_int_equal(call("POST", "/registry/v2/endpoints/query", rows[i].query), 200);
+            assert_int_equal(json_count(in(answer.doc, "items")), down ? rows[i].when_down : rows[i].when_up);
+            if (!down && i == 0)
+                expect("items 0 activationState", "ActivatedAndConnected");
+            if (down && i == 2)
+                expect("items 0 endpointState", "Disconnected");
+        }
+    house.modules = modules[0];
+    services_fleet_forget(house.services.fleet);
+    assert_int_equal(call("GET", path_of("/registry/v2/supervisors/query?endpointId=%s", house.endpoint), ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 1);
+    expect("items 0 id", "edge_module_twin");
+    assert_int_equal(call("POST", "/registry/v2/supervisors/query", "{\"endpointId\":\"uatnone\"}"), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 0);
+}
+
 /* What reads is asked again in pieces when its answer is too large; what does something is not done twice. */
 static void large_answers_come_in_pieces(void **state)
 {
@@ -363,6 +404,7 @@ int main(void)
         TEST(changes_twins_of_gateways_and_modules),
         TEST(every_call_is_a_method_of_the_endpoints_module),
         TEST(failures_have_the_published_statuses),
+        TEST(endpoints_are_chosen_by_who_serves_them),
         TEST(large_answers_come_in_pieces),
         TEST(a_large_request_goes_in_pieces),
         TEST(a_changed_endpoint_is_looked_up_again),

@@ -9,12 +9,13 @@
 #include "rest/metrics.h"
 #include "rest/model.h"
 #include "rest/server.h"
-#include "services/fleet.h"
+#include "services/fleet_documents.h"
 #include "services/registry.h"
 
 struct audit;
 struct live;
 struct services_discoverers;
+struct services_fleet_watch;
 struct services_twin;
 struct services_values;
 
@@ -39,6 +40,7 @@ struct services {
     struct services_registry *registry;
     struct service_client *hub;   /* NULL: none is configured; calls are answered with 503 */
     struct services_fleet *fleet; /* NULL like the hub */
+    struct services_fleet_watch *watch; /* the same */
     struct services_discoverers *discoverers;                      /* NULL like the hub */
     const char *twin_module, *discovery_module, *publisher_module; /* module ids */
     struct services_twin *twin;
@@ -48,6 +50,10 @@ struct services {
     struct live *live;
     struct services_values *values;
 };
+
+/* fleet_documents_is(), for the modules that the settings name. */
+bool services_fleet_is(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m,
+                       const struct json *twin);
 
 /* Of live events; for rest_metrics_collect(), `app` is a struct services. */
 rest_metrics_collector services_collect;

@@ -14,6 +14,7 @@
 #include "rest/health.h"
 #include "services/discoverers.h"
 #include "services/events.h"
+#include "services/fleet_watch.h"
 #include "services/live.h"
 #include "services/mirror.h"
 #include "services/onboarding.h"
@@ -227,6 +228,7 @@ static enum status open_hub(struct program *p)
         .loop = p->services.loop,
         .hub = p->services.hub,
         .modules = {p->services.twin_module, p->services.discovery_module, p->services.publisher_module}});
+    p->services.watch = services_fleet_watch_new(&p->services);
     p->mirror = mirror_new(&(struct mirror_config){
         .loop = p->services.loop, .registry = p->services.registry, .hub = p->services.hub});
     p->services.discoverers = services_discoverers_new(
@@ -429,6 +431,7 @@ static void finish(struct program *p)
     rest_client_free(&p->hub_rest);
     rest_client_free(&p->issuer_rest);
     services_fleet_free(&p->services.fleet);
+    services_fleet_watch_free(&p->services.watch);
     services_discoverers_free(&p->services.discoverers);
     service_client_free(&p->services.hub);
     services_events_free(&p->events);

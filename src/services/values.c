@@ -12,6 +12,7 @@
 
 #define TARGET "PublisherMessage"
 #define NODE_SEPARATOR '\n' /* in no id */
+#define SWEEP_MIN 64        /* below so many nobody looks for what is followed no more */
 
 /* A url, in small letters, and whose it is. */
 struct place {
@@ -31,6 +32,7 @@ struct services_values {
     struct live *live;
     struct map places;
     size_t count; /* of endpoints at places */
+    size_t sweep_at; /* when there are so many */
     size_t asked; /* the registry has not answered */
     bool gone;
 };
@@ -93,23 +95,63 @@ static void put_at(struct services_values *v, struct slice url, struct slice id)
     buffer_clear(&scratch);
 }
 
+/* Their endpoints are those for which `kept` has the id; NULL: none. */
+static void forget_endpoints(struct services_values *v, struct place *p, const struct map *kept)
+{
+    LIST_EACH(l, &p->endpoints)
+    {
+        struct endpoint *e = LIST_OF(l, struct endpoint, of_place);
+        if (kept && map_get(kept, slice_from(e->id, e->len)))
+            continue;
+        list_remove(l);
+        free(e);
+        v->count--;
+    }
+}
+
+static void note_followed(void *arg, struct slice group)
+{
+    struct map *kept = arg;
+    map_put(kept, slice_first(group, slice_find(group, NODE_SEPARATOR)), kept);
+}
+
+/* Forgets places of endpoints that nobody follows any more. */
+static void sweep(struct services_values *v)
+{
+    struct map kept = {0}, places = {0};
+    size_t at = 0;
+    live_each_group(v->live, LIVE_PUBLISHERS, note_followed, &kept);
+    for (struct map_entry *e; (e = map_next(&v->places, &at));) {
+        struct place *p = e->value;
+        forget_endpoints(v, p, &kept);
+        if (list_empty(&p->endpoints))
+            free(p);
+        else
+            map_put(&places, slice_from(p->url, p->len), p);
+    }
+    map_clear(&v->places);
+    map_clear(&kept);
+    v->places = places;
+    v->sweep_at = 2 * v->count < SWEEP_MIN ? SWEEP_MIN : 2 * v->count;
+}
+
 static void forget_places(struct services_values *v)
 {
     size_t at = 0;
     for (struct map_entry *e; (e = map_next(&v->places, &at));) {
         struct place *p = e->value;
-        for (struct link *l; (l = list_pop(&p->endpoints));)
-            free(LIST_OF(l, struct endpoint, of_place));
+        forget_endpoints(v, p, NULL);
         free(p);
     }
     map_clear(&v->places);
-    v->count = 0;
 }
 
 /* ---- who follows ---- */
 
 static void read_urls(struct services_values *v, struct slice id, const struct json *info)
 {
+    if (v->count >= v->sweep_at || v->count >= VALUES_ENDPOINTS_MAX)
+        sweep(v);
     const struct json *registration = json_get(info, "registration");
     const struct json *endpoint = json_get(registration, "endpoint");
     put_at(v, json_string(json_get(registration, "endpointUrl")), id);
@@ -225,7 +267,13 @@ struct services_values *services_values_new(struct services_registry *registry, 
     struct services_values *v = MEMORY_NEW(struct services_values);
     v->registry = registry;
     v->live = live;
+    v->sweep_at = SWEEP_MIN;
     return v;
+}
+
+size_t services_values_places(const struct services_values *v)
+{
+    return v->count;
 }
 
 void services_values_free(struct services_values **values)
