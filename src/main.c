@@ -12,6 +12,7 @@
 #include "opc.h"
 #include "plant/plant.h"
 #include "services/services_main.h"
+#include "settings/settings.h"
 #include "up/up_main.h"
 
 static const struct program {
@@ -21,14 +22,14 @@ static const struct program {
     bool serves_many; /* connections: as many as the machine lets it have */
 } programs[] = {
     {"up", up_main, "the whole platform on this machine; --demo with a simulated plant", false},
-    {"hub", hub_main, "the message hub: devices over MQTT, services over HTTPS, events over AMQP", true},
+    {"hub", hub_main, "the message hub: devices over MQTT, AMQP and HTTPS, services, and their events", true},
     {"edge", edge_main, "the edge: stores and forwards what a site sends", true},
     {"opc", opc_main, "the OPC UA module: publisher, twin and discovery in one process", false},
     {"publisher", opc_main, "publishes what publishednodes.json names", false},
     {"twin", opc_main, "serves browse, read, write and call on OPC UA servers", false},
     {"discovery", opc_main, "finds OPC UA servers", false},
-    {"services", services_main, "registry and twin REST, with OAuth2", false},
-    {"issuer", issuer_main, "issues OAuth2 tokens to programs", false},
+    {"services", services_main, "registry, twin, history, publisher and events over REST, with OAuth2", false},
+    {"issuer", issuer_main, "issues OAuth2 and OpenID Connect tokens to programs and people", false},
     {"audit", audit_main, "looks whether the chain of audit logs holds", false},
     {"plant", plant_main, "a simulated factory: an OPC UA server for demos and tests", false},
 };
@@ -55,6 +56,16 @@ static void raise_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &files); /* then it is as many as it was */
 }
 
+static int refuse(const char *name)
+{
+    fprintf(stderr, "millrace: there is no program '%s'", name);
+    for (size_t i = 0; i < PROGRAM_COUNT; i++)
+        if (settings_distance(programs[i].name, slice_of(name)) <= 1 + strlen(name) / 6)
+            fprintf(stderr, "; did you mean '%s'?", programs[i].name);
+    fprintf(stderr, "\n");
+    return print_help(stderr, 2);
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of the write, not the end of us */
@@ -70,7 +81,5 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
         return print_help(stdout, 0);
-    if (argc > 1)
-        fprintf(stderr, "millrace: there is no program '%s'\n", argv[1]);
-    return print_help(stderr, 2);
+    return argc > 1 ? refuse(argv[1]) : print_help(stderr, 2);
 }

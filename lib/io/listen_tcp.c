@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -134,8 +135,14 @@ static int open_socket(const struct addrinfo *address)
 
 static enum status refuse(const struct listen_config *config, const char *reason)
 {
+    const char *mend = strcmp(reason, "EADDRINUSE") == 0
+                           ? " do=\"end what listens there, or set another port\""
+                       : strcmp(reason, "EACCES") == 0
+                           ? " do=\"set a port above 1023, or allow this one: CAP_NET_BIND_SERVICE\""
+                           : "";
     if (!config->quiet)
-        log_error("cannot listen host=%s port=%d reason=%s", config->host, config->port, reason);
+        log_error("cannot listen host=%s port=%d reason=%s%s", config->host, config->port, reason,
+                  mend);
     return IO_FAILED;
 }
 

@@ -46,6 +46,25 @@ static bool is_done(void *arg)
     return r->sent + r->failed == MESSAGES;
 }
 
+static void set(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static bool is_set(void *arg)
+{
+    return *(bool *)arg;
+}
+
+static void end(struct rig *r, struct kafka_producer **p)
+{
+    bool turned = false;
+    kafka_producer_free(p);
+    loop_post(r->loop, set, &turned); /* behind the mail that is on its way */
+    assert_true(loop_run_until(r->loop, is_set, &turned, 60000));
+    loop_free(&r->loop);
+}
+
 static void all_are_acknowledged(void **state)
 {
     (void)state;
@@ -62,8 +81,7 @@ static void all_are_acknowledged(void **state)
     }
     assert_true(loop_run_until(r.loop, is_done, &r, 60000));
     assert_int_equal(r.sent, MESSAGES);
-    kafka_producer_free(&p);
-    loop_free(&r.loop);
+    end(&r, &p);
 }
 
 static void what_is_too_large_is_refused(void **state)
@@ -79,8 +97,7 @@ static void what_is_too_large_is_refused(void **state)
     static const char large[2000];
     struct kafka_message m = {.topic = "t", .body = slice_from(large, sizeof large)};
     assert_int_equal(kafka_producer_send(p, &m, 0), TOO_LARGE);
-    kafka_producer_free(&p);
-    loop_free(&r.loop);
+    end(&r, &p);
 }
 
 static void wrong_properties_are_refused(void **state)
@@ -102,9 +119,8 @@ static void ends_with_messages_unsent(void **state)
     assert_int_equal(make(&r, (const char *[]){"bootstrap.servers", "127.0.0.1:1", NULL}, &p), OK);
     struct kafka_message m = {.topic = "t", .body = SLICE("x")};
     assert_int_equal(kafka_producer_send(p, &m, 0), OK);
-    kafka_producer_free(&p);
+    end(&r, &p);
     assert_int_equal(r.sent + r.failed, 0);
-    loop_free(&r.loop);
 }
 
 static void names_become_topics(void **state)

@@ -39,6 +39,7 @@ struct opcua_server {
     UA_HistoryDataBackend history;     /* of all nodes that are kept */
     UA_DataTypeArray *structures;      /* NULL: none of its own */
     uint32_t references_per_node;
+    int port; /* as configured */
 };
 
 struct context {
@@ -175,6 +176,7 @@ enum status opcua_server_open(const struct opcua_server_config *config, struct o
     s->server = server;
     list_init(&s->contexts);
     s->references_per_node = config->references_per_node;
+    s->port = config->port;
     snprintf(s->host, sizeof s->host, "%s", config->host ? config->host : "");
     *out = s;
     return OK;
@@ -221,8 +223,9 @@ enum status opcua_server_start(struct opcua_server *s)
 {
     UA_StatusCode status = UA_Server_run_startup(s->server);
     if (status != UA_STATUSCODE_GOOD) {
-        log_error("opcua server cannot listen host=%s status=%s", s->host,
-                  UA_StatusCode_name(status));
+        log_error("opcua server cannot listen host=%s port=%d status=%s do=\"set another port, or end "
+                  "what listens there\"",
+                  s->host, s->port, UA_StatusCode_name(status));
         return IO_FAILED;
     }
     learn_url(s);

@@ -139,6 +139,9 @@ static void what_is_unknown_is_passed_over_but_not_by_check(void **state)
     assert_int_equal(load(&s, "--newer=1", "--fp", "word", "--mm=PubSub", NULL), -1);
     assert_string_equal(settings_text(s, "mode"), "PubSub");
     settings_free(&s);
+    assert_int_equal(load(&s, "--newer", "1", "--mm=PubSub", NULL), -1); /* its value, too */
+    assert_string_equal(settings_text(s, "mode"), "PubSub");
+    settings_free(&s);
     assert_int_equal(load(&s, "--newer=1", "--check", NULL), 2);
     assert_int_equal(load(&s, "--fp", "--check", NULL), 0);
 }

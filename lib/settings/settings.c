@@ -59,7 +59,7 @@ static void warn(const char *where, const char *format, ...)
 
 /* ---- names, and which one was meant ---- */
 
-static size_t distance(const char *a, struct slice b)
+size_t settings_distance(const char *a, struct slice b)
 {
     size_t row[64], len = strlen(a);
     if (len >= 63 || b.len >= 63)
@@ -89,7 +89,7 @@ static void unknown(struct settings *s, const char *where, struct slice name)
     const char *best = NULL;
     size_t least = 4; /* beyond that it is no typo */
     for (size_t i = 0; i < s->program->count; i++) {
-        size_t d = distance(s->program->table[i].name, name);
+        size_t d = settings_distance(s->program->table[i].name, name);
         if (d < least) {
             least = d;
             best = s->program->table[i].name;

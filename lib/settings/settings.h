@@ -52,6 +52,9 @@ struct settings;
 int settings_load(const struct settings_program *program, int argc, char **argv, struct settings **out);
 void settings_free(struct settings **s);
 
+/* In how many letters two names differ; 99 when they are too long for names. */
+size_t settings_distance(const char *a, struct slice b);
+
 /* The name must be in the table with that type (assert). NULL or empty when absent. */
 const char *settings_text(const struct settings *s, const char *name);   /* text, path, word */
 int64_t settings_integer(const struct settings *s, const char *name);    /* integer */

@@ -53,7 +53,7 @@ const ours = e => e.systemProperties['iothub-connection-device-id'] === run;
 async function collect(client, position, enough, options = {}) {
   const events = [];
   let subscription;
-  await within(20000, 'events', new Promise((resolve, reject) => {
+  await within(60000, 'events', new Promise((resolve, reject) => {
     const handlers = {
       processEvents: async (batch, context) => {
         for (const e of batch.filter(ours))
@@ -141,7 +141,7 @@ for (const [version, lib] of Object.entries(generations)) {
 
   test(named('a higher owner level takes the partition'), async () => {
     const first = reader(), second = reader();
-    const stolen = within(20000, 'theft', new Promise(resolve => first.subscribe(partition, {
+    const stolen = within(60000, 'theft', new Promise(resolve => first.subscribe(partition, {
       processEvents: async () => {}, processError: async e => resolve(e)}, {ownerLevel: 1, startPosition: lib.latestEventPosition})));
     await new Promise(r => first.getPartitionIds().then(r));
     const events = await collect(second, lib.earliestEventPosition, x => x.length >= count, {partition, ownerLevel: 2});
@@ -155,11 +155,11 @@ for (const [version, lib] of Object.entries(generations)) {
     // Without this the SDK goes on trying behind our back, and the process does not end.
     const once = {retryOptions: {maxRetries: 0, timeoutInMs: 5000}};
     const wrongKey = new lib.EventHubConsumerClient('$Default', connection.replace(/SharedAccessKey=[^;]*/, 'SharedAccessKey=bm8='), once);
-    await assert.rejects(within(20000, 'refusal', wrongKey.getEventHubProperties()));
+    await assert.rejects(within(60000, 'refusal', wrongKey.getEventHubProperties()));
     await wrongKey.close();
     const wrongName = new lib.EventHubConsumerClient('$Default', connection.replace(/EntityPath=[^;]*/, 'EntityPath=none'),
                                                      once);
-    await assert.rejects(within(20000, 'refusal', wrongName.getEventHubProperties()), {code: 'MessagingEntityNotFoundError'});
+    await assert.rejects(within(60000, 'refusal', wrongName.getEventHubProperties()), {code: 'MessagingEntityNotFoundError'});
     await wrongName.close();
   });
 }

@@ -22,7 +22,7 @@ async function create(id) {
   return {id, key, connectionString: `HostName=${hub};DeviceId=${id};SharedAccessKey=${key}`};
 }
 
-async function until(what, condition, ms = 20000) {
+async function until(what, condition, ms = 60000) {
   for (const end = Date.now() + ms; Date.now() < end;) {
     const value = await condition();
     if (value)
@@ -260,7 +260,7 @@ for (const [name, transport] of [['AMQP', deviceAmqp.Amqp], ['HTTPS', deviceHttp
     const ids = {good: randomUUID(), bad: randomUUID(), slow: randomUUID()};
     for (const [body, id] of Object.entries(ids)) { // one by one: rhea says of two at once what it says of the first
       await service.send(d.id, message(body, id, {ack: 'full'}));
-      await until('its end', async () => await waiting(d.id) === 0, 30000);
+      await until('its end', async () => await waiting(d.id) === 0, 60000);
     }
     assert.deepEqual([...seen].sort(), ['bad', 'good', 'slow', 'slow', 'slow']);
     await client.close();
@@ -285,7 +285,7 @@ test('a device that is deleted takes its queue with it', async () => {
 test('feedback tells every end that its sender asked for, and no other', async () => {
   await readFeedback(service);
   const wanted = [...expected].filter(([, {statusCode}]) => statusCode);
-  await until('feedback', () => wanted.every(([id]) => feedback.has(id)), 40000);
+  await until('feedback', () => wanted.every(([id]) => feedback.has(id)), 60000);
   for (const [id, {id: deviceId, statusCode}] of expected) {
     const told = feedback.get(id);
     assert.equal(told?.statusCode, statusCode, JSON.stringify({deviceId, id, told, statusCode}));

@@ -3,7 +3,7 @@ const major = Number(process.versions.node.split('.')[0]);
 export const eventHubs = await import(major >= 20 ? '@azure/event-hubs' : 'event-hubs-5');
 
 // Reads all partitions from `position` until enough(events) is true; the events in order of arrival.
-export async function readUntil(enough, position, {group = '$Default', ms = 20000} = {}) {
+export async function readUntil(enough, position, {group = '$Default', ms = 60000} = {}) {
   const {EventHubConsumerClient} = eventHubs;
   const client = new EventHubConsumerClient(group, process.env.MILLRACE_HUB_EVENTS);
   const events = [];

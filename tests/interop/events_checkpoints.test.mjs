@@ -72,19 +72,19 @@ test('partitions are shared, and who comes back goes on where it was', async () 
   const store = new MemoryStore(), one = [], two = [], three = [];
   await send(0, 5);
   const a = consume(store, one);
-  await until(20000, 'events', () => one.length >= 20);
+  await until(60000, 'events', () => one.length >= 20);
   assert.equal(a.partitions.size, 4);
   assert.deepEqual(one.sort(), all(0, 5));
   const b = consume(store, two);
-  await until(30000, 'share', () => a.partitions.size === 2 && b.partitions.size === 2);
+  await until(60000, 'share', () => a.partitions.size === 2 && b.partitions.size === 2);
   const before = one.length;
   await send(5, 5);
-  await until(20000, 'events', () => new Set([...one.slice(before), ...two]).size >= 20);
+  await until(60000, 'events', () => new Set([...one.slice(before), ...two]).size >= 20);
   await a.close();
   await b.close();
   await send(10, 5);
   const c = consume(store, three);
-  await until(20000, 'events', () => new Set(three.filter(x => Number(x.split(':')[1]) >= 10)).size >= 20);
+  await until(60000, 'events', () => new Set(three.filter(x => Number(x.split(':')[1]) >= 10)).size >= 20);
   assert.deepEqual([...new Set(three)].sort(), all(10, 5)); // nothing that was checkpointed
   await c.close();
 });

@@ -17,7 +17,7 @@ const within = (ms, what, promise) => {
 async function collect(mark, count) {
   const client = new EventHubConsumerClient('$Default', connection);
   const events = [];
-  await within(20000, 'events', new Promise((resolve, reject) => client.subscribe({
+  await within(60000, 'events', new Promise((resolve, reject) => client.subscribe({
     processEvents: async (batch, context) => {
       for (const e of batch.filter(e => e.properties?.mark === mark))
         events.push(Object.assign(e, {partitionId: context.partitionId}));
@@ -102,6 +102,6 @@ test('a buffered producer, many events, spread over the partitions', async () =>
 test('who may not send is told so', async () => {
   const producer = new EventHubProducerClient(connection.replace(/EntityPath=[^;]*/, 'EntityPath=none'),
                                               {retryOptions: {maxRetries: 0, timeoutInMs: 5000}});
-  await assert.rejects(within(20000, 'refusal', producer.sendBatch([{body: 1}])), {code: 'MessagingEntityNotFoundError'});
+  await assert.rejects(within(60000, 'refusal', producer.sendBatch([{body: 1}])), {code: 'MessagingEntityNotFoundError'});
   await producer.close();
 });

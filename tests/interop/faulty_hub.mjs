@@ -59,7 +59,7 @@ export class FaultyHub extends Program {
 
   async up() {
     this.start();
-    await until('the hub', () => this.answers(), 30000);
+    await until('the hub', () => this.answers(), 60000);
     this.owner ??= /SharedAccessKey=(.+)$/.exec(this.connectionString())[1];
     return this;
   }
@@ -285,7 +285,7 @@ export async function verify(hub, devices, backend) {
   const wrong = devices.flatMap(d => d.wrong);
   const missing = () => [...backend.accepted].filter(id => !devices.some(d => d.received.has(id)));
   try {
-    await until('accepted messages to arrive', () => missing().length === 0, 30000);
+    await until('accepted messages to arrive', () => missing().length === 0, 60000);
   } catch {
     wrong.push(`messages to devices that were accepted and never came: ${missing().slice(0, 5)} of ${backend.accepted.size}`);
   }
@@ -297,7 +297,7 @@ export async function verify(hub, devices, backend) {
     return backend.jobs.filter(n => states[n] !== 'completed');
   };
   try {
-    await until('jobs to be completed', async () => (await unfinished()).length === 0, 30000);
+    await until('jobs to be completed', async () => (await unfinished()).length === 0, 60000);
   } catch {
     wrong.push(`jobs that were accepted and not completed: ${(await unfinished()).map(n => `${n} ${states[n]}`)}`);
   }

@@ -46,7 +46,7 @@ test('counters of the plant arrive as PubSub JSON, in order and without a gap', 
     OpcNodes: Array.from({length: 50}, (_, i) => ({Id: `${PLC}Load${i + 1}`, DataSetFieldId: `Load${i + 1}`, QueueSize: 100})),
   }], {module: 'counters'});
   running.push(o);
-  const events = of('counters', await readUntil(all => dataSets(of('counters', all)).length >= 60, eventHubs.earliestEventPosition, {ms: 30000}));
+  const events = of('counters', await readUntil(all => dataSets(of('counters', all)).length >= 60, eventHubs.earliestEventPosition, {ms: 90000}));
   for (const e of events) {
     assert.equal(e.contentType, 'application/json');
     assert.equal(e.properties['$$MessageSchema'], 'application/x-network-message-json-v1');
@@ -78,7 +78,7 @@ test('the Samples shape, and a node that does not exist stops no other', async (
     ],
   }], {module: 'samples'});
   running.push(o);
-  const events = of('samples', await readUntil(all => of('samples', all).length >= 5, eventHubs.earliestEventPosition, {ms: 30000}));
+  const events = of('samples', await readUntil(all => of('samples', all).length >= 5, eventHubs.earliestEventPosition, {ms: 90000}));
   const samples = events.flatMap(e => Array.isArray(e.body) ? e.body : [e.body]);
   const s = samples.find(x => x.DisplayName === 'fast');
   assert.ok(s, JSON.stringify(samples[0]));

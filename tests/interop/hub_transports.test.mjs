@@ -184,7 +184,7 @@ test('values arrive and a method answers, in every way and with every sign-in; n
 test('a port that is blocked is gone around: as WebSocket, or over AMQP', async () => {
   const hub = await new Hub('blocked', '--mqtt.port', await freePort()).start();
   const web = await publisher(hub, 'web', 'Mqtt', await SIGN_IN.key(hub, 'web'));
-  await until('values', async () => await web.metric('millrace_publisher_sent_total') > 5, 30000);
+  await until('values', async () => await web.metric('millrace_publisher_sent_total') > 5, 60000);
   assert.match(web.text(), /hub could not be connected .*by=MqttOverTcp/);
   assert.match(web.text(), /hub connected .*by=MqttOverWebsocket/);
   assert.equal((await answers(hub, web)).status, 200);
@@ -194,7 +194,7 @@ test('a port that is blocked is gone around: as WebSocket, or over AMQP', async 
   const other = await new Hub('amqp-alone', '--mqtt.port', await freePort(), '--https.port', port).start(port);
   const device = await rest(other, 'PUT', '/devices/any', {deviceId: 'any'}, port);
   const any = await publisher(other, 'any', 'Any', {secret: `SharedAccessKey=${device.authentication.symmetricKey.primaryKey}`, more: []});
-  await until('values', async () => await any.metric('millrace_publisher_sent_total') > 5, 30000);
+  await until('values', async () => await any.metric('millrace_publisher_sent_total') > 5, 60000);
   assert.match(any.text(), /hub connected .*by=AmqpOverTcp/);
   assert.equal((await answers(other, any, false, port)).status, 200);
 });
@@ -207,7 +207,7 @@ test('a module below an edge speaks AMQP to it: values go up, a method comes dow
   const {responseBody} = await registry.getModule(e.device, 'press');
   const p = await publisher({address: ownHub, ca: e.ca}, e.device, 'AmqpOverTcp',
                             {secret: `ModuleId=press;SharedAccessKey=${responseBody.authentication.symmetricKey.primaryKey};GatewayHostName=127.0.0.1:${amqp}`, more: []}, 'amqp-press');
-  await until('values', async () => await p.metric('millrace_publisher_sent_total') > 5, 30000);
+  await until('values', async () => await p.metric('millrace_publisher_sent_total') > 5, 60000);
   assert.match(p.text(), /hub connected .*by=AmqpOverTcp/);
   const service = iothub.Client.fromConnectionString(process.env.MILLRACE_HUB_OWNER);
   const {result} = await service.invokeDeviceMethod(e.device, 'press', {methodName: 'GetConfiguredEndpoints_V1', payload: {}, responseTimeoutInSeconds: 20, connectTimeoutInSeconds: 20});

@@ -17,7 +17,7 @@ import * as service from './matrix/service.mjs';
 import {Visit, close, open, stopListening, strays} from './matrix/site.mjs';
 
 const WIDTH = 8;
-const DEADLINE_MS = 40000;
+const DEADLINE_MS = 90000;
 const DEADLINE_MISSING_MS = 3000; // what is not built has no need of time
 const only = process.env.MATRIX && new RegExp(process.env.MATRIX);
 const tables = [device, module, registry, service, jobs, eventHubs, provisioning].flatMap(m => m.tables);

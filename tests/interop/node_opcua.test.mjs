@@ -69,7 +69,7 @@ const security = {
 const of = (module, events) => events.filter(e => e.systemProperties['iothub-connection-module-id'] === module);
 const networkMessages = e => Array.isArray(e.body) ? e.body : [e.body];
 const dataSets = events => events.flatMap(networkMessages).flatMap(m => m.Messages);
-const arrived = (module, enough) => readUntil(all => enough(of(module, all)), eventHubs.earliestEventPosition, {ms: 30000})
+const arrived = (module, enough) => readUntil(all => enough(of(module, all)), eventHubs.earliestEventPosition, {ms: 90000})
     .then(events => of(module, events));
 
 // Of every field its values in the order of arrival.

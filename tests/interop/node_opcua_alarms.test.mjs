@@ -43,14 +43,14 @@ const dataSets = events => events.flatMap(networkMessages).flatMap(m => m.Messag
 
 // What came for the module until `enough(its data sets)`.
 async function arrived(module, enough) {
-  const events = await readUntil(all => enough(dataSets(of(module, all))), eventHubs.earliestEventPosition, {ms: 40000});
+  const events = await readUntil(all => enough(dataSets(of(module, all))), eventHubs.earliestEventPosition, {ms: 90000});
   return dataSets(of(module, events));
 }
 
 async function start(module, writer, node) {
   const o = await opc(site, entry(writer, node), {module, roles: 'publisher'});
   running.push(o);
-  await until('the item', async () => await o.metric('millrace_publisher_items_live') === 1, 40000);
+  await until('the item', async () => await o.metric('millrace_publisher_items_live') === 1, 60000);
   return o;
 }
 

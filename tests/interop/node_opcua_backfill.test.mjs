@@ -101,7 +101,7 @@ test('what happened while the publisher was killed comes from history, of a node
   const last = series(before).Load1.at(-1).value;
   await o.end('SIGKILL');
   o.start();
-  await until('the items', async () => await o.metric('millrace_publisher_items_live') === COUNTERS, 40000);
+  await until('the items', async () => await o.metric('millrace_publisher_items_live') === COUNTERS, 60000);
   await until('history', async () => await o.metric('millrace_publisher_backfill_values_total') >= COUNTERS);
   await until('all of it', async () => await o.metric('millrace_publisher_backfill_waiting') === 0);
   const missed = values => values.some(v => v.late && v.value > last); // from the time when it was down

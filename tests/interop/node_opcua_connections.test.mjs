@@ -28,7 +28,7 @@ const entry = (url, more) => [{
   OpcNodes: [{Id: `nsu=${FACTORY};s=Load1`}], ...more,
 }];
 
-async function arrived(module, enough, ms = 40000) {
+async function arrived(module, enough, ms = 60000) {
   const of = events => events.filter(e => e.systemProperties['iothub-connection-module-id'] === module).flatMap(e => e.body);
   return of(await readUntil(all => enough(of(all)), eventHubs.earliestEventPosition, {ms}));
 }

@@ -44,7 +44,7 @@ const entry = (OpcNodes, more = {}) => [{
 async function start(module, published, {live, more = []}) {
   const o = await opc(site, published, {module, roles: 'publisher', more});
   running.push(o);
-  await until(`${live} items of ${module}`, async () => await o.metric('millrace_publisher_items_live') === live, 40000);
+  await until(`${live} items of ${module}`, async () => await o.metric('millrace_publisher_items_live') === live, 60000);
   return o;
 }
 
@@ -52,7 +52,7 @@ const of = (module, events) => events.filter(e => e.systemProperties['iothub-con
 
 // What came for the module until `enough(its messages)`.
 async function arrived(module, enough) {
-  const events = await readUntil(all => enough(of(module, all).flatMap(e => e.body)), eventHubs.earliestEventPosition, {ms: 40000});
+  const events = await readUntil(all => enough(of(module, all).flatMap(e => e.body)), eventHubs.earliestEventPosition, {ms: 90000});
   return of(module, events).flatMap(e => e.body);
 }
 

@@ -27,7 +27,7 @@ const states = all => all.filter(e => schema(e) === STATE).map(e => e.body);
 
 test('it says that it starts and runs, who it is, and the counts of its groups', async () => {
   const all = await readUntil(got => states(got).length >= 2 && got.some(e => schema(e) === DIAGNOSTICS && e.body.IngressValueChanges > 0),
-                              eventHubs.earliestEventPosition, {ms: 30000});
+                              eventHubs.earliestEventPosition, {ms: 90000});
   assert.deepEqual(states(all).map(s => s.MessageType), ['RestartAnnouncement', 'Running']);
   const [first] = states(all);
   assert.equal(first.MessageVersion, 1);
@@ -49,6 +49,6 @@ test('it says that it starts and runs, who it is, and the counts of its groups',
 test('it says that it ends', async () => {
   await module.end();
   module = null;
-  const all = await readUntil(got => states(got).some(s => s.MessageType === 'ShutdownAnnouncement'), eventHubs.earliestEventPosition, {ms: 30000});
+  const all = await readUntil(got => states(got).some(s => s.MessageType === 'ShutdownAnnouncement'), eventHubs.earliestEventPosition, {ms: 90000});
   assert.equal(states(all).at(-1).MessageType, 'ShutdownAnnouncement');
 });

@@ -253,7 +253,7 @@ test('an event hub: the endpoint of a Millrace hub, read by @azure/event-hubs', 
     processEvents: async (batch, context) => events.push(...batch.filter(e => e.properties?.['millrace-source'] === `${mark}/line`).map(e => Object.assign(e, {partition: context.partitionId}))),
     processError: async () => {},
   }, {startPosition: earliestEventPosition, maxWaitTimeInSeconds: 1});
-  await until('events', () => events.length > 10, 30000);
+  await until('events', () => events.length > 10, 60000);
   await subscription.close();
   await client.close();
   assert.equal(new Set(events.map(e => e.partition)).size, 1, 'a topic is in one partition');
@@ -268,7 +268,7 @@ test('an event hub: the endpoint of a Millrace hub, read by @azure/event-hubs', 
 
 test("Kafka: librdkafka's mock brokers take all, once", async () => {
   const p = await publisher('kafka', {}, '--kafka.connection', 'bootstrap.servers=mock;topic=machines;test.mock.num.brokers=3');
-  await until('acknowledged messages', async () => await p.metric('millrace_publisher_sent_total') > 20, 30000);
+  await until('acknowledged messages', async () => await p.metric('millrace_publisher_sent_total') > 20, 60000);
   assert.equal(await p.metric('millrace_publisher_dropped_refused_total'), 0);
   assert.ok(await p.metric('millrace_publisher_queue_messages') < 20);
 });
