@@ -7,7 +7,8 @@
  * any other is answered BadServiceUnsupported. Every node "nsu=…;s=Load<n>" exists, and is one
  * higher (UInt32) in each publishing interval, when a publish request is there: nobody counts what
  * could not be sent, so none is lost here. The notification's bytes are made once; then numbers and
- * times change.
+ * times change. All change at one instant, or with --spread n in n groups, one after the other through
+ * the interval; a value's source time is when it leaves.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,10 +26,11 @@
 #define REQUESTS_MAX 256 /* for Publish, that wait */
 #define SETTLED_MS 500   /* without a new item */
 
-static uint64_t port;
+static uint64_t port, spread = 1;
 
 static const struct option_row rows[] = {
     {"port", NULL, &port, "to listen on; 0: any free one"},
+    {"spread", NULL, &spread, "at how many instants of an interval values change"},
 };
 
 struct source {
@@ -62,6 +64,7 @@ struct subscription {
     uint32_t value;
     struct block *blocks; /* made when a timer finds none */
     size_t block_count, next_block;
+    size_t instant; /* of this round, from 1 to `spread` */
 };
 
 struct request {
@@ -110,11 +113,13 @@ static void make_block(struct subscription *s, struct block *b, size_t from, siz
 
 static void make_blocks(struct subscription *s)
 {
-    s->block_count = (s->item_count + VALUES_MAX - 1) / VALUES_MAX;
+    size_t most = (s->item_count + spread - 1) / spread;
+    most = most > VALUES_MAX ? VALUES_MAX : most < 1 ? 1 : most;
+    s->block_count = (s->item_count + most - 1) / most;
     s->blocks = memory_new((s->block_count + 1) * sizeof *s->blocks);
-    for (size_t i = 0, from = 0; i < s->block_count; i++, from += VALUES_MAX) {
+    for (size_t i = 0, from = 0; i < s->block_count; i++, from += most) {
         size_t left = s->item_count - from;
-        make_block(s, &s->blocks[i], from, left < VALUES_MAX ? left : VALUES_MAX);
+        make_block(s, &s->blocks[i], from, left < most ? left : most);
     }
 }
 
@@ -126,7 +131,7 @@ static void forget_blocks(struct subscription *s)
     }
     free(s->blocks);
     s->blocks = NULL;
-    s->block_count = s->next_block = 0;
+    s->block_count = s->next_block = s->instant = 0;
 }
 
 static void set_values(const struct subscription *s, struct block *b)
@@ -171,6 +176,12 @@ static void publish(struct subscription *s, const struct request *r, struct bloc
     opcua_channel_answer(&s->connection->channel, r->id, &p, &UA_TYPES[UA_TYPES_PUBLISHRESPONSE]);
 }
 
+/* Of the blocks, so many have had their instant when the timer went for the n-th time in this round. */
+static size_t blocks_due(const struct subscription *s)
+{
+    return (s->block_count * s->instant + spread - 1) / spread;
+}
+
 /* A round through the blocks counts one up; it goes on where requests or the peer's patience ended.
  * False: they did. */
 static bool go_round(struct subscription *s)
@@ -179,15 +190,16 @@ static bool go_round(struct subscription *s)
     struct request r;
     if (!s->blocks)
         make_blocks(s);
-    while (s->next_block < s->block_count) {
+    while (s->next_block < blocks_due(s)) {
         if (stream_unsent(c->channel.stream) > 8 * STREAM_HIGH_BYTES || !take_request(c, &r))
             return false;
         if (s->next_block == 0)
             s->value++;
         s->next_block++;
-        publish(s, &r, &s->blocks[s->next_block - 1], s->next_block < s->block_count);
+        publish(s, &r, &s->blocks[s->next_block - 1], s->next_block < blocks_due(s));
     }
-    s->next_block = 0;
+    if (s->instant == spread)
+        s->next_block = s->instant = 0;
     s->is_due = false;
     return true;
 }
@@ -212,12 +224,14 @@ static void on_timer(void *arg)
 {
     struct subscription *s = arg;
     struct loop *loop = s->connection->source->loop;
-    uint64_t now = loop_now_ms(loop), interval = (uint64_t)s->interval_ms;
+    uint64_t now = loop_now_ms(loop), interval = (uint64_t)s->interval_ms / spread;
+    interval = interval ? interval : 1;
     s->due_ms = now > s->due_ms + interval
                     ? now + interval
                     : s->due_ms + interval; /* a late one is not made up for twice */
     loop_timer_start(loop, &s->timer, s->due_ms > now ? s->due_ms - now : 0, on_timer, s);
     s->is_due = true;
+    s->instant += s->instant < spread;
     pump(s->connection);
 }
 
@@ -483,7 +497,7 @@ static void on_signal(void *arg)
 
 int main(int argc, char **argv)
 {
-    if (!options_read(rows, sizeof rows / sizeof rows[0], argc, argv))
+    if (!options_read(rows, sizeof rows / sizeof rows[0], argc, argv) || spread == 0)
         return 2;
     log_setup("source", LOG_LEVEL_WARN, 0);
     struct source s = {.loop = loop_new()};

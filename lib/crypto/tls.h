@@ -72,6 +72,9 @@ CHECKED enum status tls_session_handshake(struct tls_session *t, struct buffer *
 CHECKED enum status tls_session_read(struct tls_session *t, uint8_t *at, size_t room, size_t *len,
                                      struct buffer *wire);
 
+/* At most as much is on the wire of so many plain bytes that are written at once. */
+#define TLS_WIRE_BYTES(plain) ((plain) + ((plain) / TLS_READ_MAX + 2) * 64)
+
 /* Takes all; after the handshake. */
 CHECKED enum status tls_session_write(struct tls_session *t, struct slice plain,
                                       struct buffer *wire);

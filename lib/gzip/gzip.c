@@ -6,13 +6,14 @@
 
 #define WINDOW_GZIP (MAX_WBITS + 16) /* zlib's word for gzip's header and trailer */
 #define MEMORY_LEVEL 8               /* zlib's own default */
+#define LEVEL Z_BEST_SPEED           /* of values as JSON: a third of the time, a tenth more bytes */
 #define STEP 16384
 
 void gzip_compress(struct slice in, struct buffer *out)
 {
     assert(in.len <= UINT_MAX);
     z_stream z = {.next_in = (Bytef *)(uintptr_t)in.at, .avail_in = (uInt)in.len};
-    int made = deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL,
+    int made = deflateInit2(&z, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL,
                             Z_DEFAULT_STRATEGY);
     assert(made == Z_OK);
     (void)made;

@@ -70,11 +70,21 @@ void stream_flush_now(struct stream *s)
         mark_high(s);
 }
 
+/* Much is not copied to wait for the end of the turn. */
+static struct slice write_much(struct stream *s, struct slice bytes)
+{
+    if (bytes.len < STREAM_DIRECT_BYTES || !s->ops->write)
+        return bytes;
+    return slice_skip(bytes, s->ops->write(s, bytes));
+}
+
 void stream_write(struct stream *s, struct slice bytes)
 {
     if (s->closing || s->closed)
         return;
-    buffer_put(stream_out(s), bytes);
+    bytes = write_much(s, bytes);
+    if (bytes.len)
+        buffer_put(stream_out(s), bytes);
     queue(s);
 }
 

@@ -27,6 +27,7 @@ struct stream_events {
 
 #define STREAM_HIGH_BYTES (256u << 10)
 #define STREAM_LOW_BYTES (64u << 10)
+#define STREAM_DIRECT_BYTES (32u << 10) /* that stream_write() sends in the call, where the layer can */
 
 void stream_events(struct stream *s, const struct stream_events *events, void *arg);
 struct loop *stream_loop(const struct stream *s);

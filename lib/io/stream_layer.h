@@ -12,6 +12,9 @@ struct stream_ops {
     /* Sends all of s->out now, as far as the layer below takes it. What it must leave in s->out it
      * asks for again with stream_flush(). */
     void (*flush)(struct stream *s);
+    /* Sends s->out and then `bytes` in this call, as far as that goes; how many of `bytes` went, when all of
+     * s->out did and is empty. No callback comes from here: what fails is found by flush(). NULL: 0. */
+    size_t (*write)(struct stream *s, struct slice bytes);
     size_t (*unsent)(const struct stream *s); /* below s->out */
     /* Also called when the stream gets its first events: until then it must keep what arrives. */
     void (*pause)(struct stream *s, bool paused);

@@ -230,6 +230,26 @@ static void flush(struct stream *s)
         write_rest(t, sent);
 }
 
+static size_t write_now(struct stream *s, struct slice bytes)
+{
+    struct stream_tcp *t = of(s);
+    if (t->handle == NULL || t->connecting || t->handle->writing)
+        return 0;
+    uv_buf_t bufs[2] = {uv_buf_init((char *)s->out.at, (unsigned)s->out.len),
+                        uv_buf_init((char *)(uintptr_t)bytes.at, (unsigned)bytes.len)};
+    bool waited = s->out.len > 0;
+    int r = uv_try_write((uv_stream_t *)&t->handle->uv, bufs + !waited, 1 + waited);
+    size_t sent = r > 0 ? (size_t)r : 0;
+    if (sent < s->out.len) {
+        buffer_drop(&s->out, sent);
+        return 0;
+    }
+    sent -= s->out.len;
+    if (waited)
+        stream_out_taken(s);
+    return sent;
+}
+
 static size_t unsent(const struct stream *s)
 {
     const struct tcp_handle *h = of(s)->handle;
@@ -347,6 +367,7 @@ static void destroy(struct stream *s)
 
 static const struct stream_ops ops = {
     .flush = flush,
+    .write = write_now,
     .unsent = unsent,
     .pause = pause_reading,
     .close = close_tcp,

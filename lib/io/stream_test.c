@@ -1,4 +1,5 @@
 /* One end of a connection, and what it has seen. */
+#include "io/stream_layer.h"
 #include "io/stream_rig.h"
 
 static void bytes_go_both_ways_and_a_close_ends_both(void **state)
@@ -32,6 +33,52 @@ static void ten_megabytes_come_back_as_they_were(void **state)
     assert_true(loop_run_until(f.pair.loop, all_checked, &f, 60000));
     assert_false(f.wrong);
     pair_close(&f.pair);
+}
+
+static void write_pieces(struct feed *f)
+{
+    static const size_t sizes[] = {100, STREAM_DIRECT_BYTES, 7, 3 * STREAM_DIRECT_BYTES + 1, 5000};
+    static uint8_t piece[3 * STREAM_DIRECT_BYTES + 1];
+    for (size_t n = 0; f->written < MUCH && stream_unsent(f->pair.client.stream) <= STREAM_HIGH_BYTES; n++) {
+        size_t len = sizes[n % 5] < MUCH - f->written ? sizes[n % 5] : MUCH - f->written;
+        for (size_t i = 0; i < len; i++)
+            piece[i] = byte_at(f->written + i);
+        stream_write(f->pair.client.stream, slice_from(piece, len));
+        f->written += len;
+    }
+}
+
+static void write_on_drain(void *arg)
+{
+    write_pieces(arg);
+}
+
+static const struct stream_events pieces_events = {
+    .on_data = feed_data, .on_drain = write_on_drain, .on_close = feed_close};
+
+/* What is sent in the call does not overtake what waits for the end of the turn, and what the peer does
+ * not take waits. */
+static void large_and_small_pieces_stay_in_their_order(void **state)
+{
+    struct feed f = {.pair = {.tls = *state, .server.echo = true}};
+    pair_open(&f.pair);
+    stream_events(f.pair.client.stream, &pieces_events, &f);
+    write_pieces(&f);
+    assert_true(loop_run_until(f.pair.loop, all_checked, &f, 60000));
+    assert_false(f.wrong);
+    pair_close(&f.pair);
+}
+
+static void a_large_piece_leaves_in_the_call(void **state)
+{
+    struct pair p = {.tls = *state};
+    static const uint8_t piece[STREAM_DIRECT_BYTES];
+    pair_open(&p);
+    stream_write(p.client.stream, SLICE("small"));
+    assert_int_equal(p.client.stream->out.len, 5);
+    stream_write(p.client.stream, slice_from(piece, sizeof piece));
+    assert_int_equal(stream_unsent(p.client.stream), 0);
+    pair_close(&p);
 }
 
 static bool stuck(void *arg)
@@ -528,6 +575,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         plain_and_tls(bytes_go_both_ways_and_a_close_ends_both),
         plain_and_tls(ten_megabytes_come_back_as_they_were),
+        plain_and_tls(large_and_small_pieces_stay_in_their_order),
+        plain_and_tls(a_large_piece_leaves_in_the_call),
         plain_and_tls(a_paused_peer_holds_the_writer_back_and_a_resume_drains),
         plain_and_tls(who_sees_too_much_is_told_when_it_has_gone),
         plain_and_tls(what_was_written_before_a_close_still_arrives),

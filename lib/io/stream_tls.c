@@ -254,6 +254,24 @@ static void flush(struct stream *s)
         fail(t, status, tls_session_reason(t->session));
 }
 
+/* Encrypted from where it is, into room that need not grow. What fails here fails again in flush(). */
+static size_t write_now(struct stream *s, struct slice bytes)
+{
+    struct stream_tls *t = of(s);
+    if (!t->open || t->below == NULL || t->below->closing)
+        return 0;
+    struct buffer *wire = stream_out(t->below);
+    buffer_reserve(wire, TLS_WIRE_BYTES(s->out.len + bytes.len));
+    if (tls_session_write(t->session, buffer_slice(&s->out), wire) != OK)
+        return 0;
+    stream_out_taken(s);
+    size_t taken = tls_session_write(t->session, bytes, wire) == OK ? bytes.len : 0;
+    if (t->below->ops->write)
+        t->below->ops->write(t->below, (struct slice){0});
+    stream_flush(t->below);
+    return taken;
+}
+
 static size_t unsent(const struct stream *s)
 {
     const struct stream_tls *t = of(s);
@@ -347,6 +365,7 @@ static void destroy(struct stream *s)
 
 static const struct stream_ops ops = {
     .flush = flush,
+    .write = write_now,
     .unsent = unsent,
     .pause = pause_reading,
     .close = close_tls,

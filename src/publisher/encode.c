@@ -84,29 +84,43 @@ static uint8_t *put_scalar(uint8_t *at, const UA_Variant *v, bool strict)
     }
 }
 
-static void set_clock(struct encode_clock *clock, UA_DateTime t, uint64_t second)
+static void set_second(struct encode_time *last, UA_DateTime t, uint64_t second)
 {
     uint8_t room[64];
     struct buffer text = {.at = room, .cap = sizeof room};
     opcua_value_json_time(t, &text);
-    clock->second = second;
-    memcpy(clock->text, text.at, sizeof clock->text);
+    last->second = second;
+    memcpy(last->text, text.at, sizeof last->text);
 }
 
-static uint8_t *put_time(uint8_t *at, UA_DateTime t, struct encode_clock *clock)
+static void put_ticks(uint8_t *at, unsigned ticks)
 {
-    uint64_t second = (uint64_t)t / TICKS_A_SECOND;
-    unsigned ticks = (unsigned)((uint64_t)t % TICKS_A_SECOND);
-    if (second != clock->second)
-        set_clock(clock, t, second);
-    at = put_text(at, clock->text, sizeof clock->text);
     *at = (uint8_t)('0' + ticks / 1000000);
     memcpy(at + 1, pairs + ticks / 10000 % 100 * 2, 2);
     memcpy(at + 3, pairs + ticks / 100 % 100 * 2, 2);
     memcpy(at + 5, pairs + ticks % 100 * 2, 2);
     at[7] = 'Z';
     at[8] = '"';
-    return at + 9;
+}
+
+static uint8_t *put_other_time(uint8_t *at, UA_DateTime t, struct encode_time *last)
+{
+    uint64_t second = (uint64_t)t / TICKS_A_SECOND;
+    if (second != last->second)
+        set_second(last, t, second);
+    at = put_text(at, last->text, sizeof last->text);
+    put_ticks(at, (unsigned)((uint64_t)t % TICKS_A_SECOND));
+    memcpy(last->ticks, at, sizeof last->ticks);
+    last->time = t;
+    return at + sizeof last->ticks;
+}
+
+static inline uint8_t *put_time(uint8_t *at, UA_DateTime t, struct encode_time *last)
+{
+    if (t != last->time)
+        return put_other_time(at, t, last);
+    at = put_text(at, last->text, sizeof last->text);
+    return put_text(at, last->ticks, sizeof last->ticks);
 }
 
 /* Times out of the calendar are the general encoder's. */
@@ -155,9 +169,9 @@ void encode_data_value(const UA_DataValue *v, unsigned fields, const struct opcu
     if (form->reversible && form->rules == OPCUA_JSON_1_04)
         *at++ = '}';
     if (v->hasSourceTimestamp && fields & OPCUA_FIELD_SOURCE_TIME)
-        at = put_time(PUT(at, ",\"SourceTimestamp\":"), v->sourceTimestamp, clock);
+        at = put_time(PUT(at, ",\"SourceTimestamp\":"), v->sourceTimestamp, &clock->source);
     if (v->hasServerTimestamp && fields & OPCUA_FIELD_SERVER_TIME)
-        at = put_time(PUT(at, ",\"ServerTimestamp\":"), v->serverTimestamp, clock);
+        at = put_time(PUT(at, ",\"ServerTimestamp\":"), v->serverTimestamp, &clock->server);
     *at++ = '}';
     buffer_added(out, (size_t)(at - start));
 }

@@ -7,11 +7,17 @@
 
 #include "opcua/value_json.h"
 
-/* Values of one notification mostly have times within one second: its text is kept. `{0}` to begin
- * with. */
-struct encode_clock {
+/* Values of one notification mostly have times within one second, and those of one cycle have the same:
+ * the last one's text is kept. */
+struct encode_time {
+    UA_DateTime time;
     uint64_t second;
     char text[21]; /* "2026-11-23T07:03:00. with its opening quote */
+    char ticks[9]; /* 1234567Z and the closing one */
+};
+
+struct encode_clock { /* `{0}` to begin with */
+    struct encode_time source, server;
 };
 
 #define ENCODE_VALUE_MAX 192 /* bytes of one such value */

@@ -42,6 +42,26 @@ static void try_scalar(const void *value, int type)
     }
 }
 
+/* The text that is kept of a time is of that time alone, and of that of its kind. */
+static void times_are_alike_that_come_again_and_change_in_turns(void **state)
+{
+    (void)state;
+    static const UA_DateTime source[] = {134000000019999999, 134000000019999999, 134000000020000000,
+                                         134000000019999999, 134000000039999999};
+    static const UA_DateTime server[] = {134000000020000001, 134000000030000001, 134000000030000001,
+                                         134000000020000001, 134000000020000001};
+    UA_Int32 number = 1;
+    for (size_t i = 0; i < 5; i++) {
+        UA_DataValue v = {.hasValue = true,
+                          .hasSourceTimestamp = true,
+                          .hasServerTimestamp = true,
+                          .sourceTimestamp = source[i],
+                          .serverTimestamp = server[i]};
+        UA_Variant_setScalar(&v.value, &number, &UA_TYPES[UA_TYPES_INT32]);
+        assert_alike(&v);
+    }
+}
+
 static void numbers_are_alike(void **state)
 {
     (void)state;
@@ -99,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_alike),
+        cmocka_unit_test(times_are_alike_that_come_again_and_change_in_turns),
         cmocka_unit_test(doubles_and_booleans_are_alike),
         cmocka_unit_test(what_is_not_known_is_left_to_the_general_encoder),
     };

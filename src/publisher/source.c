@@ -13,6 +13,7 @@ struct chain {
     uint32_t first, last;
 };
 
+#define AHEAD 8       /* values, whose items are asked for before it is their turn */
 #define CHAINS_MAX 64 /* writers in one pass; a notification for more takes more passes */
 
 static void reserve(struct sources *s, size_t count)
@@ -46,6 +47,8 @@ static size_t sort(struct source *s, const UA_MonitoredItemNotification *values,
     uint32_t *next = s->owner->next;
     struct chain *c = NULL;
     for (size_t i = from; i < count; i++) {
+        if (i + AHEAD < count) /* items of a large configuration are in no cache */
+            __builtin_prefetch(source_item_at(s, values[i + AHEAD].clientHandle));
         struct source_item *item = source_item_at(s, values[i].clientHandle);
         if (!item)
             continue; /* removed meanwhile */

@@ -156,6 +156,26 @@ static void write_value(struct writer *w, struct source *s, const UA_MonitoredIt
         group_field(w->config.group, item_head(i), i->number, &v->value);
 }
 
+/* Items of a large configuration are in no cache: those of the values to come are asked for while
+ * the ones before are written. */
+#define AHEAD 6
+
+static uint32_t skip(const uint32_t *next, uint32_t at, unsigned count)
+{
+    while (count-- > 0 && at != SOURCE_NO_VALUE)
+        at = next[at];
+    return at;
+}
+
+static void expect(struct source *s, const UA_MonitoredItemNotification *values, uint32_t at)
+{
+    if (at == SOURCE_NO_VALUE)
+        return;
+    const struct item *i = item_at(s, values[at].clientHandle);
+    __builtin_prefetch(&i->stamp);
+    __builtin_prefetch(i->text);
+}
+
 static void begin(struct writer *w, const struct opcua_namespaces *names, enum frame frame,
                   UA_DateTime now)
 {
@@ -182,8 +202,12 @@ static void write_fields(struct writer *w, struct source *s,
     w->stamp++;
     if (!key)
         begin(w, names, FRAME_DELTA, now);
-    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at])
+    uint32_t ahead = skip(next, first, AHEAD);
+    for (uint32_t at = first; at != SOURCE_NO_VALUE; at = next[at]) {
+        expect(s, values, ahead);
+        ahead = skip(next, ahead, 1);
         write_value(w, s, &values[at], at, key, &later);
+    }
     if (key)
         write_key_frame(w, names, now);
     group_end(w->config.group);
