@@ -51,7 +51,7 @@ static void a_bomb_stays_small(void **state)
     memset(buffer_reserve(&zeros, 1 << 20), 0, 1 << 20);
     buffer_added(&zeros, 1 << 20);
     gzip_compress(buffer_slice(&zeros), &small);
-    assert_true(small.len < 4000);
+    assert_true(small.len < 8000);
     assert_int_equal(gzip_expand(buffer_slice(&small), 100000, &back), TOO_LARGE);
     assert_true(back.cap < 400000);
     buffer_clear(&zeros);
