@@ -6,6 +6,7 @@
 #include "discovery/hello.h"
 #include "discovery/order.h"
 #include "discovery/patience.h"
+#include "discovery/plan.h"
 #include "discovery/ranges.h"
 
 #include "base/cmocka.h"
@@ -222,6 +223,26 @@ static void room_is_made_for_who_needs_much(void **state)
     assert_int_equal(discovery_budget_room(&b, 60000), 0);
 }
 
+/* Who announces a server elsewhere does not make us ask there. */
+static void announced_servers_are_asked_in_our_networks_alone(void **state)
+{
+    (void)state;
+    struct plan p = {0};
+    struct ranges networks = {0};
+    struct buffer why = {0};
+    assert_int_equal(discovery_ranges_parse_addresses(SLICE("10.1.0.0/16;127.0.0.1"), &networks, &why), OK);
+    assert_true(discovery_plan_allows(&p, &networks, 0x0a010203));
+    assert_true(discovery_plan_allows(&p, &networks, 0x7f000001));
+    assert_false(discovery_plan_allows(&p, &networks, 0x08080808));
+    assert_int_equal(discovery_ranges_parse_addresses(SLICE("192.168.0.0/24"), &p.addresses, &why), OK);
+    p.addresses_given = true;
+    assert_true(discovery_plan_allows(&p, &networks, 0xc0a80005));
+    assert_false(discovery_plan_allows(&p, &networks, 0x0a010203));
+    discovery_ranges_clear(&networks);
+    discovery_plan_clear(&p);
+    buffer_clear(&why);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +257,7 @@ int main(void)
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(other_protocols_are_refused_at_once),
         cmocka_unit_test(a_hello_has_the_url),
+        cmocka_unit_test(announced_servers_are_asked_in_our_networks_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

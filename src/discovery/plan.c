@@ -201,6 +201,11 @@ enum status discovery_plan_read_desired(const struct json *desired,
     return keep_or_clear(s, &p, out);
 }
 
+bool discovery_plan_allows(const struct plan *p, const struct ranges *networks, uint32_t address)
+{
+    return discovery_ranges_has(p->addresses_given ? &p->addresses : networks, address);
+}
+
 void discovery_plan_clear(struct plan *p)
 {
     discovery_ranges_clear(&p->addresses);

@@ -19,7 +19,7 @@ struct plan {
     struct slice id;
     enum plan_mode mode;
     struct ranges addresses, ports; /* empty: nothing is scanned */
-    bool addresses_given;           /* others are not looked at, whoever names them on the network */
+    bool addresses_given;           /* by the request; else they follow from the mode */
     struct slice *urls;
     size_t url_count;
     struct slice *locales;
@@ -31,6 +31,10 @@ struct plan {
 };
 
 #define PLAN_IDLE_MS (6u * 60 * 60 * 1000)
+
+/* Whether a server that somebody named on the network may be asked: it is in the given ranges, or, when there are none, in
+ * one of this machine's networks. */
+bool discovery_plan_allows(const struct plan *p, const struct ranges *networks, uint32_t address);
 
 /* "Off", "Local", … */
 const char *discovery_plan_mode_name(enum plan_mode mode);

@@ -27,6 +27,7 @@ struct run {
     char *discoverer_id, *device_id, *site;
     struct report report;
     struct announced *announced; /* while it is listened */
+    struct ranges networks;      /* this machine's */
     struct scan *scan;
     struct scan_position from;
     struct budget budget;
@@ -341,10 +342,9 @@ static void start_scan(struct run *r)
 static void on_announced(void *arg, const struct mdns_service *s)
 {
     struct run *r = arg;
-    const struct plan *p = &r->config.plan;
     struct buffer url = {0};
-    if (p->addresses_given && !discovery_ranges_has(&p->addresses, s->address))
-        return;
+    if (!discovery_plan_allows(&r->config.plan, &r->networks, s->address))
+        return; /* anybody on the network may have said that */
     discovery_mdns_put_url(s, &url);
     if (!map_get(&r->known, buffer_slice(&url))) {
         log_info("server announced itself url=%s", buffer_cstr(&url));
@@ -371,6 +371,8 @@ static void listen_first(struct run *r)
 {
     struct ranges own = {0};
     discovery_interfaces_add(INTERFACES_OWN, &own);
+    discovery_interfaces_add(INTERFACES_OWN, &r->networks);
+    discovery_interfaces_add(INTERFACES_SUBNETS, &r->networks);
     r->announced = discovery_announced_start(&(struct announced_config){.loop = r->config.loop,
                                                                         .interfaces = &own,
                                                                         .wait_ms = r->config.plan.limits.listen_ms,
@@ -468,6 +470,7 @@ void discovery_run_free(struct run **out)
     LIST_EACH(l, &r->asked)
     opcua_inquiry_answer_clear(&LIST_OF(l, struct target, link)->answer);
     map_clear(&r->known);
+    discovery_ranges_clear(&r->networks);
     discovery_found_clear(&r->found);
     discovery_plan_clear(&r->config.plan);
     arena_clear(&r->arena);

@@ -30,6 +30,8 @@ static struct house {
     struct buffer items;  /* of all calls, one a line */
     const char *refusals; /* "errors" of the next call; NULL: none */
     int fail, calls, looks;
+    bool busy; /* refuses each item for now, */
+    int busy_told;
     /* An ask of the registry: */
     bool answered;
     struct buffer answer;
@@ -46,7 +48,7 @@ static void on_query(struct rest_request *r)
 static void on_bulk(struct rest_request *r)
 {
     struct json_doc *doc = NULL;
-    struct buffer out = {0};
+    struct buffer out = {0}, busy = {0};
     house.calls++;
     if (house.fail > 0) {
         house.fail--;
@@ -59,6 +61,13 @@ static void on_bulk(struct rest_request *r)
         w.comma = false;
         json_put_value(&w, each.value);
         buffer_u8(&house.items, '\n');
+        if (house.busy)
+            buffer_printf(&busy, "%s{\"deviceId\":\"%.*s\",\"errorCode\":\"ThrottlingException\",\"errorStatus\":\"so\"}",
+                          busy.len ? "," : "", SLICE_FMT(json_string(json_get(each.value, "id"))));
+    }
+    if (house.busy) {
+        house.busy_told++;
+        house.refusals = buffer_cstr(&busy);
     }
     json_free(&doc);
     buffer_printf(&out, "{\"isSuccessful\":%s,\"errors\":[%s],\"warnings\":[]}", house.refusals ? "false" : "true",
@@ -66,6 +75,7 @@ static void on_bulk(struct rest_request *r)
     rest_reply_json(r, house.refusals ? 400 : 200, buffer_slice(&out));
     house.refusals = NULL;
     buffer_clear(&out);
+    buffer_clear(&busy);
 }
 
 static const struct rest_route routes[] = {
@@ -250,6 +260,29 @@ static void a_hub_that_fails_is_told_again(void **state)
 
 static char refusal[256];
 
+static bool was_refused(void *arg)
+{
+    (void)arg;
+    return house.busy_told > 0;
+}
+
+static void on_none(void *arg, enum status why, struct slice json)
+{
+    (void)json;
+    house.answered = true;
+    *(enum status *)arg = why;
+}
+
+static void ask_for(const char *id, enum status want)
+{
+    enum status why = OK;
+    house.answered = false;
+    services_registry_ask(house.registry, &(struct services_registry_ask){.what = REGISTRY_APPLICATION, .id = slice_of(id)},
+                          on_none, &why);
+    assert_true(loop_run_until(house.loop, is_answered, NULL, WAIT_MS));
+    assert_int_equal(why, want);
+}
+
 static void refuse(const char *code)
 {
     snprintf(refusal, sizeof(refusal), "{\"deviceId\":\"%s\",\"errorCode\":\"%s\",\"errorStatus\":\"so\"}", application(), code);
@@ -271,6 +304,36 @@ static void what_is_there_already_is_patched_and_what_is_not_is_made(void **stat
     assert_int_equal(items(), 5);
     expect_mode(3, "updateTwin");
     expect_mode(4, "create");
+}
+
+/* A hub that has no time refuses parts of a batch. What was deleted here is still to be deleted there then, and is not
+ * taken for an entry of the hub's that we never had. */
+static void what_the_hub_had_no_time_for_is_deleted_later(void **state)
+{
+    (void)state;
+    ask(REGISTRY_MERGE, "", "[" EVENT("urn:one") "," RESULT "]");
+    open_mirror();
+    wait_until_level();
+    struct json_doc *made = item(0);
+    bool first = slice_eq(json_string(json_get(json_root(made), "id")), slice_of(application()));
+    json_free(&made);
+    made = item(first ? 0 : 1);
+    buffer_printf(&house.twins, "[{\"deviceId\":\"%s\",\"tags\":", application()); /* as the hub has it */
+    struct json_writer w = json_writer(&house.twins);
+    json_put_value(&w, json_get(json_root(made), "tags"));
+    buffer_text(&house.twins, "}]");
+    json_free(&made);
+    buffer_reset(&house.items);
+    house.busy = true;
+    ask(REGISTRY_DELETE, application(), "");
+    assert_true(loop_run_until(house.loop, was_refused, NULL, WAIT_MS));
+    mirror_free(&house.mirror); /* a start, which looks through the hub first */
+    house.busy = false;
+    buffer_reset(&house.items);
+    open_mirror();
+    wait_until_level();
+    expect_mode(0, "delete");
+    ask_for(application(), NOT_FOUND);
 }
 
 /* What can never be taken holds nothing up. */
@@ -313,6 +376,7 @@ int main(void)
         TEST(what_is_the_same_costs_no_call),
         TEST(a_hub_that_fails_is_told_again),
         TEST(what_is_there_already_is_patched_and_what_is_not_is_made),
+        TEST(what_the_hub_had_no_time_for_is_deleted_later),
         TEST(what_is_refused_is_left),
         TEST(what_the_hub_has_is_taken_over),
     };

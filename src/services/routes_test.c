@@ -271,6 +271,72 @@ static void failures_have_the_published_statuses(void **state)
     assert_int_equal(call("POST", path_of("/twin/v2/write/%s", house.endpoint), "{}"), 400);
 }
 
+/* ---- who hangs up while the hub is asked ---- */
+
+static bool is_held(void *arg)
+{
+    (void)arg;
+    return house.held != NULL;
+}
+
+static bool is_gone(void *arg)
+{
+    return *(bool *)arg;
+}
+
+static void on_gone(void *arg, enum status why)
+{
+    (void)why;
+    *(bool *)arg = true;
+}
+
+static void on_nothing(void *arg, struct slice bytes)
+{
+    (void)arg, (void)bytes;
+}
+
+static bool has_no_connections(void *arg)
+{
+    (void)arg;
+    return rest_server_connections(house.server) == 0;
+}
+
+/* What it asked, its body and its answer are its own until then, and gone afterwards. */
+static void who_hangs_up_meanwhile_does_no_harm(void **state)
+{
+    (void)state;
+    static const char *const requests[][2] = {
+        {"POST /registry/v2/gateways/query", "{\"siteId\":\"nowhere\"}"},
+        {"POST /registry/v2/endpoints/query", "{\"connected\":true}"},
+        {"GET /registry/v2/gateways/edge", ""},
+        {"PATCH /registry/v2/gateways/edge", "{\"siteId\":\"n\"}"},
+        {"PUT /registry/v2/endpoints", "{\"url\":\"opc.tcp://x\"}"},
+    };
+    struct buffer request = {0};
+    static const struct stream_events nobody = {.on_data = on_nothing, .on_close = on_gone};
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        bool gone = false;
+        struct connect_config config = {.loop = house.loop, .host = "127.0.0.1", .port = listener_port(house.listener)};
+        struct stream *s = stream_connect(&config, &nobody, &gone);
+        services_fleet_forget(house.services.fleet);
+        house.hold = true;
+        buffer_reset(&request);
+        buffer_printf(&request, "%s HTTP/1.1\r\nHost: x\r\nX-Role: Admin\r\nContent-Length: %zu\r\n\r\n%s", requests[i][0],
+                      strlen(requests[i][1]), requests[i][1]);
+        stream_write(s, buffer_slice(&request));
+        assert_true(loop_run_until(house.loop, is_held, NULL, WAIT_MS));
+        stream_abort(s, CANCELLED);
+        assert_true(loop_run_until(house.loop, is_gone, &gone, WAIT_MS));
+        int before = house.methods;
+        hub_let_go();
+        assert_int_equal(call("GET", "/registry/v2/gateways", ""), 200); /* a turn for everybody */
+        assert_int_equal(house.methods, before + (i == 4));
+    }
+    buffer_clear(&request);
+    rest_client_free(&house.caller);
+    assert_true(loop_run_until(house.loop, has_no_connections, NULL, WAIT_MS));
+}
+
 /* Who is connected only the hub knows: "edge" has the twin that serves the endpoint. */
 static void endpoints_are_chosen_by_who_serves_them(void **state)
 {
@@ -404,6 +470,7 @@ int main(void)
         TEST(changes_twins_of_gateways_and_modules),
         TEST(every_call_is_a_method_of_the_endpoints_module),
         TEST(failures_have_the_published_statuses),
+        TEST(who_hangs_up_meanwhile_does_no_harm),
         TEST(endpoints_are_chosen_by_who_serves_them),
         TEST(large_answers_come_in_pieces),
         TEST(a_large_request_goes_in_pieces),
