@@ -12,6 +12,7 @@
 #include "client/module_access.h"
 #include "discovery/discovery.h"
 #include "discovery/discovery_settings.h"
+#include "io/trim.h"
 #include "opcua/thread.h"
 #include "publisher/api.h"
 #include "publisher/changes.h"
@@ -64,6 +65,7 @@ struct opc {
     struct setting table[SETTINGS_MAX];
     size_t table_count;
     struct loop *loop;
+    struct trim trim;
     struct module_access access;
     struct opcua_pki *pki;
     struct pki_methods *pki_methods;
@@ -418,6 +420,7 @@ static void on_signal(void *arg)
 /* In the order that the roles ask for. */
 static void finish(struct opc *o)
 {
+    trim_stop(&o->trim);
     listener_close(&o->listener);
     api_free(&o->api);
     module_free(&o->module);
@@ -445,6 +448,7 @@ static int run(struct opc *o)
         return 1; /* what was opened goes with the process */
     }
     loop_on_signal(o->loop, on_signal, o);
+    trim_start(&o->trim, o->loop);
     log_info("ready device=%s module=%s health=%d", module_device_id(o->module), module_id(o->module),
              listener_port(o->listener));
     loop_run(o->loop);

@@ -16,6 +16,7 @@
 #include "edge/upstream.h"
 #include "heads/mqtt.h"
 #include "io/server_tls.h"
+#include "io/trim.h"
 #include "iot/identity.h"
 #include "base/file.h"
 #include "rest/client.h"
@@ -56,6 +57,7 @@ static const struct settings_program program = {
 struct program {
     struct settings *settings;
     struct loop *loop;
+    struct trim trim;
     struct edge *edge;
     struct edge_identities *identities;
     struct edge_twins *twins;
@@ -331,10 +333,12 @@ int edge_main(int argc, char **argv)
         return 1;
     }
     loop_on_signal(p->loop, on_signal, p);
+    trim_start(&p->trim, p->loop);
     log_info("ready name=%s mqtt=%d health=%d device=%s hub=%s durability=%s", text(p, "name"),
              listener_port(p->mqtt_listener), listener_port(p->health_listener), text(p, "device"),
              text(p, "hub.host"), text(p, "durability"));
     loop_run(p->loop);
+    trim_stop(&p->trim);
     edge_close(&p->edge); /* commits what has gathered; the rest is the system's to take back */
     log_info("stopped");
     return 0;

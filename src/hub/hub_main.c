@@ -36,6 +36,7 @@
 #include "hub/sources.h"
 #include "hub/transfers.h"
 #include "io/server_tls.h"
+#include "io/trim.h"
 #include "rest/health.h"
 #include "rest/server.h"
 #include "settings/settings.h"
@@ -95,6 +96,7 @@ struct program {
     struct hub_events *events;
     struct hub_amqp *amqp;
     struct hub_messages_clock messages_clock;
+    struct trim trim;
     struct listener *listeners[4];
     pthread_t threads[HUB_LOOPS_MAX];
     unsigned started;    /* threads */
@@ -494,6 +496,7 @@ static enum status start(struct program *p)
 static void run(struct program *p)
 {
     loop_on_signal(p->hub.loops[0].loop, on_signal, p);
+    trim_start(&p->trim, p->hub.loops[0].loop);
     for (p->started = 1; p->started < p->hub.loop_count; p->started++)
         pthread_create(&p->threads[p->started], NULL, run_loop, p->hub.loops[p->started].loop);
     log_info("ready name=%s mqtt=%d amqp=%d https=%d loops=%u partitions=%u durability=%s", p->hub.name,
@@ -508,6 +511,7 @@ static void run(struct program *p)
  * the system's to take back. */
 static void finish(struct program *p)
 {
+    trim_stop(&p->trim);
     hub_transfers_free(&p->hub.transfers);
     hub_amqp_free(&p->amqp);
     hub_provisioning_close(&p->provisioning);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "io/server_tls.h"
+#include "io/trim.h"
 #include "base/file.h"
 #include "issuer/commands.h"
 #include "issuer/issuer.h"
@@ -69,6 +70,7 @@ static const struct settings_program program = {
 struct serving {
     struct arena arena;
     struct issuer issuer;
+    struct trim trim;
     struct rest_health *health;
     struct rest_server *server;
     struct server_tls *tls;
@@ -214,11 +216,13 @@ static int serve(struct serving *v, const struct settings *s)
     if (why == OK) {
         name_itself(v, s);
         issuer_upkeep_start(i);
+        trim_start(&v->trim, i->loop);
         loop_on_signal(i->loop, stop, i->loop);
         log_info("issuer serves issuer=%s audience=%s", i->name, i->audiences[0]);
         loop_run(i->loop);
     }
     loop_timer_stop(&i->upkeep);
+    trim_stop(&v->trim);
     if (v->listener)
         listener_close(&v->listener);
     if (v->server)

@@ -1,6 +1,5 @@
 #include "publisher/engine.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/log.h"

@@ -3,8 +3,6 @@
  */
 #include "publisher/publisher_private.h"
 
-#include <malloc.h>
-
 #include "rest/metrics.h"
 
 #define COUNT_MS 1000
@@ -14,36 +12,12 @@ struct report {
     struct engine_counts counts;
 };
 
-static void trim(void *arg) /* on a helper thread */
-{
-    (void)arg;
-    malloc_trim(0);
-}
-
-static void trimmed(void *arg)
-{
-    (void)arg;
-}
-
-/* Answers about thousands of nodes and their first values were large, and more free memory than is
- * worth keeping. */
-static void trim_once(struct publisher *p)
-{
-    const struct source_counts *c = &p->counts.sources;
-    if (p->trim_in_s == 0 || c->items == 0 || c->live + c->failed < c->items)
-        return;
-    if (--p->trim_in_s > 0)
-        return;
-    loop_work(p->loop, trim, trimmed, NULL);
-}
-
 static void take_report(void *arg)
 {
     struct report *r = arg;
     struct publisher *p = r->publisher;
     p->counts = r->counts;
     p->counting = false;
-    trim_once(p);
     free(r);
 }
 

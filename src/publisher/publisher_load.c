@@ -4,7 +4,6 @@
  */
 #include "publisher/publisher_private.h"
 
-#include <malloc.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -65,7 +64,6 @@ static void on_applied(void *arg)
 {
     struct publisher *p = arg;
     p->load = NULL;
-    p->trim_in_s = PUBLISHER_TRIM_AFTER_S;
     if (!p->announced)
         publisher_announce(p, "Running");
     p->announced = true;
@@ -95,7 +93,6 @@ static void apply_ua(void *arg)
                                                        .told = &p->told});
     engine_apply(p->engine, &l->plan);
     load_free(l);
-    malloc_trim(0); /* the file and its plan were many small pieces */
     loop_post(p->loop, on_applied, p);
 }
 

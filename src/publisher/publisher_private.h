@@ -40,7 +40,6 @@ struct publisher {
     struct buffer waiting; /* the file's content meanwhile */
     uint64_t config_loads, config_refused;
     bool announced; /* "Running" */
-    unsigned trim_in_s; /* memory is given back so long after all nodes were asked for; 0: it was */
 
     struct loop_timer count_timer, stop_timer;
     struct engine_counts counts;
@@ -62,7 +61,6 @@ void publisher_on_file(void *publisher, enum status s, struct slice content);
 
 /* ---- publisher_counts.c ---- */
 
-#define PUBLISHER_TRIM_AFTER_S 5 /* after all nodes were asked for */
 
 /* Once a second from now on, until `count_timer` is stopped. */
 void publisher_count(struct publisher *p);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "crypto/server_files.h"
 #include "io/server_tls.h"
+#include "io/trim.h"
 #include "iot/connection_string.h"
 #include "rest/health.h"
 #include "services/discoverers.h"
@@ -73,6 +74,7 @@ static const struct settings_program program = {
 struct program {
     struct settings *settings;
     struct services services;
+    struct trim trim;
     struct rest_client *hub_rest, *issuer_rest;
     struct services_onboarding *onboarding;
     struct mirror *mirror; /* NULL without a hub */
@@ -424,6 +426,7 @@ static void finish_audit(struct program *p)
 
 static void finish(struct program *p)
 {
+    trim_stop(&p->trim);
     for (size_t i = 0; i < 2; i++)
         if (p->listeners[i])
             listener_close(&p->listeners[i]);
@@ -463,6 +466,7 @@ int services_main(int argc, char **argv)
     settings_start_log(p->settings);
     if (start(p) == OK) {
         loop_on_signal(p->services.loop, on_signal, p);
+        trim_start(&p->trim, p->services.loop);
         log_info("ready https=%d plain=%d", listener_port(p->listeners[0]), p->listeners[1] ? listener_port(p->listeners[1]) : 0);
         loop_run(p->services.loop);
         code = 0;

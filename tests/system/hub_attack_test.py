@@ -63,6 +63,24 @@ def without_a_token_little_is_kept_of_messages_that_never_end():
         assert hub.stop() == 0
 
 
+def memory_of_a_storm_goes_back_to_the_system():
+    """Handshakes that never go on, until the hub closes them."""
+    with Folder("storm") as folder:
+        hub = Hub(folder).start()
+        before = hub.rss_kb()
+        held = []
+        for _ in range(1000):
+            s = socket.create_connection((hub.address, hub.ports["https"]), timeout=5)
+            s.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+            held.append(s)
+        wait_for("the storm to show", lambda: hub.rss_kb() > before + 10 * MB)
+        for s in held:
+            s.close()
+        if "release" in MILLRACE:
+            wait_for("its memory to be given back", lambda: hub.rss_kb() < before + 10 * MB)
+        assert hub.stop() == 0
+
+
 def refusals_do_not_fill_the_log():
     with Folder("refusals") as folder:
         hub = Hub(folder).start()
@@ -179,6 +197,7 @@ def uploads_that_stop_hold_little_and_leave_nothing():
 if __name__ == "__main__":
     run_tests(who_holds_all_connections_leaves_the_disk_its_descriptors,
               without_a_token_little_is_kept_of_messages_that_never_end,
+              memory_of_a_storm_goes_back_to_the_system,
               refusals_do_not_fill_the_log,
               frames_that_mean_nothing_are_answered_with_what_is_wrong,
               bodies_that_are_broken_are_named_on_every_route,
