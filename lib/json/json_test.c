@@ -212,6 +212,23 @@ static void a_file_of_people_may_have_comments_and_every_value_a_place(void **st
     json_free(&doc);
 }
 
+static void a_comment_ends_with_its_line_however_that_ends(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"[ // 0, \n 1]", "[ // 0, \r 1]", "[ // 0, \r\n 1]"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct json_doc *doc;
+        unsigned line, column;
+        assert_int_equal(json_parse(slice_of(texts[i]), JSON_CONFIG, &doc, NULL), OK);
+        assert_int_equal(json_count(json_root(doc)), 1);
+        assert_true(json_where(doc, json_at(json_root(doc), 0), &line, &column));
+        assert_int_equal(texts[i][strlen(texts[i]) - 2], '1');
+        assert_int_equal(line, i == 1 ? 1 : 2);
+        assert_int_equal(column, i == 1 ? 11 : 2);
+        json_free(&doc);
+    }
+}
+
 static void equal_means_the_same_value(void **state)
 {
     (void)state;
@@ -273,6 +290,7 @@ int main(void)
         cmocka_unit_test(refuses_more_depth_than_the_limit),
         cmocka_unit_test(a_syntax_error_has_a_place),
         cmocka_unit_test(a_file_of_people_may_have_comments_and_every_value_a_place),
+        cmocka_unit_test(a_comment_ends_with_its_line_however_that_ends),
         cmocka_unit_test(equal_means_the_same_value),
         cmocka_unit_test(whole_numbers_stay_in_their_type),
     };

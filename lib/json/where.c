@@ -6,11 +6,18 @@ static bool is_between(uint8_t c) /* what may stand between two tokens, comments
            c == '}';
 }
 
-static size_t comment_end(struct slice text, size_t at)
+static size_t line_end(struct slice text, size_t at)
 {
-    bool block = at + 1 < text.len && text.at[at + 1] == '*';
-    struct slice end = block ? SLICE("*/") : SLICE("\n");
-    struct slice rest = slice_skip(text, at + 2);
+    while (at < text.len && text.at[at] != '\n' && text.at[at] != '\r')
+        at++;
+    return at;
+}
+
+size_t json_comment_end(struct slice text, size_t at)
+{
+    if (at + 1 >= text.len || text.at[at + 1] != '*')
+        return line_end(text, at);
+    struct slice rest = slice_skip(text, at + 2), end = SLICE("*/");
     size_t len = slice_find_slice(rest, end);
     return len == rest.len ? text.len : at + 2 + len + end.len;
 }
@@ -18,7 +25,7 @@ static size_t comment_end(struct slice text, size_t at)
 static size_t next_token(struct slice text, size_t at)
 {
     while (at < text.len && (is_between(text.at[at]) || text.at[at] == '/'))
-        at = text.at[at] == '/' ? comment_end(text, at) : at + 1;
+        at = text.at[at] == '/' ? json_comment_end(text, at) : at + 1;
     return at;
 }
 

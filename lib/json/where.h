@@ -10,5 +10,9 @@
  * many. */
 size_t json_token_at(struct slice text, size_t n);
 
+/* Behind the comment that begins at `at`; of a line it ends before a line feed or a carriage return,
+ * whichever comes first, as for the parser. */
+size_t json_comment_end(struct slice text, size_t at);
+
 /* Both from 1; the column counts characters of UTF-8. */
 void json_line_column(struct slice text, size_t at, unsigned *line, unsigned *column);

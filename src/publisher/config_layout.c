@@ -1,5 +1,7 @@
 #include "publisher/config_layout.h"
 
+#include "json/where.h"
+
 struct scan {
     struct slice text;
     size_t at;
@@ -10,22 +12,13 @@ static uint8_t peek(const struct scan *s)
     return s->at < s->text.len ? s->text.at[s->at] : 0;
 }
 
-static void skip_comment(struct scan *s)
-{
-    bool block = s->at + 1 < s->text.len && s->text.at[s->at + 1] == '*';
-    struct slice end = block ? SLICE("*/") : SLICE("\n");
-    struct slice rest = slice_skip(s->text, s->at + 2);
-    size_t len = slice_find_slice(rest, end);
-    s->at = len == rest.len ? s->text.len : s->at + 2 + len + end.len;
-}
-
 /* White space and comments. */
 static void skip_between(struct scan *s)
 {
     for (;;) {
         uint8_t c = peek(s);
         if (c == '/')
-            skip_comment(s);
+            s->at = json_comment_end(s->text, s->at);
         else if (s->at < s->text.len && (c == ' ' || c == '\t' || c == '\r' || c == '\n'))
             s->at++;
         else

@@ -142,6 +142,17 @@ static void write_back(struct slice text, struct buffer *out)
     document_clear(&d);
 }
 
+static void a_carriage_return_ends_a_comment_when_it_is_written_back(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    struct json_doc *doc;
+    write_back(SLICE("[\r//// what is here\r]\n"), &out);
+    assert_int_equal(json_parse(buffer_slice(&out), JSON_CONFIG, &doc, NULL), OK);
+    json_free(&doc);
+    buffer_clear(&out);
+}
+
 static void set_whole(struct slice text, struct buffer *out)
 {
     struct json_doc *doc = NULL;
@@ -215,6 +226,7 @@ int main(void)
         cmocka_unit_test(each_is_the_same_after_it_was_written),
     };
     const struct CMUnitTest own[] = {
+        cmocka_unit_test(a_carriage_return_ends_a_comment_when_it_is_written_back),
         cmocka_unit_test(ours_come_to_what_they_say),
         cmocka_unit_test(ours_are_the_same_after_they_were_written),
     };
