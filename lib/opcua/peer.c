@@ -110,6 +110,7 @@ static void take(struct opcua_session *s, UA_DataValue *results)
     for (size_t i = 0; i < LIMIT_COUNT; i++)
         *(uint32_t *)((char *)&s->limits + limits[i].offset) = limit_of(&results[LIMITS + i].value);
     lower_limits(s);
+    session_forget_types(s); /* it may be another server */
     s->names = (struct opcua_namespaces){s->namespace_array, s->namespace_count, s->server_array,
                                          s->server_count};
     take_application_uri(s);

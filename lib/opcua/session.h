@@ -13,6 +13,7 @@
 #include "opcua/thread.h"
 
 struct opcua_session;
+struct opcua_types;
 
 enum opcua_security {
     OPCUA_SECURITY_NONE,
@@ -88,6 +89,11 @@ const struct opcua_limits *opcua_session_limits(const struct opcua_session *s);
 /* The server's NamespaceArray; index 0 is OPC UA's own. Count 0 before the first connect. Borrowed
  * until the session is ready again. */
 const struct opcua_namespaces *opcua_session_namespaces(const struct opcua_session *s);
+
+/* What is known of the server's own structures, and from then on that of its namespaces, too: values
+ * that are written with these say what is in them. Borrowed until the session is ready again; who
+ * loads more of them (opcua/types.h) takes a reference. NULL: the thread has ended. */
+struct opcua_types *opcua_session_types(struct opcua_session *s);
 
 /* The endpoint's URL as it was configured, and the server's ApplicationUri (empty before the first
  * connect). */

@@ -61,6 +61,7 @@ struct opcua_session {
 
     struct opcua_limits limits;
     struct opcua_namespaces names;
+    struct opcua_types *types; /* NULL: nobody asked for them in this connection; a reference */
     UA_String *namespace_array, *server_array;
     size_t namespace_count, server_count;
     const struct opcua_profile *profile;
@@ -75,6 +76,8 @@ UA_Client *session_client_new(struct opcua_session *s, const UA_EndpointDescript
                               size_t count);
 /* Closes the connection alone, which may be dead: the server keeps the session. Never from within
  * one of its callbacks. */
+/* What is known of the server's own structures is of no more use. */
+void session_forget_types(struct opcua_session *s);
 void session_client_cut(struct opcua_session *s);
 /* Closes, the session with its subscriptions, too, without waiting for the server. Never from
  * within one of its callbacks. Ends the calls that it has. */

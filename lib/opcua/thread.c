@@ -8,6 +8,7 @@
 #include "opcua/event_loop.h"
 #include "opcua/reverse.h"
 #include "opcua/session_priv.h"
+#include "opcua/types.h"
 
 #define LEASE_MS 10000
 #define TRY_MS 15000
@@ -69,6 +70,7 @@ static void set_up(struct opcua_thread *t, const struct opcua_thread_config *con
     t->silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
     t->tuning = filled_up(config->tuning);
     list_init(&t->sessions);
+    list_init(&t->types);
     t->reverse_port = config->reverse_port;
     t->event_loop = opcua_event_loop_new(t->loop);
 }
@@ -125,6 +127,7 @@ void opcua_thread_free(struct opcua_thread **thread)
     opcua_event_loop_free(&t->base.event_loop);
     if (t->base.own_loop)
         loop_free(&t->base.loop);
+    opcua_types_forget_all(&t->base.types);
     notification_changes_free(&t->base.changes);
     free(t);
     *thread = NULL;

@@ -13,6 +13,7 @@ struct opcua_thread {
     uint32_t lease_ms, try_ms, silence_ms;
     struct opcua_tuning tuning; /* filled up: no 0 but where 0 means no limit */
     struct list sessions;
+    struct list types; /* of servers, opcua/types.h: those that sessions know */
     struct notification_changes changes; /* room for values of the notification that is told */
     int reverse_port;
     struct opcua_reverse *reverse; /* NULL before the first session that needs it */

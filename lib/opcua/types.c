@@ -117,6 +117,12 @@ struct opcua_types *opcua_types_get(struct list *all, struct opcua_session *s)
     return found;
 }
 
+struct opcua_types *opcua_types_ref(struct opcua_types *t)
+{
+    t->refs++;
+    return t;
+}
+
 void opcua_types_unref(struct opcua_types **t)
 {
     if (*t)

@@ -21,6 +21,8 @@ void opcua_types_unref(struct opcua_types **t);
 /* All of them, when nobody has a reference any more. */
 void opcua_types_forget_all(struct list *all);
 
+struct opcua_types *opcua_types_ref(struct opcua_types *t);
+
 /* By its node's id or its binary encoding's; NULL: not known here, see opcua_types_load(). Lives as
  * long as *t. */
 const UA_DataType *opcua_types_find(const struct opcua_types *t, const UA_NodeId *id);
@@ -39,6 +41,10 @@ void opcua_types_load(struct opcua_types *t, struct opcua_session *s, const UA_N
 
 /* The first encoding in the value that is in its bytes and may be asked for; NULL: none. */
 const UA_NodeId *opcua_types_wanted(const struct opcua_types *t, const UA_Variant *v);
+
+/* A value out of the bytes of one object, UA_delete() it; NULL: not known, or it does not fit. */
+void *opcua_types_read(const struct opcua_types *t, const UA_ExtensionObject *o,
+                       const UA_DataType **type);
 
 /* Reads the bytes of all that is known. What does not fit its description stays as it is. */
 void opcua_types_decode(const struct opcua_types *t, UA_Variant *v);

@@ -39,17 +39,28 @@ const UA_NodeId *opcua_types_wanted(const struct opcua_types *t, const UA_Varian
     return t->count < OPCUA_TYPES_MAX ? wanted(t, v, 0) : NULL;
 }
 
-static void decode_object(const struct opcua_types *t, UA_ExtensionObject *o)
+void *opcua_types_read(const struct opcua_types *t, const UA_ExtensionObject *o,
+                       const UA_DataType **out)
 {
     const UA_DataType *type =
         is_encoded(o) ? opcua_types_find(t, &o->content.encoded.typeId) : NULL;
     void *value = type ? UA_new(type) : NULL;
     if (value == NULL)
-        return;
+        return NULL;
     if (UA_decodeBinary(&o->content.encoded.body, value, type, NULL) != UA_STATUSCODE_GOOD) {
         UA_delete(value, type);
-        return;
+        return NULL;
     }
+    *out = type;
+    return value;
+}
+
+static void decode_object(const struct opcua_types *t, UA_ExtensionObject *o)
+{
+    const UA_DataType *type;
+    void *value = opcua_types_read(t, o, &type);
+    if (value == NULL)
+        return;
     UA_ExtensionObject_clear(o);
     UA_ExtensionObject_setValue(o, value, type);
 }

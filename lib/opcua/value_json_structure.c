@@ -1,4 +1,6 @@
 /* Structures member by member, unions, extension objects and diagnostics as JSON. */
+#include "opcua/member.h"
+#include "opcua/types.h"
 #include "opcua/value_json_priv.h"
 
 static void put_array(const void *at, size_t count, const UA_DataType *type,
@@ -12,27 +14,6 @@ static void put_array(const void *at, size_t count, const UA_DataType *type,
         opcua_value_json_put(element, type, form, out);
     }
     buffer_u8(out, ']');
-}
-
-/* The member's place and whether it is there; *at is moved behind it. */
-static const void *take_member(const UA_DataTypeMember *m, bool optional, const uint8_t **at,
-                               size_t *count)
-{
-    *at += m->padding;
-    const uint8_t *here = *at;
-    *count = 0;
-    if (m->isArray) {
-        *at += sizeof(size_t) + sizeof(void *);
-        *count = *(const size_t *)here;
-        const void *elements = *(void *const *)(here + sizeof(size_t));
-        return optional && elements == NULL ? NULL : elements ? elements : UA_EMPTY_ARRAY_SENTINEL;
-    }
-    if (optional) {
-        *at += sizeof(void *);
-        return *(void *const *)here;
-    }
-    *at += m->memberType->memSize;
-    return here;
 }
 
 static void put_member(struct json_writer *w, const UA_DataTypeMember *m, const void *value,
@@ -58,11 +39,6 @@ static bool is_default(const void *value, const UA_DataTypeMember *m, size_t cou
     return true;
 }
 
-static bool is_optional(const UA_DataType *type, const UA_DataTypeMember *m)
-{
-    return type->typeKind == UA_DATATYPEKIND_OPTSTRUCT && m->isOptional;
-}
-
 /* 1.05, 5.4.6: which of the optional members are there. */
 static void put_mask(struct json_writer *w, const void *v, const UA_DataType *type)
 {
@@ -70,8 +46,8 @@ static void put_mask(struct json_writer *w, const void *v, const UA_DataType *ty
     uint64_t mask = 0, bit = 1;
     for (size_t i = 0; i < type->membersSize; i++) {
         size_t count;
-        bool optional = is_optional(type, &type->members[i]);
-        const void *value = take_member(&type->members[i], optional, &at, &count);
+        bool optional = opcua_member_is_optional(type, &type->members[i]);
+        const void *value = opcua_member_take(&type->members[i], optional, &at, &count);
         if (optional && value)
             mask |= bit;
         if (optional)
@@ -91,8 +67,8 @@ static void put_members(struct json_writer *w, const void *v, const UA_DataType 
     for (size_t i = 0; i < type->membersSize; i++) {
         const UA_DataTypeMember *m = &type->members[i];
         size_t count;
-        bool optional = is_optional(type, m);
-        const void *value = take_member(m, optional, &at, &count);
+        bool optional = opcua_member_is_optional(type, m);
+        const void *value = opcua_member_take(m, optional, &at, &count);
         if (value && !(compact && !optional && is_default(value, m, count)))
             put_member(w, m, value, count, form);
     }
@@ -116,7 +92,7 @@ static void put_choice(struct json_writer *w, const void *v, const UA_DataType *
     const UA_DataTypeMember *m = &type->members[which - 1];
     const uint8_t *at = v;
     size_t count;
-    const void *value = take_member(m, false, &at, &count);
+    const void *value = opcua_member_take(m, false, &at, &count);
     if (form->rules == OPCUA_JSON_COMPACT) { /* 1.05, 5.4.7 */
         json_name(w, "SwitchField");
         json_put_u64(w, which);
@@ -211,6 +187,20 @@ static void put_encoded_extension(const UA_ExtensionObject *o, const struct opcu
     json_end_object(&w);
 }
 
+/* False: its type is not known. */
+static bool put_known_extension(const UA_ExtensionObject *o, const struct opcua_value_form *form,
+                                struct buffer *out)
+{
+    const struct opcua_types *types = form->names ? form->names->types : NULL;
+    const UA_DataType *type;
+    void *value = types ? opcua_types_read(types, o, &type) : NULL;
+    if (value == NULL)
+        return false;
+    value_json_extension_of(value, type, form, out);
+    UA_delete(value, type);
+    return true;
+}
+
 void value_json_extension(const void *v, const struct opcua_value_form *form, struct buffer *out)
 {
     const UA_ExtensionObject *o = v;
@@ -218,7 +208,7 @@ void value_json_extension(const void *v, const struct opcua_value_form *form, st
         value_json_extension_of(o->content.decoded.data, o->content.decoded.type, form, out);
     else if (o->encoding == UA_EXTENSIONOBJECT_ENCODED_NOBODY)
         value_json_null(out);
-    else
+    else if (!put_known_extension(o, form, out))
         put_encoded_extension(o, form, out);
 }
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "gzip/gzip.h"
+#include "publisher/schemas.h"
 
 #define FIRST_BYTES 4096 /* of a message's buffer */
 #define NUMBER_MAX 24
@@ -22,6 +23,8 @@ struct buffer *batch_begin(struct batch *b)
     if (b->message)
         return &b->message->body;
     struct batches *home = b->home;
+    if (b->schema.stale)
+        schemas_announce(b);
     b->message = outgoing_new();
     struct buffer *out = &b->message->body;
     buffer_reserve(out, b->last_len + b->last_len / 8 + FIRST_BYTES);
@@ -69,6 +72,8 @@ static void send(void *arg, struct buffer *body)
     *body = (struct buffer){0};
     buffer_put(&m->properties, buffer_slice(&b->properties));
     put_sequence(b, &m->properties);
+    if (b->message && b->schema.id[0]) /* it is one of values */
+        iot_property_put(&m->properties, SLICE("dataschema"), slice_of(b->schema.id));
     if (b->event.type)
         cloud_event_put(&b->event, b->sequence, loop_wall_ms(b->home->sink.loop), &m->properties);
     m->content_type = b->encoder.content_type;
@@ -244,6 +249,7 @@ static void batch_free(struct batch *b)
 {
     list_remove(&b->link);
     encoder_clear(&b->encoder);
+    schemas_batch_clear(b);
     cloud_event_clear(&b->event);
     buffer_clear(&b->properties);
     free(b->topic);
@@ -298,6 +304,11 @@ static struct batch *find(struct batches *home, const struct plan_writer *writer
                          loop_random_u64(home->sink.loop));
     struct batch *b = batch_of(home, &r);
     b->users += writer != NULL;
+    if (kind == TOPIC_TELEMETRY && writer && home->plan.schemas && !b->schema.topic) {
+        buffer_reset(&topic);
+        put_topic(home, writer, TOPIC_SCHEMA, &topic);
+        b->schema.topic = slice_dup(buffer_slice(&topic));
+    }
     buffer_clear(&topic);
     return b;
 }
@@ -336,6 +347,7 @@ void batches_clear(struct batches *home)
     struct link *l;
     while ((l = list_first(&home->all)))
         batch_free(LIST_OF(l, struct batch, link));
+    schemas_clear(home);
     free(home->publisher_id);
     free(home->name);
     free(home->queue);

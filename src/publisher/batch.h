@@ -13,7 +13,7 @@
 #define BATCH_BODY_MAX (250u << 10) /* leaves 6 KiB of IoT Hub's 256 for properties */
 
 struct group_counts {
-    uint64_t messages, bytes, data_sets, values, too_large, metadata;
+    uint64_t messages, bytes, data_sets, values, too_large, metadata, schemas;
 };
 
 struct group_sink {
@@ -27,13 +27,28 @@ struct group_sink {
     uint16_t id; /* on the wire, from 1 */
 };
 
+#define SCHEMA_ID_MAX 24 /* a number */
+
+/* What a batch's messages look like (publisher/schemas.h). */
+struct batch_schema {
+    struct encoder_set *sets; /* its data sets that are known */
+    size_t count;
+    char *topic; /* NULL: no schema goes with it */
+    char id[SCHEMA_ID_MAX]; /* of what was announced; "": nothing */
+    bool stale;             /* it may be another one */
+};
+
 /* All of a group, and what they have in common; lives in it. */
 struct batches {
     struct group_sink sink;
     struct plan_group plan; /* its texts are those below; what it points to otherwise is gone */
     char *publisher_id, *name, *queue; /* queue: template of the topic; "": the program's */
     struct outbox_route *route;        /* NULL: the program's transport */
-    struct list all;                   /* the first is that of the group's own route */
+    struct {
+        struct encoder_set *at;
+        size_t count;
+    } shapes;        /* what the data sets of writers look like, as far as it was told */
+    struct list all; /* the first is that of the group's own route */
 };
 
 struct batch {
@@ -48,6 +63,7 @@ struct batch {
     bool late; /* values that were missed, out of history */
 
     struct cloud_event event; /* of the writers in it; only with the plan's cloud_events */
+    struct batch_schema schema;
     uint32_t users; /* writers whose messages or metadata it takes */
     uint64_t sequence;
     struct outgoing *message; /* NULL: none begun */

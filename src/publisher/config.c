@@ -221,7 +221,8 @@ enum status config_read(struct slice text, struct config *c)
 }
 
 /* OPC Publisher's own table: UADP has no form for samples, and none for values with their own
- * status and time but without a head. Samples are older than the encodings of OPC UA 1.05. */
+ * status and time but without a head; Avro has none for samples either. Samples are older than the
+ * encodings of OPC UA 1.05. */
 static bool go_together(enum messaging_mode mode, enum message_encoding encoding)
 {
     bool samples = mode == MODE_SAMPLES || mode == MODE_FULL_SAMPLES;
@@ -235,6 +236,9 @@ static const char *advice_for(enum message_encoding encoding)
     return encoding == ENCODING_UADP
                ? "Uadp does not go with %s: use PubSub, FullNetworkMessages, DataSetMessages, "
                  "SingleDataSetMessage, RawDataSets or SingleRawDataSet as MessagingMode"
+           : encoding == ENCODING_AVRO || encoding == ENCODING_AVRO_GZIP
+               ? "Avro does not go with %s: use another than Samples and FullSamples as "
+                 "MessagingMode"
                : "JsonCompact and JsonVerbose do not go with %s: use another than Samples and "
                  "FullSamples as MessagingMode";
 }

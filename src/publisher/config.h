@@ -44,6 +44,8 @@ enum message_encoding {
     ENCODING_JSON_VERBOSE,
     ENCODING_JSON_COMPACT_GZIP,
     ENCODING_JSON_VERBOSE_GZIP,
+    ENCODING_AVRO,
+    ENCODING_AVRO_GZIP,
 };
 
 enum data_change_trigger {

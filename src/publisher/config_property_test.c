@@ -90,7 +90,7 @@ static const struct row entry_rows[] = {
     {"UseReverseConnect", "true", "connection.reverse=1\n", FLAGS},
     {"DumpConnectionDiagnostics", "true", "writer.dump_diagnostics=1\n", FLAGS},
     {"MessagingMode", "\"FullSamples\"", "group.mode=2\n", WORDS},
-    {"MessageEncoding", "\"Uadp\"", "group.encoding=5\n", WORDS " | \"Avro\" | \"AvroGzip\" | \"Xml\" | \"IsReversible\" | \"IsGzipCompressed\""},
+    {"MessageEncoding", "\"Uadp\"", "group.encoding=5\n", WORDS " | \"Xml\" | \"IsReversible\" | \"IsGzipCompressed\""},
     {"WriterGroupTransport", "\"Mqtt\"", "group.transport=2\n", WORDS " | \"Dapr\" | \"AioMqtt\" | \"AioDss\""},
     {"WriterGroupTransportConfiguration", "\"HostName=h\"", "group.transport_configuration=HostName=h\n", TEXTS},
     {"WriterGroupQueueName", "\"q\"", "group.route.topic=q\n", TEXTS},

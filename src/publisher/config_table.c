@@ -19,8 +19,6 @@ static const struct word modes[] = {
     {0},
 };
 
-#define NO_AVRO "is not offered: it never left its trial; use Json, JsonGzip or Uadp"
-
 static const struct word encodings[] = {
     {"Json", ENCODING_JSON, NULL},
     {"JsonReversible", ENCODING_JSON_REVERSIBLE, NULL},
@@ -31,8 +29,8 @@ static const struct word encodings[] = {
     {"JsonCompactGzip", ENCODING_JSON_COMPACT_GZIP, NULL},
     {"JsonVerboseGzip", ENCODING_JSON_VERBOSE_GZIP, NULL},
     {"Uadp", ENCODING_UADP, NULL},
-    {"Avro", -1, NO_AVRO},
-    {"AvroGzip", -1, NO_AVRO},
+    {"Avro", ENCODING_AVRO, NULL},
+    {"AvroGzip", ENCODING_AVRO_GZIP, NULL},
     {"Xml", -1, "is a name without an encoding in every release; use Json or Uadp"},
     {"IsReversible", -1, "is a part of a name; use JsonReversible"},
     {"IsGzipCompressed", -1, "is a part of a name; use JsonGzip"},

@@ -22,6 +22,7 @@ struct data_set {
     uint32_t extra_count;
     uint32_t field_count;  /* without extras, whose numbers follow */
     uint32_t id, sequence; /* sequence: of the last message */
+    bool events;           /* not values */
     uint32_t major, minor; /* version of its metadata */
     struct batch *batch;   /* the group's, which it goes into */
 };

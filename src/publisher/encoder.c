@@ -9,17 +9,19 @@
 static const struct encoding {
     const char *name, *content_type, *content_encoding;
     enum opcua_json_rules rules;
-    bool reversible, gzip, uadp;
+    bool reversible, gzip, uadp, avro;
 } encodings[] = {
-    [ENCODING_JSON]                 = {"Json", "application/json", "utf-8", OPCUA_JSON_1_04, false, false, false},
-    [ENCODING_JSON_REVERSIBLE]      = {"JsonReversible", "application/json", "utf-8", OPCUA_JSON_1_04, true, false, false},
-    [ENCODING_JSON_GZIP]            = {"JsonGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false},
-    [ENCODING_JSON_REVERSIBLE_GZIP] = {"JsonReversibleGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, true, true, false},
-    [ENCODING_JSON_COMPACT]         = {"JsonCompact", "application/json", "utf-8", OPCUA_JSON_COMPACT, true, false, false},
-    [ENCODING_JSON_COMPACT_GZIP]    = {"JsonCompactGzip", "application/json+gzip", "utf-8", OPCUA_JSON_COMPACT, true, true, false},
-    [ENCODING_JSON_VERBOSE]         = {"JsonVerbose", "application/json", "utf-8", OPCUA_JSON_VERBOSE, true, false, false},
-    [ENCODING_JSON_VERBOSE_GZIP]    = {"JsonVerboseGzip", "application/json+gzip", "utf-8", OPCUA_JSON_VERBOSE, true, true, false},
-    [ENCODING_UADP]                 = {"Uadp", "application/opcua+uadp", "", OPCUA_JSON_1_04, false, false, true},
+    [ENCODING_JSON]                 = {"Json", "application/json", "utf-8", OPCUA_JSON_1_04, false, false, false, false},
+    [ENCODING_JSON_REVERSIBLE]      = {"JsonReversible", "application/json", "utf-8", OPCUA_JSON_1_04, true, false, false, false},
+    [ENCODING_JSON_GZIP]            = {"JsonGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false, false},
+    [ENCODING_JSON_REVERSIBLE_GZIP] = {"JsonReversibleGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, true, true, false, false},
+    [ENCODING_JSON_COMPACT]         = {"JsonCompact", "application/json", "utf-8", OPCUA_JSON_COMPACT, true, false, false, false},
+    [ENCODING_JSON_COMPACT_GZIP]    = {"JsonCompactGzip", "application/json+gzip", "utf-8", OPCUA_JSON_COMPACT, true, true, false, false},
+    [ENCODING_JSON_VERBOSE]         = {"JsonVerbose", "application/json", "utf-8", OPCUA_JSON_VERBOSE, true, false, false, false},
+    [ENCODING_JSON_VERBOSE_GZIP]    = {"JsonVerboseGzip", "application/json+gzip", "utf-8", OPCUA_JSON_VERBOSE, true, true, false, false},
+    [ENCODING_UADP]                 = {"Uadp", "application/opcua+uadp", "", OPCUA_JSON_1_04, false, false, true, false},
+    [ENCODING_AVRO]                 = {"Avro", "application/avro", "utf-8", OPCUA_JSON_1_04, false, false, false, true},
+    [ENCODING_AVRO_GZIP]            = {"AvroGzip", "application/avro+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false, true},
 };
 /* clang-format on */
 
@@ -34,9 +36,20 @@ bool encoder_is_strict(enum message_encoding encoding)
     return encodings[encoding].rules != OPCUA_JSON_1_04;
 }
 
+bool encoder_is_avro(enum message_encoding encoding)
+{
+    return encodings[encoding].avro;
+}
+
+bool encoder_has_schema(enum message_encoding encoding)
+{
+    return !encodings[encoding].uadp;
+}
+
 const char *encoder_schema(const struct encoder *e)
 {
-    return e->uadp            ? "application/x-network-message-uadp-v1"
+    return e->avro            ? "application/x-network-message-avro-v0"
+           : e->uadp            ? "application/x-network-message-uadp-v1"
            : e->form->samples ? "application/x-monitored-item-json-v1"
                               : "application/x-network-message-json-v1";
 }
@@ -67,7 +80,8 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
     bool network_each = f->network && !p->strict;
     bool bare = encoding->rules != OPCUA_JSON_1_04; /* raw values have no types in 1.05 */
     *e = (struct encoder){
-        .ops = encoding->uadp ? &encoder_uadp
+        .ops = encoding->uadp   ? &encoder_uadp
+               : encoding->avro ? &encoder_avro
                : f->samples   ? &encoder_samples
                               : &encoder_json,
         .form = f,
@@ -86,6 +100,8 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
     };
     if (encoding->uadp)
         encoder_uadp_init(e, p);
+    else if (encoding->avro)
+        encoder_avro_init(e, p);
     else
         put_network_head(e, p);
 }
@@ -97,6 +113,8 @@ void encoder_clear(struct encoder *e)
     buffer_clear(&e->publisher);
     if (e->uadp)
         encoder_uadp_clear(e);
+    if (e->avro)
+        encoder_avro_clear(e);
 }
 
 size_t encoder_json_overhead(const struct encoder *e)

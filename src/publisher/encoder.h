@@ -73,6 +73,12 @@ struct encoder_plan {
     uint64_t random;
 };
 
+/* A data set that messages may have in them, and what it looks like. */
+struct encoder_set {
+    uint32_t id;
+    struct shape *shape;
+};
+
 struct encoder {
     const struct encoder_ops *ops;
     const struct form *form;
@@ -88,8 +94,13 @@ struct encoder {
     struct buffer group, publisher; /* the group's name and the publisher's id, quoted */
     uint64_t random;                /* state of message ids; not 0 */
     struct uadp *uadp;
+    struct avro *avro;
+    const struct encoder_set *sets; /* who has them changes them between messages alone */
+    size_t set_count;
 
     uint32_t members; /* data set messages or samples in the message, without the open one */
+
+    bool unknown; /* the open data set message cannot be written: its data set is none of `sets` */
 
     /* The open data set message; places count from its beginning, its separator left out. */
     const struct data_set *set;
@@ -110,6 +121,11 @@ const char *encoder_name(enum message_encoding encoding);
 /* Messages with it are always as the standard has them. */
 bool encoder_is_strict(enum message_encoding encoding);
 
+/* Messages can be read only by who knows what is in them. */
+bool encoder_is_avro(enum message_encoding encoding);
+/* There is a kind of schema that says what messages look like. */
+bool encoder_has_schema(enum message_encoding encoding);
+
 /* "application/x-network-message-json-v1" and the like, for $$MessageSchema. */
 const char *encoder_schema(const struct encoder *e);
 
@@ -117,10 +133,13 @@ const char *encoder_schema(const struct encoder *e);
 
 /* ---- for encoders ---- */
 
-extern const struct encoder_ops encoder_json, encoder_samples, encoder_uadp; /* encoder_*.c */
+extern const struct encoder_ops encoder_json, encoder_samples, encoder_uadp,
+    encoder_avro; /* encoder_*.c */
 
 void encoder_uadp_init(struct encoder *e, const struct encoder_plan *p);
 void encoder_uadp_clear(struct encoder *e);
+void encoder_avro_init(struct encoder *e, const struct encoder_plan *p);
+void encoder_avro_clear(struct encoder *e);
 
 size_t encoder_json_overhead(const struct encoder *e);
 

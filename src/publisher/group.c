@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/schemas.h"
+#include "publisher/shape.h"
 
 #define GZIP_FACTOR_MAX 16 /* how much larger a value may be that gzip might make fit */
 
@@ -35,10 +37,11 @@ static void open_data_set(struct group *g)
     ops->open(g->encoder, g->out, g->open, &g->head);
 }
 
-/* Also takes back one that got no fields. */
+/* Also takes back one that got no fields, or that cannot be written. */
 static void close_data_set(struct group *g)
 {
-    if (g->encoder->fields == 0 && g->head.frame != FRAME_KEEP_ALIVE) {
+    bool empty = g->encoder->fields == 0 && g->head.frame != FRAME_KEEP_ALIVE;
+    if (empty || g->encoder->unknown) {
         g->out->len = g->open_at;
         g->open->sequence--;
         return;
@@ -216,7 +219,9 @@ void group_flush(struct group *g)
 
 struct batch *group_metadata_batch(struct group *g, const struct plan_writer *writer)
 {
-    return group_form(g)->metadata ? batch_for(&g->batches, writer, TOPIC_METADATA) : NULL;
+    const struct batch *any = LIST_OF(list_first(&g->batches.all), struct batch, link);
+    bool has = group_form(g)->metadata && any->encoder.ops->metadata;
+    return has ? batch_for(&g->batches, writer, TOPIC_METADATA) : NULL;
 }
 
 bool group_metadata(struct group *g, struct batch *to, const struct data_set *d,
@@ -235,22 +240,44 @@ bool group_metadata(struct group *g, struct batch *to, const struct data_set *d,
     return true;
 }
 
+/* ---- what data sets look like ---- */
+
+bool group_wants_shapes(const struct group *g, bool *needed)
+{
+    *needed = encoder_is_avro(g->batches.plan.encoding);
+    return schemas_wanted(&g->batches);
+}
+
+void group_shape(struct group *g, const struct data_set *d, const UA_DataSetMetaDataType *m)
+{
+    schemas_tell(&g->batches, d->id, shape_new(m, d->events));
+    schemas_join(d->batch, d->id);
+}
+
+void group_forget_shape(struct group *g, const struct data_set *d)
+{
+    schemas_forget(&g->batches, d->id);
+}
+
 /* ---- setting up ---- */
 
 void group_join(struct group *g, struct data_set *d, const struct plan_writer *writer)
 {
     d->batch = batch_for(&g->batches, writer, TOPIC_TELEMETRY);
+    schemas_join(d->batch, d->id);
 }
 
 void group_join_late(struct group *g, struct data_set *d, const struct plan_writer *writer)
 {
     d->batch = batch_for_late(&g->batches, writer);
+    schemas_join(d->batch, d->id);
 }
 
 void group_leave(struct group *g, struct data_set *d, bool forget)
 {
     assert(!g->open);
     (void)g;
+    schemas_leave(d->batch, d->id);
     batch_leave(d->batch, forget);
 }
 

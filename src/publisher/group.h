@@ -49,6 +49,14 @@ bool group_metadata(struct group *g, struct batch *to, const struct data_set *d,
 /* Where the writer's metadata goes; NULL: this kind of messages has none. */
 struct batch *group_metadata_batch(struct group *g, const struct plan_writer *writer);
 
+/* What data sets look like is wanted, by schemas or by the encoding; `needed`: no value can be
+ * written before. */
+bool group_wants_shapes(const struct group *g, bool *needed);
+/* The data set looks like that from now on. */
+void group_shape(struct group *g, const struct data_set *d, const UA_DataSetMetaDataType *m);
+/* It is gone for good. */
+void group_forget_shape(struct group *g, const struct data_set *d);
+
 /* A value, or an event as an object of its fields, by itself. */
 void group_sample(struct group *g, struct data_set *d, const struct sample *s,
                   const struct opcua_namespaces *names);

@@ -89,7 +89,10 @@ void item_put_metadata(const struct item *i, const struct opcua_namespaces *name
     if (opcua_node_id_parse(slice_of(i->text), names, &id, NULL) != OK)
         id = UA_NODEID_NULL; /* the field is there all the same */
     size_t before = out->count;
-    put_field(item_head(i), &id, out);
+    if (slice_starts(item_head(i), SLICE("{"))) /* of samples: they name their node */
+        metadata_add(out, slice_of(i->text), &id);
+    else
+        put_field(item_head(i), &id, out);
     if (i->more && out->count > before)
         out->at[before].id = i->more->class_field_id;
     UA_NodeId_clear(&id);

@@ -77,6 +77,7 @@ struct plan_defaults {
     bool keep_alive_messages, keep_alive_key_frames;
     bool metadata;       /* metadata messages where the mode has them */
     int64_t metadata_ms; /* how often; 0: when it changes */
+    enum tristate schemas; /* beside the messages; not said: where the encoding needs them */
     enum plan_names names;
     enum plan_stamp stamp;
     bool lone_value;    /* a data set of one field is written as the field's value */
@@ -163,6 +164,7 @@ struct plan_group {
     uint32_t batch_ms;
     bool strict;
     bool metadata; /* metadata messages where the mode has them */
+    bool schemas;  /* what messages look like goes with them */
     enum plan_names names;
     enum plan_stamp stamp;
     bool lone_value, last_in_batch, routing_info, cloud_events; /* as in plan_defaults */

@@ -51,6 +51,8 @@ struct plan_group plan_group_of(const struct plan_values *v, const struct config
     const struct plan_defaults *o = v->defaults;
     const struct config_entry_rare *r = e->rare;
     int64_t partitions = said(r->partitions, o->partitions);
+    enum message_encoding encoding = e->encoding ? (enum message_encoding)e->encoding : o->encoding;
+    bool avro = encoding == ENCODING_AVRO || encoding == ENCODING_AVRO_GZIP;
     return (struct plan_group){
         .name = text(e->group, PLAN_GROUP_NAME),
         .publisher_id = text(e->publisher_id, o->publisher_id),
@@ -65,11 +67,12 @@ struct plan_group plan_group_of(const struct plan_values *v, const struct config
         .transport_configuration = r->transport_configuration,
         .partitions = (uint32_t)(partitions > PARTITIONS_MAX ? PARTITIONS_MAX : partitions),
         .mode = e->mode ? (enum messaging_mode)e->mode : o->mode,
-        .encoding = e->encoding ? (enum message_encoding)e->encoding : o->encoding,
+        .encoding = encoding,
         .batch_size = (uint32_t)said(e->batch_size, o->batch_size),
         .batch_ms = (uint32_t)said(e->batch_ms, o->batch_ms),
         .strict = o->strict,
         .metadata = o->metadata,
+        .schemas = o->schemas ? o->schemas == SAID_YES : avro,
         .names = o->names,
         .stamp = o->stamp,
         .lone_value = o->lone_value,

@@ -97,8 +97,6 @@ static bool flat(struct slice v, struct buffer *out)
 #define ON "true"
 
 /* clang-format off */
-#define AVRO "Avro is not one of the encodings"
-#define SCHEMAS "no schemas are published beside the messages; metadata messages describe them"
 #define STACK "the library of OPC UA has limits of its own"
 #define OTLP "metrics are read at /metrics, and logs go to standard error; nothing is pushed"
 #define STORES "Directory or FlatDirectory; there are no stores of Windows here"
@@ -149,9 +147,9 @@ static const struct settings_option options[] = {
     {"msi metadatasendinterval", "DefaultMetaDataUpdateTime", "metadata.interval", NULL, NULL, NULL},
     {"dm disablemetadata", "DisableDataSetMetaData", "metadata", negated, ON, NULL},
     {"amt asyncmetadataloadtimeout", "AsyncMetaDataLoadTimeout", NULL, NULL, NULL, "values do not wait for metadata to be read"},
-    {"ps publishschemas", "PublishMessageSchema", NULL, NULL, ON, SCHEMAS},
-    {"asj preferavro", "PreferAvroOverJsonSchema", NULL, NULL, ON, AVRO},
-    {"daf disableavrofiles", "DisableAvroFileWriter", NULL, NULL, ON, AVRO},
+    {"ps publishschemas", "PublishMessageSchema", "schemas", NULL, ON, NULL},
+    {"asj preferavro", "PreferAvroOverJsonSchema", NULL, NULL, ON, "messages in Avro have Avro's schemas, those in JSON have JSON's: readers of the one cannot use the other"},
+    {"daf disableavrofiles", "DisableAvroFileWriter", NULL, NULL, ON, "messages in Avro stand in files with their length before each: there are no files to switch off"},
     {"lc legacycompatibility", "LegacyCompatibility", NULL, NULL, ON, "the content type application/opcua+uajson of 2.5 is not written"},
     {"om maxsendqueuesize", "MaxNetworkMessageSendQueueSize", NULL, NULL, NULL, "what waits to be sent is bounded in bytes: queue.bytes in memory, queue.disk on the disk"},
     {"wgp writergrouppartitions", "DefaultWriterGroupPartitionCount", "partitions", NULL, NULL, NULL},
@@ -165,7 +163,7 @@ static const struct settings_option options[] = {
     {"eh eventhubnamespaceconnectionstring", "EventHubNamespaceConnectionString", "eventhub.connection", NULL, NULL, NULL},
     {"w hcs httpconnectionstring", "HttpConnectionString", "http.connection", NULL, NULL, NULL},
     {"o outdir", "OutputRoot", "output", NULL, NULL, "a folder; or stdout, stderr"},
-    {"sg schemagroup", "SchemaGroupName", NULL, NULL, NULL, SCHEMAS},
+    {"sg schemagroup", "SchemaGroupName", NULL, NULL, NULL, "there is no registry of Azure's to put them in: schemas go to their topic"},
     {"d dcs daprconnectionstring", "DaprConnectionString", NULL, NULL, NULL, "a side car with a protocol of its own: the broker behind it is reached with mqtt.connection or kafka.connection"},
 
     /* topics */

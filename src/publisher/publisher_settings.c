@@ -26,6 +26,7 @@ const struct setting publisher_settings[] = {
     {"keepalive.keyframes", SETTING_BOOL, "false", "that message has all values", 0, 0, NULL, false},
     {"metadata", SETTING_BOOL, NULL, "sends what data sets look like, where the mode has that; else only when strict", 0, 0, NULL, false},
     {"metadata.interval", SETTING_DURATION, "0s", "how often; 0s: when it changes", 0, INT64_MAX, NULL, false},
+    {"schemas", SETTING_BOOL, NULL, "sends a schema of the messages to a topic beside theirs; else only for Avro", 0, 0, NULL, false},
     {"message.bytes", SETTING_SIZE, "250KiB", "of a message, at most", 1024, 1 << 30, NULL, false},
     {"message.time", SETTING_WORD, "CurrentTimeUtc", "of which moment a message's timestamp is", 0, 0, "CurrentTimeUtc|PublishTime|EncodingTimeUtc", false},
     {"message.qos", SETTING_WORD, "AtLeastOnce", "how surely a message comes", 0, 0, "AtMostOnce|AtLeastOnce|ExactlyOnce", false},
@@ -151,6 +152,8 @@ static void read_messages(const struct settings *s, struct plan_defaults *d)
     d->keep_alive_key_frames = settings_bool(s, "keepalive.keyframes");
     d->metadata = settings_given(s, "metadata") ? settings_bool(s, "metadata") : strict;
     d->metadata_ms = (int64_t)settings_ms(s, "metadata.interval");
+    if (settings_given(s, "schemas"))
+        d->schemas = settings_bool(s, "schemas") ? SAID_YES : SAID_NO;
     d->stamp = (enum plan_stamp)WORD_OF(s, "message.time", stamps);
     d->routing_info = settings_bool(s, "routing.info");
     d->cloud_events = settings_bool(s, "cloud.events");

@@ -16,7 +16,8 @@ struct routed {
 
 static void put_fields(void *arg, const struct opcua_namespaces *names, struct metadata_fields *out)
 {
-    const struct writer *w = arg;
+    struct writer *w = arg;
+    w->data_set.events = w->item_count > 0 && w->items[0]->event;
     for (size_t n = 0; n < w->item_count; n++)
         item_put_metadata(w->items[n], names, out);
     for (uint32_t n = 0; n < w->data_set.extra_count; n++)
@@ -130,15 +131,13 @@ static void set_spec(struct writer *w, const struct plan_writer *plan)
 
 static void set_metadata(struct writer *w, const struct plan_writer *plan)
 {
-    if (!w->config.plan_group->metadata)
-        return;
     struct writer_metadata_config config = {.loop = sources_loop(w->config.sources),
                                             .group = w->config.group,
                                             .set = &w->data_set,
                                             .fields = put_fields,
                                             .done = on_metadata,
                                             .arg = w};
-    w->metadata = writer_metadata_new(&config, plan);
+    w->metadata = writer_metadata_new(&config, plan, w->config.plan_group->metadata);
 }
 
 static void set_home(struct writer *w, const struct plan_writer *plan)
@@ -204,6 +203,7 @@ void writer_free(struct writer **writer, bool forget)
     group_leave(w->config.group, &w->data_set, forget);
     if (w->late)
         group_leave(w->config.group, w->late, false); /* never retained */
+    group_forget_shape(w->config.group, &w->data_set);
     data_set_clear(&w->data_set);
     buffer_clear(&w->key);
     buffer_clear(&w->same_key);

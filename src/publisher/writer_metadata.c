@@ -4,15 +4,28 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "opcua/types.h"
 #include "publisher/uadp.h"
 
 #define MAJOR 1
 #define DOTNET_EPOCH 504911232000000000 /* ticks from year 1 to 1601 */
 
+/* While a structure of the server's own is asked for; the writer may go before the answer. */
+struct asked {
+    struct writer_metadata *for_whom; /* NULL: gone, or it does not want to know any more */
+    struct opcua_session *session; /* a reference, as that of: */
+    struct opcua_types *types;
+};
+
 struct writer_metadata {
     struct writer_metadata_config config;
-    struct batch *batch;
+    struct batch *batch; /* NULL: no messages of it are sent */
+    size_t field_count;  /* when the server told last what it is */
+    bool shapes, needed; /* the group wants to know, or can write no value before */
     struct metadata_load *load;
+    UA_NodeId *structures; /* of fields; to be known before values are written */
+    size_t structure_count;
+    struct asked *asked;
     struct opcua_session *session; /* that was asked last */
     char *name, *description;
     UA_Guid class_id;
@@ -23,10 +36,35 @@ struct writer_metadata {
     bool waiting;
 };
 
+/* Until the server says more its fields are taken for variants. */
+static void guess(struct writer_metadata *m)
+{
+    struct metadata_fields fields = {0};
+    m->config.fields(m->config.arg, opcua_session_namespaces(m->session), &fields);
+    if (m->hash && fields.count == m->field_count) { /* it is as it was */
+        metadata_fields_clear(&fields);
+        return;
+    }
+    UA_FieldMetaData *of = UA_Array_new(fields.count, &UA_TYPES[UA_TYPES_FIELDMETADATA]);
+    UA_DataSetMetaDataType data = {.name = UA_STRING(m->name), .fields = of};
+    for (; of != NULL && data.fieldsSize < fields.count; data.fieldsSize++) {
+        UA_FieldMetaData *f = &of[data.fieldsSize];
+        UA_String_copy(&fields.at[data.fieldsSize].name, &f->name);
+        f->dataType = UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATATYPE);
+        f->valueRank = UA_VALUERANK_ANY;
+    }
+    group_shape(m->config.group, m->config.set, &data);
+    UA_Array_delete(of, data.fieldsSize, &UA_TYPES[UA_TYPES_FIELDMETADATA]);
+    metadata_fields_clear(&fields);
+    m->hash = 0; /* what comes is another one */
+}
+
 static void stop_waiting(void *arg)
 {
     struct writer_metadata *m = arg;
     loop_timer_stop(&m->patience);
+    if (m->waiting && m->load && m->needed) /* it took too long */
+        guess(m);
     if (m->waiting) {
         m->waiting = false;
         m->config.done(m->config.arg);
@@ -35,6 +73,8 @@ static void stop_waiting(void *arg)
 
 static void send(struct writer_metadata *m, const UA_DataSetMetaDataType *data)
 {
+    if (!m->batch)
+        return;
     group_metadata(m->config.group, m->batch, m->config.set, data,
                    opcua_session_namespaces(m->session));
 }
@@ -48,7 +88,7 @@ static void on_again(void *arg)
 
 static void keep(struct writer_metadata *m, const UA_DataSetMetaDataType *data)
 {
-    if (m->again_ms == 0)
+    if (m->again_ms == 0 || !m->batch)
         return;
     if (m->sent)
         UA_DataSetMetaDataType_delete(m->sent);
@@ -101,6 +141,62 @@ static void complete(struct writer_metadata *m, UA_DataSetMetaDataType *data)
             data->fields[i].dataSetFieldId = field_id(m, data->fields[i].name);
 }
 
+/* ---- structures ---- */
+
+static void leave_structures(struct writer_metadata *m)
+{
+    if (m->asked)
+        m->asked->for_whom = NULL;
+    m->asked = NULL;
+    UA_Array_delete(m->structures, m->structure_count, &UA_TYPES[UA_TYPES_NODEID]);
+    m->structures = NULL;
+    m->structure_count = 0;
+}
+
+static void list_structures(struct writer_metadata *m, const UA_DataSetMetaDataType *data)
+{
+    leave_structures(m);
+    m->structures = UA_Array_new(data->fieldsSize, &UA_TYPES[UA_TYPES_NODEID]);
+    for (size_t i = 0; m->structures && i < data->fieldsSize; i++)
+        if (data->fields[i].dataType.namespaceIndex != 0 &&
+            data->fields[i].builtInType == UA_DATATYPEKIND_EXTENSIONOBJECT + 1)
+            UA_NodeId_copy(&data->fields[i].dataType, &m->structures[m->structure_count++]);
+}
+
+static void ask_structures(struct writer_metadata *m);
+
+static void on_structure(void *arg, const UA_DataType *type)
+{
+    (void)type; /* known now, or it never is */
+    struct asked *a = arg;
+    struct writer_metadata *m = a->for_whom;
+    opcua_types_unref(&a->types);
+    opcua_session_unref(&a->session);
+    free(a);
+    if (!m)
+        return;
+    m->asked = NULL;
+    ask_structures(m);
+}
+
+/* One after the other, the last first. */
+static void ask_structures(struct writer_metadata *m)
+{
+    struct opcua_types *types = opcua_session_types(m->session);
+    if (m->structure_count == 0 || !types) {
+        leave_structures(m);
+        stop_waiting(m);
+        return;
+    }
+    UA_NodeId id = m->structures[--m->structure_count];
+    m->asked = MEMORY_NEW(struct asked);
+    *m->asked = (struct asked){m, opcua_session_ref(m->session), opcua_types_ref(types)};
+    opcua_types_load(types, m->session, &id, false, on_structure, m->asked, WRITER_METADATA_MS);
+    UA_NodeId_clear(&id);
+}
+
+/* ---- asking ---- */
+
 static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
 {
     struct writer_metadata *m = arg;
@@ -110,24 +206,31 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
         uint64_t hash = hash_of(data);
         if (hash != m->hash) {
             m->hash = hash;
+            m->field_count = data->fieldsSize;
             m->config.set->major = MAJOR;
             m->config.set->minor = new_version(m->config.set);
             data->configurationVersion.majorVersion = MAJOR;
             data->configurationVersion.minorVersion = m->config.set->minor;
+            if (m->shapes)
+                group_shape(m->config.group, m->config.set, data);
             send(m, data);
             keep(m, data);
         }
+        list_structures(m, data);
     } else {
         log_warn("publisher metadata unknown: the server was not able to tell url=%.*s writer=%s",
                  SLICE_FMT(opcua_session_url(m->session)), m->name);
+        if (m->needed)
+            guess(m);
     }
-    stop_waiting(m);
+    ask_structures(m);
 }
 
 bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
 {
     struct metadata_fields fields = {0};
     metadata_cancel(&m->load);
+    leave_structures(m);
     m->config.fields(m->config.arg, opcua_session_namespaces(s), &fields);
     if (fields.count == 0) {
         metadata_fields_clear(&fields);
@@ -136,7 +239,7 @@ bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
     }
     m->session = s;
     m->load = metadata_load(s, &fields, on_loaded, m);
-    if (m->hash == 0 && !m->waiting) { /* the first one comes before data set messages */
+    if ((m->hash == 0 || m->needed) && !m->waiting) { /* it comes before data set messages */
         m->waiting = true;
         loop_timer_start(m->config.loop, &m->patience, WRITER_METADATA_MS, stop_waiting, m);
     }
@@ -146,17 +249,22 @@ bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
 void writer_metadata_stop(struct writer_metadata *m)
 {
     metadata_cancel(&m->load);
+    leave_structures(m);
     stop_waiting(m);
 }
 
 struct writer_metadata *writer_metadata_new(const struct writer_metadata_config *config,
-                                            const struct plan_writer *plan)
+                                            const struct plan_writer *plan, bool messages)
 {
-    struct batch *batch = group_metadata_batch(config->group, plan);
-    if (!batch)
+    bool needed;
+    bool shapes = group_wants_shapes(config->group, &needed);
+    struct batch *batch = messages ? group_metadata_batch(config->group, plan) : NULL;
+    if (!batch && !shapes)
         return NULL;
     struct writer_metadata *m = MEMORY_NEW(struct writer_metadata);
     m->config = *config;
+    m->shapes = shapes;
+    m->needed = needed;
     m->batch = batch;
     m->name = slice_dup(plan->data_set.len ? plan->data_set : plan->name);
     m->description = slice_dup(plan->description);
@@ -167,7 +275,8 @@ struct writer_metadata *writer_metadata_new(const struct writer_metadata_config 
 
 void writer_metadata_route(struct writer_metadata *m, const struct plan_writer *plan)
 {
-    m->batch = group_metadata_batch(m->config.group, plan);
+    if (m->batch)
+        m->batch = group_metadata_batch(m->config.group, plan);
 }
 
 void writer_metadata_free(struct writer_metadata **metadata, bool forget)
@@ -175,8 +284,10 @@ void writer_metadata_free(struct writer_metadata **metadata, bool forget)
     struct writer_metadata *m = *metadata;
     if (!m)
         return;
-    batch_leave(m->batch, forget);
+    if (m->batch)
+        batch_leave(m->batch, forget);
     metadata_cancel(&m->load);
+    leave_structures(m);
     loop_timer_stop(&m->again);
     loop_timer_stop(&m->patience);
     if (m->sent)

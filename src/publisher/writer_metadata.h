@@ -1,7 +1,9 @@
 /*
  * A writer's metadata messages: asked from the server whenever its values can come, sent before the
  * first data set message, again when it is another one, and on a schedule if there is one. The
- * version that data set messages name is that of the metadata that was sent. On the OPC UA thread.
+ * version that data set messages name is that of the metadata that was sent. The group is told, too,
+ * what its values look like, if it wants to know (publisher/schemas.h), and structures of the
+ * server's own are known before the first value is written. On the OPC UA thread.
  */
 #pragma once
 
@@ -23,9 +25,10 @@ struct writer_metadata_config {
     void *arg;
 };
 
-/* NULL: messages of this group have none. The plan's texts are copied. */
+/* `messages`: metadata messages are sent where the group's messages have them. NULL: nobody wants to
+ * know. The plan's texts are copied. */
 struct writer_metadata *writer_metadata_new(const struct writer_metadata_config *config,
-                                            const struct plan_writer *plan);
+                                            const struct plan_writer *plan, bool messages);
 /* The way to its topic is known, or another one. */
 void writer_metadata_route(struct writer_metadata *m, const struct plan_writer *plan);
 /* `forget`: the broker is to keep nothing of it. */

@@ -38,6 +38,7 @@ static void set_late(struct writer *w, const struct plan_writer *plan)
     if (!wanted || w->late)
         return;
     w->late = MEMORY_NEW(struct data_set);
+    w->late->id = w->data_set.id;
     group_join_late(w->config.group, w->late, plan);
 }
 

@@ -138,7 +138,7 @@ WHY = {
         "EncryptedAuthUsername": "opened by the IoT Edge workload API; without it the entry goes on as Anonymous, as in OPC "
                                  "Publisher, and a finding says so. What methods add is not encrypted (--fe)",
         "EncryptedAuthPassword": "see EncryptedAuthUsername",
-        "MessageEncoding": "Avro and Xml are refused with their reason",
+        "MessageEncoding": "Xml is refused with its reason",
         "WriterGroupTransport": "Dapr, AioMqtt and AioDss are refused with their reason",
         "Tag": "2.5's, without effect since 2.8",
     },

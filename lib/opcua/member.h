@@ -1,0 +1,33 @@
+/*
+ * The members of a structure, one after the other, as the stack lays them out in memory. Pure.
+ */
+#pragma once
+
+#include "opcua/stack.h"
+
+/* The member's place, or NULL when it is optional and not there; an array's elements, *count of
+ * them, UA_EMPTY_ARRAY_SENTINEL for none. *at is moved behind it; it begins at the structure. */
+static inline const void *opcua_member_take(const UA_DataTypeMember *m, bool optional,
+                                            const uint8_t **at, size_t *count)
+{
+    *at += m->padding;
+    const uint8_t *here = *at;
+    *count = 0;
+    if (m->isArray) {
+        *at += sizeof(size_t) + sizeof(void *);
+        *count = *(const size_t *)here;
+        const void *elements = *(void *const *)(here + sizeof(size_t));
+        return optional && elements == NULL ? NULL : elements ? elements : UA_EMPTY_ARRAY_SENTINEL;
+    }
+    if (optional) {
+        *at += sizeof(void *);
+        return *(void *const *)here;
+    }
+    *at += m->memberType->memSize;
+    return here;
+}
+
+static inline bool opcua_member_is_optional(const UA_DataType *type, const UA_DataTypeMember *m)
+{
+    return type->typeKind == UA_DATATYPEKIND_OPTSTRUCT && m->isOptional;
+}

@@ -1,0 +1,58 @@
+/*
+ * What the values of a data set look like, made out of its metadata once: a tree of types that
+ * schemas are printed from (publisher/schema_json.h, publisher/schema_avro.h) and that Avro's
+ * encoder goes by. Shared and immutable; on the OPC UA thread.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "opcua/stack.h"
+
+enum shape_kind {
+    SHAPE_ANY,         /* a variant: its type is not told, or may be another each time */
+    SHAPE_BUILTIN,     /* of OPC UA Part 6, 5.1.2 */
+    SHAPE_ENUMERATION, /* Int32 on the wire */
+    SHAPE_STRUCTURE,
+    SHAPE_OBJECT, /* a structure that nobody describes, or a union */
+};
+
+enum shape_rank { SHAPE_SCALAR, SHAPE_ARRAY, SHAPE_MATRIX };
+
+struct shape_type {
+    enum shape_kind kind;
+    UA_DataTypeKind builtin; /* of BUILTIN */
+    UA_NodeId id;            /* of ENUMERATION and STRUCTURE */
+    struct slice name, namespace_uri;
+    struct shape_field *fields; /* of STRUCTURE */
+    struct slice *symbols;      /* of ENUMERATION: names of its values 0, 1, 2 …; NULL: others */
+    size_t count;               /* fields or symbols */
+    struct shape_type *next;    /* of the same shape */
+};
+
+struct shape_field {
+    struct slice name;
+    struct slice head; /* "name": as in JSON; of a data set's fields alone */
+    const struct shape_type *type;
+    enum shape_rank rank;
+    bool optional;
+};
+
+struct shape {
+    unsigned references;
+    struct arena arena;
+    struct slice name; /* of the data set; may be empty */
+    struct shape_field *fields;
+    size_t count;
+    struct shape_type *types; /* those with an id */
+    bool events;
+};
+
+/* One reference. The metadata may go afterwards. */
+struct shape *shape_new(const UA_DataSetMetaDataType *m, bool events);
+struct shape *shape_ref(struct shape *s);
+void shape_unref(struct shape **s);
+
+/* By its name in JSON, at `hint` if it is there; shape->count: there is none. */
+size_t shape_find(const struct shape *s, struct slice head, size_t hint);
+
+extern const struct shape_type shape_any;
