@@ -68,9 +68,9 @@ static void show_addresses(struct demo *d)
     show_address("plant", "opc.tcp", u->listen, u->ports.plant, "a simulated factory");
     show_address("edge", "mqtts", name, u->ports.edge_mqtt, "modules and devices of the site");
     show_address("hub", "mqtts", name, u->ports.hub_mqtt, "devices");
-    show_address("", "amqps", name, u->ports.hub_amqp, "events, for Event Hubs' SDKs");
+    show_address("", "amqps", name, u->ports.hub_amqp, "devices, services, and events for Event Hubs' SDKs");
     show_address("", "https", name, u->ports.hub_https, "IoT Hub's REST, and WebSockets");
-    show_address("services", "https", name, u->ports.services, "registry and twin REST, with a token");
+    show_address("services", "https", name, u->ports.services, "registry, twin, history, publisher, events: REST with a token; /swagger to try it");
     show_address("issuer", "https", name, u->ports.issuer, "OAuth2 tokens");
     say("%s", "");
     say("  trust      %s", u->tls.ca);
