@@ -2,30 +2,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "amqp/link.h"
-#include "amqp/message.h"
 #include "base/memory.h"
 #include "client/device.h"
-#include "io/sim.h"
+#include "client/hub_double.h"
 #include "iotamqp/message.h"
-
-#include "base/cmocka.h"
 
 #define PORT 5672 /* AMQP's own without TLS */
 #define LINKS 12
 
 struct rig {
-    struct sim *sim;
-    struct loop *loop, *there;
-    struct listener *listener;
+    struct hub_double hub;
     struct device_client *client;
     /* the hub */
-    struct stream *stream;
-    struct amqp_connection *engine;
     struct amqp_link *links[LINKS];
     char addresses[LINKS][96];
-    struct loop_timer tick;
-    unsigned connections, tokens;
+    unsigned tokens;
     int token_status;
     bool few_tokens;           /* no credit for a second one */
     bool silent;               /* settles no telemetry */
@@ -37,13 +28,6 @@ struct rig {
 };
 
 /* ---- the hub ---- */
-
-static struct buffer *output(void *arg)
-{
-    struct rig *r = arg;
-    stream_flush(r->stream);
-    return stream_out(r->stream);
-}
 
 static void on_attach(void *arg, struct amqp_link *l, const struct amqp_attach *a)
 {
@@ -89,20 +73,9 @@ static void send(struct rig *r, const char *address, struct buffer *b)
     assert_int_equal(
         amqp_link_send(link_at(r, address), &(struct amqp_send){.settled = true}, buffer_slice(b)),
         OK);
-    amqp_connection_flush(r->engine);
-    stream_flush(r->stream);
+    amqp_connection_flush(r->hub.engine);
+    stream_flush(r->hub.stream);
     buffer_clear(b);
-}
-
-static void answer_token(struct rig *r)
-{
-    struct buffer b = {0};
-    size_t map = amqp_message_map_begin(&b, AMQP_APPLICATION_PROPERTIES);
-    amqp_write_string(&b, SLICE("status-code"));
-    amqp_write_int(&b, r->token_status);
-    amqp_write_end(&b, map, 2);
-    r->tokens++;
-    send(r, "to $cbs", &b);
 }
 
 static void put_correlation(struct buffer *b, struct slice encoded)
@@ -166,7 +139,8 @@ static void on_transfer(void *arg, struct amqp_link *l, const struct amqp_delive
         assert_slice(v.bytes, SLICE("hub%2Fdevices%2Fd%2Fmodules%2Fm"));
         if (r->few_tokens)
             amqp_link_set_window(l, 0);
-        answer_token(r);
+        r->tokens++;
+        hub_double_answer(link_at(r, "to $cbs"), r->token_status);
     } else if (slice_ends(slice_of(address), SLICE("/twin"))) {
         answer_twin(r, &m);
     } else if (slice_ends(slice_of(address), SLICE("/methods/devicebound"))) {
@@ -181,48 +155,12 @@ static void on_transfer(void *arg, struct amqp_link *l, const struct amqp_delive
 }
 
 static const struct amqp_events hub_events = {
-    .output = output, .on_attach = on_attach, .on_transfer = on_transfer};
+    .output = hub_double_output, .on_attach = on_attach, .on_transfer = on_transfer};
 
-static void hub_data(void *arg, struct slice bytes)
+static void on_gone(void *arg)
 {
     struct rig *r = arg;
-    amqp_connection_in(r->engine, bytes, loop_now_ms(r->there));
-}
-
-static void on_tick(void *arg)
-{
-    struct rig *r = arg;
-    loop_timer_start(r->there, &r->tick, 10000, on_tick, r);
-    amqp_connection_tick(r->engine, loop_now_ms(r->there));
-}
-
-static void hub_close(void *arg, enum status why)
-{
-    struct rig *r = arg;
-    loop_timer_stop(&r->tick);
-    (void)why;
-    r->stream = NULL;
     memset(r->links, 0, sizeof r->links);
-    amqp_connection_free(&r->engine);
-}
-
-static const struct stream_events hub_stream = {.on_data = hub_data, .on_close = hub_close};
-
-static void on_accept(void *arg, struct stream *s)
-{
-    static const char *const anonymous[] = {"ANONYMOUS", NULL};
-    struct rig *r = arg;
-    assert_null(r->stream);
-    r->connections++;
-    r->stream = s;
-    r->engine = amqp_connection_new(&(struct amqp_connection_config){.container_id = "hub",
-                                                                     .mechanisms = anonymous,
-                                                                     .idle_ms = 60000,
-                                                                     .events = &hub_events,
-                                                                     .arg = r},
-                                    loop_now_ms(r->there));
-    stream_events(s, &hub_stream, r);
-    loop_timer_start(r->there, &r->tick, 10000, on_tick, r);
 }
 
 /* ---- the client's user ---- */
@@ -286,12 +224,12 @@ static void on_reported(void *arg, enum status why, uint64_t version)
 
 static void pass_time(struct rig *r, uint64_t ms)
 {
-    sim_run(r->sim, sim_now_ms(r->sim) + ms);
+    hub_double_pass(&r->hub, ms);
 }
 
 static void start(struct rig *r, unsigned ways)
 {
-    r->client = device_client_new(&(struct device_client_config){.loop = r->loop,
+    r->client = device_client_new(&(struct device_client_config){.loop = r->hub.loop,
                                                                  .host = "hub",
                                                                  .ways = ways,
                                                                  .device_id = "d",
@@ -304,17 +242,10 @@ static void start(struct rig *r, unsigned ways)
 static int set_up(void **state)
 {
     struct rig *r = MEMORY_NEW(struct rig);
-    r->sim = sim_new(3);
-    r->loop = sim_loop_new(r->sim, "device");
-    r->there = sim_loop_new(r->sim, "hub");
+    r->hub.events = &hub_events;
+    r->hub.on_gone = on_gone;
+    hub_double_open(&r->hub, 3, PORT);
     r->token_status = 200;
-    assert_int_equal(listener_open(&(struct listen_config){.loop = r->there,
-                                                           .host = "0.0.0.0",
-                                                           .port = PORT,
-                                                           .on_accept = on_accept,
-                                                           .arg = r},
-                                   &r->listener),
-                     OK);
     *state = r;
     return 0;
 }
@@ -323,9 +254,7 @@ static int tear_down(void **state)
 {
     struct rig *r = *state;
     device_client_free(&r->client);
-    pass_time(r, 10000);
-    listener_close(&r->listener);
-    sim_free(&r->sim);
+    hub_double_close(&r->hub);
     buffer_clear(&r->heard);
     buffer_clear(&r->told);
     iotamqp_memory_clear(&r->memory);
@@ -387,7 +316,7 @@ static void what_was_not_settled_goes_again_in_order(void **state)
     }
     pass_time(r, 1000);
     assert_int_equal(r->told.len, 0);
-    stream_abort(r->stream, CLOSED);
+    stream_abort(r->hub.stream, CLOSED);
     r->silent = false;
     pass_time(r, 60000);
     buffer_reset(&wanted);
@@ -398,7 +327,7 @@ static void what_was_not_settled_goes_again_in_order(void **state)
         buffer_printf(&wanted, "%d:OK ", i);
         assert_true(slice_find_slice(buffer_slice(&r->told), buffer_slice(&wanted)) < r->told.len);
     }
-    assert_int_equal(r->connections, 2);
+    assert_int_equal(r->hub.connections, 2);
     buffer_clear(&wanted);
 }
 
@@ -416,7 +345,7 @@ static void the_hub_says_what_it_will_never_take(void **state)
     assert_int_equal(put(r, "w", 4), OK);
     pass_time(r, 1000);
     expect(&r->told, "4:BAD_ARGUMENT ");
-    assert_int_equal(r->connections, 1);
+    assert_int_equal(r->hub.connections, 1);
     r->condition = "amqp:resource-limit-exceeded"; /* this may pass */
     assert_int_equal(put(r, "y", 2), OK);
     pass_time(r, 100);
@@ -516,7 +445,7 @@ static void renews_its_token_on_the_same_connection(void **state)
     start(r, DEVICE_AMQP);
     pass_time(r, 3600000);
     assert_int_equal(r->tokens, 2);
-    assert_int_equal(r->connections, 1);
+    assert_int_equal(r->hub.connections, 1);
     expect(&r->told, "connected ");
 }
 
@@ -529,11 +458,11 @@ static void renews_its_token_when_it_has_credit_again(void **state)
     assert_int_equal(r->tokens, 1);
     r->few_tokens = false;
     amqp_link_set_window(link_at(r, "from $cbs"), 20);
-    amqp_connection_flush(r->engine);
-    stream_flush(r->stream);
+    amqp_connection_flush(r->hub.engine);
+    stream_flush(r->hub.stream);
     pass_time(r, 1000);
     assert_int_equal(r->tokens, 2);
-    assert_int_equal(r->connections, 1);
+    assert_int_equal(r->hub.connections, 1);
 }
 
 /* Nobody listens for MQTT. What was taken before that is known goes over AMQP, whole. */
@@ -545,7 +474,7 @@ static void the_next_way_is_tried_when_one_is_blocked(void **state)
     pass_time(r, 2000);
     assert_true(device_client_connected(r->client));
     assert_non_null(strstr(buffer_cstr(&r->heard), "event x out=o k=v\n"));
-    stream_abort(r->stream, CLOSED);
+    stream_abort(r->hub.stream, CLOSED);
     buffer_reset(&r->told);
     pass_time(r, 1000); /* it knows the way now */
     expect(&r->told, "disconnected:IO_FAILED connected ");

@@ -4,26 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "amqp/link.h"
-#include "amqp/message.h"
 #include "base/memory.h"
-#include "io/sim.h"
-
-#include "base/cmocka.h"
+#include "client/hub_double.h"
 
 #define PORT 5671
 
 struct rig {
-    struct sim *sim;
-    struct loop *loop, *there;
-    struct listener *listener;
+    struct hub_double hub;
     struct event_sender *sender;
     /* the event hub */
-    struct stream *stream;
-    struct amqp_connection *engine;
     struct amqp_link *answers;
-    struct loop_timer tick;
-    unsigned connections, tokens;
+    unsigned tokens;
     int token_status;
     bool silent;           /* settles nothing */
     const char *condition; /* rejects with it; NULL: accepts */
@@ -36,13 +27,6 @@ struct rig {
 
 /* ---- the event hub ---- */
 
-static struct buffer *output(void *arg)
-{
-    struct rig *r = arg;
-    stream_flush(r->stream);
-    return stream_out(r->stream);
-}
-
 static void on_attach(void *arg, struct amqp_link *l, const struct amqp_attach *a)
 {
     struct rig *r = arg;
@@ -52,20 +36,6 @@ static void on_attach(void *arg, struct amqp_link *l, const struct amqp_attach *
         r->answers = l;
     else
         amqp_link_set_window(l, 1000);
-}
-
-static void answer_token(struct rig *r)
-{
-    struct buffer b = {0};
-    size_t map = amqp_message_map_begin(&b, AMQP_APPLICATION_PROPERTIES);
-    amqp_write_string(&b, SLICE("status-code"));
-    amqp_write_int(&b, r->token_status);
-    amqp_write_end(&b, map, 2);
-    amqp_message_value_begin(&b);
-    amqp_write_null(&b);
-    assert_int_equal(
-        amqp_link_send(r->answers, &(struct amqp_send){.settled = true}, buffer_slice(&b)), OK);
-    buffer_clear(&b);
 }
 
 static void keep(struct buffer *to, const struct amqp_value *map, const char *name)
@@ -106,52 +76,11 @@ static void on_transfer(void *arg, struct amqp_link *l, const struct amqp_delive
         return;
     }
     r->tokens++;
-    answer_token(r);
+    hub_double_answer(r->answers, r->token_status);
 }
 
 static const struct amqp_events hub_events = {
-    .output = output, .on_attach = on_attach, .on_transfer = on_transfer};
-
-static void hub_data(void *arg, struct slice bytes)
-{
-    struct rig *r = arg;
-    amqp_connection_in(r->engine, bytes, loop_now_ms(r->there));
-}
-
-static void on_tick(void *arg)
-{
-    struct rig *r = arg;
-    loop_timer_start(r->there, &r->tick, 10000, on_tick, r);
-    amqp_connection_tick(r->engine, loop_now_ms(r->there));
-}
-
-static void hub_close(void *arg, enum status why)
-{
-    struct rig *r = arg;
-    loop_timer_stop(&r->tick);
-    (void)why;
-    r->stream = NULL;
-    amqp_connection_free(&r->engine);
-}
-
-static const struct stream_events hub_stream = {.on_data = hub_data, .on_close = hub_close};
-
-static void on_accept(void *arg, struct stream *s)
-{
-    static const char *const anonymous[] = {"ANONYMOUS", NULL};
-    struct rig *r = arg;
-    assert_null(r->stream);
-    r->connections++;
-    r->stream = s;
-    r->engine = amqp_connection_new(&(struct amqp_connection_config){.container_id = "hub",
-                                                                     .mechanisms = anonymous,
-                                                                     .idle_ms = 60000,
-                                                                     .events = &hub_events,
-                                                                     .arg = r},
-                                    loop_now_ms(r->there));
-    stream_events(s, &hub_stream, r);
-    loop_timer_start(r->there, &r->tick, 10000, on_tick, r);
-}
+    .output = hub_double_output, .on_attach = on_attach, .on_transfer = on_transfer};
 
 /* ---- the sender ---- */
 
@@ -169,24 +98,16 @@ static const struct event_sender_events events = {.on_sent = on_sent, .on_room =
 
 static void pass_time(struct rig *r, uint64_t ms)
 {
-    sim_run(r->sim, sim_now_ms(r->sim) + ms);
+    hub_double_pass(&r->hub, ms);
 }
 
 static int set_up(void **state)
 {
     struct rig *r = MEMORY_NEW(struct rig);
-    r->sim = sim_new(3);
-    r->loop = sim_loop_new(r->sim, "sender");
-    r->there = sim_loop_new(r->sim, "hub");
+    r->hub.events = &hub_events;
+    hub_double_open(&r->hub, 3, PORT);
     r->token_status = 202;
-    assert_int_equal(listener_open(&(struct listen_config){.loop = r->there,
-                                                           .host = "0.0.0.0",
-                                                           .port = PORT,
-                                                           .on_accept = on_accept,
-                                                           .arg = r},
-                                   &r->listener),
-                     OK);
-    r->sender = event_sender_new(&(struct event_sender_config){.loop = r->loop,
+    r->sender = event_sender_new(&(struct event_sender_config){.loop = r->hub.loop,
                                                                .host = "hub",
                                                                .port = PORT,
                                                                .entity = "events",
@@ -202,9 +123,7 @@ static int tear_down(void **state)
 {
     struct rig *r = *state;
     event_sender_free(&r->sender);
-    pass_time(r, 10000);
-    listener_close(&r->listener);
-    sim_free(&r->sim);
+    hub_double_close(&r->hub);
     buffer_clear(&r->arrived);
     buffer_clear(&r->told);
     buffer_clear(&r->key);
@@ -256,10 +175,10 @@ static void sends_again_what_was_not_settled(void **state)
     assert_int_equal(send(r, "y", 2), OK);
     pass_time(r, 1000);
     expect(&r->arrived, "x y ");
-    stream_abort(r->stream, CLOSED);
+    stream_abort(r->hub.stream, CLOSED);
     r->silent = false;
     pass_time(r, 5000);
-    assert_int_equal(r->connections, 2);
+    assert_int_equal(r->hub.connections, 2);
     expect(&r->arrived, "x y ");
     expect(&r->told, "1:OK 2:OK ");
 }
@@ -272,7 +191,7 @@ static void what_is_rejected_for_good_is_told(void **state)
     assert_int_equal(send(r, "x", 1), OK);
     pass_time(r, 1000);
     expect(&r->told, "1:TOO_LARGE ");
-    assert_int_equal(r->connections, 1);
+    assert_int_equal(r->hub.connections, 1);
     r->condition = "com.microsoft:server-busy"; /* later it may not be */
     assert_int_equal(send(r, "y", 2), OK);
     pass_time(r, 100);
@@ -289,7 +208,7 @@ static void renews_its_token(void **state)
     assert_int_equal(r->tokens, 1);
     pass_time(r, 3600000);
     assert_int_equal(r->tokens, 2);
-    assert_int_equal(r->connections, 1);
+    assert_int_equal(r->hub.connections, 1);
 }
 
 static void tries_for_ever_when_it_is_refused(void **state)
@@ -299,7 +218,7 @@ static void tries_for_ever_when_it_is_refused(void **state)
     assert_int_equal(send(r, "x", 1), OK);
     pass_time(r, 1800000);
     assert_false(event_sender_connected(r->sender));
-    assert_in_range(r->connections, 50, 150);
+    assert_in_range(r->hub.connections, 50, 150);
     r->token_status = 202;
     pass_time(r, 31000);
     expect(&r->told, "1:OK ");
@@ -309,15 +228,15 @@ static void a_link_that_is_cut_is_found_out(void **state)
 {
     struct rig *r = *state;
     pass_time(r, 2000);
-    sim_link(r->sim, "sender", "hub", false);
+    sim_link(r->hub.sim, "client", "hub", false);
     assert_int_equal(send(r, "x", 1), OK);
     pass_time(r, 200000);
     assert_false(event_sender_connected(r->sender));
-    if (r->stream) { /* a hub whose network was pulled finds out by itself */
-        stream_abort(r->stream, TIMED_OUT);
+    if (r->hub.stream) { /* a hub whose network was pulled finds out by itself */
+        stream_abort(r->hub.stream, TIMED_OUT);
         pass_time(r, 1);
     }
-    sim_link(r->sim, "sender", "hub", true);
+    sim_link(r->hub.sim, "client", "hub", true);
     pass_time(r, 60000);
     expect(&r->told, "1:OK ");
 }
