@@ -63,7 +63,9 @@ static bool open_one(const struct credentials *c, struct slice cipher, struct ar
     return true;
 }
 
-static void settle(const struct credentials *c, struct config *config, struct config_entry *e)
+/* False: it is left out. */
+static bool settle(const struct credentials *c, struct config *config, struct config_entry *e,
+                   bool forced)
 {
     struct slice user, password;
     if (open_one(c, e->rare->encrypted_user, &config->arena, &user) &&
@@ -71,15 +73,18 @@ static void settle(const struct credentials *c, struct config *config, struct co
         e->user = user;
         e->password = password;
         e->authentication = AUTHENTICATE_USER;
-        return;
+        return true;
     }
-    config_find(config, e->at, SLICE("EncryptedAuthUsername"), false,
-                "cannot be decrypted here, the server is asked as Anonymous: give "
-                "OpcAuthenticationUsername and OpcAuthenticationPassword, or run it as the IoT Edge "
-                "module that encrypted them");
+    config_find(config, e->at, SLICE("EncryptedAuthUsername"), forced,
+                forced ? "cannot be decrypted here, and without that the entry is left out "
+                         "(credentials.encrypted): run it as the IoT Edge module that encrypted it"
+                       : "cannot be decrypted here, the server is asked as Anonymous: give "
+                         "OpcAuthenticationUsername and OpcAuthenticationPassword, or run it as the "
+                         "IoT Edge module that encrypted them");
+    return !forced;
 }
 
-enum status credentials_settle(const struct credentials *c, struct config *config)
+enum status credentials_settle(const struct credentials *c, struct config *config, bool forced)
 {
     enum status s = OK;
     for (size_t i = 0; i < config->entry_count; i++) {
@@ -89,9 +94,18 @@ enum status credentials_settle(const struct credentials *c, struct config *confi
         if (is_unknown(c, e->rare->encrypted_user) || is_unknown(c, e->rare->encrypted_password))
             s = AGAIN;
     }
-    for (size_t i = 0; s == OK && i < config->entry_count; i++)
-        if (config->entries[i].sealed)
-            settle(c, config, &config->entries[i]);
+    size_t kept = 0;
+    for (size_t i = 0; s == OK && i < config->entry_count; i++) {
+        struct config_entry *e = &config->entries[i];
+        if (!e->sealed || settle(c, config, e, forced)) {
+            config->entries[kept++] = *e;
+            continue;
+        }
+        config->node_count -= e->node_count;
+        config->refused++;
+    }
+    if (s == OK)
+        config->entry_count = kept;
     return s;
 }
 

@@ -33,8 +33,9 @@ void credentials_forget_refused(struct credentials *c);
 
 /* Gives entries their users and passwords. AGAIN: some are to be fetched. Entries whose secrets
  * cannot be opened (with `c` NULL: all) go on as Anonymous, and a finding says so, as in OPC
- * Publisher. */
-CHECKED enum status credentials_settle(const struct credentials *c, struct config *config);
+ * Publisher; with `forced` they are left out. */
+CHECKED enum status credentials_settle(const struct credentials *c, struct config *config,
+                                       bool forced);
 
 /* Fetches what the configuration needs, then calls fn(arg), never before this returned. */
 void credentials_fetch(struct credentials *c, const struct config *config, loop_fn *fn, void *arg);

@@ -21,7 +21,7 @@ static struct world {
     struct credentials *credentials;
     struct config config;
     size_t asked;
-    bool refuses, fetched;
+    bool refuses, fetched, forced;
 } world;
 
 /* What was "encrypted" comes back as it is, with a mark before it. */
@@ -103,7 +103,7 @@ static enum status settle(const struct credentials *c)
     config_clear(&world.config);
     assert_int_equal(config_read(SLICE(FILE_TEXT), &world.config), OK);
     assert_int_equal(world.config.entry_count, 1);
-    return credentials_settle(c, &world.config);
+    return credentials_settle(c, &world.config, world.forced);
 }
 
 static void on_fetched(void *arg)
@@ -171,6 +171,17 @@ static void without_the_api_the_server_is_asked_as_nobody(void **state)
     assert_nobody();
 }
 
+static void when_forced_what_cannot_be_opened_is_left_out(void **state)
+{
+    (void)state;
+    world.forced = true;
+    assert_int_equal(settle(NULL), OK);
+    assert_int_equal(world.config.entry_count, 0);
+    assert_int_equal(world.config.node_count, 0);
+    assert_int_equal(world.config.refused, 1);
+    assert_true(world.config.findings[0].refused);
+}
+
 static void an_address_that_is_none_is_refused(void **state)
 {
     (void)state;
@@ -187,6 +198,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_is_refused_is_asked_as_nobody_and_again_with_the_next_file, start, stop),
         cmocka_unit_test_setup_teardown(without_the_api_the_server_is_asked_as_nobody, start, stop),
+        cmocka_unit_test_setup_teardown(when_forced_what_cannot_be_opened_is_left_out, start, stop),
         cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,9 @@ static struct outbox_route *make_route(struct outbox *o, enum plan_transport kin
     r->outbox = o;
     r->kind = kind;
     r->connection = connection.len ? slice_dup(connection) : NULL;
-    r->lane_count = partitions > 0 && kind != TRANSPORT_IOT_HUB ? partitions : 1;
+    r->lane_count = partitions > 0 && kind != TRANSPORT_IOT_HUB && kind != TRANSPORT_FILE
+                        ? partitions
+                        : 1;
     if (r->lane_count > OUTBOX_PARTITIONS_MAX)
         r->lane_count = OUTBOX_PARTITIONS_MAX;
     return r;

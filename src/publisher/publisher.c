@@ -157,6 +157,11 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                                        .on_room = resume_ua,
                                                        .arg = p},
                                &p->outbox);
+    if (s == OK && config->credentials_forced && !config->workload_uri) {
+        log_error("publisher credentials: credentials.encrypted (--fe) needs the workload API of an "
+                  "IoT Edge: workload.uri (IOTEDGE_WORKLOADURI) is not set");
+        s = BAD_ARGUMENT;
+    }
     if (s == OK && config->workload_uri)
         s = credentials_new(&(struct credentials_config){.loop = p->loop,
                                                          .uri = config->workload_uri,

@@ -21,7 +21,7 @@ int publisher_check(const struct publisher_config *config)
     s = config_read(buffer_slice(&text), &c);
     config_check_profiles(&c, config->defaults.mode, config->defaults.encoding);
     if (s == OK)
-        s = credentials_settle(NULL, &c);
+        s = credentials_settle(NULL, &c, false);
     for (size_t i = 0; i < c.finding_count; i++) {
         buffer_reset(&line);
         config_finding_print(&c.findings[i], config->path, &line);

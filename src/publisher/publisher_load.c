@@ -37,7 +37,8 @@ static void read_file(void *arg) /* on a helper thread */
     if (l->status != OK)
         return;
     config_check_profiles(&l->config, defaults->mode, defaults->encoding);
-    l->status = credentials_settle(l->publisher->credentials, &l->config);
+    l->status = credentials_settle(l->publisher->credentials, &l->config,
+                                   l->publisher->config.credentials_forced);
     if (l->status == OK)
         plan_make(&l->config, defaults, &l->plan);
 }

@@ -1,7 +1,9 @@
 /*
  * Files: each topic is one below the folder, its levels are folders, and messages are appended to
  * it. JSON stands a message a line, compressed messages one behind the other as gzip allows, others
- * with their length as four bytes before them. Or all goes to standard output or error.
+ * with their length as four bytes before them. Avro stands in container files, one for each schema,
+ * "TOPIC.ID.avro", as soon as the schema came by (the queue may have messages of one that went before
+ * a restart: these stand as others do). Or all goes to standard output or error.
  *
  * Written on a helper thread, a batch at a time; a batch that the disk does not take is cut off
  * again and tried again for ever. Bounds: WINDOW messages, WINDOW_BYTES.
@@ -16,18 +18,32 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "gzip/gzip.h"
+#include "iot/message.h"
+#include "publisher/avro_file.h"
 #include "publisher/transport.h"
 
 #define WINDOW 256
 #define WINDOW_BYTES (8u << 20)
 #define RETRY_MS 1000
+#define SCHEMA_ID 24
 #define LEVEL_MAX 200 /* of a file's name */
+#define SCHEMAS_MAX 64 /* that are remembered; the oldest goes */
+#define EXPANDED_MAX (64u << 20) /* of a message that gzip made smaller */
 
 struct piece {
     char *path; /* NULL: standard output or error */
     struct buffer bytes;
+    struct buffer head; /* of an Avro file: what stands at its beginning; empty: it is another file */
+    char id[SCHEMA_ID];
+    bool gzip; /* the same: the bytes are to be expanded */
     uint64_t token;
     bool written;
+};
+
+struct known_schema {
+    char id[SCHEMA_ID];
+    struct buffer text;
 };
 
 struct files;
@@ -49,6 +65,8 @@ struct files {
     struct batch *gathering, *writing;
     size_t bytes;
     bool full, failed;
+    struct known_schema schemas[SCHEMAS_MAX];
+    size_t schema_at; /* where the next one goes */
     struct loop_timer retry;
 };
 
@@ -84,17 +102,36 @@ static enum status open_thread(const char *path, int *fd)
 }
 
 /* What was written in part is cut off, so that it does not come twice. */
-static enum status append_thread(const char *path, struct slice bytes)
+static enum status append_thread(const char *path, struct slice head, struct slice bytes)
 {
     int fd;
     struct stat before;
     enum status s = open_thread(path, &fd);
     if (s != OK)
         return s;
-    s = fstat(fd, &before) == 0 ? write_all(fd, bytes) : IO_FAILED;
+    s = fstat(fd, &before) == 0 ? OK : IO_FAILED;
+    if (s == OK && before.st_size == 0)
+        s = write_all(fd, head);
+    if (s == OK)
+        s = write_all(fd, bytes);
     if (s != OK && ftruncate(fd, before.st_size) != 0)
         log_warn("file not cut path=%s", path);
     close(fd);
+    return s;
+}
+
+static enum status append_message_thread(const struct piece *p)
+{
+    struct buffer block = {0}, plain = {0};
+    struct slice body = buffer_slice(&p->bytes);
+    if (p->head.len == 0)
+        return append_thread(p->path, (struct slice){0}, body);
+    if (p->gzip && gzip_expand(body, EXPANDED_MAX, &plain) == OK)
+        body = buffer_slice(&plain);
+    avro_file_put_block(&block, body, slice_of(p->id));
+    enum status s = append_thread(p->path, buffer_slice(&p->head), buffer_slice(&block));
+    buffer_clear(&block);
+    buffer_clear(&plain);
     return s;
 }
 
@@ -106,7 +143,7 @@ static void write_thread(void *arg)
         struct piece *p = &b->pieces[i];
         if (p->written)
             continue;
-        b->status = p->path ? append_thread(p->path, buffer_slice(&p->bytes))
+        b->status = p->path ? append_message_thread(p)
                             : write_all(b->fd, buffer_slice(&p->bytes));
         p->written = b->status == OK;
     }
@@ -120,6 +157,7 @@ static void free_batch(void *arg)
     for (size_t i = 0; b && i < b->count; i++) {
         free(b->pieces[i].path);
         buffer_clear(&b->pieces[i].bytes);
+        buffer_clear(&b->pieces[i].head);
     }
     free(b);
 }
@@ -163,7 +201,7 @@ static void on_written(void *arg)
     f->failed = false;
     f->writing = NULL;
     for (size_t i = 0; i < b->count; i++)
-        f->bytes -= b->pieces[i].bytes.len;
+        f->bytes -= b->pieces[i].bytes.len + b->pieces[i].head.len;
     bool full = f->full;
     f->full = false;
     if (f->gathering)
@@ -202,7 +240,37 @@ static void put_level(struct slice level, struct buffer *out)
     buffer_clear(&name);
 }
 
-static char *path_of(const struct files *f, const struct outgoing_view *v)
+/* An Avro message's schema; NULL: it is no such message, or of a schema that nobody knows here. */
+static const struct known_schema *schema_of(const struct files *f, const struct outgoing_view *v)
+{
+    struct slice list = v->properties, name, value;
+    if (f->fd >= 0 || !slice_starts(v->content_type, SLICE("application/avro")))
+        return NULL;
+    while (iot_property_next(&list, &name, &value))
+        if (slice_eq(name, SLICE("dataschema")))
+            for (size_t i = 0; i < SCHEMAS_MAX; i++)
+                if (f->schemas[i].text.len && slice_eq(slice_of(f->schemas[i].id), value))
+                    return &f->schemas[i];
+    return NULL;
+}
+
+static void remember_schema(struct files *f, const struct outgoing_view *v)
+{
+    struct slice list = v->properties, name, value;
+    if (!slice_eq(v->content_type, SLICE("application/vnd.apache.avro+json")))
+        return;
+    while (iot_property_next(&list, &name, &value))
+        if (slice_eq(name, SLICE("dataschema")) && value.len < SCHEMA_ID) {
+            struct known_schema *k = &f->schemas[f->schema_at++ % SCHEMAS_MAX];
+            memset(k->id, 0, sizeof k->id);
+            memcpy(k->id, value.at, value.len);
+            buffer_reset(&k->text);
+            buffer_put(&k->text, v->body);
+        }
+}
+
+static char *path_of(const struct files *f, const struct outgoing_view *v,
+                     const struct known_schema *schema)
 {
     struct buffer path = {0};
     struct slice topic = v->topic.len ? v->topic : SLICE("messages"), level;
@@ -211,7 +279,10 @@ static char *path_of(const struct files *f, const struct outgoing_view *v)
         buffer_u8(&path, '/');
         put_level(level, &path);
     }
-    buffer_text(&path, is_gzip(v) ? ".gz" : is_json(v) ? ".json" : ".bin");
+    if (schema)
+        buffer_printf(&path, ".%s.avro", schema->id);
+    else
+        buffer_text(&path, is_gzip(v) ? ".gz" : is_json(v) ? ".json" : ".bin");
     char *text = memory_text(buffer_cstr(&path));
     buffer_clear(&path);
     return text;
@@ -242,9 +313,18 @@ static enum status send(struct transport *t, const struct outgoing_view *v, uint
     }
     struct piece *p = &f->gathering->pieces[f->gathering->count++];
     p->token = token;
-    p->path = f->fd < 0 ? path_of(f, v) : NULL;
-    put_body(v, &p->bytes);
-    f->bytes += p->bytes.len;
+    remember_schema(f, v);
+    const struct known_schema *schema = schema_of(f, v);
+    p->path = f->fd < 0 ? path_of(f, v, schema) : NULL;
+    if (schema) {
+        memcpy(p->id, schema->id, sizeof p->id);
+        p->gzip = is_gzip(v);
+        avro_file_put_head(&p->head, buffer_slice(&schema->text), slice_of(schema->id));
+        buffer_put(&p->bytes, v->body);
+    } else {
+        put_body(v, &p->bytes);
+    }
+    f->bytes += p->bytes.len + p->head.len;
     if (!f->writing)
         start(f);
     return OK;
@@ -285,6 +365,8 @@ static void close_files(struct transport **t)
     else if (f->writing)
         f->writing->owner = NULL;
     free_batch(f->gathering);
+    for (size_t i = 0; i < SCHEMAS_MAX; i++)
+        buffer_clear(&f->schemas[i].text);
     free(f->folder);
     free(f);
     *t = NULL;

@@ -2,7 +2,7 @@
 // broker keeps, avsc reads every Avro message with it, and the values are those of the server (node-opcua).
 import assert from 'node:assert/strict';
 import {spawn} from 'node:child_process';
-import {existsSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test, {after, before} from 'node:test';
@@ -221,4 +221,33 @@ test('Avro: two writers of a group are one schema, and events and values each', 
     }
   }
   assert.deepEqual([...names].sort(), ['a', 'b']);
+});
+
+test('files: Avro stands in container files that avsc reads, gone on with after a restart; JSON beside its schema', {timeout: 120000}, async () => {
+  const out = path.join(folder, 'files');
+  const entries = [['avro', 'Avro'], ['small', 'AvroGzip'], ['json', 'Json']].map(([g, e]) =>
+      entry(g, {MessagingMode: 'PubSub', MessageEncoding: e, OpcNodes: [own('Recipe'), clock]}));
+  const files = end => existsSync(out) ? readdirSync(out, {recursive: true, withFileTypes: true}).filter(f => f.isFile() && f.name.endsWith(end))
+      .map(f => path.join(f.parentPath ?? f.path, f.name)) : [];
+  const records = file => new Promise((resolve, reject) => {
+    const all = [];
+    avro.createFileDecoder(file, {parseHook: s => avro.Type.forSchema(s, {registry: {long}, wrapUnions: true})})
+        .on('data', d => all.push(plain(d))).on('error', reject).on('end', () => resolve(all));
+  });
+  const enough = n => until('messages in files', async () => {
+    const of = files('.avro');
+    return of.length === 2 && (await Promise.all(of.map(records))).every(r => r.length >= n);
+  }, 60000);
+  const p = await publisher('files', entries, '--output', out, '--ps');
+  await enough(3);
+  assert.equal(await p.end(), 0);
+  const before = (await Promise.all(files('.avro').map(records))).map(r => r.length);
+  p.start();
+  await enough(Math.max(...before) + 2);
+  for (const r of await Promise.all(files('.avro').map(records)))
+    assert.ok(r.flatMap(m => m.Messages).every(d => d.Payload.Recipe === null || d.Payload.Recipe.Value.Origin.Y === 2));
+  const [schema] = files('schema.json').filter(f => f.includes('json/schema'));
+  assert.ok(JSON.parse(readFileSync(schema, 'utf8').split('\n')[0]).definitions);
+  const told = readFileSync(files('json.json')[0], 'utf8').split('\n').find(l => l.includes('"Recipe"'));
+  assert.match(told, /"Recipe":\{"Value":\{"Name":"steel"/); // member by member, not in its bytes
 });
