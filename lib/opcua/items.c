@@ -49,7 +49,7 @@ static uint32_t take_index(struct opcua_subscription *s)
         return index;
     }
     if (s->slot_count == s->slot_cap) {
-        s->slot_cap = s->slot_cap ? s->slot_cap + s->slot_cap / 2 : 64;
+        s->slot_cap = s->slot_cap + s->slot_cap / 8 + 64; /* what is not used would be the most of a large one */
         s->slots = memory_resize(s->slots, s->slot_cap * sizeof *s->slots);
     }
     return s->slot_count++;

@@ -27,6 +27,7 @@ struct store_commit {
     bool begins;
     bool syncs;
     uint64_t segment_bytes;
+    uint64_t grew; /* size of the segment before the one to begin */
     struct run *runs;
     size_t count, cap, bytes;
     uint64_t last; /* sequence */
@@ -42,10 +43,12 @@ struct store_commit {
 
 /* ---- on the helper thread ---- */
 
-/* A file that grows at each sync costs a second write to the disk each time. */
+/* A file that grows at each sync costs a second write to the disk each time. It will likely be as large as
+ * the one before. */
 static void reserve(struct store_commit *c)
 {
-    uint64_t end = c->segment.size + c->bytes, ahead = c->segment.size;
+    uint64_t end = c->segment.size + c->bytes;
+    uint64_t ahead = c->segment.size > c->grew ? c->segment.size : c->grew;
     if (end <= c->reserved)
         return;
     ahead = ahead < RESERVE_LEAST ? RESERVE_LEAST : ahead > RESERVE_MOST ? RESERVE_MOST : ahead;
@@ -190,6 +193,8 @@ static struct store_commit *prepare(struct store_log *l)
     c->directory = l->config.directory;
     c->syncs = l->config.durability == STORE_FSYNC;
     c->begins = must_begin(l);
+    if (c->begins && l->segments.count)
+        c->grew = l->segments.at[l->segments.count - 1].size;
     if (c->begins)
         c->segment = new_segment(l);
     else

@@ -217,6 +217,7 @@ static void free_log(struct store_log *l)
     loop_timer_stop(&l->late);
     loop_timer_stop(&l->mark);
     loop_timer_stop(&l->probe);
+    loop_timer_stop(&l->sync);
     while (!list_empty(&l->blocks)) {
         struct store_block *b = store_log_head(l);
         list_remove(&b->link);

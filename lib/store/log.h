@@ -90,7 +90,7 @@ uint64_t store_log_find_time(struct store_log *l, uint64_t wall_ms);
 
 /* 0 when it was never set. */
 uint64_t store_cursor_get(struct store_log *l, struct slice name);
-/* Remembered at the next commit; after a crash it may be older, never newer, than what was set. */
+/* Written in a moment and synced once a second: after a crash it may be older, never newer, than what was set. */
 void store_cursor_set(struct store_log *l, struct slice name, uint64_t sequence);
 /* Forgets it; harmless when it was never set. */
 void store_cursor_drop(struct store_log *l, struct slice name);

@@ -51,10 +51,12 @@ struct store_log {
     struct store_remember remember;
     uint64_t remember_turn;
     bool remember_dirty;
+    bool remember_synced; /* once, since it was opened; and when: */
+    uint64_t remember_synced_ms;
     struct store_segments doomed; /* dropped, and their files are not removed yet */
     uint64_t doomed_bytes;        /* of these, and of those that the upkeep under way removes */
 
-    struct loop_timer turn, late, mark, probe;
+    struct loop_timer turn, late, mark, probe, sync;
     size_t room_wanted; /* bytes for which append answered FULL; 0: nobody waits */
     bool no_space;      /* the disk said so a moment ago */
 

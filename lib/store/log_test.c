@@ -356,6 +356,75 @@ static void set_many_cursors(struct rig *r, uint64_t sequence)
 }
 
 /* The power goes while they are written: they are the old ones or the new ones. */
+/* The newest that stands in the file. */
+static uint64_t written_cursor(struct rig *r)
+{
+    struct buffer file = {0};
+    uint64_t newest = 0, sequence = 0;
+    assert_int_equal(sim_disk_copy(r->disk, DIRECTORY "/cursors", &file), OK);
+    for (size_t n = 0; n < 2; n++) {
+        struct store_remember got = {0};
+        uint64_t turn = 0;
+        struct slice slot = slice_first(slice_skip(buffer_slice(&file), n * STORE_REMEMBER_SLOT), STORE_REMEMBER_SLOT);
+        if (store_remember_decode(slot, &got, &turn) == OK && turn >= newest) {
+            newest = turn;
+            sequence = got.cursors[0].sequence;
+        }
+        store_remember_clear(&got);
+    }
+    buffer_clear(&file);
+    return sequence;
+}
+
+/* A process that is killed finds it where it was; the power may take a second of it. */
+static void a_cursor_that_moves_all_the_time_is_written_at_once_and_synced_once_a_second(void **state)
+{
+    (void)state;
+    struct rig r = {0};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    rig_append_n(&r, 100);
+    rig_commit(&r);
+    rig_pass(&r, 10000);
+    uint64_t before = sim_disk_calls(r.disk, SIM_DISK_SYNC);
+    for (uint64_t i = 1; i <= 40; i++) {
+        store_cursor_set(r.log, SLICE("up"), i);
+        rig_pass(&r, 50);
+        assert_int_equal(written_cursor(&r), i);
+    }
+    uint64_t syncs = sim_disk_calls(r.disk, SIM_DISK_SYNC) - before;
+    assert_true(syncs >= 2 && syncs <= 3);
+    rig_pass(&r, 1100);
+    sim_disk_crash(r.disk);
+    rig_reopen(&r);
+    assert_int_equal(store_cursor_get(r.log, SLICE("up")), 40);
+    rig_stop(&r);
+}
+
+/* One slot is written again and again, and the other one is whole: also after a kill left one that
+ * was not synced. */
+static void cursors_that_were_not_synced_leave_those_that_were(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct rig r = {0};
+        rig_start(&r, seed);
+        assert_int_equal(rig_open(&r), OK);
+        rig_append_n(&r, 100);
+        rig_commit(&r);
+        for (uint64_t i = 10; i <= 14; i++) {
+            set_many_cursors(&r, i);
+            rig_pass(&r, 100);
+        }
+        sim_disk_crash(r.disk);
+        rig_reopen(&r);
+        uint64_t left = store_cursor_get(r.log, SLICE("a cursor with a long name, number 0"));
+        assert_true(left >= 10 && left <= 14);
+        assert_int_equal(store_log_damaged(r.log), 0);
+        rig_stop(&r);
+    }
+}
+
 static void a_torn_write_leaves_the_cursors_of_before(void **state)
 {
     (void)state;
@@ -932,6 +1001,8 @@ int main(void)
         cmocka_unit_test(cursors_are_remembered),
         cmocka_unit_test(a_cursor_that_is_dropped_is_gone),
         cmocka_unit_test(saved_cursors_outlive_a_crash),
+        cmocka_unit_test(a_cursor_that_moves_all_the_time_is_written_at_once_and_synced_once_a_second),
+        cmocka_unit_test(cursors_that_were_not_synced_leave_those_that_were),
         cmocka_unit_test(a_torn_write_leaves_the_cursors_of_before),
         cmocka_unit_test(what_a_cursor_has_not_passed_is_kept),
         cmocka_unit_test(the_limit_holds_while_cursors_cannot_be_saved),

@@ -190,21 +190,21 @@ enum status store_remember_reserve(struct store_disk *d, const char *path, bool 
         s = d->ops->write(f, size, slice_from(zeros, lack));
         free(zeros);
     }
-    if (s == OK && *made && syncs)
+    if (s == OK && syncs)
         s = d->ops->sync(f);
     d->ops->close(&f);
     return s;
 }
 
 enum status store_remember_save(struct store_disk *d, const char *path, uint64_t turn,
-                                struct slice slot)
+                                struct slice slot, bool syncs)
 {
     struct store_file *f;
     enum status s = d->ops->open(d, path, true, &f);
     if (s != OK)
         return s;
     s = d->ops->write(f, turn % 2 * STORE_REMEMBER_SLOT, slot);
-    if (s == OK)
+    if (s == OK && syncs)
         s = d->ops->sync(f);
     d->ops->close(&f);
     return s;

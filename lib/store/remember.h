@@ -45,11 +45,13 @@ CHECKED enum status store_remember_decode(struct slice slot, struct store_rememb
 CHECKED enum status store_remember_load(struct store_disk *d, const char *path,
                                         struct store_remember *out, uint64_t *turn);
 /* The file with its bytes for both slots, so that a disk which fills up later still takes what is remembered:
- * without that what was read could never make room. The directory is the caller's to sync when *made. Blocks. */
+ * without that what was read could never make room. The directory is the caller's to sync when *made. With `syncs`
+ * what it has is on the disk then, so that either slot may be written. Blocks. */
 CHECKED enum status store_remember_reserve(struct store_disk *d, const char *path, bool syncs, bool *made);
 
-/* Writes and syncs one slot. Blocks. */
+/* Writes one slot. Until it is synced the same turn is written again, so that the other slot is whole whatever
+ * a crash leaves of this one. Blocks. */
 CHECKED enum status store_remember_save(struct store_disk *d, const char *path, uint64_t turn,
-                                        struct slice slot);
+                                        struct slice slot, bool syncs);
 
 void store_remember_clear(struct store_remember *r);

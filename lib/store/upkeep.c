@@ -13,6 +13,7 @@
 #define LATE_MS 20
 #define RETRY_MS 1000
 #define MARK_MS 5000
+#define SYNC_MS 1000 /* of what is remembered: a cursor that moves all the time would cost a sync each time */
 
 struct saved_index {
     struct store_path path;
@@ -26,6 +27,7 @@ struct store_upkeep {
     const char *directory;
     struct buffer slot; /* empty: nothing to remember */
     uint64_t turn;
+    bool syncs;
     struct saved_index *indexes;
     size_t index_count;
     struct store_segments doomed;
@@ -37,8 +39,8 @@ struct store_upkeep {
 static void remember_thread(struct store_upkeep *u)
 {
     struct store_path path = store_path_in(u->directory, "cursors");
-    u->status = store_remember_save(u->disk, path.text, u->turn, buffer_slice(&u->slot));
-    if (u->status == OK && u->turn == 1) /* it made the file */
+    u->status = store_remember_save(u->disk, path.text, u->turn, buffer_slice(&u->slot), u->syncs);
+    if (u->status == OK && u->syncs && u->turn == 1) /* it made the file */
         u->status = u->disk->ops->sync_directory(u->disk, u->directory);
 }
 
@@ -91,6 +93,13 @@ static void take_indexes(struct store_log *l, struct store_upkeep *u)
     }
 }
 
+/* Files go only after it is on the disk that they are not needed. */
+static bool must_sync(const struct store_log *l)
+{
+    return l->doomed.count || !l->remember_synced ||
+           loop_now_ms(l->config.loop) - l->remember_synced_ms >= SYNC_MS;
+}
+
 static void take_remembered(struct store_log *l, struct store_upkeep *u)
 {
     l->remember.durable = l->durable;
@@ -115,7 +124,7 @@ static void drop(struct store_job *j)
     free(u);
 }
 
-static struct store_upkeep *prepare(struct store_log *l)
+static struct store_upkeep *prepare(struct store_log *l, bool syncs)
 {
     struct store_upkeep *u = MEMORY_NEW(struct store_upkeep);
     store_job_init(&u->job);
@@ -125,6 +134,7 @@ static struct store_upkeep *prepare(struct store_log *l)
     u->log = l;
     u->disk = l->config.disk;
     u->directory = l->config.directory;
+    u->syncs = syncs;
     take_indexes(l, u);
     if (l->remember_dirty || l->doomed.count)
         take_remembered(l, u);
@@ -144,12 +154,33 @@ static void forget_doomed(struct store_log *l, struct store_upkeep *u)
         store_log_wake(l);
 }
 
-/* The same slot is written again next time: the other one is whole. */
+static void on_sync(void *arg)
+{
+    struct store_log *l = arg;
+    l->remember_dirty = true;
+    store_log_upkeep_soon(l);
+}
+
+static void remembered(struct store_log *l, bool synced)
+{
+    if (!synced) {
+        if (l->sync.node.index == 0)
+            loop_timer_start(l->config.loop, &l->sync, SYNC_MS, on_sync, l);
+        return;
+    }
+    loop_timer_stop(&l->sync);
+    l->remember_turn++;
+    l->remember_synced = true;
+    l->remember_synced_ms = loop_now_ms(l->config.loop);
+}
+
+/* The same slot is written again next time, after a failure or before it is synced: the other one is whole. */
 static enum status settle(struct store_log *l, struct store_upkeep *u)
 {
     l->upkeep = NULL;
     if (u->status == OK) {
-        l->remember_turn += u->slot.len > 0;
+        if (u->slot.len)
+            remembered(l, u->syncs);
         forget_doomed(l, u);
         return OK;
     }
@@ -177,7 +208,7 @@ static void on_late(void *arg)
     }
     if (!has_work(l))
         return;
-    l->upkeep = prepare(l);
+    l->upkeep = prepare(l, must_sync(l));
     store_job_start(&l->upkeep->job, l->config.loop);
 }
 
@@ -224,7 +255,7 @@ enum status store_log_upkeep_now(struct store_log *l)
         store_job_let_go(&u->job);
     }
     l->remember_dirty = true; /* how far it was durable */
-    struct store_upkeep *u = prepare(l);
+    struct store_upkeep *u = prepare(l, true);
     store_job_run(&u->job);
     enum status s = settle(l, u);
     drop(&u->job);

@@ -313,7 +313,7 @@ static struct source *find(struct sources *owner, struct slice key)
 static void remember(struct source *s, struct source_item *place)
 {
     if (place->index >= s->item_cap) {
-        uint32_t cap = place->index + place->index / 2 + 16;
+        uint32_t cap = place->index + place->index / 8 + 16;
         s->items = memory_resize(s->items, cap * sizeof(struct source_item *));
         memset(s->items + s->item_cap, 0, (cap - s->item_cap) * sizeof(struct source_item *));
         s->item_cap = cap;
