@@ -1,8 +1,8 @@
 #include "publisher/pki_operations.h"
 
 #include "base/encoding.h"
-#include "crypto/certificate_names.h"
 #include "crypto/identity.h"
+#include "opcua/certificate_json.h"
 #include "json/write.h"
 
 static enum status find_store(struct slice name, enum opcua_pki_store *out, const char **detail)
@@ -28,23 +28,11 @@ static void put_pfx(struct json_writer *w, struct slice der)
     buffer_clear(&text);
 }
 
-/* OPC Publisher's X509Certificate. Thumbprints are in upper case, as .NET prints them. */
 static void put_certificate(void *arg, struct slice der, bool has_key)
 {
     struct json_writer *w = arg;
-    struct certificate_facts facts;
-    struct certificate_names names;
-    if (certificate_read(der, &facts) != OK || certificate_names(der, &names) != OK)
+    if (!opcua_certificate_begin(w, der))
         return;
-    for (char *c = facts.sha1; *c; c++)
-        *c = *c >= 'a' ? (char)(*c - 'a' + 'A') : *c;
-    json_object(w);
-    json_name(w, "subject"), json_put_text(w, names.subject);
-    json_name(w, "thumbprint"), json_put_text(w, facts.sha1);
-    json_name(w, "serialNumber"), json_put_text(w, names.serial);
-    json_name(w, "notBeforeUtc"), json_put_time(w, facts.not_before_ms);
-    json_name(w, "notAfterUtc"), json_put_time(w, facts.not_after_ms);
-    json_name(w, "selfSigned"), json_put_bool(w, facts.self_signed);
     put_pfx(w, der);
     json_name(w, "hasPrivateKey"), json_put_bool(w, has_key);
     json_end_object(w);
