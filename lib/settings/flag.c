@@ -41,13 +41,8 @@ static void take_value(const struct settings_program *p, struct settings_words *
     const char *alone = f->option ? f->option->alone : is_switch ? "true" : NULL;
     if (f->no)
         f->value = "false";
-    if (f->value)
+    if (f->value || (f->setting < 0 && f->option == NULL))
         return;
-    if (f->setting < 0 && f->option == NULL) {
-        if (!p->commands && w->at < w->argc && w->argv[w->at][0] != '-')
-            f->value = settings_word_next(w); /* one complaint is enough */
-        return;
-    }
     if (alone && !said_outright(w))
         f->value = alone;
     else

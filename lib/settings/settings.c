@@ -350,6 +350,13 @@ static bool is_flag(const struct settings *s, const char *word)
     return strncmp(word, "--", 2) == 0 || (s->program->dialect && word[0] == '-' && word[1]);
 }
 
+/* What stands behind a flag that is not known is most likely its value: one complaint is enough. */
+static void pass_value(const struct settings *s, struct settings_words *w)
+{
+    if (!s->program->commands && w->at < w->argc && w->argv[w->at][0] != '-')
+        (void)settings_word_next(w);
+}
+
 /* Twice: first for --config alone, so that the file comes before the flags that override it. */
 static void from_words(struct settings *s, int argc, char **argv, bool config_only)
 {
@@ -370,8 +377,11 @@ static void from_words(struct settings *s, int argc, char **argv, bool config_on
             if (config_only && path == NULL)
                 complain(s, word, "needs a file's name");
             s->config = path;
-        } else if (!own_flag(s, f.name) && !config_only) {
-            give_flag(s, &f);
+        } else if (!own_flag(s, f.name)) {
+            if (f.setting < 0 && f.option == NULL && f.value == NULL)
+                pass_value(s, &w);
+            if (!config_only)
+                give_flag(s, &f);
         }
     }
 }
