@@ -1,0 +1,248 @@
+/* What was there before a change, for the audit log: of the registry, of a twin in the hub, of the
+ * module. */
+#include "services/change.h"
+
+#include <string.h>
+
+#include "services/ids.h"
+#include "services/services.h"
+#include "services/twin_call.h"
+#include "json/json.h"
+#include "json/write.h"
+
+static void on_value(struct rest_request *r, struct slice payload)
+{
+    services_change_record(r, payload);
+}
+
+/* It is changed all the same: that it could not be asked for is no reason. */
+static void on_no_value(struct rest_request *r)
+{
+    services_change_record(r, (struct slice){0});
+}
+
+/* ---- of the registry ---- */
+
+static void on_entry(void *arg, enum status why, struct slice json)
+{
+    services_change_record(arg, why == OK ? json : (struct slice){0});
+}
+
+static void ask_registry(struct rest_request *r, enum services_registry_what what,
+                         const char *parameter)
+{
+    struct services *app = r->app;
+    services_registry_ask(
+        app->registry,
+        &(struct services_registry_ask){.what = what, .id = rest_param(r, parameter)}, on_entry, r);
+}
+
+static void application(struct rest_request *r)
+{
+    ask_registry(r, REGISTRY_APPLICATION, "applicationId");
+}
+
+static void endpoint(struct rest_request *r)
+{
+    ask_registry(r, REGISTRY_ENDPOINT, "endpointId");
+}
+
+/* ---- of a gateway's or a module's twin ---- */
+
+/* The first word of "gateways", "supervisors", … in "/registry/v2/gateways/{id}" says it. */
+static enum fleet_kind kind_of(const struct rest_request *r)
+{
+    static const char *const words[] = {[FLEET_GATEWAY] = "/v2/gateways/",
+                                        [FLEET_SUPERVISOR] = "/v2/supervisors/",
+                                        [FLEET_DISCOVERER] = "/v2/discovery/",
+                                        [FLEET_PUBLISHER] = "/v2/publishers/"};
+    for (enum fleet_kind kind = FLEET_GATEWAY; kind < FLEET_PUBLISHER; kind++)
+        if (slice_starts(slice_of(r->route->path), slice_of(words[kind])))
+            return kind;
+    return FLEET_PUBLISHER;
+}
+
+static void on_fleet(void *arg, enum status why, const struct services_fleet_list *list)
+{
+    struct rest_request *r = arg;
+    struct iot_id id = services_ids_module(rest_param(r, "id"));
+    struct buffer out = {0};
+    for (size_t i = 0; why == OK && i < list->count && out.len == 0; i++) {
+        const struct services_fleet_member *m = &list->members[i];
+        struct json_doc *twin = NULL;
+        struct json_writer w = json_writer(&out);
+        if (iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}) &&
+            json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) == OK)
+            fleet_documents_put(kind_of(r), m, json_root(twin), &w);
+        json_free(&twin);
+    }
+    services_change_record(r, buffer_slice(&out));
+    buffer_clear(&out);
+}
+
+static void fleet(struct rest_request *r)
+{
+    struct services *app = r->app;
+    services_fleet_look(app->fleet, 0, on_fleet, r);
+}
+
+/* ---- of a node ---- */
+
+/* The read that tells what the request is about to write: its members but the value. */
+static void read_first(struct rest_request *r, const char *method, struct slice request)
+{
+    services_twin_call(
+        r, &(struct services_twin_ask){
+               .method = method, .request = request, .answer = on_value, .failed = on_no_value});
+}
+
+static void put_members(struct json_writer *w, const struct json *from, const char *const *names,
+                        size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        const struct json *v = json_get_nocase(from, names[n]);
+        if (v)
+            json_name(w, names[n]), json_put_value(w, v);
+    }
+}
+
+static void value(struct rest_request *r)
+{
+    static const char *const names[] = {"nodeId", "browsePath", "indexRange", "header"};
+    struct json_doc *doc = NULL;
+    struct buffer request = {0};
+    struct json_writer w = json_writer(&request);
+    if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
+        on_no_value(r);
+        return;
+    }
+    json_object(&w);
+    put_members(&w, json_root(doc), names, 4);
+    json_end_object(&w);
+    json_free(&doc);
+    read_first(r, "ValueRead_V2", buffer_slice(&request));
+    explicit_bzero(request.at, request.len); /* a password may stand in the header */
+    buffer_clear(&request);
+}
+
+static void attributes(struct rest_request *r)
+{
+    static const char *const names[] = {"nodeId", "attribute"}, *const header[] = {"header"};
+    struct json_doc *doc = NULL;
+    struct buffer request = {0};
+    struct json_writer w = json_writer(&request);
+    if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
+        on_no_value(r);
+        return;
+    }
+    json_object(&w);
+    json_name(&w, "attributes"), json_array(&w);
+    for (struct json_walk each = json_walk(json_get_nocase(json_root(doc), "attributes"));
+         json_next(&each);) {
+        json_object(&w);
+        put_members(&w, each.value, names, 2);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    put_members(&w, json_root(doc), header, 1);
+    json_end_object(&w);
+    json_free(&doc);
+    read_first(r, "NodeRead_V2", buffer_slice(&request));
+    explicit_bzero(request.at, request.len);
+    buffer_clear(&request);
+}
+
+/* ---- of what is published ---- */
+
+static void configuration(struct rest_request *r)
+{
+    services_module_call(r, rest_param(r, "publisherId"),
+                         &(struct services_twin_ask){.method = "GetConfiguredEndpoints_V2",
+                                                     .request = SLICE("{\"includeNodes\":true}"),
+                                                     .payload = PAYLOAD_REQUEST,
+                                                     .answer = on_value,
+                                                     .failed = on_no_value});
+}
+
+/* The ids of nodes in a request to start, to stop, or for many. */
+static bool is_named(const struct json *request, struct slice id)
+{
+    const struct json *item = json_get_nocase(request, "item");
+    if (slice_eq(json_string(json_get_nocase(item ? item : request, "nodeId")), id))
+        return true;
+    for (struct json_walk w = json_walk(json_get_nocase(request, "nodesToAdd")); json_next(&w);)
+        if (slice_eq(json_string(json_get_nocase(w.value, "nodeId")), id))
+            return true;
+    for (struct json_walk w = json_walk(json_get_nocase(request, "nodesToRemove")); json_next(&w);)
+        if (slice_eq(json_string(w.value), id))
+            return true;
+    return false;
+}
+
+/* How the nodes that the request names are published; an empty list: they are not. */
+static void on_published(struct rest_request *r, struct slice payload)
+{
+    struct json_doc *list = NULL, *request = NULL;
+    struct buffer out = {0};
+    struct json_writer w = json_writer(&out);
+    if (json_parse(payload, JSON_STRICT, &list, NULL) == OK &&
+        json_parse(r->body, JSON_STRICT, &request, NULL) == OK) {
+        json_array(&w);
+        for (struct json_walk each = json_walk(json_get_nocase(json_root(list), "items"));
+             json_next(&each);)
+            if (is_named(json_root(request), json_string(json_get_nocase(each.value, "nodeId"))))
+                json_put_value(&w, each.value);
+        json_end_array(&w);
+    }
+    json_free(&list);
+    json_free(&request);
+    services_change_record(r, buffer_slice(&out));
+    buffer_clear(&out);
+}
+
+static void published(struct rest_request *r)
+{
+    services_twin_call(r, &(struct services_twin_ask){.method = "PublishList_V2",
+                                                      .request = SLICE("{}"),
+                                                      .payload = PAYLOAD_PUBLISHER,
+                                                      .answer = on_published,
+                                                      .failed = on_no_value});
+}
+
+/* ---- which of them ---- */
+
+static const struct old {
+    const char *operation;
+    void (*ask)(struct rest_request *r);
+    bool hub; /* it is asked for this */
+} olds[] = {
+    {"UpdateApplicationRegistration", application, false},
+    {"DeleteApplication", application, false},
+    {"DisableApplication", application, false},
+    {"EnableApplication", application, false},
+    {"ActivateEndpoint", endpoint, false},
+    {"DeactivateEndpoint", endpoint, false},
+    {"UpdateGateway", fleet, true},
+    {"UpdateSupervisor", fleet, true},
+    {"UpdateDiscoverer", fleet, true},
+    {"SetDiscoveryMode", fleet, true},
+    {"UpdatePublisher", fleet, true},
+    {"SetConfiguredEndpoints", configuration, true},
+    {"StartPublishingValues", published, true},
+    {"StopPublishingValues", published, true},
+    {"BulkPublishValues", published, true},
+    {"WriteValue", value, true},
+    {"WriteAttributes", attributes, true},
+};
+
+bool services_change_ask_old(struct rest_request *r)
+{
+    const struct services *app = r->app;
+    for (size_t i = 0; i < sizeof(olds) / sizeof(olds[0]); i++)
+        if (r->route->operation && strcmp(r->route->operation, olds[i].operation) == 0 &&
+            (!olds[i].hub || (app->hub && app->fleet))) {
+            olds[i].ask(r);
+            return true;
+        }
+    return false;
+}
