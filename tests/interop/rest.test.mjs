@@ -7,7 +7,7 @@ import path from 'node:path';
 import test, {after, before, describe} from 'node:test';
 import {HubConnectionBuilder, LogLevel} from '@microsoft/signalr';
 import {
-  applicationId, applicationOf, ask, close, discover, discoverer, endpointId, endpointOf, factory, good, makes, module, MODULE, open, password, plant,
+  applicationId, applicationOf, ask, close, device, discover, discoverer, endpointId, endpointOf, factory, good, makes, module, MODULE, open, password, plant,
   refused, services, tokens, twin, user,
 } from './rest_site.mjs';
 import {folder, until} from './site.mjs';
@@ -298,6 +298,23 @@ test('publishing more than a direct method can carry, in and out', async () => {
   await ask('PUT', `/registry/v2/publishers/${discoverer}/endpoints`, {body: {endpoints: entries}});
   await ask('POST', `${at}/bulk`, {body: {nodesToRemove: nodes.map(n => n.nodeId)}});
   assert.deepEqual((await ask('POST', at, {body: {}})).items ?? [], []);
+});
+
+test('what happens to a gateway is told to who listens', async () => {
+  const base = `http://127.0.0.1:${await services.plain()}/events/v2`;
+  const connection = new HubConnectionBuilder().withUrl(`${base}/gateways/events`, {accessTokenFactory: () => tokens.reader}).configureLogging(LogLevel.None).build();
+  const told = [];
+  connection.on('GatewayEvent', event => told.push(event));
+  await connection.start();
+  let n = 0; // what was there at the first look is no news, so it changes until one change is told
+  const event = await until('a change', async () => {
+    await ask('PATCH', `/registry/v2/gateways/${device}`, {as: 'writer', body: {siteId: `hall-${n++}`}});
+    return told.find(e => e.id === device);
+  });
+  assert.equal(event.eventType, 'Updated');
+  assert.match(event.gateway.siteId, /^hall-/);
+  await ask('PATCH', `/registry/v2/gateways/${device}`, {as: 'writer', body: {siteId: ''}});
+  await connection.stop();
 });
 
 test('without a token 401, and with one that lacks the role 403', async () => {
