@@ -57,6 +57,9 @@ def check_book():
         for name in re.findall(r"`(\w+)`", names):
             if not re.search(rf"\b{name}\b", code):
                 say(book, f"says that {name} is in {file}")
+    words = set(re.findall(r"\w+", " ".join(p.read_text(errors="replace") for paths in sources.values() for p in paths)))
+    for name in sorted(set(re.findall(r"`([a-z]\w*_\w+)`", text)) - words - set(re.findall(r"\b(\w+)\.\w+\b", text))):
+        say(book, f"names {name}, which no file has")
     for path in sorted((ROOT / "src").glob("*/*.c")):
         if not path.stem.endswith(("_test", "_fuzz")) and path.name not in named:
             say(path, "is not in ARCHITECTURE.md: list it there, in its program's part")
