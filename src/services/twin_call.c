@@ -14,7 +14,8 @@
 #include "json/write.h"
 
 #define PAYLOAD_MAX (128u << 10) /* IoT Hub's, of a direct method */
-#define ONCE_MAX (32u << 10) /* of what would not be done again if its answer were too large for one */
+#define ONCE_MAX                                                                                   \
+    (32u << 10)           /* of what would not be done again if its answer were too large for one */
 #define AGAIN_MS_MIN 5000 /* for the module to answer once more */
 
 /* Where an endpoint is reached. */
@@ -36,7 +37,7 @@ struct call {
     struct services_twin_ask ask; /* its JSON is in the request's arena */
     const char *module;           /* the same */
     struct buffer payload;
-    bool in_pieces;
+    bool sent, in_pieces;
     uint64_t since_ms;
 };
 
@@ -247,18 +248,30 @@ static void send(struct call *c, bool in_pieces)
     struct service_method m = {.id = services_ids_module(slice_of(c->module)),
                                .name = c->ask.method,
                                .payload = buffer_slice(&c->payload),
-                               .response_timeout_ms = time_left(c),
+                               .response_timeout_ms =
+                                   c->sent ? time_left(c) : app->twin->timeout_ms,
                                .call_id = c->request->id};
+    c->sent = true;
     c->in_pieces = in_pieces;
     enum status s = in_pieces ? service_pieces_invoke(app->hub, &m, on_method, c)
                               : service_client_invoke_method(app->hub, &m, on_method, c);
     if (s != OK)
-        fail(c, s, s == TOO_LARGE ? "the request is too large for a module" : "too many calls are under way");
+        fail(c, s,
+             s == TOO_LARGE ? "the request is too large for a module"
+                            : "too many calls are under way");
 }
 
-/* What cannot be asked again when its answer, which may be large, was too large: a continuation is used up, a deed done. */
-static const char *const large_once[] = {"MethodCall_V2", "BrowseNext_V2", "HistoryReadNext_V2", "HistoryReadValuesNext_V2",
-                                         "HistoryReadEventsNext_V2"};
+/* What may have a large answer and is not to be asked again for it: a continuation is used up, a
+ * deed done; and what is asked for beside a change, before it. */
+static const char *const large_once[] = {
+    "MethodCall_V2",
+    "BrowseNext_V2",
+    "HistoryReadNext_V2",
+    "HistoryReadValuesNext_V2",
+    "HistoryReadEventsNext_V2",
+    "PublishList_V2",
+    "GetConfiguredEndpoints_V2",
+};
 
 static bool goes_in_pieces(const struct call *c)
 {
