@@ -24,10 +24,22 @@ static int set_up(void **state)
     return 0;
 }
 
-/* Between turns: true after the second. */
-static bool two_turns(void *arg)
+static void set(void *arg)
 {
-    return ++*(int *)arg > 2;
+    *(bool *)arg = true;
+}
+
+static bool is_set(void *arg)
+{
+    return *(bool *)arg;
+}
+
+/* Behind all mail that is on its way. */
+static void turn(void)
+{
+    bool turned = false;
+    loop_post(house.loop, set, &turned);
+    assert_true(loop_run_until(house.loop, is_set, &turned, WAIT_MS));
 }
 
 static int tear_down(void **state)
@@ -36,8 +48,8 @@ static int tear_down(void **state)
     services_events_free(&house.events);
     services_onboarding_free(&house.onboarding);
     services_registry_close(&house.registry);
-    int turns = 0; /* for the answers that are on their way */
-    assert_true(loop_run_until(house.loop, two_turns, &turns, WAIT_MS));
+    turn(); /* for the answers that are on their way */
+    turn(); /* and what they put off */
     loop_free(&house.loop);
     return 0;
 }
