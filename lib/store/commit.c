@@ -346,6 +346,25 @@ static void commit_memory(struct store_log *l)
     tell_durable(l);
 }
 
+static void on_gathered(void *arg)
+{
+    store_log_commit(arg);
+}
+
+/* Small ones that follow each other cost a sync each. Later: the timer goes on. */
+static bool is_too_early(struct store_log *l)
+{
+    uint64_t now = loop_now_ms(l->config.loop);
+    if (now >= l->commit_due_ms || l->pending >= STORE_GATHER_MUCH) {
+        loop_timer_stop(&l->gather);
+        l->commit_due_ms = now + l->config.gather_ms;
+        return false;
+    }
+    if (l->gather.node.index == 0)
+        loop_timer_start(l->config.loop, &l->gather, l->commit_due_ms - now, on_gathered, l);
+    return true;
+}
+
 void store_log_commit(struct store_log *l)
 {
     if (l->commit || l->pending == 0)
@@ -354,6 +373,8 @@ void store_log_commit(struct store_log *l)
         commit_memory(l);
         return;
     }
+    if (l->config.gather_ms && is_too_early(l))
+        return;
     l->commit = prepare(l);
     store_job_start(&l->commit->job, l->config.loop);
 }

@@ -218,6 +218,7 @@ static void free_log(struct store_log *l)
     loop_timer_stop(&l->mark);
     loop_timer_stop(&l->probe);
     loop_timer_stop(&l->sync);
+    loop_timer_stop(&l->gather);
     while (!list_empty(&l->blocks)) {
         struct store_block *b = store_log_head(l);
         list_remove(&b->link);

@@ -24,6 +24,7 @@ enum store_durability store_durability(const char *word);
 #define STORE_RECORD_MAX (1u << 20)
 /* What may wait for a commit; store_log_append() answers FULL beyond it, until on_room. */
 #define STORE_GATHER_MAX (32u << 20)
+#define STORE_GATHER_MUCH (1u << 20) /* that gather_ms does not hold back */
 /* What STORE_MEMORY keeps when retain_bytes is 0 or more than this. */
 #define STORE_MEMORY_MAX (64u << 20)
 
@@ -37,6 +38,7 @@ struct store_log_config {
                                  * disk on top of it: the newest when all is read, one that is just going */
     uint64_t retain_ms;         /* by age of the newest record in a segment; 0: no limit */
     bool retain_unread;         /* never drop what a named cursor has not passed: append answers FULL instead */
+    uint32_t gather_ms; /* from one commit's begin to the next one's, unless much waits; 0: none. For who does not wait for them */
     void (*on_durable)(void *arg, uint64_t sequence); /* all up to it can be read now; once a commit */
     void (*on_failed)(void *arg, uint64_t first, uint64_t last, enum status why); /* these will not become durable */
     void (*on_room)(void *arg); /* appends that answered FULL may be tried again */

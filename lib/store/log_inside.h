@@ -56,7 +56,8 @@ struct store_log {
     struct store_segments doomed; /* dropped, and their files are not removed yet */
     uint64_t doomed_bytes;        /* of these, and of those that the upkeep under way removes */
 
-    struct loop_timer turn, late, mark, probe, sync;
+    struct loop_timer turn, late, mark, probe, sync, gather;
+    uint64_t commit_due_ms; /* with gather_ms: not before */
     size_t room_wanted; /* bytes for which append answered FULL; 0: nobody waits */
     bool no_space;      /* the disk said so a moment ago */
 

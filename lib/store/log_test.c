@@ -271,6 +271,36 @@ static void retention_by_age_is_not_moved_by_the_wall_clock(void **state)
     rig_stop(&r);
 }
 
+/* The first does not wait; those that follow share a commit, and much does not wait for it. */
+static void what_comes_little_by_little_shares_commits(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.gather_ms = 100}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    uint64_t begun = loop_now_ms(r.loop);
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    assert_true(loop_now_ms(r.loop) - begun < 50);
+    for (int i = 0; i < 100; i++) {
+        rig_append_n(&r, 1);
+        rig_pass(&r, 10);
+    }
+    assert_true(r.commits >= 9 && r.commits <= 12);
+    rig_pass(&r, 200);
+    assert_int_equal(r.durable, 101);
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    begun = loop_now_ms(r.loop);
+    rig_append_n(&r, STORE_GATHER_MUCH / 100);
+    rig_commit(&r);
+    assert_true(loop_now_ms(r.loop) - begun < 50);
+    rig_append_n(&r, 1);
+    rig_reopen(&r);
+    assert_int_equal(r.durable, store_log_next(r.log) - 1); /* an end does not wait */
+    rig_stop(&r);
+}
+
 /* ---- cursors ---- */
 
 static void cursors_are_remembered(void **state)
@@ -998,6 +1028,7 @@ int main(void)
         cmocka_unit_test(an_index_that_is_gone_is_made_again),
         cmocka_unit_test(retention_drops_the_oldest_by_bytes),
         cmocka_unit_test(retention_by_age_is_not_moved_by_the_wall_clock),
+        cmocka_unit_test(what_comes_little_by_little_shares_commits),
         cmocka_unit_test(cursors_are_remembered),
         cmocka_unit_test(a_cursor_that_is_dropped_is_gone),
         cmocka_unit_test(saved_cursors_outlive_a_crash),

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 
 #define CURSOR SLICE("sent")
+#define GATHER_MS 10  /* messages are sent without waiting for the disk: small ones share a commit */
 #define RETRY_MS 1000 /* after a commit that failed */
 #define FRESH_MAX 64  /* messages that are kept in memory though the disk has them */
 #define SEGMENT_BYTES (8u << 20)
@@ -320,6 +321,7 @@ static enum status open_log(struct queue *q)
                                                               .segment_bytes = segment_bytes(most),
                                                               .retain_bytes = most,
                                                               .retain_unread = true,
+                                                              .gather_ms = GATHER_MS,
                                                               .on_durable = on_durable,
                                                               .on_failed = on_failed,
                                                               .on_room = on_room,

@@ -3,8 +3,8 @@
  * in memory as well, or in memory alone. Who sends takes the oldest, and says when it is done. On
  * one loop.
  *
- * On the disk a message is kept from the commit on that follows queue_put() until it is done: a new
- * start begins with the oldest that is not. Messages are taken from memory while the transport
+ * On the disk a message is kept from the commit on that follows queue_put(), some milliseconds later,
+ * until it is done: a new start begins with the oldest that is not. Messages are taken from memory while the transport
  * keeps up, and read from the disk when it does not. A disk that fails or is full leaves them in
  * memory, and they are written as soon as that goes again.
  *
