@@ -449,8 +449,15 @@ static void close_session(struct opcua_session *s)
     session_calls_fail(s, UA_STATUSCODE_BADSHUTDOWN);
 }
 
+void session_forget_types(struct opcua_session *s)
+{
+    opcua_types_unref(&s->types);
+    s->names.types = NULL;
+}
+
 static void destroy(struct opcua_session *s)
 {
+    session_forget_types(s);
     session_redundancy_clear(s);
     session_lookups_clear(s);
     session_publish_clear(s);
@@ -487,15 +494,10 @@ void opcua_session_unref(struct opcua_session **session)
         destroy(s);
 }
 
-void session_forget_types(struct opcua_session *s)
-{
-    opcua_types_unref(&s->types);
-    s->names.types = NULL;
-}
-
 void opcua_session_free(struct opcua_session *s)
 {
     close_session(s);
+    loop_timer_stop(&s->lease); /* calls that failed may have let it go */
     session_forget_types(s);
     s->thread = NULL; /* the last who holds it frees it */
     if (s->refs == 0)

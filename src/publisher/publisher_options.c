@@ -212,7 +212,7 @@ static const struct settings_option options[] = {
     {"ser subscriptionerrorretrydelay", "SubscriptionErrorRetryDelaySeconds", "retry.subscription", seconds, NULL, "in seconds"},
     {"urc usereverseconnect", "DefaultUseReverseConnect", "reverse.connect", NULL, ON, NULL},
     {"dtr disabletransferonreconnect", "DisableSubscriptionTransfer", "transfer", negated, ON, NULL},
-    {"dct disablecomplextypesystem", "DisableComplexTypeSystem", NULL, NULL, ON, "types are read when a value needs one, and what cannot be read is written as bytes"},
+    {"dct disablecomplextypesystem", "DisableComplexTypeSystem", NULL, NULL, ON, "the server is asked for a type when a value has it, and what it does not tell is written as bytes"},
     {"dsg disablesessionpergroup", "DisableSessionPerWriterGroup", "group.sessions", negated, ON, "groups share a session unless that says otherwise: servers allow few"},
     {"ipi ignorepublishingintervals", "IgnoreConfiguredPublishingIntervals", "publishing.ignore", NULL, ON, NULL},
 

@@ -103,7 +103,8 @@ static bool are_events_taken(struct source *s, const UA_EventFieldList *events, 
 static bool on_data(void *arg, const UA_MonitoredItemNotification *values, size_t count)
 {
     struct source *s = arg;
-    if (!has_room(s) || !are_values_taken(s, values, count))
+    if (!has_room(s) || !are_values_taken(s, values, count) ||
+        !source_types_are_known(s, values, count))
         return false;
     const struct source_events *e = s->owner->events;
     UA_DateTime now = UA_DateTime_now();
@@ -289,6 +290,7 @@ static struct source *source_new(struct sources *owner, const struct source_spec
 
 static void source_free(struct source *s)
 {
+    source_types_leave(s);
     list_remove(&s->link);
     loop_timer_stop(&s->retry);
     opcua_subscription_free(&s->subscription);

@@ -1,4 +1,5 @@
-/* The inside of sources, for their files: source.c, and source_move.c (when only intervals change). */
+/* The inside of sources, for their files: source.c, and source_move.c (when only intervals change), source_types.c (structures of a
+ * server's own). */
 #pragma once
 
 #include "publisher/source.h"
@@ -18,6 +19,9 @@ struct source {
     bool refused; /* a notification waits for room */
     const struct source_item *waits_for; /* a notification waits until its event is ready */
     struct loop_timer retry;
+    struct source_asking *asking; /* a type of the server's; NULL: none */
+    const void *types;            /* those that were looked into last, to tell connections apart */
+    unsigned type_failures;
 };
 
 struct sources {
@@ -34,6 +38,14 @@ struct sources {
     uint32_t *next;
     size_t next_cap;
 };
+
+/* ---- source_types.c ---- */
+
+/* False: values of a type that is being asked for wait, and are told again. */
+bool source_types_are_known(struct source *s, const UA_MonitoredItemNotification *values,
+                            size_t count);
+/* Before the source goes. */
+void source_types_leave(struct source *s);
 
 /* ---- source_move.c ---- */
 

@@ -251,3 +251,20 @@ test('files: Avro stands in container files that avsc reads, gone on with after 
   const told = readFileSync(files('json.json')[0], 'utf8').split('\n').find(l => l.includes('"Recipe"'));
   assert.match(told, /"Recipe":\{"Value":\{"Name":"steel"/); // member by member, not in its bytes
 });
+
+test('structures of the server\'s own are written member by member from the first value on, in any mode', {timeout: 60000}, async () => {
+  const out = path.join(folder, 'plain');
+  const p = await publisher('plain', [entry('samples', {OpcNodes: ['Point', 'Recipe', 'Points'].map(own)}),
+    entry('raw', {MessagingMode: 'RawDataSets', OpcNodes: [own('Recipe')]}),
+    entry('cycle', {OpcNodes: [{...own('Point'), UseCyclicRead: true, OpcSamplingInterval: 200}]})], '--output', out);
+  const text = of => { const file = path.join(out, 'plain/messages', `${of}.json`); return existsSync(file) ? readFileSync(file, 'utf8') : ''; };
+  await until('messages', () => text('samples').includes('Points') && text('raw') && text('cycle').split('\n').length > 3);
+  const values = text('samples').split('\n').filter(Boolean).flatMap(l => JSON.parse(l));
+  const of = name => values.find(v => v.NodeId.endsWith(name)).Value.Value;
+  assert.deepEqual(of('s=Point'), {X: 1.5, Y: -2});
+  assert.deepEqual(of('s=Points'), [{X: 1, Y: 2}, {X: 3, Y: 4}]);
+  assert.equal(of('s=Recipe').Origin.Y, 2);
+  assert.ok(!/"Encoding":"Binary"/.test(text('samples') + text('raw')));
+  assert.match(text('cycle').trim().split('\n').at(-1), /"Value":\{"X":1.5,"Y":-2\}/);
+  assert.equal(await p.end(), 0);
+});

@@ -1,0 +1,80 @@
+/*
+ * Values with structures of a server's own wait until the server was asked what is in them: then
+ * they are written member by member from the first on. What it does not tell is written in its
+ * bytes, and so is all when it does not answer FAILURES_MAX times.
+ */
+#include "publisher/source_priv.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "opcua/types.h"
+
+#define TYPE_MS 5000 /* until one is given up */
+#define FAILURES_MAX 8
+
+struct source_asking {
+    struct source *source; /* NULL: gone */
+    struct opcua_session *session; /* references, both */
+    struct opcua_types *types;
+};
+
+static void on_type(void *arg, const UA_DataType *type)
+{
+    struct source_asking *a = arg;
+    struct source *s = a->source;
+    if (s) {
+        s->asking = NULL;
+        s->type_failures = type ? 0 : s->type_failures + 1;
+        sources_release(s->owner);
+    }
+    opcua_types_unref(&a->types);
+    opcua_session_unref(&a->session);
+    free(a);
+}
+
+static void ask(struct source *s, struct opcua_types *types, const UA_NodeId *id)
+{
+    struct source_asking *a = s->asking = MEMORY_NEW(struct source_asking);
+    *a = (struct source_asking){s, opcua_session_ref(s->session), opcua_types_ref(types)};
+    sources_hold(s->owner);
+    opcua_types_load(types, s->session, id, true, on_type, a, TYPE_MS); /* may be told at once */
+}
+
+static bool is_known(struct source *s, const UA_Variant *v)
+{
+    struct opcua_types *types = opcua_session_types(s->session);
+    const UA_NodeId *id;
+    if (types != s->types)
+        s->type_failures = 0; /* another connection */
+    s->types = types;
+    while (types && !s->asking && s->type_failures < FAILURES_MAX &&
+           (id = opcua_types_wanted(types, v)))
+        ask(s, types, id);
+    return !s->asking;
+}
+
+bool source_types_are_known(struct source *s, const UA_MonitoredItemNotification *values,
+                            size_t count)
+{
+    bool known = true;
+    for (size_t i = 0; i < count && known; i++) {
+        const UA_Variant *v = &values[i].value.value;
+        if (v->type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] ||
+            v->type == &UA_TYPES[UA_TYPES_VARIANT])
+            known = is_known(s, v);
+    }
+    if (known || s->sampler) /* what was read in a cycle cannot wait */
+        return true;
+    s->refused = true;
+    return false;
+}
+
+void source_types_leave(struct source *s)
+{
+    if (!s->asking)
+        return;
+    s->asking->source = NULL;
+    s->asking = NULL;
+    sources_release(s->owner);
+}
