@@ -90,6 +90,17 @@ typedef void module_answer_fn(void *arg, int status, struct slice json);
 void module_invoke(struct module *m, const char *who, struct slice name, struct slice payload,
                    uint32_t timeout_ms, module_answer_fn *fn, void *arg);
 
+/*
+ * The same for whom an answer may be longer than memory: pieces of it as they are made, one at a time,
+ * and after each module_piece_taken() from him, later; then the answer with what is left. A status of 400 or more
+ * there, after a piece, says that the pieces are not all. Methods that know no pieces just answer.
+ */
+typedef void module_piece_fn(void *arg, struct module_call *c, struct slice json);
+void module_invoke_pieces(struct module *m, const char *who, struct slice name, struct slice payload,
+                          module_piece_fn *piece, module_answer_fn *fn, void *arg);
+/* `gone`: nobody wants the rest; the call ends (410). */
+void module_piece_taken(struct module_call *c, bool gone);
+
 /* ---- who looks on ---- */
 
 /* Told of each call that is accepted, before its handler runs, and of its answer. */
@@ -122,6 +133,12 @@ const char *module_call_who(const struct module_call *c);
 
 /* The name that it was called by, as sent. */
 struct slice module_call_name(const struct module_call *c);
+
+/* Whether who called takes pieces: of a 200's body, in order, before module_reply() with the rest. `taken` is
+ * called, later, when the next may come, and the call's time begins anew then; while a piece is with the
+ * caller it stands still. Only for calls that wait (module_call_wait()). */
+bool module_call_takes_pieces(const struct module_call *c);
+void module_reply_piece(struct module_call *c, struct slice json, void (*taken)(void *arg), void *arg);
 
 /* One of these ends the call. */
 void module_reply(struct module_call *c, int status, struct slice json);

@@ -37,6 +37,10 @@ struct module_call {
     void *arg;
     module_answer_fn *answer; /* of one from within; NULL */
     void *answer_arg;
+    module_piece_fn *piece; /* who called takes pieces, too */
+    void (*piece_taken)(void *arg);
+    void *piece_arg;
+    uint32_t timeout_ms;
     int status;
     struct buffer body; /* what it is answered with */
 };
@@ -184,6 +188,39 @@ void module_reply_error(struct module_call *c, enum status why, const char *deta
     buffer_clear(&out);
 }
 
+/* ---- an answer in pieces ---- */
+
+static void on_deadline(void *arg);
+
+bool module_call_takes_pieces(const struct module_call *c)
+{
+    return c->piece != NULL;
+}
+
+void module_reply_piece(struct module_call *c, struct slice json, void (*taken)(void *arg), void *arg)
+{
+    assert(c->piece && c->ended && c->piece_taken == NULL);
+    loop_timer_stop(&c->deadline); /* who takes it has a time of his own */
+    c->piece_taken = taken;
+    c->piece_arg = arg;
+    c->piece(c->answer_arg, c, json);
+}
+
+void module_piece_taken(struct module_call *c, bool gone)
+{
+    struct loop *l = c->module->config.device.loop;
+    void (*taken)(void *arg) = c->piece_taken;
+    c->piece_taken = NULL;
+    if (gone) {
+        c->ended(c->arg);
+        module_reply_error(c, CANCELLED, "Nobody takes the answer any more.");
+        return;
+    }
+    c->ends_ms = loop_now_ms(l) + c->timeout_ms;
+    loop_timer_start(l, &c->deadline, c->timeout_ms, on_deadline, c);
+    taken(c->piece_arg);
+}
+
 /* ---- calls ---- */
 
 static void on_deadline(void *arg)
@@ -231,6 +268,7 @@ static struct module_call *begin(struct module *m, const struct entry *e, struct
     c->method = e->method;
     c->doc = doc;
     memcpy(c->name, name.at, name.len);
+    c->timeout_ms = timeout_ms;
     c->ends_ms = loop_now_ms(l) + timeout_ms;
     name_call(c, l);
     list_push(&m->calls, &c->link);
@@ -292,13 +330,14 @@ void module_calls_on_method(void *arg, uint64_t rid, struct slice name, struct s
     run(c, payload.len);
 }
 
-void module_invoke(struct module *m, const char *who, struct slice name, struct slice payload,
-                   uint32_t timeout_ms, module_answer_fn *fn, void *arg)
+static void invoke(struct module *m, const char *who, struct slice name, struct slice payload,
+                   uint32_t timeout_ms, module_piece_fn *piece, module_answer_fn *fn, void *arg)
 {
     struct refusal why;
     struct module_call *c = accept(m, name, payload, MODULE_INVOKE_MAX, timeout_ms, &why);
     if (c) {
         c->who = who ? who : FROM_HUB;
+        c->piece = piece;
         c->answer = fn;
         c->answer_arg = arg;
         run(c, payload.len);
@@ -312,6 +351,18 @@ void module_invoke(struct module *m, const char *who, struct slice name, struct 
     c->answer_arg = arg;
     answer_later(c, why.status, buffer_slice(&body));
     buffer_clear(&body);
+}
+
+void module_invoke(struct module *m, const char *who, struct slice name, struct slice payload,
+                   uint32_t timeout_ms, module_answer_fn *fn, void *arg)
+{
+    invoke(m, who, name, payload, timeout_ms, NULL, fn, arg);
+}
+
+void module_invoke_pieces(struct module *m, const char *who, struct slice name, struct slice payload,
+                          module_piece_fn *piece, module_answer_fn *fn, void *arg)
+{
+    invoke(m, who, name, payload, 0, piece, fn, arg);
 }
 
 static void reply_pieces(void *module, uint64_t rid, int status, struct slice json)

@@ -16,6 +16,9 @@ struct world {
     enum status sent;
     char desired[64];
     int rooms;
+    struct buffer pieces; /* what came of an answer in pieces */
+    struct module_call *giver;
+    int taken, answers, status;
 };
 
 static void echo(struct module_call *c)
@@ -115,6 +118,7 @@ static int teardown(void **state)
     struct world *w = *state;
     module_free(&w->module);
     loop_free(&w->loop);
+    buffer_clear(&w->pieces);
     free(w);
     device_double_reset();
     return 0;
@@ -147,6 +151,79 @@ static void payloads_are_read_or_refused(void **state)
     assert_int_equal(atoi(buffer_cstr(&device_double.reply)), JSON_STRING);
     device_double_method(1, "Echo", "{");
     assert_int_equal(device_double.status, 400);
+}
+
+/* ---- answers in pieces ---- */
+
+static void on_piece(void *arg, struct module_call *c, struct slice json)
+{
+    struct world *w = arg;
+    w->giver = c;
+    buffer_put(&w->pieces, json);
+}
+
+static void on_taken(void *arg)
+{
+    ((struct world *)arg)->taken++;
+}
+
+static void on_whole(void *arg, int status, struct slice json)
+{
+    struct world *w = arg;
+    w->answers++;
+    w->status = status;
+    buffer_put(&w->pieces, json);
+    loop_stop(w->loop);
+}
+
+static void who_takes_pieces_gets_one_after_the_other(void **state)
+{
+    struct world *w = *state;
+    module_invoke_pieces(w->module, "test", SLICE("Wait_V2"), SLICE("{}"), on_piece, on_whole, w);
+    assert_true(module_call_takes_pieces(w->waiting));
+    module_reply_piece(w->waiting, SLICE("[1,"), on_taken, w);
+    assert_int_equal(w->taken, 0);
+    module_piece_taken(w->giver, false);
+    module_reply_piece(w->waiting, SLICE("2,"), on_taken, w);
+    module_piece_taken(w->giver, false);
+    assert_int_equal(w->taken, 2);
+    module_reply(w->waiting, 200, SLICE("3]"));
+    loop_run(w->loop);
+    assert_int_equal(w->status, 200);
+    assert_slice(buffer_slice(&w->pieces), SLICE("[1,2,3]"));
+    device_double_method(1, "Wait_V2", "{}");
+    assert_false(module_call_takes_pieces(w->waiting));
+    module_reply(w->waiting, 200, SLICE("{}"));
+}
+
+/* The time of a call is that between its pieces. */
+static void a_piece_gives_its_call_time(void **state)
+{
+    struct world *w = *state;
+    module_invoke_pieces(w->module, "test", SLICE("Wait_V2"), SLICE("{}"), on_piece, on_whole, w);
+    module_reply_piece(w->waiting, SLICE("["), on_taken, w);
+    module_piece_taken(w->giver, false);
+    assert_true(module_call_left_ms(w->waiting) > 0);
+    loop_run(w->loop);
+    assert_int_equal(w->status, 408);
+    assert_int_equal(w->ended, 1);
+}
+
+static void who_takes_no_more_ends_the_call(void **state)
+{
+    struct world *w = *state;
+    module_invoke_pieces(w->module, "test", SLICE("Wait_V2"), SLICE("{}"), on_piece, on_whole, w);
+    module_reply_piece(w->waiting, SLICE("["), on_taken, w);
+    module_piece_taken(w->giver, true);
+    assert_int_equal(w->ended, 1);
+    loop_run(w->loop);
+    assert_int_equal(w->status, 410);
+    assert_int_equal(w->taken, 0);
+    module_invoke_pieces(w->module, "test", SLICE("Wait_V2"), SLICE("{}"), on_piece, on_whole, w);
+    module_reply_piece(w->waiting, SLICE("["), on_taken, w);
+    module_free(&w->module); /* while a piece is with its caller */
+    assert_int_equal(w->answers, 2);
+    assert_int_equal(w->status, 410);
 }
 
 /* Anything else gets an id of its own: 16 hex digits. */
@@ -294,6 +371,9 @@ int main(void)
         TEST(a_call_has_the_callers_id_when_it_can_stand_in_a_log_line),
         TEST(errors_are_problem_details),
         TEST(what_does_not_answer_is_answered_in_its_place),
+        TEST(who_takes_pieces_gets_one_after_the_other),
+        TEST(a_piece_gives_its_call_time),
+        TEST(who_takes_no_more_ends_the_call),
         TEST(a_late_answer_goes_out_while_there_is_time),
         TEST(stopping_ends_what_waits),
         TEST(calls_and_payloads_have_bounds),

@@ -119,7 +119,9 @@ void connection_put_head(struct connection *c, int status, const char *type, uin
     put_date(c->server, out);
     if (type)
         http_message_put_field(out, "Content-Type", slice_of(type));
-    if (status != 204 && status != 304 && length != CONNECTION_ENDLESS) /* RFC 9110, 8.6 */
+    if (length == CONNECTION_CHUNKED)
+        http_message_put_field(out, "Transfer-Encoding", SLICE("chunked"));
+    else if (status != 204 && status != 304 && length != CONNECTION_ENDLESS) /* RFC 9110, 8.6 */
         http_message_put_number(out, "Content-Length", length);
     put_connection(c, out);
     buffer_put(out, buffer_slice(&c->extra));
@@ -159,7 +161,7 @@ static void forget_request(struct connection *c)
     *r = (struct rest_request){.arena = arena, .loop = r->loop};
     buffer_reset(&c->extra);
     c->upgrade = NULL;
-    c->sending = false;
+    c->sending = c->chunked = c->endless = false;
     c->phase = PHASE_NONE;
 }
 

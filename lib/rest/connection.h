@@ -39,6 +39,8 @@ struct connection {
     bool sending;  /* an answer in pieces has begun */
     bool pumping;  /* connection_pump() is on its way */
     uint64_t answer_left;       /* of an answer in pieces */
+    bool endless;               /* which says itself when it has been all */
+    bool chunked;               /* its pieces are chunks (RFC 9112, 7.1) */
     rest_piece_fn *on_piece;    /* somebody waits for the body's next piece, */
     rest_room_fn *on_room;      /* or for room for the answer's; never both */
     void *piece_arg;
@@ -81,6 +83,7 @@ void connection_leave(struct connection *c);
 void connection_release(struct connection *c);
 
 #define CONNECTION_ENDLESS UINT64_MAX /* as a length: it ends with the connection */
+#define CONNECTION_CHUNKED REST_LENGTH_UNKNOWN
 
 /* The answer's start line and fields. */
 void connection_put_head(struct connection *c, int status, const char *type, uint64_t length);

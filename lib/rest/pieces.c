@@ -1,6 +1,7 @@
 /* Bodies and answers that do not fit into memory: a piece at a time, and no more than the other
  * side takes. */
 #include <assert.h>
+#include <stdio.h>
 
 #include "http/url.h"
 #include "rest/connection.h"
@@ -119,8 +120,26 @@ void rest_reply_begin(struct rest_request *r, int status, const char *content_ty
     if (!http_parser_complete(c->parser))
         c->last = c->linger = true;
     c->sending = true;
-    c->answer_left = is_head(c) ? 0 : length;
+    if (length == REST_LENGTH_UNKNOWN && http_parser_head(c->parser)->minor == 0) {
+        length = CONNECTION_ENDLESS; /* who speaks 1.0 knows no chunks */
+        c->last = true;
+    }
+    c->chunked = length == CONNECTION_CHUNKED;
+    c->answer_left = is_head(c) || length >= CONNECTION_CHUNKED ? 0 : length;
+    c->endless = length >= CONNECTION_CHUNKED;
     connection_put_head(c, status, content_type, length);
+}
+
+static void put_piece(struct connection *c, struct slice bytes)
+{
+    char size[20];
+    if (bytes.len == 0) /* as a chunk it would be the end */
+        return;
+    if (c->chunked)
+        stream_write(c->stream, slice_from(size, (size_t)snprintf(size, sizeof size, "%zx\r\n", bytes.len)));
+    stream_write(c->stream, bytes);
+    if (c->chunked)
+        stream_write(c->stream, SLICE("\r\n"));
 }
 
 void rest_reply_piece(struct rest_request *r, struct slice bytes, rest_room_fn *fn, void *arg)
@@ -128,28 +147,40 @@ void rest_reply_piece(struct rest_request *r, struct slice bytes, rest_room_fn *
     struct connection *c = (struct connection *)r;
     assert(c->on_piece == NULL && c->on_room == NULL);
     if (!gone(c) && !is_head(c)) {
-        assert(bytes.len <= c->answer_left);
-        c->answer_left -= bytes.len;
-        stream_write(c->stream, bytes);
+        assert(c->endless || bytes.len <= c->answer_left);
+        c->answer_left -= c->endless ? 0 : bytes.len;
+        put_piece(c, bytes);
     }
     c->on_room = fn;
     c->piece_arg = arg;
     connection_pump(c);
 }
 
-void rest_reply_end(struct rest_request *r)
+static void end_answer(struct connection *c, bool whole)
 {
-    struct connection *c = (struct connection *)r;
     assert(c->on_room == NULL);
     if (gone(c)) {
         connection_release(c);
         return;
     }
     c->busy = false;
-    if (c->answer_left > 0) {
+    if (!whole) {
         c->state = CONNECTION_ENDING;
         stream_abort(c->stream, IO_FAILED);
         return;
     }
+    if (c->chunked && !is_head(c))
+        stream_write(c->stream, SLICE("0\r\n\r\n"));
     connection_turn_over(c);
+}
+
+void rest_reply_end(struct rest_request *r)
+{
+    struct connection *c = (struct connection *)r;
+    end_answer(c, c->answer_left == 0);
+}
+
+void rest_reply_cut(struct rest_request *r)
+{
+    end_answer((struct connection *)r, false);
 }

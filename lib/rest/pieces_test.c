@@ -92,12 +92,45 @@ static void fall_short(struct rest_request *r)
     rest_reply_piece(r, SLICE("half"), on_short, r);
 }
 
+/* Of a length that nobody knows before. */
+static void on_last(void *arg, enum status why)
+{
+    house.why = why;
+    rest_reply_end(arg);
+}
+
+static void on_next(void *arg, enum status why)
+{
+    house.why = why;
+    rest_reply_piece(arg, SLICE("second piece of it"), on_last, arg);
+}
+
+static void flow(struct rest_request *r)
+{
+    rest_reply_begin(r, 200, "text/plain", REST_LENGTH_UNKNOWN);
+    rest_reply_piece(r, SLICE("first;"), on_next, r);
+}
+
+static void on_cut(void *arg, enum status why)
+{
+    (void)why;
+    rest_reply_cut(arg);
+}
+
+static void flow_short(struct rest_request *r)
+{
+    rest_reply_begin(r, 200, "text/plain", REST_LENGTH_UNKNOWN);
+    rest_reply_piece(r, SLICE("first;"), on_cut, r);
+}
+
 static const struct rest_route routes[] = {
     {"PUT", "/take", take, REST_PUBLIC, .stream_bytes = BODY_MAX},
     {"PUT", "/private", take, REST_READ, .stream_bytes = BODY_MAX},
     {"PUT", "/deny", deny, REST_PUBLIC, .stream_bytes = BODY_MAX},
     {"GET", "/give", give, REST_PUBLIC},
     {"GET", "/short", fall_short, REST_PUBLIC},
+    {"GET", "/flow", flow, REST_PUBLIC},
+    {"GET", "/flow/short", flow_short, REST_PUBLIC},
 };
 
 /* ---- a server, and a peer that says what the test says ---- */
@@ -460,6 +493,48 @@ static void tells_the_giver_that_the_peer_left(void **state)
     hang_up(&other);
 }
 
+static void an_answer_of_unknown_length_is_chunks(void **state)
+{
+    (void)state;
+    struct peer p;
+    dial(&p);
+    say(&p, "GET /flow HTTP/1.1\r\nHost: h\r\n\r\n");
+    expect(&p, "\r\n\r\n6\r\nfirst;\r\n12\r\nsecond piece of it\r\n0\r\n\r\n");
+    expect(&p, "Transfer-Encoding: chunked\r\n");
+    p.wanted = "Content-Length";
+    assert_false(has_wanted(&p));
+    buffer_reset(&p.got);
+    say(&p, "HEAD /flow HTTP/1.1\r\nHost: h\r\n\r\nPUT /take HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    expect(&p, "201 Created");
+    p.wanted = "first";
+    assert_false(has_wanted(&p));
+    hang_up(&p);
+}
+
+static void who_knows_no_chunks_gets_it_until_the_end(void **state)
+{
+    (void)state;
+    struct peer p;
+    dial(&p);
+    say(&p, "GET /flow HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_true(loop_run_until(house.loop, is_closed, &p, WAIT_MS));
+    expect(&p, "\r\n\r\nfirst;second piece of it");
+    expect(&p, "Connection: close\r\n");
+    hang_up(&p);
+}
+
+static void chunks_that_were_cut_have_no_end(void **state)
+{
+    (void)state;
+    struct peer p;
+    dial(&p);
+    say(&p, "GET /flow/short HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(loop_run_until(house.loop, is_closed, &p, WAIT_MS));
+    p.wanted = "0\r\n\r\n";
+    assert_false(has_wanted(&p));
+    hang_up(&p);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -476,6 +551,9 @@ int main(void)
         TEST(a_reading_handler_outlives_the_server),
         TEST(gives_no_more_than_the_peer_takes),
         TEST(cuts_an_answer_that_falls_short),
+        TEST(an_answer_of_unknown_length_is_chunks),
+        TEST(who_knows_no_chunks_gets_it_until_the_end),
+        TEST(chunks_that_were_cut_have_no_end),
         TEST(gives_no_body_to_head),
         TEST(tells_the_giver_that_the_peer_left),
     };

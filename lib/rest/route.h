@@ -90,13 +90,15 @@ void rest_refuse(struct rest_request *r, int status, const char *detail);
 /*
  * Or an answer in pieces: begin, pieces that are `length` bytes together, end. After a piece fn says when
  * there is room for the next: OK, or CANCELLED when the peer has gone; it is to be ended in any case. Ended
- * short of its length, it is cut off, so that nobody takes it for whole. To HEAD no piece is sent, and none is
- * needed.
+ * short of its length, or with rest_reply_cut(), it is cut off, so that nobody takes it for whole. To HEAD no
+ * piece is sent, and none is needed.
  */
+#define REST_LENGTH_UNKNOWN (UINT64_MAX - 1) /* the end alone says that it was all */
 typedef void rest_room_fn(void *arg, enum status why);
 void rest_reply_begin(struct rest_request *r, int status, const char *content_type, uint64_t length);
 void rest_reply_piece(struct rest_request *r, struct slice bytes, rest_room_fn *fn, void *arg);
 void rest_reply_end(struct rest_request *r);
+void rest_reply_cut(struct rest_request *r);
 
 /*
  * Or an answer that has no end of its own, such as text/event-stream: its head leaves, and the connection's

@@ -7,11 +7,17 @@
 #include "publisher/api_private.h"
 #include "json/write.h"
 
+#define JSON_TYPE "application/json; charset=utf-8"
 #define PACKED_MIN 1024 /* bytes; less is not worth it */
 
 /* A request that became a method's call: it waits for its answer, which always comes. */
 struct passage {
     struct rest_request *request;
+    /* of an answer in pieces */
+    struct module_call *call; /* NULL: it has been answered */
+    bool begun, waiting;      /* for room */
+    bool whole;               /* all pieces came */
+    struct buffer left;       /* what came with the end */
 };
 
 /* ---- the payload: the body alone, or an object of all parameters ---- */
@@ -82,15 +88,71 @@ static void reply(struct rest_request *r, int status, const char *type, struct s
     buffer_clear(&packed);
 }
 
+/* ---- an answer in pieces ---- */
+
+static void on_last(void *arg, enum status why)
+{
+    struct passage *p = arg;
+    (void)why;
+    rest_reply_end(p->request);
+    buffer_clear(&p->left);
+    free(p);
+}
+
+/* The peer has seen a 200: what breaks off is cut, so that nobody takes it for whole. */
+static void finish(struct passage *p)
+{
+    if (p->whole) {
+        rest_reply_piece(p->request, buffer_slice(&p->left), on_last, p);
+    } else {
+        rest_reply_cut(p->request);
+        free(p);
+    }
+}
+
+static void on_room(void *arg, enum status why)
+{
+    struct passage *p = arg;
+    p->waiting = false;
+    if (p->call)
+        module_piece_taken(p->call, why != OK);
+    else
+        finish(p);
+}
+
+static void on_piece(void *arg, struct module_call *call, struct slice json)
+{
+    struct passage *p = arg;
+    p->call = call;
+    if (!p->begun)
+        rest_reply_begin(p->request, 200, JSON_TYPE, REST_LENGTH_UNKNOWN);
+    p->begun = p->waiting = true;
+    rest_reply_piece(p->request, json, on_room, p);
+}
+
+static void end_pieces(struct passage *p, int status, struct slice json)
+{
+    p->call = NULL;
+    p->whole = status < 400;
+    if (p->whole)
+        buffer_put(&p->left, json);
+    if (!p->waiting)
+        finish(p);
+}
+
 static void on_answer(void *arg, int status, struct slice json)
 {
     struct passage *p = arg;
+    if (p->begun) {
+        end_pieces(p, status, json);
+        return;
+    }
     if (status >= 400)
         reply(p->request, status, "application/problem+json", json);
     else if (slice_eq(json, SLICE("null")) || json.len == 0)
         rest_reply_empty(p->request, 200);
     else
-        reply(p->request, status, "application/json; charset=utf-8", json);
+        reply(p->request, status, JSON_TYPE, json);
     free(p);
 }
 
@@ -105,8 +167,8 @@ void api_call(struct rest_request *r)
     struct passage *p = MEMORY_NEW(struct passage);
     p->request = r;
     put_payload(r, &payload);
-    module_invoke(a->config.module, "api-key", slice_of(r->route->operation), buffer_slice(&payload), 0,
-                  on_answer, p);
+    module_invoke_pieces(a->config.module, "api-key", slice_of(r->route->operation),
+                         buffer_slice(&payload), on_piece, on_answer, p);
     if (payload.len)
         explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
     buffer_clear(&payload);

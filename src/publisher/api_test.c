@@ -20,6 +20,7 @@ struct world {
     struct rest_client *client;
     char directory[64];
     int status;
+    enum status why;
     struct buffer body, type;
 };
 
@@ -47,7 +48,34 @@ static void missing(struct module_call *c)
     module_reply_error(c, NOT_FOUND, "Endpoint not found: x");
 }
 
+/* Gives three pieces, and then the rest or, with "fails", no more. */
+static void on_ended(void *arg)
+{
+    (void)arg;
+}
+
+static int pieces;
+
+static void on_taken(void *arg)
+{
+    struct module_call *c = arg;
+    if (++pieces < 3)
+        module_reply_piece(c, SLICE("1,"), on_taken, c);
+    else if (json_get(module_call_payload(c), "fails"))
+        module_reply_error(c, OFFLINE, NULL);
+    else
+        module_reply(c, 200, SLICE("2]"));
+}
+
+static void give(struct module_call *c)
+{
+    pieces = 0;
+    module_call_wait(c, on_ended, NULL);
+    module_reply_piece(c, SLICE("["), on_taken, c);
+}
+
 static const struct module_method methods[] = {
+    {"BrowseStream", MODULE_PLAIN, give, 0},
     {"PublishNodes", MODULE_PLAIN, echo, 0},
     {"AddOrUpdateNodes", MODULE_PLAIN, echo, 0},
     {"GetConfiguredEndpoints", MODULE_PLAIN, echo, 0},
@@ -117,7 +145,11 @@ static int tear_down(void **state)
 static void on_answer(void *arg, enum status why, const struct rest_answer *a)
 {
     struct world *w = arg;
-    assert_int_equal(why, OK);
+    w->why = why;
+    if (why != OK) {
+        loop_stop(w->loop);
+        return;
+    }
     w->status = a->status;
     buffer_reset(&w->body);
     buffer_put(&w->body, a->body);
@@ -203,6 +235,19 @@ static void what_fails_is_a_problem(void **state)
     assert_int_equal(w->body.len, 0);
 }
 
+static void a_long_answer_comes_in_pieces(void **state)
+{
+    struct world *w = *state;
+    static const char key[] = "ApiKey the key";
+    assert_int_equal(ask(w, "POST", "/v2/browse", key, "{}"), 200);
+    assert_slice(buffer_slice(&w->body), SLICE("[1,1,2]"));
+    assert_slice(buffer_slice(&w->type), SLICE("application/json; charset=utf-8"));
+    assert_int_equal(ask(w, "POST", "/v2/browse", key, "{}"), 200);
+    ask(w, "POST", "/v2/browse", key, "{\"fails\":true}");
+    assert_int_not_equal(w->why, OK); /* half of it is nobody's answer */
+    assert_int_equal(pieces, 3);
+}
+
 static void a_key_is_made_once_and_kept(void **state)
 {
     struct world *w = *state;
@@ -248,6 +293,7 @@ int main(void)
         TEST(nobody_gets_in_without_the_key),
         TEST(a_path_calls_its_method_with_all_parameters),
         TEST(what_fails_is_a_problem),
+        TEST(a_long_answer_comes_in_pieces),
         TEST(a_key_is_made_once_and_kept),
         TEST(a_key_that_was_in_the_twin_before_is_taken_over),
     };
