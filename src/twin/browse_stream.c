@@ -51,14 +51,13 @@ static void put_failure(void *arg, size_t node, UA_StatusCode why)
     json_end_object(w);
 }
 
-static bool put_node(void *arg, size_t node)
+static void put_node(void *arg, size_t node)
 {
     struct twin_walk *s = arg;
     struct json_writer *w = begin_chunk(s, node);
     json_name(w, "attributes");
-    twin_put_node(&s->nodes, node);
+    twin_put_node(s->nodes, node);
     json_end_object(w);
-    return true;
 }
 
 static void done(void *arg)
@@ -76,6 +75,7 @@ void twin_browse_stream(struct twin_request *r)
     static const uint32_t root = UA_NS0ID_ROOTFOLDER;
     struct twin_walk *s = twin_walk_new(r, &stream);
     s->arg = s;
+    s->names_told = true;
     s->recurse = !json_bool(json_get_nocase(r->body, "noRecurse"), false);
     s->with_values = json_bool(json_get_nocase(r->body, "readVariableValues"), false);
     if (!twin_browse_describe(r, &s->how) || !twin_browse_view(r, &s->view))

@@ -138,10 +138,9 @@ struct systems {
     struct twin_walk *walk;
 };
 
-static bool on_object(void *arg, size_t node)
+static bool is_searched(void *arg, const struct twin_walk_node *n)
 {
-    struct systems *s = arg;
-    const struct twin_node *n = &s->walk->nodes.nodes[node];
+    const struct systems *s = arg;
     return !twin_subtypes_have(&s->types, &n->type_definition);
 }
 
@@ -180,7 +179,7 @@ static void on_ended(void *arg)
     free(s);
 }
 
-static const struct twin_walk_user search = {.node = on_object,
+static const struct twin_walk_user search = {.wanted = is_searched,
                                              .reference = on_found,
                                              .failed = on_failed,
                                              .done = on_searched,

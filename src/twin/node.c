@@ -17,6 +17,36 @@ static bool has(const struct twin_node *n, const struct twin_attribute *a)
     return wanted && a->classes & (uint32_t)n->node_class;
 }
 
+static bool is_told(const struct twin_node *n, const struct twin_attribute *a)
+{
+    return n->told && (a->id == UA_ATTRIBUTEID_NODECLASS || a->id == UA_ATTRIBUTEID_BROWSENAME ||
+                       a->id == UA_ATTRIBUTEID_DISPLAYNAME);
+}
+
+static bool is_read(const struct twin_node *n, const struct twin_attribute *a)
+{
+    return has(n, a) && !is_told(n, a);
+}
+
+static struct arena *arena_of(struct twin_nodes *n)
+{
+    return n->keep ? &n->keep->arena : &n->request->arena;
+}
+
+static void read(struct twin_nodes *n, UA_ReadValueId *ids, size_t count, twin_read_fn *fn)
+{
+    struct twin_owned **owned = n->keep ? &n->keep->owned : &n->request->owned;
+    twin_read_into(n->request, arena_of(n), owned, ids, count, fn, n);
+}
+
+static void fail(struct twin_nodes *n, UA_StatusCode why)
+{
+    if (n->failed)
+        n->failed(n->arg, why);
+    else
+        twin_request_fault(n->request, why, NULL);
+}
+
 /* ---- children ---- */
 
 static void browse_some(struct children *c);
@@ -83,7 +113,7 @@ static void browse_some(struct children *c)
 
 static void find_children(struct twin_nodes *n)
 {
-    struct arena *a = &n->request->arena;
+    struct arena *a = arena_of(n);
     struct children *c = ARENA_TAKE(a, struct children);
     c->nodes = n;
     c->what = ARENA_TAKE_N(a, UA_BrowseDescription, n->count + 1);
@@ -110,7 +140,7 @@ static void on_attributes(void *arg, UA_StatusCode status, UA_DataValue *values)
 {
     struct twin_nodes *n = arg;
     if (status != UA_STATUSCODE_GOOD) {
-        twin_request_fault(n->request, status, NULL);
+        fail(n, status);
         return;
     }
     n->values = values;
@@ -120,16 +150,16 @@ static void on_attributes(void *arg, UA_StatusCode status, UA_DataValue *values)
 static void read_attributes(struct twin_nodes *n)
 {
     UA_ReadValueId *ids =
-        ARENA_TAKE_N(&n->request->arena, UA_ReadValueId, n->count * twin_attribute_count + 1);
+        ARENA_TAKE_N(arena_of(n), UA_ReadValueId, n->count * twin_attribute_count + 1);
     size_t count = 0;
     for (size_t i = 0; i < n->count; i++) {
         n->nodes[i].first = count;
         for (size_t a = 0; a < twin_attribute_count; a++)
-            if (has(&n->nodes[i], &twin_attributes[a]))
+            if (is_read(&n->nodes[i], &twin_attributes[a]))
                 ids[count++] = (UA_ReadValueId){.nodeId = n->nodes[i].id,
                                                 .attributeId = twin_attributes[a].id};
     }
-    twin_read(n->request, ids, count, on_attributes, n);
+    read(n, ids, count, on_attributes);
 }
 
 /* ---- classes ---- */
@@ -139,7 +169,7 @@ static void on_classes(void *arg, UA_StatusCode status, UA_DataValue *values)
     struct twin_nodes *n = arg;
     size_t at = 0;
     if (status != UA_STATUSCODE_GOOD) {
-        twin_request_fault(n->request, status, NULL);
+        fail(n, status);
         return;
     }
     for (size_t i = 0; i < n->count; i++) {
@@ -158,13 +188,13 @@ static void on_classes(void *arg, UA_StatusCode status, UA_DataValue *values)
 
 void twin_nodes_read(struct twin_nodes *n)
 {
-    UA_ReadValueId *ids = ARENA_TAKE_N(&n->request->arena, UA_ReadValueId, n->count + 1);
+    UA_ReadValueId *ids = ARENA_TAKE_N(arena_of(n), UA_ReadValueId, n->count + 1);
     size_t count = 0;
     for (size_t i = 0; i < n->count; i++)
         if (n->nodes[i].node_class == 0)
             ids[count++] =
                 (UA_ReadValueId){.nodeId = n->nodes[i].id, .attributeId = UA_ATTRIBUTEID_NODECLASS};
-    twin_read(n->request, ids, count, on_classes, n);
+    read(n, ids, count, on_classes);
 }
 
 /* ---- the model ---- */
@@ -179,12 +209,29 @@ static void put_attribute(struct twin_request *r, const struct twin_attribute *a
         a->put(r, a, v);
 }
 
+static void put_told(struct twin_request *r, const struct twin_attribute *a,
+                     const struct twin_walk_node *told)
+{
+    struct json_writer *w = &r->writer;
+    struct buffer text = {0};
+    const char *node_class = twin_node_class_name(told->node_class);
+    if (a->id == UA_ATTRIBUTEID_NODECLASS) {
+        json_member(w, a->member, slice_of(node_class ? node_class : ""));
+    } else if (a->id == UA_ATTRIBUTEID_DISPLAYNAME) {
+        json_member(w, a->member, opcua_slice(told->display_name));
+    } else {
+        opcua_qualified_name_print(&told->browse_name, &r->names, r->form.format, &text);
+        json_member(w, a->member, buffer_slice(&text));
+        buffer_clear(&text);
+    }
+}
+
 const UA_DataValue *twin_node_value(const struct twin_nodes *n, size_t index, UA_AttributeId id)
 {
     const struct twin_node *node = &n->nodes[index];
     size_t at = node->first;
     for (size_t a = 0; a < twin_attribute_count; a++) {
-        if (!has(node, &twin_attributes[a]))
+        if (!is_read(node, &twin_attributes[a]))
             continue;
         if (twin_attributes[a].id == id)
             return &n->values[at];
@@ -217,7 +264,9 @@ void twin_put_node(const struct twin_nodes *n, size_t index)
     json_object(w);
     twin_put_node_id(r, "nodeId", &node->id);
     for (size_t a = 0; a < twin_attribute_count; a++)
-        if (has(node, &twin_attributes[a]))
+        if (is_told(node, &twin_attributes[a]))
+            put_told(r, &twin_attributes[a], node->told);
+        else if (has(node, &twin_attributes[a]))
             put_attribute(r, &twin_attributes[a], &n->values[at++]);
     twin_put_node_id(r, "typeDefinitionId", &node->type_definition);
     if (node->children_known)

@@ -5,11 +5,14 @@
 #pragma once
 
 #include "twin/attribute.h"
+#include "twin/walk_queue.h"
 
 struct twin_node {
     UA_NodeId id;              /* borrowed */
     UA_NodeId type_definition; /* borrowed; null when not known */
     UA_NodeClass node_class;   /* 0: to be read */
+    /* What a reference said of it: these are not read. NULL: they are, with the others. */
+    const struct twin_walk_node *told;
     bool with_value;
     bool with_children;
     bool has_children;
@@ -24,11 +27,13 @@ struct twin_nodes {
     size_t count;
     UA_DataValue *values;
     void (*done)(void *arg);
+    void (*failed)(void *arg, UA_StatusCode why); /* NULL: the request ends with it */
     void *arg;
+    struct twin_keep *keep; /* where they live; NULL: they end with the request */
 };
 
 /* Fills the nodes in, and then calls done(arg), unless a service failed: then the request has
- * ended. */
+ * ended, or failed() was called. */
 void twin_nodes_read(struct twin_nodes *n);
 
 /* {"nodeClass":…,"displayName":…,"nodeId":…,…} */

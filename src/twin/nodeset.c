@@ -42,12 +42,6 @@ static void on_end(void *arg)
 
 /* ---- a turn ---- */
 
-static bool on_node(void *arg, size_t node)
-{
-    (void)arg, (void)node;
-    return true;
-}
-
 static void on_reference(void *arg, size_t node, const UA_ReferenceDescription *d)
 {
     struct export *e = arg;
@@ -65,16 +59,15 @@ static void on_failed(void *arg, size_t node, UA_StatusCode why)
 static void on_turn_end(void *arg)
 {
     struct export *e = arg;
-    for (size_t i = 0; i < e->walk->nodes.count; i++) {
-        if (e->walk->nodes.nodes[i].id.namespaceIndex)
-            nodeset_put_node(&e->walk->nodes, i, buffer_slice(&e->references[i]), &e->xml);
+    for (size_t i = 0; i < e->walk->nodes->count; i++) {
+        if (e->walk->nodes->nodes[i].id.namespaceIndex)
+            nodeset_put_node(e->walk->nodes, i, buffer_slice(&e->references[i]), &e->xml);
         buffer_reset(&e->references[i]);
     }
     e->walk->bytes = e->xml.len;
 }
 
-static const struct twin_walk_user user = {.node = on_node,
-                                           .reference = on_reference,
+static const struct twin_walk_user user = {.reference = on_reference,
                                            .failed = on_failed,
                                            .turn_end = on_turn_end,
                                            .done = put_answer,

@@ -12,8 +12,8 @@
 #define MARGIN_MS 500        /* the inner time is shorter than the outer one */
 #define CONNECT_MS_MAX 10000 /* that a request waits for a session */
 
-struct owned {
-    struct owned *next;
+struct twin_owned {
+    struct twin_owned *next;
     void *array;
     size_t count;
     const UA_DataType *type;
@@ -34,23 +34,26 @@ static struct loop *ua_loop(const struct twin *t)
 
 /* ---- the end ---- */
 
-void twin_request_free(struct twin_request *r)
+void twin_request_let_go(struct twin_request *r)
 {
     list_remove(&r->link);
     r->twin->request_count--;
+    twin_request_drop_pieces(r);
     json_free(&r->doc);
     buffer_clear(&r->out);
     arena_clear(&r->arena);
     arena_clear(&r->names_arena);
+}
+
+void twin_request_free(struct twin_request *r)
+{
+    twin_request_let_go(r);
     free(r);
 }
 
 static void answer(void *arg)
 {
-    struct twin_request *r = arg;
-    if (r->call)
-        module_reply(r->call, r->status, buffer_slice(&r->out));
-    twin_request_free(r);
+    twin_request_answer(arg);
 }
 
 static void hold_free(struct hold *h)
@@ -94,25 +97,41 @@ static void stop_waiting(struct twin_request *r)
     loop_timer_stop(&r->patience);
 }
 
-static void delete_owned(struct twin_request *r)
+static void delete_owned(struct twin_owned **owned)
 {
-    for (struct owned *o = r->owned; o; o = o->next)
+    for (struct twin_owned *o = *owned; o; o = o->next)
         UA_Array_delete(o->array, o->count, o->type);
-    r->owned = NULL;
+    *owned = NULL;
 }
 
-void twin_request_forget(struct twin_request *r)
+void twin_keep_reset(struct twin_keep *k)
 {
-    delete_owned(r);
-    arena_reset(&r->arena);
+    delete_owned(&k->owned);
+    arena_reset(&k->arena);
+}
+
+void twin_keep_clear(struct twin_keep *k)
+{
+    delete_owned(&k->owned);
+    arena_clear(&k->arena);
+}
+
+void *twin_keep_own(struct arena *a, struct twin_owned **owned, void *array, size_t count,
+                    const UA_DataType *type)
+{
+    struct twin_owned *o = ARENA_TAKE(a, struct twin_owned);
+    *o = (struct twin_owned){*owned, array, count, type};
+    *owned = o;
+    return array;
 }
 
 static void end(struct twin_request *r, int status)
 {
     stop_waiting(r);
+    r->go_on = NULL;
     if (r->on_end)
         r->on_end(r->on_end_arg);
-    delete_owned(r);
+    delete_owned(&r->owned);
     opcua_types_unref(&r->types);
     r->status = status;
     if (r->hold && r->session && status == 200)
@@ -156,6 +175,8 @@ void twin_request_fail(struct twin_request *r, enum status why, const char *form
 void twin_request_fault(struct twin_request *r, UA_StatusCode code, const char *text)
 {
     enum status why = twin_fault_status(code);
+    if (why == OK && r->passed_on) /* what was passed on cannot be taken back */
+        why = PEER_FAILED;
     if (why != OK) {
         twin_request_fail(r, why, "%s%s%s", opcua_status_name(code), text ? ": " : "",
                           text ? text : "");
@@ -308,7 +329,7 @@ static void begin(void *arg)
 
 static void on_ended(void *arg)
 {
-    ((struct twin_request *)arg)->call = NULL;
+    twin_request_give_up(arg);
 }
 
 void twin_request_begin(struct module_call *c, twin_run_fn *run, enum twin_need need)
@@ -332,6 +353,8 @@ void twin_request_begin(struct module_call *c, twin_run_fn *run, enum twin_need 
     r->budget_ms = left > 2 * MARGIN_MS ? left - MARGIN_MS : left;
     snprintf(r->id, sizeof(r->id), "%s", module_call_id(c));
     r->doc = module_call_take(c);
+    r->takes_pieces = module_call_takes_pieces(c);
+    list_init(&r->pieces);
     list_push(&t->requests, &r->link);
     t->request_count++;
     module_call_wait(c, on_ended, r);
@@ -348,10 +371,7 @@ uint32_t twin_request_left_ms(const struct twin_request *r)
 
 void *twin_request_own(struct twin_request *r, void *array, size_t count, const UA_DataType *type)
 {
-    struct owned *o = ARENA_TAKE(&r->arena, struct owned);
-    *o = (struct owned){r->owned, array, count, type};
-    r->owned = o;
-    return array;
+    return twin_keep_own(&r->arena, &r->owned, array, count, type);
 }
 
 void twin_request_own_id(struct twin_request *r, const UA_NodeId *id)

@@ -10,6 +10,7 @@
 #include "json/write.h"
 
 struct twin_request;
+struct twin_owned;
 
 typedef void twin_run_fn(struct twin_request *r);
 
@@ -23,6 +24,9 @@ struct twin {
     size_t hold_count;
     struct list types; /* of servers, see twin/types.h; the OPC UA thread */
 };
+
+#define TWIN_PIECE_BYTES (64u << 10) /* from here on what was written is passed on */
+#define TWIN_PIECES_MAX 8            /* passed on, and not with the caller yet */
 
 #define TWIN_URLS_MAX 16 /* of one endpoint: the further ones are not tried */
 
@@ -38,6 +42,9 @@ struct twin_request {
     struct twin *twin;
     struct module_call *call; /* NULL: its caller has given up */
     uint64_t budget_ms;
+    bool takes_pieces; /* read by both; see flow.c */
+    struct list pieces;
+    bool piece_out, ended;
 
     /* the OPC UA thread */
     struct json_doc *doc;
@@ -45,9 +52,9 @@ struct twin_request {
     const struct json *body; /* "request" beside "connection"; NULL when there is none */
     twin_run_fn *run;
     char id[MODULE_CALL_ID_MAX];
-    struct arena arena; /* what run() takes; see twin_request_forget() */
+    struct arena arena; /* what run() takes; */
     struct arena names_arena;
-    struct owned *owned;
+    struct twin_owned *owned;
     struct opcua_session *session; /* ready when run() is called */
     struct opcua_session_listener listener;
     struct loop_timer patience;
@@ -66,6 +73,10 @@ struct twin_request {
     bool hold; /* keep the session for a continuation token */
     bool of_2_8; /* the payload has 2.8's shape, and so the answer: see twin/endpoint.h */
     enum twin_need need;
+    size_t pieces_out; /* what twin_request_pass_on() gave away */
+    bool passed_on, abandoned;
+    void (*go_on)(void *arg);
+    void *go_on_arg;
     void (*on_end)(void *arg); /* NULL, or called when it ends, on the OPC UA thread */
     void *on_end_arg;
 };
@@ -88,8 +99,26 @@ void *twin_request_own(struct twin_request *r, void *array, size_t count, const 
 /* What an id that was read points to ends with the request. */
 void twin_request_own_id(struct twin_request *r, const UA_NodeId *id);
 
-/* Frees what was taken from the arena and owned so far: between the turns of what runs long. */
-void twin_request_forget(struct twin_request *r);
+/* Where what is read lives: the request's memory, or that of a turn in what runs long. */
+struct twin_keep {
+    struct arena arena;
+    struct twin_owned *owned;
+};
+void *twin_keep_own(struct arena *a, struct twin_owned **owned, void *array, size_t count,
+                    const UA_DataType *type);
+void twin_keep_reset(struct twin_keep *k); /* frees what was taken from it */
+void twin_keep_clear(struct twin_keep *k);
+
+/* ---- answers longer than memory (flow.c) ---- */
+
+/*
+ * Between two turns of what runs long: gives away what was written so far, where the caller takes
+ * pieces. False: he has enough for now, and go_on(arg), unless NULL, is called when he takes more, or
+ * has given up; then r->abandoned is set, and the request is to be ended.
+ */
+bool twin_request_pass_on(struct twin_request *r, void (*go_on)(void *arg), void *arg);
+/* Whether it would be true. */
+bool twin_request_has_room(const struct twin_request *r);
 
 /* ---- how it ends: exactly one of these ---- */
 
@@ -127,5 +156,11 @@ bool twin_request_times(struct twin_request *r, UA_TimestampsToReturn *out);
 
 void twin_put_node_id(struct twin_request *r, const char *name, const UA_NodeId *id);
 
+/* The module's loop: what is left of an answer, after its pieces. */
+void twin_request_answer(struct twin_request *r);
+void twin_request_give_up(struct twin_request *r);
+void twin_request_drop_pieces(struct twin_request *r);
+
 void twin_request_drop_holds(void *twin);       /* on the OPC UA thread */
-void twin_request_free(struct twin_request *r); /* of a twin that is being freed */
+void twin_request_let_go(struct twin_request *r); /* the loop: frees all but its own memory */
+void twin_request_free(struct twin_request *r);
