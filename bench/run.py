@@ -36,7 +36,7 @@ APPENDS = {"records": 1000000, "size": 256, "in-flight": 640}
 
 BENCHMARKS = [
     # name, round, (side, profile), peer (side, profile) or None, shape,
-    # (figure of a round, unit, goal, is the goal a least or a most)
+    # (figure of a round, unit, goal, is the goal a least or a most, or so many times the peer's)
     ("log append, fsync", log_round, (nothing, "fsync"), None, APPENDS,
      [("per_second", "1/s", 500000, "least"), ("loop_cpu_us", "us", 0.2, "most"), ("p99_ms", "ms", 5, "most")]),
     ("log append, memory", log_round, (nothing, "memory"), None, APPENDS,
@@ -78,16 +78,18 @@ def compare(options, benchmark):
         theirs.append(try_round(options, run, peer, shape, f"{name}, peer"))
     for figure, unit, goal, sense in figures:
         value, other = median(ours, figure), median(theirs, figure)
+        ratio = value / other if value and other else None
+        judged = ratio if sense == "times" else value
         met = None
-        if value is not None and goal is not None:
-            met = value >= goal if sense == "least" else value <= goal
+        if judged is not None and goal is not None:
+            met = judged <= goal if sense == "most" else judged >= goal
         yield {
             "name": f"{name}: {figure}",
             "value": value,
             "unit": unit,
             "peer": f"{peer[0].__name__} ({peer[1]})" if peer else None,
             "peer_value": other,
-            "ratio": value / other if value and other else None,
+            "ratio": ratio,
             "goal": goal,
             "met": met,
         }

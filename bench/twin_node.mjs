@@ -1,9 +1,10 @@
-// node twin_node.mjs OPC-UA-URL read|batch|browse SECONDS AT-ONCE NODES: the twin's peer, node-opcua's own client.
+// node twin_node.mjs OPC-UA-URL read|batch|browse|references SECONDS AT-ONCE NODES: the twin's peer, node-opcua's own client.
 // read: single values, AT-ONCE of them under way; batch: NODES values in a call; browse: everything below the
-// plant's folder of counters, each node's references too. Prints one line of JSON.
+// plant's folder of counters, each node's references and the attributes that nodes of its class have, but those
+// that the reference to it told; references: the same without attributes. Prints one line of JSON.
 import {createRequire} from 'node:module';
 const require = createRequire(new URL('../tests/interop/package.json', import.meta.url));
-const {AttributeIds, BrowseDirection, OPCUAClient} = require('node-opcua-client');
+const {AttributeIds, BrowseDirection, NodeClass, OPCUAClient} = require('node-opcua-client');
 
 const [url, what, seconds, atOnce, nodes] = process.argv.slice(2);
 const PER_CALL = 1000;
@@ -50,10 +51,28 @@ async function references(ids) {
   return found;
 }
 
-async function browse() {
+const A = AttributeIds;
+const ALL = [A.Description, A.AccessRestrictions, A.WriteMask, A.UserWriteMask, A.RolePermissions, A.UserRolePermissions];
+const OF_CLASS = {
+  [NodeClass.Object]: [...ALL, A.EventNotifier],
+  [NodeClass.Variable]: [...ALL, A.AccessLevel, A.UserAccessLevel, A.DataType, A.ValueRank, A.ArrayDimensions, A.Historizing, A.MinimumSamplingInterval],
+};
+
+async function attributes(found) {
+  const list = found.flatMap(r => (OF_CLASS[r.nodeClass] ?? ALL).map(attributeId => ({nodeId: r.nodeId, attributeId})));
+  let known = 0;
+  for (let at = 0; at < list.length; at += PER_CALL)
+    known += (await session.read(list.slice(at, at + PER_CALL))).length;
+  if (known !== list.length)
+    throw new Error(`${known} of ${list.length} attributes`);
+}
+
+async function browse(withAttributes) {
   const begun = performance.now(), seen = new Set();
   for (let level = [`ns=${space};s=Load`]; level.length > 0;) {
     const found = await references(level);
+    if (withAttributes)
+      await attributes(found);
     level = found.map(r => r.nodeId.toString()).filter(text => !seen.has(text) && seen.add(text));
   }
   return {per_second: seen.size / (performance.now() - begun) * 1000, nodes: seen.size};
@@ -62,7 +81,7 @@ async function browse() {
 let n = 0;
 const got = what === 'read' ? await load(() => session.read(value(n++ % Number(nodes) + 1)))
     : what === 'batch' ? await load(() => session.read(list))
-    : await browse();
+    : await browse(what === 'browse');
 console.log(JSON.stringify(got));
 await session.close();
 await client.disconnect();

@@ -114,14 +114,16 @@ static bool unreserved(uint8_t c)
 void percent_encode(struct slice bytes, struct buffer *out)
 {
     for (size_t i = 0; i < bytes.len; i++) {
+        size_t plain = i;
+        while (i < bytes.len && unreserved(bytes.at[i]))
+            i++;
+        buffer_put(out, slice_from(bytes.at + plain, i - plain));
+        if (i == bytes.len)
+            return;
         uint8_t c = bytes.at[i];
-        if (unreserved(c)) {
-            buffer_u8(out, c);
-        } else {
-            buffer_u8(out, '%');
-            buffer_u8(out, "0123456789ABCDEF"[c >> 4]);
-            buffer_u8(out, "0123456789ABCDEF"[c & 15]);
-        }
+        buffer_u8(out, '%');
+        buffer_u8(out, "0123456789ABCDEF"[c >> 4]);
+        buffer_u8(out, "0123456789ABCDEF"[c & 15]);
     }
 }
 

@@ -1,5 +1,8 @@
 #include "opcua/data_type.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 /* Abstract types and the ones whose name in the stack is another than the standard's. */
 static const struct named {
     uint32_t id;
@@ -27,14 +30,45 @@ static const struct named *find_named(uint32_t id)
     return NULL;
 }
 
+/* The stack's types by their ids: made once, then only read. */
+static pthread_once_t sorted = PTHREAD_ONCE_INIT;
+static const UA_DataType *by_id[UA_TYPES_COUNT];
+static size_t by_id_count;
+
+static uint32_t id_of(const void *entry)
+{
+    return (*(const UA_DataType *const *)entry)->typeId.identifier.numeric;
+}
+
+/* The first in the stack's order, where two have one id. */
+static int compare(const void *a, const void *b)
+{
+    const UA_DataType *const *x = a, *const *y = b;
+    if (id_of(a) != id_of(b))
+        return id_of(a) < id_of(b) ? -1 : 1;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void sort(void)
+{
+    for (size_t i = 0; i < UA_TYPES_COUNT; i++)
+        if (UA_TYPES[i].typeId.namespaceIndex == 0)
+            by_id[by_id_count++] = &UA_TYPES[i];
+    qsort(by_id, by_id_count, sizeof(by_id[0]), compare);
+}
+
 static const UA_DataType *find_type(uint32_t id)
 {
-    for (size_t i = 0; i < UA_TYPES_COUNT; i++) {
-        const UA_NodeId *t = &UA_TYPES[i].typeId;
-        if (t->namespaceIndex == 0 && t->identifier.numeric == id)
-            return &UA_TYPES[i];
+    size_t low = 0, high;
+    pthread_once(&sorted, sort);
+    for (high = by_id_count; low < high;) {
+        size_t middle = (low + high) / 2;
+        if (by_id[middle]->typeId.identifier.numeric < id)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return NULL;
+    return low < by_id_count && by_id[low]->typeId.identifier.numeric == id ? by_id[low] : NULL;
 }
 
 const char *opcua_data_type_name(uint32_t id)

@@ -311,7 +311,25 @@ static struct slice namespace_uri(const struct opcua_namespaces *names, uint16_t
 
 static bool is_uri_char(uint8_t c)
 {
-    return c > ' ' && c < 0x7f && memchr("\"<>\\^`{|}", c, 9) == NULL;
+    switch (c) {
+    case '"':
+    case '<':
+    case '>':
+    case '\\':
+    case '^':
+    case '`':
+    case '{':
+    case '|':
+    case '}':
+        return false;
+    default:
+        return c > ' ' && c < 0x7f;
+    }
+}
+
+static bool ends_scheme(uint8_t c)
+{
+    return c == '/' || c == '?' || c == '#' || c == '%';
 }
 
 /* An absolute uri, as RFC 3986 has it: only such ones stand before a '#'. */
@@ -321,7 +339,7 @@ static bool is_absolute_uri(struct slice s)
     if (colon == 0 || colon == s.len || !((s.at[0] | 32) >= 'a' && (s.at[0] | 32) <= 'z'))
         return false;
     for (size_t i = 0; i < s.len; i++)
-        if (!is_uri_char(s.at[i]) || (i < colon && memchr("/?#%", s.at[i], 4)))
+        if (!is_uri_char(s.at[i]) || (i < colon && ends_scheme(s.at[i])))
             return false;
     return true;
 }
@@ -338,12 +356,30 @@ static void print_nsu(struct slice uri, struct buffer *out)
     buffer_u8(out, ';');
 }
 
+static void print_number(uint32_t n, struct buffer *out)
+{
+    uint8_t digits[10], *at = digits + sizeof(digits);
+    do
+        *--at = (uint8_t)('0' + n % 10);
+    while (n /= 10);
+    buffer_put(out, slice_from(at, (size_t)(digits + sizeof(digits) - at)));
+}
+
+static void print_text(struct slice text, bool escaped, struct buffer *out)
+{
+    if (escaped)
+        percent_encode(text, out);
+    else
+        buffer_put(out, text);
+}
+
 static void print_identifier(const UA_NodeId *id, bool escaped, struct buffer *out)
 {
     struct buffer text = {0};
     switch (id->identifierType) {
     case UA_NODEIDTYPE_NUMERIC:
-        buffer_printf(out, "i=%u", id->identifier.numeric);
+        buffer_put(out, SLICE("i="));
+        print_number(id->identifier.numeric, out);
         return;
     case UA_NODEIDTYPE_GUID:
         buffer_text(out, "g=");
@@ -353,16 +389,13 @@ static void print_identifier(const UA_NodeId *id, bool escaped, struct buffer *o
         buffer_text(out, "b=");
         if (id->identifier.byteString.length)
             base64_encode(opcua_slice(id->identifier.byteString), &text);
-        break;
+        print_text(buffer_slice(&text), escaped, out);
+        buffer_clear(&text);
+        return;
     default:
-        buffer_text(out, "s=");
-        buffer_put(&text, opcua_slice(id->identifier.string));
+        buffer_put(out, SLICE("s="));
+        print_text(opcua_slice(id->identifier.string), escaped, out);
     }
-    if (escaped)
-        percent_encode(buffer_slice(&text), out);
-    else
-        buffer_put(out, buffer_slice(&text));
-    buffer_clear(&text);
 }
 
 static void print_server(uint32_t index, struct buffer *out)
@@ -424,7 +457,7 @@ void opcua_expanded_id_print(const UA_ExpandedNodeId *id, const struct opcua_nam
         print_index_form(&id->nodeId, id->serverIndex, out);
         return;
     }
-    if (format == OPCUA_ID_URI && is_absolute_uri(uri)) {
+    if (format == OPCUA_ID_URI && (in_zero || is_absolute_uri(uri))) {
         print_uri_form(&id->nodeId, in_zero ? (struct slice){0} : uri, server, out);
         return;
     }

@@ -73,7 +73,7 @@ static void put_flags(struct json_writer *w, const char *name, const struct name
     struct buffer text = {0};
     for (size_t i = 0; i < count; i++)
         if (bits & table[i].value)
-            buffer_printf(&text, "%s%s", text.len ? ", " : "", table[i].name);
+            buffer_text(&text, text.len ? ", " : ""), buffer_text(&text, table[i].name);
     json_member(w, name, buffer_slice(&text));
     buffer_clear(&text);
 }

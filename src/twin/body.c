@@ -93,11 +93,10 @@ bool twin_request_times(struct twin_request *r, UA_TimestampsToReturn *out)
 
 void twin_put_node_id(struct twin_request *r, const char *name, const UA_NodeId *id)
 {
-    struct buffer text = {0};
     if (UA_NodeId_isNull(id))
         return;
-    opcua_node_id_print(id, &r->names, r->form.format, &text);
+    buffer_reset(&r->scratch);
+    opcua_node_id_print(id, &r->names, r->form.format, &r->scratch);
     json_name(&r->writer, name);
-    json_put_string(&r->writer, buffer_slice(&text));
-    buffer_clear(&text);
+    json_put_string(&r->writer, buffer_slice(&r->scratch));
 }

@@ -14,21 +14,21 @@ static struct json_writer *begin_chunk(struct twin_walk *s, size_t node)
 static void put_target(struct twin_walk *s, const UA_ReferenceDescription *d)
 {
     struct json_writer *w = &s->request->writer;
-    struct buffer text = {0};
+    struct buffer *text = &s->request->scratch;
     const char *node_class = twin_node_class_name(d->nodeClass);
     json_name(w, "target");
     json_object(w);
-    opcua_expanded_id_print(&d->nodeId, &s->request->names, s->request->form.format, &text);
-    json_member(w, "nodeId", buffer_slice(&text));
-    buffer_reset(&text);
-    opcua_qualified_name_print(&d->browseName, &s->request->names, s->request->form.format, &text);
-    json_member(w, "browseName", buffer_slice(&text));
+    buffer_reset(text);
+    opcua_expanded_id_print(&d->nodeId, &s->request->names, s->request->form.format, text);
+    json_member(w, "nodeId", buffer_slice(text));
+    buffer_reset(text);
+    opcua_qualified_name_print(&d->browseName, &s->request->names, s->request->form.format, text);
+    json_member(w, "browseName", buffer_slice(text));
     json_member(w, "displayName", opcua_slice(d->displayName.text));
     if (node_class)
         json_member(w, "nodeClass", slice_of(node_class));
     twin_put_node_id(s->request, "typeDefinitionId", &d->typeDefinition.nodeId);
     json_end_object(w);
-    buffer_clear(&text);
 }
 
 static void put_reference(void *arg, size_t node, const UA_ReferenceDescription *d)

@@ -9,7 +9,8 @@
 #include "twin/request.h"
 
 struct piece {
-    struct link link;
+    struct link sent; /* of the OPC UA thread, until it is with the caller */
+    struct link link; /* of the module's loop, until it is given to him */
     struct twin_request *request;
     struct buffer json;
 };
@@ -31,6 +32,7 @@ static void on_taken_ua(void *arg)
 {
     struct twin_request *r = arg;
     r->pieces_out--;
+    free(LIST_OF(list_pop(&r->pieces_sent), struct piece, sent));
     go_on(r);
 }
 
@@ -43,14 +45,29 @@ static void on_abandoned_ua(void *arg)
 
 static void free_ua(void *arg)
 {
+    twin_request_drop_pieces(arg);
     free(arg);
+}
+
+void twin_request_drop_pieces(struct twin_request *r)
+{
+    for (struct link *l; (l = list_pop(&r->pieces_sent));) {
+        struct piece *p = LIST_OF(l, struct piece, sent);
+        buffer_clear(&p->json);
+        free(p);
+    }
 }
 
 static void on_piece(void *arg);
 
-bool twin_request_has_room(const struct twin_request *r)
+static bool has_room(const struct twin_request *r, size_t more)
 {
-    return !r->takes_pieces || (r->pieces_out < TWIN_PIECES_MAX && !r->abandoned);
+    return !r->takes_pieces || (r->pieces_out + more < TWIN_PIECES_MAX && !r->abandoned);
+}
+
+bool twin_request_has_room_for_next(const struct twin_request *r)
+{
+    return has_room(r, 1);
 }
 
 bool twin_request_pass_on(struct twin_request *r, void (*fn)(void *arg), void *arg)
@@ -60,11 +77,12 @@ bool twin_request_pass_on(struct twin_request *r, void (*fn)(void *arg), void *a
         p->request = r;
         p->json = r->out; /* moved; the writer goes on with an empty one */
         r->out = (struct buffer){0};
+        list_push(&r->pieces_sent, &p->sent);
         r->pieces_out++;
         r->passed_on = true;
         loop_post(r->twin->loop, on_piece, p);
     }
-    if (twin_request_has_room(r))
+    if (has_room(r, 0))
         return true;
     r->go_on = fn;
     r->go_on_arg = arg;
@@ -74,19 +92,6 @@ bool twin_request_pass_on(struct twin_request *r, void (*fn)(void *arg), void *a
 }
 
 /* ---- the module's loop ---- */
-
-static void piece_free(struct piece *p)
-{
-    list_remove(&p->link);
-    buffer_clear(&p->json);
-    free(p);
-}
-
-void twin_request_drop_pieces(struct twin_request *r)
-{
-    for (struct link *l; (l = list_first(&r->pieces));)
-        piece_free(LIST_OF(l, struct piece, link));
-}
 
 static void on_taken(void *arg)
 {
@@ -112,14 +117,13 @@ static void end(struct twin_request *r)
 
 static void give_next(struct twin_request *r)
 {
-    struct link *l = list_first(&r->pieces);
+    struct link *l;
     if (r->piece_out)
         return;
-    if (l && r->call) {
+    if (r->call && (l = list_pop(&r->pieces))) {
         struct piece *p = LIST_OF(l, struct piece, link);
         struct buffer json = p->json;
         p->json = (struct buffer){0};
-        piece_free(p);
         r->piece_out = true;
         module_reply_piece(r->call, buffer_slice(&json), on_taken, r);
         buffer_clear(&json);

@@ -5,14 +5,14 @@
 #include "twin/target.h"
 #include "twin/types.h"
 
-#define STREAM_BYTES_MAX (24u << 20) /* of an answer with all pages */
+#define STREAM_BYTES_MAX (24u << 20) /* of an answer with all pages that is not passed on in pieces */
 
 struct reading {
     struct twin_request *request;
     enum history_shape shape;
     bool all;                     /* page after page, one array */
     bool quit;                    /* the server is to forget the rest: no data is expected */
-    UA_HistoryReadResult *result; /* ends with the request, too */
+    UA_HistoryReadResult *result; /* until it was told */
     UA_HistoryReadRequest ask;    /* its details end with the request */
     UA_HistoryReadValueId node;   /* the only one */
 };
@@ -60,6 +60,23 @@ static void end_pages(struct reading *h)
     twin_request_done(h->request);
 }
 
+static void drop_result(void *arg)
+{
+    struct reading *h = arg;
+    if (h->result)
+        UA_delete(h->result, &UA_TYPES[UA_TYPES_HISTORYREADRESULT]);
+    h->result = NULL;
+}
+
+static void ask_on(void *arg)
+{
+    struct reading *h = arg;
+    if (h->request->abandoned)
+        twin_request_fail(h->request, CANCELLED, "Nobody takes the answer any more.");
+    else
+        ask(h);
+}
+
 static void on_page(struct reading *h)
 {
     UA_HistoryReadResult *result = h->result;
@@ -81,7 +98,9 @@ static void on_page(struct reading *h)
     }
     h->node.continuationPoint =
         opcua_string_of(arena_copy(&r->arena, opcua_slice(result->continuationPoint)));
-    ask(h);
+    drop_result(h);
+    if (twin_request_pass_on(r, ask_on, h))
+        ask_on(h);
 }
 
 /* ---- asking ---- */
@@ -124,7 +143,6 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
         *h->result = *answer->results;
         UA_init(answer->results, type); /* moved */
     }
-    twin_request_own(r, h->result, 1, type);
     twin_types_decode(r, values_of(&h->result->historyData), tell, h);
 }
 
@@ -150,6 +168,8 @@ static struct reading *reading_new(struct twin_request *r, enum history_shape sh
     h->request = r;
     h->shape = shape;
     h->all = all;
+    r->on_end = drop_result;
+    r->on_end_arg = h;
     return h;
 }
 

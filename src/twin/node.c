@@ -213,16 +213,15 @@ static void put_told(struct twin_request *r, const struct twin_attribute *a,
                      const struct twin_walk_node *told)
 {
     struct json_writer *w = &r->writer;
-    struct buffer text = {0};
     const char *node_class = twin_node_class_name(told->node_class);
     if (a->id == UA_ATTRIBUTEID_NODECLASS) {
         json_member(w, a->member, slice_of(node_class ? node_class : ""));
     } else if (a->id == UA_ATTRIBUTEID_DISPLAYNAME) {
         json_member(w, a->member, opcua_slice(told->display_name));
     } else {
-        opcua_qualified_name_print(&told->browse_name, &r->names, r->form.format, &text);
-        json_member(w, a->member, buffer_slice(&text));
-        buffer_clear(&text);
+        buffer_reset(&r->scratch);
+        opcua_qualified_name_print(&told->browse_name, &r->names, r->form.format, &r->scratch);
+        json_member(w, a->member, buffer_slice(&r->scratch));
     }
 }
 

@@ -38,16 +38,17 @@ void twin_request_let_go(struct twin_request *r)
 {
     list_remove(&r->link);
     r->twin->request_count--;
-    twin_request_drop_pieces(r);
     json_free(&r->doc);
     buffer_clear(&r->out);
     arena_clear(&r->arena);
     arena_clear(&r->names_arena);
+    buffer_clear(&r->scratch);
 }
 
 void twin_request_free(struct twin_request *r)
 {
     twin_request_let_go(r);
+    twin_request_drop_pieces(r);
     free(r);
 }
 
@@ -355,6 +356,7 @@ void twin_request_begin(struct module_call *c, twin_run_fn *run, enum twin_need 
     r->doc = module_call_take(c);
     r->takes_pieces = module_call_takes_pieces(c);
     list_init(&r->pieces);
+    list_init(&r->pieces_sent);
     list_push(&t->requests, &r->link);
     t->request_count++;
     module_call_wait(c, on_ended, r);

@@ -67,13 +67,15 @@ struct twin_request {
     uint64_t ends_ms;
     struct json_writer writer; /* on `out` */
     struct buffer out;
+    struct buffer scratch; /* of whoever writes a text, until he has written it */
     int status;
     UA_TimestampsToReturn times; /* of what twin_read() reads */
     double max_age_ms;           /* likewise */
     bool hold; /* keep the session for a continuation token */
     bool of_2_8; /* the payload has 2.8's shape, and so the answer: see twin/endpoint.h */
     enum twin_need need;
-    size_t pieces_out; /* what twin_request_pass_on() gave away */
+    struct list pieces_sent; /* what twin_request_pass_on() gave away */
+    size_t pieces_out;
     bool passed_on, abandoned;
     void (*go_on)(void *arg);
     void *go_on_arg;
@@ -117,8 +119,8 @@ void twin_keep_clear(struct twin_keep *k);
  * has given up; then r->abandoned is set, and the request is to be ended.
  */
 bool twin_request_pass_on(struct twin_request *r, void (*go_on)(void *arg), void *arg);
-/* Whether it would be true. */
-bool twin_request_has_room(const struct twin_request *r);
+/* Whether it would be true once more, after what is to be written now. */
+bool twin_request_has_room_for_next(const struct twin_request *r);
 
 /* ---- how it ends: exactly one of these ---- */
 
@@ -159,7 +161,7 @@ void twin_put_node_id(struct twin_request *r, const char *name, const UA_NodeId 
 /* The module's loop: what is left of an answer, after its pieces. */
 void twin_request_answer(struct twin_request *r);
 void twin_request_give_up(struct twin_request *r);
-void twin_request_drop_pieces(struct twin_request *r);
+void twin_request_drop_pieces(struct twin_request *r); /* with what it has left */
 
 void twin_request_drop_holds(void *twin);       /* on the OPC UA thread */
 void twin_request_let_go(struct twin_request *r); /* the loop: frees all but its own memory */

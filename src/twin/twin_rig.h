@@ -28,6 +28,7 @@ struct world {
 };
 
 static struct world world;
+static void (*rig_more)(struct opcua_server *s); /* what a test adds to the server */
 
 /* What a test sets before setup(). */
 static uint32_t rig_references;                   /* of a node in one answer; 0: no bound */
@@ -105,6 +106,8 @@ static inline int setup(void **state)
     assert_int_equal(opcua_server_open(&config, &world.server), OK);
     build(world.server);
     many(world.server);
+    if (rig_more)
+        rig_more(world.server);
     assert_int_equal(opcua_server_start(world.server), OK);
     snprintf(world.url, sizeof(world.url), "%s", opcua_server_url(world.server));
 

@@ -9,9 +9,9 @@ struct step {
     struct twin_walk_turn *turn;
     UA_BrowseResult *results;
     size_t count;
-    size_t of[TWIN_WALK_BATCH];     /* which node each is about */
-    bool later[TWIN_WALK_BATCH];    /* it is asked for again */
-    bool last;                      /* of its turn */
+    size_t of[TWIN_WALK_BATCH];  /* which node each is about */
+    bool later[TWIN_WALK_BATCH]; /* it is asked for again */
+    bool last;                   /* of its turn */
 };
 
 static void on_step(struct twin_walk *s);
@@ -324,7 +324,7 @@ static void on_step(struct twin_walk *s)
     s->result_count = 0;
     if (s->failed == UA_STATUSCODE_GOOD && !s->too_large && !s->request->abandoned) {
         collect(s, &step);
-        asked = twin_request_has_room(s->request) && ask(s);
+        asked = twin_request_has_room_for_next(s->request) && ask(s);
         tell(s, &step);
         s->too_large = is_too_large(s);
     }

@@ -11,9 +11,9 @@
 #include "twin/subtypes.h"
 #include "twin/walk_queue.h"
 
-#define TWIN_WALK_BATCH 200            /* nodes of a turn */
-#define TWIN_WALK_REFERENCES 20000     /* that one answer of the server may have, all in all */
-#define TWIN_WALK_REFERENCES_EACH 5000 /* and of one node; more come page after page */
+#define TWIN_WALK_BATCH 200             /* nodes of a turn */
+#define TWIN_WALK_REFERENCES 20000      /* that one answer of the server may have, all in all */
+#define TWIN_WALK_REFERENCES_EACH 5000  /* and of one node; more come page after page */
 #define TWIN_WALK_BYTES_MAX (64u << 20) /* of an answer that is not passed on in pieces */
 #define TWIN_WALK_NODES_MAX 500000
 
@@ -32,7 +32,7 @@ struct twin_walk_user {
 struct twin_walk_turn {
     struct twin_keep keep;
     struct twin_nodes nodes;
-    struct twin_walk_node *of; /* what is known of each */
+    struct twin_walk_node *of;                /* what is known of each */
     size_t todo[TWIN_WALK_BATCH], todo_count; /* those that are to be browsed */
     size_t width;                             /* of them in one call */
     size_t sent[TWIN_WALK_BATCH], sent_count; /* those that were asked for last */
@@ -51,8 +51,8 @@ struct twin_walk {
     UA_BrowseDescription how; /* all but the node; what it points to is the request's */
     UA_ViewDescription view;
     bool recurse, with_values;
-    bool bare;       /* attributes are not read: nodes are ids and classes */
-    bool names_told; /* names are what references say, and are not read again */
+    bool bare;                          /* attributes are not read: nodes are ids and classes */
+    bool names_told;                    /* names are what references say, and are not read again */
     const struct twin_subtypes *follow; /* the references that are followed; NULL: all */
 
     struct twin_nodes *nodes; /* of the turn at hand */
