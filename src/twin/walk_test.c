@@ -13,12 +13,6 @@ static struct user {
     bool done;
 } user;
 
-static bool on_node(void *arg, size_t node)
-{
-    (void)arg, (void)node;
-    return true;
-}
-
 static void on_reference(void *arg, size_t node, const UA_ReferenceDescription *d)
 {
     (void)arg, (void)node, (void)d;
@@ -47,8 +41,7 @@ static void on_done(void *arg)
 
 static void walk(struct twin_request *r)
 {
-    static const struct twin_walk_user events = {.node = on_node,
-                                                 .reference = on_reference,
+    static const struct twin_walk_user events = {.reference = on_reference,
                                                  .failed = on_failed,
                                                  .turn_end = on_turn_end,
                                                  .done = on_done};
