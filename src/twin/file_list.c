@@ -136,6 +136,7 @@ void twin_file_parent(struct twin_request *r)
 struct systems {
     struct twin_subtypes types; /* outlives the request's turns */
     struct twin_walk *walk;
+    struct twin_walk_queue told; /* a directory may be found by several ways */
 };
 
 static bool is_searched(void *arg, const struct twin_walk_node *n)
@@ -148,10 +149,12 @@ static void on_found(void *arg, size_t node, const UA_ReferenceDescription *d)
 {
     struct systems *s = arg;
     struct twin_request *r = s->types.request;
+    const struct twin_walk_node found = {.id = d->nodeId.nodeId};
     (void)node;
     if (!twin_subtypes_have(&s->types, &d->typeDefinition.nodeId) ||
-        twin_walk_knows(s->walk, &d->nodeId.nodeId))
+        twin_walk_queue_met(&s->told, &found.id))
         return;
+    twin_walk_queue_put(&s->told, &found);
     json_object(&r->writer);
     json_name(&r->writer, "result");
     file_put(r, &d->nodeId.nodeId, opcua_slice(d->browseName.name));
@@ -176,6 +179,7 @@ static void on_ended(void *arg)
     struct systems *s = arg;
     for (size_t i = 0; i < s->types.count; i++)
         UA_NodeId_clear(&s->types.types[i]);
+    twin_walk_queue_clear(&s->told);
     free(s);
 }
 

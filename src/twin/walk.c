@@ -37,11 +37,6 @@ static void on_end(void *arg)
     free(s);
 }
 
-bool twin_walk_knows(const struct twin_walk *s, const UA_NodeId *id)
-{
-    return twin_walk_queue_met(&s->queue, id);
-}
-
 const UA_NodeId *twin_walk_source(const struct twin_walk *s, size_t node)
 {
     return &s->at_hand->of[node].id;

@@ -76,8 +76,5 @@ struct twin_walk *twin_walk_new(struct twin_request *r, const struct twin_walk_u
 /* From "nodeId" of the body, or from these nodes of namespace 0. */
 void twin_walk_begin(struct twin_walk *s, const uint32_t *roots, size_t count);
 
-/* Whether it was met before. */
-bool twin_walk_knows(const struct twin_walk *s, const UA_NodeId *id);
-
 /* The node that is at hand. */
 const UA_NodeId *twin_walk_source(const struct twin_walk *s, size_t node);
