@@ -49,6 +49,7 @@ struct connection {
     uint64_t since_ms;    /* the current phase's beginning */
     int phase;            /* enum phase in connection.c */
     size_t unsent_before; /* when the timer last looked */
+    size_t body_counted;  /* in the server's bodies_bytes */
 };
 
 struct rest_server {
@@ -65,6 +66,7 @@ struct rest_server {
     bool messagepack;
     struct list connections;
     size_t connection_count;
+    size_t bodies_bytes;
     uint8_t id_seed[16]; /* of request ids; its second half counts on */
     uint64_t id_next;
     struct buffer date; /* the Date field, made once a second */

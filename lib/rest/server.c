@@ -9,6 +9,7 @@
 static void use_defaults(struct rest_limits *l)
 {
     l->body_bytes = l->body_bytes ? l->body_bytes : 1u << 20;
+    l->bodies_bytes = l->bodies_bytes ? l->bodies_bytes : 64u << 20;
     l->connections = l->connections ? l->connections : 10000;
     l->head_ms = l->head_ms ? l->head_ms : 10000;
     l->body_ms = l->body_ms ? l->body_ms : 30000;

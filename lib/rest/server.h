@@ -18,6 +18,8 @@ struct rest_server;
 /* Zero means the default named beside it. */
 struct rest_limits {
     size_t body_bytes;   /* 413 beyond. 1 MiB */
+    size_t bodies_bytes; /* of large bodies that are on their way or with a handler, all connections together:
+                            503 beyond. 64 MiB */
     size_t connections;  /* further ones are closed at once. 10,000 */
     uint64_t head_ms;    /* from a request's first byte to the end of its head: 408. 10 s */
     uint64_t body_ms;    /* from there to the end of its body: 408. 30 s */
@@ -43,7 +45,7 @@ typedef void rest_admit_fn(struct rest_request *r);
 void rest_admitted(struct rest_request *r, enum status why, const char *detail);
 
 /* Answers, at once, what the server itself refuses: 400, 401, 403, 404, 405, 408, 413, 426, 431,
- * 500, 504. */
+ * 500, 503, 504. */
 typedef void rest_refuse_fn(struct rest_request *r, int status, const char *detail);
 
 /* A path where a connection may become a WebSocket (RFC 6455). */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/encoding.h"
+#include "rest/connection.h"
 
 #include "base/cmocka.h"
 
@@ -278,6 +279,12 @@ static bool is_kept(void *arg)
 {
     (void)arg;
     return house.kept != NULL;
+}
+
+static bool first_is_counted(void *arg)
+{
+    (void)arg;
+    return house.server->bodies_bytes >= 200u << 10;
 }
 
 static bool no_connections(void *arg)
@@ -615,6 +622,43 @@ static void refuses_a_body_over_the_limit(void **state)
     hang_up(&p);
 }
 
+/* Who waits for the rest of a large body holds memory that others cannot have; small ones come all the same. */
+static void large_bodies_have_a_bound_for_all_together(void **state)
+{
+    (void)state;
+    tear_down(state);
+    open_house((struct rest_limits){.bodies_bytes = 300 << 10});
+    struct peer first = {0}, second = {0}, third = {0};
+    struct buffer part = {0};
+    const char *head = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 204801\r\n\r\n";
+    for (int i = 0; i < 200 << 10; i++)
+        buffer_u8(&part, 'a');
+    dial(&first);
+    say(&first, head);
+    say(&first, buffer_cstr(&part));
+    assert_true(loop_run_until(house.loop, first_is_counted, NULL, WAIT_MS));
+    dial(&second);
+    say(&second, head);
+    say(&second, buffer_cstr(&part));
+    expect(&second, "HTTP/1.1 503 ");
+    expect_times(&second, "Retry-After: 1\r\n", 1);
+    expect_closed(&second);
+    dial(&third);
+    say(&third, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nsmall");
+    expect(&third, "\r\n\r\nsmall");
+    say(&first, "!");
+    expect(&first, "HTTP/1.1 200 ");
+    expect(&first, "aaa!");
+    say(&first, head); /* it was given back */
+    say(&first, buffer_cstr(&part));
+    say(&first, "?");
+    expect(&first, "aaa?");
+    hang_up(&first);
+    hang_up(&second);
+    hang_up(&third);
+    buffer_clear(&part);
+}
+
 static void refuses_a_head_over_the_limit(void **state)
 {
     (void)state;
@@ -772,6 +816,7 @@ int main(void)
         TEST(forgets_a_late_authorization_of_one_who_left),
         TEST(refuses_what_is_not_there_or_not_so),
         TEST(refuses_a_body_over_the_limit),
+        TEST(large_bodies_have_a_bound_for_all_together),
         TEST(refuses_a_head_over_the_limit),
         TEST(refuses_connections_over_the_limit),
         TEST(ends_connections_that_say_too_little),
