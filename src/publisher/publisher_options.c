@@ -146,7 +146,7 @@ static const struct settings_option options[] = {
     {"kaf keepalivesaskeyframe", "SendDataSetKeepAlivesAsKeyFrame", "keepalive.keyframes", NULL, ON, NULL},
     {"msi metadatasendinterval", "DefaultMetaDataUpdateTime", "metadata.interval", NULL, NULL, NULL},
     {"dm disablemetadata", "DisableDataSetMetaData", "metadata", negated, ON, NULL},
-    {"amt asyncmetadataloadtimeout", "AsyncMetaDataLoadTimeout", NULL, NULL, NULL, "values do not wait for metadata to be read"},
+    {"amt asyncmetadataloadtimeout", "AsyncMetaDataLoadTimeout", NULL, NULL, NULL, "values wait for their types up to 5 s, always"},
     {"ps publishschemas", "PublishMessageSchema", "schemas", NULL, ON, NULL},
     {"asj preferavro", "PreferAvroOverJsonSchema", NULL, NULL, ON, "messages in Avro have Avro's schemas, those in JSON have JSON's: readers of the one cannot use the other"},
     {"daf disableavrofiles", "DisableAvroFileWriter", NULL, NULL, ON, "messages in Avro stand in container files, one for each schema"},
