@@ -385,7 +385,6 @@ static void set_many_cursors(struct rig *r, uint64_t sequence)
     }
 }
 
-/* The power goes while they are written: they are the old ones or the new ones. */
 /* The newest that stands in the file. */
 static uint64_t written_cursor(struct rig *r)
 {
@@ -455,6 +454,7 @@ static void cursors_that_were_not_synced_leave_those_that_were(void **state)
     }
 }
 
+/* The power goes while they are written: they are the old ones or the new ones. */
 static void a_torn_write_leaves_the_cursors_of_before(void **state)
 {
     (void)state;
