@@ -9,7 +9,6 @@
 #include "opcua/inquiry.h"
 #include "opcua/reverse.h"
 #include "opcua/session_priv.h"
-#include "opcua/types.h"
 
 #define OPENED_MAX                                                                                 \
     4 /* connections in one try: the endpoint, the stack's discovery, and one each to spare */
@@ -449,12 +448,6 @@ static void close_session(struct opcua_session *s)
     session_calls_fail(s, UA_STATUSCODE_BADSHUTDOWN);
 }
 
-void session_forget_types(struct opcua_session *s)
-{
-    opcua_types_unref(&s->types);
-    s->names.types = NULL;
-}
-
 static void destroy(struct opcua_session *s)
 {
     session_forget_types(s);
@@ -570,14 +563,6 @@ const struct opcua_limits *opcua_session_limits(const struct opcua_session *s)
 const struct opcua_namespaces *opcua_session_namespaces(const struct opcua_session *s)
 {
     return &s->names;
-}
-
-struct opcua_types *opcua_session_types(struct opcua_session *s)
-{
-    if (!s->types && s->thread)
-        s->types = opcua_types_get(&s->thread->types, s);
-    s->names.types = s->types;
-    return s->types;
 }
 
 struct slice opcua_session_url(const struct opcua_session *s)

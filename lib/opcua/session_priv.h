@@ -76,8 +76,6 @@ UA_Client *session_client_new(struct opcua_session *s, const UA_EndpointDescript
                               size_t count);
 /* Closes the connection alone, which may be dead: the server keeps the session. Never from within
  * one of its callbacks. */
-/* What is known of the server's own structures is of no more use. */
-void session_forget_types(struct opcua_session *s);
 void session_client_cut(struct opcua_session *s);
 /* Closes, the session with its subscriptions, too, without waiting for the server. Never from
  * within one of its callbacks. Ends the calls that it has. */
@@ -127,6 +125,11 @@ bool session_redundancy_next(struct opcua_session *s);
 /* Asks the server how it is, and at first who stands in for it. */
 void session_redundancy_ask(struct opcua_session *s, bool ready);
 void session_redundancy_clear(struct opcua_session *s);
+
+/* ---- session_types.c ---- */
+
+/* What is known of the server's own structures is of no more use. */
+void session_forget_types(struct opcua_session *s);
 
 /* ---- session_reverse.c ---- */
 
