@@ -95,7 +95,7 @@ export class Device {
 
   connect() {
     this.client = mqtt.connect({protocol: 'mqtts', host: this.hub.address, port: 8883, ca: this.hub.ca(), clientId: this.id, clean: false,
-      protocolVersion: 4, reconnectPeriod: 40, connectTimeout: 10000, resubscribe: false,
+      protocolVersion: 4, reconnectPeriod: 40, connectTimeout: 10000, resubscribe: false, queueQoSZero: false,
       username: `${this.hub.address}/${this.id}/?${API}`, password: sas(`${this.hub.address}/devices/${this.id}`, this.key)});
     this.client.on('error', () => {});
     this.client.on('connect', () => {
@@ -136,12 +136,13 @@ export class Device {
     await Promise.all(under);
   }
 
+  // One patch at a time, each on the connection that is there: one that waited for the next connection would be made after a newer one.
   async report() {
     for (let rid = 1; !this.stopped; rid++) {
       const n = ++this.reports;
       const answer = await new Promise(resolve => {
         this.asked.set(String(rid), resolve);
-        this.client.publish(`$iothub/twin/PATCH/properties/reported/?$rid=${rid}`, JSON.stringify({n}), {qos: 0});
+        this.client.publish(`$iothub/twin/PATCH/properties/reported/?$rid=${rid}`, JSON.stringify({n}), {qos: 0}, error => error && resolve(null));
         setTimeout(resolve, 3000, null);
       });
       this.asked.delete(String(rid));
