@@ -152,7 +152,7 @@ static void on_accept(void *arg, struct stream *s)
     stream_events(s, &hub_events, h);
 }
 
-__attribute__((unused)) static void hub_publish(struct test *t, const char *topic,
+static inline void hub_publish(struct test *t, const char *topic,
                                                 const char *payload, uint16_t id)
 {
     struct mqtt_publish m = {.topic = slice_of(topic),
@@ -163,7 +163,7 @@ __attribute__((unused)) static void hub_publish(struct test *t, const char *topi
     stream_flush(t->hub.stream);
 }
 
-__attribute__((unused)) static void hub_puback(struct test *t, uint16_t id)
+static inline void hub_puback(struct test *t, uint16_t id)
 {
     mqtt_packet_id_encode(MQTT_PUBACK, id, stream_out(t->hub.stream));
     stream_flush(t->hub.stream);
@@ -239,7 +239,7 @@ static void on_twin(void *arg, enum status why, struct slice json)
     buffer_printf(&((struct test *)arg)->told, "twin %s %.*s\n", status_name(why), SLICE_FMT(json));
 }
 
-__attribute__((unused)) static void on_reported(void *arg, enum status why, uint64_t version)
+static inline void on_reported(void *arg, enum status why, uint64_t version)
 {
     buffer_printf(&((struct test *)arg)->told, "reported %s %llu\n", status_name(why),
                   (unsigned long long)version);
@@ -338,7 +338,7 @@ static void connect_up(struct test *t)
     buffer_reset(&t->hub.heard);
 }
 
-__attribute__((unused)) static enum status send(struct test *t, const char *body, uint64_t token)
+static inline enum status send(struct test *t, const char *body, uint64_t token)
 {
     struct iot_message m = {.body = slice_of(body)};
     return device_client_send(t->client, &m, token);

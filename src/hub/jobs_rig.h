@@ -194,7 +194,7 @@ static struct robot *robot(const char *id)
     return r;
 }
 
-__attribute__((unused)) static void robots(int count)
+static inline void robots(int count)
 {
     for (int i = 0; i < count; i++) {
         char id[16];
@@ -224,7 +224,7 @@ static bool has(const char *part)
     return strstr(buffer_cstr(&house.json), part) != NULL;
 }
 
-__attribute__((unused)) static void expect(const char *part)
+static inline void expect(const char *part)
 {
     if (!has(part))
         fail_msg("%s is not in %s", part, buffer_cstr(&house.json));

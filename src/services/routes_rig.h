@@ -132,7 +132,7 @@ static void hub_query(struct rest_request *r)
 }
 
 /* The query that waits gets its answer. */
-__attribute__((unused)) static void hub_let_go(void)
+static inline void hub_let_go(void)
 {
     struct rest_request *r = house.held;
     house.held = NULL;
@@ -330,7 +330,7 @@ static bool is_answered(void *arg)
     return answer.done;
 }
 
-__attribute__((unused)) static int call_as(const char *role, const char *method, const char *path, const char *body)
+static inline int call_as(const char *role, const char *method, const char *path, const char *body)
 {
     json_free(&answer.doc);
     answer = (struct answer){0};
@@ -348,12 +348,12 @@ __attribute__((unused)) static int call_as(const char *role, const char *method,
     return answer.status;
 }
 
-__attribute__((unused)) static int call(const char *method, const char *path, const char *body)
+static inline int call(const char *method, const char *path, const char *body)
 {
     return call_as("Admin", method, path, body);
 }
 
-__attribute__((unused)) static const char *path_of(const char *format, const char *id)
+static inline const char *path_of(const char *format, const char *id)
 {
     static char path[256];
     snprintf(path, sizeof(path), format, id);
@@ -372,14 +372,14 @@ static const struct json *in(const struct json_doc *doc, const char *path)
     return v;
 }
 
-__attribute__((unused)) static void expect(const char *path, const char *text)
+static inline void expect(const char *path, const char *text)
 {
     if (!slice_eq(json_string(in(answer.doc, path)), slice_of(text)))
         fail_msg("%s: '%.*s'", path, SLICE_FMT(json_string(in(answer.doc, path))));
 }
 
 /* What the hub was asked, as JSON text of one member. */
-__attribute__((unused)) static void expect_asked(const char *path, const char *want)
+static inline void expect_asked(const char *path, const char *want)
 {
     struct json_doc *asked, *wanted;
     assert_int_equal(json_parse(buffer_slice(&house.asked), JSON_STRICT, &asked, NULL), OK);
