@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "opcua/browse.h"
+#include "opcua/ready.h"
 
 enum visit_kind {
     LOOK,     /* what the named node is */
@@ -209,7 +210,7 @@ static void collect(struct walk *w, struct visit *from, UA_ReferenceDescription 
 {
     if (d->nodeClass == UA_NODECLASS_VARIABLE && !from->silent)
         take_variable(w, from, d);
-    else if (d->nodeClass == UA_NODECLASS_OBJECT && !from->is_variable &&
+    else if (d->nodeClass == UA_NODECLASS_OBJECT && !from->is_variable && !w->options.no_objects &&
              (from->flatten ? from->depth < EXPAND_DEPTH_MAX : from->depth < w->options.depth))
         visit_object(w, from, d);
 }
@@ -414,24 +415,12 @@ static void go_on(struct walk *w)
 
 /* ---- the session ---- */
 
-static void on_server(void *arg, UA_StatusCode status, void *response)
+static void on_ready(void *arg, UA_StatusCode status)
 {
-    (void)response;
     if (status == UA_STATUSCODE_GOOD)
         go_on(arg);
     else
         end(arg, status);
-}
-
-/* Waits for the session with the cheapest of questions. */
-static void wait_for_session(struct walk *w)
-{
-    UA_ReadValueId state = {.nodeId = UA_NODEID_NUMERIC(0, UA_NS0ID_SERVER_SERVERSTATUS_STATE),
-                            .attributeId = UA_ATTRIBUTEID_VALUE};
-    UA_ReadRequest request = {.nodesToRead = &state,
-                              .nodesToReadSize = 1,
-                              .timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER};
-    OPCUA_CALL(w->session, OPCUA_CALL_WHEN_READY, READ, &request, on_server, w, left_ms(w));
 }
 
 void expand_begin(struct opcua_thread *t, const struct plan_writer *what,
@@ -450,7 +439,7 @@ void expand_begin(struct opcua_thread *t, const struct plan_writer *what,
         push(w, (struct visit){.kind = LOOK,
                                .node = arena_copy(&w->out.arena, what->items[i].node),
                                .result = NO_RESULT});
-    wait_for_session(w);
+    opcua_ready(w->session, on_ready, w, left_ms(w));
 }
 
 void expansion_clear(struct expansion *e)

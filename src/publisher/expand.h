@@ -21,6 +21,7 @@ struct expand_options {
     uint32_t levels;     /* of variables below an object; 0: all. Below a variable: 0: none */
     bool no_subtypes;    /* instances of the type itself alone */
     bool exclude_root;   /* an object or variable that is named is left out, what is below is not */
+    bool no_objects;     /* objects below an object are left out, with their variables */
     bool flatten;        /* variables of objects below an instance stand in the instance's result */
     uint32_t timeout_ms; /* for all of it */
 };

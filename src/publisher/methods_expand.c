@@ -2,7 +2,7 @@
  * that name every variable. Saved, they replace data sets of the same identity
  * (AddOrUpdateEndpoints). */
 #include "publisher/methods_expand.h"
-#include "base/log.h"
+#include "opcua/result_json.h"
 #include "publisher/expand.h"
 #include "publisher/publisher_private.h"
 
@@ -108,15 +108,6 @@ static void put_entry(struct expand_call *e, const struct json *entry, size_t fr
     json_end_object(&w);
 }
 
-static void put_error(struct json_writer *w, UA_StatusCode status)
-{
-    json_name(w, "errorInfo");
-    json_object(w);
-    json_name(w, "statusCode"), json_put_u64(w, status);
-    json_name(w, "symbolicId"), json_put_text(w, opcua_status_name(status));
-    json_end_object(w);
-}
-
 static void put_result(struct expand_call *e, struct json_writer *w, const struct json *entry,
                        size_t from, size_t to, UA_StatusCode status)
 {
@@ -124,8 +115,7 @@ static void put_result(struct expand_call *e, struct json_writer *w, const struc
     put_entry(e, entry, from, to, &text);
     json_object(w);
     json_name(w, "result"), json_put_raw(w, buffer_slice(&text));
-    if (status != UA_STATUSCODE_GOOD)
-        put_error(w, status);
+    opcua_put_error(w, status, NULL);
     json_end_object(w);
     if (status == UA_STATUSCODE_GOOD) {
         buffer_text(&e->entries, e->entries.len > 1 ? "," : "");

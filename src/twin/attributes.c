@@ -96,9 +96,9 @@ static void put_read(struct batch *b, const struct item *item, const UA_DataValu
         json_name(w, "value"), json_put_null(w); /* 2.9 requires it */
     }
     if (v == NULL)
-        twin_put_error(w, item->error, item->text);
+        opcua_put_error(w, item->error, item->text);
     else if (v->hasStatus)
-        twin_put_error(w, v->status, NULL);
+        opcua_put_error(w, v->status, NULL);
     json_end_object(w);
 }
 
@@ -145,7 +145,7 @@ static void put_written(struct batch *b)
     json_array(w);
     for (size_t i = 0; i < b->count; i++) {
         json_object(w);
-        twin_put_error(w, b->items[i].error, b->items[i].text);
+        opcua_put_error(w, b->items[i].error, b->items[i].text);
         json_end_object(w);
     }
     json_end_array(w);

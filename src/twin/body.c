@@ -1,24 +1,6 @@
 /* Pieces of requests' and answers' bodies. */
 #include "twin/request.h"
 
-void twin_put_result(struct json_writer *w, UA_StatusCode code, const char *text)
-{
-    json_object(w);
-    json_name(w, "statusCode"), json_put_u64(w, code);
-    if (code != UA_STATUSCODE_GOOD)
-        json_name(w, "errorMessage"), json_put_text(w, text ? text : opcua_status_name(code));
-    json_name(w, "symbolicId"), json_put_text(w, opcua_status_name(code));
-    json_end_object(w);
-}
-
-void twin_put_error(struct json_writer *w, UA_StatusCode code, const char *text)
-{
-    if (code == UA_STATUSCODE_GOOD)
-        return;
-    json_name(w, "errorInfo");
-    twin_put_result(w, code, text);
-}
-
 void twin_put_time(struct json_writer *w, const char *name, bool has, UA_DateTime t)
 {
     if (!has)

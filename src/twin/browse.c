@@ -60,7 +60,7 @@ static void answer(void *arg)
             put_reference(b, i);
     json_end_array(w);
     put_token(b);
-    twin_put_error(w, b->error, NULL);
+    opcua_put_error(w, b->error, NULL);
     json_end_object(w);
     twin_request_done(b->request);
 }

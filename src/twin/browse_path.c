@@ -40,7 +40,7 @@ static void answer(void *arg)
     for (size_t i = 0; i < p->nodes.count; i++)
         put_target(p, i);
     json_end_array(w);
-    twin_put_error(w, p->error, NULL);
+    opcua_put_error(w, p->error, NULL);
     json_end_object(w);
     twin_request_done(p->request);
 }

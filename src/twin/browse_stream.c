@@ -47,7 +47,7 @@ static void put_reference(void *arg, size_t node, const UA_ReferenceDescription 
 static void put_failure(void *arg, size_t node, UA_StatusCode why)
 {
     struct json_writer *w = begin_chunk(arg, node);
-    twin_put_error(w, why, NULL);
+    opcua_put_error(w, why, NULL);
     json_end_object(w);
 }
 

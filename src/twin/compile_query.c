@@ -31,7 +31,7 @@ static void end(struct compiling *c)
 static void refuse(struct twin_request *r, UA_StatusCode code, const char *text)
 {
     json_object(&r->writer);
-    twin_put_error(&r->writer, code, text);
+    opcua_put_error(&r->writer, code, text);
     json_end_object(&r->writer);
     twin_request_done(r);
 }

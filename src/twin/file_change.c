@@ -17,7 +17,7 @@ static void on_created(void *arg, UA_StatusCode status, const UA_Variant *output
 {
     struct change *c = arg;
     struct twin_request *r = c->request;
-    const UA_NodeId *id = file_output(outputs, count, 0, UA_TYPES_NODEID);
+    const UA_NodeId *id = opcua_method_output(outputs, count, 0, UA_TYPES_NODEID);
     if (status == UA_STATUSCODE_GOOD && id == NULL)
         status = UA_STATUSCODE_BADUNEXPECTEDERROR;
     if (status != UA_STATUSCODE_GOOD) {
@@ -69,7 +69,7 @@ void twin_file_create_directory(struct twin_request *r)
 
 static void end_delete(struct change *c, UA_StatusCode status)
 {
-    twin_put_result(&c->request->writer, status, NULL);
+    opcua_put_result(&c->request->writer, status, NULL);
     twin_request_done(c->request);
 }
 

@@ -69,7 +69,7 @@ static void answer_parent(struct listing *l, const UA_ReferenceDescription *refs
         json_name(w, "result");
         file_put(l->request, &refs[i].nodeId.nodeId, opcua_slice(refs[i].browseName.name));
     } else {
-        twin_put_error(w, UA_STATUSCODE_BADNOTFOUND, "It is in no directory.");
+        opcua_put_error(w, UA_STATUSCODE_BADNOTFOUND, "It is in no directory.");
     }
     json_end_object(w);
     twin_request_done(l->request);

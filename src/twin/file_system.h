@@ -1,27 +1,23 @@
 /*
  * Files and directories of a server (OPC UA Part 20), as FileSystemObject {nodeId, browsePath,
- * name}. What is asked of them is a call of one of their methods, by its name.
+ * name}. What is asked of them is a call of one of their methods, by its name; the bytes of a file go
+ * the way of opcua/file.h.
  */
 #pragma once
 
+#include "opcua/method.h"
 #include "twin/request.h"
 
 #define FILE_BYTES_MAX (16u << 20) /* of a file that is sent or taken in one request */
-#define FILE_CHUNK_MAX 65536       /* bytes of one Read or Write */
 
-/* ---- file_call.c: methods by name ---- */
-
-/* `status` bad: there is no such method, or the server refused; then `outputs` is NULL. They live
- * until the callback returns. */
-typedef void file_call_fn(void *arg, UA_StatusCode status, const UA_Variant *outputs, size_t count);
-
-/* Calls object.name(inputs). Object and inputs are borrowed until this returns; a service that
- * failed has its status, too. */
-void file_call(struct twin_request *r, const UA_NodeId *object, const char *name,
-               const UA_Variant *inputs, size_t input_count, file_call_fn *fn, void *arg);
-
-/* The output of that type, or NULL. */
-const void *file_output(const UA_Variant *outputs, size_t count, size_t at, size_t type);
+/* Calls object.name(inputs), see opcua/method.h. */
+static inline void file_call(struct twin_request *r, const UA_NodeId *object, const char *name,
+                             const UA_Variant *inputs, size_t input_count, opcua_method_fn *fn,
+                             void *arg)
+{
+    opcua_method_call(r->session, object, opcua_method_name(name), inputs, input_count, fn, arg,
+                      twin_request_left_ms(r));
+}
 
 /* ---- file_list.c ---- */
 

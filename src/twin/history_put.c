@@ -48,7 +48,7 @@ static void put_status(struct twin_request *r, UA_StatusCode status)
         return;
     }
     if (status != UA_STATUSCODE_GOOD)
-        json_name(w, "status"), twin_put_result(w, status, NULL);
+        json_name(w, "status"), opcua_put_result(w, status, NULL);
     put_provenance(w, status);
 }
 

@@ -45,7 +45,7 @@ static void answer_page(struct reading *h, const UA_HistoryReadResult *result)
         json_end_array(w);
     }
     put_token(h, &result->continuationPoint);
-    twin_put_error(w, result->statusCode, NULL);
+    opcua_put_error(w, result->statusCode, NULL);
     json_end_object(w);
     twin_request_done(r);
 }

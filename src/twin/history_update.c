@@ -23,9 +23,9 @@ static void on_updated(void *arg, UA_StatusCode status, void *response)
     json_name(w, "results");
     json_array(w);
     for (size_t i = 0; i < result->operationResultsSize; i++)
-        twin_put_result(w, result->operationResults[i], NULL);
+        opcua_put_result(w, result->operationResults[i], NULL);
     json_end_array(w);
-    twin_put_error(w, result->statusCode, NULL);
+    opcua_put_error(w, result->statusCode, NULL);
     json_end_object(w);
     twin_request_done(r);
 }

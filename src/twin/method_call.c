@@ -52,7 +52,7 @@ static void put_results(void *arg)
         json_end_object(w);
     }
     json_end_array(w);
-    twin_put_error(w, c->status, NULL);
+    opcua_put_error(w, c->status, NULL);
     json_end_object(w);
     twin_request_done(r);
 }
@@ -81,7 +81,7 @@ static void fail_call(struct calling *c, const UA_CallMethodResult *result)
                           opcua_status_name(result->inputArgumentResults[i]));
     struct json_writer *w = &c->method.request->writer;
     json_object(w);
-    twin_put_error(w, result->statusCode, buffer_cstr(&text));
+    opcua_put_error(w, result->statusCode, buffer_cstr(&text));
     json_end_object(w);
     buffer_clear(&text);
     twin_request_done(c->method.request);

@@ -204,7 +204,7 @@ static void put_attribute(struct twin_request *r, const struct twin_attribute *a
 {
     bool bad = v->hasStatus && UA_StatusCode_isBad(v->status);
     if (a->id == UA_ATTRIBUTEID_VALUE && v->hasStatus)
-        twin_put_error(&r->writer, v->status, NULL);
+        opcua_put_error(&r->writer, v->status, NULL);
     if (!bad && v->hasValue && !UA_Variant_isEmpty(&v->value))
         a->put(r, a, v);
 }
@@ -270,6 +270,6 @@ void twin_put_node(const struct twin_nodes *n, size_t index)
     twin_put_node_id(r, "typeDefinitionId", &node->type_definition);
     if (node->children_known)
         json_name(w, "children"), json_put_bool(w, node->has_children);
-    twin_put_error(w, node->status, NULL);
+    opcua_put_error(w, node->status, NULL);
     json_end_object(w);
 }

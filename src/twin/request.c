@@ -184,7 +184,7 @@ void twin_request_fault(struct twin_request *r, UA_StatusCode code, const char *
         return;
     }
     restart_body(r);
-    twin_put_error(&r->writer, code, text);
+    opcua_put_error(&r->writer, code, text);
     json_end_object(&r->writer);
     end(r, 200);
 }
@@ -247,7 +247,7 @@ static void answer_unconnected(struct twin_request *r, UA_StatusCode why, const 
     struct buffer message = {0};
     buffer_printf(&message, "%s (%.*s)", text, SLICE_FMT(r->urls[r->url]));
     restart_body(r);
-    twin_put_error(&r->writer, why, buffer_cstr(&message));
+    opcua_put_error(&r->writer, why, buffer_cstr(&message));
     json_end_object(&r->writer);
     buffer_clear(&message);
     end(r, 200);

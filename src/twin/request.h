@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "opcua/result_json.h"
 #include "opcua/session.h"
 #include "opcua/value_json.h"
 #include "twin/twin.h"
@@ -134,12 +135,6 @@ void twin_request_fail(struct twin_request *r, enum status why, const char *form
 void twin_request_fault(struct twin_request *r, UA_StatusCode code, const char *text);
 
 /* ---- pieces of bodies ---- */
-
-/* "errorInfo":{…}, unless the code is good. */
-void twin_put_error(struct json_writer *w, UA_StatusCode code, const char *text);
-
-/* {"statusCode":…,"symbolicId":…}: of one operation, good ones too. `text` may be NULL. */
-void twin_put_result(struct json_writer *w, UA_StatusCode code, const char *text);
 
 /* Nothing when it is not there. */
 void twin_put_time(struct json_writer *w, const char *name, bool has, UA_DateTime t);

@@ -35,7 +35,7 @@ static void on_value(void *arg, UA_StatusCode status, UA_DataValue *v)
     twin_put_picoseconds(w, "serverPicoseconds", v->hasServerPicoseconds, v->serverPicoseconds);
     twin_put_time(w, "serverTimestamp", v->hasServerTimestamp, v->serverTimestamp);
     if (v->hasStatus)
-        twin_put_error(w, v->status, NULL);
+        opcua_put_error(w, v->status, NULL);
     json_end_object(w);
     twin_request_done(r);
 }
