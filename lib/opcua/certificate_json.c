@@ -1,6 +1,7 @@
 #include "opcua/certificate_json.h"
 
 #include "crypto/certificate_names.h"
+#include "crypto/identity.h"
 
 bool opcua_certificate_begin(struct json_writer *w, struct slice der)
 {
@@ -18,4 +19,17 @@ bool opcua_certificate_begin(struct json_writer *w, struct slice der)
     json_name(w, "notAfterUtc"), json_put_time(w, facts.not_after_ms);
     json_name(w, "selfSigned"), json_put_bool(w, facts.self_signed);
     return true;
+}
+
+void opcua_certificate_put_pfx(struct json_writer *w, struct slice der)
+{
+    struct buffer pfx = {0};
+    if (identity_pfx(der, (struct slice){0}, NULL, &pfx) == OK) {
+        json_name(w, "pfx");
+        json_array(w);
+        for (size_t i = 0; i < pfx.len; i++)
+            json_put_u64(w, pfx.at[i]);
+        json_end_array(w);
+    }
+    buffer_clear(&pfx);
 }

@@ -5,6 +5,7 @@
 #include "http/message.h"
 #include "publisher/api.h"
 #include "publisher/api_private.h"
+#include "rest/query.h"
 #include "json/write.h"
 
 #define JSON_TYPE "application/json; charset=utf-8"
@@ -22,24 +23,6 @@ struct passage {
 
 /* ---- the payload: the body alone, or an object of all parameters ---- */
 
-static bool is_whole(struct slice text)
-{
-    int64_t n;
-    return slice_to_i64(text, &n);
-}
-
-/* In a query there are texts alone; these two parameters are something else. */
-static void put_query(struct json_writer *w, const struct rest_field *f)
-{
-    json_name_slice(w, f->name);
-    if (slice_eq_nocase(f->value, SLICE("true")) || slice_eq_nocase(f->value, SLICE("false")))
-        json_put_bool(w, slice_eq_nocase(f->value, SLICE("true")));
-    else if (slice_eq_nocase(f->name, SLICE("pageSize")) && is_whole(f->value))
-        json_put_raw(w, f->value);
-    else
-        json_put_string(w, f->value);
-}
-
 static bool is_json(struct slice body)
 {
     struct json_doc *doc = NULL;
@@ -48,11 +31,12 @@ static bool is_json(struct slice body)
     return ok;
 }
 
-static void put_payload(const struct rest_request *r, struct buffer *out)
+static void put_payload(const struct rest_request *r, const struct json *query, struct buffer *out)
 {
     const char *body_name = api_body_name(r->route->operation);
     struct slice body = slice_trim(r->body);
-    if (r->param_count == 0 && r->query_count == 0) {
+    struct json_walk walk = json_walk(query);
+    if (r->param_count == 0 && json_count(query) == 0) {
         buffer_put(out, body);
         return;
     }
@@ -60,9 +44,8 @@ static void put_payload(const struct rest_request *r, struct buffer *out)
     json_object(&w);
     for (size_t i = 0; i < r->param_count; i++)
         json_name_slice(&w, r->params[i].name), json_put_string(&w, r->params[i].value);
-    for (size_t i = 0; i < r->query_count; i++)
-        if (!slice_eq_nocase(r->query[i].name, SLICE("api-version")))
-            put_query(&w, &r->query[i]);
+    while (json_next(&walk))
+        json_name_slice(&w, walk.name), json_put_value(&w, walk.value);
     if (body_name && body.len)
         json_name(&w, body_name), json_put_raw(&w, body);
     json_end_object(&w);
@@ -156,20 +139,31 @@ static void on_answer(void *arg, int status, struct slice json)
     free(p);
 }
 
-void api_call(struct rest_request *r)
+static void call(struct rest_request *r, const struct json *query)
 {
     const struct api *a = r->app;
     struct buffer payload = {0};
-    if (slice_trim(r->body).len && !is_json(r->body)) {
-        rest_reply_problem(r, 400, "The body is not JSON.");
-        return;
-    }
     struct passage *p = MEMORY_NEW(struct passage);
     p->request = r;
-    put_payload(r, &payload);
+    put_payload(r, query, &payload);
     module_invoke_pieces(a->config.module, "api-key", slice_of(r->route->operation),
                          buffer_slice(&payload), on_piece, on_answer, p);
     if (payload.len)
         explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
     buffer_clear(&payload);
+}
+
+void api_call(struct rest_request *r)
+{
+    static const struct rest_models none;
+    struct json_doc *query;
+    char why[REST_MODEL_WHY_MAX];
+    if (slice_trim(r->body).len && !is_json(r->body)) {
+        rest_reply_problem(r, 400, "The body is not JSON.");
+    } else if (rest_query_read(r, &none, &query, why) != OK) {
+        rest_reply_invalid(r, why);
+    } else {
+        call(r, json_root(query));
+        json_free(&query);
+    }
 }

@@ -5,8 +5,10 @@
  * path is a row here; what its method wants beside the body is in the path and the query.
  */
 #define ROW(verb, path, operation, request, response)                                              \
+    QUERY_ROW(verb, path, operation, request, response, NULL)
+#define QUERY_ROW(verb, path, operation, request, response, query)                                 \
     {                                                                                              \
-        verb, "/v2" path, api_call, REST_WRITE, operation, request, response, 0                    \
+        verb, "/v2" path, api_call, REST_WRITE, operation, request, response, 0, query             \
     }
 
 /* clang-format off */
@@ -19,7 +21,7 @@ const struct rest_route api_routes[] = {
     ROW("POST", "/configuration/nodes/unpublish", "UnpublishNodes", "PublishedNodesEntryModel", "PublishedNodesResponseModel"),
     ROW("POST", "/configuration/nodes/unpublish/all", "UnpublishAllNodes", "PublishedNodesEntryModel", "PublishedNodesResponseModel"),
     ROW("PATCH", "/configuration", "AddOrUpdateEndpoints", "[PublishedNodesEntryModel]", "PublishedNodesResponseModel"),
-    ROW("GET", "/configuration", "GetConfiguredEndpoints", NULL, "GetConfiguredEndpointsResponseModel"),
+    QUERY_ROW("GET", "/configuration", "GetConfiguredEndpoints", NULL, "GetConfiguredEndpointsResponseModel", "IncludeNodes:bool"),
     ROW("PUT", "/configuration", "SetConfiguredEndpoints", "SetConfiguredEndpointsRequestModel", NULL),
     ROW("POST", "/configuration/endpoints/list/nodes", "GetConfiguredNodesOnEndpoint", "PublishedNodesEntryModel", "GetConfiguredNodesOnEndpointResponseModel"),
     ROW("POST", "/configuration/diagnostics", "GetDiagnosticInfo", NULL, "[PublishDiagnosticInfoModel]"),
@@ -28,16 +30,16 @@ const struct rest_route api_routes[] = {
     ROW("POST", "/writer", "ExpandAndCreateOrUpdateDataSetWriterEntries", "PublishedNodeExpansionModelPublishedNodesEntryRequestModel", "PublishedNodesEntryModelServiceResponseIAsyncEnumerable"),
     ROW("POST", "/writer/expand", "ExpandWriter", "PublishedNodeExpansionModelPublishedNodesEntryRequestModel", "PublishedNodesEntryModelServiceResponseIAsyncEnumerable"),
     ROW("GET", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "GetDataSetWriterEntry", NULL, "PublishedNodesEntryModel"),
-    ROW("PUT", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "AddOrUpdateNode", "OpcNodeModel", NULL),
-    ROW("DELETE", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "RemoveDataSetWriterEntry", NULL, NULL),
-    ROW("POST", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/add", "AddOrUpdateNodes", "[OpcNodeModel]", NULL),
+    QUERY_ROW("PUT", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "AddOrUpdateNode", "OpcNodeModel", NULL, "insertAfterFieldId:str"),
+    QUERY_ROW("DELETE", "/writer/{dataSetWriterGroup}/{dataSetWriterId}", "RemoveDataSetWriterEntry", NULL, NULL, "force:bool"),
+    QUERY_ROW("POST", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/add", "AddOrUpdateNodes", "[OpcNodeModel]", NULL, "insertAfterFieldId:str"),
     ROW("POST", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/remove", "RemoveNodes", "[str]", NULL),
-    ROW("GET", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/nodes", "GetNodes", NULL, "[OpcNodeModel]"),
+    QUERY_ROW("GET", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/nodes", "GetNodes", NULL, "[OpcNodeModel]", "lastDataSetFieldId:str, pageSize:i32"),
     ROW("GET", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/{dataSetFieldId}", "GetNode", NULL, "OpcNodeModel"),
     ROW("DELETE", "/writer/{dataSetWriterGroup}/{dataSetWriterId}/{dataSetFieldId}", "RemoveNode", NULL, NULL),
 
     ROW("GET", "/pki/{store}/certs", "ListCertificates", NULL, "[X509CertificateModel]"),
-    ROW("PATCH", "/pki/{store}/certs", "AddCertificate", "base64", NULL),
+    QUERY_ROW("PATCH", "/pki/{store}/certs", "AddCertificate", "base64", NULL, "password:str"),
     ROW("GET", "/pki/{store}/crls", "ListCertificateRevocationLists", NULL, "[base64]"),
     ROW("PATCH", "/pki/{store}/crls", "AddCertificateRevocationList", "base64", NULL),
     ROW("DELETE", "/pki/{store}/crls", "RemoveCertificateRevocationList", NULL, NULL),
@@ -132,6 +134,7 @@ const char *api_body_name(const char *operation)
         {"RemoveNodes", "dataSetFieldIds"},
         {"AddCertificate", "pfxBlob"},
         {"AddCertificateRevocationList", "crl"},
+        {"RemoveCertificateRevocationList", "crl"},
         {"CreateFile", "request"},
         {"CreateDirectory", "request"},
         {"DeleteFileOrDirectory", "request"},

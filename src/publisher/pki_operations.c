@@ -1,7 +1,6 @@
 #include "publisher/pki_operations.h"
 
 #include "base/encoding.h"
-#include "crypto/identity.h"
 #include "opcua/certificate_json.h"
 #include "json/write.h"
 
@@ -17,23 +16,12 @@ static enum status find_store(struct slice name, enum opcua_pki_store *out, cons
 
 /* ---- listing ---- */
 
-static void put_pfx(struct json_writer *w, struct slice der)
-{
-    struct buffer pfx = {0}, text = {0};
-    if (identity_pfx(der, (struct slice){0}, NULL, &pfx) == OK) { /* never with the key */
-        base64_encode(buffer_slice(&pfx), &text);
-        json_member(w, "pfx", buffer_slice(&text));
-    }
-    buffer_clear(&pfx);
-    buffer_clear(&text);
-}
-
 static void put_certificate(void *arg, struct slice der, bool has_key)
 {
     struct json_writer *w = arg;
     if (!opcua_certificate_begin(w, der))
         return;
-    put_pfx(w, der);
+    opcua_certificate_put_pfx(w, der);
     json_name(w, "hasPrivateKey"), json_put_bool(w, has_key);
     json_end_object(w);
 }

@@ -113,7 +113,7 @@ static void a_certificate_is_added_listed_and_removed(void **state)
     assert_true(slice_eq_nocase(json_string(json_get(c, "thumbprint")), slice_of(facts.sha1)));
     assert_true(json_bool(json_get(c, "selfSigned"), false));
     assert_false(json_bool(json_get(c, "hasPrivateKey"), true));
-    assert_true(json_string(json_get(c, "pfx")).len > 0);
+    assert_true(json_count(json_get(c, "pfx")) > 0);
     assert_true(json_string(json_get(c, "notAfterUtc")).len > 0);
     char payload[256];
     snprintf(payload, sizeof payload, "{\"Store\":\"trusted\",\"Thumbprint\":\"%s\"}", facts.sha1);
@@ -153,7 +153,10 @@ static void a_user_comes_with_a_key_that_nobody_gets_back(void **state)
     assert_int_equal(count("TrustedUser"), 1);
     const struct json *c = json_at(json_root(answer), 0);
     assert_true(json_bool(json_get(c, "hasPrivateKey"), false));
-    assert_int_equal(base64_decode(json_string(json_get(c, "pfx")), &again), OK);
+    struct json_walk bytes = json_walk(json_get(c, "pfx"));
+    for (uint64_t byte; json_next(&bytes) && json_u64(bytes.value, &byte);)
+        buffer_u8(&again, (uint8_t)byte);
+    assert_true(again.len > 0);
     struct identity i = {0};
     assert_int_not_equal(identity_read(buffer_slice(&again), NULL, &i),
                          OK); /* there is no key in it */

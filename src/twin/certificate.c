@@ -1,7 +1,6 @@
 /* GetEndpointCertificate: what a server shows to everybody, without a session. */
 #include "base/encoding.h"
 #include "crypto/certificate.h"
-#include "crypto/identity.h"
 #include "opcua/certificate_json.h"
 #include "opcua/inquiry.h"
 #include "twin/methods.h"
@@ -17,28 +16,16 @@ static void put_certificate_bytes(struct json_writer *w, struct slice der)
     buffer_clear(&text);
 }
 
-static void put_pfx(struct json_writer *w, struct slice der)
-{
-    struct buffer pfx = {0};
-    if (identity_pfx(der, (struct slice){0}, NULL, &pfx) == OK) {
-        json_name(w, "pfx");
-        json_array(w);
-        for (size_t i = 0; i < pfx.len; i++)
-            json_put_u64(w, pfx.at[i]);
-        json_end_array(w);
-    }
-    buffer_clear(&pfx);
-    json_name(w, "hasPrivateKey"), json_put_bool(w, false);
-}
-
 static void put_certificate(struct json_writer *w, struct slice der, bool old)
 {
     if (!opcua_certificate_begin(w, der))
         return;
-    if (old)
+    if (old) {
         put_certificate_bytes(w, der);
-    else
-        put_pfx(w, der);
+    } else {
+        opcua_certificate_put_pfx(w, der);
+        json_name(w, "hasPrivateKey"), json_put_bool(w, false);
+    }
     json_end_object(w);
 }
 

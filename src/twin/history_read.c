@@ -81,6 +81,10 @@ static void on_page(struct reading *h)
 {
     UA_HistoryReadResult *result = h->result;
     struct twin_request *r = h->request;
+    if (result->statusCode == UA_STATUSCODE_BADNODATA) {
+        end_pages(h);
+        return;
+    }
     if (UA_StatusCode_isBad(result->statusCode)) {
         twin_request_fault(r, result->statusCode, NULL);
         return;
@@ -167,7 +171,7 @@ static struct reading *reading_new(struct twin_request *r, enum history_shape sh
     struct reading *h = ARENA_TAKE(&r->arena, struct reading);
     h->request = r;
     h->shape = shape;
-    h->all = all;
+    h->all = r->array = all;
     r->on_end = drop_result;
     r->on_end_arg = h;
     return h;

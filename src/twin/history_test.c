@@ -111,6 +111,20 @@ static void streams_all_pages_in_one_array(void **state)
     expect_number(json_at(a, 23), "value", 24);
 }
 
+/* An array has no place for "errorInfo": what the server refuses at once is a problem. */
+static void a_stream_that_the_server_refuses_is_a_problem(void **state)
+{
+    (void)state;
+    struct buffer payload = {0};
+    buffer_printf(&payload,
+                  "{\"connection\":{\"endpoint\":{\"url\":\"%s\",\"securityMode\":\"None\"}},"
+                  "\"request\":{\"nodeId\":\"" KEPT "\",\"details\":{" DAY "}}}",
+                  world.url);
+    const struct json *a = call_raw("HistoryStreamModifiedValues", buffer_cstr(&payload), 400);
+    assert_true(slice_starts(json_string(json_get(a, "detail")), SLICE("Bad")));
+    buffer_clear(&payload);
+}
+
 /* 2.8's form: details and history are extension objects. */
 static void reads_raw(void **state)
 {
@@ -228,6 +242,7 @@ int main(void)
         cmocka_unit_test(tells_each_value_that_is_refused),
         cmocka_unit_test(reads_page_after_page),
         cmocka_unit_test(streams_all_pages_in_one_array),
+        cmocka_unit_test(a_stream_that_the_server_refuses_is_a_problem),
         cmocka_unit_test(reads_raw),
         cmocka_unit_test(updates_raw),
         cmocka_unit_test(tells_values_of_2_9_with_their_type),

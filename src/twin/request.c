@@ -178,6 +178,8 @@ void twin_request_fault(struct twin_request *r, UA_StatusCode code, const char *
     enum status why = twin_fault_status(code);
     if (why == OK && r->passed_on) /* what was passed on cannot be taken back */
         why = PEER_FAILED;
+    else if (why == OK && r->array)
+        why = BAD_ARGUMENT;
     if (why != OK) {
         twin_request_fail(r, why, "%s%s%s", opcua_status_name(code), text ? ": " : "",
                           text ? text : "");

@@ -74,6 +74,7 @@ struct twin_request {
     double max_age_ms;           /* likewise */
     bool hold; /* keep the session for a continuation token */
     bool of_2_8; /* the payload has 2.8's shape, and so the answer: see twin/endpoint.h */
+    bool array;  /* the answer is an array, and has no place for "errorInfo": a fault is a problem */
     enum twin_need need;
     struct list pieces_sent; /* what twin_request_pass_on() gave away */
     size_t pieces_out;

@@ -52,8 +52,11 @@ const opened = schema => JSON.parse(JSON.stringify(schema), (k, v) => k === 'add
 
 // For answers of `document`: says what is wrong, and, apart from that, which members the schema does not have.
 export function validators(document) {
-  const definitions = Object.fromEntries(Object.entries(schemasOf(document)).map(
-    ([n, s]) => [n, n.includes('IAsyncEnumerable') ? {} : mend(s, n.replace(/(Api)?Model$/, ''))]));
+  const schemas = schemasOf(document);
+  // What comes one after the other is an array on the wire.
+  const stream = n => schemas[n] ? {type: 'array', items: {$ref: `#/definitions/${n}`}} : {type: 'array'};
+  const definitions = Object.fromEntries(Object.entries(schemas).map(
+    ([n, s]) => [n, n.endsWith('IAsyncEnumerable') ? stream(n.slice(0, -'IAsyncEnumerable'.length)) : mend(s, n.replace(/(Api)?Model$/, ''))]));
   const ajv = {closed: new Ajv({strict: false, allErrors: true, validateFormats: false}), open: new Ajv({strict: false, allErrors: true, validateFormats: false})};
   ajv.closed.addSchema({$id: 'api', definitions});
   ajv.open.addSchema({$id: 'api', definitions: opened(definitions)});

@@ -1,21 +1,13 @@
 // Every operation that Azure Industrial IoT published, 2.8's five services and 2.9's web API: called, and the answer held against
-// the published schema. MILLRACE_OPENAPI names the folder with these documents; they are not part of Millrace.
-// The table is printed, and written to build/reports/openapi-coverage.json.
+// the published schema. openapi_coverage_module.test.mjs does the same with the module's own API; openapi_report.mjs says where the table is.
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
-import {existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
-import path from 'node:path';
 import test, {after, before} from 'node:test';
-import {fileURLToPath} from 'node:url';
 import {HubConnectionBuilder, LogLevel} from '@microsoft/signalr';
-import {operations, validators} from './openapi.mjs';
+import {bad, coverAll, print, published, skip} from './openapi_report.mjs';
 import {applicationOf, ask, close, device, discover, discoverer, endpointOf, factory, makes, open, plant, services, tokens} from './rest_site.mjs';
 
-const folder = process.env.MILLRACE_OPENAPI;
-const skip = folder && existsSync(folder) ? false : 'MILLRACE_OPENAPI names no folder with the published OpenAPI documents';
-const report = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../build/reports/openapi-coverage.json');
 const {id} = makes['node-opcua'];
-const rows = [];
 let connection;
 
 before(async () => {
@@ -170,54 +162,20 @@ const ids = () => ({
 });
 
 async function call(o, version) {
-  const {params, query, body, refusal = 200} = await (requests[o.id] ?? (async () => ({})))({version});
+  const {params, query, body, refusal} = await (requests[o.id] ?? (async () => ({})))({version});
   const all = {...ids(), ...params};
   const what = o.path.replace(/{(\w+)}/g, (_, n) => encodeURIComponent(all[n] ?? assert.fail(`no id for ${n}`)));
   const answer = await services.call(o.method, query ? `${what}?${new URLSearchParams(query)}` : what, {bearer: tokens.admin, body});
   return {answer, refusal};
 }
 
-async function cover(file, version, o, validate) {
-  const row = {document: file, operation: o.id, method: o.method, path: o.path};
-  rows.push(row);
-  if (left[o.id])
-    Object.assign(row, {result: 'left out', why: left[o.id]});
-  try {
-    const {answer, refusal} = await call(o, version);
-    row.status = answer.status;
-    if (row.result) {
-      assert.equal(answer.status, 501, `${o.id} is said to be left out`);
-      return;
-    }
-    if (answer.status !== refusal)
-      return Object.assign(row, {result: 'refused', why: answer.json?.detail ?? answer.text});
-    const {wrong, more} = refusal === 200 && o.answer ? validate(o.answer)(answer.json) : {wrong: [], more: []};
-    Object.assign(row, {result: wrong.length ? 'not as published' : 'as published', ...(wrong.length && {why: wrong.slice(0, 4).join('; ')}),
-      ...(more.length && {more}), ...(answer.json?.errorInfo && {errorInfo: answer.json.errorInfo.symbolicId ?? answer.json.errorInfo.statusCode})});
-  } catch (e) {
-    Object.assign(row, {result: 'failed', why: e.message.split('\n')[0]});
-  }
-}
-
-function print() {
-  const lines = rows.map(r => [r.document, r.operation, r.status ?? '', r.result, [r.why, r.errorInfo && `errorInfo ${r.errorInfo}`, r.more && `more: ${r.more}`].filter(Boolean).join(' | ')]);
-  for (const l of lines)
-    console.log(l.map((c, i) => String(c).padEnd([20, 30, 4, 17, 0][i])).join(' '));
-  mkdirSync(path.dirname(report), {recursive: true});
-  writeFileSync(report, `${JSON.stringify(rows, null, 1)}\n`);
-}
-
 test('every published operation answers as published, or is left out with a reason', {skip}, async () => {
-  const files = readdirSync(folder).filter(f => /^(registry|twin|history|publisher|events)-2\.8|^web-api-2\.9/.test(f)).sort();
-  assert.ok(files.length >= 6, `the documents in ${folder}: ${files}`);
-  for (const file of files) {
-    const document = JSON.parse(readFileSync(path.join(folder, file), 'utf8')), validate = validators(document);
-    const version = /2\.\d/.exec(file)[0];
-    for (const o of operations(document))
-      await cover(file.replace(/\.(swagger|openapi)\.json/, ''), version, o, validate);
-  }
-  print();
-  const bad = rows.filter(r => !['as published', 'left out'].includes(r.result));
-  assert.deepEqual(bad.map(r => `${r.document} ${r.operation}: ${r.status} ${r.result}: ${r.why}`), []);
+  const documents = published(/^(registry|twin|history|publisher|events)-2\.8|^web-api-2\.9/);
+  assert.ok(documents.length >= 6, `the documents: ${documents.map(d => d.name)}`);
+  const rows = [];
+  for (const d of documents)
+    rows.push(...await coverAll(d, {left, call}));
+  print(rows);
+  assert.deepEqual(bad(rows), []);
   assert.ok(rows.length > 180);
 });
