@@ -56,6 +56,7 @@ struct backfill {
 
 static void pump(struct backfill *b);
 static void forget_node(struct backfill_item *i);
+static void release(struct opcua_session *s, UA_ByteString continuation);
 
 static void on_timer(void *arg)
 {
@@ -79,12 +80,18 @@ static void enqueue(struct backfill_item *i)
     pump_later(b, 0);
 }
 
+static void drop_continuation(struct backfill *b)
+{
+    release(b->session, b->continuation);
+    UA_ByteString_clear(&b->continuation);
+}
+
 static void dequeue(struct backfill_item *i)
 {
     if (!list_linked(&i->link))
         return;
     if (list_first(&i->owner->queue) == &i->link)
-        UA_ByteString_clear(&i->owner->continuation);
+        drop_continuation(i->owner);
     list_remove(&i->link);
     i->owner->config.counts->waiting--;
 }
@@ -199,7 +206,7 @@ static void give_up(struct backfill_item *i, UA_StatusCode why)
 {
     log_info("publisher gap cannot be read node=%s url=%.*s status=%s", i->node,
              SLICE_FMT(opcua_session_url(i->owner->session)), opcua_status_name(why));
-    UA_ByteString_clear(&i->owner->continuation);
+    drop_continuation(i->owner);
     tell_lost(i, i->gaps[0].from, i->gaps[0].until);
     drop_gap(i, 0);
 }
@@ -392,7 +399,7 @@ static bool is_worth_a_try(UA_StatusCode status)
 static void end_failed(struct backfill_item *i, UA_StatusCode why)
 {
     struct backfill *b = i->owner;
-    UA_ByteString_clear(&b->continuation);
+    drop_continuation(b); /* it may have it still: the call may have been lost on its way */
     if (is_worth_a_try(why) && ++i->tries < BACKFILL_TRIES_MAX) {
         pump_later(b, (uint64_t)TRY_MS << i->tries);
         return;
@@ -503,8 +510,6 @@ void backfill_item_free(struct backfill_item **item)
     if (!i)
         return;
     struct backfill *b = i->owner;
-    if (list_first(&b->queue) == &i->link)
-        release(b->session, b->continuation);
     dequeue(i);
     forget_node(i);
     for (size_t n = 0; b->out && n < b->out->count; n++)

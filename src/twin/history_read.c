@@ -2,6 +2,7 @@
 #include "twin/history.h"
 #include "twin/history_details.h"
 #include "twin/methods.h"
+#include "twin/points.h"
 #include "twin/target.h"
 #include "twin/types.h"
 
@@ -60,12 +61,20 @@ static void end_pages(struct reading *h)
     twin_request_done(h->request);
 }
 
-static void drop_result(void *arg)
+static void drop_result(struct reading *h)
 {
-    struct reading *h = arg;
     if (h->result)
         UA_delete(h->result, &UA_TYPES[UA_TYPES_HISTORYREADRESULT]);
     h->result = NULL;
+}
+
+/* Pages that are not asked for any more: the caller has gone, there are too many, or it takes too long. */
+static void on_end(void *arg)
+{
+    struct reading *h = arg;
+    drop_result(h);
+    if (h->all && h->node.continuationPoint.length)
+        twin_points_release_history(h->request, &h->ask);
 }
 
 static void ask_on(void *arg)
@@ -81,6 +90,7 @@ static void on_page(struct reading *h)
 {
     UA_HistoryReadResult *result = h->result;
     struct twin_request *r = h->request;
+    UA_ByteString_init(&h->node.continuationPoint); /* that of the page before is used up */
     if (result->statusCode == UA_STATUSCODE_BADNODATA) {
         end_pages(h);
         return;
@@ -90,19 +100,19 @@ static void on_page(struct reading *h)
         return;
     }
     history_put_elements(r, h->shape, &result->historyData);
+    h->node.continuationPoint =
+        opcua_string_of(arena_copy(&r->arena, opcua_slice(result->continuationPoint)));
     if (r->out.len > STREAM_BYTES_MAX) {
         twin_request_fail(
             r, TOO_LARGE,
             "The history is larger than 24 MB: ask for a shorter time, or for pages.");
         return;
     }
-    if (result->continuationPoint.length == 0) {
+    drop_result(h);
+    if (h->node.continuationPoint.length == 0) {
         end_pages(h);
         return;
     }
-    h->node.continuationPoint =
-        opcua_string_of(arena_copy(&r->arena, opcua_slice(result->continuationPoint)));
-    drop_result(h);
     if (twin_request_pass_on(r, ask_on, h))
         ask_on(h);
 }
@@ -172,7 +182,7 @@ static struct reading *reading_new(struct twin_request *r, enum history_shape sh
     h->request = r;
     h->shape = shape;
     h->all = r->array = all;
-    r->on_end = drop_result;
+    r->on_end = on_end;
     r->on_end_arg = h;
     return h;
 }

@@ -1,5 +1,6 @@
 #include "twin/node.h"
 
+#include "twin/points.h"
 #include "twin/read.h"
 
 #define BROWSE_MAX 200 /* nodes in one call when the server names no limit */
@@ -51,25 +52,15 @@ static void fail(struct twin_nodes *n, UA_StatusCode why)
 
 static void browse_some(struct children *c);
 
-static void ignore(void *arg, UA_StatusCode status, void *response)
-{
-    (void)arg, (void)status, (void)response;
-}
-
 /* One reference was enough; the server need not keep the others ready. */
-static void release(struct twin_request *r, UA_BrowseResult *results, size_t count)
+static void release(struct twin_request *r, const UA_BrowseResult *results, size_t count)
 {
-    UA_BrowseNextRequest request;
-    UA_BrowseNextRequest_init(&request);
-    UA_ByteString *points = ARENA_TAKE_N(&r->arena, UA_ByteString, count + 1);
+    UA_ByteString points[BROWSE_MAX];
+    size_t found = 0;
     for (size_t i = 0; i < count; i++)
         if (results[i].continuationPoint.length)
-            points[request.continuationPointsSize++] = results[i].continuationPoint;
-    if (request.continuationPointsSize == 0)
-        return;
-    request.releaseContinuationPoints = true;
-    request.continuationPoints = points;
-    TWIN_CALL(r, BROWSENEXT, &request, ignore, NULL);
+            points[found++] = results[i].continuationPoint;
+    twin_points_release(r, points, found);
 }
 
 static void on_children(void *arg, UA_StatusCode status, void *response)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "twin/points.h"
 
 /* A step: what one call to the server brought, and the nodes' attributes with it. */
 struct step {
@@ -29,6 +30,7 @@ static void on_end(void *arg)
     if (s->user->end)
         s->user->end(s->arg);
     for (size_t i = 0; i < 2; i++) {
+        twin_points_release(s->request, s->turns[i].points, s->turns[i].point_count);
         clear_points(&s->turns[i]);
         twin_keep_clear(&s->turns[i].keep);
     }
@@ -237,6 +239,18 @@ static bool is_for_later(struct twin_walk_turn *t, UA_StatusCode status)
     return true;
 }
 
+/* Those of the step before are gone by then. */
+static void keep_point(struct step *step, size_t i)
+{
+    struct twin_walk_turn *t = step->turn;
+    UA_BrowseResult *result = &step->results[i];
+    if (result->continuationPoint.length == 0)
+        return;
+    t->point_of[t->point_count] = step->of[i];
+    t->points[t->point_count++] = result->continuationPoint;
+    UA_ByteString_init(&result->continuationPoint); /* moved */
+}
+
 static void collect(struct twin_walk *s, struct step *step)
 {
     struct twin_walk_turn *t = step->turn;
@@ -248,11 +262,7 @@ static void collect(struct twin_walk *s, struct step *step)
         for (size_t k = 0; k < result->referencesSize; k++)
             if (leads_on(s, &result->references[k]))
                 add(s, &result->references[k]);
-        if (result->continuationPoint.length) {
-            t->point_of[t->point_count] = step->of[i];
-            t->points[t->point_count++] = result->continuationPoint;
-            UA_ByteString_init(&result->continuationPoint); /* moved */
-        }
+        keep_point(step, i);
     }
     step->last = t->point_count == 0 && t->todo_count == 0;
 }
@@ -322,6 +332,9 @@ static void on_step(struct twin_walk *s)
         asked = twin_request_has_room_for_next(s->request) && ask(s);
         tell(s, &step);
         s->too_large = is_too_large(s);
+    } else {
+        for (size_t i = 0; i < step.count; i++)
+            keep_point(&step, i); /* to be given back */
     }
     UA_Array_delete(step.results, step.count, &UA_TYPES[UA_TYPES_BROWSERESULT]);
     if (twin_request_pass_on(s->request, asked ? NULL : go_on, s) && !asked)

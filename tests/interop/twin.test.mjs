@@ -1,28 +1,19 @@
 // The twin's methods through the module's HTTPS API against a server of another make, judged by node-opcua's own client: what is
 // browsed, every type of value read and written back, structures, matrices, histories, files.
 import assert from 'node:assert/strict';
-import {randomUUID} from 'node:crypto';
-import https from 'node:https';
-import path from 'node:path';
 import test, {after, before} from 'node:test';
-import {fileURLToPath} from 'node:url';
 import {AttributeIds, BrowseDirection, DataType, OPCUAClient, Variant, VariantArrayType} from 'node-opcua-client';
-import {Program, answers, edge, folder, freePort, opc, until} from './site.mjs';
+import {good, startModule, startServer} from './twin_module.mjs';
 
 const SPACE = 'urn:tests:types:data';
 const name = id => `${SPACE}#s=${id}`;
-const key = 'a key of the test';
-let site, server, module, port, client, session, spaces;
+let server, twin, client, session, spaces;
+let send, call, connection;
 
 before(async () => {
-  const serverPort = await freePort();
-  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node_opcua_types.mjs');
-  server = new Program('node-opcua-types', [path.join(folder, 'types'), '--port', serverPort], {command: [process.execPath, script]}).start();
-  server.url = `opc.tcp://127.0.0.1:${serverPort}`;
-  site = await edge(`twin-${randomUUID().slice(0, 8)}`);
-  module = await opc(site, [], {module: 'twin', roles: 'publisher,twin', more: ['--api-key', key, '-p', '0', '--api.listen', '127.0.0.1', '--aa']});
-  port = await until('the API', () => Number(/api served https=(\d+)/.exec(module.text())?.[1]));
-  await until('the server', () => answers('127.0.0.1', serverPort), 90000);
+  server = await startServer('node_opcua_types');
+  twin = await startModule(server);
+  ({send, call, connection} = twin);
   client = OPCUAClient.create({endpointMustExist: false});
   await client.connect(server.url);
   session = await client.createSession();
@@ -32,42 +23,9 @@ before(async () => {
 after(async () => {
   await session?.close();
   await client?.disconnect();
-  for (const p of [module, server, site])
+  for (const p of [twin, server])
     await p?.end();
 });
-
-function send(method, target, {body, headers = {}, authorization = `ApiKey ${key}`} = {}) {
-  return new Promise((resolve, reject) => {
-    const bytes = body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-    const r = https.request({host: '127.0.0.1', port, path: target, method, agent: false, rejectUnauthorized: false, headers: {
-      ...(authorization ? {Authorization: authorization} : {}),
-      ...(bytes ? {'Content-Type': Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json', 'Content-Length': bytes.length} : {}), ...headers}},
-    answer => {
-      const parts = [];
-      answer.on('data', d => parts.push(d));
-      answer.on('end', () => {
-        const all = Buffer.concat(parts);
-        const json = (answer.headers['content-type'] ?? '').includes('json');
-        resolve({status: answer.statusCode, headers: answer.headers, bytes: all, json: json ? JSON.parse(all) : undefined});
-      });
-    });
-    r.on('error', reject);
-    r.end(bytes);
-  });
-}
-
-const connection = () => ({endpoint: {url: server.url, securityMode: 'None'}});
-
-async function call(target, request, {status = 200} = {}) {
-  const r = await send('POST', `/v2${target}`, {body: {connection: connection(), request}});
-  assert.equal(r.status, status, `${target}: ${r.bytes}`);
-  return r.json;
-}
-
-const good = answer => {
-  assert.equal(answer.errorInfo, undefined, JSON.stringify(answer.errorInfo));
-  return answer;
-};
 
 // ns=2;s=x as the API has it: uri#s=x, the id in percent where it must be.
 const uri = text => {
