@@ -1,5 +1,4 @@
 /* Files and directories are made in a directory, and deleted by the one that they are in. */
-#include "opcua/browse.h"
 #include "twin/file_system.h"
 #include "twin/methods.h"
 #include "twin/target.h"
@@ -86,26 +85,20 @@ static void delete_from(struct change *c, const UA_NodeId *directory)
     file_call(c->request, directory, "Delete", &input, 1, on_deleted, c);
 }
 
-static void on_parent(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs, size_t count)
+static void on_parent(void *arg, UA_StatusCode status, const UA_ReferenceDescription *directory)
 {
     struct change *c = arg;
-    if (status != UA_STATUSCODE_GOOD || count == 0)
-        end_delete(c, status ? status : UA_STATUSCODE_BADNOTFOUND);
+    if (directory)
+        delete_from(c, &directory->nodeId.nodeId);
     else
-        delete_from(c, &refs->nodeId.nodeId);
+        end_delete(c, status != UA_STATUSCODE_GOOD ? status : UA_STATUSCODE_BADNOTFOUND);
 }
 
 static void find_parent(void *arg, const UA_NodeId *node)
 {
     struct change *c = arg;
-    UA_BrowseDescription up;
-    UA_BrowseDescription_init(&up);
     c->node = *node;
-    up.nodeId = *node;
-    up.browseDirection = UA_BROWSEDIRECTION_INVERSE;
-    up.referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
-    up.includeSubtypes = true;
-    opcua_browse_all(c->request->session, &up, on_parent, c, twin_request_left_ms(c->request));
+    file_parent_find(c->request, node, on_parent, c);
 }
 
 void twin_file_delete(struct twin_request *r)

@@ -24,23 +24,8 @@ struct listing {
     struct twin_request *request;
     UA_NodeId node;
     struct twin_subtypes types;
-    bool parent;   /* the one above, instead of those below */
     uint32_t type; /* of those that are listed */
 };
-
-static void browse(struct listing *l, const UA_NodeId *node, uint32_t references,
-                   UA_BrowseDirection direction, opcua_browse_all_fn *fn)
-{
-    UA_BrowseDescription d;
-    UA_BrowseDescription_init(&d);
-    d.nodeId = *node;
-    d.browseDirection = direction;
-    d.referenceTypeId = UA_NODEID_NUMERIC(0, references);
-    d.includeSubtypes = true;
-    d.nodeClassMask = UA_NODECLASS_OBJECT;
-    d.resultMask = UA_BROWSERESULTMASK_ALL;
-    opcua_browse_all(l->request->session, &d, fn, l, twin_request_left_ms(l->request));
-}
 
 /* ---- one directory ---- */
 
@@ -58,31 +43,12 @@ static void answer_children(struct listing *l, const UA_ReferenceDescription *re
     twin_request_done(l->request);
 }
 
-static void answer_parent(struct listing *l, const UA_ReferenceDescription *refs, size_t count)
-{
-    struct json_writer *w = &l->request->writer;
-    size_t i = 0;
-    while (i < count && !twin_subtypes_have(&l->types, &refs[i].typeDefinition.nodeId))
-        i++;
-    json_object(w);
-    if (i < count) {
-        json_name(w, "result");
-        file_put(l->request, &refs[i].nodeId.nodeId, opcua_slice(refs[i].browseName.name));
-    } else {
-        opcua_put_error(w, UA_STATUSCODE_BADNOTFOUND, "It is in no directory.");
-    }
-    json_end_object(w);
-    twin_request_done(l->request);
-}
-
 static void on_references(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                           size_t count)
 {
     struct listing *l = arg;
     if (status != UA_STATUSCODE_GOOD)
         twin_request_fault(l->request, status, NULL);
-    else if (l->parent)
-        answer_parent(l, refs, count);
     else
         answer_children(l, refs, count);
 }
@@ -90,8 +56,14 @@ static void on_references(void *arg, UA_StatusCode status, UA_ReferenceDescripti
 static void on_types(void *arg)
 {
     struct listing *l = arg;
-    browse(l, &l->node, UA_NS0ID_HIERARCHICALREFERENCES,
-           l->parent ? UA_BROWSEDIRECTION_INVERSE : UA_BROWSEDIRECTION_FORWARD, on_references);
+    UA_BrowseDescription d;
+    UA_BrowseDescription_init(&d);
+    d.nodeId = l->node;
+    d.referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
+    d.includeSubtypes = true;
+    d.nodeClassMask = UA_NODECLASS_OBJECT;
+    d.resultMask = UA_BROWSERESULTMASK_ALL;
+    opcua_browse_all(l->request->session, &d, on_references, l, twin_request_left_ms(l->request));
 }
 
 static void on_directory(void *arg, const UA_NodeId *node)
@@ -124,11 +96,35 @@ void twin_file_files(struct twin_request *r)
     twin_target_find(r, "nodeId", "browsePath", NULL, on_directory, l);
 }
 
+/* ---- where it stands ---- */
+
+static void answer_parent(void *arg, UA_StatusCode status, const UA_ReferenceDescription *directory)
+{
+    struct twin_request *r = arg;
+    struct json_writer *w = &r->writer;
+    if (status != UA_STATUSCODE_GOOD) {
+        twin_request_fault(r, status, NULL);
+        return;
+    }
+    json_object(w);
+    if (directory) {
+        json_name(w, "result");
+        file_put(r, &directory->nodeId.nodeId, opcua_slice(directory->browseName.name));
+    } else {
+        opcua_put_error(w, UA_STATUSCODE_BADNOTFOUND, "It is in no directory.");
+    }
+    json_end_object(w);
+    twin_request_done(r);
+}
+
+static void find_parent(void *arg, const UA_NodeId *node)
+{
+    file_parent_find(arg, node, answer_parent, arg);
+}
+
 void twin_file_parent(struct twin_request *r)
 {
-    struct listing *l = listing_new(r, UA_NS0ID_FILEDIRECTORYTYPE);
-    l->parent = true;
-    twin_target_find(r, "nodeId", "browsePath", NULL, on_directory, l);
+    twin_target_find(r, "nodeId", "browsePath", NULL, find_parent, r);
 }
 
 /* ---- file systems: directories that stand in no other ---- */

@@ -19,6 +19,14 @@ static inline void file_call(struct twin_request *r, const UA_NodeId *object, co
                       twin_request_left_ms(r));
 }
 
+/* ---- file_parent.c ---- */
+
+/* `directory` is NULL when it is in none, and lives until the callback returns. */
+typedef void file_parent_fn(void *arg, UA_StatusCode status,
+                            const UA_ReferenceDescription *directory);
+/* What `node` points to ends with the request, at the earliest. */
+void file_parent_find(struct twin_request *r, const UA_NodeId *node, file_parent_fn *fn, void *arg);
+
 /* ---- file_list.c ---- */
 
 /* {"nodeId":…,"name":…} */

@@ -114,6 +114,20 @@ function addFile(parent, name, content) {
 }
 addFile(directories, 'log.txt', 'line\n'.repeat(50000));
 
+// What a directory deletes is gone from it. A file may hang elsewhere, too, where nobody can delete it: first of all, so that
+// the directory is not the first of its parents.
+const shelf = space.addFolder(own, {browseName: 'Shelf', nodeId: 's=Shelf'});
+const shelved = addFile(shelf, 'shelved.txt', 'shelved');
+directories.addReference({referenceType: 'HasComponent', isForward: true, nodeId: shelved.nodeId});
+space.addMethod(directories, {browseName: {name: 'Delete', namespaceIndex: 0}, inputArguments: [{name: 'ObjectToDelete', dataType: DataType.NodeId}],
+  outputArguments: []}).bindMethod((given, _context, callback) => {
+  const file = addressSpace.findNode(given[0].value);
+  const inside = file && directories.findReferences('HasComponent', true).some(r => r.nodeId.toString() === file.nodeId.toString());
+  if (inside)
+    addressSpace.deleteNode(file);
+  callback(null, {statusCode: inside ? StatusCodes.Good : StatusCodes.BadNotFound, outputArguments: []});
+});
+
 await server.start();
 console.log(`opc.tcp://${options.host}:${server.endpoints[0].port}`);
 process.once('SIGTERM', async () => {
