@@ -25,6 +25,7 @@ struct store_commit {
     const char *directory;
     struct store_segment segment; /* the last one, or the one to begin */
     bool begins;
+    struct store_segment spare; /* whose file it is written over; .first 0: none */
     bool syncs;
     uint64_t segment_bytes;
     uint64_t grew; /* size of the segment before the one to begin */
@@ -86,9 +87,21 @@ static enum status write_runs(struct store_commit *c)
     return c->syncs ? c->disk->ops->sync(c->file) : OK;
 }
 
+/* Its records have another salt: to whom reads the new one they are nothing. */
+static void take_over(struct store_commit *c, const struct store_path *to)
+{
+    struct store_path from = store_segment_path(c->directory, &c->spare, "log");
+    if (c->disk->ops->rename(c->disk, from.text, to->text) == OK)
+        c->reserved = c->spare.size;
+    else
+        log_warn("segment not used again path=%s", from.text);
+}
+
 static void begin_thread(struct store_commit *c)
 {
     struct store_path path = store_segment_path(c->directory, &c->segment, "log");
+    if (c->spare.first)
+        take_over(c, &path);
     c->status = c->disk->ops->open(c->disk, path.text, true, &c->file);
     if (c->status != OK)
         return;
@@ -195,6 +208,10 @@ static struct store_commit *prepare(struct store_log *l)
     c->begins = must_begin(l);
     if (c->begins && l->segments.count)
         c->grew = l->segments.at[l->segments.count - 1].size;
+    if (c->begins && l->spares.count) {
+        c->spare = l->spares.at[0];
+        store_segments_drop(&l->spares, 0);
+    }
     if (c->begins)
         c->segment = new_segment(l);
     else
@@ -280,8 +297,10 @@ static void failed(struct store_log *l, struct store_commit *c)
 {
     log_error("log commit failed directory=%s first=%" PRIu64 " last=%" PRIu64 " status=%s",
               l->config.directory, l->durable + 1, l->next - 1, status_name(c->status));
-    if (!c->begins)
+    if (!c->begins) {
+        l->segments.at[l->segments.count - 1].worn = true;
         close_segment(l);
+    }
     l->roll = true; /* what is left of this one, if it comes back, is behind the next one's first */
     if (c->status == FULL)
         store_log_no_space(l);

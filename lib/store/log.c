@@ -232,6 +232,7 @@ static void free_log(struct store_log *l)
         l->config.disk->ops->close(&l->lock);
     store_segments_clear(&l->segments);
     store_segments_clear(&l->doomed);
+    store_segments_clear(&l->spares);
     store_remember_clear(&l->remember);
     free((char *)l->config.directory);
     free(l);
@@ -265,6 +266,7 @@ void store_log_close(struct store_log **log)
         return;
     assert(l->readers == 0);
     store_log_commit_all(l);
+    store_log_doom_spares(l);
     if (!store_in_memory(l) && store_log_upkeep_now(l) != OK)
         log_warn("log closed without its cursors directory=%s", l->config.directory);
     free_log(l);

@@ -35,9 +35,10 @@ struct store_log_config {
     enum store_durability durability;
     uint64_t segment_bytes;     /* 0: 64 MiB */
     uint64_t retain_bytes;      /* oldest segments go beyond it; 0: no limit. Two segments may lie on the
-                                 * disk on top of it: the newest when all is read, one that is just going */
+                                 * disk on top of it: the newest when all is read, one that is just going; with reuse two more */
     uint64_t retain_ms;         /* by age of the newest record in a segment; 0: no limit */
     bool retain_unread;         /* never drop what a named cursor has not passed: append answers FULL instead */
+    bool reuse; /* with retain_unread: a segment that every cursor has passed goes at once, and a later one is written over it */
     uint32_t gather_ms; /* from one commit's begin to the next one's, unless much waits; 0: none. For who does not wait for them */
     void (*on_durable)(void *arg, uint64_t sequence); /* all up to it can be read now; once a commit */
     void (*on_failed)(void *arg, uint64_t first, uint64_t last, enum status why); /* these will not become durable */

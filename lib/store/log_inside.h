@@ -14,6 +14,7 @@
 #define STORE_RECENT_BYTES                                                                         \
     (256u << 10) /* kept in memory for tail readers, besides the last commit */
 #define STORE_SPARE_BLOCKS 16
+#define STORE_SPARE_SEGMENTS 2
 #define STORE_DAMAGE_REMEMBERED 1024 /* ranges; more are counted each time they are met */
 #define STORE_DIRECTORY_MAX (STORE_PATH_MAX - 64)
 
@@ -55,6 +56,7 @@ struct store_log {
     uint64_t remember_synced_ms;
     struct store_segments doomed; /* dropped, and their files are not removed yet */
     uint64_t doomed_bytes;        /* of these, and of those that the upkeep under way removes */
+    struct store_segments spares; /* files of dropped ones, under their old names, to be written over */
 
     struct loop_timer turn, late, mark, probe, sync, gather;
     uint64_t commit_due_ms; /* with gather_ms: not before */
@@ -116,6 +118,8 @@ CHECKED enum status store_log_upkeep_now(struct store_log *l); /* in this thread
 
 /* ---- retention.c ---- */
 void store_log_retain(struct store_log *l);
+/* What is kept to be written over goes as well. */
+void store_log_doom_spares(struct store_log *l);
 /* The disk is full: what every cursor has passed goes, whatever retain_bytes allows. */
 void store_log_free_read(struct store_log *l);
 /* Room for `bytes` more where nothing unread may go. */

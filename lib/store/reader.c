@@ -128,6 +128,12 @@ static enum status read_segment(struct store_reader *r, struct store_record *out
     return OK;
 }
 
+/* It would be read while another segment is written over it. */
+static bool is_written_over(const struct store_reader *r)
+{
+    return r->log->config.reuse && r->scan.file && r->next < store_log_first(r->log);
+}
+
 /* ---- what log.h promised ---- */
 
 enum status store_reader_next(struct store_reader *r, struct store_record *out)
@@ -137,6 +143,8 @@ enum status store_reader_next(struct store_reader *r, struct store_record *out)
             return AGAIN; /* the block has more, which wait for their commit */
         if (r->block && read_block(r, out))
             return OK;
+        if (is_written_over(r))
+            store_scan_clear(&r->scan);
         if (r->scan.file == NULL) {
             if (r->next < store_log_first(r->log))
                 r->next = store_log_first(r->log);

@@ -210,12 +210,12 @@ static enum status find_remembered(struct store_log *l)
 
 /* ---- the last segment ---- */
 
-/* After it, what is in the file is what is read: on the disk too, before anybody is told. */
+/* What a crash tore, or what the file had in it before. After it, what is in the file is what is read: on the disk too, before anybody is told. */
 static enum status cut(struct store_log *l, struct store_file *f, uint64_t from, uint64_t to)
 {
     enum status s = OK;
     if (from > to) {
-        log_warn("log tail cut directory=%s bytes=%" PRIu64, l->config.directory, from - to);
+        log_info("log tail cut directory=%s bytes=%" PRIu64, l->config.directory, from - to);
         s = f->disk->ops->truncate(f, to);
     }
     if (s == OK && l->config.durability == STORE_FSYNC)

@@ -68,8 +68,9 @@ static void drop_oldest(struct store_log *l)
     struct store_segment *s = &l->segments.at[0];
     l->bytes -= s->size;
     l->doomed_bytes += s->size;
-    store_segments_add(&l->doomed,
-                       (struct store_segment){.first = s->first, .tag = s->tag, .size = s->size});
+    store_segments_add(
+        &l->doomed,
+        (struct store_segment){.first = s->first, .tag = s->tag, .size = s->size, .worn = s->worn});
     store_segments_drop(&l->segments, 0);
     store_log_upkeep_soon(l);
 }
@@ -78,7 +79,7 @@ static void retain_segments(struct store_log *l, size_t more)
 {
     while (l->segments.count > 1) {
         bool too_much = l->config.retain_bytes && l->bytes + more > l->config.retain_bytes;
-        if (!too_much && !is_too_old(l, 0))
+        if (!too_much && !is_too_old(l, 0) && !l->config.reuse)
             return;
         if (!may_go(l, store_log_limit(l, 0) - 1))
             return;
@@ -94,12 +95,28 @@ void store_log_retain(struct store_log *l)
         retain_segments(l, 0);
 }
 
+void store_log_doom_spares(struct store_log *l)
+{
+    while (l->spares.count) {
+        struct store_segment *s = &l->spares.at[l->spares.count - 1];
+        s->worn = true;
+        l->doomed_bytes += s->size;
+        store_segments_add(&l->doomed, *s);
+        store_segments_drop(&l->spares, l->spares.count - 1);
+    }
+}
+
 /* What everybody has read goes, though retain_bytes would still keep it: its bytes are what a full disk lacks. */
 void store_log_free_read(struct store_log *l)
 {
     size_t kept = l->file ? 1 : 0; /* the one that is appended to */
     while (l->config.retain_unread && l->segments.count > kept && may_go(l, store_log_limit(l, 0) - 1))
         drop_oldest(l);
+    for (size_t i = 0; i < l->doomed.count; i++)
+        l->doomed.at[i].worn = true;
+    store_log_doom_spares(l);
+    if (l->doomed.count)
+        store_log_upkeep_soon(l);
 }
 
 /* The segment that takes appends can go only when there is a next one: when all of it is read it

@@ -2,7 +2,7 @@
  * Segments: the files of a log. A name holds the first sequence, and a tag whose upper half counts
  * the files that the log ever made and whose lower half is the salt of its records' CRCs. A
  * segment's records end before the next one's first; what lies behind them is left from a commit
- * that failed.
+ * that failed, or from the segment that had the file before: its salt was another.
  */
 #pragma once
 
@@ -22,6 +22,7 @@ struct store_segment {
     struct store_index index; /* of the last segment always, of the others when `indexed` */
     bool indexed;
     bool unsaved; /* its index is to be written to its file */
+    bool worn;    /* a write or a sync of it failed: its file is not written over */
 };
 
 static inline uint32_t store_segment_salt(const struct store_segment *s)

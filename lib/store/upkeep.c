@@ -1,7 +1,7 @@
 /*
  * What may come a little later than the commit: cursors, indexes of closed segments, files to
- * remove. A segment's file goes only after it is remembered that the log begins behind it, so that
- * a crash which brings some of the files back brings no gap.
+ * remove. A segment's file goes, or is written over, only after it is remembered that the log begins
+ * behind it, so that a crash which brings some of the files back brings no gap.
  */
 #include <stdlib.h>
 
@@ -31,6 +31,7 @@ struct store_upkeep {
     struct saved_index *indexes;
     size_t index_count;
     struct store_segments doomed;
+    size_t spared; /* of them, the first: their files stay, to be written over */
     enum status status; /* of the slot */
 };
 
@@ -55,10 +56,10 @@ static void save_index_thread(struct store_upkeep *u, const struct saved_index *
     u->disk->ops->close(&f);
 }
 
-static void remove_thread(struct store_upkeep *u, const struct store_segment *s)
+static void remove_thread(struct store_upkeep *u, const struct store_segment *s, bool spared)
 {
-    static const char *const endings[] = {"log", "index"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const endings[] = {"index", "log"};
+    for (size_t i = 0; i < (spared ? 1 : 2); i++) {
         struct store_path path = store_segment_path(u->directory, s, endings[i]);
         enum status status = u->disk->ops->remove(u->disk, path.text);
         if (status != OK && status != NOT_FOUND)
@@ -74,7 +75,7 @@ static void run_thread(struct store_job *j)
     for (size_t i = 0; i < u->index_count; i++)
         save_index_thread(u, &u->indexes[i]);
     for (size_t i = 0; u->status == OK && i < u->doomed.count; i++)
-        remove_thread(u, &u->doomed.at[i]);
+        remove_thread(u, &u->doomed.at[i], i < u->spared);
 }
 
 /* ---- what there is to do ---- */
@@ -124,6 +125,15 @@ static void drop(struct store_job *j)
     free(u);
 }
 
+/* How many of those to go are kept. */
+static size_t spare(const struct store_log *l)
+{
+    size_t n = 0, most = l->config.reuse ? STORE_SPARE_SEGMENTS - l->spares.count : 0;
+    while (n < most && n < l->doomed.count && l->doomed.at[n].size > 0 && !l->doomed.at[n].worn)
+        n++;
+    return n;
+}
+
 static struct store_upkeep *prepare(struct store_log *l, bool syncs)
 {
     struct store_upkeep *u = MEMORY_NEW(struct store_upkeep);
@@ -139,17 +149,21 @@ static struct store_upkeep *prepare(struct store_log *l, bool syncs)
     if (l->remember_dirty || l->doomed.count)
         take_remembered(l, u);
     u->doomed = l->doomed;
+    u->spared = spare(l);
     l->doomed = (struct store_segments){0};
     return u;
 }
 
 /* ---- what came of it ---- */
 
-/* Their files are gone, and somebody may wait for their room. */
+/* Their files are gone or may be written over, and somebody may wait for their room. */
 static void forget_doomed(struct store_log *l, struct store_upkeep *u)
 {
-    for (size_t i = 0; i < u->doomed.count; i++)
+    for (size_t i = 0; i < u->doomed.count; i++) {
         l->doomed_bytes -= u->doomed.at[i].size;
+        if (i < u->spared)
+            store_segments_add(&l->spares, u->doomed.at[i]);
+    }
     if (u->doomed.count && l->room_wanted)
         store_log_wake(l);
 }

@@ -321,6 +321,7 @@ static enum status open_log(struct queue *q)
                                                               .segment_bytes = segment_bytes(most),
                                                               .retain_bytes = most,
                                                               .retain_unread = true,
+                                                              .reuse = true,
                                                               .gather_ms = GATHER_MS,
                                                               .on_durable = on_durable,
                                                               .on_failed = on_failed,
