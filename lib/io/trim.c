@@ -4,12 +4,24 @@
 
 static void on_timer(void *arg);
 
-/* On a helper thread: it takes some milliseconds. */
+/* What is free between what is used counts as free, also when the system has its pages back. So only what became free
+ * since is worth another look, of which each takes longer the more there is. */
+bool trim_is_due(struct trim *t, size_t free_bytes)
+{
+    if (free_bytes < t->kept)
+        t->kept = free_bytes;
+    size_t grown = free_bytes - t->kept;
+    return grown >= TRIM_FREE_MIN && grown >= t->kept / 8;
+}
+
+/* On a helper thread; whoever wants memory of the same arena waits: half a millisecond for each megabyte that is free. */
 static void give_back(void *arg)
 {
-    (void)arg;
-    if (mallinfo2().fordblks >= TRIM_FREE_MIN)
-        malloc_trim(0);
+    struct trim *t = arg;
+    if (!trim_is_due(t, mallinfo2().fordblks))
+        return;
+    malloc_trim(0);
+    t->kept = mallinfo2().fordblks;
 }
 
 static void given_back(void *arg)

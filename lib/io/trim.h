@@ -13,8 +13,12 @@
 struct trim {
     struct loop *loop;
     struct loop_timer timer;
+    size_t kept; /* bytes that were free when it last looked, or gave back */
 };
 
 void trim_start(struct trim *t, struct loop *l);
 /* Also before loop_free() of its loop. */
 void trim_stop(struct trim *t);
+
+/* For tests: is it worth it, now that so much is free? */
+bool trim_is_due(struct trim *t, size_t free_bytes);

@@ -11,21 +11,13 @@
 enum phase { PHASE_NONE, PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_RUN, PHASE_SEND, PHASE_LINGER };
 
 #define KEEP_BYTES (16u << 10) /* of memory for the next request; more is given back */
-#define SMALL_BODY (64u << 10) /* everybody's; of larger ones there is a bound for all together */
 #define LINGER_MS 1000         /* to let a peer that still sends read why it was refused */
-
-static void count_body(struct connection *c, size_t len)
-{
-    size_t counted = len > SMALL_BODY ? len : 0;
-    c->server->bodies_bytes += counted - c->body_counted;
-    c->body_counted = counted;
-}
 
 static void destroy(struct connection *c)
 {
     loop_timer_stop(&c->timer);
+    connection_drop_body(c);
     if (c->server) {
-        count_body(c, 0);
         list_remove(&c->link);
         c->server->connection_count--;
     }
@@ -160,6 +152,7 @@ void rest_add_header(struct rest_request *r, const char *name, struct slice valu
 
 static void forget_request(struct connection *c)
 {
+    connection_drop_body(c);
     struct rest_request *r = &c->request;
     arena_reset(&r->arena);
     if (r->arena.left > KEEP_BYTES)
@@ -188,8 +181,6 @@ void connection_turn_over(struct connection *c)
         end(c);
     } else {
         http_parser_next(c->parser);
-        if (c->server)
-            count_body(c, 0);
         c->state = CONNECTION_READING;
     }
     if (!c->reading)
@@ -274,30 +265,16 @@ static bool may_read(const struct connection *c)
                                           : c->state == CONNECTION_RUNNING && c->on_piece;
 }
 
-/* Nobody knows yet who sends it. */
-static void refuse_body(struct connection *c)
-{
-    c->last = c->linger = true;
-    rest_add_header(&c->request, "Retry-After", SLICE("1"));
-    connection_refuse(c, 503, "too many large requests are on their way at once");
-}
-
 /* A whole request runs; one whose body comes in pieces runs after its head. */
 static void read_request(struct connection *c, struct slice *bytes)
 {
     enum status s = http_parser_feed(c->parser, bytes);
-    count_body(c, http_parser_body(c->parser).len);
-    bool too_much = c->body_counted && c->server->bodies_bytes > c->server->limits.bodies_bytes;
-    if (s == AGAIN && !too_much) {
+    if (s == AGAIN) {
         invite_body(c);
         return;
     }
     c->state = CONNECTION_RUNNING;
     c->busy = true;
-    if (s == AGAIN) {
-        refuse_body(c);
-        return;
-    }
     if (s == OK)
         start(c);
     else
@@ -497,8 +474,7 @@ void connection_new(struct rest_server *s, struct stream *stream)
     c->request.loop = s->loop;
     c->parser = http_parser_new(HTTP_PARSER_REQUESTS, s->limits.body_bytes);
     snprintf(c->peer, sizeof(c->peer), "%s", stream_peer(stream));
-    if (rest_router_streams(s->router))
-        http_parser_on_head(c->parser, connection_body_limit, c);
+    http_parser_on_head(c->parser, connection_body_limit, c);
     list_push(&s->connections, &c->link);
     s->connection_count++;
     stream_events(stream, &events, c);

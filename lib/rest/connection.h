@@ -49,7 +49,8 @@ struct connection {
     uint64_t since_ms;    /* the current phase's beginning */
     int phase;            /* enum phase in connection.c */
     size_t unsent_before; /* when the timer last looked */
-    size_t body_counted;  /* in the server's bodies_bytes */
+    bool gathering;       /* on_piece is gather.c's: all pieces together have the time of one body */
+    struct buffer body;   /* that is gathered; counted in the server's bodies_bytes */
 };
 
 struct rest_server {
@@ -96,8 +97,6 @@ void connection_read_on(struct connection *c);
 
 /* ---- pieces.c ---- */
 
-/* How much of a body may come in pieces; for http_parser_on_head(). */
-http_parser_head_fn connection_body_limit;
 /* Somebody waits for the body's next piece: gives him what is in *bytes. */
 void connection_feed_body(struct connection *c, struct slice *bytes);
 /* Tells who waits for a piece or for room. */
@@ -105,10 +104,21 @@ void connection_give(struct connection *c, enum status why, struct slice bytes);
 /* At the end of this turn: looks whether he can be told. */
 void connection_pump(struct connection *c);
 
+/* ---- gather.c ---- */
+
+/* How much of a body may come in pieces, which is when it is large or its route wants it so; for http_parser_on_head(). */
+http_parser_head_fn connection_body_limit;
+/* Gathers the rest of the request, then connection_run(), or refuses. */
+void connection_gather(struct connection *c);
+/* It is answered. */
+void connection_drop_body(struct connection *c);
+
 /* ---- dispatch.c ---- */
 
 /* Finds the route of the complete request, asks for authorization and runs the handler. */
 void connection_dispatch(struct connection *c, const struct http_message *m);
+/* Runs the handler of the authorized request, whose body is there or is read by the handler. */
+void connection_run(struct connection *c);
 void connection_refuse(struct connection *c, int status, const char *detail);
 
 /* ---- media.c ---- */

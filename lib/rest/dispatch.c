@@ -98,13 +98,21 @@ static void grant(struct connection *c)
         c->granted = true;
         if (!c->reading)
             connection_upgrade(c);
-    } else if (!connection_read_media(c)) {
-        return;
-    } else if (c->server->admit && c->request.route->access != REST_PUBLIC) {
-        c->server->admit(&c->request);
+    } else if (!http_parser_complete(c->parser) && c->request.route->stream_bytes == 0) {
+        connection_gather(c);
     } else {
-        c->request.route->run(&c->request);
+        connection_run(c);
     }
+}
+
+void connection_run(struct connection *c)
+{
+    if (!connection_read_media(c))
+        return;
+    if (c->server->admit && c->request.route->access != REST_PUBLIC)
+        c->server->admit(&c->request);
+    else
+        c->request.route->run(&c->request);
 }
 
 void rest_admitted(struct rest_request *r, enum status why, const char *detail)
@@ -214,7 +222,7 @@ void connection_dispatch(struct connection *c, const struct http_message *m)
     bool encoded = slice_find(url.path, '%') < url.path.len;
     r->path = encoded ? percent_decode_in(&r->arena, url.path) : url.path;
     read_query(r, url.query);
-    c->upgrade = m->upgrade ? connection_upgrade_find(c, r->path) : NULL;
+    c->upgrade = m->upgrade && http_parser_complete(c->parser) ? connection_upgrade_find(c, r->path) : NULL;
     if (c->upgrade)
         dispatch_upgrade(c, m);
     else

@@ -3,26 +3,12 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "http/url.h"
 #include "rest/connection.h"
 
 /* Nobody hears the answer any more. */
 static bool gone(const struct connection *c)
 {
     return c->stream == NULL || c->expired;
-}
-
-uint64_t connection_body_limit(void *arg, const struct http_message *m)
-{
-    struct connection *c = arg;
-    struct http_url url;
-    struct rest_match match;
-    struct slice allow;
-    if (m->upgrade || http_url_parse(m->target, &url) != OK ||
-        rest_router_find(c->server->router, m->method, url.path, &c->request.arena, &match,
-                         &allow) != OK)
-        return 0;
-    return match.route->stream_bytes;
 }
 
 /* ---- telling who waits ---- */
@@ -33,7 +19,8 @@ void connection_give(struct connection *c, enum status why, struct slice bytes)
     rest_room_fn *on_room = c->on_room;
     c->on_piece = NULL;
     c->on_room = NULL;
-    c->phase = 0; /* what comes next has its own time */
+    if (!c->gathering)
+        c->phase = 0; /* what comes next has its own time */
     if (on_piece)
         on_piece(c->piece_arg, why, bytes);
     else if (on_room)

@@ -530,7 +530,7 @@ static void chunks_that_were_cut_have_no_end(void **state)
     dial(&p);
     say(&p, "GET /flow/short HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_true(loop_run_until(house.loop, is_closed, &p, WAIT_MS));
-    p.wanted = "0\r\n\r\n";
+    p.wanted = "\r\n0\r\n\r\n";
     assert_false(has_wanted(&p));
     hang_up(&p);
 }

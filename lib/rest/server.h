@@ -18,8 +18,8 @@ struct rest_server;
 /* Zero means the default named beside it. */
 struct rest_limits {
     size_t body_bytes;   /* 413 beyond. 1 MiB */
-    size_t bodies_bytes; /* of large bodies that are on their way or with a handler, all connections together:
-                            503 beyond. 64 MiB */
+    size_t bodies_bytes; /* of large bodies, which are gathered once their sender is authorized, until they are answered;
+                            all connections together: 503 to the one that would pass it. 64 MiB */
     size_t connections;  /* further ones are closed at once. 10,000 */
     uint64_t head_ms;    /* from a request's first byte to the end of its head: 408. 10 s */
     uint64_t body_ms;    /* from there to the end of its body: 408. 30 s */
