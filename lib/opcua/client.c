@@ -118,6 +118,21 @@ static UA_StatusCode set_endpoint(struct opcua_session *s, const UA_EndpointDesc
 
 /* ---- the client ---- */
 
+static void set_locales(struct slice locales, UA_ClientConfig *config)
+{
+    struct slice one;
+    size_t count = 0;
+    if (locales.len == 0)
+        return;
+    for (struct slice left = locales; slice_split(&left, ',', &one);)
+        count++;
+    config->sessionLocaleIds = UA_Array_new(count, &UA_TYPES[UA_TYPES_LOCALEID]);
+    while (slice_split(&locales, ',', &one)) {
+        UA_String borrowed = opcua_string_of(one);
+        UA_String_copy(&borrowed, &config->sessionLocaleIds[config->sessionLocaleIdsSize++]);
+    }
+}
+
 static void set_up(struct opcua_session *s, UA_ClientConfig *config)
 {
     config->clientContext = s;
@@ -129,6 +144,7 @@ static void set_up(struct opcua_session *s, UA_ClientConfig *config)
     config->localConnectionConfig.localMaxMessageSize = MESSAGE_MAX;
     config->localConnectionConfig.localMaxChunkCount = CHUNKS_MAX;
     config->sessionName = UA_STRING_ALLOC(s->name);
+    set_locales(slice_of(s->locales), config);
 }
 
 /* Before anything is encrypted for it, it is known whose certificate that is. */

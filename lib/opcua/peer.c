@@ -116,35 +116,75 @@ static void take(struct opcua_session *s, UA_DataValue *results)
     take_application_uri(s);
 }
 
+/* ---- asking ---- */
+
+/* All in one call; of a server that refuses so many, one after the other: its limit is among them. */
+struct identifying {
+    struct opcua_session *session;
+    size_t at, width;
+    UA_DataValue results[NODE_COUNT];
+};
+
+static void ask(struct identifying *i);
+
+static void end(struct identifying *i, UA_StatusCode status)
+{
+    struct opcua_session *s = i->session;
+    if (status == UA_STATUSCODE_GOOD && s->identifying)
+        take(s, i->results);
+    for (size_t n = 0; n < NODE_COUNT; n++)
+        UA_DataValue_clear(&i->results[n]);
+    free(i);
+    session_identified(s, status);
+}
+
 static void on_read(void *arg, UA_StatusCode status, void *response)
 {
-    struct opcua_session *s = arg;
+    struct identifying *i = arg;
     UA_ReadResponse *r = response;
-    if (r && r->resultsSize == NODE_COUNT)
-        take(s, r->results);
-    else if (status == UA_STATUSCODE_GOOD)
+    if (status == UA_STATUSCODE_GOOD && (!r || r->resultsSize != i->width))
         status = UA_STATUSCODE_BADUNEXPECTEDERROR;
-    session_identified(s, status);
+    if (status == UA_STATUSCODE_GOOD) {
+        memcpy(i->results + i->at, r->results, i->width * sizeof *r->results);
+        memset(r->results, 0, i->width * sizeof *r->results); /* moved */
+        i->at += i->width;
+    } else if (status == UA_STATUSCODE_BADTOOMANYOPERATIONS && i->width > 1) {
+        i->width = 1;
+        status = UA_STATUSCODE_GOOD;
+    }
+    if (status == UA_STATUSCODE_GOOD && i->at < NODE_COUNT && i->session->identifying)
+        ask(i);
+    else
+        end(i, status);
+}
+
+static void ask(struct identifying *i)
+{
+    static const UA_UInt32 nodes[LIMITS] = {
+        [NAMESPACES] = UA_NS0ID_SERVER_NAMESPACEARRAY,
+        [SERVERS] = UA_NS0ID_SERVER_SERVERARRAY,
+        [PRODUCT] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_PRODUCTNAME,
+        [MANUFACTURER] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_MANUFACTURERNAME};
+    UA_ReadValueId read[NODE_COUNT];
+    for (size_t n = 0; n < i->width; n++) {
+        size_t at = i->at + n;
+        UA_ReadValueId_init(&read[n]);
+        read[n].nodeId = UA_NODEID_NUMERIC(0, at < LIMITS ? nodes[at] : limits[at - LIMITS].node);
+        read[n].attributeId = UA_ATTRIBUTEID_VALUE;
+    }
+    UA_ReadRequest request = {.timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER,
+                              .nodesToReadSize = i->width,
+                              .nodesToRead = read};
+    session_call_early(i->session, &request, &UA_TYPES[UA_TYPES_READREQUEST],
+                       &UA_TYPES[UA_TYPES_READRESPONSE], on_read, i, IDENTIFY_MS);
 }
 
 void session_identify(struct opcua_session *s)
 {
-    UA_UInt32 nodes[NODE_COUNT] = {[NAMESPACES] = UA_NS0ID_SERVER_NAMESPACEARRAY,
-                                   [SERVERS] = UA_NS0ID_SERVER_SERVERARRAY,
-                                   [PRODUCT] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_PRODUCTNAME,
-                                   [MANUFACTURER] =
-                                       UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_MANUFACTURERNAME};
-    UA_ReadValueId read[NODE_COUNT];
-    for (size_t i = 0; i < NODE_COUNT; i++) {
-        UA_ReadValueId_init(&read[i]);
-        read[i].nodeId = UA_NODEID_NUMERIC(0, i < LIMITS ? nodes[i] : limits[i - LIMITS].node);
-        read[i].attributeId = UA_ATTRIBUTEID_VALUE;
-    }
-    UA_ReadRequest request = {.timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER,
-                              .nodesToReadSize = NODE_COUNT,
-                              .nodesToRead = read};
-    session_call_early(s, &request, &UA_TYPES[UA_TYPES_READREQUEST],
-                       &UA_TYPES[UA_TYPES_READRESPONSE], on_read, s, IDENTIFY_MS);
+    struct identifying *i = MEMORY_NEW(struct identifying);
+    i->session = s;
+    i->width = NODE_COUNT;
+    ask(i);
 }
 
 void session_peer_clear(struct opcua_session *s)

@@ -374,7 +374,8 @@ static bool is_same(const struct opcua_session *s, const struct opcua_connection
            slice_eq(slice_of(s->alternatives), c->alternatives) &&
            slice_eq(slice_of(s->policy), c->security_policy) &&
            slice_eq(slice_of(s->user), c->user) && slice_eq(slice_of(s->password), c->password) &&
-           slice_eq(slice_of(s->group), c->group) && s->reverse == c->reverse;
+           slice_eq(slice_of(s->group), c->group) &&
+           slice_eq(slice_of(s->locales), c->locales) && s->reverse == c->reverse;
 }
 
 static struct opcua_session *find(struct opcua_thread *t, const struct opcua_connection *c)
@@ -402,6 +403,7 @@ static struct opcua_session *session_new(struct opcua_thread *t, const struct op
     s->user = slice_dup(c->user);
     s->password = slice_dup(c->password);
     s->group = slice_dup(c->group);
+    s->locales = slice_dup(c->locales);
     s->reverse = c->reverse;
     snprintf(s->name, sizeof s->name, "millrace-%016llx",
              (unsigned long long)loop_random_u64(s->loop));
@@ -461,6 +463,7 @@ static void destroy(struct opcua_session *s)
     free(s->policy);
     free(s->user);
     free(s->group);
+    free(s->locales);
     if (s->password)
         explicit_bzero(s->password, strlen(s->password));
     free(s->password);
@@ -516,7 +519,8 @@ struct opcua_connection opcua_session_connection(const struct opcua_session *s)
                                      .password = slice_of(s->password),
                                      .certificate_user = s->certificate_user,
                                      .reverse = s->reverse,
-                                     .group = slice_of(s->group)};
+                                     .group = slice_of(s->group),
+                                     .locales = slice_of(s->locales)};
 }
 
 void opcua_sessions_reset(struct opcua_thread *t)

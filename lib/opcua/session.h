@@ -35,6 +35,7 @@ struct opcua_connection {
     bool certificate_user; /* `user` is the subject or thumbprint of a certificate with its key */
     bool reverse;          /* the server connects to us */
     struct slice group;    /* sessions of different groups are different ones; mostly empty */
+    struct slice locales;  /* of texts, "de-DE,en", the best first; empty: the server's own */
 };
 
 /* A reference to the session, made when there is none yet. It begins to connect at once. Copies

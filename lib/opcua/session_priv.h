@@ -21,7 +21,7 @@ struct opcua_session {
     unsigned refs;
     struct loop_timer lease;
 
-    char *url, *alternatives, *policy, *user, *password, *group;
+    char *url, *alternatives, *policy, *user, *password, *group, *locales;
     char name[32]; /* what servers call it; no two have the same */
     char *endpoint_url; /* that the client connects to */
     bool reverse;       /* the server connects to us */

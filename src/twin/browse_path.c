@@ -2,6 +2,7 @@
 #include "opcua/browse.h"
 #include "twin/methods.h"
 #include "twin/node.h"
+#include "twin/translate.h"
 
 #define PATHS_MAX 256 /* in one request */
 
@@ -15,9 +16,11 @@ struct walk {
     const struct json *json;
     UA_BrowsePath *paths;
     size_t count;
-    struct target *targets; /* of each node */
+    struct target *targets;       /* of each node */
     struct twin_nodes nodes;
     UA_StatusCode error;
+    bool with_values;
+    bool ids_only; /* 2.9's nodeIdsOnly: nothing is read */
 };
 
 static void put_target(struct walk *p, size_t i)
@@ -59,27 +62,20 @@ static void add_targets(struct walk *p, const UA_BrowsePathResult *result, const
         p->nodes.nodes[p->nodes.count++] = (struct twin_node){
             .id = t->targetId.nodeId,
             .with_children = true,
-            .with_value = json_bool(json_get_nocase(p->request->body, "readVariableValues"), false),
+            .with_value = p->with_values,
         };
     }
 }
 
-static void on_translated(void *arg, UA_StatusCode status, void *response)
+static void on_translated(void *arg, UA_StatusCode status, UA_BrowsePathResult *results)
 {
     struct walk *p = arg;
     struct twin_request *r = p->request;
-    UA_TranslateBrowsePathsToNodeIdsResponse *t = response;
     size_t count = 0;
-    if (status == UA_STATUSCODE_GOOD && t->resultsSize != p->count)
-        status = UA_STATUSCODE_BADUNEXPECTEDERROR;
     if (status != UA_STATUSCODE_GOOD) {
         twin_request_fault(r, status, NULL);
         return;
     }
-    UA_BrowsePathResult *results =
-        twin_request_own(r, t->results, t->resultsSize, &UA_TYPES[UA_TYPES_BROWSEPATHRESULT]);
-    t->results = NULL;
-    t->resultsSize = 0;
     for (size_t i = 0; i < p->count; i++)
         count += results[i].targetsSize;
     p->targets = ARENA_TAKE_N(&r->arena, struct target, count + 1);
@@ -88,7 +84,10 @@ static void on_translated(void *arg, UA_StatusCode status, void *response)
     struct json_walk walk = json_walk(p->json);
     for (size_t i = 0; json_next(&walk); i++)
         add_targets(p, &results[i], walk.value);
-    twin_nodes_read(&p->nodes);
+    if (p->ids_only)
+        answer(p);
+    else
+        twin_nodes_read(&p->nodes);
 }
 
 static bool parse_path(struct walk *p, const struct json *v, UA_BrowsePath *out)
@@ -129,9 +128,9 @@ void twin_browse_path(struct twin_request *r)
     struct walk *p = ARENA_TAKE(&r->arena, struct walk);
     struct slice node = json_string(json_get_nocase(r->body, "nodeId"));
     UA_NodeId start = UA_NODEID_NUMERIC(0, UA_NS0ID_ROOTFOLDER);
-    UA_TranslateBrowsePathsToNodeIdsRequest request;
-    UA_TranslateBrowsePathsToNodeIdsRequest_init(&request);
     p->request = r;
+    p->with_values = json_bool(json_get_nocase(r->body, "readVariableValues"), false);
+    p->ids_only = json_bool(json_get_nocase(r->body, "nodeIdsOnly"), false);
     p->json = json_get_nocase(r->body, "browsePaths");
     if (!json_is(p->json, JSON_ARRAY) || json_count(p->json) == 0 ||
         json_count(p->json) > PATHS_MAX) {
@@ -140,7 +139,5 @@ void twin_browse_path(struct twin_request *r)
     }
     if ((node.len && !twin_request_node_id(r, node, &start)) || !parse_paths(p, &start))
         return;
-    request.browsePaths = p->paths;
-    request.browsePathsSize = p->count;
-    TWIN_CALL(r, TRANSLATEBROWSEPATHSTONODEIDS, &request, on_translated, p);
+    twin_translate(r, p->paths, p->count, on_translated, p);
 }

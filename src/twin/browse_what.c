@@ -45,17 +45,31 @@ bool twin_browse_describe(struct twin_request *r, UA_BrowseDescription *d)
     return parse_direction(r, d) && parse_reference_type(r, d);
 }
 
+static bool is_there(const struct json *v)
+{
+    return v && !json_is(v, JSON_NULL);
+}
+
 bool twin_browse_view(struct twin_request *r, UA_ViewDescription *out)
 {
     const struct json *view = json_get_nocase(r->body, "view");
-    uint64_t version;
     UA_ViewDescription_init(out);
-    if (view == NULL || json_is(view, JSON_NULL))
+    if (!is_there(view))
         return true;
+    const struct json *version = json_get_nocase(view, "version");
+    const struct json *time = json_get_nocase(view, "timestamp");
+    uint64_t number = 0;
     if (!twin_request_node_id(r, json_string(json_get_nocase(view, "viewId")), &out->viewId))
         return false;
-    if (json_u64(json_get_nocase(view, "version"), &version))
-        out->viewVersion = (UA_UInt32)version;
-    opcua_value_json_time_parse(json_string(json_get_nocase(view, "timestamp")), &out->timestamp);
+    if (is_there(version) && (!json_u64(version, &number) || number > UINT32_MAX)) {
+        twin_request_fail(r, BAD_ARGUMENT, "view.version is not a number of 0 to 4294967295.");
+        return false;
+    }
+    if (is_there(time) && !opcua_value_json_time_parse(json_string(time), &out->timestamp)) {
+        twin_request_fail(r, BAD_ARGUMENT,
+                          "view.timestamp is not a time like 2026-01-31T12:00:00Z.");
+        return false;
+    }
+    out->viewVersion = (UA_UInt32)number;
     return true;
 }

@@ -1,5 +1,8 @@
 #include "twin/endpoint.h"
 
+#define LOCALES_MAX 16
+#define LOCALE_MAX 64 /* bytes of one */
+
 static enum status refuse(struct buffer *why, enum status s, const char *text)
 {
     buffer_text(why, text);
@@ -80,6 +83,29 @@ static enum status read_format(const struct json *header, struct twin_request *r
                : refuse(why, BAD_ARGUMENT, "namespaceFormat is not known.");
 }
 
+/* The session's: who wants other languages has another session. */
+static enum status read_locales(const struct json *header, struct twin_request *r,
+                                struct buffer *why)
+{
+    const struct json *list = json_get_nocase(header, "locales");
+    struct json_walk walk = json_walk(list);
+    struct buffer text = {0};
+    enum status s = OK;
+    if (list == NULL || json_is(list, JSON_NULL))
+        return OK;
+    if (!json_is(list, JSON_ARRAY) || json_count(list) > LOCALES_MAX)
+        s = refuse(why, BAD_ARGUMENT, "locales is an array of at most 16 languages like de-DE.");
+    while (s == OK && json_next(&walk)) {
+        struct slice one = json_string(walk.value);
+        if (one.len == 0 || one.len > LOCALE_MAX || slice_find(one, ',') != one.len)
+            s = refuse(why, BAD_ARGUMENT, "locales has what is no language like de-DE.");
+        buffer_printf(&text, "%s%.*s", text.len ? "," : "", SLICE_FMT(one));
+    }
+    r->connection.locales = arena_copy(&r->arena, buffer_slice(&text));
+    buffer_clear(&text);
+    return s;
+}
+
 enum status twin_endpoint_read(const struct json *payload, struct twin_request *r,
                                struct buffer *why)
 {
@@ -101,5 +127,7 @@ enum status twin_endpoint_read(const struct json *payload, struct twin_request *
         s = read_security(endpoint, &r->connection, why);
     if (s == OK)
         s = read_user(elevation, &r->connection, why);
+    if (s == OK)
+        s = read_locales(header, r, why);
     return s == OK ? read_format(header, r, why) : s;
 }

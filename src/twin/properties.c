@@ -2,6 +2,7 @@
 
 #include "opcua/browse.h"
 #include "twin/read.h"
+#include "twin/translate.h"
 
 #define DEPTH_MAX 4
 
@@ -157,18 +158,15 @@ static void take_target(struct twin_properties *p, size_t i, UA_BrowsePathResult
     twin_request_own_id(p->request, &p->nodes[i]);
 }
 
-static void on_translated(void *arg, UA_StatusCode status, void *response)
+static void on_translated(void *arg, UA_StatusCode status, UA_BrowsePathResult *results)
 {
     struct twin_properties *p = arg;
-    UA_TranslateBrowsePathsToNodeIdsResponse *answer = response;
-    if (status == UA_STATUSCODE_GOOD && answer->resultsSize != p->count)
-        status = UA_STATUSCODE_BADUNEXPECTEDERROR;
     if (status != UA_STATUSCODE_GOOD) {
         twin_request_fault(p->request, status, NULL);
         return;
     }
     for (size_t i = 0; i < p->count; i++)
-        take_target(p, i, &answer->results[i]);
+        take_target(p, i, &results[i]);
     read_values(p);
 }
 
@@ -197,9 +195,5 @@ void twin_properties_read(struct twin_properties *p)
     p->children = ARENA_TAKE_N(a, struct buffer, p->count);
     for (size_t i = 0; i < p->count; i++)
         make_path(p, p->table[i].path, &paths[i]);
-    UA_TranslateBrowsePathsToNodeIdsRequest request;
-    UA_TranslateBrowsePathsToNodeIdsRequest_init(&request);
-    request.browsePaths = paths;
-    request.browsePathsSize = p->count;
-    TWIN_CALL(p->request, TRANSLATEBROWSEPATHSTONODEIDS, &request, on_translated, p);
+    twin_translate(p->request, paths, p->count, on_translated, p);
 }

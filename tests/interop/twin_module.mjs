@@ -12,7 +12,8 @@ const key = 'a key of the test';
 export async function startServer(script, more = []) {
   const port = await freePort();
   const file = path.join(path.dirname(fileURLToPath(import.meta.url)), `${script}.mjs`);
-  const server = new Program(script, [path.join(folder, script), '--port', port, ...more], {command: [process.execPath, file]}).start();
+  const name = `${script}-${port}`;
+  const server = new Program(name, [path.join(folder, name), '--port', port, ...more], {command: [process.execPath, file]}).start();
   server.url = `opc.tcp://127.0.0.1:${port}`;
   let how = null;
   server.ended.then(code => { how = code ?? -1; });
@@ -21,9 +22,9 @@ export async function startServer(script, more = []) {
   return server;
 }
 
-export async function startModule(server, more = []) {
+export async function startModule(server, more = [], name = 'twin') {
   const site = await edge(`twin-${randomUUID().slice(0, 8)}`);
-  const module = await opc(site, [], {module: 'twin', roles: 'publisher,twin', more: ['--api-key', key, '-p', '0', '--api.listen', '127.0.0.1', '--aa', ...more]});
+  const module = await opc(site, [], {module: name, roles: 'publisher,twin', more: ['--api-key', key, '-p', '0', '--api.listen', '127.0.0.1', '--aa', ...more]});
   const port = await until('the API', () => Number(/api served https=(\d+)/.exec(module.text())?.[1]));
 
   function send(method, target, {body, headers = {}, authorization = `ApiKey ${key}`} = {}) {
