@@ -37,7 +37,7 @@ find_package(SQLite3 REQUIRED)
 find_package(CURL REQUIRED)
 find_package(Threads REQUIRED)
 # The others by name: several of their packages have no CMake or pkg-config file, or an incomplete one.
-foreach(pkg z rdkafka uv yyjson llhttp wslay cjose jansson open62541 cmocka)
+foreach(pkg z rdkafka uv yyjson llhttp wslay cjose jansson open62541 expat cmocka)
   find_library(${pkg}_LIBRARY ${pkg} REQUIRED)
   add_library(${pkg} INTERFACE)
   target_link_libraries(${pkg} INTERFACE ${${pkg}_LIBRARY})

@@ -5,6 +5,19 @@
 
 #include "opcua/stack.h"
 
+static inline bool opcua_member_is_optional(const UA_DataType *type, const UA_DataTypeMember *m)
+{
+    return type->typeKind == UA_DATATYPEKIND_OPTSTRUCT && m->isOptional;
+}
+
+/* Bytes that it takes in its structure. */
+static inline size_t opcua_member_size(const UA_DataTypeMember *m, bool optional)
+{
+    if (m->isArray)
+        return sizeof(size_t) + sizeof(void *);
+    return optional ? sizeof(void *) : m->memberType->memSize;
+}
+
 /* The member's place, or NULL when it is optional and not there; an array's elements, *count of
  * them, UA_EMPTY_ARRAY_SENTINEL for none. *at is moved behind it; it begins at the structure. */
 static inline const void *opcua_member_take(const UA_DataTypeMember *m, bool optional,
@@ -12,22 +25,12 @@ static inline const void *opcua_member_take(const UA_DataTypeMember *m, bool opt
 {
     *at += m->padding;
     const uint8_t *here = *at;
+    *at += opcua_member_size(m, optional);
     *count = 0;
     if (m->isArray) {
-        *at += sizeof(size_t) + sizeof(void *);
         *count = *(const size_t *)here;
         const void *elements = *(void *const *)(here + sizeof(size_t));
         return optional && elements == NULL ? NULL : elements ? elements : UA_EMPTY_ARRAY_SENTINEL;
     }
-    if (optional) {
-        *at += sizeof(void *);
-        return *(void *const *)here;
-    }
-    *at += m->memberType->memSize;
-    return here;
-}
-
-static inline bool opcua_member_is_optional(const UA_DataType *type, const UA_DataTypeMember *m)
-{
-    return type->typeKind == UA_DATATYPEKIND_OPTSTRUCT && m->isOptional;
+    return optional ? *(void *const *)here : here;
 }

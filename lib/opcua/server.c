@@ -1,4 +1,4 @@
-#include "opcua/server.h"
+#include "opcua/server_priv.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,7 +9,6 @@
 #include <open62541/plugin/historydata/history_data_backend_memory.h>
 #include <open62541/plugin/historydata/history_data_gathering_default.h>
 #include <open62541/plugin/historydata/history_database_default.h>
-#include <open62541/server.h>
 #include <open62541/server_config_default.h>
 
 #include "base/list.h"
@@ -335,6 +334,11 @@ static void check(UA_StatusCode status, const char *name)
 {
     if (status != UA_STATUSCODE_GOOD)
         log_warn("opcua server node refused name=%s status=%s", name, UA_StatusCode_name(status));
+}
+
+UA_Server *opcua_server_stack(struct opcua_server *s)
+{
+    return s->server;
 }
 
 uint16_t opcua_server_namespace(struct opcua_server *s, const char *uri)

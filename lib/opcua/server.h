@@ -104,5 +104,17 @@ void opcua_server_event(struct opcua_server *s, uint16_t severity, const char *s
  * before it was started. */
 void opcua_server_add_structures(struct opcua_server *s, const UA_DataType *types, size_t count);
 
+/* A structure as servers had them before OPC UA 1.04: without a definition of its own, described in a
+ * type dictionary. */
+struct opcua_server_described {
+    const char *name; /* in the dictionary */
+    uint32_t data_type; /* a number in the dictionary's namespace, as the others */
+    uint32_t encoding, description;
+};
+
+/* A type dictionary in OPC Binary, and nodes for its structures; before the server was started. */
+void opcua_server_add_dictionary(struct opcua_server *s, uint16_t space, const char *xml,
+                                 const struct opcua_server_described *types, size_t count);
+
 typedef void opcua_server_fn(void *arg);
 void opcua_server_every(struct opcua_server *s, double interval_ms, opcua_server_fn *fn, void *arg);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "opcua/member.h"
 
 /* ---- alignment ---- */
 
@@ -61,13 +62,6 @@ struct layout {
     bool pointer_free;
 };
 
-static size_t size_of(const UA_DataTypeMember *m)
-{
-    if (m->isArray)
-        return sizeof(size_t) + sizeof(void *);
-    return m->isOptional ? sizeof(void *) : m->memberType->memSize;
-}
-
 static size_t padding(size_t at, size_t alignment)
 {
     return (alignment - at % alignment) % alignment;
@@ -80,7 +74,7 @@ static void place(struct layout *l, UA_DataTypeMember *m, bool is_union)
     size_t from = is_union ? sizeof(UA_UInt32) : l->at;
     size_t begin = from + padding(from, a);
     m->padding = (UA_Byte)((is_union ? begin : begin - l->at) & 63);
-    l->at = begin + size_of(m);
+    l->at = begin + opcua_member_size(m, m->isOptional);
     l->alignment = a > l->alignment ? a : l->alignment;
     l->largest = l->at > l->largest ? l->at : l->largest;
     l->pointer_free =

@@ -15,6 +15,7 @@ struct opcua_type_field {
     const char *name;        /* outlives the type */
     const UA_DataType *type; /* outlives it, too */
     bool array, optional;    /* optional: of structures with optional fields alone */
+    bool subtyped;           /* for who finds `type`: values say themselves what they are */
 };
 
 /*

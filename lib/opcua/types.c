@@ -45,7 +45,7 @@ struct opcua_own_type *opcua_own_type_find(const struct list *types, const UA_No
 
 const UA_DataType *opcua_types_find(const struct opcua_types *t, const UA_NodeId *id)
 {
-    struct opcua_own_type *o = opcua_own_type_find(&t->types, id);
+    struct opcua_own_type *o = t ? opcua_own_type_find(&t->types, id) : NULL;
     return o && o->type.memSize ? &o->type : NULL;
 }
 
@@ -64,6 +64,7 @@ static void types_free(struct opcua_types *t)
     list_remove(&t->link);
     for (struct link *l; (l = list_first(&t->types));)
         opcua_own_type_free(LIST_OF(l, struct opcua_own_type, link));
+    opcua_dictionaries_free(&t->dictionaries);
     buffer_clear(&t->spaces);
     free(t->url);
     free(t);
@@ -107,6 +108,7 @@ struct opcua_types *opcua_types_get(struct list *all, struct opcua_session *s)
         found->url = slice_dup(url);
         found->spaces = spaces;
         list_init(&found->types);
+        list_init(&found->waiting);
         spaces = (struct buffer){0};
     }
     list_remove(&found->link);
@@ -119,19 +121,25 @@ struct opcua_types *opcua_types_get(struct list *all, struct opcua_session *s)
 
 struct opcua_types *opcua_types_ref(struct opcua_types *t)
 {
-    t->refs++;
+    if (t)
+        t->refs++;
     return t;
 }
 
-void opcua_types_unref(struct opcua_types **t)
+void opcua_types_unref(struct opcua_types **types)
 {
-    if (*t)
-        (*t)->refs--;
-    *t = NULL;
+    struct opcua_types *t = *types;
+    *types = NULL;
+    if (t && --t->refs == 0 && !list_linked(&t->link))
+        types_free(t); /* the list has gone */
 }
 
 void opcua_types_forget_all(struct list *all)
 {
-    for (struct link *l; (l = list_first(all));)
-        types_free(LIST_OF(l, struct opcua_types, link));
+    for (struct link *l; (l = list_first(all));) {
+        struct opcua_types *t = LIST_OF(l, struct opcua_types, link);
+        list_remove(l);
+        if (t->refs == 0)
+            types_free(t);
+    }
 }

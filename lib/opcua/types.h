@@ -6,22 +6,22 @@
 #pragma once
 
 #include "base/list.h"
+#include "opcua/dictionaries.h"
 #include "opcua/node_id.h"
 #include "opcua/session.h"
 
 #define OPCUA_TYPES_MAX 1000      /* known of one server; more are not asked for */
 #define OPCUA_TYPES_CACHES_MAX 64 /* servers whose types are remembered; the oldest goes */
 
-struct opcua_types; /* those of one server */
+struct opcua_types; /* those of one server: opcua_session_types(). NULL: nothing is known */
 
-/* Those of the session's server, made when there are none. `all` is who owns them: one list a
- * thread. A reference. */
+/* Those of the session's server, made when there are none. `all` is who owns them: the thread's
+ * list. A reference. */
 struct opcua_types *opcua_types_get(struct list *all, struct opcua_session *s);
-void opcua_types_unref(struct opcua_types **t);
-/* All of them, when nobody has a reference any more. */
-void opcua_types_forget_all(struct list *all);
-
 struct opcua_types *opcua_types_ref(struct opcua_types *t);
+void opcua_types_unref(struct opcua_types **t);
+/* All of them: at once, or when the last reference goes. */
+void opcua_types_forget_all(struct list *all);
 
 /* By its node's id or its binary encoding's; NULL: not known here, see opcua_types_load(). Lives as
  * long as *t. */
@@ -31,16 +31,49 @@ const UA_DataType *opcua_types_find(const struct opcua_types *t, const UA_NodeId
  * not asked again, unless it did not answer in time. */
 typedef void opcua_types_fn(void *arg, const UA_DataType *type);
 
-/* Asks for a type and all that its fields are. `id` is the data type's, or (`encoding`) perhaps
- * that of an encoding, as it stands beside a value. Calls fn once, perhaps before it returns. Whoever asks
- * holds a reference on `t` until then, and the session. */
-void opcua_types_load(struct opcua_types *t, struct opcua_session *s, const UA_NodeId *id,
-                      bool encoding, opcua_types_fn *fn, void *arg, uint32_t timeout_ms);
+struct opcua_types_load;
+
+struct opcua_types_question {
+    const UA_NodeId *id; /* the data type's, or */
+    bool encoding;       /* perhaps that of an encoding, as it stands beside a value */
+    uint32_t timeout_ms;
+    opcua_types_fn *fn; /* once, perhaps before opcua_types_load() returns */
+    void *arg;
+    struct opcua_types_load **out; /* set until fn is called, for who may go before; or NULL */
+};
+
+/* Asks for a type and all that its fields are. Holds `t` and `s` until the answer. */
+void opcua_types_load(struct opcua_types *t, struct opcua_session *s,
+                      const struct opcua_types_question *q);
+/* `fn` will not be called; harmless for NULL. What the server tells is remembered nevertheless. */
+void opcua_types_cancel(struct opcua_types_load **l);
+
+/* ---- definitions of servers that have none (opcua/dictionaries.h) ---- */
+
+struct opcua_types_waiter;
+
+struct opcua_types_wish {
+    uint32_t timeout_ms;
+    void (*fn)(void *arg); /* once, perhaps before opcua_types_ask_dictionaries() returns */
+    void *arg;
+    struct opcua_types_waiter **out; /* set until fn is called, for who may go before; or NULL */
+};
+
+/* Asks for all that the server describes: once, for all who want it, and kept. */
+void opcua_types_ask_dictionaries(struct opcua_types *t, struct opcua_session *s,
+                                  const struct opcua_types_wish *wish);
+/* `fn` will not be called; harmless for NULL. */
+void opcua_types_wait_no_more(struct opcua_types_waiter **w);
+
+/* By either id; NULL: not described, or not asked for yet. */
+const struct opcua_described *opcua_types_described(const struct opcua_types *t,
+                                                    const UA_NodeId *id);
 
 /* ---- values ---- */
 
-/* The first encoding in the value that is in its bytes and may be asked for; NULL: none. */
-const UA_NodeId *opcua_types_wanted(const struct opcua_types *t, const UA_Variant *v);
+/* The first encoding in the value, however deep, that is in its bytes and may be asked for: cleared by
+ * the caller. False: there is none. */
+bool opcua_types_wanted(const struct opcua_types *t, const UA_Variant *v, UA_NodeId *out);
 
 /* A value out of the bytes of one object, UA_delete() it; NULL: not known, or it does not fit. */
 void *opcua_types_read(const struct opcua_types *t, const UA_ExtensionObject *o,

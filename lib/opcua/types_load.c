@@ -7,23 +7,25 @@
 #include "opcua/data_type.h"
 #include "opcua/types_priv.h"
 
+#define PARTS 3 /* attributes of a type */
+#define STRUCTURE_WITH_SUBTYPES 3 /* of StructureType, since 1.05 */
+#define UNION_WITH_SUBTYPES 4
 #define OPTIONAL_MAX 32 /* bits of the mask that says which are there (Part 6, 5.2.7) */
 
-struct load {
-    struct opcua_types *t; /* held */
+struct opcua_types_load {
+    struct opcua_types *t;         /* references, both */
     struct opcua_session *session;
     uint64_t ends_ms;
     struct list types; /* asked for with this load */
     struct opcua_own_type *root, *at;
     size_t field; /* of `at` */
-    opcua_types_fn *fn;
-    void *arg;
+    struct opcua_types_question q; /* fn NULL: nobody wants to know any more */
 };
 
-static void ask_next(struct load *l);
-static void find_fields(struct load *l);
+static void ask_next(struct opcua_types_load *l);
+static void find_fields(struct opcua_types_load *l);
 
-static uint32_t left_ms(const struct load *l)
+static uint32_t left_ms(const struct opcua_types_load *l)
 {
     uint64_t now = loop_now_ms(opcua_thread_loop(opcua_session_thread(l->session)));
     return l->ends_ms > now ? (uint32_t)(l->ends_ms - now) : 1;
@@ -31,10 +33,21 @@ static uint32_t left_ms(const struct load *l)
 
 /* ---- the end ---- */
 
+/* A value of an abstract structure says itself which one it is. */
+static void wrap_abstract(struct opcua_own_type *o)
+{
+    for (size_t i = 0; i < o->field_count; i++)
+        if (opcua_own_type_is(o->fields[i].type) &&
+            LIST_OF(o->fields[i].type, struct opcua_own_type, type)->abstract)
+            o->fields[i].type = &UA_TYPES[UA_TYPES_EXTENSIONOBJECT];
+}
+
 static bool lay_out(struct opcua_own_type *o)
 {
-    return o->fields && o->type.memSize == 0 &&
-           opcua_type_layout(&o->type, o->fields, o->field_count) == OK;
+    if (!o->fields || o->type.memSize > 0)
+        return false;
+    wrap_abstract(o);
+    return opcua_type_layout(&o->type, o->fields, o->field_count) == OK;
 }
 
 static void forget_fields(struct opcua_own_type *o)
@@ -74,14 +87,40 @@ static void lay_out_all(struct list *types)
     }
 }
 
+/* What values have inside that may be of further types. */
+static bool is_open(const struct opcua_own_type *o)
+{
+    bool open = false;
+    for (size_t i = 0; i < o->field_count && !open; i++) {
+        const UA_DataType *type = o->fields[i].type;
+        open = opcua_own_type_is(type) ? LIST_OF(type, struct opcua_own_type, type)->open
+                            : type->typeKind == UA_DATATYPEKIND_EXTENSIONOBJECT ||
+                                  type->typeKind == UA_DATATYPEKIND_VARIANT;
+    }
+    return open;
+}
+
+static void find_open(struct list *types)
+{
+    for (bool more = true; more;) {
+        more = false;
+        LIST_EACH(k, types)
+        {
+            struct opcua_own_type *o = LIST_OF(k, struct opcua_own_type, link);
+            if (!o->open && o->type.memSize && is_open(o))
+                o->open = more = true;
+        }
+    }
+}
+
 /* A server that did not answer in time has not said that it does not describe the type. */
-static bool was_cut_short(const struct load *l)
+static bool was_cut_short(const struct opcua_types_load *l)
 {
     return l->root->type.memSize == 0 &&
            (left_ms(l) <= 1 || opcua_session_state(l->session) != OPCUA_SESSION_READY);
 }
 
-static void keep_all(struct load *l)
+static void keep_all(struct opcua_types_load *l)
 {
     for (struct link *k; (k = list_first(&l->types));) {
         list_remove(k);
@@ -90,31 +129,41 @@ static void keep_all(struct load *l)
     }
 }
 
-static void forget_all(struct load *l)
+static void forget_all(struct opcua_types_load *l)
 {
     for (struct link *k; (k = list_first(&l->types));)
         opcua_own_type_free(LIST_OF(k, struct opcua_own_type, link));
 }
 
-static void finish(struct load *l)
+static void tell(struct opcua_types_load *l, const UA_DataType *type)
 {
-    struct opcua_types *t = l->t;
+    opcua_types_fn *fn = l->q.fn;
+    if (l->q.out)
+        *l->q.out = NULL;
+    if (fn)
+        fn(l->q.arg, type);
+}
+
+static void finish(struct opcua_types_load *l)
+{
     const UA_DataType *type = NULL;
     lay_out_all(&l->types);
     if (was_cut_short(l)) {
         forget_all(l);
     } else {
+        find_open(&l->types);
         keep_all(l);
         type = l->root->type.memSize ? &l->root->type : NULL;
     }
-    l->fn(l->arg, type);
-    opcua_types_unref(&t);
+    tell(l, type);
+    opcua_types_unref(&l->t);
+    opcua_session_unref(&l->session);
     free(l);
 }
 
 /* ---- fields ---- */
 
-static void give_up(struct load *l)
+static void give_up(struct opcua_types_load *l)
 {
     struct opcua_own_type *o = l->at;
     free(o->fields);
@@ -122,38 +171,51 @@ static void give_up(struct load *l)
     ask_next(l);
 }
 
-static struct opcua_own_type *add(struct load *l, const UA_NodeId *id)
+static struct opcua_own_type *add(struct opcua_types_load *l, const UA_NodeId *id)
 {
     struct opcua_own_type *o = opcua_own_type_new(id);
     list_push(&l->types, &o->link);
     return o;
 }
 
+/* Part 3, 5.8.3: with subtypes allowed, a value says itself of which type it is. */
+static const UA_DataType *wire_of(const struct opcua_own_type *o, size_t field,
+                                  const UA_DataType *type)
+{
+    if (!o->fields[field].subtyped)
+        return type;
+    bool structure = opcua_data_type_builtin(type) == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT];
+    return &UA_TYPES[structure ? UA_TYPES_EXTENSIONOBJECT : UA_TYPES_VARIANT];
+}
+
 static void on_wire(void *arg, UA_StatusCode status, const UA_DataType *type)
 {
-    struct load *l = arg;
+    struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
     if (status != UA_STATUSCODE_GOOD) {
         give_up(l);
         return;
     }
-    if (type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]) /* a structure of the server's own */
-        type = &add(l, &o->field_types[l->field])->type;
-    o->fields[l->field++].type = type;
+    if (type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] && !o->fields[l->field].subtyped)
+        type = &add(l, &o->field_types[l->field])->type; /* a structure of the server's own */
+    o->fields[l->field].type = wire_of(o, l->field, type);
+    l->field++;
     find_fields(l);
 }
 
 /* What is known of a field's type, here or in this load. */
-static const UA_DataType *known(struct load *l, const UA_NodeId *id)
+static const UA_DataType *known(struct opcua_types_load *l, const UA_NodeId *id)
 {
     const UA_DataType *wire = opcua_data_type_wire(id);
     struct opcua_own_type *o = wire ? NULL : opcua_own_type_find(&l->types, id);
     if (o == NULL && wire == NULL)
         o = opcua_own_type_find(&l->t->types, id);
+    if (o == NULL && wire == NULL && opcua_types_described(l->t, id))
+        o = add(l, id);
     return o ? &o->type : wire;
 }
 
-static void find_fields(struct load *l)
+static void find_fields(struct opcua_types_load *l)
 {
     struct opcua_own_type *o = l->at;
     for (; l->field < o->field_count; l->field++) {
@@ -162,37 +224,51 @@ static void find_fields(struct load *l)
             opcua_browse_data_type(l->session, &o->field_types[l->field], on_wire, l, left_ms(l));
             return;
         }
-        o->fields[l->field].type = type;
+        o->fields[l->field].type = wire_of(o, l->field, type);
     }
     ask_next(l);
 }
 
 /* ---- the definition ---- */
 
+/* Those with subtyped values come behind the others. */
+static UA_StructureType plain_kind(const UA_StructureDefinition *d)
+{
+    if (d->structureType == STRUCTURE_WITH_SUBTYPES)
+        return UA_STRUCTURETYPE_STRUCTURE;
+    return d->structureType == UNION_WITH_SUBTYPES ? UA_STRUCTURETYPE_UNION : d->structureType;
+}
+
+static struct opcua_type_field field_of(const UA_StructureDefinition *d, const UA_StructureField *f,
+                                        const char *name)
+{
+    bool optional = d->structureType == UA_STRUCTURETYPE_STRUCTUREWITHOPTIONALFIELDS;
+    return (struct opcua_type_field){
+        .name = name,
+        .array = f->valueRank == UA_VALUERANK_ONE_DIMENSION,
+        .optional = optional && f->isOptional,
+        .subtyped = plain_kind(d) != d->structureType && f->isOptional,
+    };
+}
+
 static bool take_fields(struct opcua_own_type *o, const UA_StructureDefinition *d)
 {
     static const UA_UInt32 kinds[] = {UA_DATATYPEKIND_STRUCTURE, UA_DATATYPEKIND_OPTSTRUCT,
                                       UA_DATATYPEKIND_UNION};
     size_t optional = 0;
-    if ((unsigned)d->structureType >= 3 || d->fieldsSize > OPCUA_TYPE_FIELDS_MAX)
-        return false; /* those with subtypes of their fields */
-    o->type.typeKind = kinds[d->structureType] & 63;
+    if ((unsigned)plain_kind(d) >= 3 || d->fieldsSize > OPCUA_TYPE_FIELDS_MAX)
+        return false;
+    o->type.typeKind = kinds[plain_kind(d)] & 63;
     o->names = memory_new((d->fieldsSize + 1) * sizeof(*o->names));
     o->fields = memory_new((d->fieldsSize + 1) * sizeof(*o->fields));
     o->field_types = memory_new((d->fieldsSize + 1) * sizeof(*o->field_types));
     for (size_t i = 0; i < d->fieldsSize; i++) {
         const UA_StructureField *f = &d->fields[i];
-        bool array = f->valueRank == UA_VALUERANK_ONE_DIMENSION;
         o->names[i] = slice_dup(opcua_slice(f->name));
         UA_NodeId_copy(&f->dataType, &o->field_types[i]);
         o->field_count = i + 1;
-        o->fields[i] = (struct opcua_type_field){
-            .name = o->names[i],
-            .array = array,
-            .optional =
-                d->structureType == UA_STRUCTURETYPE_STRUCTUREWITHOPTIONALFIELDS && f->isOptional,
-        };
-        if (!array && f->valueRank != UA_VALUERANK_SCALAR)
+        o->fields[i] = field_of(d, f, o->names[i]);
+        if (!o->fields[i].array && f->valueRank != UA_VALUERANK_SCALAR)
             return false; /* a matrix */
         optional += o->fields[i].optional;
         if (optional > OPTIONAL_MAX)
@@ -211,7 +287,7 @@ static void set_ids(struct opcua_own_type *o)
 static void on_encodings(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                          size_t count)
 {
-    struct load *l = arg;
+    struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
     for (size_t i = 0; status == UA_STATUSCODE_GOOD && i < count; i++)
         if (slice_eq(opcua_slice(refs[i].browseName.name), SLICE("Default Binary")) &&
@@ -223,7 +299,7 @@ static void on_encodings(void *arg, UA_StatusCode status, UA_ReferenceDescriptio
     find_fields(l);
 }
 
-static void browse_encodings(struct load *l, const UA_NodeId *id, UA_BrowseDirection direction,
+static void browse_encodings(struct opcua_types_load *l, const UA_NodeId *id, UA_BrowseDirection direction,
                              opcua_browse_all_fn *fn)
 {
     UA_BrowseDescription d;
@@ -236,35 +312,17 @@ static void browse_encodings(struct load *l, const UA_NodeId *id, UA_BrowseDirec
     opcua_browse_all(l->session, &d, fn, l, left_ms(l));
 }
 
-static const UA_StructureDefinition *definition_of(const UA_DataValue *v)
+static void take(struct opcua_types_load *l, const UA_StructureDefinition *d)
 {
-    if (!v->hasValue ||
-        !UA_Variant_hasScalarType(&v->value, &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]))
-        return NULL;
-    return v->value.data;
-}
-
-static void on_definition(void *arg, UA_StatusCode status, void *response)
-{
-    struct load *l = arg;
     struct opcua_own_type *o = l->at;
-    const UA_ReadResponse *answer = response;
-    const UA_StructureDefinition *d = NULL;
-    if (status == UA_STATUSCODE_GOOD && answer->resultsSize == 2) {
-        const UA_DataValue *name = &answer->results[1];
-        d = definition_of(&answer->results[0]);
-        if (name->hasValue &&
-            UA_Variant_hasScalarType(&name->value, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]))
-            o->name = slice_dup(opcua_slice(((UA_QualifiedName *)name->value.data)->name));
-    }
-    if (d == NULL || !take_fields(o, d)) {
+    if (!take_fields(o, d)) {
         give_up(l);
         return;
     }
     if (UA_NodeId_isNull(&o->encoding))
         UA_NodeId_copy(&d->defaultEncodingId, &o->encoding);
     l->field = 0;
-    if (UA_NodeId_isNull(&o->encoding)) {
+    if (UA_NodeId_isNull(&o->encoding) && !opcua_types_described(l->t, &o->id)) {
         browse_encodings(l, &o->id, UA_BROWSEDIRECTION_FORWARD, on_encodings);
         return;
     }
@@ -272,22 +330,73 @@ static void on_definition(void *arg, UA_StatusCode status, void *response)
     find_fields(l);
 }
 
-static void ask(struct load *l)
+/* ---- what stands in a dictionary ---- */
+
+static void on_dictionaries(void *arg)
 {
-    UA_ReadValueId ids[2];
+    struct opcua_types_load *l = arg;
+    struct opcua_own_type *o = l->at;
+    const struct opcua_described *d = opcua_types_described(l->t, &o->id);
+    if (d == NULL) {
+        give_up(l);
+        return;
+    }
+    if (!UA_NodeId_equal(&o->id, &d->data_type)) { /* it was the encoding's */
+        UA_NodeId_clear(&o->id);
+        UA_NodeId_copy(&d->data_type, &o->id);
+    }
+    if (o->name == NULL)
+        o->name = slice_dup(opcua_slice(d->name.name));
+    take(l, &d->definition);
+}
+
+static bool has_matching_answer(const UA_ReadResponse *answer, size_t i, const UA_DataType *type)
+{
+    const UA_DataValue *v = &answer->results[i];
+    return v->hasValue && UA_Variant_hasScalarType(&v->value, type);
+}
+
+static void on_definition(void *arg, UA_StatusCode status, void *response)
+{
+    struct opcua_types_load *l = arg;
+    struct opcua_own_type *o = l->at;
+    const UA_ReadResponse *answer = response;
+    if (status != UA_STATUSCODE_GOOD || answer->resultsSize != PARTS) {
+        give_up(l);
+        return;
+    }
+    if (has_matching_answer(answer, 1, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]))
+        o->name =
+            slice_dup(opcua_slice(((UA_QualifiedName *)answer->results[1].value.data)->name));
+    if (has_matching_answer(answer, 2, &UA_TYPES[UA_TYPES_BOOLEAN]))
+        o->abstract = *(UA_Boolean *)answer->results[2].value.data;
+    if (has_matching_answer(answer, 0, &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]))
+        take(l, answer->results[0].value.data);
+    else
+        opcua_types_ask_dictionaries(
+            l->t, l->session,
+            &(struct opcua_types_wish){
+                .timeout_ms = left_ms(l), .fn = on_dictionaries, .arg = l});
+}
+
+static void ask(struct opcua_types_load *l)
+{
+    static const uint32_t parts[PARTS] = {UA_ATTRIBUTEID_DATATYPEDEFINITION,
+                                          UA_ATTRIBUTEID_BROWSENAME, UA_ATTRIBUTEID_ISABSTRACT};
+    UA_ReadValueId ids[PARTS];
     UA_ReadRequest request;
     UA_ReadRequest_init(&request);
     memset(ids, 0, sizeof(ids));
-    ids[0].nodeId = ids[1].nodeId = l->at->id;
-    ids[0].attributeId = UA_ATTRIBUTEID_DATATYPEDEFINITION;
-    ids[1].attributeId = UA_ATTRIBUTEID_BROWSENAME;
+    for (size_t i = 0; i < PARTS; i++) {
+        ids[i].nodeId = l->at->id;
+        ids[i].attributeId = parts[i];
+    }
     request.nodesToRead = ids;
-    request.nodesToReadSize = 2;
-    l->at->described = true;
+    request.nodesToReadSize = PARTS;
     OPCUA_CALL(l->session, OPCUA_CALL_NOW, READ, &request, on_definition, l, left_ms(l));
 }
 
-static void ask_next(struct load *l)
+static void ask_next(struct opcua_types_load *l)
 {
     size_t count = 0;
     LIST_EACH(k, &l->types)
@@ -295,7 +404,11 @@ static void ask_next(struct load *l)
         struct opcua_own_type *o = LIST_OF(k, struct opcua_own_type, link);
         if (!o->described && l->t->count + ++count <= OPCUA_TYPES_MAX) {
             l->at = o;
-            ask(l);
+            o->described = true;
+            if (opcua_types_described(l->t, &o->id))
+                on_dictionaries(l);
+            else
+                ask(l);
             return;
         }
     }
@@ -308,7 +421,7 @@ static void ask_next(struct load *l)
 static void on_data_type(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                          size_t count)
 {
-    struct load *l = arg;
+    struct opcua_types_load *l = arg;
     if (status == UA_STATUSCODE_GOOD && count > 0 && refs->nodeId.serverIndex == 0) {
         UA_NodeId_clear(&l->root->id);
         l->root->id = refs->nodeId.nodeId;
@@ -319,26 +432,36 @@ static void on_data_type(void *arg, UA_StatusCode status, UA_ReferenceDescriptio
     ask_next(l);
 }
 
-void opcua_types_load(struct opcua_types *t, struct opcua_session *s, const UA_NodeId *id,
-                      bool encoding, opcua_types_fn *fn, void *arg, uint32_t timeout_ms)
+void opcua_types_load(struct opcua_types *t, struct opcua_session *s,
+                      const struct opcua_types_question *q)
 {
-    if (opcua_own_type_find(&t->types, id) || t->count >= OPCUA_TYPES_MAX) {
-        fn(arg, opcua_types_find(t, id));
+    if (!t || opcua_own_type_find(&t->types, q->id) || t->count >= OPCUA_TYPES_MAX) {
+        q->fn(q->arg, opcua_types_find(t, q->id));
         return;
     }
-    struct load *l = MEMORY_NEW(struct load);
-    t->refs++;
-    l->t = t;
-    l->session = s;
-    l->fn = fn;
-    l->arg = arg;
-    l->ends_ms = loop_now_ms(opcua_thread_loop(opcua_session_thread(s))) + timeout_ms;
+    struct opcua_types_load *l = MEMORY_NEW(struct opcua_types_load);
+    l->t = opcua_types_ref(t);
+    l->session = opcua_session_ref(s);
+    l->q = *q;
+    l->ends_ms = loop_now_ms(opcua_thread_loop(opcua_session_thread(s))) + q->timeout_ms;
     list_init(&l->types);
-    l->root = add(l, id);
-    if (!encoding) {
+    l->root = add(l, q->id);
+    if (q->out)
+        *q->out = l;
+    if (!q->encoding) {
         ask_next(l);
         return;
     }
-    UA_NodeId_copy(id, &l->root->encoding);
-    browse_encodings(l, id, UA_BROWSEDIRECTION_INVERSE, on_data_type);
+    UA_NodeId_copy(q->id, &l->root->encoding);
+    browse_encodings(l, q->id, UA_BROWSEDIRECTION_INVERSE, on_data_type);
+}
+
+void opcua_types_cancel(struct opcua_types_load **load)
+{
+    struct opcua_types_load *l = *load;
+    *load = NULL;
+    if (!l)
+        return;
+    l->q.fn = NULL;
+    l->q.out = NULL;
 }

@@ -120,7 +120,9 @@ static const UA_DataType *load(UA_NodeId id, uint32_t timeout_ms)
     if (world.known == NULL)
         world.known = opcua_types_get(&world.all, world.session);
     world.answered = false;
-    opcua_types_load(world.known, world.session, &id, false, on_type, NULL, timeout_ms);
+    opcua_types_load(
+        world.known, world.session,
+        &(struct opcua_types_question){.id = &id, .timeout_ms = timeout_ms, .fn = on_type});
     assert_true(loop_run_until(world.loop, is_answered, NULL, WAIT_MS));
     return world.told;
 }

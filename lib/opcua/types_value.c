@@ -1,8 +1,9 @@
 /* Values with structures of a server's own. */
 #include "base/memory.h"
+#include "opcua/member.h"
 #include "opcua/types_priv.h"
 
-#define DEPTH_MAX 16 /* of variants in variants */
+#define DEPTH_MAX 16 /* of variants and structures in each other */
 
 static bool is_encoded(const UA_ExtensionObject *o)
 {
@@ -14,29 +15,87 @@ static size_t count_of(const UA_Variant *v)
     return UA_Variant_isScalar(v) ? 1 : v->arrayLength;
 }
 
-static const UA_NodeId *wanted(const struct opcua_types *t, const UA_Variant *v, int depth)
+static bool is_wanted(const struct opcua_types *t, const void *v, const UA_DataType *type,
+                      int depth, UA_NodeId *out);
+
+/* Nothing is inside of the others: most values are many of one of these. */
+static bool may_want(const UA_DataType *type)
 {
-    if (v->type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]) {
-        const UA_ExtensionObject *objects = v->data;
-        for (size_t i = 0; i < count_of(v); i++)
-            if (is_encoded(&objects[i]) &&
-                !opcua_own_type_find(&t->types, &objects[i].content.encoded.typeId))
-                return &objects[i].content.encoded.typeId;
-    }
-    if (v->type == &UA_TYPES[UA_TYPES_VARIANT] && depth < DEPTH_MAX) {
-        const UA_Variant *inner = v->data;
-        for (size_t i = 0; i < count_of(v); i++) {
-            const UA_NodeId *id = wanted(t, &inner[i], depth + 1);
-            if (id)
-                return id;
-        }
-    }
-    return NULL;
+    return type->typeKind == UA_DATATYPEKIND_EXTENSIONOBJECT ||
+           type->typeKind == UA_DATATYPEKIND_VARIANT ||
+           (opcua_own_type_is(type) && LIST_OF(type, struct opcua_own_type, type)->open);
 }
 
-const UA_NodeId *opcua_types_wanted(const struct opcua_types *t, const UA_Variant *v)
+static bool is_wanted_in_any(const struct opcua_types *t, const void *at, size_t count,
+                             const UA_DataType *type, int depth, UA_NodeId *out)
 {
-    return t->count < OPCUA_TYPES_MAX ? wanted(t, v, 0) : NULL;
+    const uint8_t *v = at;
+    for (size_t i = 0; may_want(type) && i < count; i++, v += type->memSize)
+        if (is_wanted(t, v, type, depth, out))
+            return true;
+    return false;
+}
+
+static bool is_wanted_in_members(const struct opcua_types *t, const void *v,
+                                 const UA_DataType *type, int depth, UA_NodeId *out)
+{
+    const uint8_t *at = v;
+    if (type->typeKind == UA_DATATYPEKIND_UNION) {
+        uint32_t which = *(const uint32_t *)v;
+        if (which == 0 || which > type->membersSize)
+            return false;
+        const UA_DataTypeMember *m = &type->members[which - 1];
+        size_t count;
+        const void *value = opcua_member_take(m, false, &at, &count);
+        return is_wanted_in_any(t, value, m->isArray ? count : 1, m->memberType, depth, out);
+    }
+    for (size_t i = 0; i < type->membersSize; i++) {
+        const UA_DataTypeMember *m = &type->members[i];
+        size_t count;
+        const void *value = opcua_member_take(m, opcua_member_is_optional(type, m), &at, &count);
+        if (value && is_wanted_in_any(t, value, m->isArray ? count : 1, m->memberType, depth, out))
+            return true;
+    }
+    return false;
+}
+
+/* One that is known may have further ones inside. */
+static bool is_wanted_in_object(const struct opcua_types *t, const UA_ExtensionObject *o, int depth,
+                                UA_NodeId *out)
+{
+    const UA_DataType *type;
+    if (!is_encoded(o))
+        return false;
+    const UA_NodeId *id = &o->content.encoded.typeId;
+    const struct opcua_own_type *own = opcua_own_type_find(&t->types, id);
+    if (own == NULL)
+        return UA_NodeId_copy(id, out) == UA_STATUSCODE_GOOD;
+    void *value = own->open ? opcua_types_read(t, o, &type) : NULL;
+    bool wanted = value && is_wanted_in_members(t, value, type, depth, out);
+    if (value)
+        UA_delete(value, type);
+    return wanted;
+}
+
+static bool is_wanted(const struct opcua_types *t, const void *v, const UA_DataType *type,
+                      int depth, UA_NodeId *out)
+{
+    if (depth == DEPTH_MAX)
+        return false;
+    if (type->typeKind == UA_DATATYPEKIND_EXTENSIONOBJECT)
+        return is_wanted_in_object(t, v, depth + 1, out);
+    if (type->typeKind == UA_DATATYPEKIND_VARIANT) {
+        const UA_Variant *inner = v;
+        return inner->type && is_wanted_in_any(t, inner->data, count_of(inner), inner->type,
+                                               depth + 1, out);
+    }
+    return may_want(type) && is_wanted_in_members(t, v, type, depth + 1, out);
+}
+
+bool opcua_types_wanted(const struct opcua_types *t, const UA_Variant *v, UA_NodeId *out)
+{
+    return t && t->count < OPCUA_TYPES_MAX &&
+           is_wanted(t, v, &UA_TYPES[UA_TYPES_VARIANT], 0, out);
 }
 
 void *opcua_types_read(const struct opcua_types *t, const UA_ExtensionObject *o,
@@ -78,5 +137,6 @@ static void decode(const struct opcua_types *t, UA_Variant *v, int depth)
 
 void opcua_types_decode(const struct opcua_types *t, UA_Variant *v)
 {
-    decode(t, v, 0);
+    if (t)
+        decode(t, v, 0);
 }

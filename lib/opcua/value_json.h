@@ -22,7 +22,10 @@ struct opcua_value_form {
     bool reversible; /* each variant with its type: {"Type":…,"Body":…} */
     bool strict;     /* Part 6 of 1.04: Int64 as strings, ids as objects. Otherwise numbers and texts */
     enum opcua_json_rules rules; /* of 1.05, reversible: with types; otherwise the bare values */
+    unsigned depth; /* of structures in the bytes of others; what is deeper stays in its bytes */
 };
+
+#define OPCUA_VALUE_DEPTH_MAX 16
 
 /* Which members of a data value, with the bits of DataSetFieldContentMask. */
 enum {

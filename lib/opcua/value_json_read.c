@@ -60,7 +60,7 @@ static const UA_DataType *structure_of(const struct opcua_reading *r, const UA_N
 {
     for (size_t i = 0; i < UA_TYPES_COUNT; i++) {
         const UA_DataType *t = &UA_TYPES[i];
-        if (t->typeKind == UA_DATATYPEKIND_STRUCTURE &&
+        if (t->typeKind >= UA_DATATYPEKIND_STRUCTURE &&
             (UA_NodeId_equal(id, &t->typeId) || UA_NodeId_equal(id, &t->binaryEncodingId)))
             return t;
     }
@@ -82,12 +82,17 @@ static enum status read_decoded(struct opcua_reading *r, struct opcua_source bod
     return OK;
 }
 
-/* {"TypeId","Encoding","Body"}: a body of base64 goes to the server as it is. */
+/* {"TypeId","Encoding","Body"}; of 1.05 {"UaTypeId",…} with the members beside it, or "UaBody". A
+ * body of base64 goes to the server as it is. */
 static enum status read_extension(struct opcua_reading *r, struct opcua_source s, void *out)
 {
     UA_ExtensionObject *o = out;
     const struct json *type_id = json_get_nocase(s.json, "TypeId");
     const struct json *body = json_get_nocase(s.json, "Body");
+    if (type_id == NULL && (type_id = json_get_nocase(s.json, "UaTypeId"))) {
+        const struct json *bytes = json_get_nocase(s.json, "UaBody");
+        body = bytes ? bytes : s.json;
+    }
     UA_NodeId id = {0};
     if (type_id == NULL || body == NULL)
         return opcua_read_refuse(r, s, "has no TypeId and Body, for a value of type",
@@ -431,7 +436,7 @@ static const UA_DataType *guess(const struct json *v)
     case JSON_ARRAY:
         return guess_array(v);
     case JSON_OBJECT:
-        return json_get_nocase(v, "TypeId") ? &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] : NULL;
+        return json_get_nocase(v, "TypeId") || json_get_nocase(v, "UaTypeId") ? &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] : NULL;
     default:
         return &UA_TYPES[UA_TYPES_VARIANT];
     }
@@ -472,12 +477,24 @@ static bool is_nothing(const struct json *v)
     return v == NULL || json_is(v, JSON_NULL);
 }
 
-/* The body of {"Type","Body","Dimensions"}, as a value of `type`. */
+/* {"Type","Body"}, or of 1.05 {"UaType","Value"}. */
+static const struct json *type_in(const struct json *v)
+{
+    const struct json *type = json_get_nocase(v, "Type");
+    return type ? type : json_get_nocase(v, "UaType");
+}
+
+static const struct json *body_in(const struct json *v)
+{
+    return json_get_nocase(v, json_get_nocase(v, "UaType") ? "Value" : "Body");
+}
+
+/* The body of such a variant, perhaps with "Dimensions", as a value of `type`. */
 static enum status read_body(struct opcua_reading *r, const struct json *v,
                              const UA_DataType *type, int32_t rank, UA_Variant *out)
 {
     const struct json *dimensions = json_get_nocase(v, "Dimensions");
-    const struct json *body = json_get_nocase(v, "Body");
+    const struct json *body = body_in(v);
     bool matrix = json_count(dimensions) > 1 && !json_is(json_at(body, 0), JSON_ARRAY);
     if (is_nothing(body))
         return rank < 0 ? read_scalar(r, body, type, out) : OK;
@@ -492,10 +509,10 @@ static enum status read_body(struct opcua_reading *r, const struct json *v,
 static enum status read_reversible(struct opcua_reading *r, const struct json *v, UA_Variant *out)
 {
     int32_t rank = -2;
-    const UA_DataType *type = type_of_member(json_get_nocase(v, "Type"));
+    const UA_DataType *type = type_of_member(type_in(v));
     if (type == NULL)
         return opcua_read_refuse(r, opcua_source_of(v), "has no Type that is", "built in");
-    const struct json *body = json_get_nocase(v, "Body");
+    const struct json *body = body_in(v);
     if (type->typeKind == UA_DATATYPEKIND_BYTESTRING && json_is(body, JSON_ARRAY))
         rank = 1;
     return read_body(r, v, type, rank, out);
@@ -503,13 +520,13 @@ static enum status read_reversible(struct opcua_reading *r, const struct json *v
 
 static bool is_reversible(const struct json *v)
 {
-    return json_get_nocase(v, "Type") && json_get_nocase(v, "Body");
+    return type_in(v) && body_in(v);
 }
 
 /* A value with its type, and not a structure that has such members itself. */
 static bool is_wrapped_body(const struct json *v, const UA_DataType *type)
 {
-    if (!is_reversible(v) || type_of_member(json_get_nocase(v, "Type")) == NULL)
+    if (!is_reversible(v) || type_of_member(type_in(v)) == NULL)
         return false;
     for (size_t i = 0; type->typeKind >= UA_DATATYPEKIND_DECIMAL && i < type->membersSize; i++)
         if (slice_eq_nocase(slice_of(type->members[i].memberName), SLICE("Body")))
@@ -521,7 +538,8 @@ static bool is_wrapped_body(const struct json *v, const UA_DataType *type)
 static bool is_wrapped(const struct json *v, const UA_DataType *type)
 {
     bool inside = type == NULL || type->typeKind < UA_DATATYPEKIND_EXTENSIONOBJECT;
-    return inside && json_get_nocase(v, "Value") && json_get_nocase(v, "TypeId") == NULL;
+    return inside && json_get_nocase(v, "Value") && json_get_nocase(v, "TypeId") == NULL &&
+           json_get_nocase(v, "UaTypeId") == NULL;
 }
 
 static enum status read_variant(struct opcua_reading *r, const struct json *v,

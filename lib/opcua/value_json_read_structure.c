@@ -1,14 +1,10 @@
 /* Structures and unions out of JSON, member by member. */
+#include "opcua/member.h"
 #include "opcua/value_json_read.h"
 
 static bool is_absent(const struct json *v)
 {
     return v == NULL || json_is(v, JSON_NULL);
-}
-
-static bool is_optional(const UA_DataType *type, const UA_DataTypeMember *m)
-{
-    return type->typeKind == UA_DATATYPEKIND_OPTSTRUCT && m->isOptional;
 }
 
 static enum status not_a(struct opcua_reading *r, struct opcua_source s, const char *type)
@@ -41,13 +37,6 @@ static enum status read_member(struct opcua_reading *r, const struct json *v,
     return opcua_read_array(r, v, m->memberType, (void **)(at + sizeof(size_t)), (size_t *)at);
 }
 
-static size_t size_of(const UA_DataTypeMember *m, bool optional)
-{
-    if (m->isArray)
-        return sizeof(size_t) + sizeof(void *);
-    return optional ? sizeof(void *) : m->memberType->memSize;
-}
-
 static bool has_member(const UA_DataType *type, const char *name)
 {
     for (size_t i = 0; i < type->membersSize; i++)
@@ -74,35 +63,38 @@ enum status opcua_read_structure(struct opcua_reading *r, struct opcua_source s,
         return not_a(r, s, type->typeName);
     for (size_t i = 0; i < type->membersSize; i++) {
         const UA_DataTypeMember *m = &type->members[i];
-        bool optional = is_optional(type, m);
+        bool optional = opcua_member_is_optional(type, m);
         at += m->padding;
         enum status status =
             read_member(r, json_get_nocase(s.json, m->memberName), m, optional, at);
         if (status != OK)
             return status;
-        at += size_of(m, optional);
+        at += opcua_member_size(m, optional);
     }
     return OK;
 }
 
-/* Which member is meant, from 1; 0: none. */
-static size_t choice(const UA_DataType *type, const struct json *v)
+/* Which member is meant, from 1; 0: none. False: it says another one. */
+static bool choose(const UA_DataType *type, const struct json *v, size_t *out)
 {
     uint64_t number;
-    if (json_u64(json_get_nocase(v, "SwitchField"), &number))
-        return number <= type->membersSize ? (size_t)number : 0;
-    for (size_t i = 0; i < type->membersSize; i++)
+    *out = 0;
+    if (json_u64(json_get_nocase(v, "SwitchField"), &number)) {
+        *out = (size_t)number;
+        return number <= type->membersSize;
+    }
+    for (size_t i = 0; i < type->membersSize && *out == 0; i++)
         if (!is_absent(json_get_nocase(v, type->members[i].memberName)))
-            return i + 1;
-    return 0;
+            *out = i + 1;
+    return *out > 0 || json_count(v) == 0;
 }
 
 enum status opcua_read_union(struct opcua_reading *r, struct opcua_source s,
                              const UA_DataType *type, void *out)
 {
     s = unwrap(s, type);
-    size_t which = choice(type, s.json);
-    if (!json_is(s.json, JSON_OBJECT) || (which == 0 && json_count(s.json) > 0))
+    size_t which;
+    if (!json_is(s.json, JSON_OBJECT) || !choose(type, s.json, &which))
         return not_a(r, s, type->typeName);
     if (which == 0)
         return OK;

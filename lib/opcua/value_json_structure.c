@@ -16,10 +16,10 @@ static void put_array(const void *at, size_t count, const UA_DataType *type,
     buffer_u8(out, ']');
 }
 
-static void put_member(struct json_writer *w, const UA_DataTypeMember *m, const void *value,
-                       size_t count, const struct opcua_value_form *form)
+static void put_member(struct json_writer *w, const char *name, const UA_DataTypeMember *m,
+                       const void *value, size_t count, const struct opcua_value_form *form)
 {
-    json_name(w, m->memberName);
+    json_name(w, name);
     if (m->isArray)
         put_array(value, count, m->memberType, form, w->out);
     else
@@ -39,7 +39,13 @@ static bool is_default(const void *value, const UA_DataTypeMember *m, size_t cou
     return true;
 }
 
-/* 1.05, 5.4.6: which of the optional members are there. */
+/* Numbers of members stand beside them, for who goes by these alone. */
+static bool has_numbers(const struct opcua_value_form *form)
+{
+    return value_json_is_new(form) ? form->rules == OPCUA_JSON_COMPACT : form->reversible;
+}
+
+/* 5.4.6: which of the optional members are there. */
 static void put_mask(struct json_writer *w, const void *v, const UA_DataType *type)
 {
     const uint8_t *at = v;
@@ -62,7 +68,7 @@ static void put_members(struct json_writer *w, const void *v, const UA_DataType 
 {
     const uint8_t *at = v;
     bool compact = form->rules == OPCUA_JSON_COMPACT;
-    if (compact && type->typeKind == UA_DATATYPEKIND_OPTSTRUCT)
+    if (has_numbers(form) && type->typeKind == UA_DATATYPEKIND_OPTSTRUCT)
         put_mask(w, v, type);
     for (size_t i = 0; i < type->membersSize; i++) {
         const UA_DataTypeMember *m = &type->members[i];
@@ -70,7 +76,7 @@ static void put_members(struct json_writer *w, const void *v, const UA_DataType 
         bool optional = opcua_member_is_optional(type, m);
         const void *value = opcua_member_take(m, optional, &at, &count);
         if (value && !(compact && !optional && is_default(value, m, count)))
-            put_member(w, m, value, count, form);
+            put_member(w, m->memberName, m, value, count, form);
     }
 }
 
@@ -83,34 +89,37 @@ void value_json_structure(const void *v, const UA_DataType *type,
     json_end_object(&w);
 }
 
-/* The switch field comes first and counts the members from 1; each has its own way from the start.
- */
-static void put_choice(struct json_writer *w, const void *v, const UA_DataType *type,
-                       const struct opcua_value_form *form)
-{
-    uint32_t which = *(const uint32_t *)v;
-    const UA_DataTypeMember *m = &type->members[which - 1];
-    const uint8_t *at = v;
-    size_t count;
-    const void *value = opcua_member_take(m, false, &at, &count);
-    if (form->rules == OPCUA_JSON_COMPACT) { /* 1.05, 5.4.7 */
-        json_name(w, "SwitchField");
-        json_put_u64(w, which);
-    }
-    put_member(w, m, value, count, form);
-}
-
 static bool has_choice(const void *v, const UA_DataType *type)
 {
     uint32_t which = *(const uint32_t *)v;
     return which > 0 && which <= type->membersSize;
 }
 
+/* 5.4.7: the switch field counts the members from 1. In memory, each has its own way from the start.
+ */
+static void put_choice(struct json_writer *w, const void *v, const UA_DataType *type,
+                       const struct opcua_value_form *form)
+{
+    uint32_t which = has_choice(v, type) ? *(const uint32_t *)v : 0;
+    if (has_numbers(form)) {
+        json_name(w, "SwitchField");
+        json_put_u64(w, which);
+    }
+    if (which == 0)
+        return;
+    const UA_DataTypeMember *m = &type->members[which - 1];
+    const uint8_t *at = v;
+    size_t count;
+    const void *value = opcua_member_take(m, false, &at, &count);
+    bool unnamed = form->reversible && !value_json_is_new(form);
+    put_member(w, unnamed ? "Value" : m->memberName, m, value, count, form);
+}
+
 void value_json_union(const void *v, const UA_DataType *type, const struct opcua_value_form *form,
                       struct buffer *out)
 {
     struct json_writer w = json_writer(out);
-    if (!has_choice(v, type)) {
+    if (!has_choice(v, type) && !has_numbers(form)) {
         value_json_null(out);
         return;
     }
@@ -136,7 +145,7 @@ static void put_new_extension(const void *v, const UA_DataType *type,
     put_type_id("UaTypeId", &type->typeId, form, &w);
     if (type->typeKind != UA_DATATYPEKIND_UNION)
         put_members(&w, v, type, form);
-    else if (has_choice(v, type))
+    else
         put_choice(&w, v, type, form);
     json_end_object(&w);
 }
@@ -193,10 +202,13 @@ static bool put_known_extension(const UA_ExtensionObject *o, const struct opcua_
 {
     const struct opcua_types *types = form->names ? form->names->types : NULL;
     const UA_DataType *type;
-    void *value = types ? opcua_types_read(types, o, &type) : NULL;
+    bool deep = form->depth == OPCUA_VALUE_DEPTH_MAX;
+    void *value = types && !deep ? opcua_types_read(types, o, &type) : NULL;
     if (value == NULL)
         return false;
-    value_json_extension_of(value, type, form, out);
+    struct opcua_value_form inside = *form;
+    inside.depth++;
+    value_json_extension_of(value, type, &inside, out);
     UA_delete(value, type);
     return true;
 }

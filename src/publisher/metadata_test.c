@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "opcua/types.h"
+
 #include "base/cmocka.h"
 
 #define NODES_PER_READ 6 /* one field at a time, three types at a time */
@@ -48,6 +50,48 @@ void opcua_call_cancel(struct opcua_call *call)
     server.done = NULL;
 }
 
+/* What stands in a dictionary: 3006, and the structure in it, which has no node of its own. */
+static UA_StructureField outer_fields[] = {
+    {.name = UA_STRING_STATIC("In"), .dataType = {2, UA_NODEIDTYPE_STRING, {.string = UA_STRING_STATIC("Inner")}}, .valueRank = -1}};
+static UA_StructureField inner_fields[] = {
+    {.name = UA_STRING_STATIC("X"), .dataType = {0, UA_NODEIDTYPE_NUMERIC, {11}}, .valueRank = -1}};
+static const struct opcua_described described[] = {
+    {.data_type = {2, UA_NODEIDTYPE_NUMERIC, {3006}},
+     .definition = {.baseDataType = {0, UA_NODEIDTYPE_NUMERIC, {22}}, .fieldsSize = 1, .fields = outer_fields}},
+    {.data_type = {2, UA_NODEIDTYPE_STRING, {.string = UA_STRING_STATIC("Inner")}},
+     .name = {2, UA_STRING_STATIC("Inner")},
+     .definition = {.baseDataType = {0, UA_NODEIDTYPE_NUMERIC, {22}}, .fieldsSize = 1, .fields = inner_fields}},
+};
+static int dictionaries; /* how often they were asked for */
+
+struct opcua_types *opcua_session_types(struct opcua_session *s)
+{
+    return (struct opcua_types *)s;
+}
+
+void opcua_types_ask_dictionaries(struct opcua_types *t, struct opcua_session *s,
+                                  const struct opcua_types_wish *wish)
+{
+    (void)t, (void)s;
+    dictionaries++;
+    wish->fn(wish->arg);
+}
+
+void opcua_types_wait_no_more(struct opcua_types_waiter **w)
+{
+    assert_null(*w);
+}
+
+const struct opcua_described *opcua_types_described(const struct opcua_types *t,
+                                                    const UA_NodeId *id)
+{
+    (void)t;
+    for (size_t i = 0; dictionaries > 0 && i < sizeof described / sizeof described[0]; i++)
+        if (UA_NodeId_equal(&described[i].data_type, id))
+            return &described[i];
+    return NULL;
+}
+
 /* Variables 1 to 4 and 6 of namespace 2, and the node that an event's field leads to. */
 static const struct {
     uint32_t id;
@@ -55,7 +99,7 @@ static const struct {
     uint32_t type;
     UA_Int32 rank;
 } variables[] = {
-    {1, 2, 3001, -1}, {2, 0, 11, 1}, {3, 2, 3003, -1}, {4, 2, 3002, -1}, {5, 0, 5, -1}, {6, 2, 3005, -1}};
+    {1, 2, 3001, -1}, {2, 0, 11, 1}, {3, 2, 3003, -1}, {4, 2, 3002, -1}, {5, 0, 5, -1}, {6, 2, 3005, -1}, {7, 2, 3006, -1}};
 
 static void set_scalar(UA_DataValue *out, const void *v, int type)
 {
@@ -91,7 +135,7 @@ static void read_definition(uint32_t id, UA_DataValue *out)
     UA_EnumField states[] = {{.value = 1, .name = UA_STRING("On")}};
     UA_EnumDefinition enumeration = {.fields = states, .fieldsSize = 1};
     UA_ExtensionObject o;
-    if (id == 3003 || id == 3005) {
+    if (id == 3003 || id == 3005 || id == 3006) {
         out->hasStatus = true;
         out->status = UA_STATUSCODE_BADATTRIBUTEIDINVALID;
         return;
@@ -237,6 +281,24 @@ static void on_metadata(void *arg, UA_DataSetMetaDataType *m)
     }
 }
 
+static void a_structure_may_be_told_by_a_dictionary_alone(void **state)
+{
+    (void)state;
+    struct metadata_fields fields = {0};
+    UA_NodeId node = UA_NODEID_NUMERIC(2, 7);
+    metadata_add(&fields, SLICE("Field"), &node);
+    metadata_load((struct opcua_session *)&server, &fields, on_metadata, NULL);
+    run();
+    assert_int_equal(answers, 1);
+    assert_int_equal(dictionaries, 1);
+    assert_int_equal(told.fields[0].builtInType, 22);
+    assert_int_equal(told.structureDataTypesSize, 2);
+    assert_slice(opcua_slice(told.structureDataTypes[0].name.name), SLICE("Type"));
+    assert_slice(opcua_slice(told.structureDataTypes[1].name.name), SLICE("Inner"));
+    assert_slice(
+        opcua_slice(told.structureDataTypes[1].structureDefinition.fields[0].name), SLICE("X"));
+}
+
 static struct metadata_load *ask(void)
 {
     struct metadata_fields fields = {0};
@@ -262,7 +324,7 @@ static int set_up(void **state)
     limits = (struct opcua_limits){.nodes_per_read = NODES_PER_READ};
     server.calls = server.fails_at = 0;
     server.done = NULL;
-    answers = 0;
+    answers = dictionaries = 0;
     return 0;
 }
 
@@ -302,6 +364,7 @@ static void types_of_the_server_are_described_with_what_is_in_them(void **state)
     assert_int_equal(told.structureDataTypesSize, 2); /* 3001 and what it is derived from */
     assert_int_equal(told.enumDataTypesSize, 2); /* a field of 3001 and a node's own type; 3005 */
     assert_int_equal(told.simpleDataTypesSize, 1);
+    assert_int_equal(dictionaries, 0); /* it defines its structures */
     assert_int_equal(told.structureDataTypes[0].dataTypeId.identifier.numeric, 3001);
     assert_int_equal(told.structureDataTypes[0].structureDefinition.fieldsSize, 1);
     assert_int_equal(told.enumDataTypes[0].dataTypeId.identifier.numeric, 3002);
@@ -360,6 +423,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(types_of_the_server_are_described_with_what_is_in_them,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_enumeration_may_be_told_by_its_strings_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_structure_may_be_told_by_a_dictionary_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_cancelled_tells_nothing, set_up, tear_down),

@@ -19,7 +19,7 @@ struct source {
     bool refused; /* a notification waits for room */
     const struct source_item *waits_for; /* a notification waits until its event is ready */
     struct loop_timer retry;
-    struct source_asking *asking; /* a type of the server's; NULL: none */
+    struct opcua_types_load *asking; /* a type of the server's; NULL: none */
     const void *types;            /* those that were looked into last, to tell connections apart */
     unsigned type_failures;
 };

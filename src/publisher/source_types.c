@@ -5,52 +5,42 @@
  */
 #include "publisher/source_priv.h"
 
-#include <stdlib.h>
-
-#include "base/memory.h"
 #include "opcua/types.h"
 
 #define TYPE_MS 5000 /* until one is given up */
 #define FAILURES_MAX 8
 
-struct source_asking {
-    struct source *source; /* NULL: gone */
-    struct opcua_session *session; /* references, both */
-    struct opcua_types *types;
-};
-
 static void on_type(void *arg, const UA_DataType *type)
 {
-    struct source_asking *a = arg;
-    struct source *s = a->source;
-    if (s) {
-        s->asking = NULL;
-        s->type_failures = type ? 0 : s->type_failures + 1;
-        sources_release(s->owner);
-    }
-    opcua_types_unref(&a->types);
-    opcua_session_unref(&a->session);
-    free(a);
+    struct source *s = arg;
+    s->type_failures = type ? 0 : s->type_failures + 1;
+    sources_release(s->owner);
 }
 
 static void ask(struct source *s, struct opcua_types *types, const UA_NodeId *id)
 {
-    struct source_asking *a = s->asking = MEMORY_NEW(struct source_asking);
-    *a = (struct source_asking){s, opcua_session_ref(s->session), opcua_types_ref(types)};
     sources_hold(s->owner);
-    opcua_types_load(types, s->session, id, true, on_type, a, TYPE_MS); /* may be told at once */
+    opcua_types_load(types, s->session,
+                     &(struct opcua_types_question){.id = id,
+                                                    .encoding = true,
+                                                    .timeout_ms = TYPE_MS,
+                                                    .fn = on_type,
+                                                    .arg = s,
+                                                    .out = &s->asking}); /* may be told at once */
 }
 
 static bool is_known(struct source *s, const UA_Variant *v)
 {
     struct opcua_types *types = opcua_session_types(s->session);
-    const UA_NodeId *id;
+    UA_NodeId id;
     if (types != s->types)
         s->type_failures = 0; /* another connection */
     s->types = types;
     while (types && !s->asking && s->type_failures < FAILURES_MAX &&
-           (id = opcua_types_wanted(types, v)))
-        ask(s, types, id);
+           opcua_types_wanted(types, v, &id)) {
+        ask(s, types, &id);
+        UA_NodeId_clear(&id);
+    }
     return !s->asking;
 }
 
@@ -74,7 +64,6 @@ void source_types_leave(struct source *s)
 {
     if (!s->asking)
         return;
-    s->asking->source = NULL;
-    s->asking = NULL;
+    opcua_types_cancel(&s->asking);
     sources_release(s->owner);
 }

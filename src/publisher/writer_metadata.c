@@ -10,13 +10,6 @@
 #define MAJOR 1
 #define DOTNET_EPOCH 504911232000000000 /* ticks from year 1 to 1601 */
 
-/* While a structure of the server's own is asked for; the writer may go before the answer. */
-struct asked {
-    struct writer_metadata *for_whom; /* NULL: gone, or it does not want to know any more */
-    struct opcua_session *session; /* a reference, as that of: */
-    struct opcua_types *types;
-};
-
 struct writer_metadata {
     struct writer_metadata_config config;
     struct batch *batch; /* NULL: no messages of it are sent */
@@ -25,7 +18,8 @@ struct writer_metadata {
     struct metadata_load *load;
     UA_NodeId *structures; /* of fields; to be known before values are written */
     size_t structure_count;
-    struct asked *asked;
+    struct opcua_types_load *asked;
+    bool steps; /* through them */
     struct opcua_session *session; /* that was asked last */
     char *name, *description;
     UA_Guid class_id;
@@ -145,9 +139,7 @@ static void complete(struct writer_metadata *m, UA_DataSetMetaDataType *data)
 
 static void leave_structures(struct writer_metadata *m)
 {
-    if (m->asked)
-        m->asked->for_whom = NULL;
-    m->asked = NULL;
+    opcua_types_cancel(&m->asked);
     UA_Array_delete(m->structures, m->structure_count, &UA_TYPES[UA_TYPES_NODEID]);
     m->structures = NULL;
     m->structure_count = 0;
@@ -168,31 +160,35 @@ static void ask_structures(struct writer_metadata *m);
 static void on_structure(void *arg, const UA_DataType *type)
 {
     (void)type; /* known now, or it never is */
-    struct asked *a = arg;
-    struct writer_metadata *m = a->for_whom;
-    opcua_types_unref(&a->types);
-    opcua_session_unref(&a->session);
-    free(a);
-    if (!m)
-        return;
-    m->asked = NULL;
-    ask_structures(m);
+    struct writer_metadata *m = arg;
+    if (!m->steps)
+        ask_structures(m);
 }
 
-/* One after the other, the last first. */
+static void ask_structure(struct writer_metadata *m, struct opcua_types *types)
+{
+    UA_NodeId id = m->structures[--m->structure_count];
+    opcua_types_load(types, m->session,
+                     &(struct opcua_types_question){.id = &id,
+                                                    .timeout_ms = WRITER_METADATA_MS,
+                                                    .fn = on_structure,
+                                                    .arg = m,
+                                                    .out = &m->asked});
+    UA_NodeId_clear(&id);
+}
+
+/* One after the other, the last first; what is known is told at once. */
 static void ask_structures(struct writer_metadata *m)
 {
     struct opcua_types *types = opcua_session_types(m->session);
-    if (m->structure_count == 0 || !types) {
-        leave_structures(m);
-        stop_waiting(m);
+    m->steps = true;
+    while (m->structure_count > 0 && types && !m->asked)
+        ask_structure(m, types);
+    m->steps = false;
+    if (m->asked)
         return;
-    }
-    UA_NodeId id = m->structures[--m->structure_count];
-    m->asked = MEMORY_NEW(struct asked);
-    *m->asked = (struct asked){m, opcua_session_ref(m->session), opcua_types_ref(types)};
-    opcua_types_load(types, m->session, &id, false, on_structure, m->asked, WRITER_METADATA_MS);
-    UA_NodeId_clear(&id);
+    leave_structures(m);
+    stop_waiting(m);
 }
 
 /* ---- asking ---- */

@@ -23,7 +23,6 @@ struct twin {
     size_t request_count;
     struct list holds; /* of sessions; the OPC UA thread */
     size_t hold_count;
-    struct list types; /* of servers, see twin/types.h; the OPC UA thread */
 };
 
 #define TWIN_PIECE_BYTES (64u << 10) /* from here on what was written is passed on */

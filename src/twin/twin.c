@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "opcua/types.h"
 #include "twin/methods.h"
 
 struct twin *twin_start(struct module *m, struct opcua_thread *t)
@@ -14,7 +13,6 @@ struct twin *twin_start(struct module *m, struct opcua_thread *t)
     twin->thread = t;
     list_init(&twin->requests);
     list_init(&twin->holds);
-    list_init(&twin->types);
     module_add(m, &twin_role, twin);
     return twin;
 }
@@ -30,7 +28,6 @@ void twin_free(struct twin **t)
         return;
     LIST_EACH(l, &(*t)->requests)
     twin_request_free(LIST_OF(l, struct twin_request, link));
-    opcua_types_forget_all(&(*t)->types);
     free(*t);
     *t = NULL;
 }

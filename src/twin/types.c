@@ -10,10 +10,21 @@
 static struct opcua_types *types_of(struct twin_request *r)
 {
     if (r->types == NULL) {
-        r->types = opcua_types_get(&r->twin->types, r->session);
+        r->types = opcua_types_ref(opcua_session_types(r->session));
         r->names.types = r->types;
     }
     return r->types;
+}
+
+static void load(struct twin_request *r, const UA_NodeId *id, bool encoding, opcua_types_fn *fn,
+                 void *arg)
+{
+    opcua_types_load(r->types, r->session,
+                     &(struct opcua_types_question){.id = id,
+                                                    .encoding = encoding,
+                                                    .timeout_ms = twin_request_left_ms(r),
+                                                    .fn = fn,
+                                                    .arg = arg});
 }
 
 /* ---- values ---- */
@@ -23,7 +34,7 @@ struct decoding {
     struct twin_variants v;
     twin_types_fn *fn;
     void *arg;
-    const UA_NodeId *asked; /* the last one that was asked for */
+    UA_NodeId asked; /* the last one that was asked for */
 };
 
 static UA_Variant *variant_at(const struct twin_variants *v, size_t i)
@@ -53,14 +64,16 @@ static void on_loaded(void *arg, const UA_DataType *type)
 static void look(struct decoding *d)
 {
     struct twin_request *r = d->request;
-    const UA_NodeId *wanted = NULL;
-    for (size_t i = 0; i < d->v.count && wanted == NULL; i++)
-        wanted = opcua_types_wanted(r->types, variant_at(&d->v, i));
-    if (wanted && wanted != d->asked) {
+    UA_NodeId wanted = UA_NODEID_NULL;
+    for (size_t i = 0; i < d->v.count && UA_NodeId_isNull(&wanted); i++)
+        opcua_types_wanted(r->types, variant_at(&d->v, i), &wanted);
+    if (!UA_NodeId_isNull(&wanted) && !UA_NodeId_equal(&wanted, &d->asked)) {
+        twin_request_own_id(r, &wanted);
         d->asked = wanted;
-        opcua_types_load(r->types, r->session, wanted, true, on_loaded, d, twin_request_left_ms(r));
+        load(r, &d->asked, true, on_loaded, d);
         return;
     }
+    twin_request_own_id(r, &wanted);
     for (size_t i = 0; i < d->v.count; i++)
         opcua_types_decode(r->types, variant_at(&d->v, i));
     d->fn(d->arg);
@@ -73,7 +86,7 @@ void twin_types_decode(struct twin_request *r, struct twin_variants v, twin_type
         return;
     }
     struct decoding *d = ARENA_TAKE(&r->arena, struct decoding);
-    *d = (struct decoding){r, v, fn, arg, NULL};
+    *d = (struct decoding){.request = r, .v = v, .fn = fn, .arg = arg};
     types_of(r);
     look(d);
 }
@@ -90,7 +103,8 @@ struct learning {
 
 static void collect(struct learning *l, const struct json *v, int depth)
 {
-    struct slice text = json_string(json_get_nocase(v, "TypeId"));
+    const struct json *named = json_get_nocase(v, "TypeId");
+    struct slice text = json_string(named ? named : json_get_nocase(v, "UaTypeId"));
     UA_NodeId *id = &l->wanted[l->count];
     bool inside = json_is(v, JSON_OBJECT) || json_is(v, JSON_ARRAY);
     if (text.len && l->count < WANTED_MAX &&
@@ -119,7 +133,8 @@ static void learn_next(struct learning *l)
         return;
     }
     const UA_NodeId *id = &l->wanted[l->at++];
-    opcua_types_load(types_of(r), r->session, id, true, on_learnt, l, twin_request_left_ms(r));
+    types_of(r);
+    load(r, id, true, on_learnt, l);
 }
 
 void twin_types_of_json(struct twin_request *r, const struct json *v, twin_types_fn *fn, void *arg)
@@ -154,8 +169,7 @@ static void on_wire(void *arg, UA_StatusCode status, const UA_DataType *type)
     if (status != UA_STATUSCODE_GOOD || type != &UA_TYPES[UA_TYPES_EXTENSIONOBJECT])
         f->fn(f->arg, status, type);
     else
-        opcua_types_load(types_of(r), r->session, f->data_type, false, on_described, f,
-                         twin_request_left_ms(r));
+        load(r, f->data_type, false, on_described, f);
 }
 
 void twin_types_find(struct twin_request *r, const UA_NodeId *data_type, twin_type_fn *fn,

@@ -24,7 +24,7 @@ typedef void twin_types_fn(void *arg);
 void twin_types_decode(struct twin_request *r, struct twin_variants v, twin_types_fn *fn,
                        void *arg);
 
-/* Learns the types that a "TypeId" somewhere in it names, then calls fn. */
+/* Learns the types that a "TypeId" (of 1.05: "UaTypeId") somewhere in it names, then calls fn. */
 void twin_types_of_json(struct twin_request *r, const struct json *v, twin_types_fn *fn, void *arg);
 
 /* `type` NULL: `status` says why. */

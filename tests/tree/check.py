@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where each third party's header may be included, and nowhere else.
 HOME = {
     "openssl/": "crypto", "sqlite3.h": "store", "open62541/": "opcua", "yyjson.h": "json", "uv.h": "io",
-    "llhttp.h": "http", "wslay/": "http", "cjose/": "token", "jansson.h": "token", "curl/": "rest",
+    "llhttp.h": "http", "wslay/": "http", "cjose/": "token", "jansson.h": "token", "curl/": "rest", "expat.h": "opcua",
     "cmocka.h": "base", "zlib.h": "gzip", "librdkafka/": "kafka",
 }
 wrong = []

@@ -1,0 +1,223 @@
+/* Structures of a server of before OPC UA 1.04, out of its type dictionary. */
+#include "opcua/dictionaries.h"
+
+#include "opcua/server.h"
+#include "opcua/types.h"
+#include "opcua/value_json.h"
+
+#include "base/cmocka.h"
+
+#define WAIT_MS 20000
+#define SPACE "urn:machines"
+
+#define FIELD(name, type, more) "<opc:Field Name='" name "' TypeName='" type "' " more "/>"
+#define STRUCTURE(name, fields)                                                                    \
+    "<opc:StructuredType Name='" name "' BaseType='ua:ExtensionObject'>" fields                    \
+    "</opc:StructuredType>"
+
+/* clang-format off */
+static const char dictionary[] =
+    "<opc:TypeDictionary xmlns:opc='http://opcfoundation.org/BinarySchema/' "
+        "xmlns:ua='http://opcfoundation.org/UA/' xmlns:tns='" SPACE "' TargetNamespace='" SPACE "'>"
+    "<opc:EnumeratedType Name='Phase' LengthInBits='32'/>"
+    STRUCTURE("Point", FIELD("X", "opc:Double", "") FIELD("Y", "opc:Double", ""))
+    STRUCTURE("Inner", FIELD("N", "opc:Byte", "")) /* without a node of its own */
+    STRUCTURE("Recipe",
+        FIELD("Name", "opc:String", "") FIELD("Phase", "tns:Phase", "")
+        FIELD("NoOfPath", "opc:Int32", "") FIELD("Path", "tns:Point", "LengthField='NoOfPath'")
+        FIELD("Inner", "tns:Inner", "") FIELD("Range", "ua:Range", ""))
+    STRUCTURE("Note",
+        FIELD("HasA", "opc:Bit", "") FIELD("HasB", "opc:Bit", "") FIELD("Reserved1", "opc:Bit", "Length='30'")
+        FIELD("A", "opc:Int16", "SwitchField='HasA'") FIELD("B", "opc:String", "SwitchField='HasB'"))
+    STRUCTURE("Choice",
+        FIELD("SwitchField", "opc:UInt32", "")
+        FIELD("A", "opc:Int16", "SwitchField='SwitchField' SwitchValue='1'")
+        FIELD("P", "tns:Point", "SwitchField='SwitchField' SwitchValue='2'"))
+    STRUCTURE("Odd", FIELD("X", "opc:Double", "Length='3'"))
+    STRUCTURE("WithOdd", FIELD("X", "tns:Odd", ""))
+    STRUCTURE("Lost", FIELD("X", "tns:Nowhere", ""))
+    "</opc:TypeDictionary>";
+
+static const struct opcua_server_described types[] = {
+    {"Point", 10, 110, 210}, {"Recipe", 11, 111, 211}, {"Note", 12, 112, 212},
+    {"Choice", 13, 113, 213}, {"Odd", 14, 114, 214}, {"WithOdd", 15, 115, 215},
+    {"Lost", 16, 116, 216}, {"Unlisted", 17, 117, 217},
+};
+/* clang-format on */
+
+static struct world {
+    struct opcua_server *server;
+    struct loop *loop;
+    struct opcua_thread *thread;
+    struct opcua_session *session;
+    struct opcua_types *known; /* a reference */
+    const UA_DataType *told;
+    size_t answers;
+    uint16_t space;
+} world;
+
+static bool is_ready(void *arg)
+{
+    (void)arg;
+    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1"}, &world.server), OK);
+    world.space = opcua_server_namespace(world.server, SPACE);
+    opcua_server_add_dictionary(world.server, world.space, dictionary, types,
+                                sizeof types / sizeof types[0]);
+    assert_int_equal(opcua_server_start(world.server), OK);
+    world.loop = loop_new();
+    world.thread =
+        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
+    world.session = opcua_session_get(
+        world.thread,
+        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    world.known = opcua_types_ref(opcua_session_types(world.session));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    opcua_types_unref(&world.known);
+    opcua_session_unref(&world.session);
+    opcua_thread_free(&world.thread);
+    opcua_server_close(&world.server);
+    loop_free(&world.loop);
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static void on_type(void *arg, const UA_DataType *type)
+{
+    (void)arg;
+    world.told = type;
+    world.answers++;
+}
+
+static bool are_answered(void *arg)
+{
+    return world.answers >= *(size_t *)arg;
+}
+
+static void ask(uint32_t number, bool encoding)
+{
+    UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
+    opcua_types_load(world.known, world.session,
+                     &(struct opcua_types_question){
+                         .id = &id, .encoding = encoding, .timeout_ms = WAIT_MS, .fn = on_type});
+}
+
+static const UA_DataType *load(uint32_t number, bool encoding)
+{
+    size_t one = 1;
+    world.answers = 0;
+    ask(number, encoding);
+    assert_true(loop_run_until(world.loop, are_answered, &one, WAIT_MS));
+    return world.told;
+}
+
+/* What a value is as JSON whose bytes are these. */
+static void check(uint32_t encoding, struct slice bytes, bool reversible, const char *json)
+{
+    UA_ExtensionObject o = {
+        .encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING,
+        .content.encoded = {UA_NODEID_NUMERIC(world.space, encoding),
+                            {bytes.len, (UA_Byte *)(uintptr_t)bytes.at}}};
+    const struct opcua_value_form form = {.names = opcua_session_namespaces(world.session),
+                                          .reversible = reversible,
+                                          .strict = reversible};
+    struct buffer out = {0};
+    opcua_value_json_put(&o, &UA_TYPES[UA_TYPES_EXTENSIONOBJECT], &form, &out);
+    assert_string_equal(buffer_cstr(&out), json);
+    buffer_clear(&out);
+}
+
+/* ---- tests ---- */
+
+static void structures_are_read_member_by_member(void **state)
+{
+    (void)state;
+    const UA_DataType *recipe = load(111, true);
+    assert_non_null(recipe);
+    assert_string_equal(recipe->typeName, "Recipe");
+    assert_int_equal(recipe->typeId.identifier.numeric, 11);
+    check(111,
+          SLICE("\2\0\0\0ab\3\0\0\0\1\0\0\0\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40\7"
+                "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xf0\x3f"),
+          false,
+          "{\"Name\":\"ab\",\"Phase\":3,\"Path\":[{\"X\":1,\"Y\":2}],\"Inner\":{\"N\":7},"
+          "\"Range\":{\"Low\":0,\"High\":1}}");
+}
+
+static void optional_fields_and_unions_are_what_they_are(void **state)
+{
+    (void)state;
+    const UA_DataType *note = load(12, false);
+    assert_non_null(note);
+    assert_int_equal(note->typeKind, UA_DATATYPEKIND_OPTSTRUCT);
+    assert_int_equal(note->binaryEncodingId.identifier.numeric, 112);
+    check(112, SLICE("\2\0\0\0\1\0\0\0x"), false, "{\"B\":\"x\"}");
+    const UA_DataType *choice = load(113, true);
+    assert_non_null(choice);
+    assert_int_equal(choice->typeKind, UA_DATATYPEKIND_UNION);
+    check(113, SLICE("\1\0\0\0\5\0"), false, "{\"A\":5}");
+    check(113, SLICE("\1\0\0\0\5\0"), true,
+          "{\"TypeId\":{\"Id\":13,\"Namespace\":2},\"Body\":{\"SwitchField\":1,\"Value\":5}}");
+}
+
+static void what_cannot_be_read_stays_in_its_bytes(void **state)
+{
+    (void)state;
+    assert_null(load(114, true));
+    assert_null(load(115, true));
+    assert_null(load(116, true));
+    assert_null(load(117, true)); /* not in the dictionary */
+    check(114, SLICE("ab"), true,
+          "{\"TypeId\":{\"Id\":114,\"Namespace\":2},\"Encoding\":1,\"Body\":\"YWI=\"}");
+}
+
+/* One question for all who come meanwhile. */
+static void who_asks_together_is_answered_together(void **state)
+{
+    (void)state;
+    opcua_types_unref(&world.known);
+    opcua_session_unref(&world.session);
+    opcua_thread_free(&world.thread);
+    world.thread =
+        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
+    world.session = opcua_session_get(
+        world.thread,
+        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    world.known = opcua_types_ref(opcua_session_types(world.session));
+    size_t all = 3;
+    world.answers = 0;
+    ask(10, false);
+    ask(111, true);
+    ask(13, false);
+    assert_true(loop_run_until(world.loop, are_answered, &all, WAIT_MS));
+    for (uint32_t number = 10; number <= 13; number++) {
+        UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
+        if (number != 12)
+            assert_non_null(opcua_types_find(world.known, &id));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(structures_are_read_member_by_member),
+        cmocka_unit_test(optional_fields_and_unions_are_what_they_are),
+        cmocka_unit_test(what_cannot_be_read_stays_in_its_bytes),
+        cmocka_unit_test(who_asks_together_is_answered_together),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
