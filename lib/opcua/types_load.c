@@ -5,11 +5,10 @@
 #include "base/memory.h"
 #include "opcua/browse.h"
 #include "opcua/data_type.h"
+#include "opcua/definition.h"
 #include "opcua/types_priv.h"
 
 #define PARTS 3 /* attributes of a type */
-#define STRUCTURE_WITH_SUBTYPES 3 /* of StructureType, since 1.05 */
-#define UNION_WITH_SUBTYPES 4
 #define OPTIONAL_MAX 32 /* bits of the mask that says which are there (Part 6, 5.2.7) */
 
 struct opcua_types_load {
@@ -231,14 +230,6 @@ static void find_fields(struct opcua_types_load *l)
 
 /* ---- the definition ---- */
 
-/* Those with subtyped values come behind the others. */
-static UA_StructureType plain_kind(const UA_StructureDefinition *d)
-{
-    if (d->structureType == STRUCTURE_WITH_SUBTYPES)
-        return UA_STRUCTURETYPE_STRUCTURE;
-    return d->structureType == UNION_WITH_SUBTYPES ? UA_STRUCTURETYPE_UNION : d->structureType;
-}
-
 static struct opcua_type_field field_of(const UA_StructureDefinition *d, const UA_StructureField *f,
                                         const char *name)
 {
@@ -247,7 +238,7 @@ static struct opcua_type_field field_of(const UA_StructureDefinition *d, const U
         .name = name,
         .array = f->valueRank == UA_VALUERANK_ONE_DIMENSION,
         .optional = optional && f->isOptional,
-        .subtyped = plain_kind(d) != d->structureType && f->isOptional,
+        .subtyped = opcua_definition_is_subtyped(d) && f->isOptional,
     };
 }
 
@@ -256,9 +247,9 @@ static bool take_fields(struct opcua_own_type *o, const UA_StructureDefinition *
     static const UA_UInt32 kinds[] = {UA_DATATYPEKIND_STRUCTURE, UA_DATATYPEKIND_OPTSTRUCT,
                                       UA_DATATYPEKIND_UNION};
     size_t optional = 0;
-    if ((unsigned)plain_kind(d) >= 3 || d->fieldsSize > OPCUA_TYPE_FIELDS_MAX)
+    if ((unsigned)opcua_definition_plain(d) >= 3 || d->fieldsSize > OPCUA_TYPE_FIELDS_MAX)
         return false;
-    o->type.typeKind = kinds[plain_kind(d)] & 63;
+    o->type.typeKind = kinds[opcua_definition_plain(d)] & 63;
     o->names = memory_new((d->fieldsSize + 1) * sizeof(*o->names));
     o->fields = memory_new((d->fieldsSize + 1) * sizeof(*o->fields));
     o->field_types = memory_new((d->fieldsSize + 1) * sizeof(*o->field_types));

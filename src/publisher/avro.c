@@ -335,13 +335,31 @@ static bool put_member(struct put *p, const void *value, size_t count, const UA_
     return put_elements(p, value, count, m->memberType, put_shaped, f->type);
 }
 
+/* The field that is chosen, and null for the others. */
+static bool put_union(struct put *p, const void *v, const UA_DataType *type,
+                      const struct shape_type *shape)
+{
+    uint32_t which = *(const uint32_t *)v;
+    for (uint32_t i = 0; i < type->membersSize; i++) {
+        const uint8_t *at = v;
+        size_t count;
+        const void *value = opcua_member_take(&type->members[i], false, &at, &count);
+        avro_put_long(p->out, i + 1 == which ? 1 : 0);
+        if (i + 1 == which && !put_member(p, value, count, &type->members[i], &shape->fields[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool put_structure(struct put *p, const void *v, const UA_DataType *type,
                           const struct shape_type *shape)
 {
-    bool plain =
-        type->typeKind == UA_DATATYPEKIND_STRUCTURE || type->typeKind == UA_DATATYPEKIND_OPTSTRUCT;
-    if (!plain || type->membersSize != shape->count || !UA_NodeId_equal(&type->typeId, &shape->id))
+    bool is_union = type->typeKind == UA_DATATYPEKIND_UNION;
+    if (type->typeKind < UA_DATATYPEKIND_STRUCTURE || is_union != (shape->kind == SHAPE_UNION) ||
+        type->membersSize != shape->count || !UA_NodeId_equal(&type->typeId, &shape->id))
         return false;
+    if (is_union)
+        return put_union(p, v, type, shape);
     const uint8_t *at = v;
     for (size_t i = 0; i < type->membersSize; i++) {
         const UA_DataTypeMember *m = &type->members[i];
@@ -413,6 +431,7 @@ static bool put_shaped(struct put *p, const void *v, const UA_DataType *type, co
         fits = put_enumeration(p, v, type, shape);
         break;
     case SHAPE_STRUCTURE:
+    case SHAPE_UNION:
         fits = type->typeKind == UA_DATATYPEKIND_EXTENSIONOBJECT ? put_structure_object(p, v, shape)
                                                                 : put_structure(p, v, type, shape);
         break;

@@ -8,7 +8,7 @@
 
 #include "base/cmocka.h"
 
-#define NODES_PER_READ 6 /* one field at a time, three types at a time */
+#define NODES_PER_READ 6 /* one field at a time, two types at a time */
 
 /* ---- the server ---- */
 

@@ -4,17 +4,19 @@
 
 #include "base/memory.h"
 #include "opcua/data_type.h"
+#include "opcua/definition.h"
 #include "opcua/enum_strings.h"
 #include "opcua/types.h"
 #include "publisher/metadata.h"
 #include "publisher/metadata_read.h"
 
-#define PARTS 2 /* that are read of a data type */
+#define PARTS 3 /* that are read of a data type */
 #define SUPERTYPES_MAX 32
 #define BUILTIN_VARIANT 24
 
 static const uint32_t parts[PARTS] = {UA_ATTRIBUTEID_BROWSENAME,
-                                      UA_ATTRIBUTEID_DATATYPEDEFINITION};
+                                      UA_ATTRIBUTEID_DATATYPEDEFINITION,
+                                      UA_ATTRIBUTEID_ISABSTRACT};
 
 /* A data type of the server's own. */
 struct type {
@@ -22,6 +24,7 @@ struct type {
     UA_QualifiedName name;
     UA_StructureDefinition *structure; /* one of the two, or none */
     UA_EnumDefinition *enumeration;
+    bool abstract; /* values of it are of one of its subtypes, and say so */
 };
 
 struct metadata_types {
@@ -90,6 +93,22 @@ uint8_t metadata_types_builtin(const struct metadata_types *l, const UA_NodeId *
 
 /* ---- the answer ---- */
 
+/* What servers of 1.04 and before leave to the fields' types, 1.05 says with the structure. */
+static void tell_abstract(const struct metadata_types *l, UA_StructureDefinition *d)
+{
+    bool is_union = d->structureType == UA_STRUCTURETYPE_UNION, any = false;
+    if (!is_union && d->structureType != UA_STRUCTURETYPE_STRUCTURE)
+        return;
+    for (size_t i = 0; i < d->fieldsSize; i++) {
+        const struct type *t = find_type(l, &d->fields[i].dataType);
+        d->fields[i].isOptional = t && t->abstract;
+        any = any || d->fields[i].isOptional;
+    }
+    if (any)
+        d->structureType = (UA_StructureType)(is_union ? OPCUA_UNION_WITH_SUBTYPES
+                                                       : OPCUA_STRUCTURE_WITH_SUBTYPES);
+}
+
 /* Arrays of types are as long as all types together. */
 void metadata_types_describe(const struct metadata_types *l, UA_DataSetMetaDataType *m)
 {
@@ -105,6 +124,7 @@ void metadata_types_describe(const struct metadata_types *l, UA_DataSetMetaDataT
             UA_NodeId_copy(&t->id, &d->dataTypeId);
             UA_QualifiedName_copy(&t->name, &d->name);
             UA_StructureDefinition_copy(t->structure, &d->structureDefinition);
+            tell_abstract(l, &d->structureDefinition);
         } else if (t->enumeration) {
             UA_EnumDescription *d = &m->enumDataTypes[m->enumDataTypesSize++];
             UA_NodeId_copy(&t->id, &d->dataTypeId);
@@ -314,6 +334,10 @@ static void on_types(void *arg, UA_StatusCode status, void *response)
     for (size_t i = 0; i < count; i++) {
         const UA_DataValue *name = metadata_good(r, i * PARTS, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
         const UA_DataValue *what = metadata_good(r, i * PARTS + 1, NULL);
+        const UA_DataValue *abstract =
+            metadata_good(r, i * PARTS + 2, &UA_TYPES[UA_TYPES_BOOLEAN]);
+        if (abstract)
+            l->types[l->at + i].abstract = *(UA_Boolean *)abstract->value.data;
         if (name)
             UA_QualifiedName_copy(name->value.data, &l->types[l->at + i].name);
         if (what && UA_Variant_isScalar(&what->value)) /* the stack has unwrapped it, or not */

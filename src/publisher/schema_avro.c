@@ -327,7 +327,7 @@ static void put_symbols(struct making *m, const struct shape_type *t, struct sli
 
 static void put_named(struct making *m, const struct shape_type *t, struct slice name)
 {
-    if (t->kind == SHAPE_STRUCTURE) {
+    if (shape_has_members(t)) {
         if (!begin_record(m, name))
             return;
         put_structure_fields(m, t);

@@ -109,24 +109,54 @@ static void put_builtin(struct making *m, UA_DataTypeKind kind, struct buffer *o
 static void put_ranked(struct making *m, const struct shape_type *type, enum shape_rank rank,
                        struct buffer *out);
 
+/* Numbers of members stand beside them. */
+static bool has_numbers(const struct making *m)
+{
+    return is_new(m) ? m->form->rules == OPCUA_JSON_COMPACT : m->form->reversible;
+}
+
+static void put_members(struct making *m, const struct shape_type *type, struct buffer *out)
+{
+    for (size_t i = 0; i < type->count; i++) {
+        json_escape(out, type->fields[i].name);
+        buffer_u8(out, ':');
+        put_ranked(m, type->fields[i].type, type->fields[i].rank, out);
+        buffer_u8(out, ',');
+    }
+}
+
+/* The reversible form of 1.04: the switch says which of them the value is. */
+static void put_choice(struct making *m, const struct shape_type *type, struct buffer *out)
+{
+    buffer_text(out, "\"Value\":{\"anyOf\":[{}");
+    out->len -= type->count > 0 ? 2 : 0;
+    for (size_t i = 0; i < type->count; i++) {
+        buffer_text(out, i ? "," : "");
+        put_ranked(m, type->fields[i].type, type->fields[i].rank, out);
+    }
+    buffer_text(out, "]},");
+}
+
 /* What is nothing is left out in the compact form, and what is optional in all. */
 static void define_structure(struct making *m, const struct shape_type *type, struct slice name,
                              bool typed)
 {
     struct buffer text = {0};
-    buffer_text(&text, "{\"type\":\"object\",\"properties\":{");
+    bool is_union = type->kind == SHAPE_UNION;
+    buffer_text(&text, is_union && !has_numbers(m) ? "{\"type\":[\"object\",\"null\"]"
+                                                   : "{\"type\":\"object\"");
+    buffer_text(&text, ",\"properties\":{");
     if (typed)
-        buffer_text(&text, "\"UaTypeId\":" TEXT);
-    for (size_t i = 0; i < type->count; i++) {
-        if (i || typed)
-            buffer_u8(&text, ',');
-        json_escape(&text, type->fields[i].name);
-        buffer_u8(&text, ':');
-        put_ranked(m, type->fields[i].type, type->fields[i].rank, &text);
-    }
-    if (m->form->rules == OPCUA_JSON_COMPACT)
-        buffer_text(&text, type->count || typed ? ",\"EncodingMask\":{\"type\":\"integer\"}"
-                                                : "\"EncodingMask\":{\"type\":\"integer\"}");
+        buffer_text(&text, "\"UaTypeId\":" TEXT ",");
+    if (is_union && m->form->reversible && !is_new(m))
+        put_choice(m, type, &text);
+    else
+        put_members(m, type, &text);
+    if (has_numbers(m))
+        buffer_printf(&text, "\"%s\":{\"type\":\"integer\"},",
+                      is_union ? "SwitchField" : "EncodingMask");
+    if (text.at[text.len - 1] == ',')
+        text.len--;
     buffer_text(&text, "},\"additionalProperties\":false}");
     define(m, name, &text);
 }
@@ -161,6 +191,7 @@ static void put_type(struct making *m, const struct shape_type *type, struct buf
         put_builtin(m, UA_DATATYPEKIND_INT32, out);
         break;
     case SHAPE_STRUCTURE:
+    case SHAPE_UNION:
         put_structure(m, type, false, out);
     }
 }
@@ -180,7 +211,7 @@ static void put_ranked(struct making *m, const struct shape_type *type, enum sha
 /* An element of a variant: structures there are extension objects. */
 static void put_element(struct making *m, const struct shape_type *type, struct buffer *out)
 {
-    if (type->kind != SHAPE_STRUCTURE || !m->form->reversible) {
+    if (!shape_has_members(type) || !m->form->reversible) {
         put_type(m, type, out);
     } else if (is_new(m)) {
         put_structure(m, type, true, out);
@@ -325,7 +356,7 @@ static void define_payload(struct making *m, const struct shape *s, struct buffe
 
 /* ---- data set messages ---- */
 
-static void put_members(struct making *m, const char *const (*members)[2], size_t count,
+static void put_head_members(struct making *m, const char *const (*members)[2], size_t count,
                         struct buffer *out)
 {
     (void)m;
@@ -367,7 +398,7 @@ static void put_data_set_message(struct making *m, struct slice payload, struct 
     if (e->value_form.strict)
         members[count][0] = "DataSetWriterName", members[count++][1] = STRING;
     buffer_text(out, "{\"type\":\"object\",\"properties\":{");
-    put_members(m, (const char *const(*)[2])members, count, out);
+    put_head_members(m, (const char *const(*)[2])members, count, out);
     buffer_text(out, ",\"Late\":{\"const\":true},\"Payload\":");
     put_ref(payload, out);
     buffer_text(out, "},");
@@ -417,7 +448,7 @@ static void put_network(struct making *m, struct buffer *out)
     if (!p->encoder->value_form.strict && p->group.len)
         members[count][0] = "DataSetWriterGroup", members[count++][1] = STRING;
     buffer_text(out, "{\"type\":\"object\",\"properties\":{");
-    put_members(m, (const char *const(*)[2])members, count, out);
+    put_head_members(m, (const char *const(*)[2])members, count, out);
     buffer_text(out, ",\"Messages\":{\"type\":\"array\",\"items\":");
     put_any_data_set(m, out);
     buffer_text(out, "}},");

@@ -120,6 +120,7 @@ void schema_name_short(const struct shape_type *type, enum shape_rank rank, stru
         break;
     case SHAPE_ENUMERATION:
     case SHAPE_STRUCTURE:
+    case SHAPE_UNION:
         schema_name_escape(type->name, out);
     }
     buffer_text(out, rank == SHAPE_ARRAY ? "Collection" : rank == SHAPE_MATRIX ? "Matrix" : "");

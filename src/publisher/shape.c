@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "json/write.h"
 #include "opcua/data_type.h"
+#include "opcua/definition.h"
 #include "opcua/node_id.h"
 
 const struct shape_type shape_any = {.kind = SHAPE_ANY};
@@ -78,7 +79,9 @@ static const struct shape_type *standard_structure(struct making *m, const UA_Da
     const struct shape_type *known = find(m->shape, &type->typeId);
     if (known)
         return known;
-    struct shape_type *t = add_type(m, SHAPE_STRUCTURE, &type->typeId, slice_of(type->typeName));
+    bool is_union = type->typeKind == UA_DATATYPEKIND_UNION;
+    struct shape_type *t = add_type(m, is_union ? SHAPE_UNION : SHAPE_STRUCTURE, &type->typeId,
+                                    slice_of(type->typeName));
     t->fields = ARENA_TAKE_N(&m->shape->arena, struct shape_field, type->membersSize + 1);
     t->count = type->membersSize;
     for (size_t i = 0; i < type->membersSize; i++) {
@@ -87,7 +90,7 @@ static const struct shape_type *standard_structure(struct making *m, const UA_Da
             .name = slice_of(member->memberName),
             .type = type_of(m, &member->memberType->typeId, 0),
             .rank = member->isArray ? SHAPE_ARRAY : SHAPE_SCALAR,
-            .optional = member->isOptional,
+            .optional = is_union || member->isOptional,
         };
     }
     return t;
@@ -98,21 +101,29 @@ static const struct shape_type *standard_type(struct making *m, const UA_NodeId 
     const UA_DataType *wire = opcua_data_type_wire(id);
     if (!wire)
         return &shape_any;
-    if (wire->typeKind == UA_DATATYPEKIND_STRUCTURE || wire->typeKind == UA_DATATYPEKIND_OPTSTRUCT)
+    if (wire->typeKind == UA_DATATYPEKIND_STRUCTURE ||
+        wire->typeKind == UA_DATATYPEKIND_OPTSTRUCT || wire->typeKind == UA_DATATYPEKIND_UNION)
         return standard_structure(m, wire);
-    if (wire->typeKind == UA_DATATYPEKIND_UNION)
-        return &object;
     return builtin_type(m, (UA_DataTypeKind)opcua_data_type_builtin(wire)->typeKind);
 }
 
 static bool is_plain(const UA_StructureDefinition *d)
 {
-    bool plain = d->structureType == UA_STRUCTURETYPE_STRUCTURE ||
-                 d->structureType == UA_STRUCTURETYPE_STRUCTUREWITHOPTIONALFIELDS;
+    bool plain = (unsigned)d->structureType <= OPCUA_UNION_WITH_SUBTYPES;
     for (size_t i = 0; i < d->fieldsSize && plain; i++)
         plain = d->fields[i].valueRank == UA_VALUERANK_SCALAR ||
                 d->fields[i].valueRank == UA_VALUERANK_ONE_DIMENSION;
     return plain;
+}
+
+/* Part 3, 5.8.3: with subtypes allowed, values say themselves what they are. */
+static const struct shape_type *field_type(struct making *m, const UA_StructureDefinition *d,
+                                           const UA_StructureField *f)
+{
+    const struct shape_type *type = type_of(m, &f->dataType, 0);
+    if (!opcua_definition_is_subtyped(d) || !f->isOptional)
+        return type;
+    return shape_has_members(type) || type->kind == SHAPE_OBJECT ? &object : &shape_any;
 }
 
 static const struct shape_type *structure(struct making *m, const UA_StructureDescription *d)
@@ -120,17 +131,20 @@ static const struct shape_type *structure(struct making *m, const UA_StructureDe
     const UA_StructureDefinition *of = &d->structureDefinition;
     if (!is_plain(of))
         return &object;
-    struct shape_type *t = add_type(m, SHAPE_STRUCTURE, &d->dataTypeId, keep(m, d->name.name));
+    bool is_union = opcua_definition_plain(of) == UA_STRUCTURETYPE_UNION;
+    struct shape_type *t = add_type(m, is_union ? SHAPE_UNION : SHAPE_STRUCTURE, &d->dataTypeId,
+                                    keep(m, d->name.name));
     t->fields = ARENA_TAKE_N(&m->shape->arena, struct shape_field, of->fieldsSize + 1);
     t->count = of->fieldsSize;
     for (size_t i = 0; i < of->fieldsSize; i++) {
         const UA_StructureField *f = &of->fields[i];
         t->fields[i] = (struct shape_field){
             .name = keep(m, f->name),
-            .type = type_of(m, &f->dataType, 0),
+            .type = field_type(m, of, f),
             .rank = f->valueRank == UA_VALUERANK_SCALAR ? SHAPE_SCALAR : SHAPE_ARRAY,
-            .optional = f->isOptional &&
-                        of->structureType == UA_STRUCTURETYPE_STRUCTUREWITHOPTIONALFIELDS,
+            .optional = is_union ||
+                        (f->isOptional &&
+                         of->structureType == UA_STRUCTURETYPE_STRUCTUREWITHOPTIONALFIELDS),
         };
     }
     return t;

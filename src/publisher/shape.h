@@ -13,7 +13,8 @@ enum shape_kind {
     SHAPE_BUILTIN,     /* of OPC UA Part 6, 5.1.2 */
     SHAPE_ENUMERATION, /* Int32 on the wire */
     SHAPE_STRUCTURE,
-    SHAPE_OBJECT, /* a structure that nobody describes, or a union */
+    SHAPE_UNION,  /* at most one of its fields is there: all are optional */
+    SHAPE_OBJECT, /* a structure that nobody describes, or one that says itself what it is */
 };
 
 enum shape_rank { SHAPE_SCALAR, SHAPE_ARRAY, SHAPE_MATRIX };
@@ -21,13 +22,18 @@ enum shape_rank { SHAPE_SCALAR, SHAPE_ARRAY, SHAPE_MATRIX };
 struct shape_type {
     enum shape_kind kind;
     UA_DataTypeKind builtin; /* of BUILTIN */
-    UA_NodeId id;            /* of ENUMERATION and STRUCTURE */
+    UA_NodeId id;            /* of ENUMERATION, STRUCTURE and UNION */
     struct slice name, namespace_uri;
-    struct shape_field *fields; /* of STRUCTURE */
+    struct shape_field *fields; /* of STRUCTURE and UNION */
     struct slice *symbols;      /* of ENUMERATION: names of its values 0, 1, 2 …; NULL: others */
     size_t count;               /* fields or symbols */
     struct shape_type *next;    /* of the same shape */
 };
+
+static inline bool shape_has_members(const struct shape_type *t)
+{
+    return t->kind == SHAPE_STRUCTURE || t->kind == SHAPE_UNION;
+}
 
 struct shape_field {
     struct slice name;

@@ -51,6 +51,21 @@ space.addVariable({componentOf: own, browseName: 'Recipe', nodeId: 's=Recipe', d
 space.addVariable({componentOf: own, browseName: 'Points', nodeId: 's=Points', dataType: point.nodeId, valueRank: 1, arrayDimensions: [0],
   value: new Variant({dataType: DataType.ExtensionObject, arrayType: VariantArrayType.Array, value: [structure(point, {x: 1, y: 2}), structure(point, {x: 3, y: 4})]})});
 
+const [choice, note, circle, drawing] = ['Choice', 'Note', 'Circle', 'Drawing'].map(name => space.findDataType(name));
+const scalar = (name, type, value) => space.addVariable({componentOf: own, browseName: name, nodeId: `s=${name}`, dataType: type.nodeId,
+  value: new Variant({dataType: DataType.ExtensionObject, value: structure(type, value)})});
+scalar('Choice', choice, {where: structure(point, {x: 1, y: 2})});
+scalar('Note', note, {id: 7, where: structure(point, {x: 3, y: 4})});
+scalar('Drawing', drawing, {first: structure(circle, {label: 'a', radius: 1}), others: [structure(circle, {label: 'b', radius: 2})],
+  choices: [structure(choice, {number: 5}), structure(choice, {text: 'five'})], note: structure(note, {id: 1, text: 'n'})});
+space.addVariable({componentOf: own, browseName: 'Grid', nodeId: 's=Grid', dataType: point.nodeId, valueRank: 2, arrayDimensions: [2, 2],
+  value: new Variant({dataType: DataType.ExtensionObject, arrayType: VariantArrayType.Matrix, dimensions: [2, 2],
+    value: [[1, 2], [3, 4], [5, 6], [7, 8]].map(([x, y]) => structure(point, {x, y}))})});
+const mirrored = space.addMethod(own, {browseName: 'Mirror', nodeId: 's=Mirror',
+  inputArguments: [{name: 'What', dataType: choice.nodeId}, {name: 'Points', dataType: point.nodeId, valueRank: 1}],
+  outputArguments: [{name: 'What', dataType: choice.nodeId}, {name: 'Points', dataType: point.nodeId, valueRank: 1}]});
+mirrored.bindMethod((given, _context, callback) => callback(null, {statusCode: StatusCodes.Good, outputArguments: given}));
+
 // ---- matrices ----
 
 space.addVariable({componentOf: own, browseName: 'Matrix', nodeId: 's=Matrix', dataType: 'Double', valueRank: 2, arrayDimensions: [2, 3],

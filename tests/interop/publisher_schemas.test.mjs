@@ -50,7 +50,7 @@ const scalar = name => ({Id: `nsu=${CONFORMANCE};s=Static_Scalar_${name}`, DataS
 const scalars = ['Boolean', 'SByte', 'Byte', 'Int16', 'UInt16', 'Int32', 'UInt32', 'Int64', 'UInt64', 'Float', 'Double', 'String', 'DateTime', 'Guid', 'ByteString',
                  'NodeId', 'QualifiedName', 'LocalizedText'].map(scalar);
 const clock = {Id: 'i=2258', DataSetFieldId: 'Clock'};
-const nodes = [...['Phase', 'Point', 'Recipe', 'Points', 'Matrix', 'Cube'].map(own), ...scalars, clock];
+const nodes = [...['Phase', 'Point', 'Recipe', 'Points', 'Matrix', 'Cube', 'Choice', 'Note', 'Drawing', 'Grid'].map(own), ...scalars, clock];
 
 const entry = (group, more) => ({EndpointUrl: server.url, UseSecurity: false, DataSetWriterGroup: group, DataSetWriterId: `${group}-writer`,
   DataSetPublishingInterval: 200, DataSetSamplingInterval: 200, BatchSize: 3, BatchTriggerInterval: 200, OpcNodes: nodes, ...more});
@@ -182,6 +182,11 @@ test('Avro: avsc reads every message with the schema that it names, and the valu
     assert.equal(value(first.Recipe).Name, 'steel');
     assert.deepEqual(value(first.Point), {X: 1.5, Y: -2});
     assert.deepEqual(value(first.Points), [{X: 1, Y: 2}, {X: 3, Y: 4}]);
+    assert.deepEqual(value(first.Choice), {Number: null, Text: null, Where: {X: 1, Y: 2}});
+    assert.deepEqual(value(first.Note), {Id: 7, Text: null, Where: {X: 3, Y: 4}});
+    assert.deepEqual(value(first.Drawing).Choices, [{Number: 5, Text: null, Where: null}, {Number: null, Text: 'five', Where: null}]);
+    assert.ok(Buffer.isBuffer(value(first.Drawing).First.Body), 'it says itself what it is');
+    assert.deepEqual(value(first.Grid), {Dimensions: [2, 2], Value: [{X: 1, Y: 2}, {X: 3, Y: 4}, {X: 5, Y: 6}, {X: 7, Y: 8}]});
     assert.deepEqual(value(first.Matrix), {Dimensions: [2, 3], Value: [1, 2, 3, 4, 5, 6]});
     assert.deepEqual(value(first.Cube), {Dimensions: [2, 2, 2], Value: [1, 2, 3, 4, 5, 6, 7, 8]});
     assert.equal(typeof value(first.Boolean), 'boolean');
