@@ -15,6 +15,7 @@
 #include "json/write.h"
 
 #define TICK_MS 5000
+#define HEAR_BYTES 4096 /* are answered at once, before it is looked whether answers are read */
 
 const char *const live_hub_names[LIVE_HUBS] = {
     [LIVE_APPLICATIONS] = "applications", [LIVE_ENDPOINTS] = "endpoints",
@@ -127,23 +128,51 @@ static void on_close(void *arg, enum status why)
     free(c);
 }
 
-/* SignalR's side of the conversation; what a plain client says is not listened to. */
-static enum status hear(struct live_client *c, struct slice bytes)
+/* Its events are told once and to who is there: so much of them is not kept for one who does not read. */
+static void drop(struct live_client *c)
+{
+    struct stream *s = c->stream;
+    log_warn("live client does not read: its connection ends hub=%s id=%s", live_hub_names[c->hub],
+             c->ids.id);
+    c->live->counts.ended++;
+    leave_all(c);
+    stream_abort(s, TIMED_OUT);
+}
+
+/* What is answered; reading waits while the answers are not taken. */
+static enum status hear_some(struct live_client *c, struct slice bytes)
 {
     struct buffer answers = {0};
-    if (!live_wire_is_signalr(c->wire))
-        return OK;
     enum status s = signalr_feed(&c->signalr, bytes, &answers);
     if (c->signalr.protocol == SIGNALR_MESSAGEPACK && c->wire == LIVE_SIGNALR) {
         c->wire = LIVE_SIGNALR_PACKED;
         rest_websocket_say_binary(c->stream);
     }
-    c->heard_ms = loop_now_ms(c->live->loop);
     if (answers.len > 0) {
         live_wire_put_records(c->wire, buffer_slice(&answers), stream_out(c->stream));
         stream_flush(c->stream);
+        if (c->wire != LIVE_SIGNALR_STREAM && stream_unsent(c->stream) > STREAM_HIGH_BYTES)
+            stream_pause(c->stream, true); /* until on_drain */
     }
     buffer_clear(&answers);
+    return s;
+}
+
+/* SignalR's side of the conversation; what a plain client says is not listened to. */
+static enum status hear(struct live_client *c, struct slice bytes)
+{
+    enum status s = OK;
+    if (!live_wire_is_signalr(c->wire))
+        return OK;
+    c->heard_ms = loop_now_ms(c->live->loop);
+    while (s == OK && bytes.len > 0) {
+        if (stream_unsent(c->stream) > LIVE_UNSENT_MAX) {
+            drop(c);
+            return FULL;
+        }
+        s = hear_some(c, slice_first(bytes, HEAR_BYTES));
+        bytes = slice_skip(bytes, HEAR_BYTES);
+    }
     if (s != OK) {
         struct stream *stream = c->stream;
         leave_all(c);
@@ -160,7 +189,14 @@ static void on_data(void *arg, struct slice bytes)
         (void)!hear(c, bytes);
 }
 
-static const struct stream_events events = {.on_data = on_data, .on_close = on_close};
+static void on_drain(void *arg)
+{
+    struct live_client *c = arg;
+    stream_pause(c->stream, false);
+}
+
+static const struct stream_events events = {
+    .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
 
 enum status live_post(struct live *l, enum live_hub hub, struct slice token, struct slice bytes)
 {
@@ -288,12 +324,7 @@ bool live_listens(const struct live *l, enum live_hub hub)
 static void send(struct live_client *c, struct slice bytes)
 {
     if (stream_unsent(c->stream) > LIVE_UNSENT_MAX) {
-        log_warn("live client does not read: its connection ends hub=%s id=%s",
-                 live_hub_names[c->hub], c->ids.id);
-        struct stream *s = c->stream;
-        c->live->counts.ended++;
-        leave_all(c);
-        stream_abort(s, TIMED_OUT);
+        drop(c);
         return;
     }
     stream_write(c->stream, bytes);

@@ -7,7 +7,8 @@
  *
  * Bounds: LIVE_CONNECTIONS_MAX. To a client that is LIVE_VALUES_UNSENT_MAX behind no values are sent, which
  * is counted, and told where the wire has a way to; one that does not read at all loses its connection
- * beyond LIVE_UNSENT_MAX bytes, for other events are told once and to who is there.
+ * beyond LIVE_UNSENT_MAX bytes, for other events are told once and to who is there. What a client invokes
+ * without reading the answers is not read further beyond STREAM_HIGH_BYTES of them.
  */
 #pragma once
 
@@ -56,7 +57,8 @@ const char *live_connect(struct live *l, enum live_hub hub, enum live_wire wire,
 /* For a stream that asked for something that cannot be: says why, and closes it. */
 void live_refuse(enum live_wire wire, const char *why, struct stream *s);
 
-/* What a client of LIVE_SIGNALR_STREAM posts. NOT_FOUND: there is no such connection. */
+/* What a client of LIVE_SIGNALR_STREAM posts. NOT_FOUND: there is no such connection; FULL: it does not read what
+ * it is answered, and has ended; BAD_FORMAT, TOO_LARGE: no message of SignalR's, and it has ended, too. */
 CHECKED enum status live_post(struct live *l, enum live_hub hub, struct slice token, struct slice bytes);
 
 /* NOT_FOUND: there is no such connection; FULL: LIVE_GROUPS_MAX. Joining twice, leaving what was

@@ -94,7 +94,10 @@ static void signalr_post(struct rest_request *r)
     if (s == OK)
         rest_reply(r, 200, "text/plain", (struct slice){0});
     else
-        services_replies_fail(r, s, s == NOT_FOUND ? "there is no connection of that id" : "no message of SignalR's");
+        services_replies_fail(r, s,
+                              s == NOT_FOUND ? "there is no connection of that id"
+                              : s == FULL    ? "the connection ends: its answers are not read"
+                                             : "no message of SignalR's");
 }
 
 /* ---- events without SignalR ---- */
