@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "services/fleet_twin.h"
 #include "services/ids.h"
-#include "services/services.h"
 #include "services/twin_call.h"
 #include "json/json.h"
 #include "json/write.h"
@@ -62,38 +62,51 @@ static enum fleet_kind kind_of(const struct rest_request *r)
     return FLEET_PUBLISHER;
 }
 
-static void on_fleet(void *arg, enum status why, const struct services_fleet_list *list)
+static void on_twin(void *arg, enum status why, const struct services_fleet_twin *t)
 {
     struct rest_request *r = arg;
-    struct iot_id id = services_ids_module(rest_param(r, "id"));
     struct buffer out = {0};
-    for (size_t i = 0; why == OK && i < list->count && out.len == 0; i++) {
-        const struct services_fleet_member *m = &list->members[i];
-        struct json_doc *twin = NULL;
-        struct json_writer w = json_writer(&out);
-        if (iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}) &&
-            json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) == OK)
-            fleet_documents_put(kind_of(r), m, json_root(twin), &w);
-        json_free(&twin);
-    }
+    struct json_writer w = json_writer(&out);
+    if (why == OK)
+        fleet_documents_put(kind_of(r), &t->member, t->twin, &w);
     services_change_record(r, buffer_slice(&out));
     buffer_clear(&out);
 }
 
 static void fleet(struct rest_request *r)
 {
-    struct services *app = r->app;
-    services_fleet_look(app->fleet, 0, on_fleet, r);
+    struct iot_id id = services_ids_module(rest_param(r, "id"));
+    if (services_fleet_twin_ask(r, kind_of(r), id, TWIN_QUESTION_MS, on_twin, r) != OK)
+        on_no_value(r);
 }
 
-/* ---- of a node ---- */
+/* ---- of a module: a question that is made of the request ---- */
 
-/* The read that tells what the request is about to write: its members but the value. */
-static void read_first(struct rest_request *r, const char *method, struct slice request)
+typedef void put_fn(struct json_writer *w, const struct json *request);
+
+/* `put` writes its members. */
+static void ask_module(struct rest_request *r, const char *method, enum services_payload payload, put_fn *put,
+                       services_twin_fn *answer)
 {
-    services_twin_call(
-        r, &(struct services_twin_ask){
-               .method = method, .request = request, .answer = on_value, .failed = on_no_value});
+    struct json_doc *doc = NULL;
+    struct buffer question = {0};
+    struct json_writer w = json_writer(&question);
+    if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
+        on_no_value(r);
+        return;
+    }
+    json_object(&w);
+    put(&w, json_root(doc));
+    json_end_object(&w);
+    json_free(&doc);
+    services_twin_call(r, &(struct services_twin_ask){.method = method,
+                                                      .request = buffer_slice(&question),
+                                                      .payload = payload,
+                                                      .question = true,
+                                                      .answer = answer,
+                                                      .failed = on_no_value});
+    explicit_bzero(question.at, question.len); /* a password may stand in the header */
+    buffer_clear(&question);
 }
 
 static void put_members(struct json_writer *w, const struct json *from, const char *const *names,
@@ -106,50 +119,42 @@ static void put_members(struct json_writer *w, const struct json *from, const ch
     }
 }
 
+static void put_header(struct json_writer *w, const struct json *request)
+{
+    static const char *const header[] = {"header"};
+    put_members(w, request, header, 1);
+}
+
+/* ---- of a node: the read of what is to be written ---- */
+
+static void put_value(struct json_writer *w, const struct json *request)
+{
+    static const char *const names[] = {"nodeId", "browsePath", "indexRange"};
+    put_members(w, request, names, 3);
+    put_header(w, request);
+}
+
 static void value(struct rest_request *r)
 {
-    static const char *const names[] = {"nodeId", "browsePath", "indexRange", "header"};
-    struct json_doc *doc = NULL;
-    struct buffer request = {0};
-    struct json_writer w = json_writer(&request);
-    if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
-        on_no_value(r);
-        return;
+    ask_module(r, "ValueRead_V2", PAYLOAD_CONNECTION, put_value, on_value);
+}
+
+static void put_attributes(struct json_writer *w, const struct json *request)
+{
+    static const char *const names[] = {"nodeId", "attribute"};
+    json_name(w, "attributes"), json_array(w);
+    for (struct json_walk each = json_walk(json_get_nocase(request, "attributes")); json_next(&each);) {
+        json_object(w);
+        put_members(w, each.value, names, 2);
+        json_end_object(w);
     }
-    json_object(&w);
-    put_members(&w, json_root(doc), names, 4);
-    json_end_object(&w);
-    json_free(&doc);
-    read_first(r, "ValueRead_V2", buffer_slice(&request));
-    explicit_bzero(request.at, request.len); /* a password may stand in the header */
-    buffer_clear(&request);
+    json_end_array(w);
+    put_header(w, request);
 }
 
 static void attributes(struct rest_request *r)
 {
-    static const char *const names[] = {"nodeId", "attribute"}, *const header[] = {"header"};
-    struct json_doc *doc = NULL;
-    struct buffer request = {0};
-    struct json_writer w = json_writer(&request);
-    if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
-        on_no_value(r);
-        return;
-    }
-    json_object(&w);
-    json_name(&w, "attributes"), json_array(&w);
-    for (struct json_walk each = json_walk(json_get_nocase(json_root(doc), "attributes"));
-         json_next(&each);) {
-        json_object(&w);
-        put_members(&w, each.value, names, 2);
-        json_end_object(&w);
-    }
-    json_end_array(&w);
-    put_members(&w, json_root(doc), header, 1);
-    json_end_object(&w);
-    json_free(&doc);
-    read_first(r, "NodeRead_V2", buffer_slice(&request));
-    explicit_bzero(request.at, request.len);
-    buffer_clear(&request);
+    ask_module(r, "NodeRead_V2", PAYLOAD_CONNECTION, put_attributes, on_value);
 }
 
 /* ---- of what is published ---- */
@@ -160,21 +165,28 @@ static void configuration(struct rest_request *r)
                          &(struct services_twin_ask){.method = "GetConfiguredEndpoints_V2",
                                                      .request = SLICE("{\"includeNodes\":true}"),
                                                      .payload = PAYLOAD_REQUEST,
+                                                     .question = true,
                                                      .answer = on_value,
                                                      .failed = on_no_value});
+}
+
+/* As the module compares them. */
+static bool is_id(const struct json *asked, struct slice id)
+{
+    return slice_eq(slice_trim(json_string(asked)), id);
 }
 
 /* The ids of nodes in a request to start, to stop, or for many. */
 static bool is_named(const struct json *request, struct slice id)
 {
     const struct json *item = json_get_nocase(request, "item");
-    if (slice_eq(json_string(json_get_nocase(item ? item : request, "nodeId")), id))
+    if (is_id(json_get_nocase(item ? item : request, "nodeId"), id))
         return true;
     for (struct json_walk w = json_walk(json_get_nocase(request, "nodesToAdd")); json_next(&w);)
-        if (slice_eq(json_string(json_get_nocase(w.value, "nodeId")), id))
+        if (is_id(json_get_nocase(w.value, "nodeId"), id))
             return true;
     for (struct json_walk w = json_walk(json_get_nocase(request, "nodesToRemove")); json_next(&w);)
-        if (slice_eq(json_string(w.value), id))
+        if (is_id(w.value, id))
             return true;
     return false;
 }
@@ -200,13 +212,10 @@ static void on_published(struct rest_request *r, struct slice payload)
     buffer_clear(&out);
 }
 
+/* Whose user is in the header: the module has the nodes of each in an entry of its own. */
 static void published(struct rest_request *r)
 {
-    services_twin_call(r, &(struct services_twin_ask){.method = "PublishList_V2",
-                                                      .request = SLICE("{}"),
-                                                      .payload = PAYLOAD_PUBLISHER,
-                                                      .answer = on_published,
-                                                      .failed = on_no_value});
+    ask_module(r, "PublishList_V2", PAYLOAD_PUBLISHER, put_header, on_published);
 }
 
 /* ---- which of them ---- */

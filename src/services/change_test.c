@@ -95,9 +95,9 @@ static const struct row {
     {"RegisterEndpoint", "PUT", "/registry/v2/endpoints?discovererId=edge_module_discovery", "{\"url\":\"opc.tcp://x\"}", NULL, NULL},
     {"ResetSupervisor", "POST", "/registry/v2/supervisors/edge_module_twin/reset", "", NULL, NULL},
     {"GetConfiguredEndpoints", "GET", "/registry/v2/publishers/edge_module_publisher/endpoints", "", NULL, NULL},
-    {"SetConfiguredEndpoints", "PUT", "/registry/v2/publishers/edge_module_publisher/endpoints", "{\"endpoints\":[]}", "items 0 displayName", "before"},
-    {"WriteValue", "POST", "/twin/v2/write/{endpointId}", "{\"nodeId\":\"i=1\",\"value\":2}", "items 0 displayName", "before"},
-    {"WriteAttributes", "POST", "/twin/v2/write/{endpointId}/attributes", "{\"attributes\":[{\"nodeId\":\"i=1\",\"attribute\":\"DisplayName\",\"value\":2}]}", "items 0 displayName", "before"},
+    {"SetConfiguredEndpoints", "PUT", "/registry/v2/publishers/edge_module_publisher/endpoints", "{\"endpoints\":[]}", "endpoints 0 dataSetWriterGroup", "configured"},
+    {"WriteValue", "POST", "/twin/v2/write/{endpointId}", "{\"nodeId\":\"i=1\",\"value\":2}", "value", "read"},
+    {"WriteAttributes", "POST", "/twin/v2/write/{endpointId}/attributes", "{\"attributes\":[{\"nodeId\":\"i=1\",\"attribute\":\"DisplayName\",\"value\":2}]}", "results 0 value", "attribute"},
     {"GetCallMetadata", "POST", "/twin/v2/call/{endpointId}/metadata", "{\"methodId\":\"i=1\"}", NULL, NULL},
     {"CallMethod", "POST", "/twin/v2/call/{endpointId}", "{\"methodId\":\"i=1\"}", NULL, NULL},
     {"HistoryReadRaw", "POST", "/history/v2/history/read/{endpointId}", "{\"nodeId\":\"i=1\",\"details\":{}}", NULL, NULL},
@@ -113,9 +113,9 @@ static const struct row {
     {"HistoryDeleteValuesAtTimes", "POST", "/history/v2/delete/{endpointId}/values/pick", "{\"nodeId\":\"i=1\",\"details\":{\"reqTimes\":[]}}", NULL, NULL},
     {"HistoryDeleteModifiedValues", "POST", "/history/v2/delete/{endpointId}/values/modified", "{\"nodeId\":\"i=1\",\"details\":{}}", NULL, NULL},
     {"HistoryDeleteEvents", "POST", "/history/v2/delete/{endpointId}/events", "{\"nodeId\":\"i=1\",\"details\":{\"eventIds\":[]}}", NULL, NULL},
-    {"StartPublishingValues", "POST", "/publisher/v2/publish/{endpointId}/start", "{\"item\":{\"nodeId\":\"i=1\"}}", "0 displayName", "before"},
-    {"StopPublishingValues", "POST", "/publisher/v2/publish/{endpointId}/stop", "{\"nodeId\":\"i=1\"}", "0 displayName", "before"},
-    {"BulkPublishValues", "POST", "/publisher/v2/publish/{endpointId}/bulk", "{\"nodesToAdd\":[{\"nodeId\":\"i=2\"}],\"nodesToRemove\":[\"i=1\"]}", "0 displayName", "before"},
+    {"StartPublishingValues", "POST", "/publisher/v2/publish/{endpointId}/start", "{\"item\":{\"nodeId\":\"i=1\"}}", "0 displayName", "published"},
+    {"StopPublishingValues", "POST", "/publisher/v2/publish/{endpointId}/stop", "{\"nodeId\":\"i=1\"}", "0 displayName", "published"},
+    {"BulkPublishValues", "POST", "/publisher/v2/publish/{endpointId}/bulk", "{\"nodesToAdd\":[{\"nodeId\":\"i=2\"}],\"nodesToRemove\":[\"i=1\"]}", "0 displayName", "published"},
     {"SubscribeByDiscovererId", "PUT", "/events/v2/discovery/d/events", "\"nobody\"", NULL, NULL},
     {"UnsubscribeByDiscovererId", "DELETE", "/events/v2/discovery/d/events/nobody", "", NULL, NULL},
     {"SubscribeByRequestId", "PUT", "/events/v2/discovery/requests/r/events", "\"nobody\"", NULL, NULL},
@@ -199,13 +199,22 @@ static void look_at_asked(const struct row *row, const struct json *asked)
         fail_msg("%s: old is not %s", row->operation, row->old);
 }
 
+static const struct answer_to answers[] = {
+    {"ValueRead_V2", "{\"status\":200,\"payload\":{\"value\":\"read\"}}"},
+    {"NodeRead_V2", "{\"status\":200,\"payload\":{\"results\":[{\"value\":\"attribute\"}]}}"},
+    {"PublishList_V2", "{\"status\":200,\"payload\":{\"items\":["
+                       "{\"nodeId\":\"i=1\",\"displayName\":\"published\"},{\"nodeId\":\"i=3\"}]}}"},
+    {"GetConfiguredEndpoints_V2",
+     "{\"status\":200,\"payload\":{\"endpoints\":[{\"dataSetWriterGroup\":\"configured\"}]}}"},
+    {NULL, NULL},
+};
+
 static void who_what_when_and_what_was_there(void **state)
 {
     (void)state;
+    house.answers = answers;
     house.modules = "[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"},"
                     "{\"deviceId\":\"edge\",\"moduleId\":\"$edgeHub\"}]";
-    house.hub_answer = "{\"status\":200,\"payload\":{\"items\":[{\"nodeId\":\"i=1\",\"displayName\":\"before\"},"
-                       "{\"nodeId\":\"i=3\"}]}}";
     for (size_t i = 0; i < ROWS; i++) {
         size_t skip = log_size();
         int status = call(rows[i].method, filled(rows[i].path), rows[i].body);
@@ -229,6 +238,43 @@ static void who_what_when_and_what_was_there(void **state)
     }
 }
 
+#define HEADER "{\"elevation\":{\"type\":\"UserName\",\"value\":{\"user\":\"u\",\"password\":\"p\"}}}"
+#define USER "{\"type\":\"UserName\",\"value\":{\"user\":\"u\",\"password\":\"p\"}}"
+
+/* Of the same nodes, as the same user: what he published is an entry of its own. Nobody waits long for it. */
+static void what_was_there_is_asked_for_as_the_same_user(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *body, *asks, *member, *want;
+    } questions[] = {
+        {"POST", "/twin/v2/write/{endpointId}", "{\"nodeId\":\"i=1\",\"indexRange\":\"1:2\",\"value\":2,\"header\":" HEADER "}",
+         "\"ValueRead_V2\"", "payload request", "{\"nodeId\":\"i=1\",\"indexRange\":\"1:2\",\"header\":" HEADER "}"},
+        {"POST", "/twin/v2/write/{endpointId}/attributes",
+         "{\"attributes\":[{\"nodeId\":\"i=1\",\"attribute\":\"DisplayName\",\"value\":2}],\"header\":" HEADER "}",
+         "\"NodeRead_V2\"", "payload request",
+         "{\"attributes\":[{\"nodeId\":\"i=1\",\"attribute\":\"DisplayName\"}],\"header\":" HEADER "}"},
+        {"POST", "/publisher/v2/publish/{endpointId}/start", "{\"item\":{\"nodeId\":\"i=1\"},\"header\":" HEADER "}",
+         "\"PublishList_V2\"", "payload connection user", USER},
+        {"POST", "/publisher/v2/publish/{endpointId}/stop", "{\"nodeId\":\"i=1\",\"header\":" HEADER "}",
+         "\"PublishList_V2\"", "payload connection user", USER},
+        {"POST", "/publisher/v2/publish/{endpointId}/bulk", "{\"nodesToRemove\":[\"i=1\"],\"header\":" HEADER "}",
+         "\"PublishList_V2\"", "payload connection user", USER},
+        {"PUT", "/registry/v2/publishers/edge_module_publisher/endpoints", "{\"endpoints\":[]}",
+         "\"GetConfiguredEndpoints_V2\"", "payload includeNodes", "true"},
+    };
+    house.answers = answers;
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        int before = house.methods;
+        assert_int_equal(call(questions[i].method, filled(questions[i].path), questions[i].body), 200);
+        assert_int_equal(house.methods, before + 2);
+        expect_asked_before("methodName", questions[i].asks);
+        expect_asked_before(questions[i].member, questions[i].want);
+        expect_asked_before("responseTimeoutInSeconds", "5");
+        expect_asked("responseTimeoutInSeconds", "20");
+    }
+}
+
 /* Bulk tells of the nodes that it names, not of all that is published. */
 static void of_publishing_the_named_nodes_are_told(void **state)
 {
@@ -236,7 +282,7 @@ static void of_publishing_the_named_nodes_are_told(void **state)
     house.hub_answer = "{\"status\":200,\"payload\":{\"items\":[{\"nodeId\":\"i=1\"},{\"nodeId\":\"i=2\"},{\"nodeId\":\"i=3\"}]}}";
     size_t skip = log_size();
     assert_int_equal(call("POST", filled("/publisher/v2/publish/{endpointId}/bulk"),
-                          "{\"nodesToAdd\":[{\"nodeId\":\"i=2\"},{\"nodeId\":\"i=9\"}],\"nodesToRemove\":[\"i=3\"]}"),
+                          "{\"nodesToAdd\":[{\"nodeId\":\" i=2\"},{\"nodeId\":\"i=9\"}],\"nodesToRemove\":[\"i=3 \"]}"),
                      200);
     struct json_doc *asked = line(skip, "asked", "BulkPublishValues");
     assert_int_equal(json_count(json_get(json_root(asked), "old")), 2);
@@ -263,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(no_route_that_changes_something_is_left_out),
         TEST(who_what_when_and_what_was_there),
+        TEST(what_was_there_is_asked_for_as_the_same_user),
         TEST(of_publishing_the_named_nodes_are_told),
         TEST(what_cannot_be_asked_for_is_left_out),
     };

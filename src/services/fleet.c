@@ -28,16 +28,18 @@ struct services_fleet {
     struct service_client *hub;
     struct buffer modules; /* the body of that question */
     struct known known;
-    bool ever;
+    bool ever;         /* something is known, and nobody has forgotten it */
     uint64_t known_ms; /* when it was asked for */
     /* While the hub is asked: */
     bool asking;
+    bool outdated; /* what comes is to be forgotten: something was changed since it was asked for */
     struct buffer question, continuation;
     struct known found;
     char **edges; /* devices that are not asked for yet */
     size_t edge_count, edge_cap;
     uint64_t asked_ms;
     struct list askers;
+    struct list later; /* who is content with nothing that was asked for before they came */
 };
 
 static void ask_page(struct services_fleet *f);
@@ -104,14 +106,18 @@ static void take(struct services_fleet *f, const struct json *twin)
 
 /* ---- asking the hub ---- */
 
-static void tell(struct services_fleet *f, enum status why)
+static void ask(struct services_fleet *f);
+
+static void move_all(struct list *from, struct list *to)
 {
-    struct list ready;
-    list_init(&ready);
-    for (struct link *l; (l = list_pop(&f->askers));)
-        list_push(&ready, l);
+    for (struct link *l; (l = list_pop(from));)
+        list_push(to, l);
+}
+
+static void tell(struct services_fleet *f, struct list *ready, enum status why)
+{
     struct services_fleet_list list = {f->known.members, f->known.count};
-    for (struct link *l; (l = list_pop(&ready));) {
+    for (struct link *l; (l = list_pop(ready));) {
         struct asker *a = LIST_OF(l, struct asker, link);
         a->fn(a->arg, why, why == OK ? &list : NULL);
         free(a);
@@ -124,8 +130,11 @@ static void forget_edges(struct services_fleet *f)
         free(f->edges[--f->edge_count]);
 }
 
+/* Who waits for a later look gets it first: who is told now may ask, too. */
 static void end(struct services_fleet *f, enum status why)
 {
+    struct list ready;
+    list_init(&ready);
     f->asking = false;
     forget_edges(f);
     if (why == OK) {
@@ -133,12 +142,16 @@ static void end(struct services_fleet *f, enum status why)
         f->known = f->found;
         f->found = (struct known){0};
         f->known_ms = f->asked_ms;
-        f->ever = true;
+        f->ever = !f->outdated;
     } else {
         forget(&f->found);
         log_warn("the hub's modules not looked up why=%s", status_name(why));
     }
-    tell(f, why);
+    move_all(&f->askers, &ready);
+    move_all(&f->later, why == CANCELLED ? &ready : &f->askers);
+    if (!list_empty(&f->askers))
+        ask(f);
+    tell(f, &ready, why);
 }
 
 static void put_question(struct buffer *out, const char *query)
@@ -206,6 +219,7 @@ static void ask_page(struct services_fleet *f)
 static void ask(struct services_fleet *f)
 {
     f->asking = true;
+    f->outdated = false;
     buffer_reset(&f->question);
     buffer_put(&f->question, buffer_slice(&f->modules));
     f->asked_ms = loop_now_ms(f->loop);
@@ -216,6 +230,7 @@ static void ask(struct services_fleet *f)
 void services_fleet_forget(struct services_fleet *f)
 {
     f->ever = false;
+    f->outdated = true;
 }
 
 void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,
@@ -229,7 +244,7 @@ void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fle
     struct asker *a = MEMORY_NEW(struct asker);
     a->fn = fn;
     a->arg = arg;
-    list_push(&f->askers, &a->link);
+    list_push(f->asking && (age_ms == 0 || f->outdated) ? &f->later : &f->askers, &a->link);
     if (!f->asking)
         ask(f);
 }
@@ -254,6 +269,7 @@ struct services_fleet *services_fleet_new(const struct services_fleet_config *co
     f->loop = config->loop;
     f->hub = config->hub;
     list_init(&f->askers);
+    list_init(&f->later);
     put_modules(f, config->modules);
     return f;
 }
@@ -263,7 +279,8 @@ void services_fleet_free(struct services_fleet **fleet)
     struct services_fleet *f = *fleet;
     if (f == NULL)
         return;
-    tell(f, CANCELLED);
+    move_all(&f->later, &f->askers);
+    tell(f, &f->askers, CANCELLED);
     forget(&f->known);
     forget(&f->found);
     forget_edges(f);

@@ -34,9 +34,11 @@ void services_fleet_free(struct services_fleet **f);
 /* `list` lives until the call returns; it is NULL unless `why` is OK. */
 typedef void services_fleet_fn(void *arg, enum status why, const struct services_fleet_list *list);
 
-/* The next look asks the hub, however young what is known. */
+/* Something was changed: the next look asks the hub, however young what is known, and does not take what was asked
+ * for before. */
 void services_fleet_forget(struct services_fleet *f);
 
-/* Answers at once when what is known is younger than `age_ms`, else after asking the hub. */
+/* Answers at once when what is known is younger than `age_ms`, else after asking the hub; where it is being asked
+ * already, that answer does. 0: what the hub says to a question that is asked from now on. */
 void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,
                          void *arg);

@@ -2,8 +2,7 @@
  * The registry's REST API, 2.8: gateways (edge devices) and the modules on them that supervise, discover and publish.
  * All of it is in their twins at the hub: read from there, and changed there.
  */
-#include "base/encoding.h"
-#include "services/fleet_watch.h"
+#include "services/fleet_twin.h"
 #include "services/ids.h"
 #include "services/models.h"
 #include "services/replies.h"
@@ -17,11 +16,9 @@ struct look {
     struct rest_request *request;
     enum fleet_kind kind;
     const struct json *wanted; /* of a query; NULL: all, or one */
-    const struct json *update; /* of a change */
-    struct slice mode;         /* of SetDiscoveryMode */
     bool one;                  /* of a query for the supervisor of an endpoint: */
     struct slice id;           /* no other; empty: none */
-    struct json_doc *doc;      /* of `wanted` or `update` */
+    struct json_doc *doc;      /* of `wanted` */
 };
 
 static void end(struct look *l)
@@ -145,78 +142,24 @@ static void put_gateway(struct json_writer *w, const struct services *app, const
     json_end_object(w);
 }
 
-static const struct services_fleet_member *find_asked(struct look *l, const struct services_fleet_list *list,
-                                                      struct json_doc **twin)
-{
-    struct rest_request *r = l->request;
-    const struct services_fleet_member *m = find(r->app, l->kind, list, services_ids_module(rest_param(r, "id")), twin);
-    if (m == NULL)
-        services_replies_fail(r, NOT_FOUND, "the hub does not know it");
-    return m;
-}
-
 static void answer_one(struct look *l, const struct services_fleet_list *list)
 {
+    struct rest_request *r = l->request;
     struct json_doc *twin = NULL;
     struct buffer out = {0};
     struct json_writer w = json_writer(&out);
-    const struct services_fleet_member *m = find_asked(l, list, &twin);
-    if (m == NULL)
+    const struct services_fleet_member *m = find(r->app, l->kind, list, services_ids_module(rest_param(r, "id")), &twin);
+    if (m == NULL) {
+        services_replies_fail(r, NOT_FOUND, "the hub does not know it");
         return;
+    }
     if (l->kind == FLEET_GATEWAY)
-        put_gateway(&w, l->request->app, list, m, json_root(twin));
+        put_gateway(&w, r->app, list, m, json_root(twin));
     else
         fleet_documents_put(l->kind, m, json_root(twin), &w);
-    rest_reply_json(l->request, 200, buffer_slice(&out));
+    rest_reply_json(r, 200, buffer_slice(&out));
     buffer_clear(&out);
     json_free(&twin);
-}
-
-/* ---- changing one ---- */
-
-static void on_changed(void *arg, enum status why, const struct rest_answer *a)
-{
-    struct rest_request *r = arg;
-    struct services *app = r->app;
-    (void)a;
-    services_fleet_forget(app->fleet);
-    services_fleet_watch_soon(app->watch);
-    if (why == OK)
-        rest_reply_empty(r, 200);
-    else
-        services_replies_fail(r, why, "the hub does not change its twin");
-}
-
-static void put_path(struct iot_id id, struct buffer *out)
-{
-    buffer_text(out, "/twins/");
-    percent_encode(id.device, out);
-    if (id.module.len == 0)
-        return;
-    buffer_text(out, "/modules/");
-    percent_encode(id.module, out);
-}
-
-static void change_one(struct look *l, const struct services_fleet_list *list)
-{
-    struct rest_request *r = l->request;
-    struct services *app = r->app;
-    struct json_doc *twin = NULL;
-    struct buffer path = {0}, body = {0};
-    const struct services_fleet_member *m = find_asked(l, list, &twin);
-    if (m == NULL)
-        return;
-    put_path((struct iot_id){slice_of(m->device), slice_of(m->module)}, &path);
-    fleet_documents_put_patch(l->kind, json_root(twin), l->update, l->mode, &body);
-    enum status s = service_client_request(
-        app->hub,
-        &(struct service_call){.method = "PATCH", .path = buffer_cstr(&path), .body = buffer_slice(&body), .id = r->id},
-        on_changed, r);
-    if (s != OK)
-        services_replies_fail(r, s, "the hub is not reached");
-    json_free(&twin);
-    buffer_clear(&path);
-    buffer_clear(&body);
 }
 
 /* ---- the way there ---- */
@@ -227,8 +170,6 @@ static void on_list(void *arg, enum status why, const struct services_fleet_list
     struct json_doc *doc = l->doc; /* `l` is the request's, and goes with the answer */
     if (why != OK)
         services_replies_fail(l->request, why, "the hub does not tell its modules");
-    else if (l->update || l->mode.len)
-        change_one(l, list);
     else if (rest_param(l->request, "id").len > 0)
         answer_one(l, list);
     else
@@ -236,14 +177,14 @@ static void on_list(void *arg, enum status why, const struct services_fleet_list
     json_free(&doc);
 }
 
-/* `l` is copied; its document is ours. What is changed is looked at as it is now. */
+/* `l` is copied; its document is ours. */
 static void look(const struct look *given)
 {
     struct services *app = given->request->app;
     struct look *l = ARENA_TAKE(&given->request->arena, struct look);
     *l = *given;
     if (app->fleet) {
-        services_fleet_look(app->fleet, l->update || l->mode.len ? 0 : AGE_MS, on_list, l);
+        services_fleet_look(app->fleet, AGE_MS, on_list, l);
         return;
     }
     end(l);
@@ -301,28 +242,26 @@ static void query(struct rest_request *r, enum fleet_kind kind)
 
 static void change(struct rest_request *r, enum fleet_kind kind)
 {
-    struct look l = {.request = r, .kind = kind};
-    if (services_replies_body(r, &services_models, r->route->request, &l.doc) != OK)
-        return;
-    l.update = json_root(l.doc);
-    look(&l);
+    struct json_doc *update = NULL;
+    if (services_replies_body(r, &services_models, r->route->request, &update) == OK)
+        services_fleet_twin_change(r, kind, update, (struct slice){0});
 }
 
 static void set_discovery_mode(struct rest_request *r)
 {
     static const char *const modes[] = {"Off", "Local", "Network", "Fast", "Scan"};
-    struct look l = {.request = r, .kind = FLEET_DISCOVERER};
+    struct json_doc *config = NULL;
+    struct slice mode = {0};
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
         if (slice_eq_nocase(rest_query(r, "mode"), slice_of(modes[i])))
-            l.mode = slice_of(modes[i]);
-    if (l.mode.len == 0) {
+            mode = slice_of(modes[i]);
+    if (mode.len == 0) {
         services_replies_fail(r, BAD_ARGUMENT, "mode is one of Off, Local, Network, Fast and Scan");
         return;
     }
-    if (r->body.len && services_replies_body(r, &services_models, r->route->request, &l.doc) != OK)
+    if (r->body.len && services_replies_body(r, &services_models, r->route->request, &config) != OK)
         return;
-    l.update = json_root(l.doc);
-    look(&l);
+    services_fleet_twin_change(r, FLEET_DISCOVERER, config, mode);
 }
 
 /* ---- a supervisor's endpoints ---- */

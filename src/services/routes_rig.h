@@ -24,6 +24,11 @@
 #define WAIT_MS 20000
 #define KEY "c2VjcmV0IGtleSBmb3IgdGVzdHM="
 
+/* What the hub answers to a method of that name; NULL at the end. */
+struct answer_to {
+    const char *method, *answer;
+};
+
 static struct house {
     struct loop *loop;
     struct services services;
@@ -34,11 +39,15 @@ static struct house {
     /* What the hub answers to a method, and what it was asked last: */
     int hub_status;
     const char *hub_answer;
+    const struct answer_to *answers; /* instead, to those named in it; NULL: none */
     const char *too_large; /* instead, to what does not come in pieces */
     char device[64], module[64], id[40];
-    struct buffer asked;
+    struct buffer asked, before; /* and what before that */
     const char *modules, *edges; /* the second pages of modules and of edge devices */
-    int methods, lookups;
+    const char *twin;            /* the discoverer's of "edge"; NULL: as in the query */
+    const char *overtaken;       /* and after somebody else's change, just before the next one; then NULL */
+    char if_match[32];           /* of the last change */
+    int methods, lookups, changes;
     bool hold;                 /* the next query waits: */
     struct rest_request *held; /* here */
     int in_pieces; /* methods that were called so; what was asked is their whole */
@@ -65,13 +74,25 @@ static void unfold(const struct json *body)
     buffer_clear(&whole);
 }
 
+static const char *answer_to_asked(void)
+{
+    struct json_doc *doc = NULL;
+    const char *found = house.hub_answer;
+    if (json_parse(buffer_slice(&house.asked), JSON_STRICT, &doc, NULL) == OK)
+        for (const struct answer_to *a = house.answers; a && a->method; a++)
+            if (slice_eq(json_string(json_get(json_root(doc), "methodName")), slice_of(a->method)))
+                found = a->answer;
+    json_free(&doc);
+    return found;
+}
+
 /* The module's answer, as the one piece of a response. */
 static void fold_answer(struct rest_request *r)
 {
     struct json_doc *doc;
     struct buffer payload = {0}, packed = {0}, text = {0}, out = {0};
     struct json_writer w = json_writer(&payload);
-    assert_int_equal(json_parse(slice_of(house.hub_answer), JSON_STRICT, &doc, NULL), OK);
+    assert_int_equal(json_parse(slice_of(answer_to_asked()), JSON_STRICT, &doc, NULL), OK);
     json_put_value(&w, json_get(json_root(doc), "payload"));
     gzip_compress(buffer_slice(&payload), &packed);
     base64_encode(buffer_slice(&packed), &text);
@@ -94,6 +115,8 @@ static void hub_method(struct rest_request *r)
     snprintf(house.device, sizeof(house.device), "%.*s", SLICE_FMT(rest_param(r, "id")));
     snprintf(house.module, sizeof(house.module), "%.*s", SLICE_FMT(rest_param(r, "module")));
     snprintf(house.id, sizeof(house.id), "%s", r->id);
+    buffer_reset(&house.before);
+    buffer_put(&house.before, buffer_slice(&house.asked));
     buffer_reset(&house.asked);
     buffer_put(&house.asked, r->body);
     bool piece = json_parse(r->body, JSON_STRICT, &doc, NULL) == OK &&
@@ -102,10 +125,15 @@ static void hub_method(struct rest_request *r)
         unfold(json_root(doc));
         fold_answer(r);
     } else {
-        rest_reply_json(r, house.hub_status, slice_of(house.too_large ? house.too_large : house.hub_answer));
+        rest_reply_json(r, house.hub_status, slice_of(house.too_large ? house.too_large : answer_to_asked()));
     }
     json_free(&doc);
 }
+
+#define DISCOVERER                                                                                 \
+    "{\"deviceId\":\"edge\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\","             \
+    "\"properties\":{\"desired\":{\"DiscoveryUrls\":{\"0\":\"a\",\"1\":\"b\"}},"                       \
+    "\"reported\":{\"__type__\":\"discoverer\",\"__siteid__\":\"plant\"}}}"
 
 /* Modules, then edge devices; in two pages each. */
 static void hub_query(struct rest_request *r)
@@ -123,33 +151,65 @@ static void hub_query(struct rest_request *r)
     rest_reply_json(r, 200,
                     modules ? (second ? slice_of(house.modules)
                                       : SLICE("[{\"deviceId\":\"edge2\",\"moduleId\":\"$edgeHub\"},"
-                                              "{\"deviceId\":\"edge\",\"moduleId\":\"discovery\",\"connectionState\":\"Connected\","
-                                              "\"properties\":{\"desired\":{\"DiscoveryUrls\":{\"0\":\"a\",\"1\":\"b\"}},"
-                                              "\"reported\":{\"__type__\":\"discoverer\",\"__siteid__\":\"plant\"}}},"
+                                              DISCOVERER ","
                                               "{\"deviceId\":\"edge\",\"moduleId\":\"publisher\",\"connectionState\":\"Connected\"}]"))
                     : second ? slice_of(house.edges)
                              : SLICE("[{\"deviceId\":\"edge\"}]"));
 }
 
-/* The query that waits gets its answer. */
+/* Of the gateways and of the modules that the settings name; others are not known. */
+static void hub_twin(struct rest_request *r)
+{
+    if (house.hold) {
+        house.hold = false;
+        house.held = r;
+        return;
+    }
+    struct slice id = rest_param(r, "id"), module = rest_param(r, "module");
+    struct buffer out = {0};
+    bool edge = slice_eq(id, SLICE("edge")), discovery = slice_eq(module, SLICE("discovery"));
+    if (edge && discovery)
+        buffer_text(&out, house.twin ? house.twin : DISCOVERER);
+    else if (discovery || slice_eq(module, SLICE("twin")) || slice_eq(module, SLICE("publisher")))
+        buffer_printf(&out, "{\"deviceId\":\"%.*s\",\"moduleId\":\"%.*s\",\"connectionState\":\"Connected\"}",
+                      SLICE_FMT(id), SLICE_FMT(module));
+    else if (module.len == 0)
+        buffer_printf(&out, "{\"deviceId\":\"%.*s\",\"etag\":\"e7\",\"capabilities\":{\"iotEdge\":%s}}", SLICE_FMT(id),
+                      edge || slice_eq(id, SLICE("edge2")) ? "true" : "false");
+    rest_reply_json(r, out.len ? 200 : 404, buffer_slice(&out));
+    buffer_clear(&out);
+}
+
+/* What waits gets its answer. */
 static inline void hub_let_go(void)
 {
     struct rest_request *r = house.held;
     house.held = NULL;
-    hub_query(r);
+    if (slice_eq(r->method, SLICE("GET")))
+        hub_twin(r);
+    else
+        hub_query(r);
 }
 
 static void hub_change(struct rest_request *r)
 {
+    house.changes++;
     snprintf(house.device, sizeof(house.device), "%.*s", SLICE_FMT(rest_param(r, "id")));
     snprintf(house.module, sizeof(house.module), "%.*s", SLICE_FMT(rest_param(r, "module")));
     buffer_reset(&house.asked);
     buffer_put(&house.asked, r->body);
-    rest_reply_json(r, 200, SLICE("{}"));
+    snprintf(house.if_match, sizeof(house.if_match), "%.*s", SLICE_FMT(rest_header(r, "If-Match")));
+    bool late = house.overtaken != NULL;
+    if (late)
+        house.twin = house.overtaken;
+    house.overtaken = NULL;
+    rest_reply_json(r, late ? 412 : 200, SLICE("{}"));
 }
 
 static const struct rest_route hub_routes[] = {
     {"POST", "/devices/query", hub_query, REST_PUBLIC},
+    {"GET", "/twins/{id}", hub_twin, REST_PUBLIC},
+    {"GET", "/twins/{id}/modules/{module}", hub_twin, REST_PUBLIC},
     {"PATCH", "/twins/{id}", hub_change, REST_PUBLIC},
     {"PATCH", "/twins/{id}/modules/{module}", hub_change, REST_PUBLIC},
     {"POST", "/twins/{id}/modules/{module}/methods", hub_method, REST_PUBLIC},
@@ -302,6 +362,7 @@ static int tear_down(void **state)
     loop_run(house.loop);
     loop_free(&house.loop);
     buffer_clear(&house.asked);
+    buffer_clear(&house.before);
     return 0;
 }
 
@@ -378,14 +439,25 @@ static inline void expect(const char *path, const char *text)
         fail_msg("%s: '%.*s'", path, SLICE_FMT(json_string(in(answer.doc, path))));
 }
 
+static inline void expect_of(const struct buffer *text, const char *path, const char *want)
+{
+    struct json_doc *asked, *wanted;
+    assert_int_equal(json_parse(buffer_slice(text), JSON_STRICT, &asked, NULL), OK);
+    assert_int_equal(json_parse(slice_of(want), JSON_STRICT, &wanted, NULL), OK);
+    if (!json_equal(in(asked, path), json_root(wanted)))
+        fail_msg("%s is not %s in %.*s", path, want, SLICE_FMT(buffer_slice(text)));
+    json_free(&asked);
+    json_free(&wanted);
+}
+
 /* What the hub was asked, as JSON text of one member. */
 static inline void expect_asked(const char *path, const char *want)
 {
-    struct json_doc *asked, *wanted;
-    assert_int_equal(json_parse(buffer_slice(&house.asked), JSON_STRICT, &asked, NULL), OK);
-    assert_int_equal(json_parse(slice_of(want), JSON_STRICT, &wanted, NULL), OK);
-    if (!json_equal(in(asked, path), json_root(wanted)))
-        fail_msg("%s is not %s in %s", path, want, buffer_cstr(&house.asked));
-    json_free(&asked);
-    json_free(&wanted);
+    expect_of(&house.asked, path, want);
+}
+
+/* And before that. */
+static inline void expect_asked_before(const char *path, const char *want)
+{
+    expect_of(&house.before, path, want);
 }

@@ -154,7 +154,9 @@ static void changes_twins_of_gateways_and_modules(void **state)
     (void)state;
     assert_int_equal(call("PATCH", "/registry/v2/gateways/edge2", "{\"siteId\":\"north\"}"), 200);
     assert_string_equal(house.device, "edge2");
+    assert_string_equal(house.if_match, "\"e7\"");
     expect_asked("tags SiteId", "\"north\"");
+    assert_int_equal(call("PATCH", "/registry/v2/gateways/no_edge", "{\"siteId\":\"north\"}"), 404);
     assert_int_equal(call("POST", "/registry/v2/discovery/edge_module_discovery?mode=fast",
                           "{\"portRangesToScan\":\"4840\",\"discoveryUrls\":[\"c\"]}"),
                      200);
@@ -176,6 +178,24 @@ static void changes_twins_of_gateways_and_modules(void **state)
     assert_int_equal(call("GET", "/registry/v2/supervisors/edge_module_twin/status", ""), 200);
     expect("moduleId", "twin");
     assert_int_equal(json_count(in(answer.doc, "endpoints")), 0);
+}
+
+#define URLS(etag, list)                                                                           \
+    "{\"deviceId\":\"edge\",\"moduleId\":\"discovery\",\"etag\":\"" etag                                \
+    "\",\"properties\":{\"desired\":{\"DiscoveryUrls\":" list "}}}"
+
+/* The list is shorter than what somebody else has just written: his are gone, too. */
+static void a_change_is_of_what_is_there_now(void **state)
+{
+    (void)state;
+    assert_int_equal(call("GET", "/registry/v2/discovery", ""), 200); /* the fleet is known */
+    house.twin = URLS("1", "{\"0\":\"a\"}");
+    house.overtaken = URLS("2", "{\"0\":\"p\",\"1\":\"q\",\"2\":\"r\"}");
+    assert_int_equal(call("PATCH", "/registry/v2/discovery/edge_module_discovery",
+                          "{\"discoveryConfig\":{\"discoveryUrls\":[\"x\"]}}"),
+                     200);
+    assert_string_equal(house.if_match, "\"2\"");
+    expect_asked("properties desired DiscoveryUrls", "{\"0\":\"x\",\"1\":null,\"2\":null}");
 }
 
 /* ---- the twin ---- */
@@ -279,9 +299,15 @@ static bool is_held(void *arg)
     return house.held != NULL;
 }
 
-static bool has_called(void *arg)
+/* What the requests that nobody waits for make of the hub. */
+struct done {
+    int methods, changes;
+};
+
+static bool is_done(void *arg)
 {
-    return house.methods >= *(int *)arg;
+    const struct done *d = arg;
+    return house.methods >= d->methods && house.changes >= d->changes;
 }
 
 static bool is_gone(void *arg)
@@ -306,17 +332,21 @@ static bool has_no_connections(void *arg)
     return rest_server_connections(house.server) == 0;
 }
 
-/* What it asked, its body and its answer are its own until then, and gone afterwards. */
+/* What it asked, its body and its answer are its own until then, and gone afterwards; what was begun is done. */
 static void who_hangs_up_meanwhile_does_no_harm(void **state)
 {
     (void)state;
-    static const char *const requests[][2] = {
-        {"POST /registry/v2/gateways/query", "{\"siteId\":\"nowhere\"}"},
-        {"POST /registry/v2/endpoints/query", "{\"connected\":true}"},
-        {"GET /registry/v2/gateways/edge", ""},
-        {"PATCH /registry/v2/gateways/edge", "{\"siteId\":\"n\"}"},
-        {"PUT /registry/v2/endpoints", "{\"url\":\"opc.tcp://x\"}"},
+    static const struct {
+        const char *line, *body;
+        struct done more;
+    } requests[] = {
+        {"POST /registry/v2/gateways/query", "{\"siteId\":\"nowhere\"}", {0, 0}},
+        {"POST /registry/v2/endpoints/query", "{\"connected\":true}", {0, 0}},
+        {"GET /registry/v2/gateways/edge", "", {0, 0}},
+        {"PATCH /registry/v2/gateways/edge", "{\"siteId\":\"n\"}", {0, 1}},
+        {"PUT /registry/v2/endpoints", "{\"url\":\"opc.tcp://x\"}", {1, 0}},
     };
+    struct done done = {0};
     struct buffer request = {0};
     static const struct stream_events nobody = {.on_data = on_nothing, .on_close = on_gone};
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
@@ -326,18 +356,19 @@ static void who_hangs_up_meanwhile_does_no_harm(void **state)
         services_fleet_forget(house.services.fleet);
         house.hold = true;
         buffer_reset(&request);
-        buffer_printf(&request, "%s HTTP/1.1\r\nHost: x\r\nX-Role: Admin\r\nContent-Length: %zu\r\n\r\n%s", requests[i][0],
-                      strlen(requests[i][1]), requests[i][1]);
+        buffer_printf(&request, "%s HTTP/1.1\r\nHost: x\r\nX-Role: Admin\r\nContent-Length: %zu\r\n\r\n%s", requests[i].line,
+                      strlen(requests[i].body), requests[i].body);
         stream_write(s, buffer_slice(&request));
         assert_true(loop_run_until(house.loop, is_held, NULL, WAIT_MS));
         stream_abort(s, CANCELLED);
         assert_true(loop_run_until(house.loop, is_gone, &gone, WAIT_MS));
-        int before = house.methods;
         hub_let_go();
         assert_int_equal(call("GET", "/registry/v2/gateways", ""), 200); /* a turn for everybody */
-        before += i == 4;
-        assert_true(loop_run_until(house.loop, has_called, &before, WAIT_MS));
-        assert_int_equal(house.methods, before);
+        done.methods += requests[i].more.methods;
+        done.changes += requests[i].more.changes;
+        assert_true(loop_run_until(house.loop, is_done, &done, WAIT_MS));
+        assert_int_equal(house.methods, done.methods);
+        assert_int_equal(house.changes, done.changes);
     }
     buffer_clear(&request);
     rest_client_free(&house.caller);
@@ -475,6 +506,7 @@ int main(void)
         TEST(says_when_no_discoverer_takes_it),
         TEST(shows_gateways_and_their_modules),
         TEST(changes_twins_of_gateways_and_modules),
+        TEST(a_change_is_of_what_is_there_now),
         TEST(every_call_is_a_method_of_the_endpoints_module),
         TEST(failures_have_the_published_statuses),
         TEST(who_hangs_up_meanwhile_does_no_harm),

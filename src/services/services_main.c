@@ -88,8 +88,10 @@ struct program {
     struct listener *listeners[2];
 };
 
-/* The longest twin.timeout, the wait of service_client for the hub, and a lookup of the endpoint. */
-#define REQUEST_MS 330000
+/* The longest twin.timeout and TWIN_QUESTION_MS for the audit log before it, both with a second time for a large answer
+ * and service_client's own wait for the hub (5 s each), and lookups in the registry. What is answered with 504 is
+ * not done afterwards. */
+#define REQUEST_MS 345000
 #define BODY_BYTES (4u << 20) /* a publisher's configuration may be so large */
 
 /* ---- what /readyz says ---- */

@@ -143,7 +143,7 @@ static void send(struct call *c, bool in_pieces);
 static bool may_repeat(const struct call *c)
 {
     const struct rest_route *route = c->request->route;
-    return route->access == REST_READ || strcmp(route->method, "GET") == 0;
+    return c->ask.question || route->access == REST_READ || strcmp(route->method, "GET") == 0;
 }
 
 /* The answer was too large for a direct method. */
@@ -238,7 +238,8 @@ static void put_payload(const struct call *c, const struct target *t, struct buf
 static uint64_t time_left(const struct call *c)
 {
     const struct services *app = c->request->app;
-    uint64_t took = loop_now_ms(c->request->loop) - c->since_ms, all = app->twin->timeout_ms;
+    uint64_t all = c->ask.question ? TWIN_QUESTION_MS : app->twin->timeout_ms;
+    uint64_t took = c->sent ? loop_now_ms(c->request->loop) - c->since_ms : 0;
     return took + AGAIN_MS_MIN < all ? all - took : AGAIN_MS_MIN;
 }
 
@@ -248,8 +249,7 @@ static void send(struct call *c, bool in_pieces)
     struct service_method m = {.id = services_ids_module(slice_of(c->module)),
                                .name = c->ask.method,
                                .payload = buffer_slice(&c->payload),
-                               .response_timeout_ms =
-                                   c->sent ? time_left(c) : app->twin->timeout_ms,
+                               .response_timeout_ms = time_left(c),
                                .call_id = c->request->id};
     c->sent = true;
     c->in_pieces = in_pieces;

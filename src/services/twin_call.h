@@ -13,6 +13,8 @@
 
 #define TWIN_ENDPOINTS_MAX 10000 /* remembered; all are forgotten beyond */
 
+#define TWIN_QUESTION_MS 5000 /* for what is not asked for its own sake; a large answer takes it twice */
+
 struct services_twin;
 
 struct services_twin_config {
@@ -39,6 +41,7 @@ struct services_twin_ask {
     const char *method;   /* static */
     struct slice request; /* JSON, an object; copied */
     enum services_payload payload;
+    bool question;            /* only reads, beside the request and before what it asks for: TWIN_QUESTION_MS */
     services_twin_fn *answer; /* NULL: as it is */
     void (*failed)(struct rest_request *r); /* instead of an answer that says why; may be NULL */
 };
