@@ -15,6 +15,7 @@
 #include "io/trim.h"
 #include "opcua/thread.h"
 #include "publisher/api.h"
+#include "publisher/api_check.h"
 #include "publisher/changes.h"
 #include "publisher/pki_methods.h"
 #include "publisher/pki_settings.h"
@@ -148,6 +149,7 @@ static enum status open_module(struct opc *o)
     o->access.device.loop = o->loop;
     o->module = module_new(
         &(struct module_config){.device = o->access.device, .site = settings_text(o->settings, "site")});
+    module_set_check(o->module, api_check);
     return OK;
 }
 

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "client/device.h"
 #include "json/json.h"
+#include "rest/model.h"
 
 struct module;
 struct module_call;
@@ -111,6 +112,16 @@ struct module_witness {
 };
 /* Copies; before module_start(). */
 void module_watch(struct module *m, const struct module_witness *w);
+
+/* ---- who looks at payloads ---- */
+
+/* Whether `payload` (NULL: none) is what the method takes, by its name in the table; else `why` says
+ * what is not, and where: "request.nodeId: not a string". */
+typedef bool module_check_fn(struct slice method, const struct json *payload,
+                             char why[REST_MODEL_WHY_MAX]);
+/* Asked before a handler runs, whatever way the call came: false is answered with 400 and that
+ * member. Before module_start(). */
+void module_set_check(struct module *m, module_check_fn *check);
 
 /* ---- a call ---- */
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "json/write.h"
+#include "rest/problem.h"
 
 #define FROM_HUB "hub"
 
@@ -105,24 +106,31 @@ int module_status(enum status why)
     return status ? status : 500;
 }
 
-static void problem(int status, const char *title, const char *detail, struct buffer *out)
+/* Why a call is refused before its handler sees it. */
+struct refusal {
+    int status;
+    const char *title, *detail;
+    char member[REST_MODEL_WHY_MAX]; /* of the payload that is wrong, and why: instead of `detail`; or empty */
+};
+
+static void problem(const struct refusal *why, struct buffer *out)
 {
     struct json_writer w = json_writer(out);
     json_object(&w);
     json_name(&w, "type"), json_put_text(&w, "about:blank");
-    json_name(&w, "title"), json_put_text(&w, title);
-    json_name(&w, "status"), json_put_i64(&w, status);
-    if (detail)
-        json_name(&w, "detail"), json_put_text(&w, detail);
+    json_name(&w, "title"), json_put_text(&w, why->title);
+    json_name(&w, "status"), json_put_i64(&w, why->status);
+    if (why->detail || why->member[0])
+        json_name(&w, "detail"), json_put_text(&w, why->detail ? why->detail : why->member);
+    rest_problem_put_errors(&w, slice_of(why->member));
     json_end_object(&w);
 }
 
-static void reply_problem(struct module *m, uint64_t rid, int status, const char *title,
-                          const char *detail)
+static void reply_problem(struct module *m, uint64_t rid, const struct refusal *why)
 {
     struct buffer out = {0};
-    problem(status, title, detail, &out);
-    device_client_method_reply(m->client, rid, status, buffer_slice(&out));
+    problem(why, &out);
+    device_client_method_reply(m->client, rid, why->status, buffer_slice(&out));
     buffer_clear(&out);
 }
 
@@ -173,8 +181,8 @@ void module_reply(struct module_call *c, int status, struct slice json)
         return;
     }
     if (json.len > MODULE_RESPONSE_MAX)
-        reply_problem(c->module, c->rid, 413, "the response is too large",
-                      "Ask for less at once: fewer references, fewer values; or call it through $call.");
+        reply_problem(c->module, c->rid, &(struct refusal){413, "the response is too large",
+                      "Ask for less at once: fewer references, fewer values; or call it through $call.", ""});
     else
         device_client_method_reply(c->module->client, c->rid, status, json);
     end(c);
@@ -183,7 +191,7 @@ void module_reply(struct module_call *c, int status, struct slice json)
 void module_reply_error(struct module_call *c, enum status why, const char *detail)
 {
     struct buffer out = {0};
-    problem(module_status(why), status_name(why), detail, &out);
+    problem(&(struct refusal){module_status(why), status_name(why), detail, ""}, &out);
     module_reply(c, module_status(why), buffer_slice(&out));
     buffer_clear(&out);
 }
@@ -277,11 +285,15 @@ static struct module_call *begin(struct module *m, const struct entry *e, struct
     return c;
 }
 
-/* Why a call is refused before its handler sees it. */
-struct refusal {
-    int status;
-    const char *title, *detail;
-};
+static bool has_shape(const struct module *m, const struct entry *e, const struct json_doc *doc,
+                      struct refusal *why)
+{
+    if (m->check == NULL || m->check(slice_of(e->method->name), doc ? json_root(doc) : NULL, why->member))
+        return true;
+    why->status = 400;
+    why->title = status_name(BAD_ARGUMENT);
+    return false;
+}
 
 /* NULL and *why when there is no such call to make. */
 static struct module_call *accept(struct module *m, struct slice name, struct slice payload,
@@ -290,16 +302,18 @@ static struct module_call *accept(struct module *m, struct slice name, struct sl
     const struct entry *e = find_method(m, name);
     struct json_error error = {0};
     struct json_doc *doc = NULL;
+    *why = (struct refusal){0};
     if (e == NULL)
-        *why = (struct refusal){405, "no such method", NULL};
+        *why = (struct refusal){405, "no such method", NULL, ""};
     else if (m->call_count >= MODULE_CALLS_MAX)
-        *why = (struct refusal){429, status_name(BUSY), "Too many calls are under way."};
+        *why = (struct refusal){429, status_name(BUSY), "Too many calls are under way.", ""};
     else if (payload.len > payload_max)
-        *why = (struct refusal){413, status_name(TOO_LARGE), NULL};
+        *why = (struct refusal){413, status_name(TOO_LARGE), NULL, ""};
     else if (slice_trim(payload).len && json_parse(payload, JSON_STRICT, &doc, &error) != OK)
-        *why = (struct refusal){400, "the payload is not JSON", error.what};
-    else
+        *why = (struct refusal){400, "the payload is not JSON", error.what, ""};
+    else if (has_shape(m, e, doc, why))
         return begin(m, e, name, doc, timeout_ms);
+    json_free(&doc);
     return NULL;
 }
 
@@ -322,7 +336,7 @@ void module_calls_on_method(void *arg, uint64_t rid, struct slice name, struct s
     }
     struct module_call *c = accept(m, name, payload, MODULE_PAYLOAD_MAX, 0, &why);
     if (c == NULL) {
-        reply_problem(m, rid, why.status, why.title, why.detail);
+        reply_problem(m, rid, &why);
         return;
     }
     c->rid = rid;
@@ -344,7 +358,7 @@ static void invoke(struct module *m, const char *who, struct slice name, struct 
         return;
     }
     struct buffer body = {0};
-    problem(why.status, why.title, why.detail, &body);
+    problem(&why, &body);
     c = MEMORY_NEW(struct module_call);
     c->module = m;
     c->answer = fn;
@@ -406,6 +420,11 @@ const char *module_call_who(const struct module_call *c)
 void module_watch(struct module *m, const struct module_witness *w)
 {
     m->witness = *w;
+}
+
+void module_set_check(struct module *m, module_check_fn *check)
+{
+    m->check = check;
 }
 
 struct slice module_call_name(const struct module_call *c)

@@ -34,6 +34,7 @@ struct module {
     char *module_id;
     struct module_report report;
     struct module_witness witness;
+    module_check_fn *check; /* NULL: handlers alone look at payloads */
 };
 
 /* ---- module_calls.c ---- */

@@ -262,6 +262,27 @@ static void errors_are_problem_details(void **state)
     assert_int_equal(module_status(LOCK_LOST), 500);
 }
 
+static bool takes_no_numbers(struct slice method, const struct json *payload,
+                             char why[REST_MODEL_WHY_MAX])
+{
+    assert_slice(method, SLICE("Echo"));
+    snprintf(why, REST_MODEL_WHY_MAX, "a.b: not a string");
+    return !json_is(json_get(payload, "a"), JSON_NUMBER);
+}
+
+static void what_is_not_of_the_shape_is_refused_with_its_member(void **state)
+{
+    struct world *w = *state;
+    module_set_check(w->module, takes_no_numbers);
+    device_double_method(1, "Echo_V2", "{\"a\":1}");
+    assert_int_equal(device_double.status, 400);
+    assert_slice(buffer_slice(&device_double.reply),
+                 SLICE("{\"type\":\"about:blank\",\"title\":\"BAD_ARGUMENT\",\"status\":400,"
+                       "\"detail\":\"a.b: not a string\",\"errors\":{\"a.b\":[\"not a string\"]}}"));
+    device_double_method(2, "Echo_V2", "{\"a\":\"x\"}");
+    assert_int_equal(device_double.status, 200);
+}
+
 static void what_does_not_answer_is_answered_in_its_place(void **state)
 {
     struct world *w = *state;
@@ -370,6 +391,7 @@ int main(void)
         TEST(payloads_are_read_or_refused),
         TEST(a_call_has_the_callers_id_when_it_can_stand_in_a_log_line),
         TEST(errors_are_problem_details),
+        TEST(what_is_not_of_the_shape_is_refused_with_its_member),
         TEST(what_does_not_answer_is_answered_in_its_place),
         TEST(who_takes_pieces_gets_one_after_the_other),
         TEST(a_piece_gives_its_call_time),

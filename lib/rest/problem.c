@@ -1,11 +1,11 @@
+#include "rest/problem.h"
+
 #include <stdio.h>
 
 #include "http/message.h"
 #include "rest/server.h"
-#include "json/write.h"
 
-/* As ASP.NET has them: messages by member. */
-static void put_errors(struct json_writer *w, struct slice why)
+void rest_problem_put_errors(struct json_writer *w, struct slice why)
 {
     size_t at = slice_find_slice(why, SLICE(": "));
     if (at == why.len)
@@ -29,7 +29,7 @@ static void reply(struct rest_request *r, int status, const char *detail, struct
         json_name(&w, "detail"), json_put_text(&w, detail);
     json_member(&w, "instance", r->path);
     json_member(&w, "requestId", slice_of(r->id));
-    put_errors(&w, invalid);
+    rest_problem_put_errors(&w, invalid);
     json_end_object(&w);
     rest_reply(r, status, "application/problem+json", buffer_slice(&out));
     buffer_clear(&out);

@@ -146,8 +146,13 @@ static void call(struct rest_request *r, const struct json *query)
     struct passage *p = MEMORY_NEW(struct passage);
     p->request = r;
     put_payload(r, query, &payload);
-    module_invoke_pieces(a->config.module, "api-key", slice_of(r->route->operation),
-                         buffer_slice(&payload), on_piece, on_answer, p);
+    /* MessagePack is made of a whole answer. */
+    if (rest_wants_messagepack(r))
+        module_invoke(a->config.module, "api-key", slice_of(r->route->operation),
+                      buffer_slice(&payload), 0, on_answer, p);
+    else
+        module_invoke_pieces(a->config.module, "api-key", slice_of(r->route->operation),
+                             buffer_slice(&payload), on_piece, on_answer, p);
     if (payload.len)
         explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
     buffer_clear(&payload);

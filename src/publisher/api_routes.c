@@ -19,7 +19,7 @@ const struct rest_route api_routes[] = {
     ROW("POST", "/configuration/list", "PublishList", "PublishedItemListRequestModelRequestEnvelope", "PublishedItemListResponseModel"),
     ROW("POST", "/configuration/nodes", "PublishNodes", "PublishedNodesEntryModel", "PublishedNodesResponseModel"),
     ROW("POST", "/configuration/nodes/unpublish", "UnpublishNodes", "PublishedNodesEntryModel", "PublishedNodesResponseModel"),
-    ROW("POST", "/configuration/nodes/unpublish/all", "UnpublishAllNodes", "PublishedNodesEntryModel", "PublishedNodesResponseModel"),
+    {"POST", "/v2/configuration/nodes/unpublish/all", api_call, REST_WRITE, "UnpublishAllNodes", "PublishedNodesEntryModel", "PublishedNodesResponseModel", .may_lack_body = true},
     ROW("PATCH", "/configuration", "AddOrUpdateEndpoints", "[PublishedNodesEntryModel]", "PublishedNodesResponseModel"),
     QUERY_ROW("GET", "/configuration", "GetConfiguredEndpoints", NULL, "GetConfiguredEndpointsResponseModel", "IncludeNodes:bool"),
     ROW("PUT", "/configuration", "SetConfiguredEndpoints", "SetConfiguredEndpointsRequestModel", NULL),

@@ -29,11 +29,11 @@ async function typesServer() {
   return p;
 }
 
-export async function open() {
+export async function open(...more) {
   let site;
   [site, factory, plant, types] = await Promise.all([run(edge(device)), run(nodeOpcua()),
     run(plantAt({more: ['--nodes', 20, '--history', 'true', '--trust.all', 'true']})), run(typesServer())]);
-  module = await run(opc(site, [], {more: ['--api.key', key, '--api.port', '0', '--api.listen', '127.0.0.1', '--pki.accept.any', 'true', '--log.level', 'debug']}));
+  module = await run(opc(site, [], {more: ['--api.key', key, '--api.port', '0', '--api.listen', '127.0.0.1', '--aa', '--log.level', 'debug', ...more]}));
   port = await until('the API', () => Number(/api served https=(\d+)/.exec(module.text())?.[1]));
 }
 
@@ -46,27 +46,27 @@ export async function close() {
 export const connection = (server, more) => ({endpoint: {url: server.url, securityMode: 'None'}, ...more});
 
 // Resolves to {status, headers, bytes, text, json}; json also where the answer is MessagePack.
-export function raw(method, what, {body, headers = {}} = {}) {
+export function raw(method, what, {text, headers = {}} = {}) {
   return new Promise((resolve, reject) => {
     const r = https.request({host: '127.0.0.1', port, path: what, method, agent, headers: {
-      Authorization: `ApiKey ${key}`, ...(body?.length ? {'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body)} : {}), ...headers}},
+      Authorization: `ApiKey ${key}`, ...(text?.length ? {'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text)} : {}), ...headers}},
     answer => {
       const pieces = [];
       answer.on('data', d => pieces.push(d));
       answer.on('error', reject);
       answer.on('end', () => {
-        const bytes = Buffer.concat(pieces), type = answer.headers['content-type'] ?? '', text = bytes.toString();
-        const json = !bytes.length ? undefined : /msgpack/.test(type) ? decode(bytes) : /json/.test(type) ? JSON.parse(text) : undefined;
-        resolve({status: answer.statusCode, headers: answer.headers, bytes, text, json});
+        const bytes = Buffer.concat(pieces), type = answer.headers['content-type'] ?? '', said = bytes.toString();
+        const json = !bytes.length ? undefined : /msgpack/.test(type) ? decode(bytes) : /json/.test(type) ? JSON.parse(said) : undefined;
+        resolve({status: answer.statusCode, headers: answer.headers, bytes, text: said, json});
       });
     });
     r.on('error', reject);
-    r.end(body);
+    r.end(text);
   });
 }
 
-export const call = (method, what, {body, ...more} = {}) => raw(method, what, {body: body === undefined ? undefined : JSON.stringify(body), ...more});
+export const call = (method, what, {body, ...more} = {}) => raw(method, what, {text: body === undefined ? undefined : JSON.stringify(body), ...more});
 
 // The same in MessagePack.
-export const packed = (method, what, {body, headers, ...more} = {}) => raw(method, what, {body: body === undefined ? undefined : Buffer.from(encode(body)),
+export const packed = (method, what, {body, headers, ...more} = {}) => raw(method, what, {text: body === undefined ? undefined : Buffer.from(encode(body)),
   headers: {...(body !== undefined && {'Content-Type': PACKED}), Accept: PACKED, ...headers}, ...more});

@@ -9,7 +9,7 @@ export function operations(document) {
     return {
       method: m.toUpperCase(), path, id: o.operationId, parameters,
       body: parameters.find(p => p.in === 'body')?.schema ?? o.requestBody?.content['application/json'].schema,
-      mayLackBody: o.requestBody?.required === false,
+      mayLackBody: (o.requestBody ?? parameters.find(p => p.in === 'body'))?.required === false,
       answer: o.responses['200']?.schema ?? o.responses['200']?.content?.['application/json'].schema,
     };
   }));

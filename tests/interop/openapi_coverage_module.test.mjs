@@ -218,7 +218,7 @@ async function send(o) {
   const {params = {}, query, body, bytes, headers, refusal} = await (requests[o.id] ?? (async () => ({})))();
   const what = o.path.replace(/{(\w+)}/g, (_, n) => encodeURIComponent(params[n] ?? assert.fail(`no ${n}`)));
   const all = query ? `${what}?${new URLSearchParams(query)}` : what;
-  const answer = await (bytes ? raw(o.method, all, {headers, body: bytes}) : call(o.method, all, {headers, body}));
+  const answer = await (bytes ? raw(o.method, all, {headers, text: bytes}) : call(o.method, all, {headers, body}));
   return {answer, refusal};
 }
 
@@ -251,6 +251,7 @@ test('the description that is served is the published one', {skip}, async () => 
       const query = o => (o.parameters ?? []).filter(p => p.in === 'query').map(p => `${p.name} ${p.type}`);
       assert.deepEqual(query(operation), query(theirs), `${verb} ${where}: parameters`);
       const body = o => (o.parameters ?? []).find(p => p.in === 'body');
+      assert.equal(!body(operation)?.required, !body(theirs)?.required, `${verb} ${where}: whether there is a body`);
       assert.equal(model(body(operation)), model(body(theirs)), `${verb} ${where}: request`);
       assert.equal(model(operation.responses['200']), model(theirs.responses['200']), `${verb} ${where}: answer`);
     }
