@@ -63,7 +63,7 @@ enum status device_client_send(struct device_client *c, const struct iot_message
         buffer_clear(&message);
         return s;
     }
-    device_window_push(&c->window, &message, token);
+    device_window_push(&c->window, &message, c->kept_by->shares ? m->owner : NULL, token);
     pump(c);
     return OK;
 }

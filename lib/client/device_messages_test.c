@@ -1,6 +1,8 @@
 /* Telemetry: what becomes of each message, windows, and callbacks that send or free. */
 #include "client/device_rig.h"
 
+#include "base/shared.h"
+
 /* ---- telemetry ---- */
 
 static void tells_what_became_of_each_message(void **state)
@@ -72,6 +74,28 @@ static void sends_again_after_a_reconnection(void **state)
     for (uint16_t id = 1; id <= 5; id++)
         hub_puback(t, id); /* some for the second time */
     told(t, "sent 2 OK\nsent 3 OK\nsent 4 OK\nsent 5 OK\n");
+}
+
+/* The owner lets go of it at once: the client holds it, and needs no copy. */
+static void holds_a_shared_body_until_it_is_acknowledged(void **state)
+{
+    struct test *t = *state;
+    connect_up(t);
+    struct buffer bytes = {0};
+    buffer_text(&bytes, "shared");
+    struct shared *body = shared_new(&bytes);
+    struct iot_message m = {.body = buffer_slice(&body->bytes), .owner = body};
+    assert_int_equal(device_client_send(t->client, &m, 1), OK);
+    assert_int_equal(body->refs, 2);
+    hub_heard(t, "PUBLISH 1 " EVENTS " shared\n");
+    stream_abort(t->hub.stream, CANCELLED);
+    told(t, "disconnected ");
+    hub_heard(t, "CONNECT ");
+    hub_heard(t, "PUBLISH 1 dup " EVENTS " shared\n");
+    hub_puback(t, 1);
+    told(t, "sent 1 OK\n");
+    assert_int_equal(body->refs, 1);
+    shared_unref(&body);
 }
 
 static void has_a_window(void **state)
@@ -167,6 +191,7 @@ int main(void)
         TEST(tells_what_became_of_each_message),
         TEST(refuses_what_would_never_pass),
         TEST(sends_again_after_a_reconnection),
+        TEST(holds_a_shared_body_until_it_is_acknowledged),
         TEST(has_a_window),
         TEST(has_a_window_of_bytes),
         TEST(cancels_what_is_left_when_it_is_freed),

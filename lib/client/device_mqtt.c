@@ -31,10 +31,12 @@ static enum status encode(struct device_client *c, const struct iot_message *m, 
     iot_bag_encode(m, topic);
     if (topic->len > MQTT_TEXT_MAX)
         return TOO_LARGE;
-    mqtt_publish_encode(
-        &(struct mqtt_publish){
-            .topic = buffer_slice(topic), .payload = m->body, .qos = MQTT_QOS_1, .packet_id = id},
-        out);
+    struct mqtt_publish p = {
+        .topic = buffer_slice(topic), .payload = m->body, .qos = MQTT_QOS_1, .packet_id = id};
+    if (m->owner)
+        mqtt_publish_head_encode(&p, out);
+    else
+        mqtt_publish_encode(&p, out);
     return OK;
 }
 
@@ -61,6 +63,7 @@ static void pump(struct device_client *c)
         if (item.again)
             mqtt_publish_set_dup(item.at);
         stream_write(l->stream, slice_from(item.at, item.len));
+        stream_write(l->stream, item.rest);
     }
 }
 
@@ -221,6 +224,7 @@ static void twin_report(struct device_client *c, uint32_t rid, struct slice patc
 
 const struct device_transport_ops device_mqtt = {
     .answers = true,
+    .shares = true,
     .encode = encode,
     .decode = decode,
     .connect = connect,

@@ -25,6 +25,7 @@ enum device_state {
 /* One protocol. `c->link` is its own, from connect() until it calls device_lost(), or dispose(). */
 struct device_transport_ops {
     bool answers; /* there are direct methods and twins */
+    bool shares;  /* encode() leaves out a body that has an owner, and it follows on the wire */
     /* The message as the window keeps it until it is acknowledged; `id` is what device_window_id()
      * says. TOO_LARGE: it cannot be carried. */
     enum status (*encode)(struct device_client *c, const struct iot_message *m, uint16_t id,

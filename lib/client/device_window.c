@@ -10,6 +10,7 @@
 
 struct device_window_entry {
     struct buffer message;
+    struct shared *rest; /* NULL: the message is all there is */
     uint64_t token;
     bool sent_before;
     bool done;
@@ -19,6 +20,16 @@ struct device_window_entry {
 static struct device_window_entry *at(const struct device_window *w, uint32_t i)
 {
     return &w->ring[i & (w->size - 1)];
+}
+
+static struct slice rest_of(const struct device_window_entry *e)
+{
+    return e->rest ? buffer_slice(&e->rest->bytes) : (struct slice){0};
+}
+
+static size_t size_of(const struct device_window_entry *e)
+{
+    return e->message.len + rest_of(e).len;
 }
 
 void device_window_init(struct device_window *w)
@@ -59,13 +70,15 @@ static void grow(struct device_window *w)
     *w = bigger;
 }
 
-void device_window_push(struct device_window *w, struct buffer *message, uint64_t token)
+void device_window_push(struct device_window *w, struct buffer *message, struct shared *rest,
+                        uint64_t token)
 {
     assert(device_window_count(w) < DEVICE_CLIENT_WINDOW);
     if (device_window_count(w) == w->size)
         grow(w);
-    *at(w, w->next++) = (struct device_window_entry){.message = *message, .token = token};
-    w->bytes += message->len;
+    struct device_window_entry *e = at(w, w->next++);
+    *e = (struct device_window_entry){.message = *message, .rest = shared_ref(rest), .token = token};
+    w->bytes += size_of(e);
     *message = (struct buffer){0};
 }
 
@@ -76,8 +89,11 @@ bool device_window_peek(struct device_window *w, struct device_window_item *out)
     if (w->unsent == w->next)
         return false;
     struct device_window_entry *e = at(w, w->unsent);
-    *out =
-        (struct device_window_item){e->message.at, e->message.len, w->unsent, e->sent_before};
+    *out = (struct device_window_item){.at = e->message.at,
+                                       .len = e->message.len,
+                                       .rest = rest_of(e),
+                                       .number = w->unsent,
+                                       .again = e->sent_before};
     return true;
 }
 
@@ -118,8 +134,9 @@ bool device_window_pop(struct device_window *w, bool any, uint64_t *token, enum 
     struct device_window_entry *e = at(w, w->first);
     *token = e->token;
     *why = e->why;
-    w->bytes -= e->message.len;
+    w->bytes -= size_of(e);
     buffer_clear(&e->message);
+    shared_unref(&e->rest);
     if (w->unsent == w->first)
         w->unsent++;
     w->first++;
@@ -135,10 +152,12 @@ void device_window_convert(struct device_window *w,
         struct device_window_entry *e = at(w, i);
         if (e->done)
             continue;
-        w->bytes -= e->message.len;
+        w->bytes -= size_of(e);
+        buffer_put(&e->message, rest_of(e));
+        shared_unref(&e->rest);
         e->why = fn(arg, id_after(w->first_id, i - w->first), &e->message);
         e->done = e->why != OK;
-        w->bytes += e->message.len;
+        w->bytes += size_of(e);
     }
 }
 

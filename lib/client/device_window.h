@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "base/buffer.h"
+#include "base/shared.h"
 #include "base/status.h"
 
 #define DEVICE_WINDOW_ID_MAX 65534 /* ids go from 1 to here; 65535 is left for MQTT's SUBSCRIBE */
@@ -27,12 +27,14 @@ uint32_t device_window_count(const struct device_window *w);
 
 /* The id that the next one has. */
 uint16_t device_window_id(const struct device_window *w);
-/* Takes over the memory of *message. */
-void device_window_push(struct device_window *w, struct buffer *message, uint64_t token);
+/* Takes over the memory of *message. `rest` is held: what follows it on the wire; NULL: nothing. */
+void device_window_push(struct device_window *w, struct buffer *message, struct shared *rest,
+                        uint64_t token);
 
 struct device_window_item {
     uint8_t *at; /* `len` bytes, the window's */
     size_t len;
+    struct slice rest; /* what follows them */
     uint32_t number; /* for device_window_done() */
     bool again;      /* it was sent on an earlier connection */
 };
@@ -51,8 +53,8 @@ bool device_window_ack(struct device_window *w, uint16_t id);
 /* Takes off the first if it is done (or `any`), and gives its token, and what became of it. */
 bool device_window_pop(struct device_window *w, bool any, uint64_t *token, enum status *why);
 
-/* Another encoding for all that is not done: fn() changes *message; what it refuses is done with that
- * status. On no connection. */
+/* Another encoding for all that is not done: fn() changes *message, in which all of it is; what it refuses
+ * is done with that status. On no connection. */
 void device_window_convert(struct device_window *w,
                            enum status (*fn)(void *arg, uint16_t id, struct buffer *message),
                            void *arg);

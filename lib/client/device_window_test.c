@@ -12,7 +12,7 @@ static void push(struct device_window *w, uint64_t token)
                              .qos = MQTT_QOS_1,
                              .packet_id = device_window_id(w)};
     mqtt_publish_encode(&m, &b);
-    device_window_push(w, &b, token);
+    device_window_push(w, &b, NULL, token);
     assert_null(b.at);
 }
 
@@ -166,6 +166,59 @@ static void is_written_in_another_way(void **state)
     buffer_clear(&told);
 }
 
+static void holds_what_follows_on_the_wire(void **state)
+{
+    (void)state;
+    struct device_window w;
+    struct device_window_item item;
+    struct buffer head = {0}, bytes = {0};
+    uint64_t token;
+    enum status why;
+    device_window_init(&w);
+    buffer_text(&head, "head");
+    buffer_text(&bytes, "and body");
+    struct shared *body = shared_new(&bytes);
+    device_window_push(&w, &head, body, 1);
+    assert_int_equal(w.bytes, 12);
+    shared_unref(&body);
+    for (int connection = 0; connection < 2; connection++) {
+        assert_true(device_window_next(&w, &item));
+        assert_slice(slice_from(item.at, item.len), SLICE("head"));
+        assert_slice(item.rest, SLICE("and body"));
+        device_window_again(&w);
+    }
+    assert_true(device_window_pop(&w, true, &token, &why));
+    assert_int_equal(w.bytes, 0);
+    device_window_clear(&w);
+}
+
+/* Who writes it in another way has all of it in one place. */
+static enum status look(void *arg, uint16_t id, struct buffer *message)
+{
+    (void)arg, (void)id;
+    assert_slice(buffer_slice(message), SLICE("head and body"));
+    return OK;
+}
+
+static void joins_what_follows_to_write_it_in_another_way(void **state)
+{
+    (void)state;
+    struct device_window w;
+    struct device_window_item item;
+    struct buffer head = {0}, bytes = {0};
+    device_window_init(&w);
+    buffer_text(&head, "head");
+    buffer_text(&bytes, " and body");
+    struct shared *body = shared_new(&bytes);
+    device_window_push(&w, &head, body, 1);
+    shared_unref(&body);
+    device_window_convert(&w, look, NULL);
+    assert_int_equal(w.bytes, 13);
+    assert_true(device_window_next(&w, &item));
+    assert_int_equal(item.rest.len, 0);
+    device_window_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +227,8 @@ int main(void)
         cmocka_unit_test(goes_round_with_its_ids),
         cmocka_unit_test(has_bounds),
         cmocka_unit_test(is_written_in_another_way),
+        cmocka_unit_test(holds_what_follows_on_the_wire),
+        cmocka_unit_test(joins_what_follows_to_write_it_in_another_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

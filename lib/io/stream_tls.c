@@ -11,6 +11,7 @@
 #include "io/stream_layer.h"
 
 #define PEER_MAX 56
+#define PIECE (3 * TLS_READ_MAX) /* of a large write; with its heads it fits into a buffer that the loop keeps */
 
 struct stream_tls {
     struct stream s;             /* first */
@@ -254,20 +255,30 @@ static void flush(struct stream *s)
         fail(t, status, tls_session_reason(t->session));
 }
 
-/* Encrypted from where it is, into room that need not grow. What fails here fails again in flush(). */
+static bool encrypt(struct stream_tls *t, struct slice bytes)
+{
+    struct buffer *wire = stream_out(t->below);
+    buffer_reserve(wire, TLS_WIRE_BYTES(bytes.len));
+    return tls_session_write(t->session, bytes, wire) == OK;
+}
+
+/* Encrypted from where it is, piece by piece into the same room, which so stays near the processor. What fails
+ * here fails again in flush(). */
 static size_t write_now(struct stream *s, struct slice bytes)
 {
     struct stream_tls *t = of(s);
-    if (!t->open || t->below == NULL || t->below->closing)
-        return 0;
-    struct buffer *wire = stream_out(t->below);
-    buffer_reserve(wire, TLS_WIRE_BYTES(s->out.len + bytes.len));
-    if (tls_session_write(t->session, buffer_slice(&s->out), wire) != OK)
+    size_t taken = 0;
+    if (!t->open || t->below == NULL || t->below->closing || !encrypt(t, buffer_slice(&s->out)))
         return 0;
     stream_out_taken(s);
-    size_t taken = tls_session_write(t->session, bytes, wire) == OK ? bytes.len : 0;
-    if (t->below->ops->write)
-        t->below->ops->write(t->below, (struct slice){0});
+    while (taken < bytes.len) {
+        struct slice piece = slice_first(slice_skip(bytes, taken), PIECE);
+        if (!encrypt(t, piece))
+            break;
+        taken += piece.len;
+        if (t->below->ops->write)
+            t->below->ops->write(t->below, (struct slice){0});
+    }
     stream_flush(t->below);
     return taken;
 }

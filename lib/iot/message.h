@@ -15,8 +15,11 @@
 /* Message and correlation ids keep the AMQP type that they came with. */
 enum iot_message_id_type { IOT_MESSAGE_ID_STRING, IOT_MESSAGE_ID_UUID, IOT_MESSAGE_ID_ULONG, IOT_MESSAGE_ID_BINARY };
 
+struct shared; /* base/shared.h */
+
 struct iot_message {
     struct slice body;
+    struct shared *owner; /* of the body's bytes, all of them: who keeps the message may hold it instead of a copy. NULL: only a copy */
     /* System properties; empty means not there. */
     struct slice message_id;
     struct slice correlation_id;

@@ -39,16 +39,26 @@ bool mqtt_publish_topic_ok(struct slice topic)
     return slice_find(topic, '+') == topic.len && slice_find(topic, '#') == topic.len;
 }
 
-void mqtt_publish_encode(const struct mqtt_publish *p, struct buffer *out)
+/* Of what follows the fixed header. */
+static size_t head_len(const struct mqtt_publish *p)
+{
+    return 2 + p->topic.len + (p->qos ? 2 : 0);
+}
+
+void mqtt_publish_head_encode(const struct mqtt_publish *p, struct buffer *out)
 {
     assert((p->qos == MQTT_QOS_0) == (p->packet_id == 0));
     uint8_t flags = (p->retain ? RETAIN : 0) | p->qos << QOS_SHIFT | (p->dup ? DUP : 0);
-    size_t remaining = 2 + p->topic.len + (p->qos ? 2 : 0) + p->payload.len;
-    buffer_reserve(out, 5 + remaining);
-    mqtt_packet_head_encode(MQTT_PUBLISH, flags, remaining, out);
+    mqtt_packet_head_encode(MQTT_PUBLISH, flags, head_len(p) + p->payload.len, out);
     mqtt_packet_text_encode(p->topic, out);
     if (p->qos)
         buffer_u16(out, p->packet_id);
+}
+
+void mqtt_publish_encode(const struct mqtt_publish *p, struct buffer *out)
+{
+    buffer_reserve(out, 5 + head_len(p) + p->payload.len);
+    mqtt_publish_head_encode(p, out);
     buffer_put(out, p->payload);
 }
 

@@ -21,6 +21,8 @@ CHECKED enum status mqtt_publish_decode(uint8_t flags, struct slice body, struct
 bool mqtt_publish_topic_ok(struct slice topic);
 
 void mqtt_publish_encode(const struct mqtt_publish *p, struct buffer *out);
+/* The same up to the payload, which is to follow. */
+void mqtt_publish_head_encode(const struct mqtt_publish *p, struct buffer *out);
 
 /* In an encoded PUBLISH: marks it as sent before [MQTT-3.3.1-1]. */
 void mqtt_publish_set_dup(uint8_t *packet);

@@ -20,16 +20,24 @@ void outgoing_free(struct outgoing **m)
     if (!*m)
         return;
     buffer_clear(&(*m)->body);
+    shared_unref(&(*m)->shared);
     buffer_clear(&(*m)->properties);
     free((*m)->topic);
     free(*m);
     *m = NULL;
 }
 
+void outgoing_share(struct outgoing *m)
+{
+    if (!m->shared && m->body.len >= OUTGOING_SHARED_MIN)
+        m->shared = shared_new(&m->body);
+}
+
 struct outgoing_view outgoing_view(const struct outgoing *m)
 {
     return (struct outgoing_view){
-        .body = buffer_slice(&m->body),
+        .owner = m->shared,
+        .body = outgoing_body(m),
         .properties = buffer_slice(&m->properties),
         .content_type = slice_of(m->content_type),
         .content_encoding = slice_of(m->content_encoding ? m->content_encoding : "utf-8"),

@@ -4,18 +4,20 @@
  */
 #pragma once
 
-#include "base/buffer.h"
 #include "base/list.h"
+#include "base/shared.h"
 #include "base/status.h"
 
 struct outbox_route;
 
+#define OUTGOING_SHARED_MIN (32u << 10) /* bytes of a body from which on it is not copied to be kept in two places */
 #define OUTGOING_HEAD_MAX (192u << 10) /* of a record: texts and properties, before the body */
 
 struct outgoing {
     struct link link;
     struct outbox_route *route; /* which transport; NULL: the program's own */
-    struct buffer body;
+    struct buffer body;    /* while it is made */
+    struct shared *shared; /* after outgoing_share(), in its place */
     struct buffer properties; /* as in iot_message */
     const char *content_type;
     const char *content_encoding; /* NULL: "utf-8" */
@@ -35,8 +37,17 @@ struct outgoing {
 struct outgoing *outgoing_new(void);
 void outgoing_free(struct outgoing **m);
 
+static inline struct slice outgoing_body(const struct outgoing *m)
+{
+    return buffer_slice(m->shared ? &m->shared->bytes : &m->body);
+}
+
+/* From here on others may hold a large body; on their thread. */
+void outgoing_share(struct outgoing *m);
+
 /* The same to look at, wherever it lies. */
 struct outgoing_view {
+    struct shared *owner; /* of the body; NULL: it may only be copied */
     struct slice body, properties, content_type, content_encoding, topic;
     uint64_t ttl_ms; /* 0: none */
     uint32_t values;

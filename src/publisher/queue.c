@@ -49,7 +49,7 @@ struct queue {
 
 static uint64_t size_of(const struct outgoing *m)
 {
-    return m->body.len + m->properties.len;
+    return outgoing_body(m).len + m->properties.len;
 }
 
 static uint64_t now_ms(const struct queue *q)
@@ -395,7 +395,7 @@ void queue_on_exposed(struct queue *q, queue_exposed_fn *fn, void *arg)
 
 static bool too_large(const struct queue *q, const struct outgoing *m)
 {
-    return q->log && (m->body.len > STORE_RECORD_MAX - OUTGOING_HEAD_MAX ||
+    return q->log && (outgoing_body(m).len > STORE_RECORD_MAX - OUTGOING_HEAD_MAX ||
                       m->properties.len > OUTGOING_HEAD_MAX / 2);
 }
 
@@ -486,6 +486,7 @@ enum status queue_peek(struct queue *q, struct queue_next *out)
         if (list_empty(&q->fresh))
             return AGAIN;
         q->peeked = FROM_MEMORY;
+        outgoing_share(first_fresh(q));
     }
     if (q->peeked == FROM_MEMORY)
         q->view = outgoing_view(first_fresh(q));

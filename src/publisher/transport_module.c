@@ -40,6 +40,7 @@ static enum status send(struct transport *t, const struct outgoing_view *v, uint
     struct link_to_hub *h = (struct link_to_hub *)t;
     struct iot_message m = {
         .body = v->body,
+        .owner = v->owner,
         .content_type = v->content_type,
         .content_encoding = v->content_encoding,
         .output = output_of(h, v->topic),
