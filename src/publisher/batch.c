@@ -18,13 +18,16 @@ static void on_timer(void *arg)
     batch_flush(arg);
 }
 
-struct buffer *batch_begin(struct batch *b)
+struct buffer *batch_begin(struct batch *b, uint32_t writer)
 {
+    if (b->schema)
+        schemas_choose(b, writer);
     if (b->message)
         return &b->message->body;
     struct batches *home = b->home;
-    if (b->schema.stale)
-        schemas_announce(b);
+    b->undescribed = false;
+    if (b->schema)
+        memcpy(b->schema_id, schemas_id(b, writer), sizeof b->schema_id);
     b->message = outgoing_new();
     struct buffer *out = &b->message->body;
     buffer_reserve(out, b->last_len + b->last_len / 8 + FIRST_BYTES);
@@ -72,8 +75,8 @@ static void send(void *arg, struct buffer *body)
     *body = (struct buffer){0};
     buffer_put(&m->properties, buffer_slice(&b->properties));
     put_sequence(b, &m->properties);
-    if (b->message && b->schema.id[0]) /* it is one of values */
-        iot_property_put(&m->properties, SLICE("dataschema"), slice_of(b->schema.id));
+    if (b->message && b->schema_id[0] && !b->undescribed) /* it is one of values */
+        iot_property_put(&m->properties, SLICE("dataschema"), slice_of(b->schema_id));
     if (b->event.type)
         cloud_event_put(&b->event, b->sequence, loop_wall_ms(b->home->sink.loop), &m->properties);
     m->content_type = b->encoder.content_type;
@@ -119,6 +122,12 @@ void batch_leave(struct batch *b, bool forget)
     if (b->users == 0 && b->retain && forget &&
         outbox_retains_ua(b->home->sink.outbox, b->home->route))
         batch_send(b, &nothing);
+}
+
+void batch_leave_values(struct batch *b, uint32_t id, bool forget)
+{
+    schemas_leave(b, id, forget);
+    batch_leave(b, forget);
 }
 
 void batches_flush(struct batches *home)
@@ -249,7 +258,6 @@ static void batch_free(struct batch *b)
 {
     list_remove(&b->link);
     encoder_clear(&b->encoder);
-    schemas_batch_clear(b);
     cloud_event_clear(&b->event);
     buffer_clear(&b->properties);
     free(b->topic);
@@ -304,24 +312,24 @@ static struct batch *find(struct batches *home, const struct plan_writer *writer
                          loop_random_u64(home->sink.loop));
     struct batch *b = batch_of(home, &r);
     b->users += writer != NULL;
-    if (kind == TOPIC_TELEMETRY && writer && home->plan.schemas && !b->schema.topic) {
-        buffer_reset(&topic);
-        put_topic(home, writer, TOPIC_SCHEMA, &topic);
-        b->schema.topic = slice_dup(buffer_slice(&topic));
-    }
     buffer_clear(&topic);
     return b;
 }
 
-struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
-                        enum topic_kind kind)
+struct batch *batch_for_metadata(struct batches *home, const struct plan_writer *writer)
 {
-    return find(home, writer, kind, false);
+    return find(home, writer, TOPIC_METADATA, false);
 }
 
-struct batch *batch_for_late(struct batches *home, const struct plan_writer *writer)
+struct batch *batch_for_values(struct batches *home, const struct plan_writer *writer, uint32_t id,
+                               bool late)
 {
-    return find(home, writer, TOPIC_TELEMETRY, true);
+    struct batch *b = find(home, writer, TOPIC_TELEMETRY, late);
+    struct buffer topic = {0};
+    put_topic(home, writer, TOPIC_SCHEMA, &topic);
+    schemas_join(b, id, buffer_slice(&topic));
+    buffer_clear(&topic);
+    return b;
 }
 
 /* ---- all of a group ---- */
@@ -337,8 +345,9 @@ void batches_init(struct batches *home, const struct group_sink *sink,
     home->route = outbox_route_ua(sink->outbox, plan->transport, plan->transport_configuration,
                                   plan->partitions);
     list_init(&home->all);
+    list_init(&home->schemas);
     home->plan.strict |= encoder_is_strict(plan->encoding);
-    batch_for(home, NULL, TOPIC_TELEMETRY);
+    find(home, NULL, TOPIC_TELEMETRY, false);
 }
 
 void batches_clear(struct batches *home)

@@ -14,6 +14,7 @@
 
 struct group_counts {
     uint64_t messages, bytes, data_sets, values, too_large, metadata, schemas;
+    uint64_t undescribed; /* values left out: what their data set looks like is not known, or too much to be told */
 };
 
 struct group_sink {
@@ -29,26 +30,15 @@ struct group_sink {
 
 #define SCHEMA_ID_MAX 24 /* a number */
 
-/* What a batch's messages look like (publisher/schemas.h). */
-struct batch_schema {
-    struct encoder_set *sets; /* its data sets that are known */
-    size_t count;
-    char *topic; /* NULL: no schema goes with it */
-    char id[SCHEMA_ID_MAX]; /* of what was announced; "": nothing */
-    bool stale;             /* it may be another one */
-};
-
 /* All of a group, and what they have in common; lives in it. */
 struct batches {
     struct group_sink sink;
     struct plan_group plan; /* its texts are those below; what it points to otherwise is gone */
     char *publisher_id, *name, *queue; /* queue: template of the topic; "": the program's */
     struct outbox_route *route;        /* NULL: the program's transport */
-    struct {
-        struct encoder_set *at;
-        size_t count;
-    } shapes;        /* what the data sets of writers look like, as far as it was told */
-    struct list all; /* the first is that of the group's own route */
+    struct schema *known; /* what the data sets of writers look like, as far as it was told */
+    struct list schemas;  /* a topic's each (publisher/schemas.h) */
+    struct list all;      /* the first is that of the group's own route */
 };
 
 struct batch {
@@ -63,10 +53,13 @@ struct batch {
     bool late; /* values that were missed, out of history */
 
     struct cloud_event event; /* of the writers in it; only with the plan's cloud_events */
-    struct batch_schema schema;
+    struct schema *schema; /* that of its topic; NULL: nobody wants to know */
+    uint32_t of_writer;    /* the message that is begun, where each writer has a schema by itself */
     uint32_t users; /* writers whose messages or metadata it takes */
     uint64_t sequence;
     struct outgoing *message; /* NULL: none begun */
+    char schema_id[SCHEMA_ID_MAX]; /* of its schema; "": it has none */
+    bool undescribed;              /* something in it that the schema does not know */
     uint32_t notifications;
     size_t last_len; /* of the last message: the next is likely alike */
     struct loop_timer timer;
@@ -82,19 +75,20 @@ enum opcua_id_format batches_id_format(const struct batches *home);
 /* Bytes of a message. */
 size_t batches_body_max(const struct batches *home);
 
-/* Where the writer's messages go, or with `kind` TOPIC_METADATA its metadata; NULL: those that say
- * nothing. What the writer leaves open is the group's. A writer is a user until batch_leave(). */
-struct batch *batch_for(struct batches *home, const struct plan_writer *writer,
-                        enum topic_kind kind);
-
-/* The same for values that were missed: their messages say so. */
-struct batch *batch_for_late(struct batches *home, const struct plan_writer *writer);
+/* Where the writer's metadata goes; NULL: that of those that say nothing. What the writer leaves
+ * open is the group's. A writer is a user until batch_leave(). */
+struct batch *batch_for_metadata(struct batches *home, const struct plan_writer *writer);
+/* Where its messages go, `id` being what it has in the group; with `late` those of values that were
+ * missed, which say so. It is a user until batch_leave_values(). */
+struct batch *batch_for_values(struct batches *home, const struct plan_writer *writer, uint32_t id,
+                               bool late);
 /* With `forget` the broker is to keep nothing of a topic that nobody uses any more: a retained
  * message without a body is sent (MQTT 3.1.1, 3.3.1.3). */
 void batch_leave(struct batch *b, bool forget);
+void batch_leave_values(struct batch *b, uint32_t id, bool forget);
 
-/* The message's bytes, begun if need be. */
-struct buffer *batch_begin(struct batch *b);
+/* The message's bytes, begun if need be, for a data set of that writer. */
+struct buffer *batch_begin(struct batch *b, uint32_t writer);
 /* Sends what there is. */
 void batch_flush(struct batch *b);
 /* Sends a message that was made elsewhere, after what there is. Takes the body over. */

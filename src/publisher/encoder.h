@@ -73,10 +73,10 @@ struct encoder_plan {
     uint64_t random;
 };
 
-/* A data set that messages may have in them, and what it looks like. */
-struct encoder_set {
-    uint32_t id;
-    struct shape *shape;
+/* What the data set that is opened next looks like, and which of those of the message's schema it is. */
+struct encoder_look {
+    const struct shape *shape; /* NULL: nobody knows */
+    size_t index, count;
 };
 
 struct encoder {
@@ -95,12 +95,11 @@ struct encoder {
     uint64_t random;                /* state of message ids; not 0 */
     struct uadp *uadp;
     struct avro *avro;
-    const struct encoder_set *sets; /* who has them changes them between messages alone */
-    size_t set_count;
+    struct encoder_look look; /* who has it changes it between messages alone */
 
     uint32_t members; /* data set messages or samples in the message, without the open one */
 
-    bool unknown; /* the open data set message cannot be written: its data set is none of `sets` */
+    bool unknown; /* the open data set message cannot be written: nobody knows what it looks like */
 
     /* The open data set message; places count from its beginning, its separator left out. */
     const struct data_set *set;

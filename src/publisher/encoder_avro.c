@@ -91,16 +91,6 @@ static const struct slice frame_names[] = {
     [FRAME_KEEP_ALIVE] = SLICE_INIT("ua-keepalive"),
 };
 
-/* Finds what the data set looks like, and its place among those of the message. */
-static size_t find_set(struct encoder *e, uint32_t id)
-{
-    size_t i = 0;
-    while (i < e->set_count && e->sets[i].id != id)
-        i++;
-    e->avro->shape = i < e->set_count ? e->sets[i].shape : NULL;
-    return i;
-}
-
 static void make_places(struct avro *a, size_t count)
 {
     if (count > a->cap) {
@@ -145,8 +135,7 @@ static void put_head(struct encoder *e, struct buffer *out, const struct data_se
 static void say_unknown(struct encoder *e)
 {
     if (!e->avro->said)
-        log_warn("publisher data set left out: its server does not say what it looks like, which "
-                 "Avro needs writer=%.*s",
+        log_warn("publisher data set left out: there is no schema of it, which Avro needs writer=%.*s",
                  SLICE_FMT(buffer_slice(&e->set->name)));
     e->avro->said = true;
 }
@@ -158,7 +147,7 @@ static void open(struct encoder *e, struct buffer *out, const struct data_set *d
     e->frame = h->frame;
     e->fields = 0;
     e->at = out->len;
-    size_t index = find_set(e, d->id);
+    e->avro->shape = e->look.shape;
     e->unknown = e->avro->shape == NULL;
     if (e->unknown) {
         say_unknown(e);
@@ -167,8 +156,8 @@ static void open(struct encoder *e, struct buffer *out, const struct data_set *d
     make_places(e->avro, e->avro->shape->count);
     if (!e->form->single)
         avro_put_long(out, ONE_MORE);
-    if (e->set_count > 1)
-        avro_put_long(out, (int64_t)index);
+    if (e->look.count > 1)
+        avro_put_long(out, (int64_t)e->look.index);
     if (e->form->head)
         put_head(e, out, h);
     e->payload_at = out->len - e->at; /* of the status, where there is one */

@@ -215,6 +215,7 @@ static void add_counts(const struct running_group *g, struct group_counts *group
     groups->data_sets += g->group_counts.data_sets;
     groups->values += g->group_counts.values;
     groups->too_large += g->group_counts.too_large;
+    groups->undescribed += g->group_counts.undescribed;
     groups->metadata += g->group_counts.metadata;
     writers->data_changes += g->writer_counts.data_changes;
     writers->events += g->writer_counts.events;
@@ -297,7 +298,7 @@ static void survey_group(const struct running_group *g, enum survey_depth depth,
         .key = arena_copy(&s->arena, buffer_slice(&g->key)),
         .name = arena_copy(&s->arena, buffer_slice(&g->name)),
         .began_ms = g->began_ms,
-        .counts = {c->messages, c->bytes, c->data_sets, c->values, c->too_large, w->data_changes,
+        .counts = {c->messages, c->bytes, c->data_sets, c->values, c->too_large + c->undescribed, w->data_changes,
                    w->events, w->heartbeats, w->keep_alives, w->model_changes, w->cyclic_reads,
                    w->sampled_values, w->overflows},
         .late = w->late,

@@ -28,7 +28,7 @@ struct group {
 static void open_data_set(struct group *g)
 {
     const struct encoder_ops *ops = g->encoder->ops;
-    g->out = batch_begin(g->open->batch);
+    g->out = batch_begin(g->open->batch, g->open->id);
     g->open_at = g->out->len;
     g->fits_len = ops->chunks ? SIZE_MAX
                               : batches_body_max(&g->batches) - ops->overhead(g->encoder) -
@@ -41,11 +41,14 @@ static void open_data_set(struct group *g)
 static void close_data_set(struct group *g)
 {
     bool empty = g->encoder->fields == 0 && g->head.frame != FRAME_KEEP_ALIVE;
+    if (!empty && g->encoder->unknown)
+        g->batches.sink.counts->undescribed += g->encoder->fields;
     if (empty || g->encoder->unknown) {
         g->out->len = g->open_at;
         g->open->sequence--;
         return;
     }
+    g->open->batch->undescribed |= g->encoder->look.shape == NULL;
     g->open->batch->message->values += g->encoder->fields;
     g->batches.sink.counts->values += g->encoder->fields;
     g->encoder->ops->close(g->encoder, g->out);
@@ -75,7 +78,7 @@ static void move_to_next(struct group *g)
     g->open = NULL;
     batch_flush(open->batch);
     g->open = open;
-    g->out = batch_begin(open->batch);
+    g->out = batch_begin(open->batch, open->id);
     g->open_at = e->at = g->out->len;
     buffer_put(g->out, buffer_slice(&moved));
     buffer_clear(&moved);
@@ -179,7 +182,7 @@ void group_sample(struct group *g, struct data_set *d, const struct sample *s,
 {
     struct batch *b = d->batch;
     struct encoder *e = &b->encoder;
-    struct buffer *out = batch_begin(b);
+    struct buffer *out = batch_begin(b, d->id);
     size_t before = out->len;
     e->value_form.names = names;
     d->sequence++;
@@ -187,7 +190,7 @@ void group_sample(struct group *g, struct data_set *d, const struct sample *s,
     if (out->len >= sample_max(g, e) && e->members) {
         out->len = before;
         batch_flush(b);
-        out = batch_begin(b);
+        out = batch_begin(b, d->id);
         before = out->len;
         e->ops->sample(e, out, d, s);
     }
@@ -197,6 +200,7 @@ void group_sample(struct group *g, struct data_set *d, const struct sample *s,
         return;
     }
     e->members++;
+    b->undescribed |= e->look.shape == NULL;
     b->message->values++;
     g->batches.sink.counts->values++;
     if (g->one_by_one || is_full(b))
@@ -221,7 +225,7 @@ struct batch *group_metadata_batch(struct group *g, const struct plan_writer *wr
 {
     const struct batch *any = LIST_OF(list_first(&g->batches.all), struct batch, link);
     bool has = group_form(g)->metadata && any->encoder.ops->metadata;
-    return has ? batch_for(&g->batches, writer, TOPIC_METADATA) : NULL;
+    return has ? batch_for_metadata(&g->batches, writer) : NULL;
 }
 
 bool group_metadata(struct group *g, struct batch *to, const struct data_set *d,
@@ -251,7 +255,6 @@ bool group_wants_shapes(const struct group *g, bool *needed)
 void group_shape(struct group *g, const struct data_set *d, const UA_DataSetMetaDataType *m)
 {
     schemas_tell(&g->batches, d->id, shape_new(m, d->events));
-    schemas_join(d->batch, d->id);
 }
 
 void group_forget_shape(struct group *g, const struct data_set *d)
@@ -263,22 +266,19 @@ void group_forget_shape(struct group *g, const struct data_set *d)
 
 void group_join(struct group *g, struct data_set *d, const struct plan_writer *writer)
 {
-    d->batch = batch_for(&g->batches, writer, TOPIC_TELEMETRY);
-    schemas_join(d->batch, d->id);
+    d->batch = batch_for_values(&g->batches, writer, d->id, false);
 }
 
 void group_join_late(struct group *g, struct data_set *d, const struct plan_writer *writer)
 {
-    d->batch = batch_for_late(&g->batches, writer);
-    schemas_join(d->batch, d->id);
+    d->batch = batch_for_values(&g->batches, writer, d->id, true);
 }
 
 void group_leave(struct group *g, struct data_set *d, bool forget)
 {
     assert(!g->open);
     (void)g;
-    schemas_leave(d->batch, d->id);
-    batch_leave(d->batch, forget);
+    batch_leave_values(d->batch, d->id, forget);
 }
 
 struct group *group_new(const struct group_sink *sink, const struct plan_group *plan)

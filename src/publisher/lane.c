@@ -12,19 +12,22 @@
     10000 /* how often what waits is looked at for its age, and the disk tried again               \
            */
 
+#define SCHEMAS LANE_PRIORITIES
+#define SCHEMAS_DIRECTORY "schemas"
+
 struct flight { /* what a token stands for */
     struct queue *queue;
     struct queue_flight *place; /* NULL: free */
     uint64_t bytes, gap;        /* gap: number of the one that it tells; 0: none */
     uint32_t values;
-    bool named;
+    bool named, schema;
     struct gap_key key; /* its source is owned */
 };
 
 struct lane {
     struct lane_config config;
     struct transport *transport;
-    struct queue *queues[LANE_PRIORITIES]; /* by priority; NULL until the first message of it */
+    struct queue *queues[LANE_QUEUES]; /* by priority, and SCHEMAS; NULL until the first message */
     struct flight flights[LANE_FLIGHTS_MAX];
     uint64_t next_token, flying_bytes;
     bool pumping;
@@ -119,12 +122,21 @@ static void add_gap(struct lane *l, struct slice properties, enum gap_reason why
 
 /* ---- what a queue says ---- */
 
+static void say_schema_lost(enum gap_reason why)
+{
+    log_error("publisher schema given up: messages that name it cannot be read reason=%s",
+              gap_reason_word(why));
+}
+
 static void on_dropped(void *arg, const struct outgoing_view *v, enum gap_reason why)
 {
     struct lane *l = arg;
     l->config.counts->dropped[why]++;
     l->config.counts->dropped_values += v->values;
-    add_gap(l, v->properties, why, false);
+    if (v->schema)
+        say_schema_lost(why);
+    else
+        add_gap(l, v->properties, why, false);
 }
 
 static void on_exposed(void *arg, struct slice properties)
@@ -144,11 +156,20 @@ static void on_durable(void *arg)
     pump(arg);
 }
 
-static enum status open_queue(struct lane *l, uint8_t priority)
+/* Of schemas none is newer than what is said of it. */
+static enum queue_policy policy_of(const struct lane *l, unsigned which)
+{
+    bool newest = l->config.policy == QUEUE_NEWEST;
+    return which == SCHEMAS && newest ? QUEUE_OLDEST : l->config.policy;
+}
+
+static enum status open_queue(struct lane *l, unsigned which)
 {
     struct buffer directory = {0};
-    if (l->config.directory)
-        buffer_printf(&directory, "%s/priority-%u", l->config.directory, priority);
+    if (l->config.directory && which == SCHEMAS)
+        buffer_printf(&directory, "%s/" SCHEMAS_DIRECTORY, l->config.directory);
+    else if (l->config.directory)
+        buffer_printf(&directory, "%s/priority-%u", l->config.directory, which);
     enum status s = queue_open(
         &(struct queue_config){.loop = l->config.loop,
                                .disk = l->config.disk,
@@ -156,14 +177,14 @@ static enum status open_queue(struct lane *l, uint8_t priority)
                                .durability = l->config.durability,
                                .bytes_max = l->config.bytes_max,
                                .memory_bytes = l->config.memory_bytes,
-                               .policy = l->config.policy,
+                               .policy = policy_of(l, which),
                                .on_dropped = on_dropped,
                                .on_memory = on_memory,
                                .on_durable = on_durable,
                                .arg = l},
-        &l->queues[priority]);
+        &l->queues[which]);
     if (s == OK)
-        queue_on_exposed(l->queues[priority], on_exposed, l);
+        queue_on_exposed(l->queues[which], on_exposed, l);
     buffer_clear(&directory);
     return s;
 }
@@ -174,6 +195,8 @@ static bool is_too_old(const struct lane *l, const struct queue_next *n, enum ga
 {
     bool of_no_use = n->view.ttl_ms && n->age_ms >= n->view.ttl_ms;
     *why = of_no_use ? GAP_TTL : GAP_AGE;
+    if (n->view.schema) /* what waits behind it may name it, and what comes later */
+        return false;
     return of_no_use || (l->config.age_ms && n->age_ms > l->config.age_ms);
 }
 
@@ -223,7 +246,8 @@ static enum status send_one(struct lane *l, struct queue *q)
         queue_drop(q, why);
         return OK;
     }
-    struct flight f = {.bytes = n.view.body.len, .values = n.view.values};
+    struct flight f = {
+        .bytes = n.view.body.len, .values = n.view.values, .schema = n.view.schema};
     if (flight_of(l, l->next_token)->place ||
         (l->flying_bytes > 0 && l->flying_bytes + f.bytes > LANE_FLIGHT_BYTES_MAX))
         return FULL;
@@ -250,9 +274,15 @@ static enum status send_one(struct lane *l, struct queue *q)
 static void refuse_all(struct lane *l)
 {
     struct queue_next n;
-    for (int i = 0; i < LANE_PRIORITIES; i++)
+    for (int i = 0; i < LANE_QUEUES; i++)
         while (l->queues[i] && queue_peek(l->queues[i], &n) == OK)
             queue_drop(l->queues[i], GAP_REFUSED);
+}
+
+/* The disk has schemas that it does not give yet. */
+static bool waits_for_schemas(const struct lane *l)
+{
+    return l->queues[SCHEMAS] && queue_waits(l->queues[SCHEMAS]);
 }
 
 static void pump(struct lane *l)
@@ -261,9 +291,12 @@ static void pump(struct lane *l)
         return;
     l->pumping = true;
     enum status s = OK;
-    for (int i = LANE_PRIORITIES - 1; i >= 0 && s != FULL && l->transport; i--)
+    for (int i = LANE_QUEUES - 1; i >= 0 && s != FULL && l->transport; i--) {
+        if (i < SCHEMAS && waits_for_schemas(l))
+            break;
         while (l->queues[i] && (s = send_one(l, l->queues[i])) == OK)
             ;
+    }
     if (!l->transport)
         refuse_all(l);
     l->pumping = false;
@@ -294,6 +327,8 @@ static void land(struct lane *l, struct flight *f, enum status why)
         l->config.counts->dropped_values += f->values;
         if (f->named)
             gaps_add(&l->gaps, &f->key, GAP_REFUSED, false);
+        if (f->schema)
+            say_schema_lost(GAP_REFUSED);
         save_gaps(l);
     }
     queue_settle(f->queue, &f->place);
@@ -333,7 +368,7 @@ static void on_look(void *arg)
     struct lane *l = arg;
     struct queue_next n;
     enum gap_reason why;
-    for (int i = 0; i < LANE_PRIORITIES; i++)
+    for (int i = 0; i < LANE_QUEUES; i++)
         while (l->queues[i] && queue_peek(l->queues[i], &n) == OK && is_too_old(l, &n, &why))
             queue_drop(l->queues[i], why);
     pump(l);
@@ -353,7 +388,9 @@ static enum status open_queues(struct lane *l)
         if (slice_starts(name, SLICE("priority-")) &&
             slice_to_u64(slice_skip(name, strlen("priority-")), &priority) &&
             priority < LANE_PRIORITIES)
-            s = open_queue(l, (uint8_t)priority);
+            s = open_queue(l, (unsigned)priority);
+        else if (slice_eq(name, SLICE(SCHEMAS_DIRECTORY)))
+            s = open_queue(l, SCHEMAS);
     }
     buffer_clear(&names);
     return s == OK ? OK : IO_FAILED;
@@ -412,7 +449,7 @@ void lane_close(struct lane **lane)
         l->transport->ops->close(&l->transport);
     for (size_t i = 0; i < LANE_FLIGHTS_MAX; i++)
         free((void *)l->flights[i].key.source.at);
-    for (int i = 0; i < LANE_PRIORITIES; i++)
+    for (int i = 0; i < LANE_QUEUES; i++)
         queue_close(&l->queues[i]);
     if (l->file)
         l->file->lane = NULL;
@@ -427,15 +464,15 @@ void lane_close(struct lane **lane)
 
 void lane_put(struct lane *l, struct outgoing *m)
 {
-    uint8_t priority = m->priority;
-    if (!l->queues[priority] && open_queue(l, priority) != OK) {
+    unsigned which = m->schema ? SCHEMAS : m->priority;
+    if (!l->queues[which] && open_queue(l, which) != OK) {
         struct outgoing_view v = outgoing_view(m);
         on_dropped(l, &v, GAP_DAMAGED);
         on_memory(l, v.body.len + v.properties.len);
         outgoing_free(&m);
         return;
     }
-    queue_put(l->queues[priority], m);
+    queue_put(l->queues[which], m);
     pump(l);
 }
 
@@ -447,7 +484,7 @@ struct transport *lane_transport(const struct lane *l)
 struct queue_counts lane_queue_counts(const struct lane *l)
 {
     struct queue_counts all = {0};
-    for (int i = 0; i < LANE_PRIORITIES; i++) {
+    for (int i = 0; i < LANE_QUEUES; i++) {
         if (!l->queues[i])
             continue;
         struct queue_counts c = queue_counts(l->queues[i]);

@@ -1,7 +1,8 @@
 /*
  * The way to one other side: a transport, and the queues before it, one for each priority. The
- * higher priority goes first; within one, messages go in their order. What grew too old is given up
- * here, what was given up is told with the next message (gaps.h), and what was sent is counted. On
+ * higher priority goes first; within one, messages go in their order. Schemas of messages have a
+ * queue of their own: they go before all messages that may name them, and grow never too old. What
+ * grew too old is given up here, what was given up is told with the next message (gaps.h), and what was sent is counted. On
  * the module's loop.
  *
  * Bounds: LANE_FLIGHTS_MAX messages and LANE_FLIGHT_BYTES_MAX are with the transport and not
@@ -15,6 +16,7 @@
 #define LANE_FLIGHTS_MAX 1024
 #define LANE_FLIGHT_BYTES_MAX (4u << 20)
 #define LANE_PRIORITIES 256
+#define LANE_QUEUES (LANE_PRIORITIES + 1) /* the last is that of schemas */
 
 struct lane;
 

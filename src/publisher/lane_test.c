@@ -286,6 +286,68 @@ static enum status open_not(const struct transport_config *config, struct transp
     return BAD_ARGUMENT;
 }
 
+static void put_schema(struct rig *r, const char *body)
+{
+    struct outgoing *m = outgoing_new();
+    buffer_text(&m->body, body);
+    m->schema = true;
+    lane_put(r->lane, m);
+}
+
+static void schemas_go_before_what_may_name_them(void **state)
+{
+    struct rig *r = *state;
+    wire.full = true;
+    put(r, "a", 200, 0);
+    put_schema(r, "schema 1");
+    put(r, "b", 0, 0);
+    put_schema(r, "schema 2");
+    wire.full = false;
+    wire.config.events->on_room(wire.config.arg);
+    static const char *const wanted[] = {"schema 1", "schema 2", "a", "b"};
+    for (size_t i = 0; i < 4; i++)
+        expect(i, wanted[i]);
+}
+
+/* An outage that is longer than messages are kept, and has more of them than the disk has room for. */
+static void schemas_stay_when_messages_go(void **state)
+{
+    struct rig *r = *state;
+    static char large[4096];
+    memset(large, 'x', sizeof large - 1);
+    lane_close(&r->lane);
+    r->config.age_ms = 60000;
+    r->config.policy = QUEUE_OLDEST;
+    assert_int_equal(lane_open(&r->config, &r->lane), OK);
+    wire.full = true;
+    put_schema(r, "schema");
+    for (int i = 0; i < 1000; i++) {
+        put(r, large, 0, 0);
+        pass_time(r, 20);
+    }
+    assert_true(r->counts.dropped[GAP_BYTES] > 0);
+    pass_time(r, 100000);
+    assert_true(r->counts.dropped[GAP_AGE] > 0);
+    start_again(r);
+    wire.full = true;
+    put(r, "new", 0, 0);
+    pass_time(r, 100);
+    for (size_t i = 0; i < wire.count; i++)
+        answer(i, CANCELLED);
+    start_again(r);
+    pass_time(r, 100);
+    expect(0, "schema");
+    assert_true(wire.count == 2);
+}
+
+static void a_schema_that_is_refused_is_counted(void **state)
+{
+    struct rig *r = *state;
+    put_schema(r, "schema");
+    answer(0, FORBIDDEN);
+    assert_int_equal(r->counts.dropped[GAP_REFUSED], 1);
+}
+
 static void without_a_transport_all_is_given_up_and_counted(void **state)
 {
     struct rig *r = *state;
@@ -322,6 +384,9 @@ int main(void)
         TEST(what_is_refused_is_told_as_a_gap),
         TEST(gaps_are_told_after_a_restart),
         TEST(keeps_to_its_window),
+        TEST(schemas_go_before_what_may_name_them),
+        TEST(schemas_stay_when_messages_go),
+        TEST(a_schema_that_is_refused_is_counted),
         TEST(without_a_transport_all_is_given_up_and_counted),
         TEST(in_memory_what_was_sent_and_not_acknowledged_is_lost),
     };

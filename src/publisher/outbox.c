@@ -420,7 +420,7 @@ static void arrive(struct outbox *o, struct outgoing *m)
     struct outbox_route *r = m->route ? m->route : o->own;
     while (r->successor)
         r = r->successor;
-    uint32_t n = r->lane_count > 1 ? (uint32_t)(slice_hash(slice_of(m->topic)) % r->lane_count) : 0;
+    uint32_t n = r->lane_count > 1 ? (uint32_t)(slice_hash(slice_of(m->beside ? m->beside : m->topic)) % r->lane_count) : 0;
     if (r->lanes[n]) {
         lane_put(r->lanes[n], m);
         return;

@@ -8,7 +8,7 @@
 #define VERSION 1
 #define TEXT_MAX 65535u
 
-enum { RETAIN = 1 };
+enum { RETAIN = 1, SCHEMA = 2 };
 
 struct outgoing *outgoing_new(void)
 {
@@ -23,6 +23,7 @@ void outgoing_free(struct outgoing **m)
     shared_unref(&(*m)->shared);
     buffer_clear(&(*m)->properties);
     free((*m)->topic);
+    free((*m)->beside);
     free(*m);
     *m = NULL;
 }
@@ -47,6 +48,7 @@ struct outgoing_view outgoing_view(const struct outgoing *m)
         .qos = m->qos,
         .priority = m->priority,
         .retain = m->retain,
+        .schema = m->schema,
     };
 }
 
@@ -73,7 +75,7 @@ enum status outgoing_encode_head(const struct outgoing_view *v, struct buffer *o
     buffer_reserve(out, head);
     buffer_u8(out, VERSION);
     buffer_u8(out, v->qos);
-    buffer_u8(out, v->retain ? RETAIN : 0);
+    buffer_u8(out, (v->retain ? RETAIN : 0) | (v->schema ? SCHEMA : 0));
     buffer_u8(out, v->priority);
     buffer_u64(out, v->ttl_ms);
     buffer_u32(out, v->values);
@@ -99,7 +101,7 @@ enum status outgoing_decode(struct slice record, struct outgoing_view *out)
     uint8_t version = reader_u8(&r);
     uint8_t qos = reader_u8(&r);
     uint8_t flags = reader_u8(&r);
-    struct outgoing_view v = {.qos = qos, .retain = flags & RETAIN};
+    struct outgoing_view v = {.qos = qos, .retain = flags & RETAIN, .schema = flags & SCHEMA};
     v.priority = reader_u8(&r);
     v.ttl_ms = reader_u64(&r);
     v.values = reader_u32(&r);
@@ -108,7 +110,7 @@ enum status outgoing_decode(struct slice record, struct outgoing_view *out)
     v.topic = text(&r);
     v.properties = reader_bytes(&r, reader_u32(&r));
     v.body = reader_rest(&r);
-    if (!reader_ok(&r) || version != VERSION || flags > RETAIN)
+    if (!reader_ok(&r) || version != VERSION || flags > (RETAIN | SCHEMA))
         return BAD_FORMAT;
     *out = v;
     return OK;

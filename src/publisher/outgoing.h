@@ -24,9 +24,11 @@ struct outgoing {
     char *topic;      /* where to, variables filled in; at an edge or hub the module's output. NULL:
                          none;      owned */
     uint64_t ttl_ms;  /* 0: none */
+    char *beside;     /* the topic of messages that it belongs to, and goes the way of; NULL: none; owned */
     uint8_t qos;      /* enum plan_qos */
     uint8_t priority; /* higher goes first where messages wait */
     bool retain;
+    bool schema; /* of messages: goes before them, and is kept as long as one may name it */
     uint32_t values;
 
     /* The queue's own. */
@@ -52,7 +54,7 @@ struct outgoing_view {
     uint64_t ttl_ms; /* 0: none */
     uint32_t values;
     uint8_t qos, priority;
-    bool retain;
+    bool retain, schema;
 };
 
 struct outgoing_view outgoing_view(const struct outgoing *m);

@@ -16,6 +16,7 @@ static struct outgoing *make(void)
     m->qos = 2;
     m->priority = 7;
     m->retain = true;
+    m->schema = true;
     return m;
 }
 
@@ -37,6 +38,7 @@ static void comes_back_as_it_was(void **state)
     assert_int_equal(back.qos, 2);
     assert_int_equal(back.priority, 7);
     assert_true(back.retain);
+    assert_true(back.schema);
     buffer_clear(&record);
     outgoing_free(&m);
 }

@@ -70,7 +70,7 @@ struct publisher_counts {
     uint64_t config_loads,
         config_refused; /* files taken; entries and nodes left out of the last one */
     uint64_t groups, writers, items, live, failed, subscriptions;
-    uint64_t values, data_changes, events, heartbeats, messages, too_large, metadata;
+    uint64_t values, data_changes, events, heartbeats, messages, too_large, undescribed, metadata;
     uint64_t notifications, republished, transferred, gaps, unknown_gaps;
     uint64_t overflows, late, cyclic_reads, missed_cycles, modified;
     uint64_t backfill_gaps, backfill_values, backfill_lost, backfill_waiting;

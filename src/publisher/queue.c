@@ -495,6 +495,11 @@ enum status queue_peek(struct queue *q, struct queue_next *out)
     return OK;
 }
 
+bool queue_waits(const struct queue *q)
+{
+    return !list_empty(&q->fresh) || is_behind(q);
+}
+
 struct queue_flight *queue_take(struct queue *q)
 {
     assert(q->peeked != NOTHING);

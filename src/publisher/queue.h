@@ -60,6 +60,9 @@ struct queue_next {
 /* AGAIN: nothing waits, or the disk does not give it yet. */
 CHECKED enum status queue_peek(struct queue *q, struct queue_next *out);
 
+/* There is something that was not taken, be it that the disk does not give it yet. */
+bool queue_waits(const struct queue *q);
+
 /* A message that was taken and is not settled. */
 struct queue_flight;
 

@@ -9,6 +9,12 @@ struct making {
     bool canonical;
 };
 
+/* It is given up. */
+static bool is_too_long(const struct making *m)
+{
+    return m->out->len > m->plan->max;
+}
+
 /* ---- named types ---- */
 
 /* True: it is defined here, and its fields follow. */
@@ -435,7 +441,7 @@ static void put_payload(struct making *m, const struct shape *s)
 {
     struct schema_names seen = {0};
     begin_own(m, s->name.len ? s->name : SLICE("DataSet"), "");
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count && !is_too_long(m); i++) {
         struct buffer name = {0};
         schema_name_escape(s->fields[i].name, &name);
         schema_names_make_unique(&seen, &name, 0);
@@ -494,7 +500,7 @@ static void put_any_data_set(struct making *m)
 {
     const struct schema_plan *p = m->plan;
     buffer_text(m->out, p->count == 1 ? "" : "[");
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->count && !is_too_long(m); i++) {
         if (i)
             buffer_u8(m->out, ',');
         put_data_set(m, p->sets[i]);
@@ -527,24 +533,31 @@ static void put_message(struct making *m)
     end_record(m);
 }
 
-void schema_avro_put(const struct schema_plan *p, bool canonical, struct buffer *out)
+bool schema_avro_put(const struct schema_plan *p, bool canonical, struct buffer *out)
 {
     struct making m = {.plan = p, .out = out, .canonical = canonical};
     put_message(&m);
     schema_names_clear(&m.names);
+    return out->len <= p->max;
 }
 
 /* ---- the fingerprint ---- */
 
 #define EMPTY 0xc15d213aa4d7a795u
 
+static uint64_t shifted(uint64_t f)
+{
+    for (int bit = 0; bit < 8; bit++)
+        f = f >> 1 ^ (EMPTY & (0 - (f & 1)));
+    return f;
+}
+
 uint64_t schema_avro_fingerprint(struct slice canonical)
 {
-    uint64_t f = EMPTY;
-    for (size_t i = 0; i < canonical.len; i++) {
-        f ^= canonical.at[i];
-        for (int bit = 0; bit < 8; bit++)
-            f = f >> 1 ^ (EMPTY & (0 - (f & 1)));
-    }
+    uint64_t f = EMPTY, of_byte[256];
+    for (size_t i = 0; i < 256; i++)
+        of_byte[i] = shifted(i);
+    for (size_t i = 0; i < canonical.len; i++)
+        f = f >> 8 ^ of_byte[(f ^ canonical.at[i]) & 0xff];
     return f;
 }

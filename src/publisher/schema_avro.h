@@ -8,8 +8,9 @@
 
 #include "publisher/schema_json.h"
 
-/* Appends the schema; `canonical`: its Parsing Canonical Form (Avro 1.11, "Transforming into …"). */
-void schema_avro_put(const struct schema_plan *p, bool canonical, struct buffer *out);
+/* Appends the schema; `canonical`: its Parsing Canonical Form (Avro 1.11, "Transforming into …").
+ * False as for schema_json_put(). */
+CHECKED bool schema_avro_put(const struct schema_plan *p, bool canonical, struct buffer *out);
 
 /* CRC-64-AVRO, the fingerprint of the canonical form. */
 uint64_t schema_avro_fingerprint(struct slice canonical);

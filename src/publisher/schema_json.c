@@ -11,6 +11,12 @@ struct making {
     struct schema_names names;
 };
 
+/* It is given up. */
+static bool is_too_long(const struct making *m, const struct buffer *out)
+{
+    return m->definitions.len + out->len > m->plan->max;
+}
+
 static bool is_new(const struct making *m)
 {
     return m->form->rules != OPCUA_JSON_1_04;
@@ -325,14 +331,14 @@ static void put_payload(struct making *m, const struct shape *s, struct buffer *
     bool lone = m->plan->encoder->lone_value;
     buffer_text(out, lone ? "{\"anyOf\":[" : "");
     buffer_text(out, "{\"type\":\"object\",\"properties\":{");
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count && !is_too_long(m, out); i++) {
         if (i)
             buffer_u8(out, ',');
         buffer_put(out, s->fields[i].head);
         put_field(m, &s->fields[i], out);
     }
     buffer_text(out, "},\"additionalProperties\":false}");
-    for (size_t i = 0; i < s->count && lone; i++) {
+    for (size_t i = 0; i < s->count && lone && !is_too_long(m, out); i++) {
         buffer_u8(out, ',');
         put_field(m, &s->fields[i], out);
     }
@@ -425,7 +431,7 @@ static void put_any_data_set(struct making *m, struct buffer *out)
 {
     const struct schema_plan *p = m->plan;
     buffer_text(out, p->count == 1 ? "" : "{\"anyOf\":[");
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->count && !is_too_long(m, out); i++) {
         if (i)
             buffer_u8(out, ',');
         put_data_set(m, p->sets[i], out);
@@ -466,7 +472,7 @@ static void put_sample_values(struct making *m, struct buffer *out)
     size_t put = 0;
     struct schema_names seen = {0};
     buffer_text(out, "{\"anyOf\":[");
-    for (size_t s = 0; s < p->count; s++) {
+    for (size_t s = 0; s < p->count && !is_too_long(m, out); s++) {
         events |= p->sets[s]->events;
         for (size_t i = 0; i < p->sets[s]->count && !p->sets[s]->events; i++) {
             struct buffer one = {0};
@@ -522,7 +528,7 @@ static void define_message(struct making *m, struct buffer *name)
     define(m, buffer_slice(name), &text);
 }
 
-void schema_json_put(const struct schema_plan *p, struct buffer *out)
+bool schema_json_put(const struct schema_plan *p, struct buffer *out)
 {
     struct making m = {.plan = p, .form = &p->encoder->value_form};
     struct buffer name = {0};
@@ -537,4 +543,5 @@ void schema_json_put(const struct schema_plan *p, struct buffer *out)
     buffer_clear(&name);
     buffer_clear(&m.definitions);
     schema_names_clear(&m.names);
+    return out->len <= p->max;
 }

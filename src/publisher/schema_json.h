@@ -14,7 +14,8 @@ struct schema_plan {
     bool publisher_id, class_id; /* messages have them */
     struct shape *const *sets;
     size_t count;
+    size_t max; /* bytes */
 };
 
-/* Appends the schema. */
-void schema_json_put(const struct schema_plan *p, struct buffer *out);
+/* Appends the schema. False: it would be longer, and what stands there is of no use. */
+CHECKED bool schema_json_put(const struct schema_plan *p, struct buffer *out);

@@ -1,9 +1,5 @@
 #include "publisher/schema_name.h"
 
-#include <stdlib.h>
-
-#include "base/memory.h"
-
 static const char *const builtins[] = {
     "Boolean", "SByte",      "Byte",        "Int16",         "UInt16",          "Int32",
     "UInt32",  "Int64",      "UInt64",      "Float",         "Double",          "String",
@@ -136,23 +132,42 @@ void schema_name_full(const struct shape_type *type, enum shape_rank rank, struc
     schema_name_short(type, rank, out);
 }
 
-static bool has(const struct schema_names *n, struct slice name)
+/* ---- names that are taken ---- */
+
+struct taken {
+    struct slice name;
+    uint64_t what;
+};
+
+static bool take(struct schema_names *n, struct slice name, uint64_t what, uint64_t *taken_by)
 {
-    for (size_t i = 0; i < n->count; i++)
-        if (slice_eq(n->at[i], name))
-            return true;
-    return false;
+    const struct taken *there = map_get(&n->map, name);
+    if (there) {
+        *taken_by = there->what;
+        return false;
+    }
+    struct taken *t = ARENA_TAKE(&n->arena, struct taken);
+    *t = (struct taken){arena_copy(&n->arena, name), what};
+    map_put(&n->map, t->name, t);
+    return true;
 }
 
 bool schema_names_add(struct schema_names *n, struct slice name)
 {
-    if (has(n, name))
-        return false;
-    if (n->count == n->cap) {
-        n->cap = n->cap ? 2 * n->cap : 32;
-        n->at = memory_resize(n->at, n->cap * sizeof *n->at);
+    uint64_t taken_by;
+    return take(n, name, 0, &taken_by);
+}
+
+bool schema_names_claim(struct schema_names *n, struct buffer *name, size_t from, uint64_t what)
+{
+    size_t len = name->len;
+    uint64_t taken_by = what;
+    for (unsigned i = 1; !take(n, slice_skip(buffer_slice(name), from), what, &taken_by); i++) {
+        if (taken_by == what)
+            return false;
+        name->len = len;
+        buffer_printf(name, "%u", i);
     }
-    n->at[n->count++] = arena_copy(&n->arena, name);
     return true;
 }
 
@@ -167,7 +182,7 @@ void schema_names_make_unique(struct schema_names *n, struct buffer *name, size_
 
 void schema_names_clear(struct schema_names *n)
 {
+    map_clear(&n->map);
     arena_clear(&n->arena);
-    free(n->at);
     *n = (struct schema_names){0};
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "base/map.h"
 #include "publisher/shape.h"
 
 #define SCHEMA_UA "org.opcfoundation.UA"
@@ -25,14 +26,16 @@ void schema_name_short(const struct shape_type *type, enum shape_rank rank, stru
 /* All of it: "org.opcfoundation.UA.DoubleMatrix". */
 void schema_name_full(const struct shape_type *type, enum shape_rank rank, struct buffer *out);
 
-/* Names that stand in a schema already. `{0}` is empty. */
+/* Names that stand in a schema already, and what each of them means. `{0}` is empty. */
 struct schema_names {
     struct arena arena;
-    struct slice *at;
-    size_t count, cap;
+    struct map map;
 };
 /* True: it was not there. */
 bool schema_names_add(struct schema_names *n, struct slice name);
+/* The name in `name` from `from` on is to mean `what`. True: it was not there, and is now; false: it
+ * means that already. Where it means something else, a number is appended. */
+bool schema_names_claim(struct schema_names *n, struct buffer *name, size_t from, uint64_t what);
 /* Appends a number to what stands in `name` from `from` on, until nothing there has it. */
 void schema_names_make_unique(struct schema_names *n, struct buffer *name, size_t from);
 void schema_names_clear(struct schema_names *n);

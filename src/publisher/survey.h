@@ -36,7 +36,8 @@ struct survey_writer {
 };
 
 struct survey_counts { /* since the group began */
-    uint64_t messages, bytes, data_sets, values, too_large;
+    uint64_t messages, bytes, data_sets, values;
+    uint64_t too_large; /* or undescribed: what encoders left out */
     uint64_t data_changes, events, heartbeats, keep_alives, model_changes;
     uint64_t cyclic_reads, sampled_values, overflows;
 };
