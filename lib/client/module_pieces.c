@@ -33,6 +33,7 @@ struct piecemeal {
     uint32_t life_ms;
     uint64_t rid;        /* of the piece that waits for the method */
     struct buffer bytes; /* the request, then the response */
+    size_t held;         /* of them, or of what they will be */
     size_t sent;
     int status;
     struct loop_timer timer;
@@ -41,15 +42,30 @@ struct piecemeal {
 struct module_pieces {
     struct module *module;
     module_pieces_reply_fn *reply;
-    struct list calls;
-    size_t count;
+    struct list calls; /* who was heard of last is last */
+    size_t waiting;    /* of them: RECEIVING or SENDING */
+    size_t held;       /* by these */
 };
+
+static void hold(struct piecemeal *c, size_t bytes)
+{
+    c->owner->held += bytes - c->held;
+    c->held = bytes;
+}
+
+static void enter(struct piecemeal *c, enum state state)
+{
+    c->owner->waiting -= c->state != RUNNING;
+    c->state = state;
+    c->owner->waiting += c->state != RUNNING;
+}
 
 static void piecemeal_free(struct piecemeal *c)
 {
+    enter(c, RUNNING);
+    hold(c, 0);
     loop_timer_stop(&c->timer);
     list_remove(&c->link);
-    c->owner->count--;
     buffer_clear(&c->bytes);
     free(c);
 }
@@ -61,6 +77,8 @@ static void on_silence(void *arg)
 
 static void wait_for_next(struct piecemeal *c)
 {
+    list_remove(&c->link);
+    list_push(&c->owner->calls, &c->link);
     loop_timer_start(module_loop(c->owner->module), &c->timer, c->life_ms, on_silence, c);
 }
 
@@ -118,28 +136,38 @@ static void send_piece(struct piecemeal *c, uint64_t rid)
         wait_for_next(c);
 }
 
+/* What a method has done is not done again for want of room: the response goes that is most likely not wanted. */
+static void make_room(struct module_pieces *p)
+{
+    LIST_EACH(l, &p->calls)
+    {
+        struct piecemeal *c = LIST_OF(l, struct piecemeal, link);
+        if (p->held <= MODULE_PIECES_HELD_MAX && p->waiting <= MODULE_PIECES_MAX)
+            return;
+        if (c->state == SENDING)
+            piecemeal_free(c);
+    }
+}
+
 static void on_answer(void *arg, int status, struct slice json)
 {
     struct piecemeal *c = arg;
-    c->state = SENDING;
+    struct module_pieces *p = c->owner;
+    enter(c, SENDING);
     c->status = status;
-    buffer_clear(&c->bytes);
     gzip_compress(json, &c->bytes);
+    hold(c, c->bytes.len);
     send_piece(c, c->rid);
+    make_room(p);
 }
 
 /* ---- requests ---- */
-
-static bool is_compressed(struct slice bytes)
-{
-    return bytes.len > 2 && bytes.at[0] == 0x1f && bytes.at[1] == 0x8b;
-}
 
 static void run(struct piecemeal *c, uint64_t rid)
 {
     struct buffer whole = {0};
     enum status s = OK;
-    if (is_compressed(buffer_slice(&c->bytes)))
+    if (gzip_is(buffer_slice(&c->bytes)))
         s = gzip_expand(buffer_slice(&c->bytes), MODULE_PIECES_BYTES_MAX, &whole);
     else
         buffer_put(&whole, buffer_slice(&c->bytes));
@@ -149,7 +177,9 @@ static void run(struct piecemeal *c, uint64_t rid)
         piecemeal_free(c);
     } else {
         loop_timer_stop(&c->timer); /* the method has its own time */
-        c->state = RUNNING;
+        enter(c, RUNNING);
+        hold(c, 0);
+        buffer_clear(&c->bytes);
         c->rid = rid;
         module_invoke(c->owner->module, NULL, slice_of(c->method), buffer_slice(&whole), 0, on_answer, c);
     }
@@ -176,7 +206,7 @@ static struct piecemeal *begin(struct module_pieces *p, const struct json *piece
                "The first piece has no \"length\": of the whole request as it is sent.");
     else if (length > MODULE_PIECES_BYTES_MAX)
         refuse(p, rid, 413, "The request is too large.");
-    else if (p->count >= MODULE_PIECES_MAX)
+    else if (p->waiting >= MODULE_PIECES_MAX || p->held + length > MODULE_PIECES_HELD_MAX)
         refuse(p, rid, 429, "Too many calls in pieces are under way.");
     else {
         struct piecemeal *c = MEMORY_NEW(struct piecemeal);
@@ -192,7 +222,8 @@ static struct piecemeal *begin(struct module_pieces *p, const struct json *piece
         snprintf(c->handle, sizeof c->handle, "%016llx",
                  (unsigned long long)loop_random_u64(module_loop(p->module)));
         list_push(&p->calls, &c->link);
-        p->count++;
+        p->waiting++;
+        hold(c, (size_t)length);
         return c;
     }
     return NULL;

@@ -6,17 +6,20 @@
  * of the response and its status; while a handle is in the answer, an empty piece with it asks for
  * the next.
  *
- * Bounds: MODULE_PIECES_MAX calls at once (429), MODULE_PIECES_BYTES_MAX of a request, small or
- * expanded (413). A handle that nobody used for its time (20 s, or what the first piece says) is
- * forgotten; one that is not known is answered with 408.
+ * Bounds: MODULE_PIECES_BYTES_MAX of a request, small or expanded (413). Of calls that wait for a piece, or for
+ * somebody to ask for one: MODULE_PIECES_MAX, and MODULE_PIECES_HELD_MAX bytes together (429); where responses
+ * pass that, the one goes that nobody has asked for the longest. While its method runs a call holds nothing, and
+ * counts as any other (MODULE_CALLS_MAX). A handle that nobody used for its time (20 s, or what the first piece
+ * says) is forgotten; one that is not known is answered with 408.
  */
 #pragma once
 
 #include "client/module.h"
 
 #define MODULE_PIECES_METHOD "$call"
-#define MODULE_PIECES_MAX 32
+#define MODULE_PIECES_MAX 256
 #define MODULE_PIECES_BYTES_MAX (16u << 20)
+#define MODULE_PIECES_HELD_MAX (64u << 20) /* as they are sent; of a request its whole length from the first piece on */
 #define MODULE_PIECES_MS 20000
 #define MODULE_PIECE_BYTES                                                                         \
     65536u /* of a response's piece, before base64, when the caller names none */

@@ -34,10 +34,20 @@ static void refuse(struct module_call *c)
     module_reply_error(c, NOT_FOUND, "no such thing");
 }
 
+/* Each keeps its method running; the answers come when the test says so. */
+static struct module_call *kept[MODULE_CALLS_MAX];
+static size_t kept_count;
+
+static void wait_long(struct module_call *c)
+{
+    kept[kept_count++] = c;
+}
+
 static const struct module_method methods[] = {{"Echo", MODULE_V2, echo, 0},
-                                               {"Refuse", MODULE_V2, refuse, 0}};
+                                               {"Refuse", MODULE_V2, refuse, 0},
+                                               {"Wait", MODULE_V2, wait_long, 0}};
 static const struct module_role_ops ops = {
-    .type = "publisher", .methods = methods, .method_count = 2};
+    .type = "publisher", .methods = methods, .method_count = 3};
 
 static int set_up(void **state)
 {
@@ -202,6 +212,62 @@ static void so_many_calls_at_once_and_no_more(void **state)
     assert_int_equal(device_double.status, 429);
 }
 
+/* Whose method takes its time holds nothing here: only the module's bound of calls counts. */
+static void calls_that_run_are_no_calls_that_wait(void **state)
+{
+    (void)state;
+    kept_count = 0;
+    for (int i = 0; i < MODULE_CALLS_MAX; i++)
+        device_double_method((uint64_t)i, "$call", "{\"method\":\"Wait_V2\",\"length\":2,\"payload\":\"e30=\"}");
+    assert_int_equal(kept_count, MODULE_CALLS_MAX);
+    device_double_method(1, "$call", "{\"method\":\"Echo_V2\",\"length\":9,\"payload\":\"AAAA\"}");
+    assert_int_equal(device_double.status, 200); /* a piece of another call */
+    for (size_t i = 0; i < kept_count; i++)
+        module_reply(kept[i], 200, SLICE("{}"));
+    turn(*state);
+}
+
+/* Of a request its whole length counts, before it is there. */
+static void so_many_bytes_at_once_and_no_more(void **state)
+{
+    (void)state;
+    for (size_t held = 0; held < MODULE_PIECES_HELD_MAX; held += MODULE_PIECES_BYTES_MAX) {
+        device_double_method(1, "$call", "{\"method\":\"Echo_V2\",\"length\":16777216,\"payload\":\"AAAA\"}");
+        assert_int_equal(device_double.status, 200);
+    }
+    device_double_method(1, "$call", "{\"method\":\"Echo_V2\",\"length\":9,\"payload\":\"AAAA\"}");
+    assert_int_equal(device_double.status, 429);
+}
+
+/* What was done is told to who asks for it, before it is kept for who does not. */
+static void a_response_that_nobody_asks_for_makes_room(void **state)
+{
+    struct world *w = *state;
+    struct buffer noise = {0};
+    buffer_text(&noise, "\"");
+    for (int i = 0; i < 2000; i++)
+        buffer_u8(&noise, (uint8_t)("0123456789abcdef"[loop_random_u64(w->loop) & 15]));
+    buffer_text(&noise, "\"");
+    char first[100], old[40] = "", late[40];
+    snprintf(first, sizeof first, "\"method\":\"Echo_V2\",\"length\":%zu,\"acceptedSize\":256,", noise.len);
+    piece(w, first, buffer_slice(&noise), old);
+    assert_true(old[0]);
+    kept_count = 0;
+    device_double_method(1, "$call", "{\"method\":\"Wait_V2\",\"length\":2,\"acceptedSize\":256,\"payload\":\"e30=\"}");
+    for (int i = 1; i < MODULE_PIECES_MAX; i++)
+        device_double_method(1, "$call", "{\"method\":\"Echo_V2\",\"length\":9,\"payload\":\"AAAA\"}");
+    module_reply(kept[0], 200, buffer_slice(&noise));
+    turn(w);
+    struct json_doc *doc = reply();
+    snprintf(late, sizeof late, "%.*s", SLICE_FMT(json_string(json_get(json_root(doc), "handle"))));
+    json_free(&doc);
+    piece(w, "", SLICE(""), late);
+    assert_int_equal(device_double.status, 200);
+    piece(w, "", SLICE(""), old);
+    assert_int_equal(device_double.status, 408);
+    buffer_clear(&noise);
+}
+
 static void an_unused_handle_is_forgotten(void **state)
 {
     char handle[40] = "";
@@ -241,6 +307,9 @@ int main(void)
         TEST(a_refusal_comes_with_its_status),
         TEST(what_is_no_piece_is_refused),
         TEST(so_many_calls_at_once_and_no_more),
+        TEST(calls_that_run_are_no_calls_that_wait),
+        TEST(so_many_bytes_at_once_and_no_more),
+        TEST(a_response_that_nobody_asks_for_makes_room),
         TEST(an_unused_handle_is_forgotten),
         TEST(a_call_from_within_is_answered_once_and_later),
     };

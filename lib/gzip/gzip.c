@@ -41,6 +41,11 @@ static int expand(z_stream *z, size_t max, struct buffer *out)
     return s;
 }
 
+bool gzip_is(struct slice bytes)
+{
+    return bytes.len > 2 && bytes.at[0] == 0x1f && bytes.at[1] == 0x8b; /* RFC 1952, 2.3.1 */
+}
+
 enum status gzip_expand(struct slice in, size_t max, struct buffer *out)
 {
     if (in.len > UINT_MAX)

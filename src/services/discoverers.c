@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "services/ids.h"
 
-#define FLEET_AGE_MS 60000
+#define DISCOVERERS_AGE_MS 60000
 #define CALL_MS 30000
 
 struct services_discoverers {
@@ -104,7 +104,7 @@ void services_discoverers_invoke(struct services_discoverers *d, const char *met
         return;
     }
     if (d->list == NULL) {
-        services_fleet_look(d->fleet, FLEET_AGE_MS, on_fleet, c);
+        services_fleet_look(d->fleet, DISCOVERERS_AGE_MS, on_fleet, c);
         return;
     }
     for (char **id = d->list; *id; id++)

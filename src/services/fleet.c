@@ -49,10 +49,16 @@ static void forget(struct known *k)
     for (size_t i = 0; i < k->count; i++) {
         free(k->members[i].device);
         free(k->members[i].module);
+        free(k->members[i].type);
         free(k->members[i].twin);
     }
     free(k->members);
     *k = (struct known){0};
+}
+
+struct slice services_fleet_type(const struct json *twin)
+{
+    return json_string(json_get(json_get(json_get(twin, "properties"), "reported"), "__type__"));
 }
 
 static char *text_of(const struct json *v)
@@ -75,9 +81,11 @@ static void keep(struct known *k, const struct json *twin)
     }
     struct slice module = json_string(json_get(twin, "moduleId"));
     struct slice state = json_string(json_get(twin, "connectionState"));
+    struct slice type = services_fleet_type(twin);
     k->members[k->count++] = (struct services_fleet_member){
         .device = slice_dup(json_string(json_get(twin, "deviceId"))),
         .module = module.len ? slice_dup(module) : NULL,
+        .type = type.len ? slice_dup(type) : NULL,
         .connected = slice_eq(state, SLICE("Connected")),
         .twin = text_of(twin),
     };

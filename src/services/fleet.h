@@ -5,17 +5,24 @@
 #pragma once
 
 #include "client/service.h"
+#include "json/json.h"
 
 #define FLEET_MAX 10000 /* devices and modules; further ones are left out, and a warning says so */
+
+#define FLEET_AGE_MS 2000 /* what people ask for may be so old */
 
 struct services_fleet;
 
 struct services_fleet_member {
     char *device;
     char *module; /* NULL: the device itself */
+    char *type;   /* what the module says that it is, "supervisor"; NULL: nothing */
     bool connected;
     char *twin; /* as the hub's query tells it, JSON */
 };
+
+/* Of a member, out of its twin; empty: it says nothing. */
+struct slice services_fleet_type(const struct json *twin);
 
 struct services_fleet_list {
     const struct services_fleet_member *members; /* modules stand before devices */

@@ -44,14 +44,12 @@ static bool is_given(const struct json *v)
 
 /* ---- what is shown ---- */
 
-bool fleet_documents_is(enum fleet_kind kind, const struct services_fleet_member *m, const struct json *twin,
-                        const char *module)
+bool fleet_documents_is(enum fleet_kind kind, const struct services_fleet_member *m, const char *module)
 {
     static const char *const types[] = {"", "supervisor", "discoverer", "publisher"};
     if (kind == FLEET_GATEWAY || m->module == NULL)
         return kind == FLEET_GATEWAY && m->module == NULL;
-    struct slice type = json_string(json_get(properties(twin, "reported"), "__type__"));
-    return slice_eq(type, slice_of(types[kind])) || (module && strcmp(m->module, module) == 0);
+    return (m->type && strcmp(m->type, types[kind]) == 0) || (module && strcmp(m->module, module) == 0);
 }
 
 struct slice fleet_documents_site(const struct json *twin)

@@ -10,8 +10,7 @@
 enum fleet_kind { FLEET_GATEWAY, FLEET_SUPERVISOR, FLEET_DISCOVERER, FLEET_PUBLISHER };
 
 /* By what the module said that it is; one that was not there yet, or is all of them, by its name. */
-bool fleet_documents_is(enum fleet_kind kind, const struct services_fleet_member *m, const struct json *twin,
-                        const char *module);
+bool fleet_documents_is(enum fleet_kind kind, const struct services_fleet_member *m, const char *module);
 
 /* GatewayModel, SupervisorModel, …. `twin`: the member's, parsed. */
 void fleet_documents_put(enum fleet_kind kind, const struct services_fleet_member *m, const struct json *twin,

@@ -1,6 +1,8 @@
 /* Twins of modules as the API shows them, and its changes as patches of twins. */
 #include "services/fleet_documents.h"
 
+#include <stdlib.h>
+
 #include "base/cmocka.h"
 
 #define TWIN                                                                                       \
@@ -84,9 +86,11 @@ static bool is(enum fleet_kind kind, const char *twin, const char *name)
 {
     struct json_doc *doc = NULL;
     assert_int_equal(json_parse(slice_of(twin), JSON_STRICT, &doc, NULL), OK);
-    struct services_fleet_member m = {.device = device, .module = module};
-    bool yes = fleet_documents_is(kind, &m, json_root(doc), name);
+    char *type = slice_dup(services_fleet_type(json_root(doc)));
+    struct services_fleet_member m = {.device = device, .module = module, .type = type};
+    bool yes = fleet_documents_is(kind, &m, name);
     json_free(&doc);
+    free(type);
     return yes;
 }
 

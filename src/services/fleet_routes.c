@@ -8,8 +8,6 @@
 #include "services/replies.h"
 #include "services/services.h"
 
-#define AGE_MS 2000
-
 /* ---- one request ---- */
 
 struct look {
@@ -51,7 +49,7 @@ static bool matches(const struct look *l, const struct services_fleet_member *m,
     const struct json *connected = json_get_nocase(l->wanted, "connected");
     const struct json *reported = json_get(json_get(twin, "properties"), "reported");
     struct slice mode = json_string(json_get(reported, "Discovery"));
-    return services_fleet_is(l->request->app, l->kind, m, twin) && is_one(l, m) && says(l, "siteId", fleet_documents_site(twin)) &&
+    return is_one(l, m) && says(l, "siteId", fleet_documents_site(twin)) &&
            says(l, "discovery", mode.len ? mode : SLICE("Off")) &&
            (!json_is(connected, JSON_BOOL) || json_bool(connected, false) == m->connected);
 }
@@ -64,6 +62,8 @@ static void put_page(struct look *l, const struct services_fleet_list *list, siz
     json_object(&w);
     json_name(&w, "items"), json_array(&w);
     for (size_t i = from; i < list->count && next == 0; i++) {
+        if (!services_fleet_is(l->request->app, l->kind, &list->members[i]))
+            continue;
         struct json_doc *doc = twin_of(&list->members[i]);
         if (matches(l, &list->members[i], json_root(doc))) {
             if (count++ < limit)
@@ -101,12 +101,10 @@ static const struct services_fleet_member *find(const struct services *app, enum
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct services_fleet_member *m = &list->members[i];
-        if (!iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)}))
-            continue;
-        *twin = twin_of(m);
-        if (services_fleet_is(app, kind, m, json_root(*twin)))
+        if (services_fleet_is(app, kind, m) && iot_id_eq(id, (struct iot_id){slice_of(m->device), slice_of(m->module)})) {
+            *twin = twin_of(m);
             return m;
-        json_free(twin);
+        }
     }
     return NULL;
 }
@@ -117,15 +115,12 @@ static void put_part(struct json_writer *w, const struct services *app, const st
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct services_fleet_member *m = &list->members[i];
-        if (m->module == NULL || strcmp(m->device, device) != 0)
+        if (strcmp(m->device, device) != 0 || !services_fleet_is(app, kind, m))
             continue;
         struct json_doc *twin = twin_of(m);
-        bool is = services_fleet_is(app, kind, m, json_root(twin));
-        if (is)
-            json_name(w, name), fleet_documents_put(kind, m, json_root(twin), w);
+        json_name(w, name), fleet_documents_put(kind, m, json_root(twin), w);
         json_free(&twin);
-        if (is)
-            return;
+        return;
     }
 }
 
@@ -184,7 +179,7 @@ static void look(const struct look *given)
     struct look *l = ARENA_TAKE(&given->request->arena, struct look);
     *l = *given;
     if (app->fleet) {
-        services_fleet_look(app->fleet, AGE_MS, on_list, l);
+        services_fleet_look(app->fleet, FLEET_AGE_MS, on_list, l);
         return;
     }
     end(l);

@@ -32,7 +32,7 @@ struct question {
 /* Of devices the edge devices are gateways. */
 static bool is_wanted(const struct question *q, const struct services_fleet_twin *t)
 {
-    return services_fleet_is(q->app, q->kind, &t->member, t->twin) &&
+    return services_fleet_is(q->app, q->kind, &t->member) &&
            (q->kind != FLEET_GATEWAY || json_bool(json_get(json_get(t->twin, "capabilities"), "iotEdge"), false));
 }
 
@@ -47,6 +47,7 @@ static enum status tell(const struct question *q, const struct json *twin)
     struct services_fleet_twin t = {
         .member = {.device = slice_dup(device),
                    .module = module.len ? slice_dup(module) : NULL,
+                   .type = slice_dup(services_fleet_type(twin)),
                    .connected = slice_eq(json_string(json_get(twin, "connectionState")), SLICE("Connected"))},
         .twin = twin,
         .etag = etag.len ? buffer_cstr(&quoted) : NULL};
@@ -55,6 +56,7 @@ static enum status tell(const struct question *q, const struct json *twin)
         q->fn(q->arg, OK, &t);
     free(t.member.device);
     free(t.member.module);
+    free(t.member.type);
     buffer_clear(&quoted);
     return why;
 }

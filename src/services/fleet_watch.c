@@ -106,7 +106,7 @@ static void look_at(struct services_fleet_watch *w, const struct services_fleet_
         return;
     services_ids_put_module((struct iot_id){slice_of(m->device), slice_of(m->module)}, &id);
     for (enum fleet_kind kind = FLEET_GATEWAY; kind <= FLEET_PUBLISHER; kind++)
-        if (services_fleet_is(w->app, kind, m, json_root(twin))) {
+        if (services_fleet_is(w->app, kind, m)) {
             struct json_writer j = json_writer(&document);
             buffer_reset(&document);
             fleet_documents_put(kind, m, json_root(twin), &j);

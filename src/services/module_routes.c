@@ -62,7 +62,7 @@ static void set_entries(struct rest_request *r)
 
 /* ---- a server's endpoint into the registry, as if it had been discovered ---- */
 
-#define AGE_MS 10000
+#define DISCOVERERS_AGE_MS 10000
 
 /* The most secure endpoint is the one whose id is told. */
 static const struct json *best_of(const struct json *endpoints)
@@ -186,7 +186,7 @@ static void register_endpoint(struct rest_request *r)
     if (discoverer.len > 0)
         find_server(r, discoverer);
     else if (app->fleet)
-        services_fleet_look(app->fleet, AGE_MS, on_fleet, r);
+        services_fleet_look(app->fleet, DISCOVERERS_AGE_MS, on_fleet, r);
     else
         rest_reply_problem(r, 503, "no hub is configured");
 }

@@ -11,7 +11,7 @@
 
 #define TICK_MS 2000 /* for positions, retries and what is too old */
 #define INCOMPLETE_MS 3600000
-#define FLEET_AGE_MS 10000
+#define DISCOVERERS_AGE_MS 10000
 
 /* One discovery. */
 struct batch {
@@ -175,15 +175,16 @@ static void merge_with(struct batch *b, struct slice filter)
 }
 
 /* What the discoverer's twin has of it; and the module that supervises beside it, whatever it is called. */
-static void look_at(struct batch *b, const struct services_fleet_member *m, const struct json *twin,
-                    struct buffer *filter)
+static void look_at(struct batch *b, const struct services_fleet_member *m, struct buffer *filter)
 {
     struct iot_id id = services_ids_module(buffer_slice(&b->discoverer));
     struct iot_id its = {slice_of(m->device), slice_of(m->module)};
     struct json_writer w = json_writer(filter);
-    if (iot_id_eq(id, its))
-        fleet_documents_put_filter(twin, &w);
-    if (slice_eq(id.device, its.device) && fleet_documents_is(FLEET_SUPERVISOR, m, twin, NULL)) {
+    struct json_doc *twin = NULL;
+    if (iot_id_eq(id, its) && json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) == OK)
+        fleet_documents_put_filter(json_root(twin), &w);
+    json_free(&twin);
+    if (slice_eq(id.device, its.device) && fleet_documents_is(FLEET_SUPERVISOR, m, NULL)) {
         buffer_reset(&b->supervisor);
         services_ids_put_module(its, &b->supervisor);
     }
@@ -191,13 +192,8 @@ static void look_at(struct batch *b, const struct services_fleet_member *m, cons
 
 static void look_at_all(struct batch *b, const struct services_fleet_list *list, struct buffer *filter)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        struct json_doc *twin = NULL;
-        if (json_parse(slice_of(list->members[i].twin), JSON_STRICT, &twin, NULL) != OK)
-            continue;
-        look_at(b, &list->members[i], json_root(twin), filter);
-        json_free(&twin);
-    }
+    for (size_t i = 0; i < list->count; i++)
+        look_at(b, &list->members[i], filter);
 }
 
 static void on_fleet(void *arg, enum status why, const struct services_fleet_list *list)
@@ -221,7 +217,7 @@ static void merge(struct batch *b)
     struct services_onboarding *o = b->onboarding;
     o->merging = b->merging = true;
     if (o->config.fleet)
-        services_fleet_look(o->config.fleet, FLEET_AGE_MS, on_fleet, b);
+        services_fleet_look(o->config.fleet, DISCOVERERS_AGE_MS, on_fleet, b);
     else
         merge_with(b, (struct slice){0});
 }

@@ -9,8 +9,6 @@
 #include "services/twin_call.h"
 #include "json/write.h"
 
-#define AGE_MS 2000
-
 static void ask(struct rest_request *r, services_twin_fn *answer)
 {
     services_twin_call(
@@ -199,7 +197,7 @@ static void workers(struct rest_request *r)
 {
     struct services *app = r->app;
     if (app->fleet)
-        services_fleet_look(app->fleet, AGE_MS, on_fleet, r);
+        services_fleet_look(app->fleet, FLEET_AGE_MS, on_fleet, r);
     else
         rest_reply_problem(r, 503, "no hub is configured");
 }

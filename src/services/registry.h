@@ -75,7 +75,7 @@ struct services_registry_ask {
     uint64_t pass; /* through the hub: when it began, wall clock */
     struct slice discoverer; /* of a merge */
     struct slice supervisor; /* that the merge's endpoints get */
-    struct slice connected;  /* ids of the supervisors that are, a JSON array, for REGISTRY_ENDPOINTS; empty: not known */
+    struct slice connected;  /* ids of the supervisors that are, a JSON array, for REGISTRY_ENDPOINT(S); empty: not known */
     struct slice filter; /* EndpointActivationFilter of a merge whose discovery brings none; may be empty */
     const struct services_position *positions;
     size_t position_count;

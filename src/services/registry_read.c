@@ -207,10 +207,17 @@ static enum served served_of(const struct json *connected, struct slice supervis
     return SERVED_NOT;
 }
 
+/* The supervisors that are; *doc NULL: it is not known. */
+static enum status read_connected(const struct registry_job *j, struct json_doc **doc)
+{
+    *doc = NULL;
+    return j->ask.connected.len == 0 || json_parse(j->ask.connected, JSON_STRICT, doc, NULL) == OK ? OK : BAD_ARGUMENT;
+}
+
 enum status registry_endpoints(struct registry_job *j)
 {
-    struct json_doc *doc = NULL;
-    if (j->ask.connected.len > 0 && json_parse(j->ask.connected, JSON_STRICT, &doc, NULL) != OK)
+    struct json_doc *doc;
+    if (read_connected(j, &doc) != OK)
         return BAD_ARGUMENT;
     const struct json *connected = json_root(doc);
     store_reset(j->table, ENDPOINT_LIST);
@@ -235,11 +242,15 @@ enum status registry_endpoints(struct registry_job *j)
 enum status registry_endpoint(struct registry_job *j)
 {
     struct endpoint_row row;
+    struct json_doc *connected;
     enum status s = endpoint_row_get(j->table, j->ask.id, &row);
+    if (s == OK)
+        s = read_connected(j, &connected);
     if (s != OK)
         return s;
     struct json_writer w = json_writer(&j->out);
-    put_endpoint(&w, &row, SERVED_UNKNOWN);
+    put_endpoint(&w, &row, served_of(json_root(connected), row.supervisor));
+    json_free(&connected);
     return OK;
 }
 

@@ -46,18 +46,13 @@ static void list_sites(struct rest_request *r)
     list(r, REGISTRY_SITES, NULL);
 }
 
-static void list_endpoints(struct rest_request *r)
-{
-    list(r, REGISTRY_ENDPOINTS, NULL);
-}
+/* ---- endpoints, with who serves them: that is known of the hub ---- */
 
-/* ---- endpoints by who serves them: that is known of the hub ---- */
-
-#define AGE_MS 2000
-
-struct served_query {
+struct served {
     struct rest_request *request;
-    struct json_doc *fields;
+    enum services_registry_what what;
+    struct slice id;         /* of one */
+    struct json_doc *fields; /* of a query */
 };
 
 static void put_connected(const struct services *app, const struct services_fleet_list *fleet, struct buffer *out)
@@ -67,30 +62,33 @@ static void put_connected(const struct services *app, const struct services_flee
     json_array(&w);
     for (size_t i = 0; i < fleet->count; i++) {
         const struct services_fleet_member *m = &fleet->members[i];
-        struct json_doc *twin = NULL;
-        if (!m->connected || !m->module || json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) != OK)
+        if (!m->connected || !services_fleet_is(app, FLEET_SUPERVISOR, m))
             continue;
         buffer_reset(&id);
         services_ids_put_module((struct iot_id){slice_of(m->device), slice_of(m->module)}, &id);
-        if (services_fleet_is(app, FLEET_SUPERVISOR, m, json_root(twin)))
-            json_put_string(&w, buffer_slice(&id));
-        json_free(&twin);
+        json_put_string(&w, buffer_slice(&id));
     }
     json_end_array(&w);
     buffer_clear(&id);
 }
 
+/* The answer is of those that are served, or that are not: nobody else can tell. */
+static bool chooses_by_it(const struct json *fields)
+{
+    return json_get_nocase(fields, "connected") || json_get_nocase(fields, "endpointState");
+}
+
 static void on_fleet(void *arg, enum status why, const struct services_fleet_list *fleet)
 {
-    struct served_query *q = arg;
-    struct rest_request *r = q->request;
-    struct json_doc *fields = q->fields; /* `q` goes with the answer */
+    struct served *s = arg;
+    struct rest_request *r = s->request;
+    struct json_doc *fields = s->fields; /* `s` goes with the answer */
     struct buffer connected = {0};
     if (why == OK)
         put_connected(r->app, fleet, &connected);
     struct services_registry_ask ask = {
-        .what = REGISTRY_ENDPOINTS, .fields = json_root(fields), .connected = buffer_slice(&connected)};
-    if (why != OK)
+        .what = s->what, .id = s->id, .fields = json_root(fields), .connected = buffer_slice(&connected)};
+    if (why != OK && chooses_by_it(json_root(fields)))
         services_replies_fail(r, why, "the hub does not tell its modules");
     else if (services_replies_page(r, &ask))
         services_replies_ask(r, &ask);
@@ -98,21 +96,34 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
     buffer_clear(&connected);
 }
 
+/* Whether they are connected is told where the hub says it now. */
+static void ask_served(const struct served *given)
+{
+    struct rest_request *r = given->request;
+    struct services *app = r->app;
+    struct served *s = ARENA_TAKE(&r->arena, struct served);
+    *s = *given;
+    if (app->fleet)
+        services_fleet_look(app->fleet, FLEET_AGE_MS, on_fleet, s);
+    else
+        on_fleet(s, OFFLINE, NULL);
+}
+
+static void list_endpoints(struct rest_request *r)
+{
+    ask_served(&(struct served){.request = r, .what = REGISTRY_ENDPOINTS});
+}
+
 static void query_endpoints(struct rest_request *r)
 {
-    struct services *app = r->app;
     struct json_doc *fields;
-    if (services_replies_query(r, &services_models, "EndpointRegistrationQuery", &fields) != OK)
-        return;
-    const struct json *wanted = json_root(fields);
-    if (app->fleet && (json_get_nocase(wanted, "connected") || json_get_nocase(wanted, "endpointState"))) {
-        struct served_query *q = ARENA_TAKE(&r->arena, struct served_query);
-        *q = (struct served_query){r, fields};
-        services_fleet_look(app->fleet, AGE_MS, on_fleet, q);
-        return;
-    }
-    list(r, REGISTRY_ENDPOINTS, wanted);
-    json_free(&fields);
+    if (services_replies_query(r, &services_models, "EndpointRegistrationQuery", &fields) == OK)
+        ask_served(&(struct served){.request = r, .what = REGISTRY_ENDPOINTS, .fields = fields});
+}
+
+static void get_endpoint(struct rest_request *r)
+{
+    ask_served(&(struct served){.request = r, .what = REGISTRY_ENDPOINT, .id = rest_param(r, "endpointId")});
 }
 
 /* ---- one application, one endpoint ---- */
@@ -179,11 +190,6 @@ static void purge_applications(struct rest_request *r)
         services_replies_fail(r, BAD_ARGUMENT, "notSeenFor is not a time span ([d.]hh:mm:ss)");
     else
         services_replies_ask(r, &ask);
-}
-
-static void get_endpoint(struct rest_request *r)
-{
-    ask_with_id(r, REGISTRY_ENDPOINT, "endpointId");
 }
 
 static void activate_endpoint(struct rest_request *r)

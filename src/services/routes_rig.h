@@ -48,6 +48,7 @@ static struct house {
     const char *overtaken;       /* and after somebody else's change, just before the next one; then NULL */
     char if_match[32];           /* of the last change */
     int methods, lookups, changes;
+    bool down;                 /* queries fail */
     bool hold;                 /* the next query waits: */
     struct rest_request *held; /* here */
     int in_pieces; /* methods that were called so; what was asked is their whole */
@@ -141,6 +142,10 @@ static void hub_query(struct rest_request *r)
     if (house.hold) {
         house.hold = false;
         house.held = r;
+        return;
+    }
+    if (house.down) {
+        rest_reply_json(r, 500, SLICE("{}"));
         return;
     }
     bool modules = slice_find_slice(r->body, SLICE("devices.modules")) < r->body.len;

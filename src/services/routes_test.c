@@ -416,6 +416,40 @@ static void endpoints_are_chosen_by_who_serves_them(void **state)
     assert_int_equal(json_count(in(answer.doc, "items")), 0);
 }
 
+/* Who activates it waits until it says so, in a list or by itself; without the hub nobody can tell. */
+static void an_endpoint_says_that_its_module_is_there(void **state)
+{
+    (void)state;
+    char one[128];
+    snprintf(one, sizeof one, "/registry/v2/endpoints/%s", house.endpoint);
+    static const struct {
+        const char *modules, *activation, *state;
+    } rows[] = {
+        {"[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"}]", "ActivatedAndConnected", ""},
+        {"[{\"deviceId\":\"edge\",\"moduleId\":\"other\",\"connectionState\":\"Connected\","
+         "\"properties\":{\"reported\":{\"__type__\":\"supervisor\"}}}]", "Activated", "Disconnected"},
+        {"[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Disconnected\"}]", "Activated", "Disconnected"},
+        {NULL, "Activated", ""},
+    };
+    assert_int_equal(call("GET", one, ""), 200);
+    expect("activationState", "Deactivated");
+    assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        house.modules = rows[i].modules;
+        house.down = rows[i].modules == NULL;
+        services_fleet_forget(house.services.fleet);
+        assert_int_equal(call("GET", one, ""), 200);
+        expect("activationState", rows[i].activation);
+        expect("endpointState", rows[i].state);
+        assert_int_equal(call("GET", "/registry/v2/endpoints", ""), 200);
+        expect("items 0 activationState", rows[i].activation);
+        expect("items 0 endpointState", rows[i].state);
+        assert_int_equal(call("POST", "/registry/v2/endpoints/query", "{\"activated\":true}"), 200);
+        expect("items 0 activationState", rows[i].activation);
+    }
+    assert_int_equal(call("POST", "/registry/v2/endpoints/query", "{\"connected\":true}"), 502);
+}
+
 /* What reads is asked again in pieces when its answer is too large; what does something is not done twice. */
 static void large_answers_come_in_pieces(void **state)
 {
@@ -511,6 +545,7 @@ int main(void)
         TEST(failures_have_the_published_statuses),
         TEST(who_hangs_up_meanwhile_does_no_harm),
         TEST(endpoints_are_chosen_by_who_serves_them),
+        TEST(an_endpoint_says_that_its_module_is_there),
         TEST(large_answers_come_in_pieces),
         TEST(a_large_request_goes_in_pieces),
         TEST(a_changed_endpoint_is_looked_up_again),

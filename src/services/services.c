@@ -50,13 +50,12 @@ void services_authorize(struct rest_request *r)
     rest_authorized(r, OK, NULL);
 }
 
-bool services_fleet_is(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m,
-                       const struct json *twin)
+bool services_fleet_is(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m)
 {
     const char *const modules[] = {[FLEET_SUPERVISOR] = app->twin_module,
                                    [FLEET_DISCOVERER] = app->discovery_module,
                                    [FLEET_PUBLISHER] = app->publisher_module};
-    return fleet_documents_is(kind, m, twin, modules[kind]);
+    return fleet_documents_is(kind, m, modules[kind]);
 }
 
 void services_on_answer(void *arg, const struct rest_request *r, int status)

@@ -52,8 +52,7 @@ struct services {
 };
 
 /* fleet_documents_is(), for the modules that the settings name. */
-bool services_fleet_is(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m,
-                       const struct json *twin);
+bool services_fleet_is(const struct services *app, enum fleet_kind kind, const struct services_fleet_member *m);
 
 /* Of live events; for rest_metrics_collect(), `app` is a struct services. */
 rest_metrics_collector services_collect;

@@ -238,11 +238,6 @@ static void on_value(void *arg, const struct value_message *m)
         }
 }
 
-static bool is_compressed(struct slice body)
-{
-    return body.len > 2 && body.at[0] == 0x1f && body.at[1] == 0x8b;
-}
-
 void services_values_event(struct services_values *v, struct slice schema,
                            const struct iot_message *m)
 {
@@ -251,7 +246,7 @@ void services_values_event(struct services_values *v, struct slice schema,
     struct slice body = m->body;
     if (!live_anybody(v->live, LIVE_PUBLISHERS) || !value_message_is(schema))
         return;
-    if (is_compressed(body) && gzip_expand(body, VALUES_BODY_MAX, &expanded) == OK)
+    if (gzip_is(body) && gzip_expand(body, VALUES_BODY_MAX, &expanded) == OK)
         body = buffer_slice(&expanded);
     value_message_read(body, on_value, &t);
     buffer_clear(&expanded);
