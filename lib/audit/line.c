@@ -105,6 +105,7 @@ static void put_entry(struct json_writer *w, const struct audit_entry *e)
     json_member(w, "operation", e->operation);
     put_body(w, "request", e->body);
     put_body(w, "old", e->old);
+    put_body(w, "response", e->response);
     if (e->status)
         json_name(w, "status"), json_put_i64(w, e->status);
     if (e->count)

@@ -20,6 +20,7 @@ struct audit_entry {
     struct slice operation; /* "WriteValue" */
     struct slice body;      /* JSON, or anything else */
     struct slice old;       /* what was there before: JSON, or anything else */
+    struct slice response;  /* what came of it, likewise */
     int status;             /* 0: not told */
     uint64_t count;         /* 0: not told; of "cut" bytes, of "lost" lines */
 };

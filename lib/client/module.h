@@ -112,6 +112,17 @@ struct module_witness {
 };
 /* Copies; before module_start(). */
 void module_watch(struct module *m, const struct module_witness *w);
+/* Somebody does: what is changed is worth a look before. */
+bool module_is_watched(const struct module *m);
+
+/* What a call changed, for who looks on: JSON, or empty. Until on_answer() returns. */
+struct module_change {
+    struct slice old;    /* what was there before */
+    struct slice result; /* what came of it, without secrets */
+};
+/* Before the call is answered; borrowed until then. */
+void module_call_changed(struct module_call *c, const struct module_change *change);
+struct module_change module_call_change(const struct module_call *c);
 
 /* ---- who looks at payloads ---- */
 

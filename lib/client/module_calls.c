@@ -44,6 +44,7 @@ struct module_call {
     uint32_t timeout_ms;
     int status;
     struct buffer body; /* what it is answered with */
+    struct module_change change;
 };
 
 /* ---- the table ---- */
@@ -175,6 +176,7 @@ void module_reply(struct module_call *c, int status, struct slice json)
               json.len);
     if (c->module->witness.on_answer)
         c->module->witness.on_answer(c->module->witness.arg, c, status);
+    c->change = (struct module_change){0}; /* it was borrowed */
     if (c->answer) {
         c->module->call_count--;
         answer_later(c, status, json);
@@ -415,6 +417,21 @@ uint64_t module_call_left_ms(const struct module_call *c)
 const char *module_call_who(const struct module_call *c)
 {
     return c->who;
+}
+
+bool module_is_watched(const struct module *m)
+{
+    return m->witness.on_call != NULL;
+}
+
+void module_call_changed(struct module_call *c, const struct module_change *change)
+{
+    c->change = *change;
+}
+
+struct module_change module_call_change(const struct module_call *c)
+{
+    return c->change;
 }
 
 void module_watch(struct module *m, const struct module_witness *w)

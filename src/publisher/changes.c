@@ -69,7 +69,10 @@ static void on_call(void *arg, const struct module_call *c)
 static void on_answer(void *arg, const struct module_call *c, int status)
 {
     struct audit_entry e = entry_of("answered", c);
+    const struct module_change change = module_call_change(c);
     e.status = status;
+    e.old = change.old;
+    e.response = change.result;
     if (changes_by(module_call_name(c)))
         audit_put(arg, &e);
 }

@@ -1,8 +1,8 @@
 /*
  * What is changed through the module, whoever calls it: configuration, trust, values and methods of
  * machines. Each such call is two lines of the audit log (audit/audit.h), "asked" and "answered",
- * under the call's id, which hub and services have in theirs; and what publishednodes.json was
- * before and is afterwards. On the module's loop.
+ * under the call's id, which hub and services have in theirs; "answered" has what was there before, and
+ * what came of it, where the role told it. And what publishednodes.json was before and is afterwards. On the module's loop.
  */
 #pragma once
 

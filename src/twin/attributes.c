@@ -1,6 +1,7 @@
 /* NodeRead and NodeWrite: any attributes of any nodes; one result for each, in order. */
 #include "opcua/data_type.h"
 #include "twin/attribute.h"
+#include "twin/before.h"
 #include "twin/methods.h"
 #include "twin/node_type.h"
 #include "twin/read.h"
@@ -193,6 +194,21 @@ static void write_some(struct batch *b)
     TWIN_CALL(b->request, WRITE, &request, on_written, b);
 }
 
+static void go_on(void *arg)
+{
+    write_some(arg);
+}
+
+static void look_before(struct batch *b)
+{
+    UA_ReadValueId ids[TWIN_BEFORE_MAX];
+    size_t count = 0;
+    for (; count < b->good && count < TWIN_BEFORE_MAX; count++)
+        ids[count] = (UA_ReadValueId){.nodeId = b->writes[count].nodeId,
+                                      .attributeId = b->writes[count].attributeId};
+    twin_before_attributes(b->request, ids, count, go_on, b);
+}
+
 static void make_write(struct batch *b, struct item *item, const UA_DataType *type, int32_t rank)
 {
     struct twin_request *r = b->request;
@@ -262,7 +278,7 @@ static void make_writes(void *arg)
         else if (!make_value_write(b, item))
             return;
     }
-    write_some(b);
+    look_before(b);
 }
 
 static void on_types(void *arg, UA_StatusCode status, UA_DataValue *values)

@@ -1,4 +1,5 @@
 /* Files and directories are made in a directory, and deleted by the one that they are in. */
+#include "twin/before.h"
 #include "twin/file_system.h"
 #include "twin/methods.h"
 #include "twin/target.h"
@@ -38,6 +39,7 @@ static void create_in(void *arg, const UA_NodeId *directory)
     UA_Variant inputs[2];
     UA_Variant_setScalar(&inputs[0], &name, &UA_TYPES[UA_TYPES_STRING]);
     UA_Variant_setScalar(&inputs[1], &open, &UA_TYPES[UA_TYPES_BOOLEAN]);
+    twin_before_nothing(c->request);
     file_call(c->request, directory, c->directory ? "CreateDirectory" : "CreateFile", inputs,
               c->directory ? 1 : 2, on_created, c);
 }
@@ -78,11 +80,19 @@ static void on_deleted(void *arg, UA_StatusCode status, const UA_Variant *output
     end_delete(arg, status);
 }
 
-static void delete_from(struct change *c, const UA_NodeId *directory)
+static void delete_now(void *arg)
 {
+    struct change *c = arg;
     UA_Variant input;
     UA_Variant_setScalar(&input, &c->node, &UA_TYPES[UA_TYPES_NODEID]);
-    file_call(c->request, directory, "Delete", &input, 1, on_deleted, c);
+    file_call(c->request, &c->directory_id, "Delete", &input, 1, on_deleted, c);
+}
+
+static void delete_from(struct change *c, const UA_NodeId *directory)
+{
+    UA_NodeId_copy(directory, &c->directory_id);
+    twin_request_own_id(c->request, &c->directory_id);
+    twin_before_file(c->request, &c->node, delete_now, c);
 }
 
 static void on_parent(void *arg, UA_StatusCode status, const UA_ReferenceDescription *directory)

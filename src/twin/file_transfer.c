@@ -2,6 +2,7 @@
  * the body (publisher/api_files.c). */
 #include "base/encoding.h"
 #include "opcua/file.h"
+#include "twin/before.h"
 #include "twin/file_system.h"
 #include "twin/methods.h"
 #include "twin/read.h"
@@ -11,6 +12,7 @@ struct transfer {
     struct twin_request *request;
     bool upload;
     uint8_t mode;
+    UA_NodeId file;      /* of an upload */
     struct buffer bytes; /* to be written */
 };
 
@@ -23,6 +25,12 @@ static void on_end(void *arg)
 static void too_large(struct twin_request *r)
 {
     twin_request_fail(r, TOO_LARGE, "The file is larger than %u MB.", FILE_BYTES_MAX >> 20);
+}
+
+static void done(void *arg)
+{
+    struct transfer *t = arg;
+    twin_request_done(t->request);
 }
 
 static void on_moved(void *arg, UA_StatusCode status, struct slice bytes)
@@ -45,7 +53,10 @@ static void on_moved(void *arg, UA_StatusCode status, struct slice bytes)
     }
     json_end_object(w);
     buffer_clear(&text);
-    twin_request_done(t->request);
+    if (t->upload)
+        twin_after_file(t->request, &t->file, done, t);
+    else
+        done(t);
 }
 
 static void read_file(void *arg, const UA_NodeId *file)
@@ -55,11 +66,18 @@ static void read_file(void *arg, const UA_NodeId *file)
                     twin_request_left_ms(t->request));
 }
 
+static void write_now(void *arg)
+{
+    struct transfer *t = arg;
+    opcua_file_write(t->request->session, &t->file, t->mode, opcua_method_name("Close"),
+                     buffer_slice(&t->bytes), on_moved, t, twin_request_left_ms(t->request));
+}
+
 static void write_file(void *arg, const UA_NodeId *file)
 {
     struct transfer *t = arg;
-    opcua_file_write(t->request->session, file, t->mode, opcua_method_name("Close"),
-                     buffer_slice(&t->bytes), on_moved, t, twin_request_left_ms(t->request));
+    t->file = *file;
+    twin_before_file(t->request, file, write_now, t);
 }
 
 static struct transfer *transfer_new(struct twin_request *r)

@@ -105,6 +105,10 @@ static void end(struct twin_request *r)
 {
     struct twin *t = r->twin;
     bool later = r->takes_pieces; /* word for it may be under way */
+    if (r->call && r->changes)
+        module_call_changed(r->call, &(struct module_change){
+                                         .old = buffer_slice(&r->before),
+                                         .result = buffer_slice(r->after.len ? &r->after : &r->out)});
     if (r->call)
         module_reply(r->call, r->status, buffer_slice(&r->out));
     if (!later) {

@@ -1,6 +1,7 @@
 /* HistoryUpdate and its kin: values and events inserted, replaced, and deleted. */
 #include "twin/history_update.h"
 
+#include "twin/before.h"
 #include "twin/methods.h"
 #include "twin/target.h"
 
@@ -48,16 +49,22 @@ static UA_NodeId *node_of(UA_ExtensionObject *details)
     return NULL;
 }
 
-void history_update_send(struct history_update *u)
+static void send(void *arg)
 {
+    struct history_update *u = arg;
     UA_HistoryUpdateRequest request;
-    UA_NodeId *node = node_of(u->details);
     UA_HistoryUpdateRequest_init(&request);
-    if (node && UA_NodeId_isNull(node))
-        UA_NodeId_copy(&u->node, node);
     request.historyUpdateDetails = u->details;
     request.historyUpdateDetailsSize = 1;
     TWIN_CALL(u->request, HISTORYUPDATE, &request, on_updated, u);
+}
+
+void history_update_send(struct history_update *u)
+{
+    UA_NodeId *node = node_of(u->details);
+    if (node && UA_NodeId_isNull(node))
+        UA_NodeId_copy(&u->node, node);
+    twin_before_history(u->request, node ? node : &u->node, u->details, send, u);
 }
 
 static void on_node(void *arg, const UA_NodeId *node)

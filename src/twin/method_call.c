@@ -1,5 +1,6 @@
 /* MethodCall: the arguments become what the method wants, and are called with. */
 #include "opcua/data_type.h"
+#include "twin/before.h"
 #include "twin/method.h"
 #include "twin/methods.h"
 #include "twin/target.h"
@@ -242,6 +243,7 @@ static bool says(const struct twin_request *r, const char *member)
 void twin_method_call(struct twin_request *r)
 {
     struct calling *c = ARENA_TAKE(&r->arena, struct calling);
+    twin_before_nothing(r);
     c->method.request = r;
     c->arguments = json_get_nocase(r->body, "arguments");
     if (says(r, "objectId") || says(r, "objectBrowsePath"))

@@ -43,6 +43,8 @@ void twin_request_let_go(struct twin_request *r)
     arena_clear(&r->arena);
     arena_clear(&r->names_arena);
     buffer_clear(&r->scratch);
+    buffer_clear(&r->before);
+    buffer_clear(&r->after);
 }
 
 void twin_request_free(struct twin_request *r)
@@ -352,6 +354,7 @@ void twin_request_begin(struct module_call *c, twin_run_fn *run, enum twin_need 
     r->call = c;
     r->run = run;
     r->need = need;
+    r->watched = module_is_watched(t->module);
     r->times = UA_TIMESTAMPSTORETURN_BOTH;
     r->budget_ms = left > 2 * MARGIN_MS ? left - MARGIN_MS : left;
     snprintf(r->id, sizeof(r->id), "%s", module_call_id(c));

@@ -71,6 +71,10 @@ struct twin_request {
     int status;
     UA_TimestampsToReturn times; /* of what twin_read() reads */
     double max_age_ms;           /* likewise */
+    bool watched;         /* somebody wants to know what was there before a change; before.h */
+    bool changes;         /* and this is one: */
+    struct buffer before; /* what was there, JSON; */
+    struct buffer after;  /* what is there now; empty: the answer says it */
     bool hold; /* keep the session for a continuation token */
     bool of_2_8; /* the payload has 2.8's shape, and so the answer: see twin/endpoint.h */
     bool array;  /* the answer is an array, and has no place for "errorInfo": a fault is a problem */

@@ -1,6 +1,7 @@
 /* ValueRead and ValueWrite: the Value attribute of one variable. */
 #include "base/clock.h"
 #include "opcua/data_type.h"
+#include "twin/before.h"
 #include "twin/methods.h"
 #include "twin/node_type.h"
 #include "twin/read.h"
@@ -84,6 +85,7 @@ struct writing {
     const UA_DataType *type;
     struct twin_node_type of;
     int32_t rank;
+    UA_WriteValue value; /* its value ends with the request */
 };
 
 static void on_written(void *arg, UA_StatusCode status, void *response)
@@ -101,29 +103,37 @@ static void on_written(void *arg, UA_StatusCode status, void *response)
     twin_request_done(r);
 }
 
+static void send(void *arg)
+{
+    struct writing *w = arg;
+    UA_WriteRequest request;
+    UA_WriteRequest_init(&request);
+    request.nodesToWrite = &w->value;
+    request.nodesToWriteSize = 1;
+    TWIN_CALL(w->request, WRITE, &request, on_written, w->request);
+}
+
 static void write_value(void *arg)
 {
     struct writing *w = arg;
     struct twin_request *r = w->request;
     struct buffer why = {0};
-    UA_WriteValue value;
-    UA_WriteValue_init(&value);
+    const UA_DataType *type = &UA_TYPES[UA_TYPES_VARIANT];
+    UA_Variant *value = twin_request_own(r, UA_Variant_new(), 1, type);
     enum status s = twin_value_make(r, json_get_nocase(r->body, "value"), w->type, w->rank,
-                                    w->of.current, &value.value.value, &why);
-    if (s != OK) {
-        twin_request_fail(r, s, "%s", buffer_cstr(&why));
+                                    w->of.current, value, &why);
+    if (s == OK) {
+        w->value = (UA_WriteValue){.nodeId = w->node,
+                                   .attributeId = UA_ATTRIBUTEID_VALUE,
+                                   .indexRange = index_range(r),
+                                   .value = {.value = *value, .hasValue = true}};
+        const UA_ReadValueId id = {.nodeId = w->node,
+                                   .attributeId = UA_ATTRIBUTEID_VALUE,
+                                   .indexRange = index_range(r)};
+        twin_before_attributes(r, &id, 1, send, w);
     } else {
-        UA_WriteRequest request;
-        UA_WriteRequest_init(&request);
-        value.nodeId = w->node;
-        value.attributeId = UA_ATTRIBUTEID_VALUE;
-        value.indexRange = index_range(r);
-        value.value.hasValue = true;
-        request.nodesToWrite = &value;
-        request.nodesToWriteSize = 1;
-        TWIN_CALL(r, WRITE, &request, on_written, r);
+        twin_request_fail(r, s, "%s", buffer_cstr(&why));
     }
-    UA_DataValue_clear(&value.value);
     buffer_clear(&why);
 }
 

@@ -1,0 +1,293 @@
+/* What a change of a history is about, read before it: the values at its times, the events with its
+ * ids. */
+#include "twin/before.h"
+#include "twin/history.h"
+#include "twin/history_details.h"
+#include "twin/points.h"
+
+#define READ_MAX 1000 /* values or events among which they are looked for */
+#define DAY_MS (24LL * 3600 * 1000)
+
+struct looking {
+    struct twin_request *request;
+    const UA_ExtensionObject *details;
+    twin_before_fn *go_on;
+    void *arg;
+    UA_HistoryReadRequest ask; /* its details end with the request */
+    UA_HistoryReadValueId node;
+    const UA_DateTime *times; /* those that are wanted; NULL: all between */
+    size_t time_count;
+    const UA_ByteString *ids; /* of events, likewise */
+    size_t id_count, id_at;   /* id_at: of the fields; SIZE_MAX: there is none */
+};
+
+/* ---- what came ---- */
+
+static UA_DateTime time_of(const UA_DataValue *v)
+{
+    return v->hasSourceTimestamp ? v->sourceTimestamp : v->serverTimestamp;
+}
+
+static bool wants_value(const struct looking *l, const UA_DataValue *v)
+{
+    for (size_t i = 0; i < l->time_count; i++)
+        if (l->times[i] == time_of(v))
+            return true;
+    return l->times == NULL;
+}
+
+static bool wants_event(const struct looking *l, const UA_HistoryEventFieldList *e)
+{
+    const UA_Variant *id = l->id_at < e->eventFieldsSize ? &e->eventFields[l->id_at] : NULL;
+    if (!id || !UA_Variant_hasScalarType(id, &UA_TYPES[UA_TYPES_BYTESTRING]))
+        return false;
+    for (size_t i = 0; i < l->id_count; i++)
+        if (UA_ByteString_equal(&l->ids[i], id->data))
+            return true;
+    return false;
+}
+
+/* Those that are wanted stand first afterwards; how many. */
+static size_t sort_out(const struct looking *l, UA_ExtensionObject *data)
+{
+    size_t kept = 0;
+    const UA_DataType *type = data->content.decoded.type;
+    if (data->encoding < UA_EXTENSIONOBJECT_DECODED)
+        return 0;
+    if (type == &UA_TYPES[UA_TYPES_HISTORYEVENT]) {
+        UA_HistoryEvent *e = data->content.decoded.data;
+        for (size_t i = 0; i < e->eventsSize && kept < TWIN_BEFORE_MAX; i++)
+            if (wants_event(l, &e->events[i])) {
+                UA_HistoryEventFieldList one = e->events[kept];
+                e->events[kept++] = e->events[i];
+                e->events[i] = one;
+            }
+    } else if (type == &UA_TYPES[UA_TYPES_HISTORYDATA]) {
+        UA_HistoryData *d = data->content.decoded.data;
+        for (size_t i = 0; i < d->dataValuesSize && kept < TWIN_BEFORE_MAX; i++)
+            if (wants_value(l, &d->dataValues[i])) {
+                UA_DataValue one = d->dataValues[kept];
+                d->dataValues[kept++] = d->dataValues[i];
+                d->dataValues[i] = one;
+            }
+    } else if (type == &UA_TYPES[UA_TYPES_HISTORYMODIFIEDDATA]) {
+        size_t all = ((UA_HistoryModifiedData *)data->content.decoded.data)->dataValuesSize;
+        kept = all < TWIN_BEFORE_MAX ? all : TWIN_BEFORE_MAX;
+    }
+    return kept;
+}
+
+static size_t *count_of(UA_ExtensionObject *data)
+{
+    const UA_DataType *type = data->content.decoded.type;
+    if (type == &UA_TYPES[UA_TYPES_HISTORYEVENT])
+        return &((UA_HistoryEvent *)data->content.decoded.data)->eventsSize;
+    return &((UA_HistoryData *)data->content.decoded.data)->dataValuesSize;
+}
+
+/* With a writer of its own: the answer's has its turn later. */
+static void put(const struct looking *l, UA_ExtensionObject *data)
+{
+    struct twin_request *r = l->request;
+    const struct json_writer answer = r->writer;
+    bool events = l->id_count > 0;
+    size_t kept = sort_out(l, data), *count = kept ? count_of(data) : NULL, all = kept ? *count : 0;
+    r->writer = json_writer(&r->before);
+    json_object(&r->writer);
+    json_name(&r->writer, "history"), json_array(&r->writer);
+    if (count) {
+        *count = kept; /* the others are cleared with the answer, and are to be there by then */
+        history_put_elements(r, events ? HISTORY_EVENTS : HISTORY_VALUES, data);
+        *count = all;
+    }
+    json_end_array(&r->writer);
+    json_end_object(&r->writer);
+    r->writer = answer;
+}
+
+static void on_read(void *arg, UA_StatusCode status, void *response)
+{
+    struct looking *l = arg;
+    UA_HistoryReadResponse *answer = response;
+    if (status == UA_STATUSCODE_GOOD && answer->resultsSize == 1) {
+        UA_HistoryReadResult *result = answer->results;
+        if (!UA_StatusCode_isBad(result->statusCode))
+            put(l, &result->historyData);
+        l->node.continuationPoint = result->continuationPoint; /* borrowed */
+        if (result->continuationPoint.length)
+            twin_points_release_history(l->request, &l->ask);
+    }
+    l->go_on(l->arg);
+}
+
+static void ask(struct looking *l, UA_ExtensionObject *details)
+{
+    struct twin_request *r = l->request;
+    uint32_t left = twin_request_left_ms(r);
+    l->ask.historyReadDetails = *details;
+    l->ask.timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH;
+    l->ask.nodesToRead = &l->node;
+    l->ask.nodesToReadSize = 1;
+    OPCUA_CALL(r->session, OPCUA_CALL_NOW, HISTORYREAD, &l->ask, on_read, l,
+               left < TWIN_BEFORE_MS ? left : TWIN_BEFORE_MS);
+}
+
+/* ---- what is asked for ---- */
+
+static void *new_details(struct looking *l, UA_ExtensionObject **out, size_t type)
+{
+    void *value = UA_new(&UA_TYPES[type]);
+    *out = twin_request_own(l->request, UA_ExtensionObject_new(), 1,
+                            &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]);
+    UA_ExtensionObject_setValue(*out, value, &UA_TYPES[type]);
+    return value;
+}
+
+/* The end of a time that is in it. */
+static UA_DateTime behind(UA_DateTime t)
+{
+    return t < INT64_MAX ? t + 1 : t;
+}
+
+static void ask_values(struct looking *l, UA_DateTime from, UA_DateTime until, bool modified)
+{
+    UA_ExtensionObject *details;
+    UA_ReadRawModifiedDetails *d = new_details(l, &details, UA_TYPES_READRAWMODIFIEDDETAILS);
+    d->startTime = from;
+    d->endTime = until;
+    d->isReadModified = modified;
+    d->numValuesPerNode = READ_MAX;
+    ask(l, details);
+}
+
+/* From the earliest of the times to the latest, which is in it. */
+static void ask_times(struct looking *l)
+{
+    UA_DateTime from = l->times[0], until = l->times[0];
+    for (size_t i = 1; i < l->time_count; i++) {
+        from = l->times[i] < from ? l->times[i] : from;
+        until = l->times[i] > until ? l->times[i] : until;
+    }
+    ask_values(l, from, behind(until), false);
+}
+
+static void ask_updated(struct looking *l, const UA_UpdateDataDetails *d)
+{
+    UA_DateTime *times = ARENA_TAKE_N(&l->request->arena, UA_DateTime, d->updateValuesSize);
+    for (size_t i = 0; i < d->updateValuesSize; i++)
+        times[i] = time_of(&d->updateValues[i]);
+    l->times = times;
+    l->time_count = d->updateValuesSize;
+    ask_times(l);
+}
+
+static size_t field_of(const UA_EventFilter *filter, const char *name)
+{
+    const UA_String wanted = opcua_string_of(slice_of(name));
+    for (size_t i = 0; i < filter->selectClausesSize; i++) {
+        const UA_SimpleAttributeOperand *o = &filter->selectClauses[i];
+        if (o->browsePathSize == 1 && UA_String_equal(&o->browsePath->name, &wanted))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+/* Events are found by time alone; which they are, their ids say. */
+static void ask_events(struct looking *l, const UA_EventFilter *filter, UA_DateTime from,
+                       UA_DateTime until)
+{
+    UA_ExtensionObject *details;
+    UA_ReadEventDetails *d = new_details(l, &details, UA_TYPES_READEVENTDETAILS);
+    d->startTime = from;
+    d->endTime = until;
+    d->numValuesPerNode = READ_MAX;
+    UA_EventFilter_copy(filter, &d->filter);
+    l->id_at = field_of(filter, "EventId");
+    ask(l, details);
+}
+
+static bool ask_updated_events(struct looking *l, const UA_UpdateEventDetails *d)
+{
+    size_t id = field_of(&d->filter, "EventId"), time = field_of(&d->filter, "Time");
+    UA_ByteString *ids = ARENA_TAKE_N(&l->request->arena, UA_ByteString, d->eventDataSize);
+    UA_DateTime from = 0, until = 0;
+    if (id == SIZE_MAX || time == SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < d->eventDataSize; i++) {
+        const UA_Variant *fields = d->eventData[i].eventFields;
+        if (d->eventData[i].eventFieldsSize != d->filter.selectClausesSize ||
+            !UA_Variant_hasScalarType(&fields[id], &UA_TYPES[UA_TYPES_BYTESTRING]) ||
+            !UA_Variant_hasScalarType(&fields[time], &UA_TYPES[UA_TYPES_DATETIME]))
+            continue;
+        const UA_DateTime at = *(UA_DateTime *)fields[time].data;
+        from = from == 0 || at < from ? at : from;
+        until = at > until ? at : until;
+        ids[l->id_count++] = *(UA_ByteString *)fields[id].data;
+    }
+    l->ids = ids;
+    if (l->id_count)
+        ask_events(l, &d->filter, from, behind(until));
+    return l->id_count > 0;
+}
+
+/* No time is known of them: all are looked through, as far as one answer goes, the latest first. */
+static bool ask_deleted_events(struct looking *l, const UA_DeleteEventDetails *d)
+{
+    UA_EventFilter filter;
+    struct buffer why = {0};
+    UA_EventFilter_init(&filter);
+    l->ids = d->eventIds;
+    l->id_count = d->eventIdsSize;
+    if (history_details_filter(NULL, &l->request->names, &filter, &why) == OK)
+        ask_events(l, &filter, UA_DateTime_now() + DAY_MS * UA_DATETIME_MSEC,
+                   UA_DATETIME_UNIX_EPOCH);
+    UA_EventFilter_clear(&filter);
+    buffer_clear(&why);
+    return true;
+}
+
+static bool look(struct looking *l)
+{
+    const UA_ExtensionObject *e = l->details;
+    const UA_DataType *type = e->content.decoded.type;
+    const void *data = e->content.decoded.data;
+    if (e->encoding < UA_EXTENSIONOBJECT_DECODED)
+        return false;
+    if (type == &UA_TYPES[UA_TYPES_UPDATEDATADETAILS]) {
+        const UA_UpdateDataDetails *d = data;
+        if (d->updateValuesSize)
+            ask_updated(l, d);
+        return d->updateValuesSize > 0;
+    }
+    if (type == &UA_TYPES[UA_TYPES_DELETEATTIMEDETAILS]) {
+        const UA_DeleteAtTimeDetails *d = data;
+        l->times = d->reqTimes;
+        l->time_count = d->reqTimesSize;
+        if (l->time_count)
+            ask_times(l);
+        return l->time_count > 0;
+    }
+    if (type == &UA_TYPES[UA_TYPES_DELETERAWMODIFIEDDETAILS]) {
+        const UA_DeleteRawModifiedDetails *d = data;
+        ask_values(l, d->startTime, d->endTime, d->isDeleteModified);
+        return true;
+    }
+    if (type == &UA_TYPES[UA_TYPES_UPDATEEVENTDETAILS])
+        return ask_updated_events(l, data);
+    return type == &UA_TYPES[UA_TYPES_DELETEEVENTDETAILS] && ask_deleted_events(l, data);
+}
+
+void twin_before_history(struct twin_request *r, const UA_NodeId *node,
+                         const UA_ExtensionObject *details, twin_before_fn *go_on, void *arg)
+{
+    struct looking *l = ARENA_TAKE(&r->arena, struct looking);
+    *l = (struct looking){.request = r,
+                          .details = details,
+                          .go_on = go_on,
+                          .arg = arg,
+                          .node = {.nodeId = *node},
+                          .id_at = SIZE_MAX};
+    r->changes = true;
+    if (!r->watched || !look(l))
+        go_on(arg);
+}
