@@ -33,6 +33,7 @@ static void (*rig_more)(struct opcua_server *s); /* what a test adds to the serv
 /* What a test sets before setup(). */
 static uint32_t rig_references;                   /* of a node in one answer; 0: no bound */
 static const struct module_role_ops *rig_methods; /* the test's own, beside the twin's; or NULL */
+static const struct module_witness *rig_witness;  /* who looks on; or NULL */
 
 static inline UA_StatusCode twice(void *arg, const UA_Variant *input, UA_Variant *output)
 {
@@ -119,6 +120,8 @@ static inline int setup(void **state)
     world.twin = twin_start(world.module, world.thread);
     if (rig_methods)
         module_add(world.module, rig_methods, world.twin);
+    if (rig_witness)
+        module_watch(world.module, rig_witness);
     module_start(world.module);
     return 0;
 }
