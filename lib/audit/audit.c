@@ -41,12 +41,12 @@ struct audit {
 
 /* ---- from here to there ---- */
 
-#define TEXTS 8
+#define TEXTS 9
 
 static void texts_of(struct audit_entry *e, struct slice *out[TEXTS])
 {
-    struct slice *all[TEXTS] = {&e->call,   &e->who,       &e->peer, &e->method,
-                                &e->target, &e->operation, &e->body, &e->old};
+    struct slice *all[TEXTS] = {&e->call,      &e->who,  &e->peer, &e->method,  &e->target,
+                                &e->operation, &e->body, &e->old,  &e->response};
     memcpy(out, all, sizeof all);
 }
 
@@ -83,12 +83,14 @@ static struct post *copy(const struct audit_entry *e)
 static struct post *post_new(const struct audit_entry *e)
 {
     struct audit_entry short_one = *e;
-    struct buffer body = {0}, old = {0};
+    struct buffer body = {0}, old = {0}, response = {0};
     short_one.body = shorten(e->body, &body);
     short_one.old = shorten(e->old, &old);
+    short_one.response = shorten(e->response, &response);
     struct post *p = copy(&short_one);
     buffer_clear(&body);
     buffer_clear(&old);
+    buffer_clear(&response);
     return p;
 }
 

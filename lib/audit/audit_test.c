@@ -96,6 +96,24 @@ static struct buffer text(void)
     return out;
 }
 
+static void what_was_there_and_what_came_of_it_are_copied(void **state)
+{
+    (void)state;
+    char old[] = "{\"value\":1}", response[] = "{\"value\":2}", *large = memory_new(AUDIT_BODY_MAX + 2);
+    memset(large, 'x', AUDIT_BODY_MAX + 1);
+    audit_put(audit, &(struct audit_entry){.event = "answered", .old = slice_of(old), .response = slice_of(response)});
+    audit_put(audit, &(struct audit_entry){.event = "answered", .response = slice_of(large)});
+    memset(old, 'x', sizeof old - 1);
+    memset(response, 'x', sizeof response - 1);
+    free(large);
+    close_it();
+    struct buffer all = text();
+    assert_true(slice_find_slice(buffer_slice(&all), SLICE("\"old\":{\"value\":1},\"response\":{\"value\":2}")) < all.len);
+    assert_true(slice_find_slice(buffer_slice(&all), SLICE("\"response\":{\"bytes\":16385,\"sha256\":")) < all.len);
+    assert_int_equal(audit_verify(folder), 0);
+    buffer_clear(&all);
+}
+
 static void a_change_is_on_the_disk_before_it_is_made(void **state)
 {
     (void)state;
@@ -262,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_change_is_on_the_disk_before_it_is_made),
         TEST(no_key_of_anybody_stands_in_it),
+        TEST(what_was_there_and_what_came_of_it_are_copied),
         TEST(the_chain_goes_on_after_a_restart),
         TEST(a_line_that_is_changed_or_taken_out_is_found),
         TEST(a_line_that_a_crash_cut_off_is_cut_away_and_said),

@@ -19,6 +19,9 @@ struct looking {
     size_t time_count;
     const UA_ByteString *ids; /* of events, likewise */
     size_t id_count, id_at;   /* id_at: of the fields; SIZE_MAX: there is none */
+    struct json_writer writer;
+    size_t pages, seen, told; /* `seen` among which those were that were told */
+    uint64_t ends_ms;
 };
 
 /* ---- what came ---- */
@@ -47,36 +50,15 @@ static bool wants_event(const struct looking *l, const UA_HistoryEventFieldList 
     return false;
 }
 
-/* Those that are wanted stand first afterwards; how many. */
-static size_t sort_out(const struct looking *l, UA_ExtensionObject *data)
+static bool is_known(const UA_ExtensionObject *data)
 {
-    size_t kept = 0;
     const UA_DataType *type = data->content.decoded.type;
-    if (data->encoding < UA_EXTENSIONOBJECT_DECODED)
-        return 0;
-    if (type == &UA_TYPES[UA_TYPES_HISTORYEVENT]) {
-        UA_HistoryEvent *e = data->content.decoded.data;
-        for (size_t i = 0; i < e->eventsSize && kept < TWIN_BEFORE_MAX; i++)
-            if (wants_event(l, &e->events[i])) {
-                UA_HistoryEventFieldList one = e->events[kept];
-                e->events[kept++] = e->events[i];
-                e->events[i] = one;
-            }
-    } else if (type == &UA_TYPES[UA_TYPES_HISTORYDATA]) {
-        UA_HistoryData *d = data->content.decoded.data;
-        for (size_t i = 0; i < d->dataValuesSize && kept < TWIN_BEFORE_MAX; i++)
-            if (wants_value(l, &d->dataValues[i])) {
-                UA_DataValue one = d->dataValues[kept];
-                d->dataValues[kept++] = d->dataValues[i];
-                d->dataValues[i] = one;
-            }
-    } else if (type == &UA_TYPES[UA_TYPES_HISTORYMODIFIEDDATA]) {
-        size_t all = ((UA_HistoryModifiedData *)data->content.decoded.data)->dataValuesSize;
-        kept = all < TWIN_BEFORE_MAX ? all : TWIN_BEFORE_MAX;
-    }
-    return kept;
+    return data->encoding >= UA_EXTENSIONOBJECT_DECODED &&
+           (type == &UA_TYPES[UA_TYPES_HISTORYEVENT] || type == &UA_TYPES[UA_TYPES_HISTORYDATA] ||
+            type == &UA_TYPES[UA_TYPES_HISTORYMODIFIEDDATA]);
 }
 
+/* Modified data begins with the same members as data. */
 static size_t *count_of(UA_ExtensionObject *data)
 {
     const UA_DataType *type = data->content.decoded.type;
@@ -85,51 +67,115 @@ static size_t *count_of(UA_ExtensionObject *data)
     return &((UA_HistoryData *)data->content.decoded.data)->dataValuesSize;
 }
 
+/* Those that are wanted stand first afterwards; how many. */
+static size_t sort_out(const struct looking *l, UA_ExtensionObject *data)
+{
+    size_t kept = 0, max = TWIN_BEFORE_MAX - l->told;
+    const UA_DataType *type = data->content.decoded.type;
+    if (type == &UA_TYPES[UA_TYPES_HISTORYEVENT]) {
+        UA_HistoryEvent *e = data->content.decoded.data;
+        for (size_t i = 0; i < e->eventsSize && kept < max; i++)
+            if (wants_event(l, &e->events[i])) {
+                UA_HistoryEventFieldList one = e->events[kept];
+                e->events[kept++] = e->events[i];
+                e->events[i] = one;
+            }
+    } else if (type == &UA_TYPES[UA_TYPES_HISTORYDATA]) {
+        UA_HistoryData *d = data->content.decoded.data;
+        for (size_t i = 0; i < d->dataValuesSize && kept < max; i++)
+            if (wants_value(l, &d->dataValues[i])) {
+                UA_DataValue one = d->dataValues[kept];
+                d->dataValues[kept++] = d->dataValues[i];
+                d->dataValues[i] = one;
+            }
+    } else {
+        size_t all = *count_of(data);
+        kept = all < max ? all : max;
+    }
+    return kept;
+}
+
 /* With a writer of its own: the answer's has its turn later. */
-static void put(const struct looking *l, UA_ExtensionObject *data)
+static void put(struct looking *l, UA_ExtensionObject *data)
 {
     struct twin_request *r = l->request;
     const struct json_writer answer = r->writer;
-    bool events = l->id_count > 0;
     size_t kept = sort_out(l, data), *count = kept ? count_of(data) : NULL, all = kept ? *count : 0;
-    r->writer = json_writer(&r->before);
-    json_object(&r->writer);
-    json_name(&r->writer, "history"), json_array(&r->writer);
-    if (count) {
-        *count = kept; /* the others are cleared with the answer, and are to be there by then */
-        history_put_elements(r, events ? HISTORY_EVENTS : HISTORY_VALUES, data);
-        *count = all;
-    }
-    json_end_array(&r->writer);
-    json_end_object(&r->writer);
+    if (kept == 0)
+        return;
+    r->writer = l->writer;
+    *count = kept; /* the others are cleared with the answer, and are to be there by then */
+    history_put_elements(r, l->id_count > 0 ? HISTORY_EVENTS : HISTORY_VALUES, data);
+    *count = all;
+    l->writer = r->writer;
     r->writer = answer;
+    l->told += kept;
 }
+
+static void take(struct looking *l, UA_HistoryReadResult *result)
+{
+    if (l->pages++ == 0) {
+        l->writer = json_writer(&l->request->before);
+        json_object(&l->writer);
+        json_name(&l->writer, "history"), json_array(&l->writer);
+    }
+    if (is_known(&result->historyData)) {
+        put(l, &result->historyData);
+        l->seen += *count_of(&result->historyData);
+    }
+}
+
+static void end(struct looking *l)
+{
+    if (l->pages) {
+        json_end_array(&l->writer);
+        json_end_object(&l->writer);
+    }
+    l->go_on(l->arg);
+}
+
+static void send(struct looking *l);
 
 static void on_read(void *arg, UA_StatusCode status, void *response)
 {
     struct looking *l = arg;
     UA_HistoryReadResponse *answer = response;
-    if (status == UA_STATUSCODE_GOOD && answer->resultsSize == 1) {
-        UA_HistoryReadResult *result = answer->results;
-        if (!UA_StatusCode_isBad(result->statusCode))
-            put(l, &result->historyData);
-        l->node.continuationPoint = result->continuationPoint; /* borrowed */
-        if (result->continuationPoint.length)
-            twin_points_release_history(l->request, &l->ask);
+    UA_HistoryReadResult *result =
+        status == UA_STATUSCODE_GOOD && answer->resultsSize == 1 ? answer->results : NULL;
+    if (result == NULL || UA_StatusCode_isBad(result->statusCode)) {
+        end(l);
+        return;
     }
-    l->go_on(l->arg);
+    take(l, result);
+    l->node.continuationPoint =
+        opcua_string_of(arena_copy(&l->request->arena, opcua_slice(result->continuationPoint)));
+    if (l->node.continuationPoint.length == 0) {
+        end(l);
+    } else if (l->told < TWIN_BEFORE_MAX && l->seen < READ_MAX && l->pages < READ_MAX) {
+        send(l);
+    } else {
+        twin_points_release_history(l->request, &l->ask);
+        end(l);
+    }
+}
+
+static void send(struct looking *l)
+{
+    uint64_t now = loop_now_ms(opcua_thread_loop(l->request->twin->thread));
+    uint32_t left = l->ends_ms > now ? (uint32_t)(l->ends_ms - now) : 1;
+    OPCUA_CALL(l->request->session, OPCUA_CALL_NOW, HISTORYREAD, &l->ask, on_read, l, left);
 }
 
 static void ask(struct looking *l, UA_ExtensionObject *details)
 {
-    struct twin_request *r = l->request;
-    uint32_t left = twin_request_left_ms(r);
+    uint32_t left = twin_request_left_ms(l->request);
+    l->ends_ms = loop_now_ms(opcua_thread_loop(l->request->twin->thread)) +
+                 (left < TWIN_BEFORE_MS ? left : TWIN_BEFORE_MS);
     l->ask.historyReadDetails = *details;
     l->ask.timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH;
     l->ask.nodesToRead = &l->node;
     l->ask.nodesToReadSize = 1;
-    OPCUA_CALL(r->session, OPCUA_CALL_NOW, HISTORYREAD, &l->ask, on_read, l,
-               left < TWIN_BEFORE_MS ? left : TWIN_BEFORE_MS);
+    send(l);
 }
 
 /* ---- what is asked for ---- */

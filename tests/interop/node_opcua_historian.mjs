@@ -58,7 +58,7 @@ const values = new Map();  // by time in ms
 const modified = [];       // {time, value, info}: what was there before
 const events = new Map();  // by EventId in hex: fields by name
 
-const time = date => date && date.getTime() > 0 ? date.getTime() : undefined; // the least time is none
+const time = date => date && date.getTime() > Date.UTC(1601, 0, 1) ? date.getTime() : undefined; // the least time is none
 const change = (at, updateType) => modified.push({time: at, value: values.get(at),
   info: {modificationTime: new Date(), updateType, userName: 'somebody'}});
 

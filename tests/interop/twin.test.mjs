@@ -1,6 +1,7 @@
 // The twin's methods through the module's HTTPS API against a server of another make, judged by node-opcua's own client: what is
 // browsed, every type of value read and written back, structures, matrices, histories, files.
 import assert from 'node:assert/strict';
+import {createHash} from 'node:crypto';
 import test, {after, before} from 'node:test';
 import {AttributeIds, BrowseDirection, DataType, OPCUAClient, Variant, VariantArrayType} from 'node-opcua-client';
 import {good, startModule, startServer} from './twin_module.mjs';
@@ -225,6 +226,9 @@ test('files: listed, read, written', async () => {
   assert.equal(upload.status, 200, `${upload.bytes}`);
   assert.equal(upload.headers['x-ms-error'], undefined);
   assert.deepEqual((await send('GET', '/v2/filesystem/download', {headers})).bytes, content);
+  const {answered: changed} = await twin.audited('Upload');
+  const sha256 = bytes => ({bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex')});
+  assert.deepEqual([changed.old, changed.response], [sha256(Buffer.from('line\n'.repeat(50000))), sha256(content)]);
   const none = await send('GET', '/v2/filesystem/download', {headers: {...headers, 'x-ms-target': JSON.stringify({nodeId: name('Own')})}});
   assert.match(none.headers['x-ms-error'], /BadMethodInvalid/);
   assert.equal((await send('GET', '/v2/filesystem/download', {headers: {'x-ms-connection': '{'}})).status, 400);
@@ -236,6 +240,7 @@ test('files: one that hangs elsewhere, too, is deleted by the directory that it 
   assert.equal(references[0].target.nodeId, name('Shelf'), 'the first parent is no directory');
   assert.equal(good(await call('/filesystem/parent', file)).result.nodeId, name('Files'));
   assert.equal((await call('/filesystem/delete', file)).statusCode, 0);
+  assert.equal((await twin.audited()).answered.old.bytes, 'shelved'.length);
   const gone = await call('/filesystem/delete', file);
   assert.notEqual(gone.statusCode ?? gone.errorInfo.statusCode, 0);
   assert.equal((await call('/filesystem/delete', {nodeId: name('Own')})).symbolicId, 'BadNotFound', 'it is in no directory');

@@ -180,6 +180,30 @@ test('a stream that its caller leaves gives the server its continuation point ba
   await call('/history/values/delete', {nodeId: line, details: {startTime: at(0), endTime: at(1000000)}});
 });
 
+test('the audit log has what was in a history before it was changed', async () => {
+  await forget();
+  await keepEvents(5);
+  await change('insert', value(1), value(2), value(3));
+  const old = async () => (await twin.audited()).answered.old.history;
+  await change('replace', value(2, {value: 20}));
+  assert.deepEqual((await old()).map(v => v.value), [2]);
+  const {asked, answered} = await twin.audited();
+  assert.equal(asked.request.request.details.values[0].value, 20);
+  assert.equal(answered.response.results[0].symbolicId, 'GoodEntryReplaced');
+  await call('/history/values/delete/attimes', {nodeId: line, details: {reqTimes: [at(1)]}});
+  assert.deepEqual((await old()).map(v => v.value), [1]);
+  await call('/history/values/delete', {nodeId: line, details: span});
+  assert.deepEqual((await old()).map(v => v.value), [20, 3]);
+  await call('/history/values/delete/modified', {nodeId: line, details: span});
+  assert.ok((await old()).length > 0);
+  const filter = {selectClauses: select};
+  await call('/history/events/replace', {nodeId: cell, details: {filter, events: [event(2, {severity: 900})]}});
+  assert.deepEqual((await old()).map(e => e.eventFields), [event(2).eventFields.with(2, at(2).replace('.000Z', '.0000000Z'))]);
+  await call('/history/events/delete', {nodeId: cell, details: {eventIds: [id(2), id(4)]}});
+  assert.deepEqual((await old()).map(e => e.eventFields[0]).sort(), [id(2), id(4)]);
+  assert.equal(await count('Points'), 0);
+});
+
 test('a history that is not there, and a service that there is not, are answers', async () => {
   const none = await call('/history/events/read/first', {nodeId: line, details: {...span, filter: told}});
   assert.equal(none.errorInfo.symbolicId, 'BadHistoryOperationUnsupported');

@@ -1,6 +1,7 @@
 // The twin's methods through the HTTPS API of a module below an edge of its own, and a server of another make to ask.
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
+import {readFileSync} from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -63,8 +64,10 @@ export async function startModule(server, more = [], name = 'twin') {
 
   const connection = () => ({endpoint: {url: server.url, securityMode: 'None'}});
 
+  let last; // call's id
   async function call(target, request, {status = 200} = {}) {
-    const r = await send('POST', `/v2${target}`, {body: {connection: connection(), request}});
+    last = randomUUID();
+    const r = await send('POST', `/v2${target}`, {body: {connection: connection(), request, callId: last}});
     assert.equal(r.status, status, `${target}: ${r.bytes}`);
     return r.json;
   }
@@ -73,7 +76,17 @@ export async function startModule(server, more = [], name = 'twin') {
     for (const p of [module, site])
       await p.end();
   }
-  return {site, module, send, abandon, connection, call, end};
+  // What the module's audit log says of the last call, or of that of a method.
+  function audited(method) {
+    const file = path.join(folder, `${name}-audit`, `${site.device}_module_${name}`, 'audit.log');
+    return until(`${method ?? 'the call'} in the audit log`, () => {
+      const lines = readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse);
+      const asked = lines.find(l => l.event === 'asked' && (method ? l.operation.startsWith(method) : l.call === last));
+      const answered = asked && lines.find(l => l.event === 'answered' && l.call === asked.call);
+      return answered && {asked, answered};
+    });
+  }
+  return {site, module, send, abandon, connection, call, audited, end};
 }
 
 export const good = answer => {
