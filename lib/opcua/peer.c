@@ -7,7 +7,7 @@
 
 #define IDENTIFY_MS 10000
 
-enum { NAMESPACES, SERVERS, PRODUCT, MANUFACTURER, LIMITS }; /* LIMITS: the first of them */
+enum { NAMESPACES, SERVERS, PRODUCT, MANUFACTURER, STARTED, LIMITS }; /* LIMITS: the first of them */
 
 static const struct limit {
     UA_UInt32 node;
@@ -90,6 +90,11 @@ static uint32_t limit_of(const UA_Variant *value)
     return 0;
 }
 
+static UA_DateTime time_of(const UA_Variant *value)
+{
+    return UA_Variant_hasScalarType(value, &UA_TYPES[UA_TYPES_DATETIME]) ? *(UA_DateTime *)value->data : 0;
+}
+
 static void take_application_uri(struct opcua_session *s)
 {
     UA_ApplicationDescription description;
@@ -110,7 +115,8 @@ static void take(struct opcua_session *s, UA_DataValue *results)
     for (size_t i = 0; i < LIMIT_COUNT; i++)
         *(uint32_t *)((char *)&s->limits + limits[i].offset) = limit_of(&results[LIMITS + i].value);
     lower_limits(s);
-    session_forget_types(s); /* it may be another server */
+    s->server_started = time_of(&results[STARTED].value);
+    session_forget_types(s); /* it may be another server, or one whose types are other ones by now */
     s->names = (struct opcua_namespaces){s->namespace_array, s->namespace_count, s->server_array,
                                          s->server_count};
     take_application_uri(s);
@@ -164,7 +170,8 @@ static void ask(struct identifying *i)
         [NAMESPACES] = UA_NS0ID_SERVER_NAMESPACEARRAY,
         [SERVERS] = UA_NS0ID_SERVER_SERVERARRAY,
         [PRODUCT] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_PRODUCTNAME,
-        [MANUFACTURER] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_MANUFACTURERNAME};
+        [MANUFACTURER] = UA_NS0ID_SERVER_SERVERSTATUS_BUILDINFO_MANUFACTURERNAME,
+        [STARTED] = UA_NS0ID_SERVER_SERVERSTATUS_STARTTIME};
     UA_ReadValueId read[NODE_COUNT];
     for (size_t n = 0; n < i->width; n++) {
         size_t at = i->at + n;

@@ -569,6 +569,11 @@ const struct opcua_namespaces *opcua_session_namespaces(const struct opcua_sessi
     return &s->names;
 }
 
+UA_DateTime opcua_session_server_started(const struct opcua_session *s)
+{
+    return s->server_started;
+}
+
 struct slice opcua_session_url(const struct opcua_session *s)
 {
     return slice_of(s->url);

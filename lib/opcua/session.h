@@ -99,6 +99,8 @@ struct opcua_types *opcua_session_types(struct opcua_session *s);
 /* The endpoint's URL as it was configured, and the server's ApplicationUri (empty before the first
  * connect). */
 struct slice opcua_session_url(const struct opcua_session *s);
+/* When this run of the server began, by its own clock (ServerStatus.StartTime, Part 5 12.10); 0: it does not say. */
+UA_DateTime opcua_session_server_started(const struct opcua_session *s);
 struct slice opcua_session_application_uri(const struct opcua_session *s);
 
 /* ---- coming and going ---- */

@@ -62,6 +62,7 @@ struct opcua_session {
     struct opcua_limits limits;
     struct opcua_namespaces names;
     struct opcua_types *types; /* NULL: nobody asked for them in this connection; a reference */
+    UA_DateTime server_started; /* 0: it does not say */
     UA_String *namespace_array, *server_array;
     size_t namespace_count, server_count;
     const struct opcua_profile *profile;

@@ -70,9 +70,9 @@ static void types_free(struct opcua_types *t)
     free(t);
 }
 
-static bool is_of(const struct opcua_types *t, struct slice url, struct slice spaces)
+static bool is_of(const struct opcua_types *t, struct slice url, struct slice spaces, UA_DateTime started)
 {
-    return slice_eq(slice_of(t->url), url) && slice_eq(buffer_slice(&t->spaces), spaces);
+    return slice_eq(slice_of(t->url), url) && slice_eq(buffer_slice(&t->spaces), spaces) && t->started == started;
 }
 
 /* Too many servers: the one of which nobody needs anything for the longest time. */
@@ -94,19 +94,21 @@ static void make_room(struct list *all)
 struct opcua_types *opcua_types_get(struct list *all, struct opcua_session *s)
 {
     struct slice url = opcua_session_url(s);
+    UA_DateTime started = opcua_session_server_started(s);
     struct buffer spaces = {0};
     struct opcua_types *found = NULL;
     put_spaces(opcua_session_namespaces(s), &spaces);
     LIST_EACH(l, all)
     {
         struct opcua_types *t = LIST_OF(l, struct opcua_types, link);
-        if (is_of(t, url, buffer_slice(&spaces)))
+        if (is_of(t, url, buffer_slice(&spaces), started))
             found = t;
     }
     if (found == NULL) {
         found = MEMORY_NEW(struct opcua_types);
         found->url = slice_dup(url);
         found->spaces = spaces;
+        found->started = started;
         list_init(&found->types);
         list_init(&found->waiting);
         spaces = (struct buffer){0};

@@ -30,7 +30,8 @@ struct opcua_types {
     struct link link;
     unsigned refs;
     char *url;
-    struct buffer spaces; /* the namespaces, one behind the other: other ones are another server */
+    struct buffer spaces; /* the namespaces, one behind the other: other ones are another server, */
+    UA_DateTime started;  /* and so is one that began anew: what a program describes may be other than before */
     struct list types;    /* of struct opcua_own_type */
     size_t count;
     struct opcua_dictionaries *dictionaries; /* NULL: not asked for yet, or there are none */

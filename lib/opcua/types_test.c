@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "opcua/server.h"
 
@@ -58,19 +59,24 @@ static bool waits(void *arg)
     return world.waits;
 }
 
+static void open_server(int port)
+{
+    assert_int_equal(
+        opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1", .port = port}, &world.server), OK);
+    opcua_server_add_structures(world.server, world.types, 2);
+    opcua_server_every(world.server, 10, wait_while_held, NULL);
+    assert_int_equal(opcua_server_start(world.server), OK);
+}
+
 static int setup(void **state)
 {
     (void)state;
-    assert_int_equal(
-        opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1"}, &world.server), OK);
     for (size_t i = 0; i <= BITS; i++)
         world.members[i] = (UA_DataTypeMember){
             .memberName = "field", .memberType = &UA_TYPES[UA_TYPES_UINT32], .isOptional = true};
     world.types[0] = structure("Fits", FITS, BITS);
     world.types[1] = structure("TooMany", TOO_MANY, BITS + 1);
-    opcua_server_add_structures(world.server, world.types, 2);
-    opcua_server_every(world.server, 10, wait_while_held, NULL);
-    assert_int_equal(opcua_server_start(world.server), OK);
+    open_server(0);
     world.loop = loop_new();
     world.thread =
         opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
@@ -151,11 +157,34 @@ static void no_more_fields_are_optional_than_a_mask_has_bits(void **state)
     assert_null(load(TOO_MANY, WAIT_MS));
 }
 
+static bool is_lost(void *arg)
+{
+    return !is_ready(arg);
+}
+
+/* A program that was changed: the same names, other members. */
+static void a_server_that_began_anew_is_asked_anew(void **state)
+{
+    (void)state;
+    const UA_DataType *before = load(FITS, WAIT_MS);
+    assert_int_equal(before->membersSize, BITS);
+    int port = atoi(strrchr(opcua_server_url(world.server), ':') + 1);
+    opcua_server_close(&world.server);
+    assert_true(loop_run_until(world.loop, is_lost, NULL, WAIT_MS));
+    opcua_types_unref(&world.known);
+    world.types[0] = structure("Fits", FITS, 1);
+    open_server(port);
+    const UA_DataType *after = load(FITS, WAIT_MS);
+    assert_non_null(after);
+    assert_int_equal(after->membersSize, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_did_not_answer_in_time_is_asked_again),
         cmocka_unit_test(no_more_fields_are_optional_than_a_mask_has_bits),
+        cmocka_unit_test(a_server_that_began_anew_is_asked_anew),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
