@@ -11,6 +11,7 @@
 #define REPUBLISH_MS 10000
 #define ASKED_MAX 4096 /* messages of one gap, of a server that does not say which it keeps */
 #define ANEW_COUNT 3   /* messages from behind in a row */
+#define ANEW_MAX 16    /* that are kept, while it cannot be decided */
 
 static uint32_t next_of(uint32_t sequence)
 {
@@ -145,12 +146,17 @@ static bool is_held(struct opcua_subscription *s, uint32_t sequence)
     return false;
 }
 
-static void let_go(struct opcua_subscription *s, struct held_message *h)
+static void held_free(struct held_message *h)
 {
     list_remove(&h->link);
-    s->held_count--;
     UA_clear(&h->message, &notification_type);
     free(h);
+}
+
+static void let_go(struct opcua_subscription *s, struct held_message *h)
+{
+    s->held_count--;
+    held_free(h);
 }
 
 /* ---- gaps ---- */
@@ -268,6 +274,66 @@ void receive_resume(struct opcua_subscription *s)
     } while (!s->paused && !s->republish && first_held(s));
 }
 
+/* ---- counting anew ---- */
+
+static struct held_message *first_anew(struct opcua_subscription *s)
+{
+    struct link *l = list_first(&s->anew);
+    return l ? LIST_OF(l, struct held_message, link) : NULL;
+}
+
+static void forget_anew(struct opcua_subscription *s)
+{
+    for (struct held_message *h; (h = first_anew(s));)
+        held_free(h);
+    s->anew_count = 0;
+}
+
+/* Takes what is in the message: should the server count anew, nothing of it is lost. */
+static void keep_anew(struct opcua_subscription *s, struct notification *m)
+{
+    if (s->anew_count > ANEW_MAX)
+        held_free(first_anew(s));
+    struct held_message *h = MEMORY_NEW(struct held_message);
+    h->message = *m;
+    UA_init(m, &notification_type);
+    list_push(&s->anew, &h->link);
+}
+
+/* Behind what is held from before, in order. */
+static void take_anew(struct opcua_subscription *s)
+{
+    for (struct held_message *h; (h = first_anew(s));) {
+        hold(s, &h->message, 0);
+        held_free(h);
+    }
+    s->anew_count = 0;
+}
+
+/* Numbers from before, one after the other and on messages that are new, are no repetitions: there
+ * are servers that begin to count anew. What they left out before that, nobody knows. */
+static void look_for_new_count(struct opcua_subscription *s, struct notification *m)
+{
+    bool follows = m->sequence == s->anew_next && m->published > s->published;
+    if (!follows)
+        forget_anew(s);
+    s->anew_count++;
+    s->anew_next = next_of(m->sequence);
+    if (s->anew_count < ANEW_COUNT || s->paused || s->republish) {
+        keep_anew(s, m);
+        return;
+    }
+    log_warn("opcua notifications are counted anew by the server url=%s subscription=%u "
+             "expected=%u got=%u",
+             s->session->url, s->id, s->expected, m->sequence);
+    s->counts.gaps++;
+    if (s->config.events->on_gap)
+        s->config.events->on_gap(s->config.arg, s->expected, 0);
+    receive_restart(s);
+    s->expected = s->known_next = first_anew(s)->message.sequence;
+    take_anew(s);
+}
+
 /* ---- what came in ---- */
 
 static void on_keep_alive(struct opcua_subscription *s, struct notification *m)
@@ -281,26 +347,6 @@ static void on_keep_alive(struct opcua_subscription *s, struct notification *m)
     }
 }
 
-/* Numbers from before, one after the other and on messages that are new, are no repetitions: there
- * are servers that begin to count anew. What they left out before that, nobody knows. */
-static void look_for_new_count(struct opcua_subscription *s, const struct notification *m)
-{
-    bool follows = m->sequence == s->anew_next && m->published > s->published;
-    s->anew = follows ? s->anew + 1 : 1;
-    s->anew_next = next_of(m->sequence);
-    if (s->anew < ANEW_COUNT || s->paused || s->republish)
-        return;
-    log_warn("opcua notifications are counted anew by the server url=%s subscription=%u "
-             "expected=%u got=%u",
-             s->session->url, s->id, s->expected, m->sequence);
-    s->counts.gaps++;
-    if (s->config.events->on_gap)
-        s->config.events->on_gap(s->config.arg, s->expected, 0);
-    receive_restart(s);
-    s->expected = s->known_next = m->sequence;
-    s->anew = 0;
-}
-
 void receive_message(struct opcua_subscription *s, struct notification *m)
 {
     s->heard_ms = loop_now_ms(s->loop);
@@ -308,16 +354,16 @@ void receive_message(struct opcua_subscription *s, struct notification *m)
         on_keep_alive(s, m);
         return;
     }
-    if (is_before(m->sequence, s->expected))
+    uint32_t sequence = m->sequence;
+    if (is_before(sequence, s->expected))
         look_for_new_count(s, m);
-    if (is_before(m->sequence, s->expected) || is_held(s, m->sequence)) {
+    if (is_before(sequence, s->expected) || is_held(s, sequence)) {
         s->counts.duplicates++;
-        if (is_before(m->sequence, s->expected))
-            publish_acknowledge(s, m->sequence);
+        if (is_before(sequence, s->expected))
+            publish_acknowledge(s, sequence);
         return;
     }
     size_t told = 0;
-    uint32_t sequence = m->sequence;
     if (!s->paused && sequence == s->expected && tell(s, m, &told)) {
         after_one(s, sequence);
         if (s->held_count)
@@ -371,5 +417,6 @@ void receive_clear(struct opcua_subscription *s)
     struct held_message *h;
     while ((h = first_held(s)))
         let_go(s, h);
+    forget_anew(s);
     free(s->available);
 }

@@ -337,6 +337,7 @@ struct opcua_subscription *opcua_subscription_new(const struct opcua_subscriptio
     s->loop = s->session->loop;
     s->expected = s->known_next = 1;
     list_init(&s->held);
+    list_init(&s->anew);
     items_init(s);
     s->listener =
         (struct opcua_session_listener){.on_ready = on_ready, .on_lost = on_lost, .arg = s};

@@ -103,8 +103,9 @@ struct opcua_subscription {
     uint32_t asked;      /* what `republish` is for */
     uint32_t *available; /* sequence numbers that the server keeps, as it last said */
     size_t available_count;
-    unsigned anew;      /* messages in a row with numbers from before */
-    uint32_t anew_next; /* the number that would follow them */
+    struct list anew;    /* messages in a row with numbers from before, the last of them */
+    size_t anew_count;   /* all of them */
+    uint32_t anew_next;  /* the number that would follow them */
 
     /* items.c */
     struct item_slot *slots;
