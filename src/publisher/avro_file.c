@@ -2,7 +2,7 @@
 
 #include "publisher/avro.h"
 
-static void put_mark(struct buffer *out, struct slice id)
+void avro_file_put_mark(struct buffer *out, struct slice id)
 {
     uint64_t half = slice_hash(id);
     buffer_u64(out, half);
@@ -22,12 +22,12 @@ void avro_file_put_head(struct buffer *out, struct slice schema, struct slice id
     put_pair(out, SLICE("avro.schema"), schema);
     put_pair(out, SLICE("avro.codec"), SLICE("null"));
     avro_put_long(out, 0);
-    put_mark(out, id);
+    avro_file_put_mark(out, id);
 }
 
 void avro_file_put_block(struct buffer *out, struct slice message, struct slice id)
 {
     avro_put_long(out, 1);
     avro_put_text(out, message);
-    put_mark(out, id);
+    avro_file_put_mark(out, id);
 }

@@ -11,3 +11,5 @@
 void avro_file_put_head(struct buffer *out, struct slice schema, struct slice id);
 /* One message of that schema. */
 void avro_file_put_block(struct buffer *out, struct slice message, struct slice id);
+/* What each of both ends with. */
+void avro_file_put_mark(struct buffer *out, struct slice id);

@@ -110,7 +110,7 @@ static void tell(struct group *g, struct data_set *d, int type)
         {.name = UA_STRING("Int32"), .dataType = UA_TYPES[type].typeId, .valueRank = -1},
         {.name = UA_STRING("Double"), .dataType = UA_TYPES[UA_TYPES_DOUBLE].typeId, .valueRank = -1}};
     UA_DataSetMetaDataType m = {.name = UA_STRING("pumps"), .fields = of, .fieldsSize = 2};
-    group_shape(g, d, &m);
+    group_shape(g, d, &m, NULL);
 }
 
 static void put(struct group *g, struct data_set *d, const size_t *which, size_t count)

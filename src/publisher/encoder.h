@@ -106,7 +106,9 @@ struct encoder {
     enum frame frame;
     UA_DateTime now;
     uint32_t fields;
-    size_t at;         /* in the message */
+    size_t misfit; /* a field, counted from 1, with an object that is none of its type; 0: none */
+    uint32_t placeless; /* of them, those that its schema has no place for, and that are not written */
+    size_t at;          /* in the message */
     size_t payload_at; /* of the payload, or of a count that stands before it */
     size_t first_head; /* bytes before the first field's value */
 };

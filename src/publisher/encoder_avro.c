@@ -145,7 +145,8 @@ static void open(struct encoder *e, struct buffer *out, const struct data_set *d
 {
     e->set = d;
     e->frame = h->frame;
-    e->fields = 0;
+    e->fields = e->placeless = 0;
+    e->misfit = 0;
     e->at = out->len;
     e->avro->shape = e->look.shape;
     e->unknown = e->avro->shape == NULL;
@@ -184,6 +185,8 @@ static UA_StatusCode put_value(struct encoder *e, struct buffer *out, const UA_D
     avro_put_long(out, 0);
     if (UA_Variant_isEmpty(value) || status != UA_STATUSCODE_GOOD)
         return status;
+    if (shape_has_members(f->type) && v->value.type->typeKind >= UA_DATATYPEKIND_EXTENSIONOBJECT)
+        e->misfit = (size_t)(f - e->avro->shape->fields) + 1;
     if (!e->avro->said)
         log_warn("publisher value left out: it is not of its node's data type field=%.*s",
                  SLICE_FMT(f->name));
@@ -228,11 +231,25 @@ static void put_field(struct encoder *e, struct buffer *out, size_t index, const
     a->order[a->came++] = index;
 }
 
+static void say_placeless(struct encoder *e, struct slice head)
+{
+    if (!e->avro->said)
+        log_warn("publisher value left out: its data set has no such field writer=%.*s field=%.*s",
+                 SLICE_FMT(buffer_slice(&e->set->name)), SLICE_FMT(head));
+    e->avro->said = true;
+    e->placeless++;
+}
+
 static void field(struct encoder *e, struct buffer *out, struct slice head, uint32_t index,
                   const UA_DataValue *v)
 {
-    if (!e->unknown)
-        put_field(e, out, shape_find(e->avro->shape, head, index), v);
+    if (e->unknown)
+        return;
+    size_t place = shape_find(e->avro->shape, head, index);
+    if (place == e->avro->shape->count)
+        say_placeless(e, head);
+    else
+        put_field(e, out, place, v);
 }
 
 static void put_extras(struct encoder *e, struct buffer *out)

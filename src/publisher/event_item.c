@@ -128,6 +128,11 @@ enum status event_item_filter(struct event_item *e, struct opcua_session *s,
     return made;
 }
 
+bool event_item_follows_model(const struct event_item *e)
+{
+    return e->rebrowse_ms > 0;
+}
+
 const struct event_filter *event_item_made(const struct event_item *e)
 {
     return e->made ? &e->filter : NULL;

@@ -41,6 +41,9 @@ void event_item_free(struct event_item **e);
 CHECKED enum status event_item_filter(struct event_item *e, struct opcua_session *s,
                                       const UA_ExtensionObject **out, struct buffer *why);
 
+/* It follows the server's model: what it tells is of the publisher's making. */
+bool event_item_follows_model(const struct event_item *e);
+
 /* As it was made last; NULL: never. */
 const struct event_filter *event_item_made(const struct event_item *e);
 

@@ -124,6 +124,25 @@ static const struct buffer model_heads[] = {
 };
 
 #define MODEL_FIELDS (sizeof model_heads / sizeof model_heads[0])
+
+static const struct {
+    struct slice name;
+    size_t type;
+} model_fields[MODEL_FIELDS] = {
+    {SLICE_INIT("EventId"), UA_TYPES_BYTESTRING},
+    {SLICE_INIT("EventType"), UA_TYPES_EXPANDEDNODEID},
+    {SLICE_INIT("SourceNode"), UA_TYPES_NODEID},
+    {SLICE_INIT("Time"), UA_TYPES_DATETIME},
+    {SLICE_INIT("Change"), UA_TYPES_REFERENCEDESCRIPTION},
+    {SLICE_INIT("OldValue"), UA_TYPES_REFERENCEDESCRIPTION},
+};
+
+void event_writer_put_model_metadata(struct metadata_fields *out)
+{
+    for (size_t i = 0; i < MODEL_FIELDS; i++)
+        metadata_add(out, model_fields[i].name, NULL)->type = &UA_TYPES[model_fields[i].type];
+}
+
 #define MODEL_TYPES "http://www.microsoft.com/opc-publisher"
 
 static void set(UA_Variant *v, const void *value, size_t type)

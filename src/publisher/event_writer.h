@@ -6,9 +6,13 @@
 
 #include "publisher/group.h"
 #include "publisher/item.h"
+#include "publisher/metadata.h"
 
 /* What an item's events come to; the arg is the item. */
 extern const struct event_item_events event_writer_events;
+
+/* The fields of changes of the model; appends. */
+void event_writer_put_model_metadata(struct metadata_fields *out);
 
 /* An event as the server told it: fields of a data set message, or one sample whose value is an
  * object. False: it was not for messages. */

@@ -20,6 +20,7 @@ struct group {
     struct encoder *encoder; /* its batch's */
     struct buffer *out;
     size_t open_at;  /* where it begins, what stands between it and the one before included */
+    bool odd;        /* it has a field that its schema does not know */
     size_t fits_len; /* as long as the message may be, without what closes it */
 };
 
@@ -34,23 +35,25 @@ static void open_data_set(struct group *g)
                               : batches_body_max(&g->batches) - ops->overhead(g->encoder) -
                                     g->open->extra.len;
     g->open->sequence++;
+    g->odd = false;
     ops->open(g->encoder, g->out, g->open, &g->head);
 }
 
 /* Also takes back one that got no fields, or that cannot be written. */
 static void close_data_set(struct group *g)
 {
-    bool empty = g->encoder->fields == 0 && g->head.frame != FRAME_KEEP_ALIVE;
-    if (!empty && g->encoder->unknown)
-        g->batches.sink.counts->undescribed += g->encoder->fields;
-    if (empty || g->encoder->unknown) {
+    const struct encoder *e = g->encoder;
+    uint32_t lost = e->unknown ? e->fields : e->placeless, written = e->fields - lost;
+    bool empty = written == 0 && g->head.frame != FRAME_KEEP_ALIVE;
+    g->batches.sink.counts->undescribed += lost;
+    if (empty || e->unknown) {
         g->out->len = g->open_at;
         g->open->sequence--;
         return;
     }
-    g->open->batch->undescribed |= g->encoder->look.shape == NULL;
-    g->open->batch->message->values += g->encoder->fields;
-    g->batches.sink.counts->values += g->encoder->fields;
+    g->open->batch->undescribed |= e->look.shape == NULL || g->odd;
+    g->open->batch->message->values += written;
+    g->batches.sink.counts->values += written;
     g->encoder->ops->close(g->encoder, g->out);
     g->encoder->members++;
     g->batches.sink.counts->data_sets++;
@@ -104,9 +107,13 @@ void group_end(struct group *g)
         move_to_next(g);
     bool alone = g->out->len - g->open_at > g->encoder->ops->data_set_max;
     close_data_set(g);
+    uint32_t writer = g->open->id;
+    size_t misfit = g->encoder->misfit;
     g->open = NULL;
     if (g->one_by_one || alone || is_full(b))
         batch_flush(b);
+    if (misfit)
+        schemas_loosen(&g->batches, writer, misfit - 1);
 }
 
 /* Closes what is open before it and goes on in the next message. */
@@ -164,6 +171,8 @@ static bool make_room(struct group *g, size_t before, struct slice head, uint32_
 void group_field(struct group *g, struct slice head, uint32_t index, const UA_DataValue *v)
 {
     size_t before = g->out->len;
+    const struct shape *look = g->encoder->look.shape;
+    g->odd |= look && !g->encoder->avro && shape_find(look, head, index) == look->count;
     g->encoder->ops->field(g->encoder, g->out, head, index, v);
     if (!fits(g) && !make_room(g, before, head, index, v))
         return;
@@ -252,9 +261,10 @@ bool group_wants_shapes(const struct group *g, bool *needed)
     return schemas_wanted(&g->batches);
 }
 
-void group_shape(struct group *g, const struct data_set *d, const UA_DataSetMetaDataType *m)
+void group_shape(struct group *g, const struct data_set *d, const UA_DataSetMetaDataType *m,
+                 const struct opcua_types *types)
 {
-    schemas_tell(&g->batches, d->id, shape_new(m, d->events));
+    schemas_tell(&g->batches, d->id, shape_new(m, d->events, types));
 }
 
 void group_forget_shape(struct group *g, const struct data_set *d)

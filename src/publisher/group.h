@@ -15,6 +15,7 @@
 #include "publisher/batch.h"
 
 struct group;
+struct opcua_types;
 
 /* `sink` is copied; the plan's texts, too. */
 struct group *group_new(const struct group_sink *sink, const struct plan_group *plan);
@@ -52,8 +53,9 @@ struct batch *group_metadata_batch(struct group *g, const struct plan_writer *wr
 /* What data sets look like is wanted, by schemas or by the encoding; `needed`: no value can be
  * written before. */
 bool group_wants_shapes(const struct group *g, bool *needed);
-/* The data set looks like that from now on. */
-void group_shape(struct group *g, const struct data_set *d, const UA_DataSetMetaDataType *m);
+/* The data set looks like that from now on; `types` as for shape_new(). */
+void group_shape(struct group *g, const struct data_set *d, const UA_DataSetMetaDataType *m,
+                 const struct opcua_types *types);
 /* It is gone for good. */
 void group_forget_shape(struct group *g, const struct data_set *d);
 

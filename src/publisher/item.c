@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "opcua/lookup.h"
+#include "publisher/event_writer.h"
 #include "publisher/writer.h"
 #include "json/write.h"
 
@@ -81,7 +82,9 @@ void item_put_metadata(const struct item *i, const struct opcua_namespaces *name
                        struct metadata_fields *out)
 {
     const struct event_filter *f = i->event ? event_item_made(i->event) : NULL;
-    if (f)
+    if (i->event && event_item_follows_model(i->event))
+        event_writer_put_model_metadata(out);
+    else if (f)
         put_events(f, out);
     if (i->event)
         return;

@@ -17,15 +17,24 @@ static bool is_too_long(const struct making *m)
 
 /* ---- named types ---- */
 
+#define OF_BUILTIN 0 /* names that mean the same everywhere */
+
 /* True: it is defined here, and its fields follow. */
-static bool begin_record(struct making *m, struct slice name)
+static bool begin_record(struct making *m, struct buffer *name, uint64_t meaning)
 {
-    if (!schema_names_add(&m->names, name)) {
-        buffer_printf(m->out, "\"%.*s\"", SLICE_FMT(name));
-        return false;
-    }
-    buffer_printf(m->out, "{\"name\":\"%.*s\",\"type\":\"record\",\"fields\":[", SLICE_FMT(name));
-    return true;
+    bool defined = schema_names_claim(&m->names, name, 0, meaning);
+    buffer_printf(m->out, defined ? "{\"name\":\"%s\",\"type\":\"record\",\"fields\":[" : "\"%s\"",
+                  buffer_cstr(name));
+    return defined;
+}
+
+static bool begin_builtin(struct making *m, const char *name)
+{
+    struct buffer full = {0};
+    buffer_printf(&full, SCHEMA_UA ".%s", name);
+    bool defined = begin_record(m, &full, OF_BUILTIN);
+    buffer_clear(&full);
+    return defined;
 }
 
 static void begin_field(struct making *m, const char *name, bool first)
@@ -137,7 +146,7 @@ static void put_object(struct making *m)
 {
     begin_field(m, "Value", true);
     buffer_u8(m->out, '[');
-    if (begin_record(m, SLICE(SCHEMA_UA ".EncodedDataType"))) {
+    if (begin_builtin(m, "EncodedDataType")) {
         begin_field(m, "TypeId", true);
         put_builtin(m, UA_DATATYPEKIND_NODEID, SHAPE_SCALAR);
         end_field(m);
@@ -202,10 +211,10 @@ static void put_choices(struct making *m)
 
 typedef void put_fn(struct making *m, const void *arg);
 
-static void put_collection(struct making *m, struct slice name, enum shape_rank rank, put_fn *item,
-                           const void *arg)
+static void put_collection(struct making *m, struct buffer *name, uint64_t meaning,
+                           enum shape_rank rank, put_fn *item, const void *arg)
 {
-    if (!begin_record(m, name))
+    if (!begin_record(m, name, meaning))
         return;
     if (rank == SHAPE_MATRIX) {
         begin_field(m, "Dimensions", true);
@@ -265,13 +274,10 @@ static void put_builtin(struct making *m, UA_DataTypeKind kind, enum shape_rank 
         return;
     }
     struct buffer name = {0};
-    buffer_printf(&name, SCHEMA_UA ".%s%s", schema_name_of_builtin(kind),
-                  rank == SHAPE_ARRAY    ? "Collection"
-                  : rank == SHAPE_MATRIX ? "Matrix"
-                                         : "");
+    buffer_printf(&name, SCHEMA_UA ".%s%s", schema_name_of_builtin(kind), schema_name_suffix(rank));
     if (rank != SHAPE_SCALAR) {
-        put_collection(m, buffer_slice(&name), rank, put_builtin_item, &kind);
-    } else if (begin_record(m, buffer_slice(&name))) {
+        put_collection(m, &name, OF_BUILTIN, rank, put_builtin_item, &kind);
+    } else if (begin_record(m, &name, OF_BUILTIN)) {
         put_scalar(m, kind);
         end_builtin(m, kind + 1);
     }
@@ -287,15 +293,15 @@ static void put_enumeration_item(struct making *m, const void *arg)
 /* Of one whose values have no names, or gaps. */
 static void put_enumeration(struct making *m, enum shape_rank rank)
 {
-    struct slice name = rank == SHAPE_SCALAR  ? SLICE(SCHEMA_UA ".Enumeration")
-                        : rank == SHAPE_ARRAY ? SLICE(SCHEMA_UA ".EnumerationCollection")
-                                              : SLICE(SCHEMA_UA ".EnumerationMatrix");
+    struct buffer name = {0};
+    buffer_printf(&name, SCHEMA_UA ".Enumeration%s", schema_name_suffix(rank));
     if (rank != SHAPE_SCALAR) {
-        put_collection(m, name, rank, put_enumeration_item, NULL);
-    } else if (begin_record(m, name)) {
+        put_collection(m, &name, OF_BUILTIN, rank, put_enumeration_item, NULL);
+    } else if (begin_record(m, &name, OF_BUILTIN)) {
         put_primitive(m, UA_DATATYPEKIND_INT32);
-        end_builtin(m, 29);
+        end_builtin(m, UA_NS0ID_ENUMERATION);
     }
+    buffer_clear(&name);
 }
 
 /* ---- the server's types ---- */
@@ -304,9 +310,11 @@ static void put_type(struct making *m, const struct shape_type *t, enum shape_ra
 
 static void put_structure_fields(struct making *m, const struct shape_type *t)
 {
-    for (size_t i = 0; i < t->count; i++) {
+    struct schema_names seen = {0};
+    for (size_t i = 0; i < t->count && !is_too_long(m); i++) {
         struct buffer name = {0};
         schema_name_escape(t->fields[i].name, &name);
+        schema_names_make_unique(&seen, &name, 0);
         begin_field(m, buffer_cstr(&name), i == 0);
         buffer_text(m->out, t->fields[i].optional ? "[\"null\"," : "");
         put_type(m, t->fields[i].type, t->fields[i].rank);
@@ -314,12 +322,17 @@ static void put_structure_fields(struct making *m, const struct shape_type *t)
         end_field(m);
         buffer_clear(&name);
     }
+    schema_names_clear(&seen);
 }
 
-static void put_symbols(struct making *m, const struct shape_type *t, struct slice name)
+static void put_symbols(struct making *m, const struct shape_type *t, struct buffer *name)
 {
     struct schema_names symbols = {0};
-    buffer_printf(m->out, "{\"name\":\"%.*s\",\"type\":\"enum\",\"symbols\":[", SLICE_FMT(name));
+    if (!schema_names_claim(&m->names, name, 0, schema_name_meaning(t, SHAPE_SCALAR))) {
+        buffer_printf(m->out, "\"%s\"", buffer_cstr(name));
+        return;
+    }
+    buffer_printf(m->out, "{\"name\":\"%s\",\"type\":\"enum\",\"symbols\":[", buffer_cstr(name));
     for (size_t i = 0; i < t->count; i++) {
         struct buffer symbol = {0};
         schema_name_escape(t->symbols[i], &symbol);
@@ -331,19 +344,13 @@ static void put_symbols(struct making *m, const struct shape_type *t, struct sli
     schema_names_clear(&symbols);
 }
 
-static void put_named(struct making *m, const struct shape_type *t, struct slice name)
+static void put_named(struct making *m, const struct shape_type *t, struct buffer *name)
 {
-    if (shape_has_members(t)) {
-        if (!begin_record(m, name))
-            return;
+    if (!shape_has_members(t)) {
+        put_symbols(m, t, name);
+    } else if (begin_record(m, name, schema_name_meaning(t, SHAPE_SCALAR))) {
         put_structure_fields(m, t);
         end_record(m);
-    } else if (t->symbols == NULL) {
-        put_enumeration(m, SHAPE_SCALAR);
-    } else if (schema_names_add(&m->names, name)) {
-        put_symbols(m, t, name);
-    } else {
-        buffer_printf(m->out, "\"%.*s\"", SLICE_FMT(name));
     }
 }
 
@@ -366,9 +373,9 @@ static void put_type(struct making *m, const struct shape_type *t, enum shape_ra
         struct buffer name = {0};
         schema_name_full(t, rank, &name);
         if (rank == SHAPE_SCALAR)
-            put_named(m, t, buffer_slice(&name));
+            put_named(m, t, &name);
         else
-            put_collection(m, buffer_slice(&name), rank, put_item, t);
+            put_collection(m, &name, schema_name_meaning(t, rank), rank, put_item, t);
         buffer_clear(&name);
     }
 }
@@ -381,16 +388,15 @@ static void put_data_value(struct making *m, const struct shape_field *f)
         put_builtin(m, UA_DATATYPEKIND_DATAVALUE, SHAPE_SCALAR);
         return;
     }
-    struct buffer name = {0}, full = {0};
-    schema_name_full(f->type, f->rank, &full);
-    if (slice_starts(buffer_slice(&full), SLICE(SCHEMA_UA "."))) {
+    struct buffer name = {0};
+    if (f->type->namespace_uri.len) {
+        schema_name_full(f->type, f->rank, &name);
+    } else { /* OPC UA's own */
         buffer_text(&name, SCHEMA_PUBLISHER ".");
         schema_name_short(f->type, f->rank, &name);
-    } else {
-        buffer_put(&name, buffer_slice(&full)); /* two servers may have a type of that name each */
     }
     buffer_text(&name, "DataValue");
-    if (begin_record(m, buffer_slice(&name))) {
+    if (begin_record(m, &name, schema_name_meaning(f->type, f->rank))) {
         begin_field(m, "Value", true);
         buffer_text(m->out, "[\"null\",");
         put_type(m, f->type, f->rank);
@@ -406,7 +412,6 @@ static void put_data_value(struct making *m, const struct shape_field *f)
         end_record(m);
     }
     buffer_clear(&name);
-    buffer_clear(&full);
 }
 
 static void put_field(struct making *m, const struct shape_field *f)
@@ -456,7 +461,7 @@ static void put_payload(struct making *m, const struct shape *s)
 
 static void put_version(struct making *m)
 {
-    if (!begin_record(m, SLICE(SCHEMA_UA ".ConfigurationVersionDataType")))
+    if (!begin_builtin(m, "ConfigurationVersionDataType"))
         return;
     begin_field(m, "MajorVersion", true);
     put_builtin(m, UA_DATATYPEKIND_UINT32, SHAPE_SCALAR);

@@ -11,6 +11,8 @@ struct making {
     struct schema_names names;
 };
 
+#define OF_BUILTIN 0 /* names that mean the same everywhere */
+
 /* It is given up. */
 static bool is_too_long(const struct making *m, const struct buffer *out)
 {
@@ -97,7 +99,7 @@ static void put_builtin(struct making *m, UA_DataTypeKind kind, struct buffer *o
 {
     struct buffer name = {0}, text = {0};
     buffer_printf(&name, SCHEMA_UA ".%s", schema_name_of_builtin(kind));
-    if (schema_names_add(&m->names, buffer_slice(&name))) {
+    if (schema_names_claim(&m->names, &name, 0, OF_BUILTIN)) {
         buffer_printf(&text, "{\"title\":\"OPC UA built in type %s\",",
                       schema_name_of_builtin(kind));
         const char *schema = schema_of(m, kind);
@@ -174,7 +176,7 @@ static void put_structure(struct making *m, const struct shape_type *type, bool 
     schema_name_full(type, SHAPE_SCALAR, &name);
     if (typed)
         buffer_text(&name, "ExtensionObject");
-    if (schema_names_add(&m->names, buffer_slice(&name)))
+    if (schema_names_claim(&m->names, &name, 0, schema_name_meaning(type, SHAPE_SCALAR)))
         define_structure(m, type, buffer_slice(&name), typed);
     put_ref(buffer_slice(&name), out);
     buffer_clear(&name);
@@ -318,7 +320,7 @@ static void put_field(struct making *m, const struct shape_field *f, struct buff
     struct buffer name = {0};
     schema_name_full(f->type, f->rank, &name);
     buffer_text(&name, "DataValue");
-    if (schema_names_add(&m->names, buffer_slice(&name)))
+    if (schema_names_claim(&m->names, &name, 0, schema_name_meaning(f->type, f->rank)))
         define_data_value(m, f, buffer_slice(&name));
     put_ref(buffer_slice(&name), out);
     buffer_clear(&name);

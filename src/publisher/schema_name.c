@@ -102,6 +102,11 @@ const char *schema_name_of_builtin(UA_DataTypeKind kind)
     return kind < sizeof builtins / sizeof builtins[0] ? builtins[kind] : "Variant";
 }
 
+const char *schema_name_suffix(enum shape_rank rank)
+{
+    return rank == SHAPE_ARRAY ? "Collection" : rank == SHAPE_MATRIX ? "Matrix" : "";
+}
+
 void schema_name_short(const struct shape_type *type, enum shape_rank rank, struct buffer *out)
 {
     switch (type->kind) {
@@ -119,7 +124,7 @@ void schema_name_short(const struct shape_type *type, enum shape_rank rank, stru
     case SHAPE_UNION:
         schema_name_escape(type->name, out);
     }
-    buffer_text(out, rank == SHAPE_ARRAY ? "Collection" : rank == SHAPE_MATRIX ? "Matrix" : "");
+    buffer_text(out, schema_name_suffix(rank));
 }
 
 void schema_name_full(const struct shape_type *type, enum shape_rank rank, struct buffer *out)
@@ -130,6 +135,11 @@ void schema_name_full(const struct shape_type *type, enum shape_rank rank, struc
         buffer_text(out, SCHEMA_UA);
     buffer_u8(out, '.');
     schema_name_short(type, rank, out);
+}
+
+uint64_t schema_name_meaning(const struct shape_type *type, enum shape_rank rank)
+{
+    return type->mark * (SHAPE_MATRIX + 1) + rank;
 }
 
 /* ---- names that are taken ---- */

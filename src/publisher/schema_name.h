@@ -21,10 +21,15 @@ void schema_name_of_uri(struct slice uri, struct buffer *out);
 /* The built-in type's name, "Double"; "Variant" for any. */
 const char *schema_name_of_builtin(UA_DataTypeKind kind);
 
+/* "Collection", "Matrix", or nothing. */
+const char *schema_name_suffix(enum shape_rank rank);
 /* The last part of a type's name, with its rank: "Double", "RecipeCollection". */
 void schema_name_short(const struct shape_type *type, enum shape_rank rank, struct buffer *out);
 /* All of it: "org.opcfoundation.UA.DoubleMatrix". */
 void schema_name_full(const struct shape_type *type, enum shape_rank rank, struct buffer *out);
+
+/* What a name with that rank means, for schema_names_claim(). */
+uint64_t schema_name_meaning(const struct shape_type *type, enum shape_rank rank);
 
 /* Names that stand in a schema already, and what each of them means. `{0}` is empty. */
 struct schema_names {

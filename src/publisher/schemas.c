@@ -126,6 +126,13 @@ void schemas_tell(struct batches *home, uint32_t writer, struct shape *shape)
     }
 }
 
+void schemas_loosen(struct batches *home, uint32_t writer, size_t field)
+{
+    struct member *known = find(known_of(home), writer);
+    if (known && known->shape && field < known->shape->count)
+        schemas_tell(home, writer, shape_loosened(known->shape, field));
+}
+
 void schemas_forget(struct batches *home, uint32_t writer)
 {
     struct member *known = home->known ? find(home->known, writer) : NULL;

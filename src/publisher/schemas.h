@@ -20,6 +20,8 @@ bool schemas_wanted(const struct batches *home);
 /* What a writer's data set looks like, until it is told anew, wherever it goes. Takes the
  * reference. */
 void schemas_tell(struct batches *home, uint32_t writer, struct shape *shape);
+/* Values of that field of it are of other types than it was told, too. */
+void schemas_loosen(struct batches *home, uint32_t writer, size_t field);
 void schemas_forget(struct batches *home, uint32_t writer);
 
 /* The batch has messages of that writer from now on, whose schema goes to that topic; or none any

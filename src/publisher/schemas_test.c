@@ -93,7 +93,7 @@ static void tell(struct group *g, const struct data_set *d, size_t count, int ty
                                    .valueRank = UA_VALUERANK_SCALAR};
     }
     UA_DataSetMetaDataType m = {.name = UA_STRING("pumps"), .fields = of, .fieldsSize = count};
-    group_shape(g, d, &m);
+    group_shape(g, d, &m, NULL);
     free(texts);
     free(of);
 }
@@ -225,6 +225,91 @@ static void avro_of_what_nobody_knows_is_counted(void **state)
     group_free(&g);
 }
 
+/* ---- what is not as it was told ---- */
+
+static void put_named(struct group *g, struct data_set *d, const char *head, UA_DataValue *v)
+{
+    struct data_set_head h = {.frame = FRAME_DELTA, .now = NOW};
+    group_begin(g, d, &h, NULL);
+    group_field(g, slice_of(head), 0, v);
+    group_end(g);
+    group_flush(g);
+}
+
+static void fields_that_the_schema_does_not_have(void **state)
+{
+    (void)state;
+    static const enum message_encoding encodings[] = {ENCODING_AVRO, ENCODING_JSON};
+    for (size_t e = 0; e < 2; e++) {
+        struct group *g = group_of(encodings[e]);
+        struct data_set d = join(g, 1, 0, false);
+        UA_Int32 number = 1;
+        UA_DataValue v = {.hasValue = true};
+        UA_Variant_setScalar(&v.value, &number, &UA_TYPES[UA_TYPES_INT32]);
+        tell(g, &d, 1, UA_TYPES_INT32);
+        put_named(g, &d, "\"0\":", &v);
+        assert_int_equal(counts.values, 1);
+        put_named(g, &d, "\"other\":", &v);
+        if (encodings[e] == ENCODING_AVRO) { /* nothing is in it, and that is counted */
+            assert_int_equal(messages(), 1);
+            assert_int_equal(counts.undescribed, 1);
+            assert_int_equal(counts.values, 1);
+        } else { /* it is there, and no schema is named that does not have it */
+            assert_int_equal(messages(), 2);
+            assert_int_equal(id_of(sent[sent_count - 1]).len, 0);
+        }
+        buffer_clear(&d.name);
+        group_free(&g);
+        tear_down(NULL);
+        set_up(NULL);
+    }
+}
+
+static void tell_structure(struct group *g, const struct data_set *d)
+{
+    UA_StructureField of = {.name = UA_STRING("x"),
+                            .dataType = UA_TYPES[UA_TYPES_DOUBLE].typeId,
+                            .valueRank = UA_VALUERANK_SCALAR};
+    UA_String uri = UA_STRING("urn:plc");
+    UA_StructureDescription described = {.dataTypeId = UA_NODEID_NUMERIC(1, 1),
+                                         .name = UA_QUALIFIEDNAME(1, "Base"),
+                                         .structureDefinition = {.fields = &of, .fieldsSize = 1}};
+    UA_FieldMetaData field = {.name = UA_STRING("0"),
+                              .dataType = described.dataTypeId,
+                              .builtInType = UA_DATATYPEKIND_EXTENSIONOBJECT + 1,
+                              .valueRank = UA_VALUERANK_SCALAR};
+    UA_DataSetMetaDataType m = {.name = UA_STRING("pumps"),
+                                .namespaces = &uri,
+                                .namespacesSize = 1,
+                                .structureDataTypes = &described,
+                                .structureDataTypesSize = 1,
+                                .fields = &field,
+                                .fieldsSize = 1};
+    group_shape(g, d, &m, NULL);
+}
+
+/* A node may have values of subtypes, and of such as nobody describes. */
+static void structures_of_other_types_go_in_their_bytes(void **state)
+{
+    (void)state;
+    struct group *g = group_of(ENCODING_AVRO);
+    struct data_set d = join(g, 1, 0, false);
+    UA_ExtensionObject o = {.encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING};
+    o.content.encoded.typeId = UA_NODEID_NUMERIC(1, 77);
+    o.content.encoded.body = UA_BYTESTRING("these bytes");
+    UA_DataValue v = {.hasValue = true};
+    UA_Variant_setScalar(&v.value, &o, &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]);
+    tell_structure(g, &d);
+    put_named(g, &d, "\"0\":", &v);
+    put_named(g, &d, "\"0\":", &v);
+    assert_int_equal(counts.schemas, 2);
+    assert_readable();
+    struct slice last = buffer_slice(&sent[sent_count - 1]->body), bytes = SLICE("these bytes");
+    assert_true(slice_find_slice(last, bytes) < last.len);
+    buffer_clear(&d.name);
+    group_free(&g);
+}
+
 /* ---- large ones ---- */
 
 #define WRITERS 100
@@ -327,6 +412,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_of_what_nobody_knows_names_no_schema, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(avro_of_what_nobody_knows_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fields_that_the_schema_does_not_have, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(structures_of_other_types_go_in_their_bytes, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_large_group_has_a_schema_for_each_writer, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_large_by_itself_is_never_named, set_up,

@@ -8,13 +8,18 @@
 #include "opcua/definition.h"
 #include "opcua/node_id.h"
 
-const struct shape_type shape_any = {.kind = SHAPE_ANY};
-static const struct shape_type object = {.kind = SHAPE_OBJECT};
+#define MARK_LEVELS 8 /* of structures in structures, where types of one name may differ */
+
+enum { MARK_ANY = 1, MARK_OBJECT, MARK_BUILTIN };
+
+const struct shape_type shape_any = {.kind = SHAPE_ANY, .mark = MARK_ANY};
+static const struct shape_type object = {.kind = SHAPE_OBJECT, .mark = MARK_OBJECT};
 
 /* While one is made. */
 struct making {
     struct shape *shape;
     const UA_DataSetMetaDataType *metadata;
+    const struct opcua_types *types;
 };
 
 static struct slice keep(struct making *m, UA_String s)
@@ -59,7 +64,8 @@ static const struct shape_type *builtin_type(struct making *m, UA_DataTypeKind k
     if (kind == UA_DATATYPEKIND_EXTENSIONOBJECT)
         return &object;
     struct shape_type *t = ARENA_TAKE(&m->shape->arena, struct shape_type);
-    *t = (struct shape_type){.kind = SHAPE_BUILTIN, .builtin = kind};
+    *t = (struct shape_type){
+        .kind = SHAPE_BUILTIN, .builtin = kind, .mark = MARK_BUILTIN + kind};
     return t;
 }
 
@@ -129,7 +135,7 @@ static const struct shape_type *field_type(struct making *m, const UA_StructureD
 static const struct shape_type *structure(struct making *m, const UA_StructureDescription *d)
 {
     const UA_StructureDefinition *of = &d->structureDefinition;
-    if (!is_plain(of))
+    if (!is_plain(of) || (m->types && !opcua_types_find(m->types, &d->dataTypeId)))
         return &object;
     bool is_union = opcua_definition_plain(of) == UA_STRUCTURETYPE_UNION;
     struct shape_type *t = add_type(m, is_union ? SHAPE_UNION : SHAPE_STRUCTURE, &d->dataTypeId,
@@ -187,6 +193,46 @@ static const struct shape_type *type_of(struct making *m, const UA_NodeId *id, U
     return builtin ? builtin_type(m, (UA_DataTypeKind)(builtin - 1)) : &shape_any;
 }
 
+/* ---- what types look like, in a number ---- */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    uint64_t both[] = {a, b};
+    return slice_hash(slice_from(both, sizeof both)) | 1u << 31; /* none of the enum's */
+}
+
+/* Their own, and what their fields' types have so far. */
+static uint64_t mark_of(const struct shape_type *t)
+{
+    uint64_t mark = mix(slice_hash(t->name), slice_hash(t->namespace_uri));
+    mark = mix(mark, t->kind);
+    for (size_t i = 0; i < t->count && t->kind == SHAPE_ENUMERATION; i++)
+        mark = mix(mark, slice_hash(t->symbols[i]));
+    for (size_t i = 0; i < t->count && shape_has_members(t); i++) {
+        const struct shape_field *f = &t->fields[i];
+        mark = mix(mark, slice_hash(f->name));
+        mark = mix(mark, mix(f->type->mark, (uint64_t)f->rank << 1 | f->optional));
+    }
+    return mark;
+}
+
+/* A level deeper each time, all at once: types may be in each other. */
+static void mark_types(struct shape *s)
+{
+    size_t count = 0, i;
+    for (const struct shape_type *t = s->types; t; t = t->next)
+        count++;
+    uint64_t *marks = ARENA_TAKE_N(&s->arena, uint64_t, count + 1);
+    for (int level = 0; level < MARK_LEVELS; level++) {
+        i = 0;
+        for (const struct shape_type *t = s->types; t; t = t->next)
+            marks[i++] = mark_of(t);
+        i = 0;
+        for (struct shape_type *t = s->types; t; t = t->next)
+            t->mark = marks[i++];
+    }
+}
+
 /* ---- fields ---- */
 
 static struct slice head_of(struct making *m, struct slice name)
@@ -210,9 +256,11 @@ static void set_field(struct making *m, const UA_FieldMetaData *of, struct shape
         f->rank = SHAPE_SCALAR; /* a variant says it itself */
 }
 
-struct shape *shape_new(const UA_DataSetMetaDataType *metadata, bool events)
+struct shape *shape_new(const UA_DataSetMetaDataType *metadata, bool events,
+                        const struct opcua_types *types)
 {
-    struct making m = {.shape = MEMORY_NEW(struct shape), .metadata = metadata};
+    struct making m = {
+        .shape = MEMORY_NEW(struct shape), .metadata = metadata, .types = types};
     struct shape *s = m.shape;
     s->references = 1;
     s->events = events;
@@ -221,7 +269,22 @@ struct shape *shape_new(const UA_DataSetMetaDataType *metadata, bool events)
     s->fields = ARENA_TAKE_N(&s->arena, struct shape_field, s->count + 1);
     for (size_t i = 0; i < s->count; i++)
         set_field(&m, &metadata->fields[i], &s->fields[i]);
+    mark_types(s);
     return s;
+}
+
+struct shape *shape_loosened(struct shape *s, size_t field)
+{
+    struct shape *loose = MEMORY_NEW(struct shape);
+    loose->references = 1;
+    loose->of = shape_ref(s);
+    loose->events = s->events;
+    loose->name = s->name;
+    loose->count = s->count;
+    loose->fields = ARENA_TAKE_N(&loose->arena, struct shape_field, s->count + 1);
+    memcpy(loose->fields, s->fields, s->count * sizeof *s->fields);
+    loose->fields[field].type = &object;
+    return loose;
 }
 
 struct shape *shape_ref(struct shape *s)
@@ -239,6 +302,7 @@ void shape_unref(struct shape **shape)
     for (struct shape_type *t = s->types; t; t = t->next)
         UA_NodeId_clear(&t->id);
     arena_clear(&s->arena);
+    shape_unref(&s->of);
     free(s);
 }
 

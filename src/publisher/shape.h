@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "opcua/stack.h"
+#include "opcua/types.h"
 
 enum shape_kind {
     SHAPE_ANY,         /* a variant: its type is not told, or may be another each time */
@@ -27,6 +28,7 @@ struct shape_type {
     struct shape_field *fields; /* of STRUCTURE and UNION */
     struct slice *symbols;      /* of ENUMERATION: names of its values 0, 1, 2 …; NULL: others */
     size_t count;               /* fields or symbols */
+    uint64_t mark;              /* not 0; the same for types that look alike, whatever shape they are of */
     struct shape_type *next;    /* of the same shape */
 };
 
@@ -50,11 +52,16 @@ struct shape {
     struct shape_field *fields;
     size_t count;
     struct shape_type *types; /* those with an id */
+    struct shape *of;         /* whose types its fields have; NULL: its own */
     bool events;
 };
 
-/* One reference. The metadata may go afterwards. */
-struct shape *shape_new(const UA_DataSetMetaDataType *m, bool events);
+/* One reference. The metadata may go afterwards. `types`: those that can be read out of their bytes,
+ * others are objects; NULL: all that are described can be. */
+struct shape *shape_new(const UA_DataSetMetaDataType *m, bool events,
+                        const struct opcua_types *types);
+/* The same, but values of that field are objects that say themselves what they are. */
+struct shape *shape_loosened(struct shape *s, size_t field);
 struct shape *shape_ref(struct shape *s);
 void shape_unref(struct shape **s);
 

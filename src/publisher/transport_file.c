@@ -2,25 +2,28 @@
  * Files: each topic is one below the folder, its levels are folders, and messages are appended to
  * it. JSON stands a message a line, compressed messages one behind the other as gzip allows, others
  * with their length as four bytes before them. Avro stands in container files, one for each schema,
- * "TOPIC.ID.avro", as soon as the schema came by (the queue may have messages of one that went before
- * a restart: these stand as others do). Or all goes to standard output or error.
+ * "TOPIC.ID.avro", which begin with the schema: once one is there it is gone on with. A message whose
+ * schema never came by stands as others do. Or all goes to standard output or error.
  *
- * Written on a helper thread, a batch at a time; a batch that the disk does not take is cut off
- * again and tried again for ever. Bounds: WINDOW messages, WINDOW_BYTES.
+ * Written on a helper thread, a batch at a time (publisher/message_file.h); a batch that the disk does
+ * not take is tried again for ever. Bounds: WINDOW messages, WINDOW_BYTES; schemas that are remembered
+ * until a container needs them, KNOWN_BYTES, the one that was used the longest ago goes; OPENED_MAX
+ * files that need not be looked at again.
  */
-#include <errno.h>
-#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/encoding.h"
 #include "base/file.h"
+#include "base/list.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "gzip/gzip.h"
 #include "iot/message.h"
 #include "publisher/avro_file.h"
+#include "publisher/message_file.h"
 #include "publisher/transport.h"
 
 #define WINDOW 256
@@ -28,22 +31,36 @@
 #define RETRY_MS 1000
 #define SCHEMA_ID 24
 #define LEVEL_MAX 200 /* of a file's name */
-#define SCHEMAS_MAX 64 /* that are remembered; the oldest goes */
+#define KNOWN_BYTES (32u << 20)
+#define OPENED_MAX 4096
 #define EXPANDED_MAX (64u << 20) /* of a message that gzip made smaller */
+
+/* What a container begins with; shared between threads. */
+struct head {
+    _Atomic unsigned references;
+    struct buffer bytes;
+};
 
 struct piece {
     char *path; /* NULL: standard output or error */
-    struct buffer bytes;
-    struct buffer head; /* of an Avro file: what stands at its beginning; empty: it is another file */
+    struct buffer body;
+    enum message_form form;
+    bool first; /* of this process in that file */
+
+    /* Where it is an Avro message: */
+    char *container; /* NULL: it is none */
+    struct head *head; /* NULL: nobody knows the schema here */
     char id[SCHEMA_ID];
-    bool gzip; /* the same: the bytes are to be expanded */
+    bool container_first, gzip;
+
     uint64_t token;
     bool written;
 };
 
 struct known_schema {
+    struct link link;
     char id[SCHEMA_ID];
-    struct buffer text;
+    struct head *head;
 };
 
 struct files;
@@ -65,74 +82,40 @@ struct files {
     struct batch *gathering, *writing;
     size_t bytes;
     bool full, failed;
-    struct known_schema schemas[SCHEMAS_MAX];
-    size_t schema_at; /* where the next one goes */
+    struct map schemas;     /* struct known_schema, by id */
+    struct list by_use;     /* the same, those first that were used the longest ago */
+    size_t schema_bytes;
+    struct map opened; /* paths; themselves */
     struct loop_timer retry;
 };
 
 /* ---- on the helper thread ---- */
 
-static enum status write_all(int fd, struct slice s)
+/* Into its container; as others stand if that cannot be. */
+static enum status append_avro_thread(const struct piece *p)
 {
-    while (s.len) {
-        ssize_t n = write(fd, s.at, s.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == ENOSPC ? FULL : IO_FAILED;
-        s = slice_skip(s, (size_t)n);
-    }
-    return OK;
-}
-
-static enum status open_thread(const char *path, int *fd)
-{
-    *fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    if (*fd >= 0)
-        return OK;
-    struct slice folder = slice_of(path);
-    while (folder.len && folder.at[folder.len - 1] != '/')
-        folder.len--;
-    char *text = slice_dup(folder);
-    enum status s = file_make_directory(text);
-    free(text);
+    struct buffer plain = {0};
+    struct slice body = buffer_slice(&p->body);
+    struct slice head = p->head ? buffer_slice(&p->head->bytes) : (struct slice){0};
+    enum status s = p->gzip ? gzip_expand(body, EXPANDED_MAX, &plain) : OK;
     if (s == OK)
-        *fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    return *fd >= 0 ? OK : IO_FAILED;
-}
-
-/* What was written in part is cut off, so that it does not come twice. */
-static enum status append_thread(const char *path, struct slice head, struct slice bytes)
-{
-    int fd;
-    struct stat before;
-    enum status s = open_thread(path, &fd);
-    if (s != OK)
-        return s;
-    s = fstat(fd, &before) == 0 ? OK : IO_FAILED;
-    if (s == OK && before.st_size == 0)
-        s = write_all(fd, head);
-    if (s == OK)
-        s = write_all(fd, bytes);
-    if (s != OK && ftruncate(fd, before.st_size) != 0)
-        log_warn("file not cut path=%s", path);
-    close(fd);
-    return s;
-}
-
-static enum status append_message_thread(const struct piece *p)
-{
-    struct buffer block = {0}, plain = {0};
-    struct slice body = buffer_slice(&p->bytes);
-    if (p->head.len == 0)
-        return append_thread(p->path, (struct slice){0}, body);
-    if (p->gzip && gzip_expand(body, EXPANDED_MAX, &plain) == OK)
-        body = buffer_slice(&plain);
-    avro_file_put_block(&block, body, slice_of(p->id));
-    enum status s = append_thread(p->path, buffer_slice(&p->head), buffer_slice(&block));
-    buffer_clear(&block);
+        s = message_file_append_avro_thread(p->container, slice_of(p->id), head,
+                                            p->gzip ? buffer_slice(&plain) : body, p->container_first);
     buffer_clear(&plain);
     return s;
+}
+
+static bool is_no_container(enum status s)
+{
+    return s == NOT_FOUND || s == BAD_FORMAT || s == TOO_LARGE;
+}
+
+static enum status append_thread(const struct piece *p)
+{
+    enum status s = p->container ? append_avro_thread(p) : NOT_FOUND;
+    return is_no_container(s)
+               ? message_file_append_thread(p->path, p->form, buffer_slice(&p->body), p->first)
+               : s;
 }
 
 static void write_thread(void *arg)
@@ -143,21 +126,36 @@ static void write_thread(void *arg)
         struct piece *p = &b->pieces[i];
         if (p->written)
             continue;
-        b->status = p->path ? append_message_thread(p)
-                            : write_all(b->fd, buffer_slice(&p->bytes));
+        b->status = p->path ? append_thread(p)
+                            : message_file_write_thread(b->fd, p->form, buffer_slice(&p->body));
         p->written = b->status == OK;
     }
 }
 
 /* ---- on the loop ---- */
 
+static void head_unref(struct head *h)
+{
+    if (!h || atomic_fetch_sub(&h->references, 1) > 1)
+        return;
+    buffer_clear(&h->bytes);
+    free(h);
+}
+
+static struct head *head_ref(struct head *h)
+{
+    atomic_fetch_add(&h->references, 1);
+    return h;
+}
+
 static void free_batch(void *arg)
 {
     struct batch *b = arg;
     for (size_t i = 0; b && i < b->count; i++) {
         free(b->pieces[i].path);
-        buffer_clear(&b->pieces[i].bytes);
-        buffer_clear(&b->pieces[i].head);
+        free(b->pieces[i].container);
+        buffer_clear(&b->pieces[i].body);
+        head_unref(b->pieces[i].head);
     }
     free(b);
 }
@@ -201,7 +199,7 @@ static void on_written(void *arg)
     f->failed = false;
     f->writing = NULL;
     for (size_t i = 0; i < b->count; i++)
-        f->bytes -= b->pieces[i].bytes.len + b->pieces[i].head.len;
+        f->bytes -= b->pieces[i].body.len;
     bool full = f->full;
     f->full = false;
     if (f->gathering)
@@ -240,62 +238,111 @@ static void put_level(struct slice level, struct buffer *out)
     buffer_clear(&name);
 }
 
-/* An Avro message's schema; NULL: it is no such message, or of a schema that nobody knows here. */
-static const struct known_schema *schema_of(const struct files *f, const struct outgoing_view *v)
+static struct slice schema_id(const struct outgoing_view *v)
 {
-    struct slice list = v->properties, name, value;
-    if (f->fd >= 0 || !slice_starts(v->content_type, SLICE("application/avro")))
+    struct slice id = {0};
+    bool there = iot_property_find(v->properties, SLICE("dataschema"), &id);
+    return there && id.len < SCHEMA_ID ? id : (struct slice){0};
+}
+
+static void forget_schema(struct files *f, struct known_schema *k)
+{
+    map_remove(&f->schemas, slice_of(k->id));
+    list_remove(&k->link);
+    f->schema_bytes -= k->head->bytes.len;
+    head_unref(k->head);
+    free(k);
+}
+
+static struct known_schema *find_schema(struct files *f, struct slice id)
+{
+    struct known_schema *k = map_get(&f->schemas, id);
+    if (!k)
         return NULL;
-    while (iot_property_next(&list, &name, &value))
-        if (slice_eq(name, SLICE("dataschema")))
-            for (size_t i = 0; i < SCHEMAS_MAX; i++)
-                if (f->schemas[i].text.len && slice_eq(slice_of(f->schemas[i].id), value))
-                    return &f->schemas[i];
-    return NULL;
+    list_remove(&k->link);
+    list_push(&f->by_use, &k->link);
+    return k;
 }
 
 static void remember_schema(struct files *f, const struct outgoing_view *v)
 {
-    struct slice list = v->properties, name, value;
-    if (!slice_eq(v->content_type, SLICE("application/vnd.apache.avro+json")))
+    struct slice id = schema_id(v);
+    if (!slice_eq(v->content_type, SLICE("application/vnd.apache.avro+json")) || id.len == 0 ||
+        v->body.len == 0 || find_schema(f, id))
         return;
-    while (iot_property_next(&list, &name, &value))
-        if (slice_eq(name, SLICE("dataschema")) && value.len < SCHEMA_ID) {
-            struct known_schema *k = &f->schemas[f->schema_at++ % SCHEMAS_MAX];
-            memset(k->id, 0, sizeof k->id);
-            memcpy(k->id, value.at, value.len);
-            buffer_reset(&k->text);
-            buffer_put(&k->text, v->body);
-        }
+    struct known_schema *k = MEMORY_NEW(struct known_schema);
+    memcpy(k->id, id.at, id.len);
+    k->head = MEMORY_NEW(struct head);
+    k->head->references = 1;
+    avro_file_put_head(&k->head->bytes, v->body, id);
+    map_put(&f->schemas, slice_of(k->id), k);
+    list_push(&f->by_use, &k->link);
+    f->schema_bytes += k->head->bytes.len;
+    while (f->schema_bytes > KNOWN_BYTES && list_first(&f->by_use) != &k->link)
+        forget_schema(f, LIST_OF(list_first(&f->by_use), struct known_schema, link));
 }
 
-static char *path_of(const struct files *f, const struct outgoing_view *v,
-                     const struct known_schema *schema)
+static void put_path(const struct files *f, const struct outgoing_view *v, struct buffer *out)
+{
+    struct slice topic = v->topic.len ? v->topic : SLICE("messages"), level;
+    buffer_text(out, f->folder);
+    while (slice_split(&topic, '/', &level)) {
+        buffer_u8(out, '/');
+        put_level(level, out);
+    }
+}
+
+static char *path_of(const struct files *f, const struct outgoing_view *v)
 {
     struct buffer path = {0};
-    struct slice topic = v->topic.len ? v->topic : SLICE("messages"), level;
-    buffer_text(&path, f->folder);
-    while (slice_split(&topic, '/', &level)) {
-        buffer_u8(&path, '/');
-        put_level(level, &path);
-    }
-    if (schema)
-        buffer_printf(&path, ".%s.avro", schema->id);
-    else
-        buffer_text(&path, is_gzip(v) ? ".gz" : is_json(v) ? ".json" : ".bin");
+    put_path(f, v, &path);
+    buffer_text(&path, is_gzip(v) ? ".gz" : is_json(v) ? ".json" : ".bin");
     char *text = memory_text(buffer_cstr(&path));
     buffer_clear(&path);
     return text;
 }
 
-static void put_body(const struct outgoing_view *v, struct buffer *out)
+/* With OPENED_MAX all are looked at once more. */
+static void forget_opened(struct files *f)
 {
-    bool counted = !is_gzip(v) && !is_json(v);
-    if (counted)
-        buffer_u32(out, (uint32_t)v->body.len);
-    buffer_put(out, v->body);
-    if (!counted && !is_gzip(v))
-        buffer_u8(out, '\n');
+    struct map_entry *e;
+    for (size_t at = 0; (e = map_next(&f->opened, &at));)
+        free(e->value);
+    map_clear(&f->opened);
+    f->opened = (struct map){0};
+}
+
+static bool is_first(struct files *f, const char *path)
+{
+    if (map_get(&f->opened, slice_of(path)))
+        return false;
+    if (f->opened.count == OPENED_MAX)
+        forget_opened(f);
+    char *kept = memory_text(path);
+    map_put(&f->opened, slice_of(kept), kept);
+    return true;
+}
+
+static void set_container(struct files *f, const struct outgoing_view *v, struct piece *p)
+{
+    struct slice id = schema_id(v);
+    struct buffer path = {0};
+    if (id.len == 0 || !slice_starts(v->content_type, SLICE("application/avro")))
+        return;
+    put_path(f, v, &path);
+    buffer_printf(&path, ".%.*s.avro", SLICE_FMT(id));
+    p->container = memory_text(buffer_cstr(&path));
+    p->container_first = is_first(f, p->container);
+    p->gzip = is_gzip(v);
+    memcpy(p->id, id.at, id.len);
+    struct known_schema *known = find_schema(f, id);
+    p->head = known ? head_ref(known->head) : NULL;
+    buffer_clear(&path);
+}
+
+static enum message_form form_of_message(const struct outgoing_view *v)
+{
+    return is_gzip(v) ? MESSAGE_RAW : is_json(v) ? MESSAGE_LINE : MESSAGE_COUNTED;
 }
 
 static enum status send(struct transport *t, const struct outgoing_view *v, uint64_t token)
@@ -313,18 +360,15 @@ static enum status send(struct transport *t, const struct outgoing_view *v, uint
     }
     struct piece *p = &f->gathering->pieces[f->gathering->count++];
     p->token = token;
+    p->form = form_of_message(v);
+    buffer_put(&p->body, v->body);
     remember_schema(f, v);
-    const struct known_schema *schema = schema_of(f, v);
-    p->path = f->fd < 0 ? path_of(f, v, schema) : NULL;
-    if (schema) {
-        memcpy(p->id, schema->id, sizeof p->id);
-        p->gzip = is_gzip(v);
-        avro_file_put_head(&p->head, buffer_slice(&schema->text), slice_of(schema->id));
-        buffer_put(&p->bytes, v->body);
-    } else {
-        put_body(v, &p->bytes);
+    if (f->fd < 0) {
+        p->path = path_of(f, v);
+        p->first = is_first(f, p->path);
+        set_container(f, v, p);
     }
-    f->bytes += p->bytes.len + p->head.len;
+    f->bytes += p->body.len;
     if (!f->writing)
         start(f);
     return OK;
@@ -340,6 +384,7 @@ static enum status open_files(const struct transport_config *config, struct tran
     }
     struct files *f = MEMORY_NEW(struct files);
     f->base.ops = &transport_file;
+    list_init(&f->by_use);
     f->config = *config;
     f->folder = memory_text(config->connection);
     f->fd = strcmp(f->folder, "stdout") == 0   ? STDOUT_FILENO
@@ -365,8 +410,10 @@ static void close_files(struct transport **t)
     else if (f->writing)
         f->writing->owner = NULL;
     free_batch(f->gathering);
-    for (size_t i = 0; i < SCHEMAS_MAX; i++)
-        buffer_clear(&f->schemas[i].text);
+    for (struct link *l; (l = list_first(&f->by_use));)
+        forget_schema(f, LIST_OF(l, struct known_schema, link));
+    map_clear(&f->schemas);
+    forget_opened(f);
     free(f->folder);
     free(f);
     *t = NULL;

@@ -20,6 +20,7 @@ struct writer_metadata {
     size_t structure_count;
     struct opcua_types_load *asked;
     bool steps; /* through them */
+    UA_DataSetMetaDataType *look; /* to be told to the group when they are known; NULL: it was */
     struct opcua_session *session; /* that was asked last */
     char *name, *description;
     UA_Guid class_id;
@@ -47,16 +48,39 @@ static void guess(struct writer_metadata *m)
         f->dataType = UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATATYPE);
         f->valueRank = UA_VALUERANK_ANY;
     }
-    group_shape(m->config.group, m->config.set, &data);
+    group_shape(m->config.group, m->config.set, &data, NULL);
     UA_Array_delete(of, data.fieldsSize, &UA_TYPES[UA_TYPES_FIELDMETADATA]);
     metadata_fields_clear(&fields);
     m->hash = 0; /* what comes is another one */
+}
+
+static void forget_look(struct writer_metadata *m)
+{
+    if (m->look)
+        UA_DataSetMetaDataType_delete(m->look);
+    m->look = NULL;
+}
+
+static void keep_look(struct writer_metadata *m, const UA_DataSetMetaDataType *data)
+{
+    forget_look(m);
+    m->look = UA_DataSetMetaDataType_new();
+    UA_DataSetMetaDataType_copy(data, m->look);
+}
+
+/* With what is known of its structures by now. */
+static void tell_look(struct writer_metadata *m)
+{
+    if (m->look)
+        group_shape(m->config.group, m->config.set, m->look, opcua_session_types(m->session));
+    forget_look(m);
 }
 
 static void stop_waiting(void *arg)
 {
     struct writer_metadata *m = arg;
     loop_timer_stop(&m->patience);
+    tell_look(m);
     if (m->waiting && m->load && m->needed) /* it took too long */
         guess(m);
     if (m->waiting) {
@@ -208,7 +232,7 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
             data->configurationVersion.majorVersion = MAJOR;
             data->configurationVersion.minorVersion = m->config.set->minor;
             if (m->shapes)
-                group_shape(m->config.group, m->config.set, data);
+                keep_look(m, data);
             send(m, data);
             keep(m, data);
         }
@@ -286,6 +310,7 @@ void writer_metadata_free(struct writer_metadata **metadata, bool forget)
     leave_structures(m);
     loop_timer_stop(&m->again);
     loop_timer_stop(&m->patience);
+    forget_look(m);
     if (m->sent)
         UA_DataSetMetaDataType_delete(m->sent);
     free(m->name);
