@@ -149,8 +149,8 @@ static void name_types(struct making *m)
         const struct opcua_dictionary *d = &m->parts->documents[i];
         uint16_t space = namespace_of(m, i);
         for (size_t k = 0; k < d->count; k++, at++) {
-            m->named[at] = (struct named){.type = &d->types[k],
-                                          .data_type = id_of(m, &d->types[k], space)};
+            m->named[at] =
+                (struct named){.type = &d->types[k], .data_type = id_of(m, &d->types[k], space)};
             map_put(&m->by_name[i], d->types[k].name, &m->named[at]);
         }
     }
@@ -174,14 +174,22 @@ static uint32_t binary_id(struct slice name)
         const char *name;
         uint32_t id;
     } types[] = {
-        {"Boolean", UA_NS0ID_BOOLEAN}, {"SByte", UA_NS0ID_SBYTE},
-        {"Byte", UA_NS0ID_BYTE},       {"Char", UA_NS0ID_BYTE},
-        {"Int16", UA_NS0ID_INT16},     {"UInt16", UA_NS0ID_UINT16},
-        {"Int32", UA_NS0ID_INT32},     {"UInt32", UA_NS0ID_UINT32},
-        {"Int64", UA_NS0ID_INT64},     {"UInt64", UA_NS0ID_UINT64},
-        {"Float", UA_NS0ID_FLOAT},     {"Double", UA_NS0ID_DOUBLE},
-        {"String", UA_NS0ID_STRING},   {"CharArray", UA_NS0ID_STRING},
-        {"DateTime", UA_NS0ID_DATETIME}, {"Guid", UA_NS0ID_GUID},
+        {"Boolean", UA_NS0ID_BOOLEAN},
+        {"SByte", UA_NS0ID_SBYTE},
+        {"Byte", UA_NS0ID_BYTE},
+        {"Char", UA_NS0ID_BYTE},
+        {"Int16", UA_NS0ID_INT16},
+        {"UInt16", UA_NS0ID_UINT16},
+        {"Int32", UA_NS0ID_INT32},
+        {"UInt32", UA_NS0ID_UINT32},
+        {"Int64", UA_NS0ID_INT64},
+        {"UInt64", UA_NS0ID_UINT64},
+        {"Float", UA_NS0ID_FLOAT},
+        {"Double", UA_NS0ID_DOUBLE},
+        {"String", UA_NS0ID_STRING},
+        {"CharArray", UA_NS0ID_STRING},
+        {"DateTime", UA_NS0ID_DATETIME},
+        {"Guid", UA_NS0ID_GUID},
         {"ByteString", UA_NS0ID_BYTESTRING},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -255,7 +263,8 @@ static void define(struct making *m, const struct named *n, uint16_t space)
 struct opcua_dictionaries *opcua_dictionaries_make(const struct opcua_dictionaries_parts *parts,
                                                    const struct opcua_namespaces *names)
 {
-    struct making m = {.parts = parts, .names = names, .out = MEMORY_NEW(struct opcua_dictionaries)};
+    struct making m = {
+        .parts = parts, .names = names, .out = MEMORY_NEW(struct opcua_dictionaries)};
     size_t count = 0, at = 0;
     for (size_t i = 0; i < parts->count; i++)
         count += parts->documents[i].count;

@@ -55,8 +55,7 @@ static void a_structure_has_fields_of_each_kind_of_type(void **state)
     assert_int_equal(parse(HEAD STRUCTURE("A", "BaseType='ua:ExtensionObject'",
                                           FIELD("X", "opc:Double", "") FIELD("R", "ua:Range", "")
                                               FIELD("B", "tns:B", "") FIELD("M", "more:C", "")
-                                                  FIELD("N", "Own", ""))
-                               TAIL),
+                                                  FIELD("N", "Own", "")) TAIL),
                      OK);
     const struct opcua_dictionary_type *t = find("A");
     assert_true(slice_eq(dictionary.target, SLICE("urn:t")));
@@ -72,13 +71,11 @@ static void a_structure_has_fields_of_each_kind_of_type(void **state)
 static void an_array_takes_the_field_with_its_length(void **state)
 {
     (void)state;
-    assert_int_equal(
-        parse(HEAD STRUCTURE("A", "",
-                             FIELD("NoOfX", "opc:Int32", "")
-                                 FIELD("X", "opc:Double", "LengthField='NoOfX'")
-                                     FIELD("NoOfY", "opc:Int32", ""))
-                  TAIL),
-        OK);
+    assert_int_equal(parse(HEAD STRUCTURE("A", "",
+                                          FIELD("NoOfX", "opc:Int32", "")
+                                              FIELD("X", "opc:Double", "LengthField='NoOfX'")
+                                                  FIELD("NoOfY", "opc:Int32", "")) TAIL),
+                     OK);
     const struct opcua_dictionary_type *t = find("A");
     assert_int_equal(t->count, 2);
     check_field(t, 0, "X", OPCUA_DICTIONARY_BINARY, "Double");
@@ -172,7 +169,8 @@ static void what_opc_ua_does_not_have_is_not_taken_for_something_else(void **sta
         FIELD("N", "opc:UInt16", "") FIELD("X", "opc:Double", "LengthField='N'"),
         FIELD("N", "opc:Int32", "") FIELD("M", "opc:Int32", "")
             FIELD("X", "opc:Double", "LengthField='N'"),
-        FIELD("N", "opc:Int32", "") FIELD("X", "opc:Byte", "LengthField='N' IsLengthInBytes='true'"),
+        FIELD("N", "opc:Int32", "")
+            FIELD("X", "opc:Byte", "LengthField='N' IsLengthInBytes='true'"),
         FIELD("A", "opc:Bit", "") FIELD("B", "opc:Bit", "Length='7'"),
         FIELD("A", "opc:Bit", "") FIELD("R", "opc:Bit", "Length='32'"),
         FIELD("A", "opc:Bit", "") FIELD("B", "opc:Bit", "") FIELD("R", "opc:Bit", "Length='30'")

@@ -352,7 +352,7 @@ void opcua_server_add_structures(struct opcua_server *s, const UA_DataType *type
     s->structures = memory_new(sizeof(own));
     memcpy(s->structures, &own, sizeof(own));
     UA_Server_getConfig(s->server)->customDataTypes = s->structures;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         check(UA_Server_addDataTypeNode(
                   s->server, types[i].typeId, UA_NODEID_NUMERIC(0, UA_NS0ID_STRUCTURE),
                   UA_NODEID_NUMERIC(0, UA_NS0ID_HASSUBTYPE),
@@ -360,6 +360,9 @@ void opcua_server_add_structures(struct opcua_server *s, const UA_DataType *type
                                    (char *)(uintptr_t)types[i].typeName),
                   UA_DataTypeAttributes_default, NULL, NULL),
               types[i].typeName);
+        check(opcua_server_add_encoding(s->server, types[i].typeId, types[i].binaryEncodingId),
+              types[i].typeName);
+    }
 }
 
 void opcua_server_add_folder(struct opcua_server *s, struct opcua_place parent,

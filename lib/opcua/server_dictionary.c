@@ -13,6 +13,16 @@ static UA_NodeId ns0(uint32_t id)
     return UA_NODEID_NUMERIC(0, id);
 }
 
+UA_StatusCode opcua_server_add_encoding(UA_Server *server, UA_NodeId data_type, UA_NodeId encoding)
+{
+    UA_StatusCode status = UA_Server_addObjectNode(
+        server, encoding, UA_NODEID_NULL, UA_NODEID_NULL, UA_QUALIFIEDNAME(0, "Default Binary"),
+        ns0(UA_NS0ID_DATATYPEENCODINGTYPE), UA_ObjectAttributes_default, NULL, NULL);
+    return status ? status
+                  : UA_Server_addReference(server, data_type, ns0(UA_NS0ID_HASENCODING),
+                                           (UA_ExpandedNodeId){.nodeId = encoding}, true);
+}
+
 static void check(UA_StatusCode status, const char *name)
 {
     if (status != UA_STATUSCODE_GOOD)
@@ -54,11 +64,7 @@ static void add_type(const struct building *b, const struct opcua_server_describ
                                     ns0(UA_NS0ID_HASSUBTYPE), name_of(b->space, t->name),
                                     UA_DataTypeAttributes_default, NULL, NULL),
           t->name);
-    check(UA_Server_addObjectNode(b->server, encoding, UA_NODEID_NULL, UA_NODEID_NULL, name_of(0, "Default Binary"),
-                                  ns0(UA_NS0ID_DATATYPEENCODINGTYPE), UA_ObjectAttributes_default,
-                                  NULL, NULL),
-          t->name);
-    refer(b, data_type, UA_NS0ID_HASENCODING, encoding, t->name);
+    check(opcua_server_add_encoding(b->server, data_type, encoding), t->name);
     add_variable(b, description, b->dictionary, t->name, UA_NS0ID_DATATYPEDESCRIPTIONTYPE, &name,
                  &UA_TYPES[UA_TYPES_STRING]);
     refer(b, encoding, UA_NS0ID_HASDESCRIPTION, description, t->name);

@@ -17,7 +17,8 @@ struct opcua_types_load {
     uint64_t ends_ms;
     struct list types; /* asked for with this load */
     struct opcua_own_type *root, *at;
-    size_t field; /* of `at` */
+    size_t field;     /* of `at` */
+    bool unanswered;  /* what the server has of dictionaries is not known */
     struct opcua_types_question q; /* fn NULL: nobody wants to know any more */
 };
 
@@ -116,7 +117,7 @@ static void find_open(struct list *types)
 static bool was_cut_short(const struct opcua_types_load *l)
 {
     return l->root->type.memSize == 0 &&
-           (left_ms(l) <= 1 || opcua_session_state(l->session) != OPCUA_SESSION_READY);
+           (l->unanswered || left_ms(l) <= 1 || opcua_session_state(l->session) != OPCUA_SESSION_READY);
 }
 
 static void keep_all(struct opcua_types_load *l)
@@ -329,6 +330,7 @@ static void on_dictionaries(void *arg)
     struct opcua_own_type *o = l->at;
     const struct opcua_described *d = opcua_types_described(l->t, &o->id);
     if (d == NULL) {
+        l->unanswered = l->unanswered || !l->t->has_dictionaries;
         give_up(l);
         return;
     }

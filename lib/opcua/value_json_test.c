@@ -325,50 +325,6 @@ static void arrays_and_matrices(void **state)
     expect(&v, &compat, "[]");
 }
 
-static void structures_are_extension_objects(void **state)
-{
-    (void)state;
-    UA_Range range = {-1.5, 10};
-    UA_Variant v = scalar(&range, UA_TYPES_RANGE), back;
-    expect(&v, &compat, "{\"Low\":-1.5,\"High\":10}");
-    expect(&v, &strict_reversible,
-           "{\"Type\":22,\"Body\":{\"TypeId\":{\"Id\":884},\"Body\":{\"Low\":-1.5,\"High\":10}}}");
-    const char *text = "{\"Type\":\"ExtensionObject\",\"Body\":{\"TypeId\":\"Range\",\"Encoding\":"
-                       "\"Json\",\"Body\":{\"Low\":-1.5,\"High\":10}}}";
-    expect(&v, &compat_reversible, text);
-
-    UA_Variant_init(&back);
-    assert_int_equal(read(text, NULL, -2, &back, NULL), OK);
-    UA_ExtensionObject *o = back.data;
-    assert_ptr_equal(back.type, &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]);
-    assert_ptr_equal(o->content.decoded.type, &UA_TYPES[UA_TYPES_RANGE]);
-    assert_true(((UA_Range *)o->content.decoded.data)->low == -1.5);
-    UA_Variant_clear(&back);
-
-    UA_Variant_init(&back);
-    assert_int_equal(read("{\"low\":\"1\",\"HIGH\":2}", &UA_TYPES[UA_TYPES_RANGE], -1, &back, NULL),
-                     OK);
-    assert_true(((UA_Range *)back.data)->high == 2);
-    UA_Variant_clear(&back);
-}
-
-static void unknown_structures_keep_their_bytes(void **state)
-{
-    (void)state;
-    UA_ExtensionObject o;
-    UA_ExtensionObject_init(&o);
-    o.encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING;
-    o.content.encoded.typeId = UA_NODEID_NUMERIC(2, 5);
-    o.content.encoded.body = (UA_ByteString){3, (UA_Byte *)"abc"};
-    UA_Variant v = scalar(&o, UA_TYPES_EXTENSIONOBJECT), back;
-    const char *text = "{\"TypeId\":\"http://ns/#i=5\",\"Encoding\":\"Binary\",\"Body\":\"YWJj\"}";
-    expect(&v, &compat, text);
-    UA_Variant_init(&back);
-    assert_int_equal(read(text, NULL, -2, &back, NULL), OK);
-    assert_int_equal(UA_order(&v, &back, &UA_TYPES[UA_TYPES_VARIANT]), UA_ORDER_EQ);
-    UA_Variant_clear(&back);
-}
-
 static void data_values_leave_out_what_says_nothing(void **state)
 {
     (void)state;
@@ -657,8 +613,6 @@ int main(void)
         cmocka_unit_test(times_are_read_with_offsets_and_refused_when_wrong),
         cmocka_unit_test(nothing_is_null),
         cmocka_unit_test(arrays_and_matrices),
-        cmocka_unit_test(structures_are_extension_objects),
-        cmocka_unit_test(unknown_structures_keep_their_bytes),
         cmocka_unit_test(data_values_leave_out_what_says_nothing),
         cmocka_unit_test(arrays_of_variants_are_flat_when_alike),
         cmocka_unit_test(json_is_taken_loosely),

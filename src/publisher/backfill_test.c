@@ -1,17 +1,20 @@
 /* Gaps are read from the historian of a real server. */
-#include "publisher/backfill.h"
+#include "publisher/backfill_priv.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "opcua/server.h"
+#include "opcua/value_json.h"
 
 #include "base/cmocka.h"
 
 #define WAIT_MS 30000
 #define KEPT 2500 /* values: several pages of ours */
 #define PAGE 300  /* of the server's: pages within those */
+#define OWN_KEPT 5 /* values of a structure of the server's own */
 #define WITHOUT "ns=2;s=Without"
+#define OWN "ns=2;s=Own"
 #define WITH "ns=2;s=With"
 
 static struct world {
@@ -31,6 +34,9 @@ static struct world {
     UA_DateTime began, last, from, until, lost_from, lost_until;
     UA_Int32 value;
     size_t twice;
+    UA_DataTypeMember member;
+    UA_DataType type;
+    size_t own, own_known; /* values of it, and those whose type was known when they were told */
     bool told[KEPT + 1]; /* values; those that were written within a tick are in any order */
 } world;
 
@@ -45,16 +51,34 @@ static void write_more(void *arg)
     (void)arg;
     for (int i = 0; i < 100 && world.wrote < KEPT; i++) {
         world.wrote++;
+        if (world.wrote % (KEPT / OWN_KEPT) == 0)
+            opcua_server_write(world.server, at("Own"), &world.wrote, &world.type,
+                               UA_STATUSCODE_GOOD);
         opcua_server_write(world.server, at("With"), &world.wrote, &UA_TYPES[UA_TYPES_INT32],
                            UA_STATUSCODE_GOOD);
     }
     atomic_store(&world.written, world.wrote == KEPT);
 }
 
+/* Member by member, or in its bytes. */
+static void on_late_structure(const UA_DataValue *v)
+{
+    struct buffer text = {0};
+    const struct opcua_value_form form = {.names = opcua_session_namespaces(world.session)};
+    opcua_value_json_data_value(v, OPCUA_FIELD_RAW, &form, &text);
+    world.own++;
+    world.own_known += slice_starts(buffer_slice(&text), SLICE("{\"N\":"));
+    buffer_clear(&text);
+}
+
 static void on_late(void *arg, const UA_DataValue *v)
 {
     (void)arg;
     world.late++;
+    if (v->value.type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]) {
+        on_late_structure(v);
+        return;
+    }
     world.out_of_order += v->sourceTimestamp < world.last;
     world.out_of_place += v->sourceTimestamp <= world.from || v->sourceTimestamp >= world.until;
     world.value = *(UA_Int32 *)v->value.data;
@@ -98,6 +122,19 @@ static int start(void **state)
                               &UA_TYPES[UA_TYPES_INT32], false);
     opcua_server_add_variable(world.server, (struct opcua_place){0}, at("Without"), "Without",
                               &zero, &UA_TYPES[UA_TYPES_INT32], false);
+    world.member = (UA_DataTypeMember){.memberName = "N", .memberType = &UA_TYPES[UA_TYPES_INT32]};
+    world.type = (UA_DataType){.typeName = "Own",
+                               .typeId = UA_NODEID_NUMERIC(world.space, 5001),
+                               .binaryEncodingId = UA_NODEID_NUMERIC(world.space, 5002),
+                               .memSize = sizeof(UA_Int32),
+                               .typeKind = UA_DATATYPEKIND_STRUCTURE & 63,
+                               .pointerFree = true,
+                               .membersSize = 1,
+                               .members = &world.member};
+    opcua_server_add_structures(world.server, &world.type, 1);
+    opcua_server_add_variable(world.server, (struct opcua_place){0}, at("Own"), "Own", &zero,
+                              &world.type, false);
+    opcua_server_keep_history(world.server, at("Own"), PAGE);
     opcua_server_keep_history(world.server, at("With"), PAGE);
     opcua_server_every(world.server, 5, write_more, NULL);
     world.began = UA_DateTime_now();
@@ -162,6 +199,33 @@ static void a_gap_is_read_in_order_and_each_value_once(void **state)
     assert_int_equal(world.out_of_order, 0);
     assert_int_equal(world.lost, 0);
     assert_int_equal(world.counts.values, KEPT);
+}
+
+/* They wait for what is in them, as live ones do. */
+static void structures_of_the_servers_own_are_known_when_they_are_told(void **state)
+{
+    (void)state;
+    miss(OWN, world.began, UA_DateTime_now() + UA_DATETIME_SEC);
+    assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
+    assert_int_equal(world.own, OWN_KEPT);
+    assert_int_equal(world.own_known, OWN_KEPT);
+    assert_int_equal(world.lost, 0);
+}
+
+static bool is_asked(void *arg)
+{
+    (void)arg;
+    return world.backfill->page != NULL;
+}
+
+static void an_item_may_go_while_its_values_wait(void **state)
+{
+    (void)state;
+    miss(OWN, world.began, UA_DateTime_now() + UA_DATETIME_SEC);
+    assert_true(loop_run_until(world.loop, is_asked, NULL, WAIT_MS));
+    backfill_item_free(&world.item);
+    assert_null(world.backfill->page);
+    assert_int_equal(world.own, 0);
 }
 
 /* What was told live on both sides is not told again. */
@@ -317,6 +381,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(a_gap_is_read_in_order_and_each_value_once),
+        TEST(structures_of_the_servers_own_are_known_when_they_are_told),
+        TEST(an_item_may_go_while_its_values_wait),
         TEST(only_what_is_inside_is_told),
         TEST(what_an_earlier_start_told_is_where_history_begins),
         TEST(a_node_may_be_known_by_its_path),

@@ -14,8 +14,7 @@
 #define SUPERTYPES_MAX 32
 #define BUILTIN_VARIANT 24
 
-static const uint32_t parts[PARTS] = {UA_ATTRIBUTEID_BROWSENAME,
-                                      UA_ATTRIBUTEID_DATATYPEDEFINITION,
+static const uint32_t parts[PARTS] = {UA_ATTRIBUTEID_BROWSENAME, UA_ATTRIBUTEID_DATATYPEDEFINITION,
                                       UA_ATTRIBUTEID_ISABSTRACT};
 
 /* A data type of the server's own. */
@@ -253,7 +252,8 @@ static void on_dictionaries(void *arg)
     ask_dictionaries(arg);
 }
 
-/* All types were asked for: what is a structure and has no definition may be described elsewhere. */
+/* All types were asked for: what is a structure and has no definition may be described elsewhere.
+ */
 static void ask_dictionaries(struct metadata_types *l)
 {
     struct opcua_types *known = opcua_session_types(l->session);
@@ -334,8 +334,7 @@ static void on_types(void *arg, UA_StatusCode status, void *response)
     for (size_t i = 0; i < count; i++) {
         const UA_DataValue *name = metadata_good(r, i * PARTS, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
         const UA_DataValue *what = metadata_good(r, i * PARTS + 1, NULL);
-        const UA_DataValue *abstract =
-            metadata_good(r, i * PARTS + 2, &UA_TYPES[UA_TYPES_BOOLEAN]);
+        const UA_DataValue *abstract = metadata_good(r, i * PARTS + 2, &UA_TYPES[UA_TYPES_BOOLEAN]);
         if (abstract)
             l->types[l->at + i].abstract = *(UA_Boolean *)abstract->value.data;
         if (name)

@@ -138,7 +138,8 @@ static bool are_ready(struct source *s, const UA_EventFieldList *events, size_t 
 static bool on_events(void *arg, const UA_EventFieldList *events, size_t count)
 {
     struct source *s = arg;
-    if (!has_room(s) || !are_events_taken(s, events, count) || !are_ready(s, events, count))
+    if (!has_room(s) || !are_events_taken(s, events, count) || !are_ready(s, events, count) ||
+        !source_types_of_events_are_known(s, events, count))
         return false;
     UA_DateTime now = UA_DateTime_now();
     for (size_t i = 0; i < count; i++) {

@@ -44,6 +44,8 @@ struct sources {
 /* False: values of a type that is being asked for wait, and are told again. */
 bool source_types_are_known(struct source *s, const UA_MonitoredItemNotification *values,
                             size_t count);
+bool source_types_of_events_are_known(struct source *s, const UA_EventFieldList *events,
+                                      size_t count);
 /* Before the source goes. */
 void source_types_leave(struct source *s);
 

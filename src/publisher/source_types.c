@@ -44,20 +44,39 @@ static bool is_known(struct source *s, const UA_Variant *v)
     return !s->asking;
 }
 
+static bool is_open(const UA_Variant *v)
+{
+    return v->type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] || v->type == &UA_TYPES[UA_TYPES_VARIANT];
+}
+
+/* What was read in a cycle cannot wait. */
+static bool settle(struct source *s, bool known)
+{
+    if (known || s->sampler)
+        return true;
+    s->refused = true;
+    return false;
+}
+
 bool source_types_are_known(struct source *s, const UA_MonitoredItemNotification *values,
                             size_t count)
 {
     bool known = true;
-    for (size_t i = 0; i < count && known; i++) {
-        const UA_Variant *v = &values[i].value.value;
-        if (v->type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] ||
-            v->type == &UA_TYPES[UA_TYPES_VARIANT])
-            known = is_known(s, v);
-    }
-    if (known || s->sampler) /* what was read in a cycle cannot wait */
-        return true;
-    s->refused = true;
-    return false;
+    for (size_t i = 0; i < count && known; i++)
+        if (is_open(&values[i].value.value))
+            known = is_known(s, &values[i].value.value);
+    return settle(s, known);
+}
+
+bool source_types_of_events_are_known(struct source *s, const UA_EventFieldList *events,
+                                      size_t count)
+{
+    bool known = true;
+    for (size_t i = 0; i < count && known; i++)
+        for (size_t k = 0; k < events[i].eventFieldsSize && known; k++)
+            if (is_open(&events[i].eventFields[k]))
+                known = is_known(s, &events[i].eventFields[k]);
+    return settle(s, known);
 }
 
 void source_types_leave(struct source *s)

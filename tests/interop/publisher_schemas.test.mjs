@@ -11,6 +11,7 @@ import {gunzipSync} from 'node:zlib';
 import Ajv from 'ajv';
 import avro from 'avsc';
 import mqtt from 'mqtt';
+import {python, withPython} from './python.mjs';
 import {answers, folder, freePort, Program, until} from './site.mjs';
 
 const TYPES = 'urn:tests:types:data';
@@ -272,4 +273,26 @@ test('structures of the server\'s own are written member by member from the firs
   assert.ok(!/"Encoding":"Binary"/.test(text('samples') + text('raw')));
   assert.match(text('cycle').trim().split('\n').at(-1), /"Value":\{"X":1.5,"Y":-2\}/);
   assert.equal(await p.end(), 0);
+});
+
+test('a server of before 1.04: its dictionary says what values are, in messages and in schemas', {timeout: 120000, ...withPython}, async () => {
+  const at = await freePort(), out = path.join(folder, 'old');
+  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'asyncua_dictionary.py');
+  const old = new Program('asyncua', [at], {command: [python, script]}).start();
+  running.push(old);
+  await until('asyncua', () => /ready/.test(old.text()), 90000);
+  const nodes = {EndpointUrl: `opc.tcp://127.0.0.1:${at}`, MessagingMode: 'PubSub', OpcNodes: [{Id: 'nsu=urn:tests:dictionary;s=Recipe', DataSetFieldId: 'Recipe'}]};
+  const p = await publisher('old', [entry('avro', {...nodes, MessageEncoding: 'Avro'}), entry('json', {...nodes, MessageEncoding: 'Json'})], '--output', out, '--ps');
+  const files = end => existsSync(out) ? readdirSync(out, {recursive: true}).filter(f => f.endsWith(end)).map(f => path.join(out, f)) : [];
+  await until('messages', () => files('.avro').length > 0 && files('json.json').length > 0, 60000);
+  assert.equal(await p.end(), 0);
+  const recipe = {Name: 'steel', Steps: [1, -2, 3], Origin: {X: 1, Y: 2}, Path: [{X: 3, Y: 4}, {X: 5, Y: 6}]};
+  const records = await new Promise((resolve, reject) => {
+    const all = [];
+    avro.createFileDecoder(files('.avro')[0], {parseHook: s => avro.Type.forSchema(s, {registry: {long}, wrapUnions: true})})
+        .on('data', d => all.push(plain(d))).on('error', reject).on('end', () => resolve(all));
+  });
+  assert.deepEqual(records[0].Messages[0].Payload.Recipe.Value, recipe);
+  const told = JSON.parse(readFileSync(files('json.json').find(f => !f.includes('schema')), 'utf8').split('\n')[0]);
+  assert.deepEqual((Array.isArray(told) ? told[0] : told).Messages[0].Payload.Recipe.Value, recipe);
 });

@@ -7,6 +7,7 @@ import path from 'node:path';
 import test, {after, before} from 'node:test';
 import {fileURLToPath} from 'node:url';
 import {OPCUAClient} from 'node-opcua-client';
+import {python, withPython} from './python.mjs';
 import {Program, answers, edge, folder, freePort, opc, until} from './site.mjs';
 
 const SPACE = 'urn:tests:types:data';
@@ -109,4 +110,21 @@ test('arguments of methods are structures, there and back', {timeout: 60000}, as
   const answer = await call('/call', {objectId: name('Own'), methodId: name('Mirror'),
     arguments: [{dataType: `nsu=${SPACE};i=40`, value: {Where: {X: 5, Y: 6}}}, {dataType: `nsu=${SPACE};i=20`, value: points}]});
   assert.deepEqual(answer.results.map(r => r.value), [{Where: {X: 5, Y: 6}}, points]);
+});
+
+test('a server of before 1.04: its dictionary says what values are', {timeout: 120000, ...withPython}, async () => {
+  const at = await freePort();
+  const old = new Program('asyncua', [at], {command: [python, path.join(here, 'asyncua_dictionary.py')]}).start();
+  try {
+    await until('asyncua', () => /ready/.test(old.text()), 90000);
+    const url = `opc.tcp://127.0.0.1:${at}`;
+    const nodeId = 'urn:tests:dictionary#s=Recipe';
+    const recipe = {Name: 'steel', Steps: [1, -2, 3], Origin: {X: 1, Y: 2}, Path: [{X: 3, Y: 4}, {X: 5, Y: 6}]};
+    assert.deepEqual((await call('/read', {nodeId}, {url})).value, recipe);
+    const changed = {...recipe, Name: 'glass', Steps: [], Origin: {X: -1, Y: 0}};
+    await call('/write', {nodeId, value: changed}, {url});
+    assert.deepEqual((await call('/read', {nodeId}, {url})).value, changed);
+  } finally {
+    await old.end('SIGKILL');
+  }
 });
