@@ -311,6 +311,8 @@ static void take(struct opcua_types_load *l, const UA_StructureDefinition *d)
         give_up(l);
         return;
     }
+    if (!UA_NodeId_isNull(&d->defaultEncodingId))
+        o->abstract = false; /* some servers say that all types are */
     if (UA_NodeId_isNull(&o->encoding))
         UA_NodeId_copy(&d->defaultEncodingId, &o->encoding);
     l->field = 0;
@@ -340,6 +342,7 @@ static void on_dictionaries(void *arg)
     }
     if (o->name == NULL)
         o->name = slice_dup(opcua_slice(d->name.name));
+    o->abstract = false; /* a dictionary says what is on the wire */
     take(l, &d->definition);
 }
 

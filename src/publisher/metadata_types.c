@@ -216,6 +216,8 @@ static void take_structure(struct metadata_types *l, size_t at, const UA_Structu
 {
     l->types[at].structure = UA_StructureDefinition_new();
     UA_StructureDefinition_copy(d, l->types[at].structure);
+    if (!UA_NodeId_isNull(&d->defaultEncodingId))
+        l->types[at].abstract = false; /* some servers say that all types are */
     want_type(l, &d->baseDataType);
     for (size_t i = 0; i < d->fieldsSize; i++)
         want_type(l, &d->fields[i].dataType); /* may move l->types */
@@ -234,6 +236,7 @@ static bool take_described(struct metadata_types *l)
             continue;
         if (t->name.name.length == 0)
             UA_QualifiedName_copy(&d->name, &t->name);
+        t->abstract = false; /* a dictionary says what is on the wire */
         take_structure(l, i, &d->definition);
     }
     return l->type_count > before;

@@ -66,6 +66,17 @@ const mirrored = space.addMethod(own, {browseName: 'Mirror', nodeId: 's=Mirror',
   outputArguments: [{name: 'What', dataType: choice.nodeId}, {name: 'Points', dataType: point.nodeId, valueRank: 1}]});
 mirrored.bindMethod((given, _context, callback) => callback(null, {statusCode: StatusCodes.Good, outputArguments: given}));
 
+// ---- an event with a structure in it, twice a second ----
+
+const found = space.addEventType({browseName: 'FoundEventType', nodeId: 's=FoundEventType', subtypeOf: 'BaseEventType'});
+space.addVariable({propertyOf: found, browseName: 'Where', dataType: point.nodeId, modellingRule: 'Mandatory',
+  value: new Variant({dataType: DataType.ExtensionObject, value: structure(point, {x: 0, y: 0})})});
+setInterval(() => addressSpace.rootFolder.objects.server.raiseEvent(found, {
+  message: {dataType: DataType.LocalizedText, value: {text: 'found'}},
+  severity: {dataType: DataType.UInt16, value: 500},
+  where: {dataType: DataType.ExtensionObject, value: structure(point, {x: 7, y: 8})},
+}), 500).unref();
+
 // ---- matrices ----
 
 space.addVariable({componentOf: own, browseName: 'Matrix', nodeId: 's=Matrix', dataType: 'Double', valueRank: 2, arrayDimensions: [2, 3],

@@ -275,6 +275,18 @@ test('structures of the server\'s own are written member by member from the firs
   assert.equal(await p.end(), 0);
 });
 
+test('structures in events are written member by member from the first event on', {timeout: 60000}, async () => {
+  const out = path.join(folder, 'events');
+  const filter = {SelectClauses: [{TypeDefinitionId: `nsu=${TYPES};s=FoundEventType`, BrowsePath: [`nsu=${TYPES};Where`]}, {TypeDefinitionId: 'i=2041', BrowsePath: ['Severity']}],
+    WhereClause: {Elements: [{FilterOperator: 'OfType', FilterOperands: [{Value: `nsu=${TYPES};s=FoundEventType`}]}]}};
+  const p = await publisher('events', [entry('found', {OpcNodes: [{Id: 'i=2253', EventFilter: filter, DataSetFieldId: 'Found'}]})], '--output', out);
+  const text = () => { const file = path.join(out, 'events/messages/found.json'); return existsSync(file) ? readFileSync(file, 'utf8') : ''; };
+  await until('an event', () => text().includes('Where'));
+  assert.equal(await p.end(), 0);
+  assert.match(text(), /"X":7,"Y":8/);
+  assert.ok(!/"Encoding":"Binary"/.test(text()), text().slice(0, 1000));
+});
+
 test('a server of before 1.04: its dictionary says what values are, in messages and in schemas', {timeout: 120000, ...withPython}, async () => {
   const at = await freePort(), out = path.join(folder, 'old');
   const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'asyncua_dictionary.py');
