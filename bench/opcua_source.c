@@ -3,8 +3,8 @@
  * core is for the bytes of notifications, where a server on the stack spends microseconds a value
  * on sampling and queues. It prints its URL, and stops at SIGTERM.
  *
- * Security None, binary, one session a connection. It speaks the services that a publisher needs;
- * any other is answered BadServiceUnsupported. Every node "nsu=…;s=Load<n>" exists, and is one
+ * Security None, binary, one session a connection. It speaks the services that a publisher needs, and items
+ * can be modified and deleted; any other is answered BadServiceUnsupported. Every node "nsu=…;s=Load<n>" exists, and is one
  * higher (UInt32) in each publishing interval, when a publish request is there: nobody counts what
  * could not be sent, so none is lost here. The notification's bytes are made once; then numbers and
  * times change. All change at one instant, or with --spread n in n groups, one after the other through
@@ -81,7 +81,6 @@ struct connection {
     size_t subscription_count;
 };
 
-/* ---- bytes ---- */
 /* ---- notifications ---- */
 
 static void set_u32(uint8_t *at, uint32_t n)
@@ -387,6 +386,98 @@ static void create_items(struct connection *c, const void *request, void *respon
         add_item(s, &q->itemsToCreate[i], &r->results[i]);
 }
 
+/* Ids only grow. */
+static struct item *find_item(struct subscription *s, uint32_t id)
+{
+    size_t low = 0, high = s->item_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s->items[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->item_count && s->items[low].id == id ? &s->items[low] : NULL;
+}
+
+/* It goes on counting at the subscription's pace, whatever sampling interval it has. */
+static void modify_items(struct connection *c, const void *request, void *response)
+{
+    const UA_ModifyMonitoredItemsRequest *q = request;
+    UA_ModifyMonitoredItemsResponse *r = response;
+    struct subscription *s = find(c, q->subscriptionId);
+    if (!s) {
+        r->responseHeader.serviceResult = UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID;
+        return;
+    }
+    r->results = UA_Array_new(q->itemsToModifySize, &UA_TYPES[UA_TYPES_MONITOREDITEMMODIFYRESULT]);
+    r->resultsSize = q->itemsToModifySize;
+    for (size_t i = 0; i < q->itemsToModifySize; i++) {
+        const UA_MonitoredItemModifyRequest *m = &q->itemsToModify[i];
+        struct item *item = find_item(s, m->monitoredItemId);
+        if (!item || item->handle != m->requestedParameters.clientHandle) {
+            r->results[i].statusCode = UA_STATUSCODE_BADMONITOREDITEMIDINVALID;
+            continue;
+        }
+        r->results[i].revisedSamplingInterval = m->requestedParameters.samplingInterval;
+        r->results[i].revisedQueueSize = 1;
+    }
+}
+
+static void delete_items(struct connection *c, const void *request, void *response)
+{
+    const UA_DeleteMonitoredItemsRequest *q = request;
+    UA_DeleteMonitoredItemsResponse *r = response;
+    struct subscription *s = find(c, q->subscriptionId);
+    size_t left = 0;
+    if (!s) {
+        r->responseHeader.serviceResult = UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID;
+        return;
+    }
+    forget_blocks(s);
+    r->results = UA_Array_new(q->monitoredItemIdsSize, &UA_TYPES[UA_TYPES_STATUSCODE]);
+    r->resultsSize = q->monitoredItemIdsSize;
+    for (size_t i = 0; i < q->monitoredItemIdsSize; i++) {
+        struct item *item = find_item(s, q->monitoredItemIds[i]);
+        if (item)
+            item->node = 0;
+        else
+            r->results[i] = UA_STATUSCODE_BADMONITOREDITEMIDINVALID;
+    }
+    for (size_t i = 0; i < s->item_count; i++)
+        if (s->items[i].node)
+            s->items[left++] = s->items[i];
+    s->item_count = left;
+}
+
+static void subscription_free(struct subscription *s)
+{
+    loop_timer_stop(&s->timer);
+    forget_blocks(s);
+    free(s->items);
+    free(s);
+}
+
+static void delete_subscriptions(struct connection *c, const void *request, void *response)
+{
+    const UA_DeleteSubscriptionsRequest *q = request;
+    UA_DeleteSubscriptionsResponse *r = response;
+    r->results = UA_Array_new(q->subscriptionIdsSize, &UA_TYPES[UA_TYPES_STATUSCODE]);
+    r->resultsSize = q->subscriptionIdsSize;
+    for (size_t i = 0; i < q->subscriptionIdsSize; i++) {
+        struct subscription **at = &c->subscriptions, *s = find(c, q->subscriptionIds[i]);
+        if (!s) {
+            r->results[i] = UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID;
+            continue;
+        }
+        while (*at != s)
+            at = &(*at)->next;
+        *at = s->next;
+        c->subscription_count--;
+        subscription_free(s);
+    }
+}
+
 static const struct service services[] = {
     {UA_TYPES_GETENDPOINTSREQUEST, UA_TYPES_GETENDPOINTSRESPONSE, get_endpoints},
     {UA_TYPES_CREATESESSIONREQUEST, UA_TYPES_CREATESESSIONRESPONSE, create_session},
@@ -395,6 +486,9 @@ static const struct service services[] = {
     {UA_TYPES_READREQUEST, UA_TYPES_READRESPONSE, read_all},
     {UA_TYPES_CREATESUBSCRIPTIONREQUEST, UA_TYPES_CREATESUBSCRIPTIONRESPONSE, create_subscription},
     {UA_TYPES_CREATEMONITOREDITEMSREQUEST, UA_TYPES_CREATEMONITOREDITEMSRESPONSE, create_items},
+    {UA_TYPES_MODIFYMONITOREDITEMSREQUEST, UA_TYPES_MODIFYMONITOREDITEMSRESPONSE, modify_items},
+    {UA_TYPES_DELETEMONITOREDITEMSREQUEST, UA_TYPES_DELETEMONITOREDITEMSRESPONSE, delete_items},
+    {UA_TYPES_DELETESUBSCRIPTIONSREQUEST, UA_TYPES_DELETESUBSCRIPTIONSRESPONSE, delete_subscriptions},
 };
 
 /* Of anything behind which its response is of no use: every request begins with its header. */
@@ -462,10 +556,7 @@ static void on_close(void *arg, enum status why)
     (void)why;
     for (struct subscription *s = c->subscriptions, *next; s; s = next) {
         next = s->next;
-        loop_timer_stop(&s->timer);
-        forget_blocks(s);
-        free(s->items);
-        free(s);
+        subscription_free(s);
     }
     opcua_channel_clear(&c->channel);
     free(c);
