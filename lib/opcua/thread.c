@@ -14,7 +14,7 @@
 #define TRY_MS 15000
 #define SILENCE_MS 5000
 #define RECONNECT_MS 100
-#define RECONNECT_MS_MAX 30000
+#define RECONNECT_MS_MAX 10000 /* with it a server that comes back is found within twice the usual keep-alive, however long it was away */
 #define SESSION_TIMEOUT_MS 120000
 #define TOKEN_MS 3600000
 #define CALL_MS 10000

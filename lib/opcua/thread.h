@@ -22,7 +22,7 @@ typedef void opcua_fn(void *arg);
 
 /* How sessions and subscriptions behave where nothing else is said. 0: what stands behind it. */
 struct opcua_tuning {
-    uint32_t reconnect_ms_min, reconnect_ms_max; /* between tries: 100 ms, doubled up to 30 s */
+    uint32_t reconnect_ms_min, reconnect_ms_max; /* between tries: 100 ms, doubled up to 10 s */
     uint32_t session_timeout_ms;                 /* asked for: 120 s */
     uint32_t token_ms;                           /* of a secure channel: 1 h */
     uint32_t call_ms;                            /* of a service, where who asks names none: 10 s */

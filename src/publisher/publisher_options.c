@@ -220,7 +220,7 @@ static const struct settings_option options[] = {
     {"aa acceptuntrusted autoaccept", "AutoAcceptUntrustedCertificates", "pki.trust.all", NULL, ON, NULL},
     {"ct createsessiontimeout", "CreateSessionTimeout", "session.connect", seconds, NULL, "in seconds; of a whole try to connect, 15 by default"},
     {"mr reconnectperiod", "MinReconnectDelay", "reconnect.min", NULL, NULL, "100 ms by default"},
-    {"xr maxreconnectperiod", "MaxReconnectDelay", "reconnect.max", NULL, NULL, "30 s by default"},
+    {"xr maxreconnectperiod", "MaxReconnectDelay", "reconnect.max", NULL, NULL, "10 s by default"},
     {"sto sessiontimeout", "DefaultSessionTimeout", "session.timeout", seconds, NULL, "in seconds; 120 by default"},
     {"ki keepaliveinterval", "KeepAliveInterval", "session.keepalive", seconds, NULL, "in seconds; 5 by default"},
     {"ot operationtimeout", "OperationTimeout", "session.call", NULL, NULL, "10 s by default"},

@@ -9,7 +9,7 @@ const struct setting session_settings[] = {
     {"session.token", SETTING_DURATION, "1h", "lifetime of a secure channel's keys", 1000, 86400000, NULL, false},
     {"session.linger", SETTING_DURATION, "10s", "how long a session that nobody uses stays", 1, 86400000, NULL, false},
     {"reconnect.min", SETTING_DURATION, "100ms", "until the second try to connect; later ones are further apart", 1, 86400000, NULL, false},
-    {"reconnect.max", SETTING_DURATION, "30s", "between two tries, at most", 1, 86400000, NULL, false},
+    {"reconnect.max", SETTING_DURATION, "10s", "between two tries, at most", 1, 86400000, NULL, false},
     {"retry.node", SETTING_DURATION, "10s", "until a node that a server refused is tried again", 1000, INT64_MAX / 1000, NULL, false},
     {"retry.node.max", SETTING_DURATION, NULL, "that time is doubled each time up to this; without it 5 min, or always retry.node where that is given", 1000, INT64_MAX / 1000, NULL, false},
     {"retry.invalid", SETTING_DURATION, "10s", "the same for a node that cannot be asked for as it is configured", 1000, INT64_MAX / 1000, NULL, false},

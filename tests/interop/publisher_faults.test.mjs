@@ -238,7 +238,7 @@ async function course(name, make) {
   await until(`values of ${name}`, () => watch.marked.done, 90000);
   const gapsOf = async () => await o.metric('millrace_publisher_gaps_total') + await o.metric('millrace_publisher_unknown_gaps_total');
   const took = {};
-  let away = 0; // the longest; tries to connect are as far apart as it lasts
+  let away = 0; // the longest
   for (let round = 0; round < ROUNDS; round++) {
     for (const [fault, make_it] of Object.entries(faults)) {
       await sleep(randomInt(500, 1500)); // at any point of the publishing interval
@@ -260,7 +260,7 @@ async function course(name, make) {
   assert.deepEqual(watch.twice, []);
   assert.deepEqual(watch.holes, []);
   assert.ok(watch.missing === 0 || gaps > 0, `${watch.missing} values are missing, and no gap was counted`);
-  assert.ok(all.at(-1) <= 2 * KEEP_ALIVE_MS + away, `the worst took ${all.at(-1)} ms`);
+  assert.ok(all.at(-1) <= 2 * KEEP_ALIVE_MS, `the worst took ${all.at(-1)} ms`);
 }
 
 for (const [name, make] of Object.entries(makes))
