@@ -15,8 +15,10 @@ struct store_block *store_block_new(size_t cap)
 
 void store_block_unref(struct store_block **b)
 {
-    if (*b && --(*b)->refs == 0)
+    if (*b && --(*b)->refs == 0) {
+        shared_unref(&(*b)->rest);
         free(*b);
+    }
     *b = NULL;
 }
 

@@ -5,9 +5,10 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/shared.h"
 #include "store/log.h"
 
-#define STORE_BLOCK_BYTES (64u << 10) /* a larger record has a block of its own */
+#define STORE_BLOCK_BYTES (64u << 10) /* a larger record has a block of its own, and one whose end is shared */
 
 struct store_block {
     struct link link;
@@ -15,7 +16,8 @@ struct store_block {
     uint64_t first, last; /* sequences; last < first when it is empty */
     uint64_t age_ms;      /* the log's age when the newest came */
     uint64_t wall_newest;
-    size_t len, cap;
+    size_t len, cap;     /* len: of all records, cap: of `bytes` */
+    struct shared *rest; /* the end of its only record, held and not copied; NULL: all is in `bytes` */
     uint8_t bytes[];
 };
 
@@ -26,6 +28,11 @@ static inline struct store_block *store_block_ref(struct store_block *b)
 {
     b->refs++;
     return b;
+}
+
+static inline struct slice store_block_rest(const struct store_block *b)
+{
+    return b->rest ? buffer_slice(&b->rest->bytes) : (struct slice){0};
 }
 
 /* Where record `sequence`, which is in it, begins. */

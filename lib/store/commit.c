@@ -64,10 +64,19 @@ static void seal(struct run *r, uint64_t commit, uint32_t salt)
     for (size_t at = r->from; at < r->to;) {
         uint8_t *record = r->block->bytes + at;
         struct store_record view = store_record_view(record);
-        store_record_seal(record, (uint32_t)(view.sequence - commit), salt);
+        store_record_seal(record, (uint32_t)(view.sequence - commit), salt,
+                          store_block_rest(r->block));
         r->wall_newest = view.wall_ms > r->wall_newest ? view.wall_ms : r->wall_newest;
         at += store_record_size(record);
     }
+}
+
+static enum status write_run(struct store_commit *c, const struct run *r, uint64_t at)
+{
+    struct slice rest = store_block_rest(r->block);
+    struct slice bytes = slice_from(r->block->bytes + r->from, r->to - r->from - rest.len);
+    enum status s = c->disk->ops->write(c->file, at, bytes);
+    return s == OK && rest.len ? c->disk->ops->write(c->file, at + bytes.len, rest) : s;
 }
 
 static enum status write_runs(struct store_commit *c)
@@ -78,11 +87,10 @@ static enum status write_runs(struct store_commit *c)
     for (size_t i = 0; i < c->count; i++) {
         struct run *r = &c->runs[i];
         seal(r, c->runs[0].first, store_segment_salt(&c->segment));
-        struct slice bytes = slice_from(r->block->bytes + r->from, r->to - r->from);
-        enum status s = c->disk->ops->write(c->file, at, bytes);
+        enum status s = write_run(c, r, at);
         if (s != OK)
             return s;
-        at += bytes.len;
+        at += r->to - r->from;
     }
     return c->syncs ? c->disk->ops->sync(c->file) : OK;
 }
@@ -285,6 +293,10 @@ static void rewind_to_durable(struct store_log *l, struct store_block *b, size_t
 {
     while (store_log_tail(l) != b)
         store_log_drop_block(l, store_log_tail(l));
+    if (b->rest) { /* all of it was given up */
+        l->block_bytes -= store_block_rest(b).len;
+        shared_unref(&b->rest);
+    }
     b->len = at;
     b->last = l->durable;
     l->uncommitted = b;

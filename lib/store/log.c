@@ -43,13 +43,18 @@ void store_log_note_damage(struct store_log *l, uint64_t first, uint64_t last, c
               l->config.directory, what, first, last);
 }
 
+static size_t held_by(const struct store_block *b)
+{
+    return b->cap + store_block_rest(b).len;
+}
+
 void store_log_drop_block(struct store_log *l, struct store_block *b)
 {
     list_remove(&b->link);
-    l->block_bytes -= b->cap;
+    l->block_bytes -= held_by(b);
     if (store_in_memory(l))
         l->bytes -= b->len;
-    if (b->refs == 1 && b->cap == STORE_BLOCK_BYTES && l->spare_count < STORE_SPARE_BLOCKS)
+    if (b->refs == 1 && !b->rest && b->cap == STORE_BLOCK_BYTES && l->spare_count < STORE_SPARE_BLOCKS)
         l->spare[l->spare_count++] = b;
     else
         store_block_unref(&b);
@@ -112,6 +117,17 @@ void store_log_no_space(struct store_log *l)
 
 /* ---- append ---- */
 
+static struct store_block *add_block(struct store_log *l, struct store_block *b)
+{
+    b->first = l->next;
+    b->last = l->next - 1;
+    list_push(&l->blocks, &b->link);
+    l->block_bytes += held_by(b);
+    if (l->uncommitted == NULL)
+        l->uncommitted = b;
+    return b;
+}
+
 static struct store_block *begin_block(struct store_log *l, size_t bytes)
 {
     struct store_block *b;
@@ -123,44 +139,59 @@ static struct store_block *begin_block(struct store_log *l, size_t bytes)
     } else {
         b = store_block_new(cap);
     }
-    b->first = l->next;
-    b->last = l->next - 1;
-    list_push(&l->blocks, &b->link);
-    l->block_bytes += cap;
-    if (l->uncommitted == NULL)
-        l->uncommitted = b;
-    return b;
+    return add_block(l, b);
 }
 
-static void put(struct store_log *l, struct slice head, struct slice body, uint64_t wall_ms)
+static void count(struct store_log *l, struct store_block *b, size_t bytes, uint64_t wall_ms)
 {
-    size_t bytes = STORE_RECORD_HEADER + head.len + body.len;
-    struct store_block *b = store_log_tail(l);
-    if (b == NULL || b->cap - b->len < bytes)
-        b = begin_block(l, bytes);
-    store_record_put(b->bytes + b->len, l->next, wall_ms, head, body);
     b->len += bytes;
     b->last = l->next++;
     b->wall_newest = wall_ms > b->wall_newest ? wall_ms : b->wall_newest;
     l->pending += bytes;
     if (store_in_memory(l))
         l->bytes += bytes;
+    if (l->commit == NULL)
+        store_log_wake(l);
+}
+
+static enum status ask_room(struct store_log *l, size_t len)
+{
+    if (len > STORE_RECORD_MAX)
+        return TOO_LARGE;
+    if (has_room(l, STORE_RECORD_HEADER + len))
+        return OK;
+    l->room_wanted = STORE_RECORD_HEADER + len;
+    return FULL;
 }
 
 enum status store_log_append_parts(struct store_log *l, struct slice head, struct slice body,
                                    uint64_t wall_ms, uint64_t *sequence)
 {
-    if (head.len + body.len > STORE_RECORD_MAX)
-        return TOO_LARGE;
     size_t bytes = STORE_RECORD_HEADER + head.len + body.len;
-    if (!has_room(l, bytes)) {
-        l->room_wanted = bytes;
-        return FULL;
-    }
+    enum status s = ask_room(l, head.len + body.len);
+    if (s != OK)
+        return s;
     *sequence = l->next;
-    put(l, head, body, wall_ms);
-    if (l->commit == NULL)
-        store_log_wake(l);
+    struct store_block *b = store_log_tail(l);
+    if (b == NULL || b->rest || b->cap - b->len < bytes)
+        b = begin_block(l, bytes);
+    store_record_put(b->bytes + b->len, l->next, wall_ms, head, body);
+    count(l, b, bytes, wall_ms);
+    return OK;
+}
+
+enum status store_log_append_shared(struct store_log *l, struct slice head, struct shared *body,
+                                    uint64_t wall_ms, uint64_t *sequence)
+{
+    size_t rest = body->bytes.len, here = STORE_RECORD_HEADER + head.len;
+    enum status s = ask_room(l, head.len + rest);
+    if (s != OK)
+        return s;
+    *sequence = l->next;
+    struct store_block *b = store_block_new(here);
+    b->rest = shared_ref(body);
+    store_record_begin(b->bytes, l->next, wall_ms, head, rest);
+    count(l, add_block(l, b), here + rest, wall_ms);
     return OK;
 }
 

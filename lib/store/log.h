@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "base/shared.h"
 #include "io/loop.h"
 #include "store/disk.h"
 
@@ -57,6 +58,11 @@ CHECKED enum status store_log_append(struct store_log *l, struct slice record, u
 /* The same, where the record lies in two places: `head`, then `body`. */
 CHECKED enum status store_log_append_parts(struct store_log *l, struct slice head,
                                            struct slice body, uint64_t wall_ms, uint64_t *sequence);
+
+/* The same, where the body is held until it is written, and not copied. */
+CHECKED enum status store_log_append_shared(struct store_log *l, struct slice head,
+                                            struct shared *body, uint64_t wall_ms,
+                                            uint64_t *sequence);
 
 /* The last append answered FULL and there will be no room by commits alone: the log is as large as it may
  * be with what is unread (retain_unread), or the disk is full. */

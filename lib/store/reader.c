@@ -11,6 +11,7 @@ struct store_reader {
     uint64_t next;
     struct store_block *block;
     size_t at;
+    struct buffer joined; /* a record whose end is elsewhere */
     struct store_scan scan;
     uint64_t scan_first; /* of the segment, for its place may change */
 };
@@ -39,6 +40,15 @@ static bool find_block(struct store_reader *r)
     return false;
 }
 
+static struct slice join(struct store_reader *r, struct slice record)
+{
+    struct slice rest = store_block_rest(r->block);
+    buffer_reset(&r->joined);
+    buffer_put(&r->joined, slice_first(record, record.len - rest.len));
+    buffer_put(&r->joined, rest);
+    return buffer_slice(&r->joined);
+}
+
 /* False when the block has no more. */
 static bool read_block(struct store_reader *r, struct store_record *out)
 {
@@ -48,6 +58,8 @@ static bool read_block(struct store_reader *r, struct store_record *out)
     }
     *out = store_record_view(r->block->bytes + r->at);
     assert(out->sequence == r->next);
+    if (r->block->rest)
+        out->bytes = join(r, out->bytes);
     r->at += STORE_RECORD_HEADER + out->bytes.len;
     r->next++;
     return true;
@@ -185,6 +197,7 @@ void store_reader_close(struct store_reader **reader)
     if (r == NULL)
         return;
     leave(r);
+    buffer_clear(&r->joined);
     r->log->readers--;
     free(r);
     *reader = NULL;

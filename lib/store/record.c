@@ -15,23 +15,30 @@ static void put_u64(uint8_t *at, uint64_t v)
     memcpy(at, &v, 8);
 }
 
-void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice head,
-                      struct slice body)
+void store_record_begin(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice head,
+                        size_t rest_len)
 {
-    put_u32(at + 4, (uint32_t)(head.len + body.len));
+    put_u32(at + 4, (uint32_t)(head.len + rest_len));
     put_u64(at + 8, sequence);
     put_u64(at + 16, wall_ms);
     put_u32(at + 24, 0);
     if (head.len)
         memcpy(at + STORE_RECORD_HEADER, head.at, head.len);
+}
+
+void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice head,
+                      struct slice body)
+{
+    store_record_begin(at, sequence, wall_ms, head, body.len);
     if (body.len)
         memcpy(at + STORE_RECORD_HEADER + head.len, body.at, body.len);
 }
 
-void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt)
+void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt, struct slice rest)
 {
     put_u32(at + 24, before);
-    put_u32(at, store_crc32c(salt, slice_from(at + 4, store_record_size(at) - 4)));
+    uint32_t crc = store_crc32c(salt, slice_from(at + 4, store_record_size(at) - rest.len - 4));
+    put_u32(at, rest.len ? store_crc32c(crc, rest) : crc);
 }
 
 struct store_record store_record_view(const uint8_t *at)

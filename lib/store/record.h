@@ -13,10 +13,14 @@
 #define STORE_RECORD_HEADER 28u
 
 /* Writes header and bytes, those of `head` first, all but what store_record_seal() adds when the commit is
- * known: the CRC, and that `before` records of the commit lie before this one. */
+ * known: the CRC, and that `before` records of the commit lie before this one. `rest`: the record's last bytes,
+ * where they are elsewhere. */
 void store_record_put(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice head,
                       struct slice body);
-void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt);
+void store_record_seal(uint8_t *at, uint32_t before, uint32_t salt, struct slice rest);
+/* store_record_put() without the last `rest_len` bytes. */
+void store_record_begin(uint8_t *at, uint64_t sequence, uint64_t wall_ms, struct slice head,
+                        size_t rest_len);
 
 static inline size_t store_record_size(const uint8_t *at)
 {

@@ -21,7 +21,7 @@ static void put_record(struct buffer *out, uint64_t sequence, uint32_t before, s
     uint8_t *at = buffer_reserve(out, size);
     store_record_put(at, sequence, 77, slice_first(bytes, bytes.len / 3),
                      slice_skip(bytes, bytes.len / 3));
-    store_record_seal(at, before, SALT);
+    store_record_seal(at, before, SALT, (struct slice){0});
     buffer_added(out, size);
 }
 

@@ -47,7 +47,7 @@ static void both_ways_of_summing_agree_and_can_be_continued(void **state)
 static size_t make(uint8_t out[128], uint32_t salt)
 {
     store_record_put(out, 0x0102030405060708u, 99, SLICE("the "), SLICE("bytes"));
-    store_record_seal(out, 3, salt);
+    store_record_seal(out, 3, salt, (struct slice){0});
     return STORE_RECORD_HEADER + 9;
 }
 
@@ -80,11 +80,11 @@ static void refuses_what_is_cut_short_or_changed(void **state)
     }
     assert_int_equal(store_record_decode(slice_from(bytes, len), 6, &r), BAD_FORMAT);
     store_record_put(bytes, 3, 99, SLICE("the "), SLICE("bytes"));
-    store_record_seal(bytes, 2, 5);
+    store_record_seal(bytes, 2, 5, (struct slice){0});
     assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), OK);
-    store_record_seal(bytes, 3, 5);
+    store_record_seal(bytes, 3, 5, (struct slice){0});
     assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), BAD_FORMAT);
-    store_record_seal(bytes, 4, 5);
+    store_record_seal(bytes, 4, 5, (struct slice){0});
     assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), BAD_FORMAT);
     bytes[4] = 0x7f; /* a length past STORE_RECORD_MAX is not waited for */
     assert_int_equal(store_record_decode(slice_from(bytes, len), 5, &r), BAD_FORMAT);

@@ -95,7 +95,10 @@ static bool append(struct queue *q, struct outgoing *m)
     struct outgoing_view v = outgoing_view(m);
     buffer_reset(&q->scratch);
     enum status s = outgoing_encode_head(&v, &q->scratch);
-    if (s == OK)
+    if (s == OK && v.owner)
+        s = store_log_append_shared(q->log, buffer_slice(&q->scratch), v.owner, m->stamp_ms,
+                                    &m->sequence);
+    else if (s == OK)
         s = store_log_append_parts(q->log, buffer_slice(&q->scratch), v.body, m->stamp_ms,
                                    &m->sequence);
     if (s != OK) {
@@ -409,6 +412,7 @@ void queue_put(struct queue *q, struct outgoing *m)
         free_message(q, m);
         return;
     }
+    outgoing_share(m);
     list_push(&q->fresh, &m->link);
     q->fresh_count++;
     q->fresh_bytes += size_of(m);
@@ -486,7 +490,6 @@ enum status queue_peek(struct queue *q, struct queue_next *out)
         if (list_empty(&q->fresh))
             return AGAIN;
         q->peeked = FROM_MEMORY;
-        outgoing_share(first_fresh(q));
     }
     if (q->peeked == FROM_MEMORY)
         q->view = outgoing_view(first_fresh(q));
