@@ -16,7 +16,7 @@ struct hub_method_call {
 };
 
 /* OK: the device answered with `status` and, it says, JSON. OFFLINE, TIMED_OUT; BUSY: HUB_DEVICE_CALLS_MAX are under
- * way; TOO_LARGE: the answer. Whether there is such an identity is for the caller to check before. */
+ * way; TOO_LARGE: the answer. OFFLINE does not say whether there is such an identity: the caller asks. */
 typedef void hub_method_fn(void *arg, enum status why, int status, struct slice payload);
 
 /* Copies the call. fn(arg) comes exactly once, on `loop`. */

@@ -68,7 +68,28 @@ static void on_identity(void *arg, enum status why, const struct heads_identity 
         free(m);
         return;
     }
-    hub_method_invoke(r->app, r->loop, &m->call, on_method, m);
+    if (m->call.connect_timeout_ms)
+        hub_method_invoke(r->app, r->loop, &m->call, on_method, m);
+    else
+        on_method(m, OFFLINE, 0, (struct slice){0});
+}
+
+/* Whoever listens is in the registry, which is asked about the others alone. */
+static void on_tried(void *arg, enum status why, int status, struct slice payload)
+{
+    struct method *m = arg;
+    struct rest_request *r = m->request;
+    if (why == OFFLINE)
+        hub_registry_identity(((struct hub *)r->app)->registry, r->loop, m->call.id, on_identity, m);
+    else
+        on_method(m, why, status, payload);
+}
+
+static void try_at_once(struct method *m)
+{
+    struct hub_method_call now = m->call;
+    now.connect_timeout_ms = 0;
+    hub_method_invoke(m->request->app, m->request->loop, &now, on_tried, m);
 }
 
 static void invoke(struct rest_request *r)
@@ -86,7 +107,7 @@ static void invoke(struct rest_request *r)
         free(m);
         return;
     }
-    hub_registry_identity(hub->registry, r->loop, m->call.id, on_identity, m);
+    try_at_once(m);
 }
 
 /* ---- commands of digital twins: methods with the component in their name ---- */
@@ -130,7 +151,7 @@ static void command(struct rest_request *r)
     }
     struct method *m = MEMORY_NEW(struct method);
     *m = (struct method){.request = r, .call = call, .command = true};
-    hub_registry_identity(((struct hub *)r->app)->registry, r->loop, m->call.id, on_identity, m);
+    try_at_once(m);
 }
 
 static const struct rest_route routes[] = {
