@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/url.h"
+#include "rest/client_watch.h"
 
 #define CALL_MS 30000
 #define WAITING_LOOK_MS 500          /* how late a call that waits for its turn may end */
@@ -39,6 +40,7 @@ struct rest_client {
     char *ca_file, *certificate_file, *key_file, *proxy;
     pthread_t thread;
     CURLM *multi;
+    struct client_watch watch;
     struct list calls; /* all that are not answered, in the order they were made */
     size_t call_count;
     CURL *spare[16]; /* handles to use again; the loop's */
@@ -180,12 +182,8 @@ static void *run_thread(void *arg)
     while (!stopped(c)) {
         fetch_out_thread(c);
         start_waiting_thread(c);
-        int running;
-        curl_multi_perform(c->multi, &running);
+        client_watch_turn(&c->watch, list_empty(&c->waiting) ? 60000 : WAITING_LOOK_MS);
         finish_done_thread(c);
-        if (c->running_count < c->config.active && !list_empty(&c->waiting))
-            continue;
-        curl_multi_poll(c->multi, NULL, 0, list_empty(&c->waiting) ? 60000 : WAITING_LOOK_MS, NULL);
     }
     for (struct link *l; (l = list_pop(&c->running));)
         curl_multi_remove_handle(c->multi, LIST_OF(l, struct call, hop)->easy);
@@ -391,7 +389,7 @@ enum status rest_client_send(struct rest_client *c, const struct rest_call *want
     pthread_mutex_lock(&c->lock);
     list_push(&c->out, &call->hop);
     pthread_mutex_unlock(&c->lock);
-    curl_multi_wakeup(c->multi);
+    client_watch_wake(&c->watch);
     return OK;
 }
 
@@ -436,6 +434,7 @@ struct rest_client *rest_client_new(const struct rest_client_config *config)
     c->proxy = config->proxy ? memory_text(config->proxy) : NULL;
     c->multi = curl_multi_init();
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->config.active);
+    client_watch_open(&c->watch, c->multi);
     struct list *lists[] = {&c->calls, &c->out, &c->back, &c->waiting, &c->running};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
@@ -451,7 +450,7 @@ static void stop_thread(struct rest_client *c)
     pthread_mutex_lock(&c->lock);
     c->stop = true;
     pthread_mutex_unlock(&c->lock);
-    curl_multi_wakeup(c->multi);
+    client_watch_wake(&c->watch);
     pthread_join(c->thread, NULL);
 }
 
@@ -474,6 +473,7 @@ void rest_client_free(struct rest_client **client)
     while (c->spare_count > 0)
         curl_easy_cleanup(c->spare[--c->spare_count]);
     curl_multi_cleanup(c->multi);
+    client_watch_close(&c->watch);
     pthread_mutex_destroy(&c->lock);
     free(c->ca_file);
     free(c->certificate_file);
