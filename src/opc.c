@@ -346,6 +346,7 @@ static enum status open_api(struct opc *o, int port)
                              .directory = buffer_cstr(&directory),
                              .listen = settings_text(s, "api.listen"),
                              .port = port,
+                             .quiet = !settings_given(s, "api.port"),
                              .plain_port = (int)settings_integer(s, "api.port.plain"),
                              .renew = settings_bool(s, "api.certificate.renew"),
                              .openapi = settings_bool(s, "api.openapi"),
@@ -366,7 +367,8 @@ static enum status serve_api(struct opc *o)
     if (s == OK) {
         log_info("api served https=%d http=%d", api_port(o->api), api_plain_port(o->api));
     } else if (!given) {
-        log_warn("api not served port=%d status=%s do=\"set api.port\"", port, status_name(s));
+        log_warn("api not served port=%d status=%s do=\"a second module on this host: set api.port to 0 for any free port, "
+                 "or to one of its own; to -1 for none\"", port, status_name(s));
         s = OK;
     }
     return s;

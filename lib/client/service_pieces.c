@@ -21,8 +21,10 @@ struct piecemeal {
     struct buffer request; /* compressed */
     size_t sent;
     char *handle; /* the module's; NULL before its first answer */
-    struct buffer response;
-    uint64_t length; /* of the response, compressed */
+    struct buffer response;        /* as it is, whole */
+    struct gzip_expander *expander; /* piece after piece: all at once would hold up the loop */
+    bool expanded;                 /* to its end */
+    uint64_t length, taken;        /* of the response, compressed */
     int status;
     bool answered; /* its first piece has come */
 };
@@ -32,6 +34,7 @@ static void piecemeal_free(struct piecemeal *p)
     explicit_bzero(p->request.at, p->request.len); /* passwords may stand in it */
     buffer_clear(&p->request);
     buffer_clear(&p->response);
+    gzip_expander_free(&p->expander);
     free(p->device), free(p->module), free(p->method), free(p->call_id), free(p->handle);
     free(p);
 }
@@ -40,16 +43,6 @@ static void finish(struct piecemeal *p, enum status why, struct slice payload)
 {
     p->done(p->arg, why, p->status, payload);
     piecemeal_free(p);
-}
-
-static void finish_whole(struct piecemeal *p)
-{
-    struct buffer whole = {0};
-    enum status s = p->response.len > 0
-                        ? gzip_expand(buffer_slice(&p->response), SERVICE_PIECES_BYTES_MAX, &whole)
-                        : OK;
-    finish(p, s == BAD_FORMAT ? PEER_FAILED : s, buffer_slice(&whole));
-    buffer_clear(&whole);
 }
 
 /* ---- what is sent ---- */
@@ -130,22 +123,40 @@ static enum status take_first(struct piecemeal *p, const struct json *piece)
         return PEER_FAILED;
     p->status = (int)status;
     p->answered = true;
+    p->expander = gzip_expander_new(SERVICE_PIECES_BYTES_MAX);
     return p->length > SERVICE_PIECES_BYTES_MAX ? TOO_LARGE : OK;
+}
+
+/* OK or AGAIN: all was well so far. */
+static enum status expand(struct piecemeal *p, struct slice piece)
+{
+    p->taken += piece.len;
+    if (p->taken > p->length || (p->expanded && piece.len > 0))
+        return PEER_FAILED;
+    if (piece.len == 0)
+        return OK;
+    enum status s = gzip_expander_feed(p->expander, piece, &p->response);
+    p->expanded = s == OK;
+    return s == BAD_FORMAT ? PEER_FAILED : s;
 }
 
 /* AGAIN: there is more of it. An empty piece with a handle would be asked for again for ever. */
 static enum status take_response(struct piecemeal *p, const struct json *piece)
 {
-    size_t before = p->response.len;
+    struct buffer bytes = {0};
     enum status s = p->answered ? OK : take_first(p, piece);
-    if (s != OK)
+    if (s == OK && base64_decode(json_string(json_get_nocase(piece, "payload")), &bytes) != OK)
+        s = PEER_FAILED;
+    if (s == OK && p->handle && bytes.len == 0)
+        s = PEER_FAILED;
+    if (s == OK)
+        s = expand(p, buffer_slice(&bytes));
+    buffer_clear(&bytes);
+    if (s != OK && s != AGAIN)
         return s;
-    if (base64_decode(json_string(json_get_nocase(piece, "payload")), &p->response) != OK ||
-        p->response.len > p->length || (p->handle && p->response.len == before))
-        return PEER_FAILED;
     if (p->handle)
         return AGAIN;
-    return p->response.len == p->length ? OK : PEER_FAILED;
+    return p->taken == p->length && (p->expanded || p->length == 0) ? OK : PEER_FAILED;
 }
 
 static enum status take(struct piecemeal *p, struct slice payload)
@@ -172,7 +183,7 @@ static void on_piece(void *arg, enum status why, int status, struct slice payloa
     if (s == AGAIN)
         go_on(p);
     else if (s == OK)
-        finish_whole(p);
+        finish(p, OK, buffer_slice(&p->response));
     else
         finish(p, s, (struct slice){0});
 }

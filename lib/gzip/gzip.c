@@ -2,7 +2,10 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <zlib.h>
+
+#include "base/memory.h"
 
 #define WINDOW_GZIP (MAX_WBITS + 16) /* zlib's word for gzip's header and trailer */
 #define MEMORY_LEVEL 8               /* zlib's own default */
@@ -62,4 +65,45 @@ enum status gzip_expand(struct slice in, size_t max, struct buffer *out)
     if (status != OK)
         out->len = before;
     return status;
+}
+
+/* ---- in pieces ---- */
+
+struct gzip_expander {
+    z_stream z;
+    size_t left; /* of `max` */
+};
+
+struct gzip_expander *gzip_expander_new(size_t max)
+{
+    struct gzip_expander *e = MEMORY_NEW(struct gzip_expander);
+    e->left = max;
+    int made = inflateInit2(&e->z, WINDOW_GZIP);
+    assert(made == Z_OK);
+    (void)made;
+    return e;
+}
+
+void gzip_expander_free(struct gzip_expander **e)
+{
+    if (*e)
+        inflateEnd(&(*e)->z);
+    free(*e);
+    *e = NULL;
+}
+
+enum status gzip_expander_feed(struct gzip_expander *e, struct slice in, struct buffer *out)
+{
+    size_t before = out->len;
+    if (in.len > UINT_MAX)
+        return TOO_LARGE;
+    e->z.next_in = (Bytef *)(uintptr_t)in.at;
+    e->z.avail_in = (uInt)in.len;
+    int s = expand(&e->z, e->left, out);
+    if (out->len - before > e->left)
+        return TOO_LARGE;
+    e->left -= out->len - before;
+    if (s == Z_STREAM_END)
+        return e->z.avail_in == 0 ? OK : BAD_FORMAT;
+    return s == Z_BUF_ERROR ? AGAIN : BAD_FORMAT; /* all was taken, and there was room for more */
 }

@@ -1,5 +1,6 @@
 /*
- * Bytes in gzip's form (RFC 1952), and back. Any thread; nothing is kept between two calls.
+ * Bytes in gzip's form (RFC 1952), and back. Any thread; nothing is kept between two calls, but by an
+ * expander, whose bytes come piece after piece.
  */
 #pragma once
 
@@ -15,3 +16,14 @@ bool gzip_is(struct slice bytes);
 /* Appends what was made smaller. BAD_FORMAT for anything but one whole gzip member, TOO_LARGE
  * beyond `max` bytes; then *out is as before. */
 CHECKED enum status gzip_expand(struct slice in, size_t max, struct buffer *out);
+
+/* ---- in pieces ---- */
+
+struct gzip_expander;
+
+/* `max`: bytes of the whole, made large. */
+struct gzip_expander *gzip_expander_new(size_t max);
+void gzip_expander_free(struct gzip_expander **e);
+/* Appends what the next bytes make. OK: the member has ended, and so has `in`. AGAIN: it goes on. BAD_FORMAT,
+ * TOO_LARGE as above; then *out has what came before the mistake. Not again after anything but AGAIN. */
+CHECKED enum status gzip_expander_feed(struct gzip_expander *e, struct slice in, struct buffer *out);

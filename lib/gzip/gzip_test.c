@@ -59,12 +59,44 @@ static void a_bomb_stays_small(void **state)
     buffer_clear(&back);
 }
 
+static enum status feed_all(struct slice small, size_t step, size_t max, struct buffer *back)
+{
+    struct gzip_expander *e = gzip_expander_new(max);
+    enum status s = AGAIN;
+    buffer_reset(back);
+    for (size_t at = 0; at < small.len && s == AGAIN; at += step)
+        s = gzip_expander_feed(e, slice_first(slice_skip(small, at), step), back);
+    gzip_expander_free(&e);
+    return s;
+}
+
+static void pieces_of_any_size_come_back(void **state)
+{
+    (void)state;
+    struct buffer text = text_of(50000), small = {0}, back = {0};
+    gzip_compress(buffer_slice(&text), &small);
+    for (size_t step = 1; step <= small.len + 1; step += step) {
+        assert_int_equal(feed_all(buffer_slice(&small), step, 50000, &back), OK);
+        assert_slice(buffer_slice(&back), buffer_slice(&text));
+        assert_int_equal(feed_all(slice_first(buffer_slice(&small), small.len - 1), step, 50000, &back), AGAIN);
+        assert_int_equal(feed_all(buffer_slice(&small), step, 49999, &back), TOO_LARGE);
+    }
+    buffer_u8(&small, 0);
+    assert_int_equal(feed_all(buffer_slice(&small), small.len, 50000, &back), BAD_FORMAT); /* more behind its end */
+    small.at[4000 % small.len] ^= 0xff;
+    assert_int_not_equal(feed_all(buffer_slice(&small), 7, 50000, &back), OK);
+    buffer_clear(&text);
+    buffer_clear(&small);
+    buffer_clear(&back);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_compressed_comes_back),
         cmocka_unit_test(refuses_what_is_cut_short_or_goes_on),
         cmocka_unit_test(a_bomb_stays_small),
+        cmocka_unit_test(pieces_of_any_size_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -210,11 +210,25 @@ static void dispatch_route(struct connection *c, struct slice path)
     }
 }
 
+/* RFC 9112 3.2: exactly one in HTTP/1.1, and no two in HTTP/1.0. */
+static bool host_ok(const struct http_message *m)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->field_count; i++)
+        count += slice_eq_nocase(m->fields[i].name, SLICE("Host"));
+    return count == 1 || (count == 0 && m->minor == 0);
+}
+
 void connection_dispatch(struct connection *c, const struct http_message *m)
 {
     struct rest_request *r = &c->request;
     read_request(c, m);
     struct http_url url;
+    if (!host_ok(m)) {
+        c->last = true;
+        connection_refuse(c, 400, "a request has one Host header");
+        return;
+    }
     if (http_url_parse(m->target, &url) != OK) {
         connection_refuse(c, 400, "the request target is not a path");
         return;

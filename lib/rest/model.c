@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 
 #define PATH_MAX_DEPTH 16
+#define MEMBER_NAME_MAX 64 /* with its zero */
 
 const struct rest_model *rest_model_find(const struct rest_models *m, struct slice name)
 {
@@ -116,8 +117,10 @@ static enum status check_members(struct check *c, const char *members, const str
                 return s;
             continue;
         }
-        char name[64];
-        snprintf(name, sizeof(name), "%.*s", SLICE_FMT(member.name));
+        char name[MEMBER_NAME_MAX];
+        assert(member.name.len < sizeof(name));
+        memcpy(name, member.name.at, member.name.len);
+        name[member.name.len] = 0;
         const struct json *inner = json_get_nocase(v, name);
         bool absent = inner == NULL || json_is(inner, JSON_NULL);
         if (absent && !member.required)

@@ -25,6 +25,8 @@ static void refuses_what_is_not_there_or_not_so(void **state)
         "HTTP/1.1 400 Bad Request");
     refuse_one("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
                "HTTP/1.1 400 Bad Request");
+    refuse_one("GET /hello HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request");
+    refuse_one("GET /hello HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", "HTTP/1.1 400 Bad Request");
     refuse_one("GET http://[::1/ HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 400 Bad Request");
 }
 

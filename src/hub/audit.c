@@ -1,6 +1,7 @@
 #include "hub/audit.h"
 
 #include "audit/request.h"
+#include "json/json.h"
 #include "token/sas.h"
 
 enum kind { NOTHING, CALLED, ASKED };
@@ -68,6 +69,19 @@ struct slice hub_audit_policy(struct slice token)
     return sas_parse(token, &t) == OK ? t.policy : (struct slice){0};
 }
 
+#define PIECES_METHOD "$call" /* of modules: client/module_pieces.h */
+
+/* What a call in pieces calls stands in its first piece. The text is inside of *doc; empty: it is no such piece. */
+static struct slice method_in_pieces(const struct rest_request *r, struct json_doc **doc)
+{
+    if (slice_find_slice(r->body, SLICE("\"" PIECES_METHOD "\"")) == r->body.len || !r->route ||
+        r->route->access != REST_CALL || json_parse(r->body, JSON_STRICT, doc, NULL) != OK)
+        return (struct slice){0};
+    const struct json *call = json_root(*doc);
+    bool is = slice_eq_nocase(json_string(json_get(call, "methodName")), SLICE(PIECES_METHOD));
+    return is ? json_string(json_get_nocase(json_get(call, "payload"), "method")) : (struct slice){0};
+}
+
 void hub_audit_on_answer(void *arg, const struct rest_request *r, int status)
 {
     struct hub *hub = arg;
@@ -78,8 +92,13 @@ void hub_audit_on_answer(void *arg, const struct rest_request *r, int status)
         kind == ASKED ? audit_request_answered(r, status) : audit_request_called(r, status);
     if (e.who.len == 0)
         e.who = hub_audit_policy(rest_header(r, "Authorization"));
+    struct json_doc *doc = NULL;
+    struct slice method = method_in_pieces(r, &doc);
+    if (method.len > 0)
+        e.operation = method;
     if (kind != NOTHING)
         audit_put(hub->audit, &e);
+    json_free(&doc);
 }
 
 void hub_audit_message(struct hub *hub, struct slice token, const struct iot_message *m)

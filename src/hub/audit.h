@@ -3,7 +3,8 @@
  * identities, twins, configurations, routing and jobs are on the disk before they are made; of
  * direct methods, messages to devices and enrollments, which are many and have their own answer, a
  * line follows. Who it was is the name of a policy, or a module's id. What devices send themselves
- * is none of this.
+ * is none of this. Each piece of a call in pieces ($call) is a line: the first one's "operation" is the
+ * method that it names.
  */
 #pragma once
 

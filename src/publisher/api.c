@@ -139,6 +139,7 @@ static enum status listen_on(struct api *a, int port, struct tls_server *tls, st
                                                  .host = a->config.listen,
                                                  .port = port,
                                                  .tls = tls,
+                                                 .quiet = a->config.quiet && port == a->config.port,
                                                  .on_accept = on_accept,
                                                  .arg = a},
                          out);

@@ -28,6 +28,7 @@ struct api_config {
     const char *listen;       /* address */
     int port;                 /* HTTPS; 0: any free one; < 0: none */
     int plain_port;           /* HTTP; < 0: none */
+    bool quiet;               /* a port that is taken is the caller's to log */
     bool renew;               /* a new certificate at this start */
     bool openapi;             /* serves the document */
     bool openapi_3;           /* as OpenAPI 3.0, else 2.0 */

@@ -2,6 +2,7 @@
  * publisher publishes. */
 #include "services/fleet.h"
 #include "services/ids.h"
+#include "services/long_answer.h"
 #include "services/replies.h"
 #include "services/twin_call.h"
 #include "json/write.h"
@@ -15,23 +16,18 @@ static void get_certificate(struct rest_request *r)
 /* ---- a publisher's configuration ---- */
 
 /* {"endpoints": […]} to […]. */
+static void put_entries(const struct json *answer, size_t from, size_t limit, struct json_writer *w)
+{
+    (void)from, (void)limit;
+    json_array(w);
+    for (struct json_walk walk = json_walk(json_get_nocase(answer, "endpoints")); json_next(&walk);)
+        json_put_value(w, walk.value);
+    json_end_array(w);
+}
+
 static void answer_entries(struct rest_request *r, struct slice payload)
 {
-    struct json_doc *doc;
-    struct buffer out = {0};
-    struct json_writer w = json_writer(&out);
-    if (json_parse(payload, JSON_STRICT, &doc, NULL) != OK) {
-        services_replies_fail(r, PEER_FAILED, "the module's answer is not JSON");
-        return;
-    }
-    json_array(&w);
-    for (struct json_walk walk = json_walk(json_get_nocase(json_root(doc), "endpoints"));
-         json_next(&walk);)
-        json_put_value(&w, walk.value);
-    json_end_array(&w);
-    json_free(&doc);
-    rest_reply_json(r, 200, buffer_slice(&out));
-    buffer_clear(&out);
+    long_answer_make(r, payload, put_entries, 0, 0);
 }
 
 static void answer_nothing(struct rest_request *r, struct slice payload)

@@ -1,5 +1,6 @@
 /* The paths that are direct methods of modules: history, publishing, capabilities; and what all
  * paths share. */
+#include "services/long_answer.h"
 #include "services/routes_rig.h"
 
 /* ---- history ---- */
@@ -185,6 +186,25 @@ static void a_publishers_configuration_is_read_and_replaced(void **state)
     assert_int_equal(call_as("Write", "PUT", path, "{\"endpoints\":[]}"), 403);
 }
 
+/* So long that it is made on a helper thread; it says the same. */
+static void a_long_configuration_is_whole(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 40000 };
+    struct buffer text = {0};
+    buffer_text(&text, "{\"status\":200,\"payload\":{\"endpoints\":[");
+    for (int i = 0; i < ENTRIES; i++)
+        buffer_printf(&text, "%s{\"EndpointUrl\":\"opc.tcp://a-server-in-the-plant:%d\"}", i ? "," : "", i);
+    buffer_text(&text, "]}}");
+    assert_true(text.len > LONG_ANSWER_BYTES);
+    house.hub_answer = buffer_cstr(&text);
+    assert_int_equal(call("GET", "/registry/v2/publishers/edge2_module_publisher/endpoints", ""), 200);
+    assert_int_equal(json_count(json_root(answer.doc)), ENTRIES);
+    expect("39999 EndpointUrl", "opc.tcp://a-server-in-the-plant:39999");
+    house.hub_answer = "{\"status\":200,\"payload\":{\"endpoints\":[]}}";
+    buffer_clear(&text);
+}
+
 static void a_servers_endpoint_is_registered(void **state)
 {
     (void)state;
@@ -352,6 +372,7 @@ int main(void)
         TEST(what_is_published_comes_in_pages),
         TEST(workers_are_modules_and_jobs_are_no_more),
         TEST(a_publishers_configuration_is_read_and_replaced),
+        TEST(a_long_configuration_is_whole),
         TEST(a_servers_endpoint_is_registered),
         TEST(one_discoverer_can_be_named),
         TEST(a_refusal_names_the_member),

@@ -5,6 +5,7 @@
  */
 #include "services/fleet.h"
 #include "services/ids.h"
+#include "services/long_answer.h"
 #include "services/replies.h"
 #include "services/twin_call.h"
 #include "json/write.h"
@@ -69,8 +70,9 @@ static void publish_many(struct rest_request *r)
 
 /* ---- what is published: the module tells all, a page is cut out of it ---- */
 
-static void put_page(struct json_writer *w, const struct json *items, size_t from, size_t limit)
+static void put_page(const struct json *answer, size_t from, size_t limit, struct json_writer *w)
 {
+    const struct json *items = json_get_nocase(answer, "items");
     struct json_walk walk = json_walk(items);
     json_object(w);
     json_name(w, "items"), json_array(w);
@@ -102,20 +104,9 @@ static bool window(struct rest_request *r, size_t *from, size_t *limit)
 
 static void answer_list(struct rest_request *r, struct slice payload)
 {
-    struct json_doc *doc;
-    struct buffer out = {0};
-    struct json_writer w = json_writer(&out);
     size_t from, limit;
-    if (!window(r, &from, &limit))
-        return;
-    if (json_parse(payload, JSON_STRICT, &doc, NULL) != OK) {
-        services_replies_fail(r, PEER_FAILED, "the module's answer is not JSON");
-        return;
-    }
-    put_page(&w, json_get_nocase(json_root(doc), "items"), from, limit);
-    json_free(&doc);
-    rest_reply_json(r, 200, buffer_slice(&out));
-    buffer_clear(&out);
+    if (window(r, &from, &limit))
+        long_answer_make(r, payload, put_page, from, limit);
 }
 
 static void list(struct rest_request *r)

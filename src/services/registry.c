@@ -35,6 +35,7 @@ static const struct what {
     [REGISTRY_PURGE] = {registry_purge, true},
     [REGISTRY_ACTIVATE] = {registry_activate, true},
     [REGISTRY_DEACTIVATE] = {registry_deactivate, true},
+    [REGISTRY_STATE] = {registry_state, false},
     [REGISTRY_MERGE] = {registry_merge, true},
     [REGISTRY_REMEMBER] = {registry_remember, false},
     [REGISTRY_MIRROR_NEXT] = {registry_mirror_next, false},

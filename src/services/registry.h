@@ -45,6 +45,7 @@ enum services_registry_what {
     REGISTRY_PURGE,    /* applications that were not seen for `for_ms` */
     REGISTRY_ACTIVATE, /* an endpoint. FORBIDDEN: it is disabled */
     REGISTRY_DEACTIVATE,
+    REGISTRY_STATE, /* of the session with an endpoint; body: EndpointConnectivityState */
     REGISTRY_MERGE,    /* body: the events of one discovery, see registry_merge.c. positions */
     REGISTRY_REMEMBER, /* positions alone */
     /* For the copy in the hub: mirror.c. */
@@ -65,7 +66,7 @@ struct services_position {
 struct services_registry_ask {
     enum services_registry_what what;
     struct slice id;   /* of the application or endpoint */
-    struct slice body; /* JSON */
+    struct slice body; /* JSON; or as `what` says */
     const struct json
         *fields; /* of a query, an object with the model's names; read before the call returns */
     struct slice after; /* continuation token: the last id of the page before */
@@ -75,6 +76,7 @@ struct services_registry_ask {
     uint64_t pass; /* through the hub: when it began, wall clock */
     struct slice discoverer; /* of a merge */
     struct slice supervisor; /* that the merge's endpoints get */
+    bool desired_only;       /* endpoints without what is only known of them: endpointState */
     struct slice connected;  /* ids of the supervisors that are, a JSON array, for REGISTRY_ENDPOINT(S); empty: not known */
     struct slice filter; /* EndpointActivationFilter of a merge whose discovery brings none; may be empty */
     const struct services_position *positions;

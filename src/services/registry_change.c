@@ -199,6 +199,13 @@ enum status registry_deactivate(struct registry_job *j)
 
 /* ---- positions ---- */
 
+enum status registry_state(struct registry_job *j)
+{
+    store_bind(j->table, ENDPOINT_STATE_PUT, 1, j->ask.id);
+    store_bind(j->table, ENDPOINT_STATE_PUT, 2, json_string(j->body));
+    return store_run(j->table, ENDPOINT_STATE_PUT);
+}
+
 enum status registry_remember(struct registry_job *j)
 {
     enum status s = OK;

@@ -42,7 +42,7 @@ registry_run registry_applications, registry_application, registry_sites, regist
     registry_endpoint, registry_positions;
 /* registry_change.c */
 registry_run registry_create, registry_patch, registry_disable, registry_enable, registry_delete,
-    registry_purge, registry_activate, registry_deactivate, registry_remember;
+    registry_purge, registry_activate, registry_deactivate, registry_state, registry_remember;
 /* registry_mirror.c */
 registry_run registry_mirror_next, registry_mirror_written, registry_mirror_learn, registry_mirror_sweep;
 /* registry_merge.c */

@@ -21,15 +21,21 @@ static void put_info(struct json_writer *w, const struct application_row *row)
 /* Who serves it: what is known of that when it is shown. */
 enum served { SERVED_UNKNOWN, SERVED, SERVED_NOT };
 
-static void put_endpoint(struct json_writer *w, const struct endpoint_row *row, enum served served)
+/* What is known of its session; of one that is activated while nobody serves it, that. */
+static struct slice session_of(const struct endpoint_row *row, enum served served)
+{
+    return row->activated && served == SERVED_NOT ? SLICE("Disconnected") : row->state;
+}
+
+static void put_endpoint(struct json_writer *w, const struct endpoint_row *row, enum served served, bool desired_only)
 {
     json_object(w);
     json_name(w, "registration"), json_put_raw(w, row->registration);
     json_name(w, "applicationId"), json_put_string(w, row->application);
     json_name(w, "activationState");
     json_put_text(w, !row->activated ? "Deactivated" : served == SERVED ? "ActivatedAndConnected" : "Activated");
-    if (row->activated && served == SERVED_NOT)
-        json_name(w, "endpointState"), json_put_text(w, "Disconnected");
+    if (!desired_only)
+        json_member(w, "endpointState", session_of(row, served));
     if (row->not_seen_ms)
         json_name(w, "notSeenSince"), json_put_time(w, row->not_seen_ms);
     json_end_object(w);
@@ -52,7 +58,7 @@ static enum status put_news_of_endpoint(struct registry_job *j, struct json_writ
     struct endpoint_row row;
     enum status s = endpoint_row_get(j->table, id, &row);
     if (s == OK)
-        json_name(w, "endpoint"), put_endpoint(w, &row, SERVED_UNKNOWN);
+        json_name(w, "endpoint"), put_endpoint(w, &row, SERVED_UNKNOWN, false);
     store_reset(j->table, ENDPOINT_GET);
     return s == NOT_FOUND ? OK : s;
 }
@@ -230,7 +236,7 @@ enum status registry_endpoints(struct registry_job *j)
     uint32_t count = 0;
     enum status s;
     while ((s = endpoint_row_next(j->table, ENDPOINT_LIST, &row)) == OK && count++ < j->ask.limit) {
-        put_endpoint(&w, &row, served_of(connected, row.supervisor));
+        put_endpoint(&w, &row, served_of(connected, row.supervisor), j->ask.desired_only);
         if (count == j->ask.limit)
             last = arena_copy(&j->arena, row.id);
     }
@@ -249,7 +255,7 @@ enum status registry_endpoint(struct registry_job *j)
     if (s != OK)
         return s;
     struct json_writer w = json_writer(&j->out);
-    put_endpoint(&w, &row, served_of(json_root(connected), row.supervisor));
+    put_endpoint(&w, &row, served_of(json_root(connected), row.supervisor), j->ask.desired_only);
     json_free(&connected);
     return OK;
 }

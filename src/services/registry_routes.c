@@ -14,10 +14,16 @@
 
 /* ---- lists and queries ---- */
 
+/* "onlyServerState", for endpoints. */
+static bool desired_only(const struct rest_request *r)
+{
+    return slice_eq_nocase(rest_query(r, "onlyServerState"), SLICE("true"));
+}
+
 static void list(struct rest_request *r, enum services_registry_what what,
                  const struct json *fields)
 {
-    struct services_registry_ask ask = {.what = what, .fields = fields};
+    struct services_registry_ask ask = {.what = what, .fields = fields, .desired_only = desired_only(r)};
     if (services_replies_page(r, &ask))
         services_replies_ask(r, &ask);
 }
@@ -87,7 +93,8 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
     if (why == OK)
         put_connected(r->app, fleet, &connected);
     struct services_registry_ask ask = {
-        .what = s->what, .id = s->id, .fields = json_root(fields), .connected = buffer_slice(&connected)};
+        .what = s->what, .id = s->id, .fields = json_root(fields), .connected = buffer_slice(&connected),
+        .desired_only = desired_only(r)};
     if (why != OK && chooses_by_it(json_root(fields)))
         services_replies_fail(r, why, "the hub does not tell its modules");
     else if (services_replies_page(r, &ask))

@@ -24,12 +24,19 @@ static const char *const migrations[] = {
     MARKS("applications", "INSERT", "new") MARKS("applications", "UPDATE", "new")
     MARKS("applications", "DELETE", "old") MARKS("endpoints", "INSERT", "new")
     MARKS("endpoints", "UPDATE", "new") MARKS("endpoints", "DELETE", "old"),
+    /* What was last known of sessions; apart, for it is none of what the hub is told. */
+    "CREATE TABLE endpoint_states(id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TRIGGER endpoint_states_gone AFTER DELETE ON endpoints"
+    " BEGIN DELETE FROM endpoint_states WHERE id = old.id; END;",
 };
 
 #define APPLICATION_COLUMNS "id, site, discoverer, not_seen, info"
 #define ENDPOINT_COLUMNS                                                                           \
     "id, application, site, discoverer, supervisor, url, mode, policy, certificate, activated, "   \
     "not_seen, registration"
+#define ENDPOINT_STATE                                                                             \
+    "coalesce((SELECT state FROM endpoint_states WHERE endpoint_states.id = endpoints.id), '')"
+#define ENDPOINT_SELECT "SELECT " ENDPOINT_COLUMNS ", " ENDPOINT_STATE " FROM endpoints"
 
 /* An empty parameter asks for nothing. */
 #define IS(parameter, expression) " AND (" parameter " = '' OR " expression " = " parameter ")"
@@ -53,11 +60,11 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
     [APPLICATION_OWNED] = "SELECT " APPLICATION_COLUMNS " FROM applications WHERE discoverer = ?1 AND not_seen IS NULL",
     [APPLICATION_EXPIRED] = "SELECT " APPLICATION_COLUMNS " FROM applications WHERE not_seen IS NOT NULL AND not_seen <= ?1",
     [APPLICATION_SITES] = "SELECT DISTINCT site FROM applications WHERE site > ?1 ORDER BY site LIMIT ?2",
-    [ENDPOINT_GET] = "SELECT " ENDPOINT_COLUMNS " FROM endpoints WHERE id = ?1",
+    [ENDPOINT_GET] = ENDPOINT_SELECT " WHERE id = ?1",
     [ENDPOINT_PUT] = "INSERT OR REPLACE INTO endpoints(" ENDPOINT_COLUMNS ")"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [ENDPOINT_DELETE_OF] = "DELETE FROM endpoints WHERE application = ?1",
-    [ENDPOINT_LIST] = "SELECT " ENDPOINT_COLUMNS " FROM endpoints WHERE id > ?1"
+    [ENDPOINT_LIST] = ENDPOINT_SELECT " WHERE id > ?1"
         " AND (?3 OR not_seen IS NULL)"
         IS("?4", "discoverer") IS("?5", "site") IS("?6", "application") IS("?7", "supervisor")
         IS("lower(?8)", "url") IS("lower(?9)", "lower(certificate)")
@@ -65,14 +72,15 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
         IS("lower(?11)", "lower(policy)")
         " AND (?12 < 0 OR activated = ?12)"
         " AND (?13 < 0 OR (activated AND supervisor IN (SELECT value FROM json_each(?14))) = ?13)"
-        " AND (?15 = '' OR (lower(?15) = 'disconnected' AND activated"
-        " AND supervisor NOT IN (SELECT value FROM json_each(?14))))"
+        " AND (?15 = '' OR lower(?15) = lower(CASE WHEN activated AND supervisor NOT IN (SELECT value FROM json_each(?14))"
+        " THEN 'Disconnected' ELSE " ENDPOINT_STATE " END))"
         " ORDER BY id LIMIT ?2",
-    [ENDPOINT_OF] = "SELECT " ENDPOINT_COLUMNS " FROM endpoints WHERE application = ?1 ORDER BY id",
+    [ENDPOINT_OF] = ENDPOINT_SELECT " WHERE application = ?1 ORDER BY id",
     [ENDPOINT_SEEN] = "UPDATE endpoints SET not_seen = ?2 WHERE id = ?1",
     [ENDPOINT_SEEN_OF] = "UPDATE endpoints SET not_seen = ?2 WHERE application = ?1",
-    [ENDPOINT_OWNED] = "SELECT " ENDPOINT_COLUMNS " FROM endpoints WHERE discoverer = ?1 AND not_seen IS NULL",
+    [ENDPOINT_OWNED] = ENDPOINT_SELECT " WHERE discoverer = ?1 AND not_seen IS NULL",
     [ENDPOINT_ACTIVATE] = "UPDATE endpoints SET activated = ?2 WHERE id = ?1",
+    [ENDPOINT_STATE_PUT] = "INSERT OR REPLACE INTO endpoint_states(id, state) SELECT id, ?2 FROM endpoints WHERE id = ?1",
     [POSITION_PUT] = "INSERT OR REPLACE INTO positions(partition, sequence) VALUES(?1, ?2)",
     [POSITION_LIST] = "SELECT partition, sequence FROM positions ORDER BY partition",
     [HUB_MARKS] = "SELECT sequence, id FROM hub_marks ORDER BY sequence LIMIT ?1",
@@ -161,6 +169,7 @@ enum status endpoint_row_next(struct store_table *t, enum services_statement s,
             .activated = store_column_i64(t, s, 9) != 0,
             .not_seen_ms = (uint64_t)store_column_i64(t, s, 10),
             .registration = store_column(t, s, 11),
+            .state = store_column(t, s, 12),
         };
     return got;
 }

@@ -26,6 +26,7 @@ enum services_statement {
     ENDPOINT_SEEN_OF, /* of an application */
     ENDPOINT_OWNED,
     ENDPOINT_ACTIVATE,
+    ENDPOINT_STATE_PUT,
     POSITION_PUT,
     POSITION_LIST,
     HUB_MARKS, /* rows that the hub is to be told of, in the order of their change */
@@ -61,6 +62,7 @@ struct endpoint_row {
     bool activated;
     uint64_t not_seen_ms;
     struct slice registration; /* EndpointRegistration */
+    struct slice state;        /* EndpointConnectivityState that was last known; empty: none. Not put with the row */
 };
 
 CHECKED enum status endpoint_row_get(struct store_table *t, struct slice id,

@@ -332,6 +332,27 @@ static void what_is_not_there_is_not_found(void **state)
         assert_int_equal(change(all[i], "uas' OR 1=1 --", "{}"), NOT_FOUND);
 }
 
+static void what_is_known_of_a_session_is_shown_beside_its_endpoint(void **state)
+{
+    (void)state;
+    assert_int_equal(merge(DISCOVERER, "[" FIRST "," SECOND "," RESULT "]"), OK);
+    int all = count(REGISTRY_ENDPOINTS, "{}");
+    char id[SERVICES_ID_MAX];
+    snprintf(id, sizeof(id), "%.*s", SLICE_FMT(json_string(at("items 0 registration id"))));
+    uint64_t version = services_registry_version(house.registry);
+    assert_int_equal(change(REGISTRY_STATE, id, "\"NoTrust\""), OK);
+    assert_int_equal(change(REGISTRY_STATE, id, "\"Ready\""), OK);
+    assert_int_equal(change(REGISTRY_STATE, "uatnone", "\"Ready\""), OK);
+    assert_int_equal(services_registry_version(house.registry), version); /* it is no change of the registry */
+    assert_int_equal(get(REGISTRY_ENDPOINT, id), OK);
+    expect("endpointState", "Ready");
+    assert_int_equal(ask((struct services_registry_ask){.what = REGISTRY_ENDPOINT, .id = slice_of(id), .desired_only = true}), OK);
+    assert_null(at("endpointState"));
+    assert_int_equal(count(REGISTRY_ENDPOINTS, "{\"endpointState\":\"ready\"}"), 1);
+    assert_int_equal(count(REGISTRY_ENDPOINTS, "{\"endpointState\":\"NoTrust\"}"), 0);
+    assert_int_equal(count(REGISTRY_ENDPOINTS, "{}"), all);
+}
+
 static void disabled_ones_can_be_purged_and_not_activated(void **state)
 {
     (void)state;
@@ -432,6 +453,7 @@ int main(void)
         TEST(survives_a_restart),
         TEST(people_register_patch_and_delete),
         TEST(what_is_not_there_is_not_found),
+        TEST(what_is_known_of_a_session_is_shown_beside_its_endpoint),
         TEST(disabled_ones_can_be_purged_and_not_activated),
         TEST(queries_filter),
         TEST(lists_come_in_pages),

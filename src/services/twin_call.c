@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "client/service_pieces.h"
 #include "rest/query.h"
+#include "services/endpoint_state.h"
 #include "services/ids.h"
 #include "services/models.h"
 #include "services/replies.h"
@@ -23,6 +24,7 @@ struct target {
     char *id;
     char *supervisor;
     struct buffer endpoint; /* EndpointModel */
+    const char *state;      /* of the module's session with it, as the registry was told; NULL: not yet */
 };
 
 struct services_twin {
@@ -83,6 +85,35 @@ static struct target *remember(struct services_twin *t, struct slice id, const s
     if (before)
         target_free(before);
     return one;
+}
+
+/* ---- what an answer says of the session ---- */
+
+static void on_told(void *arg, enum status why, struct slice json)
+{
+    (void)arg, (void)json;
+    if (why != OK)
+        log_debug("endpoint state not kept status=%s", status_name(why));
+}
+
+static void tell_state(const struct call *c, int status, struct slice payload)
+{
+    struct services *app = c->request->app;
+    struct slice id = rest_param(c->request, "endpointId");
+    if (c->ask.payload != PAYLOAD_CONNECTION || id.len == 0)
+        return;
+    struct target *t = recall(app, id);
+    const char *state = services_endpoint_state(slice_of(c->ask.method), status, payload);
+    if (t == NULL || state == NULL || t->state == state)
+        return;
+    /* Whom a caller brings along is no matter of the endpoint. */
+    bool brought = slice_find_slice(c->ask.request, SLICE("\"elevation\"")) < c->ask.request.len;
+    if (brought && strcmp(state, "Unauthorized") == 0)
+        return;
+    t->state = state;
+    struct services_registry_ask ask = {
+        .what = REGISTRY_STATE, .id = id, .body = slice_of(arena_printf(&c->request->arena, "\"%s\"", state))};
+    services_registry_ask(app->registry, &ask, on_told, NULL);
 }
 
 /* ---- the answer ---- */
@@ -156,6 +187,8 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
 {
     struct call *c = arg;
     struct rest_request *r = c->request;
+    if (why == OK)
+        tell_state(c, status, payload);
     if (ask_again(c, why, status)) {
         send(c, true);
     } else if (why == OFFLINE || why == NOT_FOUND) {

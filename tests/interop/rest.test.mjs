@@ -266,6 +266,9 @@ test('an endpoint with security works when both sides trust, and the credential 
   const first = await services.call('POST', what, {bearer: tokens.writer, body});
   assert.ok(first.status >= 400 && first.status < 500, first.text);
   assert.match(first.json.detail, /trust/i);
+  const secure = endpointOf(factory, 'SignAndEncrypt');
+  const stateOf = async (more = '') => (await ask('GET', `/registry/v2/endpoints/${secure}${more}`, {as: 'reader'})).endpointState;
+  await until('the state', async () => await stateOf() === 'NoTrust');
   const pki = path.join(folder, `${MODULE}-pki`);
   for (const file of readdirSync(path.join(pki, 'rejected/certs')))
     renameSync(path.join(pki, 'rejected/certs', file), path.join(pki, 'trusted/certs', file));
@@ -274,6 +277,10 @@ test('an endpoint with security works when both sides trust, and the credential 
   assert.equal((await ask('POST', what, {body: {...body, ...elevation(user, password)}})).dataType, 'Int32');
   const wrong = await services.call('POST', what, {bearer: tokens.writer, body: {...body, ...elevation(user, 'wrong')}});
   assert.ok(wrong.status >= 400 && wrong.status < 500, wrong.text);
+  await until('the state', async () => await stateOf() === 'Ready');
+  assert.equal(await stateOf('?onlyServerState=true'), undefined);
+  const ready = await ask('GET', '/registry/v2/endpoints/query?endpointState=Ready', {as: 'reader'});
+  assert.ok(ready.items.some(e => e.registration.id === secure) && ready.items.every(e => e.endpointState === 'Ready'));
   for (const p of [services, module])
     assert.equal(p.text().includes(password), false, `the password is in the log of ${p.name}`);
 });
