@@ -107,8 +107,26 @@ static void take_application_uri(struct opcua_session *s)
         slice_dup(opcua_slice(description.applicationUri)); /* borrowed from the client */
 }
 
+/* Those that the table had before it grew: somebody may still look at them. */
+struct session_namespaces {
+    struct session_namespaces *before;
+    UA_String *array;
+    size_t count;
+};
+
+static void forget_namespaces(struct opcua_session *s)
+{
+    for (struct session_namespaces *n = s->namespaces_before, *before; n; n = before) {
+        before = n->before;
+        UA_Array_delete(n->array, n->count, &UA_TYPES[UA_TYPES_STRING]);
+        free(n);
+    }
+    s->namespaces_before = NULL;
+}
+
 static void take(struct opcua_session *s, UA_DataValue *results)
 {
+    forget_namespaces(s);
     take_strings(&results[NAMESPACES].value, &s->namespace_array, &s->namespace_count);
     take_strings(&results[SERVERS].value, &s->server_array, &s->server_count);
     take_make(s, results);
@@ -194,8 +212,38 @@ void session_identify(struct opcua_session *s)
     ask(i);
 }
 
+/* ---- namespaces that came later ---- */
+
+/* A server may add to its table while it runs, and change nothing that is there (Part 5, 6.3.1). */
+static bool has_grown(const struct opcua_session *s, const UA_Variant *value)
+{
+    const UA_String *now = value->data;
+    if (!UA_Variant_hasArrayType(value, &UA_TYPES[UA_TYPES_STRING]) ||
+        value->arrayLength <= s->namespace_count)
+        return false;
+    for (size_t i = 0; i < s->namespace_count; i++)
+        if (!UA_String_equal(&now[i], &s->namespace_array[i]))
+            return false;
+    return true;
+}
+
+void session_namespaces_take(struct opcua_session *s, UA_Variant *value)
+{
+    if (value->storageType != UA_VARIANT_DATA || !has_grown(s, value))
+        return;
+    struct session_namespaces *n = MEMORY_NEW(struct session_namespaces);
+    *n = (struct session_namespaces){s->namespaces_before, s->namespace_array, s->namespace_count};
+    s->namespaces_before = n;
+    s->namespace_array = NULL;
+    s->namespace_count = 0;
+    take_strings(value, &s->namespace_array, &s->namespace_count);
+    s->names.uris = s->namespace_array;
+    s->names.count = s->namespace_count;
+}
+
 void session_peer_clear(struct opcua_session *s)
 {
+    forget_namespaces(s);
     UA_Array_delete(s->namespace_array, s->namespace_count, &UA_TYPES[UA_TYPES_STRING]);
     UA_Array_delete(s->server_array, s->server_count, &UA_TYPES[UA_TYPES_STRING]);
     free(s->application_uri);

@@ -1,5 +1,8 @@
-/* A session that somebody is about to use: waits until it is ready, by the cheapest of questions.
- * On the session's thread. */
+/*
+ * A session that somebody is about to use, who may meet what the server has made while the session
+ * was there: waits until it is ready, and asks for its namespaces, which servers add to while they
+ * run. On the session's thread.
+ */
 #pragma once
 
 #include "opcua/session.h"

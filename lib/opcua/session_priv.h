@@ -65,6 +65,7 @@ struct opcua_session {
     UA_DateTime server_started; /* 0: it does not say */
     UA_String *namespace_array, *server_array;
     size_t namespace_count, server_count;
+    struct session_namespaces *namespaces_before; /* peer.c */
     const struct opcua_profile *profile;
     char *application_uri;
 };
@@ -142,3 +143,5 @@ void session_reverse_begin(struct opcua_session *s);
 /* Reads what is known about the server, then calls session_identified(). */
 void session_identify(struct opcua_session *s);
 void session_peer_clear(struct opcua_session *s);
+/* The server's NamespaceArray as it is now: what was added to it is known from now on. */
+void session_namespaces_take(struct opcua_session *s, UA_Variant *value);

@@ -1,5 +1,6 @@
 #include "publisher/methods.h"
 
+#include "publisher/methods_asset.h"
 #include "publisher/methods_expand.h"
 #include "publisher/publisher_private.h"
 #include "json/json.h"
@@ -341,6 +342,10 @@ const struct module_method publisher_methods[] = {
     {"GetNode", ANY, edit, 0},
     {"ExpandWriter", ANY, methods_expand_writer, EXPAND_MS},
     {"ExpandAndCreateOrUpdateDataSetWriterEntries", ANY, methods_expand_and_save, EXPAND_MS},
+    {"CreateOrUpdateAsset", ANY, methods_asset_put, EXPAND_MS},
+    {"CreateOrUpdateAsset2", ANY, methods_asset_put_bytes, EXPAND_MS},
+    {"GetAllAssets", ANY, methods_asset_list, EXPAND_MS},
+    {"DeleteAsset", ANY, methods_asset_delete, EXPAND_MS},
     {"GetDiagnosticInfo", ANY, get_diagnostic_info, 0},
     {"GetAllWriterGroupStates", ANY, get_all_writer_group_states, 0},
     {"GetWriterGroupState", ANY, get_writer_group_state, 0},

@@ -40,6 +40,7 @@ struct publisher {
     struct buffer waiting; /* the file's content meanwhile */
     uint64_t config_loads, config_refused;
     bool announced; /* "Running" */
+    size_t asset_calls;
 
     struct loop_timer count_timer, stop_timer;
     struct engine_counts counts;

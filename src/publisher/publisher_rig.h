@@ -139,6 +139,7 @@ static inline void tick(void *arg)
 }
 
 static bool with_history; /* of C0 */
+static void (*rig_more)(struct opcua_server *s); /* what a test adds to the server; or NULL */
 
 static inline void start_server(void)
 {
@@ -159,6 +160,8 @@ static inline void start_server(void)
                               &UA_TYPES[UA_TYPES_INT32], false);
     if (with_history)
         opcua_server_keep_history(world.server, (struct opcua_place){world.space, "C0"}, 100);
+    if (rig_more)
+        rig_more(world.server);
     opcua_server_every(world.server, TICK_MS, tick, NULL);
     assert_int_equal(opcua_server_start(world.server), OK);
     world.port = atoi(strrchr(opcua_server_url(world.server), ':') + 1);

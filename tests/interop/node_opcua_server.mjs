@@ -12,6 +12,7 @@
 //   --uri URI           its application
 //   --partner URI=URL   another server that stands in for it (non-transparent redundancy, hot)
 //   --reverse URL       of a client, to which it connects
+//   --assets            it has Web of Things connectivity: node_opcua_assets.mjs
 //
 // Requests of each service are counted in variables of their name: "Read", "RegisterNodes", …
 // SIGUSR2 makes it forget its sessions with their subscriptions, as a restart does; its history stays.
@@ -26,6 +27,7 @@ import {OPCUACertificateManager} from 'node-opcua-certificate-manager';
 import {DataType, MessageSecurityMode, SecurityPolicy, StatusCodes, Variant, VariantArrayType} from 'node-opcua-client';
 import {OPCUAServer} from 'node-opcua-server';
 import {ApplicationDescription, ApplicationType, FindServersOnNetworkResponse} from 'node-opcua-types';
+import {addAssets} from './node_opcua_assets.mjs';
 
 const NAMESPACE = 'urn:tests:factory';
 const {values: options, positionals: [folder]} = parseArgs({
@@ -44,6 +46,7 @@ const {values: options, positionals: [folder]} = parseArgs({
     uri: {type: 'string', default: 'urn:tests:node-opcua'},
     partner: {type: 'string'},
     reverse: {type: 'string'},
+    assets: {type: 'boolean', default: false},
   },
 });
 
@@ -112,8 +115,11 @@ const counters = Array.from({length: Number(options.counters)}, (_, i) => space.
 for (const c of counters)
   addressSpace.installHistoricalDataNode(c, {maxOnlineValues: 100000});
 
+const changeAssets = options.assets ? addAssets(addressSpace, folder) : () => {};
+
 function change() {
   count++;
+  changeAssets();
   for (const c of counters)
     c.setValueFromSource({dataType: DataType.UInt32, value: count});
 }
