@@ -136,6 +136,7 @@ test('an asset that is not ours is left alone, unless its id is told', async () 
   assert.equal(errorInfo, undefined);
   assert.deepEqual(tags(result), ['speed']);
   await call('RemoveDataSetWriterEntry', {dataSetWriterGroup: 'others', dataSetWriterId: pump.DataSetWriterId});
+  assert.deepEqual(tags((await create('pump', ['speed'])).result), ['speed']);
 });
 
 test('all assets of the server are listed, over both ways; a server without any has none', async () => {
