@@ -103,8 +103,9 @@ class Sink(Child):
 
 def write_nodes(path, url, shape):
     nodes = [{"Id": f"nsu={NAMESPACE};s=Load{n + 1}", "DisplayName": f"Load{n + 1}"} for n in range(shape["nodes"])]
+    security = SECURE if shape.get("secure") else {"UseSecurity": False}
     with open(path, "w") as f:
-        json.dump([{"EndpointUrl": url, **(SECURE if shape.get("secure") else {"UseSecurity": False}), "OpcNodes": nodes}], f)
+        json.dump([{"EndpointUrl": url, **security, "MessageEncoding": shape.get("encoding", "Json"), "OpcNodes": nodes}], f)
 
 
 def millrace(options, folder, url, sink, shape):
@@ -114,7 +115,7 @@ def millrace(options, folder, url, sink, shape):
     publishing = f"{shape.get('publishing', shape['interval'])}ms"
     command = [os.path.join(options.binaries, "millrace"), "publisher", "--file", path, "--health.port", "0"]
     command += ["--pki", os.path.join(folder, "pki"), "--pki.trust.all", "true"]
-    command += ["--mode", shape.get("mode", "PubSub"), "--encoding", shape.get("encoding", "Json"), "--queue.size", str(QUEUE)]
+    command += ["--mode", shape.get("mode", "PubSub"), "--queue.size", str(QUEUE)]
     command += ["--publishing.interval", publishing, "--sampling.interval", f"{shape['interval']}ms"]
     command += ["--batch.interval", f"{shape.get('batch', 100)}ms"]
     command += ["--queue.path", os.path.join(folder, "queue"), "--audit", os.path.join(folder, "audit"), "--queue.durability", shape.get("durability", "fsync")]
@@ -259,7 +260,7 @@ BENCHMARKS = [
                          ("at one instant", {"durability": "memory"}))),
     row("100 k values/s, Samples", "plain", 10000, 100, figures(100000, None), alone=True, mode="Samples"),
     *(row(f"100 k values/s, {encoding}", "plain", 10000, 100, figures(100000, None), alone=True, encoding=encoding, own=True)
-      for encoding in ("JsonReversible", "JsonGzip", "JsonCompact", "JsonVerbose", "Uadp")),
+      for encoding in ("JsonReversible", "JsonGzip", "JsonCompact", "JsonVerbose", "Uadp", "Avro", "AvroGzip")),
     row("500 k values/s", "plain", 50000, 100, figures(500000, 0.4, MEMORY), source=True),
     row("500 k values/s, queue in memory", "plain", 50000, 100, figures(500000, 0.25, MEMORY), alone=True, source=True, durability="memory"),
     row("500 k values/s, TLS", "tls", 50000, 100, figures(500000, 0.4), alone=True, source=True),

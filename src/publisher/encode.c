@@ -109,8 +109,9 @@ static uint8_t *put_other_time(uint8_t *at, UA_DateTime t, struct encode_time *l
     if (second != last->second)
         set_second(last, t, second);
     at = put_text(at, last->text, sizeof last->text);
-    put_ticks(at, (unsigned)((uint64_t)t % TICKS_A_SECOND));
-    memcpy(last->ticks, at, sizeof last->ticks);
+    unsigned ticks = (unsigned)((uint64_t)t % TICKS_A_SECOND);
+    put_ticks(at, ticks);
+    put_ticks((uint8_t *)last->ticks, ticks); /* to read back what was just written byte by byte is dearer */
     last->time = t;
     return at + sizeof last->ticks;
 }

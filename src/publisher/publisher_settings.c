@@ -12,7 +12,7 @@ const struct setting publisher_settings[] = {
 
     {"mode", SETTING_WORD, NULL, "shape of messages when an entry does not say; else Samples, strict PubSub", 0, 0, "Samples|FullSamples|PubSub|FullNetworkMessages|DataSetMessages|SingleDataSetMessage|DataSets|SingleDataSet|RawDataSets|SingleRawDataSet", false},
     {"mode.full", SETTING_BOOL, "false", "Samples become FullSamples, and PubSub FullNetworkMessages", 0, 0, NULL, false},
-    {"encoding", SETTING_WORD, "Json", "of values when an entry does not say", 0, 0, "Json|JsonReversible|JsonGzip|JsonReversibleGzip|JsonCompact|JsonVerbose|JsonCompactGzip|JsonVerboseGzip|Uadp", false},
+    {"encoding", SETTING_WORD, "Json", "of values when an entry does not say", 0, 0, "Json|JsonReversible|JsonGzip|JsonReversibleGzip|JsonCompact|JsonVerbose|JsonCompactGzip|JsonVerboseGzip|Uadp|Avro|AvroGzip", false},
     {"strict", SETTING_BOOL, "false", "OPC UA Part 14 to the letter", 0, 0, NULL, false},
     {"names", SETTING_WORD, NULL, "how node ids say their namespace; else Uri, strict Expanded", 0, 0, "Uri|Index|Expanded|ExpandedWithNamespace0", false},
     {"batch.size", SETTING_INTEGER, NULL, "notifications in a message; 0 or 1: no batching; else 50, strict 0", 0, 1000000, NULL, false},
