@@ -31,7 +31,7 @@ async function typesServer() {
 
 export async function open(...more) {
   let site;
-  [site, factory, plant, types] = await Promise.all([run(edge(device)), run(nodeOpcua()),
+  [site, factory, plant, types] = await Promise.all([run(edge(device)), run(nodeOpcua({more: ['--assets']})),
     run(plantAt({more: ['--nodes', 20, '--history', 'true', '--trust.all', 'true']})), run(typesServer())]);
   module = await run(opc(site, [], {more: ['--api.key', key, '--api.port', '0', '--api.listen', '127.0.0.1', '--aa', '--log.level', 'debug', ...more]}));
   port = await until('the API', () => Number(/api served https=(\d+)/.exec(module.text())?.[1]));
