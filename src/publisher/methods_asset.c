@@ -172,6 +172,8 @@ static void on_saved(void *arg, const struct config_answer *saved)
         return;
     }
     buffer_put(&a->why, buffer_slice(&saved->body));
+    a->work.ends_ms = 0; /* taking back has a time of its own */
+    a->work.timeout_ms = ASSET_UNDO_MS;
     if (a->work.made)
         ask_server(a, asset_delete_ua, on_taken_back);
     else
