@@ -1,6 +1,7 @@
 #include "publisher/plan_values.h"
 
 #include "json/write.h"
+#include "publisher/encoder.h"
 
 #define PARTITIONS_MAX 32
 #define REBROWSE_MS (12 * 3600 * 1000)
@@ -52,7 +53,6 @@ struct plan_group plan_group_of(const struct plan_values *v, const struct config
     const struct config_entry_rare *r = e->rare;
     int64_t partitions = said(r->partitions, o->partitions);
     enum message_encoding encoding = e->encoding ? (enum message_encoding)e->encoding : o->encoding;
-    bool avro = encoding == ENCODING_AVRO || encoding == ENCODING_AVRO_GZIP;
     return (struct plan_group){
         .name = text(e->group, PLAN_GROUP_NAME),
         .publisher_id = text(e->publisher_id, o->publisher_id),
@@ -72,7 +72,7 @@ struct plan_group plan_group_of(const struct plan_values *v, const struct config
         .batch_ms = (uint32_t)said(e->batch_ms, o->batch_ms),
         .strict = o->strict,
         .metadata = o->metadata,
-        .schemas = o->schemas ? o->schemas == SAID_YES : avro,
+        .schemas = o->schemas ? o->schemas == SAID_YES : encoder_is_avro(encoding),
         .names = o->names,
         .stamp = o->stamp,
         .lone_value = o->lone_value,

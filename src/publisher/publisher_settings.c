@@ -53,7 +53,7 @@ const struct setting publisher_settings[] = {
     {"topic.events", SETTING_TEXT, "{RootTopic}/events", "template of the topic of what the publisher tells", 0, 0, NULL, false},
     {"topic.diagnostics", SETTING_TEXT, "{RootTopic}/diagnostics/{WriterGroup}", "template of the topic of diagnostics", 0, 0, NULL, false},
     {"topic.metadata", SETTING_TEXT, "", "template of the topic of metadata, such as {TelemetryTopic}/metadata; empty: with the messages", 0, 0, NULL, false},
-    {"topic.schema", SETTING_TEXT, "{TelemetryTopic}/schema", "template of the topic of schemas", 0, 0, NULL, false},
+    {"topic.schema", SETTING_TEXT, "{TelemetryTopic}/schema", "template of the topic of schemas; below it, where one for all is too large, one for each writer", 0, 0, NULL, false},
     {"topic.methods", SETTING_TEXT, "{RootTopic}/methods", "template of the topic where methods are called", 0, 0, NULL, false},
     {"topic.routing", SETTING_WORD, "None", "a topic for each node, from its browse path", 0, 0, "None|UseBrowseNames|UseBrowseNamesWithNamespaceIndex", false},
 

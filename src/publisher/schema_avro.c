@@ -172,20 +172,14 @@ static bool is_choice(UA_DataTypeKind kind, enum shape_rank rank)
 
 #define LAST UA_DATATYPEKIND_VARIANT
 
+/* Of each rank all kinds, but for the one that is_choice() leaves out, and Enumeration. */
 unsigned schema_avro_variant_index(UA_DataTypeKind kind, enum shape_rank rank)
 {
-    unsigned index = 1;
-    for (int r = SHAPE_SCALAR; r <= SHAPE_MATRIX; r++) {
-        for (int k = 0; k <= LAST; k++) {
-            if (!is_choice((UA_DataTypeKind)k, (enum shape_rank)r))
-                continue;
-            if ((enum shape_rank)r == rank && k == (int)kind)
-                return index;
-            index++;
-        }
-        index++; /* Enumeration */
-    }
-    return 0;
+    static const unsigned first[] = {
+        [SHAPE_SCALAR] = 1, [SHAPE_ARRAY] = 1 + LAST + 1, [SHAPE_MATRIX] = 1 + 2 * (LAST + 1)};
+    if (kind > LAST || !is_choice(kind, rank))
+        return 0;
+    return first[rank] + kind - (rank == SHAPE_ARRAY && kind > UA_DATATYPEKIND_BYTE);
 }
 
 static void put_enumeration(struct making *m, enum shape_rank rank);

@@ -147,6 +147,7 @@ uint64_t schema_name_meaning(const struct shape_type *type, enum shape_rank rank
 struct taken {
     struct slice name;
     uint64_t what;
+    unsigned number; /* that was last put behind it */
 };
 
 static bool take(struct schema_names *n, struct slice name, uint64_t what, uint64_t *taken_by)
@@ -157,7 +158,7 @@ static bool take(struct schema_names *n, struct slice name, uint64_t what, uint6
         return false;
     }
     struct taken *t = ARENA_TAKE(&n->arena, struct taken);
-    *t = (struct taken){arena_copy(&n->arena, name), what};
+    *t = (struct taken){arena_copy(&n->arena, name), what, 0};
     map_put(&n->map, t->name, t);
     return true;
 }
@@ -184,9 +185,10 @@ bool schema_names_claim(struct schema_names *n, struct buffer *name, size_t from
 void schema_names_make_unique(struct schema_names *n, struct buffer *name, size_t from)
 {
     size_t len = name->len;
-    for (unsigned i = 1; !schema_names_add(n, slice_skip(buffer_slice(name), from)); i++) {
+    struct taken *first = map_get(&n->map, slice_skip(buffer_slice(name), from));
+    while (!schema_names_add(n, slice_skip(buffer_slice(name), from))) {
         name->len = len;
-        buffer_printf(name, "%u", i);
+        buffer_printf(name, "%u", ++first->number);
     }
 }
 

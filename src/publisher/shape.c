@@ -277,7 +277,7 @@ struct shape *shape_loosened(struct shape *s, size_t field)
 {
     struct shape *loose = MEMORY_NEW(struct shape);
     loose->references = 1;
-    loose->of = shape_ref(s);
+    loose->of = shape_ref(s->of ? s->of : s);
     loose->events = s->events;
     loose->name = s->name;
     loose->count = s->count;

@@ -207,7 +207,7 @@ test('Avro: avsc reads every message with the schema that it names, and the valu
   }
 });
 
-test('Avro: two writers of a group are one schema, and events and values each', {timeout: 120000}, async () => {
+test('Avro: two writers of a group are one schema', {timeout: 120000}, async () => {
   const groups = await listen('two');
   await publisher('two', [
     entry('line', {MessagingMode: 'PubSub', MessageEncoding: 'Avro', DataSetWriterId: 'a', OpcNodes: [own('Phase'), clock]}),
