@@ -57,7 +57,11 @@ static void on_dictionaries(void *arg, struct opcua_dictionaries *d)
     t->dictionaries = d;
     t->has_dictionaries = d != NULL;
     t->asks_dictionaries = false;
-    for (struct link *l; (l = list_first(&t->waiting));)
+    struct list told; /* who is told may ask again, and waits then for the next time */
+    list_init(&told);
+    for (struct link *l; (l = list_pop(&t->waiting));)
+        list_push(&told, l);
+    for (struct link *l; (l = list_first(&told));)
         tell(LIST_OF(l, struct opcua_types_waiter, link));
     opcua_types_unref(&a->t);
     opcua_session_unref(&a->session);

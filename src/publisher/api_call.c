@@ -36,7 +36,8 @@ static void put_payload(const struct rest_request *r, const struct json *query, 
     const char *body_name = api_body_name(r->route->operation);
     struct slice body = slice_trim(r->body);
     struct json_walk walk = json_walk(query);
-    if (r->param_count == 0 && json_count(query) == 0) {
+    /* A body without a name is all of it, whatever a client adds to the address, such as api-version. */
+    if (r->param_count == 0 && (json_count(query) == 0 || (!body_name && body.len))) {
         buffer_put(out, body);
         return;
     }

@@ -204,6 +204,10 @@ static void a_path_calls_its_method_with_all_parameters(void **state)
                      200);
     assert_slice(buffer_slice(&w->body),
                  SLICE("{\"method\":\"PublishNodes\",\"payload\":{\"EndpointUrl\":\"x\"}}"));
+    assert_int_equal(ask(w, "POST", "/v2/configuration/nodes?api-version=2", key, "{\"EndpointUrl\": \"x\"}"),
+                     200);
+    assert_slice(buffer_slice(&w->body),
+                 SLICE("{\"method\":\"PublishNodes\",\"payload\":{\"EndpointUrl\":\"x\"}}"));
     assert_int_equal(ask(w, "POST", "/v2/writer/a%2Fb/c/add?insertAfterFieldId=7", key, "[{}]"),
                      200);
     assert_slice(
