@@ -61,11 +61,30 @@ struct slice services_fleet_type(const struct json *twin)
     return json_string(json_get(json_get(json_get(twin, "properties"), "reported"), "__type__"));
 }
 
-static char *text_of(const struct json *v)
+static void put_properties(struct json_writer *w, const struct json *properties, const char *which)
 {
+    json_name(w, which), json_object(w);
+    for (struct json_walk each = json_walk(json_get(properties, which)); json_next(&each);)
+        if (each.name.len && each.name.at[0] != '$') /* "$metadata", "$version" */
+            json_name_slice(w, each.name), json_put_value(w, each.value);
+    json_end_object(w);
+}
+
+/* What changes without anybody's doing, such as when it was there last, is left out. */
+static char *text_of(const struct json *twin)
+{
+    const struct json *tags = json_get(twin, "tags"), *properties = json_get(twin, "properties");
     struct buffer text = {0};
     struct json_writer w = json_writer(&text);
-    json_put_value(&w, v);
+    json_object(&w);
+    json_member(&w, "deviceId", json_string(json_get(twin, "deviceId")));
+    if (tags)
+        json_name(&w, "tags"), json_put_value(&w, tags);
+    json_name(&w, "properties"), json_object(&w);
+    put_properties(&w, properties, "desired");
+    put_properties(&w, properties, "reported");
+    json_end_object(&w);
+    json_end_object(&w);
     char *copy = slice_dup(buffer_slice(&text));
     buffer_clear(&text);
     return copy;
@@ -89,6 +108,8 @@ static void keep(struct known *k, const struct json *twin)
         .connected = slice_eq(state, SLICE("Connected")),
         .twin = text_of(twin),
     };
+    struct services_fleet_member *m = &k->members[k->count - 1];
+    m->hash = slice_hash(slice_of(m->twin)) ^ m->connected;
     if (k->count == FLEET_MAX)
         log_warn("the hub has more edge modules than are looked at max=%d", FLEET_MAX);
 }

@@ -18,7 +18,8 @@ struct services_fleet_member {
     char *module; /* NULL: the device itself */
     char *type;   /* what the module says that it is, "supervisor"; NULL: nothing */
     bool connected;
-    char *twin; /* as the hub's query tells it, JSON */
+    char *twin;    /* of what the hub's query tells the id, tags and properties, without what says when: JSON */
+    uint64_t hash; /* of that, and of `connected` */
 };
 
 /* Of a member, out of its twin; empty: it says nothing. */

@@ -21,11 +21,15 @@ static const struct told {
     [FLEET_PUBLISHER] = {LIVE_PUBLISHERS, "PublisherEvent", "publisher"},
 };
 
-/* One as it was at the last look; in the map by its kind's number and its id. */
+#define KINDS (sizeof(told) / sizeof(told[0]))
+
+/* One as it was at the last look. */
 struct seen {
-    uint64_t hash;
+    uint64_t twin;             /* its hash */
+    bool is[KINDS];            /* a module may be several of them */
+    uint64_t documents[KINDS]; /* their hashes, as they were told; 0: not yet */
     uint64_t look;
-    char key[]; /* "1edge_module_opc" */
+    char id[]; /* "edge_module_opc" */
 };
 
 struct services_fleet_watch {
@@ -34,6 +38,7 @@ struct services_fleet_watch {
     uint64_t look; /* counts them */
     bool based;    /* a first look was had */
     bool looking, again;
+    uint64_t since_ms; /* it is looking */
     struct loop_timer timer;
 };
 
@@ -41,7 +46,7 @@ static void on_timer(void *arg);
 
 static bool anybody(const struct services_fleet_watch *w)
 {
-    for (size_t kind = 0; kind < sizeof(told) / sizeof(told[0]); kind++)
+    for (size_t kind = 0; kind < KINDS; kind++)
         if (live_listens(w->app->live, told[kind].hub))
             return true;
     return false;
@@ -75,64 +80,78 @@ static void tell(const struct services_fleet_watch *w, enum fleet_kind kind, con
     buffer_clear(&body);
 }
 
-static void compare(struct services_fleet_watch *w, enum fleet_kind kind, struct slice id,
-                    struct slice document)
+static struct seen *seen_of(struct services_fleet_watch *w, struct slice id)
 {
-    struct buffer key = {0};
-    buffer_u8(&key, (uint8_t)('0' + kind));
-    buffer_put(&key, id);
-    uint64_t hash = slice_hash(document);
-    struct seen *s = map_get(&w->seen, buffer_slice(&key));
-    const char *type = s == NULL ? "New" : s->hash != hash ? "Updated" : NULL;
-    if (s == NULL) {
-        s = memory_new(sizeof(*s) + key.len + 1);
-        memcpy(s->key, key.at, key.len);
-        s->key[key.len] = 0;
-        map_put(&w->seen, slice_of(s->key), s);
-    }
-    s->hash = hash;
-    s->look = w->look;
-    buffer_clear(&key);
-    if (type && w->based)
-        tell(w, kind, type, id, document);
+    struct seen *s = map_get(&w->seen, id);
+    if (s)
+        return s;
+    s = memory_new(sizeof(*s) + id.len + 1);
+    memcpy(s->id, id.at, id.len);
+    s->id[id.len] = 0;
+    map_put(&w->seen, slice_of(s->id), s);
+    return s;
 }
 
-/* A module may be several of them. */
-static void look_at(struct services_fleet_watch *w, const struct services_fleet_member *m)
+/* Of the first look there is nothing to tell. */
+static void compare(const struct services_fleet_watch *w, struct seen *s, enum fleet_kind kind,
+                    const struct services_fleet_member *m, const struct json *twin)
+{
+    struct buffer document = {0};
+    struct json_writer j = json_writer(&document);
+    fleet_documents_put(kind, m, twin, &j);
+    uint64_t hash = slice_hash(buffer_slice(&document));
+    if (!s->is[kind])
+        tell(w, kind, "New", slice_of(s->id), buffer_slice(&document));
+    else if (s->documents[kind] != hash)
+        tell(w, kind, "Updated", slice_of(s->id), buffer_slice(&document));
+    s->documents[kind] = hash;
+    buffer_clear(&document);
+}
+
+static void look_into(const struct services_fleet_watch *w, struct seen *s, const struct services_fleet_member *m)
 {
     struct json_doc *twin = NULL;
-    struct buffer id = {0}, document = {0};
-    if (json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) != OK)
+    if (w->based && json_parse(slice_of(m->twin), JSON_STRICT, &twin, NULL) != OK)
         return;
-    services_ids_put_module((struct iot_id){slice_of(m->device), slice_of(m->module)}, &id);
-    for (enum fleet_kind kind = FLEET_GATEWAY; kind <= FLEET_PUBLISHER; kind++)
-        if (services_fleet_is(w->app, kind, m)) {
-            struct json_writer j = json_writer(&document);
-            buffer_reset(&document);
-            fleet_documents_put(kind, m, json_root(twin), &j);
-            compare(w, kind, buffer_slice(&id), buffer_slice(&document));
-        }
+    for (enum fleet_kind kind = FLEET_GATEWAY; kind < KINDS; kind++) {
+        bool is = services_fleet_is(w->app, kind, m);
+        if (w->based && is)
+            compare(w, s, kind, m, json_root(twin));
+        else if (w->based && s->is[kind])
+            tell(w, kind, "Deleted", slice_of(s->id), (struct slice){0});
+        s->is[kind] = is;
+    }
     json_free(&twin);
-    buffer_clear(&id);
-    buffer_clear(&document);
+}
+
+static void look_at(struct services_fleet_watch *w, const struct services_fleet_member *m, struct buffer *id)
+{
+    buffer_reset(id);
+    services_ids_put_module((struct iot_id){slice_of(m->device), slice_of(m->module)}, id);
+    struct seen *s = seen_of(w, buffer_slice(id));
+    if (s->look == 0 || s->twin != m->hash)
+        look_into(w, s, m);
+    s->twin = m->hash;
+    s->look = w->look;
 }
 
 static void tell_gone(struct services_fleet_watch *w)
 {
     struct buffer gone = {
-        0}; /* keys, each with its zero: the map is not changed while it is walked */
+        0}; /* ids, each with its zero: the map is not changed while it is walked */
     size_t at = 0;
     for (struct map_entry *e; (e = map_next(&w->seen, &at));) {
         struct seen *s = e->value;
         if (s->look != w->look)
-            buffer_put(&gone, slice_from(s->key, strlen(s->key) + 1));
+            buffer_put(&gone, slice_from(s->id, strlen(s->id) + 1));
     }
     for (struct slice left = buffer_slice(&gone); left.len > 0;) {
-        struct slice key = slice_first(left, slice_find(left, 0));
-        left = slice_skip(left, key.len + 1);
-        struct seen *s = map_remove(&w->seen, key);
-        tell(w, (enum fleet_kind)(key.at[0] - '0'), "Deleted", slice_skip(key, 1),
-             (struct slice){0});
+        struct slice id = slice_first(left, slice_find(left, 0));
+        left = slice_skip(left, id.len + 1);
+        struct seen *s = map_remove(&w->seen, id);
+        for (enum fleet_kind kind = FLEET_GATEWAY; kind < KINDS; kind++)
+            if (s->is[kind])
+                tell(w, kind, "Deleted", id, (struct slice){0});
         free(s);
     }
     buffer_clear(&gone);
@@ -140,21 +159,30 @@ static void tell_gone(struct services_fleet_watch *w)
 
 /* ---- looking ---- */
 
+/* A hub that takes its time is not kept busy. */
+static uint64_t pause_ms(const struct services_fleet_watch *w)
+{
+    uint64_t took = loop_now_ms(w->app->loop) - w->since_ms;
+    return took * FLEET_WATCH_PAUSE > FLEET_WATCH_MS ? took * FLEET_WATCH_PAUSE : FLEET_WATCH_MS;
+}
+
 static void on_look(void *arg, enum status why, const struct services_fleet_list *list)
 {
     struct services_fleet_watch *w = arg;
+    struct buffer id = {0};
     w->looking = false;
     if (why == CANCELLED) /* the end */
         return;
     w->look++;
     for (size_t i = 0; list && i < list->count; i++)
-        look_at(w, &list->members[i]);
+        look_at(w, &list->members[i], &id);
     if (list)
         tell_gone(w);
     w->based |= list != NULL;
     bool again = w->again;
     w->again = false;
-    loop_timer_start(w->app->loop, &w->timer, again ? 0 : FLEET_WATCH_MS, on_timer, w);
+    loop_timer_start(w->app->loop, &w->timer, again ? 0 : pause_ms(w), on_timer, w);
+    buffer_clear(&id);
 }
 
 static void on_timer(void *arg)
@@ -166,6 +194,7 @@ static void on_timer(void *arg)
         return;
     }
     w->looking = true;
+    w->since_ms = loop_now_ms(w->app->loop);
     services_fleet_look(w->app->fleet, w->based ? 0 : FLEET_WATCH_MS, on_look, w);
 }
 

@@ -60,6 +60,39 @@ static void a_change_through_the_api_is_told_at_once(void **state)
     hang_up();
 }
 
+/* Who is there for values alone keeps nobody busy. */
+static void values_alone_are_no_reason_to_look(void **state)
+{
+    (void)state;
+    listen_to("publishers/stream?endpointId=uat1");
+    services_fleet_watch_soon(house.services.watch);
+    assert_int_equal(call("GET", "/registry/v2/applications", ""), 200);
+    assert_int_equal(house.lookups, 0);
+    hang_up();
+}
+
+/* Only when it was there last is another time; then it is a publisher no more. */
+static void what_is_the_same_is_not_told_again(void **state)
+{
+    (void)state;
+    listen_to("supervisors/stream");
+    base();
+#define MODULE(more) "[{\"deviceId\":\"edge\",\"moduleId\":\"own\",\"connectionState\":\"Connected\"," more "}]"
+    house.modules = MODULE("\"properties\":{\"reported\":{\"__type__\":\"supervisor\"}}");
+    services_fleet_watch_soon(house.services.watch);
+    hears("{\"eventType\":\"New\",\"id\":\"edge_module_own\",\"supervisor\":{");
+    house.modules = MODULE("\"lastActivityTime\":\"2026-01-01T00:00:00Z\",\"version\":9,"
+                           "\"properties\":{\"reported\":{\"__type__\":\"supervisor\",\"$version\":7,\"Other\":1}}");
+    int looks = house.lookups + 1;
+    services_fleet_watch_soon(house.services.watch);
+    assert_true(loop_run_until(house.loop, has_looked, &looks, WAIT_MS));
+    house.modules = MODULE("\"properties\":{\"reported\":{\"__type__\":\"publisher\"}}");
+    services_fleet_watch_soon(house.services.watch);
+    hears("{\"eventType\":\"Deleted\",\"id\":\"edge_module_own\"}");
+    assert_null(strstr(buffer_cstr(&ear.got), "Updated"));
+    hang_up();
+}
+
 /* One that listens to publishers keeps the watch going for all. */
 static void each_kind_has_its_hub(void **state)
 {
@@ -84,6 +117,8 @@ int main(void)
         TEST(without_a_listener_nobody_asks_the_hub),
         TEST(a_change_through_the_api_is_told_at_once),
         TEST(each_kind_has_its_hub),
+        TEST(values_alone_are_no_reason_to_look),
+        TEST(what_is_the_same_is_not_told_again),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     json_free(&answer.doc);

@@ -316,7 +316,13 @@ void live_each_group(const struct live *l, enum live_hub hub, void (*fn)(void *a
 
 bool live_listens(const struct live *l, enum live_hub hub)
 {
-    return !list_empty(&l->clients[hub]);
+    LIST_EACH(link, &l->clients[hub])
+    {
+        const struct live_client *c = LIST_OF(link, struct live_client, link);
+        if (hub != LIVE_PUBLISHERS || live_wire_is_signalr(c->wire))
+            return true;
+    }
+    return false;
 }
 
 /* ---- telling ---- */

@@ -71,7 +71,8 @@ bool live_follows(const struct live *l, enum live_hub hub, struct slice group);
 bool live_anybody(const struct live *l, enum live_hub hub);
 /* What is followed on the hub. */
 void live_each_group(const struct live *l, enum live_hub hub, void (*fn)(void *arg, struct slice group), void *arg);
-/* Whether anybody is on the hub, whatever he follows. */
+/* Whether anybody is on the hub for what all on it are told, whatever else he follows. A plain client of
+ * "publishers" is there for the values of endpoints that it has named. */
 bool live_listens(const struct live *l, enum live_hub hub);
 
 /* To everybody on the hub, or to a group (empty: everybody). `argument` is JSON. */

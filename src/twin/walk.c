@@ -92,6 +92,7 @@ static void ask_for_more(struct twin_walk *s)
     UA_BrowseNextRequest_init(&request);
     request.continuationPoints = t->points;
     request.continuationPointsSize = t->sent_count = t->point_count;
+    t->going_on = true;
     memcpy(t->sent, t->point_of, sizeof(t->sent));
     s->under_way++;
     TWIN_CALL(s->request, BROWSENEXT, &request, on_more, s);
@@ -111,6 +112,7 @@ static void browse_some(struct twin_walk *s)
     UA_BrowseDescription what[TWIN_WALK_BATCH];
     UA_BrowseRequest request;
     t->sent_count = t->todo_count < t->width ? t->todo_count : t->width;
+    t->going_on = false;
     for (size_t i = 0; i < t->sent_count; i++) {
         t->sent[i] = t->todo[i];
         what[i] = s->how;
@@ -229,10 +231,11 @@ static void add(struct twin_walk *s, const UA_ReferenceDescription *d)
     twin_walk_queue_put(&s->queue, &n);
 }
 
-/* The server can keep no more places: it is asked for this one alone, and then without a bound. */
+/* The server can keep no more places: it is asked for this one alone, and then without a bound. Of what was asked for
+ * from a place on, the beginning has been told. */
 static bool is_for_later(struct twin_walk_turn *t, UA_StatusCode status)
 {
-    if (status != UA_STATUSCODE_BADNOCONTINUATIONPOINTS || t->alone)
+    if (status != UA_STATUSCODE_BADNOCONTINUATIONPOINTS || t->alone || t->going_on)
         return false;
     t->alone = t->sent_count == 1;
     t->width = 1;

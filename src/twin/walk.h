@@ -38,6 +38,7 @@ struct twin_walk_turn {
     size_t sent[TWIN_WALK_BATCH], sent_count; /* those that were asked for last */
     UA_ByteString points[TWIN_WALK_BATCH]; /* of those whose references were more than one answer */
     size_t point_of[TWIN_WALK_BATCH], point_count;
+    bool going_on; /* what was asked for last is what follows */
     bool alone; /* the server can keep no place at all: it gives all or nothing */
     bool fresh; /* its nodes are still to be told */
 };
