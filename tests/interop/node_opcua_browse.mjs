@@ -4,6 +4,7 @@
 //
 //   --limit N   nodes of one service call, of each service (0: no limit)
 //   --wide N    variables below "Wide" (25)
+//   --forgets   a place to go on from is never known any more: BrowseNext has BadNoContinuationPoints
 //
 // Prints its URL in one line when it is ready; ends with SIGTERM.
 import path from 'node:path';
@@ -11,10 +12,12 @@ import {parseArgs} from 'node:util';
 import {OPCUACertificateManager} from 'node-opcua-certificate-manager';
 import {DataType, StatusCodes, Variant} from 'node-opcua-client';
 import {OPCUAServer} from 'node-opcua-server';
+import {BrowseNextResponse} from 'node-opcua-types';
 
 const {values: options, positionals: [folder]} = parseArgs({
   allowPositionals: true,
-  options: {port: {type: 'string', default: '0'}, limit: {type: 'string', default: '0'}, wide: {type: 'string', default: '25'}},
+  options: {port: {type: 'string', default: '0'}, limit: {type: 'string', default: '0'}, wide: {type: 'string', default: '25'},
+    forgets: {type: 'boolean', default: false}},
 });
 
 async function certificates(name) {
@@ -82,6 +85,11 @@ server.on('request', request => {
 for (const [name, what] of Object.entries({Asked: asked, Most: most}))
   space.addVariable({organizedBy: addressSpace.rootFolder.objects, browseName: name, nodeId: `s=${name}`, dataType: 'String', minimumSamplingInterval: 100,
     value: {get: () => new Variant({dataType: DataType.String, value: JSON.stringify(what)})}});
+
+const next = server._on_BrowseNextRequest.bind(server);
+server._on_BrowseNextRequest = (message, channel) => !options.forgets || message.request.releaseContinuationPoints ? next(message, channel) :
+  server._apply_on_SessionObject(BrowseNextResponse, message, channel, (_session, send) => send(new BrowseNextResponse({
+    results: message.request.continuationPoints.map(() => ({statusCode: StatusCodes.BadNoContinuationPoints}))})));
 
 await server.start();
 console.log(`opc.tcp://127.0.0.1:${server.endpoints[0].port}`);

@@ -55,3 +55,17 @@ for (const limit of [1, 7, 0])
     else
       assert.equal(most.WriteRequest, 39, 'not cut without need');
   });
+
+// What was told is not told from the beginning again; what is missing is said.
+test('a server that forgets where it was', async () => {
+  const wide = 6000; // more than is asked for at once
+  const server = await startServer('node_opcua_browse', ['--wide', wide, '--forgets']);
+  running.unshift(server);
+  const twin = await startModule(server, [], 'limits-forgets');
+  running.unshift(twin);
+  const told = await twin.call('/browse', {nodeId: [name('Wide')], noRecurse: true});
+  const references = told.filter(c => c.reference).map(c => c.reference.target.nodeId);
+  assert.ok(references.length > 0 && references.length < wide, `${references.length}`);
+  assert.equal(new Set(references).size, references.length);
+  assert.deepEqual(told.filter(c => c.errorInfo).map(c => c.errorInfo.symbolicId), ['BadNoContinuationPoints']);
+});
