@@ -22,6 +22,7 @@ struct asker {
  * would have to go through all devices for those that are edges. Then those devices, so many at a time. */
 #define EDGE_HUB "$edgeHub"
 #define DEVICES_MAX 100
+#define PAGE_MS 10000 /* for the hub to tell one: people wait for it */
 
 struct services_fleet {
     struct loop *loop;
@@ -238,6 +239,7 @@ static void ask_page(struct services_fleet *f)
     struct service_call call = {.method = "POST",
                                 .path = "/devices/query",
                                 .body = buffer_slice(&f->question),
+                                .timeout_ms = PAGE_MS,
                                 .continuation =
                                     f->continuation.len ? buffer_cstr(&f->continuation) : NULL};
     enum status s = service_client_request(f->hub, &call, on_page, f);

@@ -88,14 +88,15 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
 {
     struct served *s = arg;
     struct rest_request *r = s->request;
+    const struct services *app = r->app;
     struct json_doc *fields = s->fields; /* `s` goes with the answer */
     struct buffer connected = {0};
     if (why == OK)
-        put_connected(r->app, fleet, &connected);
+        put_connected(app, fleet, &connected);
     struct services_registry_ask ask = {
         .what = s->what, .id = s->id, .fields = json_root(fields), .connected = buffer_slice(&connected),
         .desired_only = desired_only(r)};
-    if (why != OK && chooses_by_it(json_root(fields)))
+    if (why != OK && app->fleet && chooses_by_it(json_root(fields)))
         services_replies_fail(r, why, "the hub does not tell its modules");
     else if (services_replies_page(r, &ask))
         services_replies_ask(r, &ask);
@@ -103,7 +104,7 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
     buffer_clear(&connected);
 }
 
-/* Whether they are connected is told where the hub says it now. */
+/* Whether they are connected is told where the hub says it now; without a hub none is. */
 static void ask_served(const struct served *given)
 {
     struct rest_request *r = given->request;

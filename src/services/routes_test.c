@@ -448,6 +448,13 @@ static void an_endpoint_says_that_its_module_is_there(void **state)
         expect("items 0 activationState", rows[i].activation);
     }
     assert_int_equal(call("POST", "/registry/v2/endpoints/query", "{\"connected\":true}"), 502);
+    struct services_fleet *fleet = house.services.fleet;
+    house.services.fleet = NULL; /* no hub is configured */
+    assert_int_equal(call("POST", "/registry/v2/endpoints/query", "{\"connected\":true}"), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), 0);
+    assert_int_equal(call("GET", one, ""), 200);
+    expect("activationState", "Activated");
+    house.services.fleet = fleet;
 }
 
 /* What reads is asked again in pieces when its answer is too large; what does something is not done twice. */
