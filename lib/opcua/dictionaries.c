@@ -14,6 +14,7 @@ struct load {
     struct opcua_dictionaries_parts parts;
     size_t bytes, types, fields; /* of documents */
     size_t at, asked; /* what is being asked for */
+    const struct back *back;
     opcua_dictionaries_fn *fn;
     void *arg;
 };
@@ -117,72 +118,65 @@ static void ask_enumerations(struct load *l)
 static void ask_encodings(struct load *l);
 static void ask_data_types(struct load *l);
 
-/* The first node that the reference comes from, of each. */
-static size_t take_sources(UA_BrowseResponse *r, struct opcua_description *d, size_t count,
-                           size_t offset)
+/* From each description at `from`, backwards, to what the reference comes from. */
+static const struct back {
+    size_t from, to; /* in struct opcua_description */
+    UA_UInt32 reference;
+    void (*next)(struct load *l);
+} encodings = {offsetof(struct opcua_description, id), offsetof(struct opcua_description, encoding),
+               UA_NS0ID_HASDESCRIPTION, ask_encodings},
+  data_types = {offsetof(struct opcua_description, encoding), offsetof(struct opcua_description, data_type),
+                UA_NS0ID_HASENCODING, ask_data_types};
+
+static UA_NodeId *node_at(struct load *l, size_t i, size_t offset)
 {
-    for (size_t i = 0; i < r->resultsSize && i < count; i++)
+    return (UA_NodeId *)(void *)((uint8_t *)&l->parts.descriptions[l->at + i] + offset);
+}
+
+/* The first of each. */
+static void on_sources(void *arg, UA_StatusCode status, void *response)
+{
+    struct load *l = arg;
+    UA_BrowseResponse *r = response;
+    if (status != UA_STATUSCODE_GOOD) {
+        finish(l, !was_lost(l, status));
+        return;
+    }
+    for (size_t i = 0; i < r->resultsSize && i < l->asked; i++)
         if (r->results[i].referencesSize > 0) {
             UA_ExpandedNodeId *from = &r->results[i].references[0].nodeId;
-            *(UA_NodeId *)(void *)((uint8_t *)&d[i] + offset) = from->nodeId;
+            *node_at(l, i, l->back->to) = from->nodeId;
             UA_NodeId_init(&from->nodeId); /* moved */
         }
-    return count;
+    l->at += l->asked;
+    l->back->next(l);
 }
 
-static void on_data_types(void *arg, UA_StatusCode status, void *response)
-{
-    struct load *l = arg;
-    if (status != UA_STATUSCODE_GOOD) {
-        finish(l, !was_lost(l, status));
-        return;
-    }
-    l->at += take_sources(response, &l->parts.descriptions[l->at], l->asked,
-                          offsetof(struct opcua_description, data_type));
-    ask_data_types(l);
-}
-
-static void on_encodings(void *arg, UA_StatusCode status, void *response)
-{
-    struct load *l = arg;
-    if (status != UA_STATUSCODE_GOOD) {
-        finish(l, !was_lost(l, status));
-        return;
-    }
-    l->at += take_sources(response, &l->parts.descriptions[l->at], l->asked,
-                          offsetof(struct opcua_description, encoding));
-    ask_encodings(l);
-}
-
-/* Backwards from the nodes at `offset`; false: all are asked for. */
-static bool browse_back(struct load *l, size_t offset, uint32_t reference,
-                        opcua_call_fn *done)
+/* False: all are asked for. */
+static bool browse_back(struct load *l, const struct back *back)
 {
     UA_BrowseDescription what[AT_ONCE];
     size_t left = l->parts.description_count - l->at;
     size_t max = most(opcua_session_limits(l->session)->nodes_per_browse);
     l->asked = left < max ? left : max;
+    l->back = back;
     for (size_t i = 0; i < l->asked; i++)
-        what[i] = about(
-            (const UA_NodeId *)(void *)((uint8_t *)&l->parts.descriptions[l->at + i] + offset),
-            UA_BROWSEDIRECTION_INVERSE, reference);
+        what[i] = about(node_at(l, i, back->from), UA_BROWSEDIRECTION_INVERSE, back->reference);
     UA_BrowseRequest request = {.nodesToBrowse = what, .nodesToBrowseSize = l->asked};
     if (l->asked)
-        OPCUA_CALL(l->session, OPCUA_CALL_NOW, BROWSE, &request, done, l, left_ms(l));
+        OPCUA_CALL(l->session, OPCUA_CALL_NOW, BROWSE, &request, on_sources, l, left_ms(l));
     return l->asked > 0;
 }
 
 static void ask_data_types(struct load *l)
 {
-    if (!browse_back(l, offsetof(struct opcua_description, encoding), UA_NS0ID_HASENCODING,
-                     on_data_types))
+    if (!browse_back(l, &data_types))
         ask_enumerations(l);
 }
 
 static void ask_encodings(struct load *l)
 {
-    if (browse_back(l, offsetof(struct opcua_description, id), UA_NS0ID_HASDESCRIPTION,
-                    on_encodings))
+    if (browse_back(l, &encodings))
         return;
     l->at = 0;
     ask_data_types(l);
