@@ -12,43 +12,12 @@
 #include "base/memory.h"
 #include "gzip/gzip.h"
 #include "publisher/group.h"
+#include "publisher/outbox_double.h"
 
 #include "base/cmocka.h"
 
 #define NOW 133500000001234567 /* 2024-01-17T13:20:00.1234567Z */
 #define FIELDS 22
-#define MESSAGES_MAX 64
-
-/* ---- what takes messages: in the place of publisher/outbox.c ---- */
-
-static struct outgoing *sent[MESSAGES_MAX];
-static size_t sent_count;
-
-struct outbox_route *outbox_route_ua(struct outbox *o, enum plan_transport transport,
-                                     struct slice connection, uint32_t partitions)
-{
-    (void)o, (void)transport, (void)connection, (void)partitions;
-    return NULL;
-}
-
-bool outbox_retains_ua(const struct outbox *o, const struct outbox_route *r)
-{
-    (void)o, (void)r;
-    return true;
-}
-
-void outbox_put_ua(struct outbox *o, struct outgoing *m)
-{
-    (void)o;
-    assert_true(sent_count < MESSAGES_MAX);
-    sent[sent_count++] = m;
-}
-
-static void forget(void)
-{
-    while (sent_count)
-        outgoing_free(&sent[--sent_count]);
-}
 
 /* ---- fixed values ---- */
 
@@ -243,7 +212,7 @@ static struct buffer text_of_sent(enum message_encoding encoding)
         buffer_u8(&text, '\n');
         buffer_clear(&plain);
     }
-    forget();
+    forget_sent();
     return text;
 }
 

@@ -204,7 +204,7 @@ static void check_sizes(enum message_encoding encoding, size_t mode, size_t max)
                     slice_to_u64(text, &n));
         assert_int_equal(n, i + 1);
     }
-    forget();
+    forget_sent();
 }
 
 static void no_message_is_longer_than_it_may_be(void **state)

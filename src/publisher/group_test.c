@@ -5,34 +5,10 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "publisher/outgoing.h"
+#include "publisher/outbox_double.h"
 
 #include "base/cmocka.h"
 
-#define MESSAGES_MAX 64
-
-static struct outgoing *sent[MESSAGES_MAX];
-static size_t sent_count;
-
-struct outbox_route *outbox_route_ua(struct outbox *o, enum plan_transport transport,
-                                     struct slice connection, uint32_t partitions)
-{
-    (void)o, (void)transport, (void)connection, (void)partitions;
-    return NULL;
-}
-
-bool outbox_retains_ua(const struct outbox *o, const struct outbox_route *r)
-{
-    (void)o, (void)r;
-    return true;
-}
-
-void outbox_put_ua(struct outbox *o, struct outgoing *m)
-{
-    (void)o;
-    assert_true(sent_count < MESSAGES_MAX);
-    sent[sent_count++] = m;
-}
 
 static struct group_counts counts;
 static struct group_sink sink;
@@ -48,8 +24,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    while (sent_count)
-        outgoing_free(&sent[--sent_count]);
+    forget_sent();
     loop_free(&sink.loop);
     return 0;
 }
