@@ -20,13 +20,14 @@ async function mix(t, hub, times, fault) {
   const backend = new Backend(hub, devices).begin();
   devices.forEach(d => d.begin());
   const done = () => devices.reduce((sum, d) => sum + d.acknowledged.size, 0);
-  t.after(() => {
+  t.after(async () => {
     backend.stopped = true;
     backend.close();
     devices.forEach(d => {
       d.stopped = true;
       d.client.end(true);
     });
+    await hub.end('SIGKILL');
   });
   for (let n = 0; n < times; n++) {
     const [events, messages] = [done() + randomInt(1, 2000), backend.accepted.size + randomInt(1, 10)];

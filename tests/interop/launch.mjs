@@ -50,7 +50,7 @@ const connectionString = (...more) =>
 let code = 1;
 try {
   await until('the hub', ready, 20000);
-  const test = spawn(process.execPath, ['--test', '--test-force-exit', process.argv[2]], {
+  const test = spawn(process.execPath, ['--test', process.argv[2]], {
     stdio: 'inherit',
     env: {
       ...process.env,
