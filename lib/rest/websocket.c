@@ -83,11 +83,15 @@ static void on_piece(void *arg, struct slice piece, bool text, bool last)
 
 static void arrived(void *arg);
 
+/* A peer that does not read what it was sent gets no answers to its pings either. */
 static void take(struct websocket *w, struct slice bytes)
 {
+    struct buffer unsaid = {0};
+    bool reads = stream_unsent(w->below) <= STREAM_HIGH_BYTES;
     w->taking = true;
-    enum status s = http_websocket_feed(w->frames, bytes, stream_out(w->below));
+    enum status s = http_websocket_feed(w->frames, bytes, reads ? stream_out(w->below) : &unsaid);
     w->taking = false;
+    buffer_clear(&unsaid);
     stream_flush(w->below);
     if (s != OK)
         end(w, s);

@@ -328,6 +328,37 @@ static void takes_what_comes_right_behind_the_handshake(void **state)
     hang_up(&p);
 }
 
+static bool is_taken(void *arg)
+{
+    return stream_unsent(arg) == 0;
+}
+
+/* Twice as many bytes as two sockets hold. */
+static void a_peer_that_pings_and_does_not_read_costs_no_memory(void **state)
+{
+    (void)state;
+    static const char ping[] = "\x89\xfd\0\0\0\0"; /* and 125 bytes */
+    struct buffer pings = {0};
+    for (int i = 0; i < 1000; i++) {
+        buffer_put(&pings, SLICE(ping));
+        buffer_put(&pings, slice_from(HANDSHAKE, 125));
+    }
+    struct peer p;
+    dial_raw(&p);
+    stream_write(p.stream, SLICE(HANDSHAKE));
+    while (house.upgraded == NULL)
+        expect_bytes(&p, p.got.len + 1);
+    stream_pause(p.stream, true);
+    for (int i = 0; i < 200; i++) {
+        stream_write(p.stream, buffer_slice(&pings));
+        assert_true(loop_run_until(house.loop, is_taken, p.stream, WAIT_MS));
+    }
+    assert_in_range(stream_unsent(house.upgraded), 0, STREAM_HIGH_BYTES + (128 << 10));
+    stream_pause(p.stream, false);
+    hang_up(&p);
+    buffer_clear(&pings);
+}
+
 static void keeps_what_comes_while_paused(void **state)
 {
     (void)state;
@@ -495,6 +526,7 @@ int main(void)
         TEST(carries_megabytes),
         TEST(what_is_written_before_it_is_open_is_not_lost),
         TEST(takes_what_comes_right_behind_the_handshake),
+        TEST(a_peer_that_pings_and_does_not_read_costs_no_memory),
         TEST(keeps_what_comes_while_paused),
         TEST(moves_inside_on_data_without_loss),
         TEST(declines_other_protocols_and_paths),
