@@ -126,7 +126,7 @@ static void forget_group(struct group **g, struct data_set *d, struct group_sink
 {
     group_free(g);
     forget_data_set(d);
-    forget();
+    forget_sent();
     loop_free(&sink->loop);
 }
 
