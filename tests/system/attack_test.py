@@ -10,7 +10,7 @@ import threading
 import time
 
 import mqtt
-from platform_of_tests import MILLRACE, Edge, Folder, Hub, free_port, run_tests, wait_for
+from platform_of_tests import MILLRACE, Edge, Folder, Hub, free_port, run_tests, sas, wait_for
 from site_of_tests import Opc, Plant, entry
 
 MB = 1024  # kB
@@ -99,9 +99,13 @@ def who_sends_and_never_reads_is_held_back():
 def a_chunk_and_a_timeout_that_are_absurd_are_refused_at_once():
     with Folder("absurd") as folder:
         hub = Hub(folder).start()
-        s = tls(hub, "https")
-        s.sendall(b"PUT /devices/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n")
-        assert until_closed(s).startswith(b"HTTP/1.1 413 ")
+        owner = sas(hub.address, hub.policy_key(), "iothubowner")
+        for who, status in (f"Authorization: {owner}\r\n", 413), ("", 401):
+            s = tls(hub, "https")
+            s.sendall(f"PUT /devices/x?api-version=2021-04-12 HTTP/1.1\r\nHost: h\r\n{who}Transfer-Encoding: chunked\r\n\r\n"
+                      "ffffffffffffffff\r\n".encode())
+            answer = until_closed(s)
+            assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
         s = tls(hub, "amqp")
         described = b"\x00\x53\x10\xc0"
         fields = b"\xa1\x01c\x40\x70\x00\x01\x00\x00\x60\x00\x10\x70\x00\x00\x00\x01"  # idle-time-out: 1 ms
