@@ -3,14 +3,19 @@
 
 #include "store/remember.h"
 
+static void start_with_records(struct rig *r, uint64_t seed)
+{
+    rig_start(r, seed);
+    assert_int_equal(rig_open(r), OK);
+    rig_append_n(r, 100);
+    rig_commit(r);
+}
+
 static void cursors_are_remembered(void **state)
 {
     (void)state;
     struct rig r = {0};
-    rig_start(&r, 1);
-    assert_int_equal(rig_open(&r), OK);
-    rig_append_n(&r, 100);
-    rig_commit(&r);
+    start_with_records(&r, 1);
     assert_int_equal(store_cursor_get(r.log, SLICE("up")), 0);
     for (uint64_t i = 1; i <= 50; i++) {
         store_cursor_set(r.log, SLICE("up"), i);
@@ -35,10 +40,7 @@ static void a_cursor_that_is_dropped_is_gone(void **state)
 {
     (void)state;
     struct rig r = {0};
-    rig_start(&r, 1);
-    assert_int_equal(rig_open(&r), OK);
-    rig_append_n(&r, 100);
-    rig_commit(&r);
+    start_with_records(&r, 1);
     store_cursor_set(r.log, SLICE("up"), 7);
     store_cursor_set(r.log, SLICE("down"), 8);
     store_cursor_set(r.log, SLICE("route"), 9);
@@ -60,10 +62,7 @@ static void saved_cursors_outlive_a_crash(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct rig r = {0};
-        rig_start(&r, seed);
-        assert_int_equal(rig_open(&r), OK);
-        rig_append_n(&r, 100);
-        rig_commit(&r);
+        start_with_records(&r, seed);
         for (uint64_t i = 1; i <= 10; i++) {
             store_cursor_set(r.log, SLICE("up"), i);
             rig_pass(&r, 100);
@@ -110,10 +109,7 @@ static void a_cursor_that_moves_all_the_time_is_written_at_once_and_synced_once_
 {
     (void)state;
     struct rig r = {0};
-    rig_start(&r, 1);
-    assert_int_equal(rig_open(&r), OK);
-    rig_append_n(&r, 100);
-    rig_commit(&r);
+    start_with_records(&r, 1);
     rig_pass(&r, 10000);
     uint64_t before = sim_disk_calls(r.disk, SIM_DISK_SYNC);
     for (uint64_t i = 1; i <= 40; i++) {
@@ -137,10 +133,7 @@ static void cursors_that_were_not_synced_leave_those_that_were(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct rig r = {0};
-        rig_start(&r, seed);
-        assert_int_equal(rig_open(&r), OK);
-        rig_append_n(&r, 100);
-        rig_commit(&r);
+        start_with_records(&r, seed);
         for (uint64_t i = 10; i <= 14; i++) {
             set_many_cursors(&r, i);
             rig_pass(&r, 100);
@@ -160,10 +153,7 @@ static void a_torn_write_leaves_the_cursors_of_before(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct rig r = {0};
-        rig_start(&r, seed);
-        assert_int_equal(rig_open(&r), OK);
-        rig_append_n(&r, 100);
-        rig_commit(&r);
+        start_with_records(&r, seed);
         set_many_cursors(&r, 10);
         rig_pass(&r, 100);
         set_many_cursors(&r, 20);
