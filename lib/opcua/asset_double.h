@@ -169,10 +169,12 @@ DOUBLE_METHOD(double_update)
 {
     struct double_asset *a = context;
     struct slice left = buffer_slice(&a->draft);
+    DOUBLE_BEGIN(UPDATE); /* who is refused has the file still open */
+    if (slice_eq(left, SLICE("?")))
+        return UA_STATUSCODE_BADDECODINGERROR;
     UA_StatusCode status = double_end(a, input);
-    DOUBLE_BEGIN(UPDATE);
-    if (status != UA_STATUSCODE_GOOD || slice_eq(left, SLICE("?")))
-        return status ? status : UA_STATUSCODE_BADDECODINGERROR;
+    if (status != UA_STATUSCODE_GOOD)
+        return status;
     buffer_reset(&a->file);
     buffer_put(&a->file, left);
     double_remove_variables(a);

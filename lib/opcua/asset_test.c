@@ -173,13 +173,15 @@ static void a_description_that_is_refused_leaves_no_file_open(void **state)
     (void)state;
     assert_int_equal(create("pump"), UA_STATUSCODE_GOOD);
     assert_int_equal(describe(SLICE("?")), UA_STATUSCODE_BADDECODINGERROR);
+    assert_int_equal(asset_double.calls[CLOSE], 1);
+    assert_int_equal(asset_double.open, 0);
     asset_double.fail[WRITE] = UA_STATUSCODE_BADOUTOFMEMORY;
     assert_int_equal(describe(SLICE("speed")), UA_STATUSCODE_BADOUTOFMEMORY);
-    assert_int_equal(asset_double.calls[CLOSE], 1);
+    assert_int_equal(asset_double.calls[CLOSE], 2);
     assert_int_equal(asset_double.open, 0);
     asset_double.fail[OPEN] = UA_STATUSCODE_BADUSERACCESSDENIED;
     assert_int_equal(describe(SLICE("speed")), UA_STATUSCODE_BADUSERACCESSDENIED);
-    assert_int_equal(asset_double.calls[CLOSE], 1);
+    assert_int_equal(asset_double.calls[CLOSE], 2);
 }
 
 static void what_has_no_file_is_not_described(void **state)

@@ -37,6 +37,9 @@ static void finish(struct opcua_call *c, bool keep, UA_StatusCode status, void *
     loop_timer_stop(&c->timer);
     if (!keep)
         call_free(c);
+    /* Good in any way, such as GoodOverload, or uncertain: the response is whole. */
+    if (response && !UA_StatusCode_isBad(status))
+        status = UA_STATUSCODE_GOOD;
     if (done)
         done(arg, status, status == UA_STATUSCODE_GOOD ? response : NULL);
 }

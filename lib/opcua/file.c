@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "opcua/method.h"
 
+#define CLOSE_MS 5000 /* also where the time of all is over: the session, with what is open in it, lives longer */
+
 struct transfer {
     struct opcua_session *session;
     uint64_t ends_ms;
@@ -48,13 +50,10 @@ static void end(struct transfer *t, UA_StatusCode status)
     free(t);
 }
 
-/* What was written may not be there when closing failed; what was read is. */
 static void on_closed(void *arg, UA_StatusCode status, const UA_Variant *outputs, size_t count)
 {
     struct transfer *t = arg;
-    (void)outputs, (void)count;
-    if (t->status == UA_STATUSCODE_GOOD && t->write)
-        t->status = status;
+    (void)status, (void)outputs, (void)count;
     end(t, t->status);
 }
 
@@ -63,8 +62,26 @@ static void close_file(struct transfer *t, UA_StatusCode status)
     UA_Variant input;
     t->status = status;
     UA_Variant_setScalar(&input, &t->handle, &UA_TYPES[UA_TYPES_UINT32]);
-    ask(t, t->write && status == UA_STATUSCODE_GOOD ? t->close : opcua_method_name("Close"), &input,
-        1, on_closed);
+    t->ends_ms = now_ms(t) + CLOSE_MS;
+    ask(t, opcua_method_name("Close"), &input, 1, on_closed);
+}
+
+/* What was written may not be there when that failed, and the file may be open. */
+static void on_all_written(void *arg, UA_StatusCode status, const UA_Variant *outputs, size_t count)
+{
+    struct transfer *t = arg;
+    (void)outputs, (void)count;
+    if (status == UA_STATUSCODE_GOOD)
+        end(t, status);
+    else
+        close_file(t, status);
+}
+
+static void end_writing(struct transfer *t)
+{
+    UA_Variant input;
+    UA_Variant_setScalar(&input, &t->handle, &UA_TYPES[UA_TYPES_UINT32]);
+    ask(t, t->close, &input, 1, on_all_written);
 }
 
 /* ---- pieces ---- */
@@ -121,7 +138,7 @@ static void move_some(struct transfer *t)
     else if (t->left.len)
         write_piece(t);
     else
-        close_file(t, UA_STATUSCODE_GOOD);
+        end_writing(t);
 }
 
 /* ---- the beginning ---- */

@@ -1,6 +1,6 @@
 /*
  * What is in a file of a server (FileType, OPC UA Part 20): opened, read or written in as many
- * pieces as it takes, and closed whatever happened. On the session's thread.
+ * pieces as it takes, and closed whatever happened but that Open's answer came too late. On the session's thread.
  */
 #pragma once
 

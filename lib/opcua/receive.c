@@ -276,6 +276,14 @@ void receive_resume(struct opcua_subscription *s)
 
 /* ---- counting anew ---- */
 
+static void begin_to_count(struct opcua_subscription *s, uint32_t first)
+{
+    s->expected = s->known_next = first;
+    s->available_count = 0;
+    LIST_EACH(l, &s->held)
+    LIST_OF(l, struct held_message, link)->old = true;
+}
+
 static struct held_message *first_anew(struct opcua_subscription *s)
 {
     struct link *l = list_first(&s->anew);
@@ -289,7 +297,14 @@ static void forget_anew(struct opcua_subscription *s)
     s->anew_count = 0;
 }
 
-/* Takes what is in the message: should the server count anew, nothing of it is lost. */
+/* They were repetitions, and may have been repeated because nobody acknowledged them. */
+static void acknowledge_anew(struct opcua_subscription *s)
+{
+    LIST_EACH(l, &s->anew)
+    publish_acknowledge(s, LIST_OF(l, struct held_message, link)->message.sequence);
+}
+
+/* Takes what is in the message. Not acknowledged: should the server count anew, it is told, or asked for again. */
 static void keep_anew(struct opcua_subscription *s, struct notification *m)
 {
     if (s->anew_count > ANEW_MAX)
@@ -314,9 +329,15 @@ static void take_anew(struct opcua_subscription *s)
  * are servers that begin to count anew. What they left out before that, nobody knows. */
 static void look_for_new_count(struct opcua_subscription *s, struct notification *m)
 {
-    bool follows = m->sequence == s->anew_next && m->published > s->published;
-    if (!follows)
+    if (m->published <= s->published) {
+        publish_acknowledge(s, m->sequence);
+        return;
+    }
+    if (s->anew_count == 0 || m->sequence != s->anew_next) {
+        acknowledge_anew(s);
         forget_anew(s);
+        s->anew_first = m->sequence;
+    }
     s->anew_count++;
     s->anew_next = next_of(m->sequence);
     if (s->anew_count < ANEW_COUNT || s->paused || s->republish) {
@@ -329,8 +350,7 @@ static void look_for_new_count(struct opcua_subscription *s, struct notification
     s->counts.gaps++;
     if (s->config.events->on_gap)
         s->config.events->on_gap(s->config.arg, s->expected, 0);
-    receive_restart(s);
-    s->expected = s->known_next = first_anew(s)->message.sequence;
+    begin_to_count(s, s->anew_first);
     take_anew(s);
 }
 
@@ -359,8 +379,6 @@ void receive_message(struct opcua_subscription *s, struct notification *m)
         look_for_new_count(s, m);
     if (is_before(sequence, s->expected) || is_held(s, sequence)) {
         s->counts.duplicates++;
-        if (is_before(sequence, s->expected))
-            publish_acknowledge(s, sequence);
         return;
     }
     size_t told = 0;
@@ -404,11 +422,8 @@ void receive_stop(struct opcua_subscription *s)
 
 void receive_restart(struct opcua_subscription *s)
 {
-    s->expected = 1;
-    s->known_next = 1;
-    s->available_count = 0;
-    LIST_EACH(l, &s->held)
-    LIST_OF(l, struct held_message, link)->old = true;
+    forget_anew(s);
+    begin_to_count(s, 1);
 }
 
 void receive_clear(struct opcua_subscription *s)

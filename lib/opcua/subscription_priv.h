@@ -105,6 +105,7 @@ struct opcua_subscription {
     size_t available_count;
     struct list anew;    /* messages in a row with numbers from before, the last of them */
     size_t anew_count;   /* all of them */
+    uint32_t anew_first; /* the number of the first of all */
     uint32_t anew_next;  /* the number that would follow them */
 
     /* items.c */

@@ -4,13 +4,14 @@
 
 #include "publisher/api.h"
 
-/* What callers of 2.8 send in members that 2.9 has otherwise. */
+/* What callers of 2.8 send in members that 2.9 has otherwise, and what we take beyond both. */
 static const struct rest_model wider[] = {
     {"DiagnosticsLevel", NULL, "None|Status|Operations|Diagnostics|Verbose|Information|Debug"},
     {"ReadProcessedValuesDetailsModel",
      "startTime:datetime, endTime:datetime, processingInterval:interval, aggregateType:str, "
      "aggregateConfiguration:AggregateConfigurationModel",
      NULL},
+    {"ReadEventsDetailsModel", "startTime:datetime, endTime:datetime, numEvents:i64, filter:any", NULL}, /* a query as text */
 };
 
 static const struct rest_route *find_route(struct slice method)

@@ -56,6 +56,12 @@ static void what_2_8_says_is_let_through(void **state)
     assert_string_equal(why, "endpoint.url: is missing");
 }
 
+static void a_filter_of_events_may_be_a_query(void **state)
+{
+    (void)state;
+    assert_true(check("HistoryReadEvents", "{" CONNECTION ",\"request\":{\"details\":{\"filter\":\"SELECT /Severity FROM BaseEventType\"}}}"));
+}
+
 static void what_has_no_shape_is_not_looked_at(void **state)
 {
     (void)state;
@@ -75,6 +81,7 @@ int main(void)
         cmocka_unit_test(a_member_that_is_wrong_is_named),
         cmocka_unit_test(one_parameter_of_several_is_checked_in_its_place),
         cmocka_unit_test(what_2_8_says_is_let_through),
+        cmocka_unit_test(a_filter_of_events_may_be_a_query),
         cmocka_unit_test(what_has_no_shape_is_not_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

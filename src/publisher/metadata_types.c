@@ -34,7 +34,7 @@ struct metadata_types {
     bool asked_dictionaries;
     struct type *types;
     size_t type_count, type_cap;
-    size_t at; /* what is being asked for */
+    size_t at, asked; /* what is being asked for; an answer may hold more */
     metadata_types_fn *fn;
     void *arg;
     struct metadata_types **out;
@@ -285,8 +285,8 @@ static void on_bases(void *arg, UA_StatusCode status, void *response)
         finish(l, false);
         return;
     }
-    size_t asked = r->resultsSize;
-    for (size_t i = 0; i < asked && l->at + i < l->type_count; i++)
+    size_t asked = r->resultsSize < l->asked ? r->resultsSize : l->asked;
+    for (size_t i = 0; i < asked; i++)
         if (r->results[i].referencesSize > 0) {
             UA_NodeId_copy(&r->results[i].references[0].nodeId.nodeId, &l->types[l->at + i].base);
             want_type(l, &l->types[l->at + i].base);
@@ -298,6 +298,7 @@ static void on_bases(void *arg, UA_StatusCode status, void *response)
 static void ask_bases(struct metadata_types *l, size_t count)
 {
     UA_BrowseDescription which[METADATA_NODES_MAX];
+    l->asked = count;
     for (size_t i = 0; i < count; i++)
         which[i] =
             (UA_BrowseDescription){.nodeId = l->types[l->at + i].id,
@@ -334,6 +335,7 @@ static void on_types(void *arg, UA_StatusCode status, void *response)
         return;
     }
     size_t count = r->resultsSize / PARTS;
+    count = count < l->asked ? count : l->asked;
     for (size_t i = 0; i < count; i++) {
         const UA_DataValue *name = metadata_good(r, i * PARTS, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
         const UA_DataValue *what = metadata_good(r, i * PARTS + 1, NULL);
@@ -364,6 +366,7 @@ static void ask_types(struct metadata_types *l)
         ask_dictionaries(l);
         return;
     }
+    l->asked = count;
     for (size_t i = 0; i < count; i++)
         nodes[i] = &l->types[l->at + i].id;
     l->call = metadata_read(l->session, nodes, count, &(struct metadata_attributes){parts, PARTS},

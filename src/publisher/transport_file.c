@@ -82,6 +82,7 @@ struct files {
     struct batch *gathering, *writing;
     size_t bytes;
     bool full, failed;
+    bool waits; /* for `retry`: what is to be written is not on the helper thread */
     struct map schemas;     /* struct known_schema, by id */
     struct list by_use;     /* the same, those first that were used the longest ago */
     size_t schema_bytes;
@@ -172,6 +173,7 @@ static void start(struct files *f)
 static void on_retry(void *arg)
 {
     struct files *f = arg;
+    f->waits = false;
     loop_work_or_drop(f->config.loop, write_thread, on_written, free_batch, f->writing);
 }
 
@@ -180,7 +182,7 @@ static void on_failed(struct files *f)
     if (!f->failed)
         log_error("publisher files cannot be written, tried again each second folder=%s status=%s",
                   f->folder, status_name(f->writing->status));
-    f->failed = true;
+    f->failed = f->waits = true;
     loop_timer_start(f->config.loop, &f->retry, RETRY_MS, on_retry, f);
 }
 
@@ -403,9 +405,8 @@ static enum status open_files(const struct transport_config *config, struct tran
 static void close_files(struct transport **t)
 {
     struct files *f = (struct files *)*t;
-    bool waits = f->retry.loop != NULL && f->failed;
     loop_timer_stop(&f->retry);
-    if (f->writing && waits)
+    if (f->writing && f->waits)
         free_batch(f->writing);
     else if (f->writing)
         f->writing->owner = NULL;
