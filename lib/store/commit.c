@@ -101,8 +101,14 @@ static void take_over(struct store_commit *c, const struct store_path *to)
     struct store_path from = store_segment_path(c->directory, &c->spare, "log");
     if (c->disk->ops->rename(c->disk, from.text, to->text) == OK)
         c->reserved = c->spare.size;
-    else
-        log_warn("segment not used again path=%s", from.text);
+    else if (c->disk->ops->remove(c->disk, from.text) != OK)
+        log_warn("segment neither used again nor removed path=%s", from.text);
+}
+
+static void remove_thread(const struct store_commit *c, const struct store_path *path)
+{
+    if (c->disk->ops->remove(c->disk, path->text) != OK)
+        log_warn("segment not removed path=%s", path->text);
 }
 
 static void begin_thread(struct store_commit *c)
@@ -111,16 +117,18 @@ static void begin_thread(struct store_commit *c)
     if (c->spare.first)
         take_over(c, &path);
     c->status = c->disk->ops->open(c->disk, path.text, true, &c->file);
-    if (c->status != OK)
+    if (c->status != OK) {
+        if (c->spare.first) /* its bytes are there by now */
+            remove_thread(c, &path);
         return;
+    }
     c->status = write_runs(c);
     if (c->status == OK && c->syncs)
         c->status = c->disk->ops->sync_directory(c->disk, c->directory);
     if (c->status == OK)
         return;
     c->disk->ops->close(&c->file);
-    if (c->disk->ops->remove(c->disk, path.text) != OK)
-        log_warn("segment not removed path=%s", path.text);
+    remove_thread(c, &path);
 }
 
 /* After a failure the kernel may call pages clean that are not on disk: this file is not written

@@ -129,7 +129,8 @@ static void drop(struct store_job *j)
 static size_t spare(const struct store_log *l)
 {
     size_t n = 0, most = l->config.reuse ? STORE_SPARE_SEGMENTS - l->spares.count : 0;
-    while (n < most && n < l->doomed.count && l->doomed.at[n].size > 0 && !l->doomed.at[n].worn)
+    while (n < most && n < l->doomed.count && l->doomed.at[n].size > 0 &&
+           l->doomed.at[n].size <= l->segment_bytes && !l->doomed.at[n].worn)
         n++;
     return n;
 }
@@ -164,6 +165,8 @@ static void forget_doomed(struct store_log *l, struct store_upkeep *u)
         if (i < u->spared)
             store_segments_add(&l->spares, u->doomed.at[i]);
     }
+    if (!l->config.reuse) /* any more */
+        store_log_doom_spares(l);
     if (u->doomed.count && l->room_wanted)
         store_log_wake(l);
 }
