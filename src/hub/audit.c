@@ -74,8 +74,8 @@ struct slice hub_audit_policy(struct slice token)
 /* What a call in pieces calls stands in its first piece. The text is inside of *doc; empty: it is no such piece. */
 static struct slice method_in_pieces(const struct rest_request *r, struct json_doc **doc)
 {
-    if (slice_find_slice(r->body, SLICE("\"" PIECES_METHOD "\"")) == r->body.len || !r->route ||
-        r->route->access != REST_CALL || json_parse(r->body, JSON_STRICT, doc, NULL) != OK)
+    bool may = slice_find(r->body, PIECES_METHOD[0]) < r->body.len || slice_find_slice(r->body, SLICE("\\u")) < r->body.len;
+    if (!may || !r->route || r->route->access != REST_CALL || json_parse(r->body, JSON_STRICT, doc, NULL) != OK)
         return (struct slice){0};
     const struct json *call = json_root(*doc);
     bool is = slice_eq_nocase(json_string(json_get(call, "methodName")), SLICE(PIECES_METHOD));

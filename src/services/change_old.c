@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/map.h"
 #include "services/fleet_twin.h"
 #include "services/ids.h"
 #include "services/twin_call.h"
@@ -170,42 +171,42 @@ static void configuration(struct rest_request *r)
                                                      .failed = on_no_value});
 }
 
-/* As the module compares them. */
-static bool is_id(const struct json *asked, struct slice id)
+static void name(struct map *names, const struct json *id)
 {
-    return slice_eq(slice_trim(json_string(asked)), id);
+    struct slice trimmed = slice_trim(json_string(id)); /* as the module compares them */
+    if (trimmed.len > 0)
+        map_put(names, trimmed, names);
 }
 
 /* The ids of nodes in a request to start, to stop, or for many. */
-static bool is_named(const struct json *request, struct slice id)
+static void name_all(struct map *names, const struct json *request)
 {
     const struct json *item = json_get_nocase(request, "item");
-    if (is_id(json_get_nocase(item ? item : request, "nodeId"), id))
-        return true;
+    name(names, json_get_nocase(item ? item : request, "nodeId"));
     for (struct json_walk w = json_walk(json_get_nocase(request, "nodesToAdd")); json_next(&w);)
-        if (is_id(json_get_nocase(w.value, "nodeId"), id))
-            return true;
+        name(names, json_get_nocase(w.value, "nodeId"));
     for (struct json_walk w = json_walk(json_get_nocase(request, "nodesToRemove")); json_next(&w);)
-        if (is_id(w.value, id))
-            return true;
-    return false;
+        name(names, w.value);
 }
 
 /* How the nodes that the request names are published; an empty list: they are not. */
 static void on_published(struct rest_request *r, struct slice payload)
 {
     struct json_doc *list = NULL, *request = NULL;
+    struct map names = {0};
     struct buffer out = {0};
     struct json_writer w = json_writer(&out);
     if (json_parse(payload, JSON_STRICT, &list, NULL) == OK &&
         json_parse(r->body, JSON_STRICT, &request, NULL) == OK) {
+        name_all(&names, json_root(request));
         json_array(&w);
         for (struct json_walk each = json_walk(json_get_nocase(json_root(list), "items"));
              json_next(&each);)
-            if (is_named(json_root(request), json_string(json_get_nocase(each.value, "nodeId"))))
+            if (map_get(&names, json_string(json_get_nocase(each.value, "nodeId"))))
                 json_put_value(&w, each.value);
         json_end_array(&w);
     }
+    map_clear(&names);
     json_free(&list);
     json_free(&request);
     services_change_record(r, buffer_slice(&out));

@@ -16,6 +16,11 @@ static const struct {
     {"BadIdentityToken", unauthorized},
     {"BadUserAccessDenied", unauthorized},
     {"BadTcpServerTooBusy", busy},
+    {"BadTooManyOperations", NULL}, /* these are of one request */
+    {"BadRequestTooLarge", NULL},
+    {"BadResponseTooLarge", NULL},
+    {"BadEncodingLimitsExceeded", NULL},
+    {"BadShutdown", NULL}, /* our own */
     {"BadTooMany", busy},
     {"BadTimeout", not_reachable},
     {"BadRequestTimeout", not_reachable},

@@ -17,6 +17,9 @@ static void an_answer_tells_of_the_session(void **state)
         {"Browse_V2", 429, "{\"detail\":\"BadTooManySessions: no (opc.tcp://a)\"}", "Busy"},
         {"Browse_V2", 502, "{\"detail\":\"BadConnectionClosed: refused (opc.tcp://a)\"}", "NotReachable"},
         {"Browse_V2", 502, "{\"detail\":\"BadInternalError: no (opc.tcp://a)\"}", "Error"},
+        {"Browse_V2", 413, "{\"detail\":\"BadResponseTooLarge: of one request (opc.tcp://a)\"}", NULL},
+        {"Browse_V2", 429, "{\"detail\":\"BadTooManyOperations: of ours (opc.tcp://a)\"}", NULL},
+        {"Browse_V2", 503, "{\"detail\":\"BadShutdown: we end (opc.tcp://a)\"}", NULL},
         /* Nothing was said to the server. */
         {"Browse_V2", 400, "{\"detail\":\"request.nodeId: not a string\"}", NULL},
         {"Browse_V2", 429, "{\"detail\":\"Too many calls are under way.\"}", NULL},

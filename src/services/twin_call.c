@@ -96,6 +96,18 @@ static void on_told(void *arg, enum status why, struct slice json)
         log_debug("endpoint state not kept status=%s", status_name(why));
 }
 
+/* Whom a caller brings along is no matter of the endpoint. */
+static bool brings_a_user(struct slice request)
+{
+    struct json_doc *doc = NULL;
+    if (json_parse(request, JSON_STRICT, &doc, NULL) != OK)
+        return false;
+    const struct json *user = json_get_nocase(json_get_nocase(json_root(doc), "header"), "elevation");
+    bool brings = user && !json_is(user, JSON_NULL);
+    json_free(&doc);
+    return brings;
+}
+
 static void tell_state(const struct call *c, int status, struct slice payload)
 {
     struct services *app = c->request->app;
@@ -106,9 +118,7 @@ static void tell_state(const struct call *c, int status, struct slice payload)
     const char *state = services_endpoint_state(slice_of(c->ask.method), status, payload);
     if (t == NULL || state == NULL || t->state == state)
         return;
-    /* Whom a caller brings along is no matter of the endpoint. */
-    bool brought = slice_find_slice(c->ask.request, SLICE("\"elevation\"")) < c->ask.request.len;
-    if (brought && strcmp(state, "Unauthorized") == 0)
+    if (strcmp(state, "Unauthorized") == 0 && brings_a_user(c->ask.request))
         return;
     t->state = state;
     struct services_registry_ask ask = {
