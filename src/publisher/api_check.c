@@ -2,17 +2,42 @@
 
 #include <stdio.h>
 
+#include "base/buffer.h"
+#include "opcua/event_query.h"
 #include "publisher/api.h"
 
-/* What callers of 2.8 send in members that 2.9 has otherwise, and what we take beyond both. */
+/* What callers of 2.8 send in members that 2.9 has otherwise. */
 static const struct rest_model wider[] = {
     {"DiagnosticsLevel", NULL, "None|Status|Operations|Diagnostics|Verbose|Information|Debug"},
     {"ReadProcessedValuesDetailsModel",
      "startTime:datetime, endTime:datetime, processingInterval:interval, aggregateType:str, "
      "aggregateConfiguration:AggregateConfigurationModel",
      NULL},
-    {"ReadEventsDetailsModel", "startTime:datetime, endTime:datetime, numEvents:i64, filter:any", NULL}, /* a query as text */
 };
+
+/* A filter of events that is a query. */
+static const struct rest_model queries[] = {
+    {"ReadEventsDetailsModel", "startTime:datetime, endTime:datetime, numEvents:i64, filter:str", NULL},
+};
+
+/* NULL: the filter is none. */
+static const struct json *query_of(const struct json *payload)
+{
+    const struct json *details = json_get_nocase(json_get_nocase(payload, "request"), "details");
+    const struct json *filter = json_get_nocase(details, "filter");
+    return json_is(filter, JSON_STRING) ? filter : NULL;
+}
+
+static bool check_query(const struct json *query, char why[REST_MODEL_WHY_MAX])
+{
+    struct buffer compiled = {0}, reason = {0};
+    bool ok = opcua_event_query_compile(json_string(query), &compiled, &reason) == OK;
+    if (!ok)
+        snprintf(why, REST_MODEL_WHY_MAX, "request.details.filter: %s", buffer_cstr(&reason));
+    buffer_clear(&compiled);
+    buffer_clear(&reason);
+    return ok;
+}
 
 static const struct rest_route *find_route(struct slice method)
 {
@@ -68,5 +93,9 @@ bool api_check(struct slice method, const struct json *payload, char why[REST_MO
     if (route->query && json_is(payload, JSON_OBJECT) &&
         rest_model_check_members(&m, route->query, payload, why) != OK)
         return false;
-    return route->request == NULL || check_body(&m, route, payload, why) == OK;
+    const struct rest_models with_query = {queries, sizeof queries / sizeof queries[0], &m};
+    const struct json *query = query_of(payload);
+    if (route->request && check_body(query ? &with_query : &m, route, payload, why) != OK)
+        return false;
+    return query == NULL || check_query(query, why);
 }

@@ -60,6 +60,10 @@ static void a_filter_of_events_may_be_a_query(void **state)
 {
     (void)state;
     assert_true(check("HistoryReadEvents", "{" CONNECTION ",\"request\":{\"details\":{\"filter\":\"SELECT /Severity FROM BaseEventType\"}}}"));
+    assert_false(check("HistoryReadEvents", "{" CONNECTION ",\"request\":{\"details\":{\"filter\":\"text\"}}}"));
+    assert_int_equal(strncmp(why, "request.details.filter: ", 24), 0);
+    assert_false(check("HistoryReadEvents", "{" CONNECTION ",\"request\":{\"details\":{\"filter\":{\"whereClause\":7}}}}"));
+    assert_string_equal(why, "request.details.filter.whereClause: not an object");
 }
 
 static void what_has_no_shape_is_not_looked_at(void **state)
