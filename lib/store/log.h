@@ -87,8 +87,13 @@ struct store_reader;
 
 /* Reads on from `sequence` (clamped to what is kept). Many readers may be open; each has one chunk of memory. */
 struct store_reader *store_reader_open(struct store_log *l, uint64_t sequence);
-/* OK; AGAIN at the durable end; IO_FAILED. Damage is skipped and counted. */
+/* OK; AGAIN at the durable end; IO_FAILED: the disk did, and may give it another time. Damage is skipped and counted. */
 CHECKED enum status store_reader_next(struct store_reader *r, struct store_record *out);
+/* What it looks for: the records before were given, or cannot be read. */
+uint64_t store_reader_at(const struct store_reader *r);
+/* After IO_FAILED: a part of what could not be read is given up as damage, twice as much with each
+ * call until a record was read. */
+void store_reader_give_up(struct store_reader *r);
 void store_reader_seek(struct store_reader *r, uint64_t sequence);
 void store_reader_close(struct store_reader **r);
 

@@ -77,22 +77,18 @@ static void pass_damage(struct store_reader *r, uint64_t expected, uint64_t good
 }
 
 /* The record from which on the n-th segment is to be read, and where it begins. */
-static enum status find_start(struct store_reader *r, size_t n, uint64_t *sequence, uint64_t *at)
+static void find_start(struct store_reader *r, size_t n, uint64_t *sequence, uint64_t *at)
 {
     const struct store_segment *s = &r->log->segments.at[n];
     *sequence = s->first;
     *at = 0;
-    if (r->next == s->first)
-        return OK;
-    enum status status = store_log_need_index(r->log, n);
-    if (status != OK)
-        return status;
+    if (r->next == s->first || store_log_need_index(r->log, n) != OK)
+        return;
     const struct store_index_entry *e = store_index_by_sequence(&s->index, r->next);
     if (e) {
         *sequence = e->sequence;
         *at = e->at;
     }
-    return OK;
 }
 
 /* AGAIN: somebody removed the file. */
@@ -102,20 +98,16 @@ static enum status begin_scan(struct store_reader *r)
     size_t n = store_segments_find(&l->segments, r->next);
     const struct store_segment *s = &l->segments.at[n];
     struct store_path path = store_segment_path(l->config.directory, s, "log");
-    struct store_file *f = NULL;
+    struct store_file *f;
     enum status status = l->config.disk->ops->open(l->config.disk, path.text, false, &f);
     if (status == NOT_FOUND) {
         pass_damage(r, s->first, store_log_limit(l, n));
         return AGAIN;
     }
-    uint64_t at, sequence;
-    if (status == OK)
-        status = find_start(r, n, &sequence, &at);
-    if (status != OK) {
-        if (f)
-            l->config.disk->ops->close(&f);
+    if (status != OK)
         return IO_FAILED;
-    }
+    uint64_t at, sequence;
+    find_start(r, n, &sequence, &at);
     store_scan_init(&r->scan, f, store_segment_salt(s), at, s->size, sequence,
                     store_log_limit(l, n));
     return OK;
@@ -174,6 +166,20 @@ enum status store_reader_next(struct store_reader *r, struct store_record *out)
         if (s != AGAIN)
             return s;
     }
+}
+
+uint64_t store_reader_at(const struct store_reader *r)
+{
+    return r->next;
+}
+
+void store_reader_give_up(struct store_reader *r)
+{
+    size_t n = store_segments_find(&r->log->segments, r->next);
+    if (r->scan.file)
+        store_scan_give_up(&r->scan);
+    else if (n < r->log->segments.count)
+        pass_damage(r, r->next, store_log_limit(r->log, n)); /* it cannot even be opened */
 }
 
 void store_reader_seek(struct store_reader *r, uint64_t sequence)

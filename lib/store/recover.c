@@ -210,14 +210,20 @@ static enum status find_remembered(struct store_log *l)
 
 /* ---- the last segment ---- */
 
-/* What a crash tore, or what the file had in it before. After it, what is in the file is what is read: on the disk too, before anybody is told. */
-static enum status cut(struct store_log *l, struct store_file *f, uint64_t from, uint64_t to)
+/* What a crash tore, or what the file had in it before: room that was kept, records of the segment that it was. After it,
+ * what is in the file is what is read: on the disk too, before anybody is told. */
+static enum status cut(struct store_log *l, struct store_file *f, uint64_t from, uint64_t to,
+                       bool torn)
 {
     enum status s = OK;
-    if (from > to) {
+    if (from > to && torn)
+        log_warn("log tail torn: records that were not durable yet are cut off directory=%s "
+                 "first=%" PRIu64 " bytes=%" PRIu64,
+                 l->config.directory, l->next, from - to);
+    else if (from > to)
         log_info("log tail cut directory=%s bytes=%" PRIu64, l->config.directory, from - to);
+    if (from > to)
         s = f->disk->ops->truncate(f, to);
-    }
     if (s == OK && l->config.durability == STORE_FSYNC)
         s = f->disk->ops->sync(f);
     return s;
@@ -257,12 +263,13 @@ static enum status read_last(struct store_log *l, struct store_segment *segment,
     if (s != OK)
         return s;
     s = scan_last(l, segment, f, &tear, &end);
+    bool torn = s == OK && tear.holes && store_tear_found(&tear, *seen);
     if (s == OK && tear.holes) { /* once more, for now it is known what is damage */
-        end = store_tear_found(&tear, *seen) ? tear.at : end;
+        end = torn ? tear.at : end;
         s = scan_last(l, segment, f, NULL, &end);
     }
     if (s == OK)
-        s = cut(l, f, segment->size, end);
+        s = cut(l, f, segment->size, end, torn);
     l->bytes -= segment->size - end;
     segment->size = end;
     segment->index.age_ms = l->age_at_open;

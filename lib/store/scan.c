@@ -2,6 +2,8 @@
 
 #include "base/reader.h"
 
+#define PAGE 4096u /* what a disk that fails does not read, at the least */
+
 void store_scan_init(struct store_scan *s, struct store_file *file, uint32_t salt, uint64_t at,
                      uint64_t end, uint64_t expected, uint64_t limit)
 {
@@ -91,6 +93,7 @@ enum status store_scan_next(struct store_scan *s, struct store_record *out, uint
             s->used += STORE_RECORD_HEADER + out->bytes.len;
             s->good_end = position(s);
             s->expected = out->sequence + 1;
+            s->given_up = 0;
             return OK;
         }
         if (status != BAD_FORMAT)
@@ -98,6 +101,15 @@ enum status store_scan_next(struct store_scan *s, struct store_record *out, uint
         s->used++;
     }
     return CLOSED;
+}
+
+void store_scan_give_up(struct store_scan *s)
+{
+    uint64_t failed_at = s->window_at + s->window.len;
+    s->given_up = s->given_up ? 2 * s->given_up : PAGE;
+    s->window_at = (failed_at / PAGE) * PAGE + s->given_up;
+    s->used = 0;
+    buffer_reset(&s->window);
 }
 
 void store_scan_clear(struct store_scan *s)

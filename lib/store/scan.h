@@ -19,6 +19,7 @@ struct store_scan {
     uint64_t commit;    /* first sequence of the last whole record's commit */
     uint64_t limit;     /* first sequence that is no longer this segment's */
     uint32_t salt;
+    uint64_t given_up; /* bytes, with the last call */
 };
 
 /* Takes the file. Record `expected` begins at byte `at`. */
@@ -32,5 +33,9 @@ void store_scan_init(struct store_scan *s, struct store_file *file, uint32_t sal
  */
 CHECKED enum status store_scan_next(struct store_scan *s, struct store_record *out,
                                     uint64_t *expected);
+
+/* After IO_FAILED: goes on behind what could not be read, twice as far with each call until a record
+ * was. */
+void store_scan_give_up(struct store_scan *s);
 
 void store_scan_clear(struct store_scan *s);

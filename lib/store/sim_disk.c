@@ -17,6 +17,7 @@ struct inode {
     struct buffer synced; /* as the power leaves it */
     struct buffer dirty;  /* a byte per sector: written since the last sync */
     bool resized;
+    uint64_t spoiled_from, spoiled_to; /* bytes that cannot be read */
     struct file *locked; /* by this handle */
 };
 
@@ -384,6 +385,11 @@ static enum status read_file(struct store_file *file, uint64_t at, size_t len, s
     struct file *f = (struct file *)file;
     struct sim_disk *d = lock(file->disk);
     bool fails = count(d, SIM_DISK_READ) || f->life != d->life;
+    if (!fails && f->inode->spoiled_from < at + len && at < f->inode->spoiled_to) {
+        fails = true; /* what comes before is given, as real disks do */
+        len = f->inode->spoiled_from > at ? (size_t)(f->inode->spoiled_from - at) : 0;
+        buffer_put(out, slice_first(slice_skip(buffer_slice(&f->inode->now), (size_t)at), len));
+    }
     if (!fails && at < f->inode->now.len)
         buffer_put(out, slice_first(slice_skip(buffer_slice(&f->inode->now), (size_t)at), len));
     unlock(d);
@@ -575,6 +581,18 @@ bool sim_disk_flip(struct store_disk *disk, const char *path, uint64_t byte, uin
     }
     unlock(d);
     return there;
+}
+
+bool sim_disk_spoil(struct store_disk *disk, const char *path, uint64_t from, uint64_t to)
+{
+    struct sim_disk *d = lock(disk);
+    struct entry *e = find(&d->now, path);
+    if (e) {
+        e->inode->spoiled_from = from;
+        e->inode->spoiled_to = to;
+    }
+    unlock(d);
+    return e != NULL;
 }
 
 bool sim_disk_cut(struct store_disk *disk, const char *path, uint64_t size)

@@ -47,6 +47,8 @@ uint64_t sim_disk_calls(struct store_disk *d, enum sim_disk_kind kind);
 
 /* Damage that the disk does not notice; synced bytes too. False when there is no such byte. */
 bool sim_disk_flip(struct store_disk *d, const char *path, uint64_t byte, uint8_t mask);
+/* Reads of these bytes of it fail from now on; of none of them with from == to. */
+bool sim_disk_spoil(struct store_disk *d, const char *path, uint64_t from, uint64_t to);
 bool sim_disk_cut(struct store_disk *d, const char *path, uint64_t size);
 /* The file's bytes as they are read now; NOT_FOUND. */
 CHECKED enum status sim_disk_copy(struct store_disk *d, const char *path, struct buffer *out);

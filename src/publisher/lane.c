@@ -139,6 +139,12 @@ static void on_dropped(void *arg, const struct outgoing_view *v, enum gap_reason
         add_gap(l, v->properties, why, false);
 }
 
+static void on_schemas_damaged(void *arg, uint64_t count)
+{
+    (void)arg, (void)count;
+    say_schema_lost(GAP_DAMAGED);
+}
+
 static void on_exposed(void *arg, struct slice properties)
 {
     add_gap(arg, properties, GAP_BYTES, true);
@@ -181,6 +187,7 @@ static enum status open_queue(struct lane *l, unsigned which)
                                .on_dropped = on_dropped,
                                .on_memory = on_memory,
                                .on_durable = on_durable,
+                               .on_damaged = which == SCHEMAS ? on_schemas_damaged : NULL,
                                .arg = l},
         &l->queues[which]);
     if (s == OK)

@@ -340,6 +340,51 @@ static void schemas_stay_when_messages_go(void **state)
     assert_true(wire.count == 2);
 }
 
+/* A byte of what the disk has of it, from the file's end. */
+static void spoil(struct rig *r, const char *queue, long from_end)
+{
+    char path[256];
+    struct buffer names = {0};
+    struct slice rest, name;
+    snprintf(path, sizeof path, "%s/%s", r->folder, queue);
+    assert_int_equal(r->config.disk->ops->list(r->config.disk, path, &names), OK);
+    rest = buffer_slice(&names);
+    while (rest.len && slice_split(&rest, 0, &name))
+        if (slice_ends(name, SLICE(".log"))) {
+            snprintf(path, sizeof path, "%s/%s/%.*s", r->folder, queue, SLICE_FMT(name));
+            FILE *f = fopen(path, "r+");
+            assert_int_equal(fseek(f, -from_end, SEEK_END), 0);
+            fputc(0xa5, f);
+            fclose(f);
+        }
+    buffer_clear(&names);
+}
+
+/* What the disk does not give back never comes, and nothing waits for it. */
+static void a_damaged_schema_is_counted_and_messages_go_on(void **state)
+{
+    struct rig *r = *state;
+    wire.full = true;
+    put_schema(r, "schema 1");
+    put_schema(r, "schema 2");
+    put(r, "a", 0, 0);
+    pass_time(r, 5000);
+    lane_close(&r->lane);
+    spoil(r, "schemas", 1);
+    assert_int_equal(lane_open(&r->config, &r->lane), OK);
+    pass_time(r, 1);
+    expect(0, "schema 1");
+    expect(1, "a");
+    assert_int_equal(lane_queue_counts(r->lane).damaged, 1);
+    answer(0, OK);
+    answer(1, OK);
+    pass_time(r, 5000);
+    start_again(r);
+    put(r, "b", 0, 0);
+    expect(0, "b");
+    assert_int_equal(lane_queue_counts(r->lane).damaged, 0); /* once */
+}
+
 static void a_schema_that_is_refused_is_counted(void **state)
 {
     struct rig *r = *state;
@@ -386,6 +431,7 @@ int main(void)
         TEST(keeps_to_its_window),
         TEST(schemas_go_before_what_may_name_them),
         TEST(schemas_stay_when_messages_go),
+        TEST(a_damaged_schema_is_counted_and_messages_go_on),
         TEST(a_schema_that_is_refused_is_counted),
         TEST(without_a_transport_all_is_given_up_and_counted),
         TEST(in_memory_what_was_sent_and_not_acknowledged_is_lost),

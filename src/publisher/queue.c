@@ -339,6 +339,7 @@ void queue_close(struct queue **queue)
         return;
     struct link *l;
     loop_timer_stop(&q->retry);
+    loop_timer_stop(&q->reread);
     append_all(q);
     while ((l = list_pop(&q->flying))) {
         struct queue_flight *f = LIST_OF(l, struct queue_flight, link);

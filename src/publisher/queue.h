@@ -3,6 +3,9 @@
  * in memory as well, or in memory alone. Who sends takes the oldest, and says when it is done. On
  * one loop.
  *
+ * What lies damaged on the disk is counted and passed over. A disk that fails to read is asked again
+ * each second, and after QUEUE_UNREADABLE_MS what it does not give is passed over as well.
+ *
  * On the disk a message is kept from the commit on that follows queue_put(), some milliseconds later,
  * until it is done: a new start begins with the oldest that is not. Messages are taken from memory while the transport
  * keeps up, and read from the disk when it does not. A disk that fails or is full leaves them in
@@ -17,6 +20,8 @@
 #include "publisher/gaps.h"
 #include "publisher/outgoing.h"
 #include "store/log.h"
+
+#define QUEUE_UNREADABLE_MS 30000
 
 struct queue;
 
@@ -39,6 +44,7 @@ struct queue_config {
     /* A message left memory (it was freed): its bytes. */
     void (*on_memory)(void *arg, uint64_t bytes);
     void (*on_durable)(void *arg); /* there may be something to take; cursors may be moved */
+    void (*on_damaged)(void *arg, uint64_t count); /* messages that the disk did not give back; NULL */
     void *arg;
 };
 

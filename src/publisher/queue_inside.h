@@ -24,6 +24,9 @@ struct queue {
     uint64_t unstored, unstored_bytes; /* in memory and not in the log, of flying and fresh */
     bool making_room;
     struct loop_timer retry;
+    struct loop_timer reread; /* while the disk does not read */
+    bool rests;               /* until it runs */
+    uint64_t failing_ms;      /* for so long */
 
     enum { NOTHING, FROM_MEMORY, FROM_DISK } peeked;
     struct store_record record; /* of FROM_DISK */

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "publisher/queue_inside.h"
 
+#define REREAD_MS 1000 /* after a disk that failed to read */
+
 /* Where memory goes on from the disk: what lies before it in the log is to be read. */
 static uint64_t edge(const struct queue *q)
 {
@@ -21,6 +23,8 @@ static uint64_t edge(const struct queue *q)
 static void count_damage(struct queue *q, uint64_t count, const char *what)
 {
     q->damaged += count;
+    if (q->config.on_damaged)
+        q->config.on_damaged(q->config.arg, count);
     log_error("queue lost messages that the disk did not give back directory=%s count=%" PRIu64
               " what=%s",
               q->config.directory, count, what);
@@ -43,28 +47,64 @@ static void pass(struct queue *q, uint64_t sequence)
         q->settled = sequence;
 }
 
+static void settle_front(struct queue *q);
+
+static void lose(struct queue *q, uint64_t to, const char *what)
+{
+    count_damage(q, to - q->read_next, what);
+    pass(q, to - 1);
+    settle_front(q);
+}
+
+static void on_reread(void *arg)
+{
+    struct queue *q = arg;
+    q->rests = false;
+    if (q->config.on_durable)
+        q->config.on_durable(q->config.arg);
+}
+
+static void rest(struct queue *q)
+{
+    bool hopeless = q->failing_ms >= QUEUE_UNREADABLE_MS;
+    if (hopeless)
+        store_reader_give_up(q->reader);
+    q->failing_ms += hopeless ? 0 : REREAD_MS;
+    q->rests = true;
+    loop_timer_start(q->config.loop, &q->reread, hopeless ? 0 : REREAD_MS, on_reread, q);
+}
+
+/* The next record into q->record, or what cannot be read before it is passed over. */
+static enum status read_next(struct queue *q, uint64_t end)
+{
+    if (q->reader_at != q->read_next)
+        store_reader_seek(q->reader, q->read_next);
+    enum status s = store_reader_next(q->reader, &q->record);
+    uint64_t at = s == OK ? q->record.sequence : store_reader_at(q->reader);
+    q->reader_at = s == OK ? at + 1 : at;
+    if (s == OK)
+        q->failing_ms = 0;
+    else if (s != AGAIN)
+        rest(q);
+    if (at == q->read_next)
+        return s == OK ? OK : AGAIN;
+    lose(q, at < end ? at : end, "hole");
+    return CONFLICT;
+}
+
 static enum status read_disk(struct queue *q)
 {
     uint64_t end = edge(q);
-    while (q->read_next < end) {
-        if (q->reader_at != q->read_next)
-            store_reader_seek(q->reader, q->read_next);
-        enum status s = store_reader_next(q->reader, &q->record);
-        q->reader_at = s == OK ? q->record.sequence + 1 : 0;
-        if (s != OK)
+    while (q->read_next < end && !q->rests) {
+        enum status s = read_next(q, end);
+        if (s == AGAIN)
             return AGAIN;
-        if (q->record.sequence > q->read_next) {
-            uint64_t to = q->record.sequence < end ? q->record.sequence : end;
-            count_damage(q, to - q->read_next, "hole");
-            q->read_next = to;
-            continue;
-        }
-        if (outgoing_decode(q->record.bytes, &q->view) == OK) {
+        if (s == OK && outgoing_decode(q->record.bytes, &q->view) == OK) {
             q->peeked = FROM_DISK;
             return OK;
         }
-        count_damage(q, 1, "record");
-        pass(q, q->read_next);
+        if (s == OK)
+            lose(q, q->read_next + 1, "record");
     }
     return AGAIN;
 }

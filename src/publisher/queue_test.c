@@ -383,6 +383,67 @@ static void refuses_what_no_record_can_hold(void **state)
     assert_int_equal(peek(r), 0);
 }
 
+static void spoil(struct rig *r, uint64_t from, uint64_t to)
+{
+    struct buffer names = {0};
+    assert_int_equal(r->disk->ops->list(r->disk, "/queue", &names), OK);
+    struct slice rest = buffer_slice(&names), name;
+    while (rest.len && slice_split(&rest, 0, &name))
+        if (slice_ends(name, SLICE(".log"))) {
+            char path[128];
+            snprintf(path, sizeof path, "/queue/%.*s", SLICE_FMT(name));
+            assert_true(sim_disk_spoil(r->disk, path, from, to));
+        }
+    buffer_clear(&names);
+}
+
+/* A disk that cannot read is asked again, for a disk may be away for a while. */
+static void waits_for_a_disk_that_reads_again(void **state)
+{
+    struct rig *r = *state;
+    put(r, 200);
+    pass_time(r, 100);
+    for (unsigned i = 1; i <= 10; i++)
+        take_done(r, i);
+    crash(r);
+    spoil(r, 0, UINT64_MAX);
+    assert_int_equal(peek(r), 0);
+    pass_time(r, 10000);
+    assert_int_equal(peek(r), 0);
+    assert_int_equal(queue_counts(r->queue).damaged, 0);
+    spoil(r, 0, 0);
+    pass_time(r, 2000);
+    unsigned first = peek(r);
+    assert_true(first > 0 && first <= 11);
+    for (unsigned i = first; i <= 200; i++)
+        take_done(r, i);
+}
+
+/* What it does not read for long is given up, and what comes behind it is not. */
+static void gives_up_what_the_disk_does_not_read(void **state)
+{
+    struct rig *r = *state;
+    put(r, 600);
+    pass_time(r, 100);
+    crash(r);
+    spoil(r, 50000, 50512); /* of each segment */
+    unsigned last = 0, lost = 0;
+    while (last < 600) {
+        unsigned next = peek(r);
+        if (next == 0) {
+            pass_time(r, 500);
+            assert_true(sim_now_ms(r->sim) < 200000);
+            continue;
+        }
+        lost += next - last - 1;
+        take_done(r, next);
+        last = next;
+    }
+    assert_true(lost > 0 && lost < 30);
+    assert_int_equal(queue_counts(r->queue).damaged, lost);
+    assert_int_equal(queue_counts(r->queue).waiting, 0);
+}
+
 static void works_in_memory_alone(void **state)
 {
     struct rig *r = *state;
@@ -479,6 +540,8 @@ int main(void)
         TEST(a_full_disk_is_waited_for),
         TEST(a_clock_that_jumps_makes_nothing_old),
         TEST(refuses_what_no_record_can_hold),
+        TEST(waits_for_a_disk_that_reads_again),
+        TEST(gives_up_what_the_disk_does_not_read),
         TEST(works_in_memory_alone),
         TEST(any_history_keeps_what_was_durable),
     };
