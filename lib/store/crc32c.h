@@ -1,6 +1,7 @@
 /*
  * CRC-32C (Castagnoli, RFC 3720 appendix B.4): the checksum of everything that lies on disk. Uses
- * the processor's instruction where there is one, and answers the same without.
+ * the processor's instructions where there are such, three parts of long ones side by side, and answers
+ * the same without.
  */
 #pragma once
 

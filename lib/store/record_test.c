@@ -44,6 +44,22 @@ static void both_ways_of_summing_agree_and_can_be_continued(void **state)
     }
 }
 
+/* Long ones are summed in parts, of two lengths. */
+static void both_ways_agree_on_what_is_long(void **state)
+{
+    (void)state;
+    static uint8_t bytes[40000];
+    uint32_t random = 1;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)((random = random * 1664525u + 1013904223u) >> 24);
+    for (size_t len = 300; len < sizeof(bytes) - 8; len += len / 50 + 1) {
+        struct slice s = slice_from(bytes + len % 8, len);
+        assert_int_equal(store_crc32c(random, s), store_crc32c_plain(random, s));
+        uint32_t half = store_crc32c(7, slice_first(s, len / 3));
+        assert_int_equal(store_crc32c(half, slice_skip(s, len / 3)), store_crc32c_plain(7, s));
+    }
+}
+
 static size_t make(uint8_t out[128], uint32_t salt)
 {
     store_record_put(out, 0x0102030405060708u, 99, SLICE("the "), SLICE("bytes"));
@@ -206,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksums_are_those_of_rfc_3720),
         cmocka_unit_test(both_ways_of_summing_agree_and_can_be_continued),
+        cmocka_unit_test(both_ways_agree_on_what_is_long),
         cmocka_unit_test(a_record_comes_back_as_it_was),
         cmocka_unit_test(refuses_what_is_cut_short_or_changed),
         cmocka_unit_test(segments_have_names_that_sort),
