@@ -42,6 +42,7 @@ struct audit {
 /* ---- from here to there ---- */
 
 #define TEXTS 9
+#define BODIES 6 /* the texts from here on */
 
 static void texts_of(struct audit_entry *e, struct slice *out[TEXTS])
 {
@@ -50,13 +51,19 @@ static void texts_of(struct audit_entry *e, struct slice *out[TEXTS])
     memcpy(out, all, sizeof all);
 }
 
-/* What is too long for a line waits as a digest. */
+/* What is too long for a line waits as a digest, where nobody keeps it until the line is made. */
 static struct slice shorten(struct slice body, struct buffer *digest)
 {
     if (body.len <= AUDIT_BODY_MAX)
         return body;
     audit_line_digest(body, digest);
     return buffer_slice(digest);
+}
+
+/* A long one is read where it is, by the thread. */
+static bool stays(size_t n, const struct slice *text)
+{
+    return n >= BODIES && text->len > AUDIT_BODY_MAX;
 }
 
 static struct post *copy(const struct audit_entry *e)
@@ -66,13 +73,13 @@ static struct post *copy(const struct audit_entry *e)
     size_t bytes = 0;
     texts_of(&from, texts);
     for (size_t n = 0; n < TEXTS; n++)
-        bytes += texts[n]->len;
+        bytes += stays(n, texts[n]) ? 0 : texts[n]->len;
     struct post *p = memory_new(sizeof *p + bytes);
     *p = (struct post){.entry = from, .bytes = sizeof *p + bytes};
     texts_of(&p->entry, texts);
     uint8_t *at = p->texts;
     for (size_t n = 0; n < TEXTS; n++)
-        if (texts[n]->len) {
+        if (texts[n]->len && !stays(n, texts[n])) {
             memcpy(at, texts[n]->at, texts[n]->len);
             texts[n]->at = at;
             at += texts[n]->len;
@@ -80,7 +87,7 @@ static struct post *copy(const struct audit_entry *e)
     return p;
 }
 
-static struct post *post_new(const struct audit_entry *e)
+static struct post *post_short(const struct audit_entry *e)
 {
     struct audit_entry short_one = *e;
     struct buffer body = {0}, old = {0}, response = {0};
@@ -214,7 +221,7 @@ static enum status push(struct audit *a, struct post *p)
 
 void audit_put(struct audit *a, const struct audit_entry *e)
 {
-    struct post *p = post_new(e);
+    struct post *p = post_short(e);
     if (push(a, p) != OK)
         post_free(p);
 }
@@ -222,7 +229,7 @@ void audit_put(struct audit *a, const struct audit_entry *e)
 void audit_put_first(struct audit *a, const struct audit_entry *e, struct loop *loop, audit_fn *fn,
                      void *arg)
 {
-    struct post *p = post_new(e);
+    struct post *p = copy(e);
     p->loop = loop;
     p->fn = fn;
     p->arg = arg;

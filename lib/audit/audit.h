@@ -35,7 +35,8 @@ void audit_close(struct audit **a);
 void audit_put(struct audit *a, const struct audit_entry *e);
 
 /* fn(arg) on the loop, after this returned. OK: it is on the disk; FULL, IO_FAILED: it is not, and
- * nothing may be done. Copies. */
+ * nothing may be done. Bodies longer than AUDIT_BODY_MAX stay the caller's until fn is called, and where they are:
+ * the thread makes their digests. All else is copied. */
 typedef void audit_fn(void *arg, enum status why);
 void audit_put_first(struct audit *a, const struct audit_entry *e, struct loop *loop, audit_fn *fn,
                      void *arg);

@@ -141,6 +141,29 @@ static void a_change_is_on_the_disk_before_it_is_made(void **state)
     buffer_clear(&all);
 }
 
+/* Longer than what may wait for the disk; it is the caller's until he is told. */
+static void a_long_body_is_read_where_it_is(void **state)
+{
+    (void)state;
+    struct heard h = {0};
+    size_t len = AUDIT_WAITING_MAX + 1;
+    uint8_t *body = memory_new(len);
+    struct audit_entry e = {.event = "asked", .body = slice_from(body, len), .old = SLICE("{\"value\":1}")};
+    memset(body, 'x', len);
+    audit_put_first(audit, &e, loop, hear, &h);
+    assert_true(loop_run_until(loop, heard_one, &h, WAIT_MS));
+    assert_int_equal(h.why, OK);
+    struct buffer digest = {0}, all;
+    audit_line_digest(e.body, &digest);
+    free(body);
+    close_it();
+    all = text();
+    assert_true(slice_find_slice(buffer_slice(&all), buffer_slice(&digest)) < all.len);
+    assert_int_equal(audit_verify(folder), 0);
+    buffer_clear(&digest);
+    buffer_clear(&all);
+}
+
 /* Of devices, of storage, of webhooks, of certificates, of transports. */
 static void no_key_of_anybody_stands_in_it(void **state)
 {
@@ -279,6 +302,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
     const struct CMUnitTest tests[] = {
         TEST(a_change_is_on_the_disk_before_it_is_made),
+        TEST(a_long_body_is_read_where_it_is),
         TEST(no_key_of_anybody_stands_in_it),
         TEST(what_was_there_and_what_came_of_it_are_copied),
         TEST(the_chain_goes_on_after_a_restart),

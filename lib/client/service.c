@@ -26,6 +26,8 @@ struct service_client {
     char *resource, *policy, *key;
     struct buffer token;
     uint64_t token_ends_ms; /* wall clock */
+    size_t held;
+    bool freed; /* goes when nobody holds it */
 };
 
 /* ---- the token ---- */
@@ -108,7 +110,7 @@ static size_t put_headers(const struct service_client *c, const struct service_c
 enum status service_client_request(struct service_client *c, const struct service_call *call,
                                    service_client_fn *done, void *arg)
 {
-    enum status s = sign(c);
+    enum status s = c->freed ? CANCELLED : sign(c);
     if (s != OK)
         return s;
     struct buffer url = {0};
@@ -256,15 +258,33 @@ struct loop *service_client_loop(const struct service_client *c)
     return c->loop;
 }
 
+static void forget(struct service_client *c)
+{
+    free(c->url);
+    free(c->resource);
+    free(c->policy);
+    free(c->key);
+    buffer_clear(&c->token);
+    free(c);
+}
+
+void service_client_hold(struct service_client *c)
+{
+    c->held++;
+}
+
+void service_client_give_back(struct service_client *c)
+{
+    if (--c->held == 0 && c->freed)
+        forget(c);
+}
+
 void service_client_free(struct service_client **c)
 {
     if (*c == NULL)
         return;
-    free((*c)->url);
-    free((*c)->resource);
-    free((*c)->policy);
-    free((*c)->key);
-    buffer_clear(&(*c)->token);
-    free(*c);
+    (*c)->freed = true;
+    if ((*c)->held == 0)
+        forget(*c);
     *c = NULL;
 }

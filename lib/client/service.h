@@ -21,6 +21,10 @@ struct service_client_config {
 CHECKED enum status service_client_new(const struct service_client_config *config,
                                        struct service_client **out);
 void service_client_free(struct service_client **c);
+/* For work of it on a helper thread: it stays until that is given back, though what it is asked for is CANCELLED once
+ * it was freed. */
+void service_client_hold(struct service_client *c);
+void service_client_give_back(struct service_client *c);
 struct loop *service_client_loop(const struct service_client *c);
 
 struct service_call {

@@ -11,6 +11,7 @@
 #define METHOD_MS 30000   /* as a direct method without a time of its own */
 #define PIECE_MS_MIN 5000 /* the hub takes no shorter one */
 #define KEPT_MS 60000     /* how long the module is to keep what nobody asks for */
+#define ASIDE_BYTES (1u << 20) /* of a request that is compressed on a helper thread: 4 MiB take some 100 ms */
 
 struct piecemeal {
     struct service_client *client;
@@ -18,6 +19,7 @@ struct piecemeal {
     void *arg;
     char *device, *module, *method, *call_id;
     uint64_t until_ms, connect_timeout_ms;
+    struct buffer plain;   /* while a helper thread compresses it */
     struct buffer request; /* compressed */
     size_t sent;
     char *handle; /* the module's; NULL before its first answer */
@@ -29,10 +31,18 @@ struct piecemeal {
     bool answered; /* its first piece has come */
 };
 
+/* Passwords may stand in it. */
+static void wipe(struct buffer *b)
+{
+    if (b->len)
+        explicit_bzero(b->at, b->len);
+    buffer_clear(b);
+}
+
 static void piecemeal_free(struct piecemeal *p)
 {
-    explicit_bzero(p->request.at, p->request.len); /* passwords may stand in it */
-    buffer_clear(&p->request);
+    wipe(&p->plain);
+    wipe(&p->request);
     buffer_clear(&p->response);
     gzip_expander_free(&p->expander);
     free(p->device), free(p->module), free(p->method), free(p->call_id), free(p->handle);
@@ -190,6 +200,28 @@ static void on_piece(void *arg, enum status why, int status, struct slice payloa
 
 /* ---- beginning ---- */
 
+static void compress(void *arg)
+{
+    struct piecemeal *p = arg;
+    gzip_compress(buffer_slice(&p->plain), &p->request);
+}
+
+static void on_compressed(void *arg)
+{
+    struct piecemeal *p = arg;
+    struct service_client *c = p->client;
+    wipe(&p->plain);
+    go_on(p);
+    service_client_give_back(c);
+}
+
+static void drop(void *arg)
+{
+    struct piecemeal *p = arg;
+    service_client_give_back(p->client);
+    piecemeal_free(p);
+}
+
 enum status service_pieces_invoke(struct service_client *c, const struct service_method *m,
                                   service_client_method_fn *done, void *arg)
 {
@@ -206,6 +238,12 @@ enum status service_pieces_invoke(struct service_client *c, const struct service
                             .call_id = m->call_id ? memory_text(m->call_id) : NULL,
                             .until_ms = loop_now_ms(service_client_loop(c)) + ms,
                             .connect_timeout_ms = m->connect_timeout_ms};
+    if (m->payload.len >= ASIDE_BYTES) {
+        buffer_put(&p->plain, m->payload);
+        service_client_hold(c);
+        loop_work_or_drop(service_client_loop(c), compress, on_compressed, drop, p);
+        return OK;
+    }
     gzip_compress(m->payload, &p->request);
     enum status s = send_piece(p);
     if (s != OK)

@@ -163,7 +163,7 @@ static void forget_request(struct connection *c)
     *r = (struct rest_request){.arena = arena, .loop = r->loop};
     buffer_reset(&c->extra);
     c->upgrade = NULL;
-    c->sending = c->chunked = c->endless = false;
+    c->sending = c->chunked = c->endless = c->packed = false;
     c->phase = PHASE_NONE;
 }
 
@@ -196,7 +196,7 @@ void rest_reply(struct rest_request *r, int status, const char *content_type, st
         if (!c->expired && c->server && c->server->on_answer)
             c->server->on_answer(c->server->app, r, status);
         connection_release(c);
-    } else {
+    } else if (!connection_pack_aside(c, status, content_type, body)) {
         assert(c->on_piece == NULL && !c->sending);
         c->busy = false;
         if (!http_parser_complete(c->parser))

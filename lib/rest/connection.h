@@ -37,6 +37,7 @@ struct connection {
     bool last;     /* no request is read after this one */
     bool linger;   /* the peer is still sending what was refused */
     bool sending;  /* an answer in pieces has begun */
+    bool packed;   /* the answer is MessagePack already, or cannot be */
     bool pumping;  /* connection_pump() is on its way */
     uint64_t answer_left;       /* of an answer in pieces */
     bool endless;               /* which says itself when it has been all */
@@ -112,6 +113,8 @@ http_parser_head_fn connection_body_limit;
 void connection_gather(struct connection *c);
 /* It is answered. */
 void connection_drop_body(struct connection *c);
+/* The request has another body from now on, which is taken. */
+void connection_replace_body(struct connection *c, struct buffer *body);
 
 /* ---- dispatch.c ---- */
 
@@ -119,12 +122,16 @@ void connection_drop_body(struct connection *c);
 void connection_dispatch(struct connection *c, const struct http_message *m);
 /* Runs the handler of the authorized request, whose body is there or is read by the handler. */
 void connection_run(struct connection *c);
+/* The same of one whose body is JSON by now, if it is to be. */
+void connection_admit(struct connection *c);
 void connection_refuse(struct connection *c, int status, const char *detail);
 
 /* ---- media.c ---- */
 
-/* The body as JSON, where it came as MessagePack. False: it was refused, and the request is over. */
+/* The body as JSON, where it came as MessagePack. False: it was refused; or it is long, and connection_admit() follows. */
 bool connection_read_media(struct connection *c);
+/* A long answer in JSON that is to be MessagePack becomes that aside, and then the answer. False: it is no such one. */
+bool connection_pack_aside(struct connection *c, int status, const char *type, struct slice body);
 /* An answer in JSON as MessagePack, where that is wanted: then *type and *body are new, and *body is in *room. */
 void connection_choose_media(const struct connection *c, const char **type, struct slice *body, struct buffer *room);
 

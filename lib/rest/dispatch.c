@@ -107,8 +107,12 @@ static void grant(struct connection *c)
 
 void connection_run(struct connection *c)
 {
-    if (!connection_read_media(c))
-        return;
+    if (connection_read_media(c))
+        connection_admit(c);
+}
+
+void connection_admit(struct connection *c)
+{
     if (c->server->admit && c->request.route->access != REST_PUBLIC)
         c->server->admit(&c->request);
     else

@@ -38,6 +38,15 @@ void connection_drop_body(struct connection *c)
     buffer_clear(&c->body);
 }
 
+void connection_replace_body(struct connection *c, struct buffer *body)
+{
+    connection_drop_body(c);
+    c->body = *body;
+    *body = (struct buffer){0};
+    c->server->bodies_bytes += c->body.len;
+    c->request.body = buffer_slice(&c->body);
+}
+
 static void refuse(struct connection *c, int status, const char *detail)
 {
     connection_drop_body(c);

@@ -4,11 +4,29 @@
  * the first.
  */
 #include "rest/connection.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "rest/messagepack.h"
+
+/* What is so long takes some 10 ms, and 16 MiB some 150: on a helper thread, for others wait on the loop. */
+#define ASIDE_BYTES (1u << 20)
+
+#define PACKED "application/x-msgpack"
+
+struct turning {
+    struct connection *connection;
+    struct buffer from, to;
+    size_t bytes_max;
+    const char *why;
+    enum status result;
+    int status; /* of an answer */
+};
 
 static bool is_messagepack(struct slice type)
 {
-    return slice_eq_nocase(type, SLICE("application/x-msgpack")) ||
+    return slice_eq_nocase(type, SLICE(PACKED)) ||
            slice_eq_nocase(type, SLICE("application/msgpack"));
 }
 
@@ -80,35 +98,117 @@ static void call_it_json(struct rest_request *r)
             r->headers[i].value = SLICE("application/json");
 }
 
+static void turning_free(struct turning *t)
+{
+    buffer_clear(&t->from);
+    buffer_clear(&t->to);
+    free(t);
+}
+
+/* ---- a body ---- */
+
+static bool is_packed(const struct connection *c)
+{
+    const struct rest_request *r = &c->request;
+    struct slice type = rest_header(r, "Content-Type"), name;
+    return c->server->messagepack && r->route->stream_bytes == 0 && r->body.len > 0 &&
+           slice_split(&type, ';', &name) && is_messagepack(slice_trim(name));
+}
+
+static void refuse_packed(struct connection *c, enum status why, const char *detail)
+{
+    connection_refuse(
+        c, why == TOO_LARGE ? 413 : 400,
+        arena_printf(&c->request.arena, "the body is no MessagePack that is taken here: %s", detail));
+}
+
+static void read_aside(void *arg)
+{
+    struct turning *t = arg;
+    t->result = rest_messagepack_to_json(t->connection->request.body, t->bytes_max, &t->to, &t->why);
+}
+
+static void on_read(void *arg)
+{
+    struct turning *t = arg;
+    struct connection *c = t->connection;
+    if (c->stream == NULL || c->expired) {
+        connection_release(c);
+    } else if (t->result == OK) {
+        connection_replace_body(c, &t->to);
+        call_it_json(&c->request);
+        connection_admit(c);
+    } else {
+        refuse_packed(c, t->result, t->why);
+    }
+    turning_free(t);
+}
+
 bool connection_read_media(struct connection *c)
 {
     struct rest_request *r = &c->request;
-    struct slice type = rest_header(r, "Content-Type"), name;
+    if (!is_packed(c))
+        return true;
+    if (r->body.len >= ASIDE_BYTES) {
+        struct turning *t = MEMORY_NEW(struct turning);
+        *t = (struct turning){.connection = c, .bytes_max = c->server->limits.body_bytes};
+        loop_work(r->loop, read_aside, on_read, t);
+        return false;
+    }
     struct buffer json = {0};
     const char *why;
-    if (!c->server->messagepack || r->route->stream_bytes > 0 || r->body.len == 0 ||
-        !slice_split(&type, ';', &name) || !is_messagepack(slice_trim(name)))
-        return true;
     enum status s = rest_messagepack_to_json(r->body, c->server->limits.body_bytes, &json, &why);
     if (s == OK) {
         r->body = arena_copy(&r->arena, buffer_slice(&json));
         call_it_json(r);
     } else {
-        connection_refuse(
-            c, s == TOO_LARGE ? 413 : 400,
-            arena_printf(&r->arena, "the body is no MessagePack that is taken here: %s", why));
+        refuse_packed(c, s, why);
     }
     buffer_clear(&json);
     return s == OK;
 }
 
+/* ---- an answer ---- */
+
+static bool goes_packed(const struct connection *c, const char *type)
+{
+    return !c->packed && type && is_json(slice_of(type)) && rest_wants_messagepack(&c->request);
+}
+
+static void pack_aside(void *arg)
+{
+    struct turning *t = arg;
+    t->result = rest_messagepack_from_json(buffer_slice(&t->from), &t->to);
+}
+
+static void on_packed(void *arg)
+{
+    struct turning *t = arg;
+    struct rest_request *r = &t->connection->request;
+    t->connection->packed = true;
+    if (t->result == OK)
+        rest_reply(r, t->status, PACKED, buffer_slice(&t->to));
+    else
+        rest_reply_json(r, t->status, buffer_slice(&t->from));
+    turning_free(t);
+}
+
+bool connection_pack_aside(struct connection *c, int status, const char *type, struct slice body)
+{
+    if (body.len < ASIDE_BYTES || !goes_packed(c, type))
+        return false;
+    struct turning *t = MEMORY_NEW(struct turning);
+    *t = (struct turning){.connection = c, .status = status};
+    buffer_put(&t->from, body);
+    loop_work(c->request.loop, pack_aside, on_packed, t);
+    return true;
+}
+
 void connection_choose_media(const struct connection *c, const char **type, struct slice *body,
                              struct buffer *room)
 {
-    if (!*type || !is_json(slice_of(*type)) || !rest_wants_messagepack(&c->request))
-        return;
-    if (rest_messagepack_from_json(*body, room) == OK) {
-        *type = "application/x-msgpack";
+    if (goes_packed(c, *type) && rest_messagepack_from_json(*body, room) == OK) {
+        *type = PACKED;
         *body = buffer_slice(room);
     }
 }

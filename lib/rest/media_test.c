@@ -17,6 +17,8 @@ static struct house {
     struct buffer taken; /* what the handler saw, */
     char type[64];       /* and the type that it was told */
     bool admitted_json;  /* what stands before the handler saw the same */
+    int told;            /* answers that have left */
+    bool at_once;        /* the long one had, when the handler had given it */
 } house;
 
 static void take(struct rest_request *r)
@@ -25,6 +27,33 @@ static void take(struct rest_request *r)
     buffer_put(&house.taken, r->body);
     snprintf(house.type, sizeof house.type, "%.*s", SLICE_FMT(rest_header(r, "Content-Type")));
     rest_reply_json(r, 200, SLICE("{\"value\":7}"));
+}
+
+#define LONG (3u << 19)
+
+/* {"x":"xxx…"} */
+static void put_long(struct buffer *out)
+{
+    buffer_text(out, "{\"x\":\"");
+    memset(buffer_reserve(out, LONG), 'x', LONG);
+    buffer_added(out, LONG);
+    buffer_text(out, "\"}");
+}
+
+static void give_long(struct rest_request *r)
+{
+    struct buffer json = {0};
+    int before = house.told;
+    put_long(&json);
+    rest_reply_json(r, 200, buffer_slice(&json));
+    house.at_once = house.told > before;
+    buffer_clear(&json);
+}
+
+static void on_told(void *app, const struct rest_request *r, int status)
+{
+    (void)app, (void)r, (void)status;
+    house.told++;
 }
 
 static void text(struct rest_request *r)
@@ -52,6 +81,7 @@ static void stream(struct rest_request *r)
 static const struct rest_route routes[] = {
     {"POST", "/take", take, REST_READ},
     {"GET", "/text", text, REST_PUBLIC},
+    {"GET", "/long", give_long, REST_PUBLIC},
     {"PUT", "/stream", stream, REST_PUBLIC, .stream_bytes = 1 << 20},
 };
 
@@ -72,7 +102,7 @@ static void on_accept(void *arg, struct stream *s)
     rest_server_accept(house.server, s);
 }
 
-static int set_up_as(bool messagepack)
+static int set_up_as(bool messagepack, size_t body_bytes)
 {
     house = (struct house){.loop = loop_new()};
     struct rest_table table = REST_TABLE("", routes, NULL);
@@ -81,7 +111,8 @@ static int set_up_as(bool messagepack)
                                                                 .table_count = 1,
                                                                 .authorize = authorize,
                                                                 .admit = admit,
-                                                                .limits = {.body_bytes = 1000},
+                                                                .limits = {.body_bytes = body_bytes},
+                                                                .on_answer = on_told,
                                                                 .messagepack = messagepack});
     struct listen_config config = {.loop = house.loop, .host = "127.0.0.1", .on_accept = on_accept};
     assert_int_equal(listener_open(&config, &house.listener), OK);
@@ -92,13 +123,19 @@ static int set_up_as(bool messagepack)
 static int set_up(void **state)
 {
     (void)state;
-    return set_up_as(true);
+    return set_up_as(true, 1000);
+}
+
+static int set_up_large(void **state)
+{
+    (void)state;
+    return set_up_as(true, 4 << 20);
 }
 
 static int set_up_without(void **state)
 {
     (void)state;
-    return set_up_as(false);
+    return set_up_as(false, 1000);
 }
 
 static int tear_down(void **state)
@@ -243,6 +280,65 @@ static void a_server_without_it_takes_any_bytes(void **state)
     assert_string_equal(house.type, PACK);
 }
 
+/* {"x":"xxx…"} in MessagePack. */
+static void put_long_packed(struct buffer *out)
+{
+    static const uint8_t head[] = {0x81, 0xa1, 'x', 0xdb, LONG >> 24, LONG >> 16 & 0xff, LONG >> 8 & 0xff, LONG & 0xff};
+    buffer_put(out, slice_from(head, sizeof head));
+    memset(buffer_reserve(out, LONG), 'x', LONG);
+    buffer_added(out, LONG);
+}
+
+/* So that nobody else waits for it: after the handler's turn, and before the next one's. */
+static void what_is_long_is_turned_by_another_thread(void **state)
+{
+    (void)state;
+    struct buffer json = {0}, packed = {0};
+    put_long(&json);
+    put_long_packed(&packed);
+    call("GET", "/long", JSON, PACK, (struct slice){0});
+    assert_false(house.at_once);
+    expect(200, PACK, buffer_slice(&packed));
+    call("GET", "/long", JSON, JSON, (struct slice){0});
+    assert_true(house.at_once);
+    expect(200, JSON, buffer_slice(&json));
+    call("POST", "/take", PACK, PACK, buffer_slice(&packed));
+    expect(200, PACK, SEVEN);
+    assert_slice(buffer_slice(&house.taken), buffer_slice(&json));
+    assert_true(house.admitted_json);
+    packed.at[3] = 0xc1; /* no type has this */
+    call("POST", "/take", PACK, PACK, buffer_slice(&packed));
+    assert_int_equal(answer.status, 400);
+    buffer_clear(&answer.body);
+    buffer_clear(&json);
+    buffer_clear(&packed);
+}
+
+static void on_lost(void *arg, enum status why, const struct rest_answer *a)
+{
+    (void)arg, (void)why, (void)a;
+}
+
+static bool has_told_and_no_peer(void *arg)
+{
+    (void)arg;
+    if (house.at_once == false && house.client)
+        rest_client_free(&house.client);
+    return house.told == 1 && rest_server_connections(house.server) == 0;
+}
+
+static void who_goes_before_it_is_turned_does_no_harm(void **state)
+{
+    (void)state;
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/long", listener_port(house.listener));
+    struct rest_field headers[] = {{SLICE("Accept"), SLICE(PACK)}};
+    house.at_once = true;
+    assert_int_equal(rest_client_send(house.client, &(struct rest_call){.method = "GET", .url = url, .headers = headers, .header_count = 1},
+                                      on_lost, NULL), OK);
+    assert_true(loop_run_until(house.loop, has_told_and_no_peer, NULL, WAIT_MS));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -254,6 +350,8 @@ int main(void)
         TEST(other_answers_and_streams_stay_as_they_are),
         cmocka_unit_test_setup_teardown(a_server_without_it_takes_any_bytes, set_up_without,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_is_long_is_turned_by_another_thread, set_up_large, tear_down),
+        cmocka_unit_test_setup_teardown(who_goes_before_it_is_turned_does_no_harm, set_up_large, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,18 +16,25 @@ static void on_recorded(void *arg, enum status why)
 void services_change_record(struct rest_request *r, struct slice old)
 {
     struct services *app = r->app;
+    if (!app->audit) { /* the services stop */
+        rest_admitted(r, CANCELLED, "the audit log is closed");
+        return;
+    }
     struct audit_entry e = audit_request_asked(r);
-    e.old = old;
+    e.old = arena_copy(&r->arena, old); /* a long one is to be there until it is recorded */
     audit_put_first(app->audit, &e, r->loop, on_recorded, r);
 }
 
-void services_admit(struct rest_request *r)
+static void on_checked(struct rest_request *r)
 {
     struct services *app = r->app;
-    if (!services_replies_valid(r))
-        return;
     if (!app->audit || !services_change_is(r))
         rest_admitted(r, OK, NULL);
     else if (!services_change_ask_old(r))
         services_change_record(r, (struct slice){0});
+}
+
+void services_admit(struct rest_request *r)
+{
+    services_replies_check(r, on_checked);
 }

@@ -2,9 +2,12 @@
  * module. */
 #include "services/change.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
+#include "base/memory.h"
+#include "services/aside.h"
 #include "services/fleet_twin.h"
 #include "services/ids.h"
 #include "services/twin_call.h"
@@ -85,29 +88,56 @@ static void fleet(struct rest_request *r)
 
 typedef void put_fn(struct json_writer *w, const struct json *request);
 
-/* `put` writes its members. */
+struct question {
+    struct rest_request *request;
+    put_fn *put; /* writes its members */
+    struct services_twin_ask ask;
+    struct buffer text;
+    enum status status;
+};
+
+static void make_question(void *arg)
+{
+    struct question *q = arg;
+    struct json_doc *doc = NULL;
+    struct json_writer w = json_writer(&q->text);
+    q->status = json_parse(q->request->body, JSON_STRICT, &doc, NULL);
+    if (q->status != OK)
+        return;
+    json_object(&w);
+    q->put(&w, json_root(doc));
+    json_end_object(&w);
+    json_free(&doc);
+}
+
+/* `q` is the request's, and may go with it. */
+static void ask_question(void *arg)
+{
+    struct question *q = arg;
+    struct buffer text = q->text;
+    if (q->status == OK) {
+        q->ask.request = buffer_slice(&text);
+        services_twin_call(q->request, &q->ask);
+    } else {
+        on_no_value(q->request);
+    }
+    if (text.len)
+        explicit_bzero(text.at, text.len); /* a password may stand in the header */
+    buffer_clear(&text);
+}
+
 static void ask_module(struct rest_request *r, const char *method, enum services_payload payload, put_fn *put,
                        services_twin_fn *answer)
 {
-    struct json_doc *doc = NULL;
-    struct buffer question = {0};
-    struct json_writer w = json_writer(&question);
-    if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
-        on_no_value(r);
-        return;
-    }
-    json_object(&w);
-    put(&w, json_root(doc));
-    json_end_object(&w);
-    json_free(&doc);
-    services_twin_call(r, &(struct services_twin_ask){.method = method,
-                                                      .request = buffer_slice(&question),
-                                                      .payload = payload,
-                                                      .question = true,
-                                                      .answer = answer,
-                                                      .failed = on_no_value});
-    explicit_bzero(question.at, question.len); /* a password may stand in the header */
-    buffer_clear(&question);
+    struct question *q = ARENA_TAKE(&r->arena, struct question);
+    *q = (struct question){.request = r,
+                           .put = put,
+                           .ask = {.method = method,
+                                   .payload = payload,
+                                   .question = true,
+                                   .answer = answer,
+                                   .failed = on_no_value}};
+    services_aside(r->loop, r->body.len, make_question, ask_question, q);
 }
 
 static void put_members(struct json_writer *w, const struct json *from, const char *const *names,
@@ -189,15 +219,19 @@ static void name_all(struct map *names, const struct json *request)
         name(names, w.value);
 }
 
-/* How the nodes that the request names are published; an empty list: they are not. */
-static void on_published(struct rest_request *r, struct slice payload)
+struct picking {
+    struct rest_request *request;
+    struct buffer list, out;
+};
+
+static void pick(void *arg)
 {
+    struct picking *p = arg;
     struct json_doc *list = NULL, *request = NULL;
     struct map names = {0};
-    struct buffer out = {0};
-    struct json_writer w = json_writer(&out);
-    if (json_parse(payload, JSON_STRICT, &list, NULL) == OK &&
-        json_parse(r->body, JSON_STRICT, &request, NULL) == OK) {
+    struct json_writer w = json_writer(&p->out);
+    if (json_parse(buffer_slice(&p->list), JSON_STRICT, &list, NULL) == OK &&
+        json_parse(p->request->body, JSON_STRICT, &request, NULL) == OK) {
         name_all(&names, json_root(request));
         json_array(&w);
         for (struct json_walk each = json_walk(json_get_nocase(json_root(list), "items"));
@@ -209,8 +243,24 @@ static void on_published(struct rest_request *r, struct slice payload)
     map_clear(&names);
     json_free(&list);
     json_free(&request);
-    services_change_record(r, buffer_slice(&out));
-    buffer_clear(&out);
+}
+
+static void on_picked(void *arg)
+{
+    struct picking *p = arg;
+    services_change_record(p->request, buffer_slice(&p->out));
+    buffer_clear(&p->list);
+    buffer_clear(&p->out);
+    free(p);
+}
+
+/* How the nodes that the request names are published; an empty list: they are not. */
+static void on_published(struct rest_request *r, struct slice payload)
+{
+    struct picking *p = MEMORY_NEW(struct picking);
+    p->request = r;
+    buffer_put(&p->list, payload);
+    services_aside(r->loop, payload.len + r->body.len, pick, on_picked, p);
 }
 
 /* Whose user is in the header: the module has the nodes of each in an entry of its own. */

@@ -289,6 +289,35 @@ static void of_publishing_the_named_nodes_are_told(void **state)
     json_free(&asked);
 }
 
+/* Checked, asked for what was there, compressed, answered: all of it aside, for others wait on the loop. */
+static void a_large_change_is_as_any_other(void **state)
+{
+    (void)state;
+    struct buffer body = {0};
+    buffer_text(&body, "{\"nodesToAdd\":[{\"nodeId\":\"i=1\"}");
+    while (body.len < 3 << 20)
+        buffer_text(&body, ",{\"nodeId\":\"http://some.where/of/a/namespace#s=Of.a.machine\",\"publishingInterval\":\"00:00:01\"}");
+    buffer_text(&body, "]}");
+    house.answers = answers;
+    size_t skip = log_size();
+    int before = house.methods;
+    assert_int_equal(call("POST", filled("/publisher/v2/publish/{endpointId}/bulk"), buffer_cstr(&body)), 200);
+    assert_true(json_count(json_get(json_root(answer.doc), "nodesToAdd")) > 30000);
+    assert_int_equal(house.methods, before + 2);
+    assert_int_equal(house.in_pieces, 2);
+    struct json_doc *asked = line(skip, "asked", "BulkPublishValues");
+    uint64_t bytes = 0;
+    assert_true(json_u64(json_get(json_get(json_root(asked), "request"), "bytes"), &bytes));
+    assert_int_equal(bytes, body.len);
+    assert_int_equal(json_count(json_get(json_root(asked), "old")), 1);
+    json_free(&asked);
+    body.at[body.len - 1] = ']';
+    assert_int_equal(call("POST", filled("/publisher/v2/publish/{endpointId}/bulk"), buffer_cstr(&body)), 400);
+    body.at[body.len - 1] = '}';
+    assert_int_equal(call("PATCH", filled("/registry/v2/applications/{applicationId}"), buffer_cstr(&body)), 413);
+    buffer_clear(&body);
+}
+
 /* A hub that does not answer keeps nobody from changing what he may. */
 static void what_cannot_be_asked_for_is_left_out(void **state)
 {
@@ -311,6 +340,7 @@ int main(void)
         TEST(who_what_when_and_what_was_there),
         TEST(what_was_there_is_asked_for_as_the_same_user),
         TEST(of_publishing_the_named_nodes_are_told),
+        TEST(a_large_change_is_as_any_other),
         TEST(what_cannot_be_asked_for_is_left_out),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

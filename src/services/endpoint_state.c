@@ -44,6 +44,21 @@ static const char *state_of(struct slice symbol)
     return NULL;
 }
 
+const char *services_endpoint_state_of(struct slice word)
+{
+    if (slice_eq(word, slice_of(ready)))
+        return ready;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (states[i].state && slice_eq(word, slice_of(states[i].state)))
+            return states[i].state;
+    return NULL;
+}
+
+bool services_endpoint_is_ready(const char *state)
+{
+    return state == ready;
+}
+
 /* A test of the connection is answered with 200, too, when there is none. */
 static const char *of_test(const struct json *answer)
 {

@@ -14,8 +14,10 @@ struct known {
 
 struct asker {
     struct link link;
+    struct services_fleet *fleet;
     services_fleet_fn *fn;
     void *arg;
+    struct loop_timer late; /* of who waits briefly */
 };
 
 /* Modules first, and with them $edgeHub, which every edge device has: names are what the hub looks up fast, where it
@@ -23,10 +25,12 @@ struct asker {
 #define EDGE_HUB "$edgeHub"
 #define DEVICES_MAX 100
 #define PAGE_MS 10000 /* for the hub to tell one: people wait for it */
+#define LOOK_MS 20000 /* for all pages together */
 
 struct services_fleet {
     struct loop *loop;
     struct service_client *hub;
+    uint64_t brief_ms;
     struct buffer modules; /* the body of that question */
     struct known known;
     bool ever;         /* something is known, and nobody has forgotten it */
@@ -144,12 +148,21 @@ static void move_all(struct list *from, struct list *to)
         list_push(to, l);
 }
 
-static void tell(struct services_fleet *f, struct list *ready, enum status why)
+static void tell_known(const struct services_fleet *f, services_fleet_fn *fn, void *arg)
 {
     struct services_fleet_list list = {f->known.members, f->known.count};
+    fn(arg, OK, &list);
+}
+
+static void tell(struct services_fleet *f, struct list *ready, enum status why)
+{
     for (struct link *l; (l = list_pop(ready));) {
         struct asker *a = LIST_OF(l, struct asker, link);
-        a->fn(a->arg, why, why == OK ? &list : NULL);
+        loop_timer_stop(&a->late);
+        if (why == OK)
+            tell_known(f, a->fn, a->arg);
+        else
+            a->fn(a->arg, why, NULL);
         free(a);
     }
 }
@@ -236,10 +249,15 @@ static void on_page(void *arg, enum status why, const struct rest_answer *a)
 
 static void ask_page(struct services_fleet *f)
 {
+    uint64_t took = loop_now_ms(f->loop) - f->asked_ms;
+    if (took >= LOOK_MS) {
+        end(f, TIMED_OUT);
+        return;
+    }
     struct service_call call = {.method = "POST",
                                 .path = "/devices/query",
                                 .body = buffer_slice(&f->question),
-                                .timeout_ms = PAGE_MS,
+                                .timeout_ms = LOOK_MS - took < PAGE_MS ? LOOK_MS - took : PAGE_MS,
                                 .continuation =
                                     f->continuation.len ? buffer_cstr(&f->continuation) : NULL};
     enum status s = service_client_request(f->hub, &call, on_page, f);
@@ -264,18 +282,54 @@ void services_fleet_forget(struct services_fleet *f)
     f->outdated = true;
 }
 
-void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,
-                         void *arg)
+static bool is_known(const struct services_fleet *f, uint64_t age_ms)
 {
-    if (f->ever && loop_now_ms(f->loop) < f->known_ms + age_ms) {
-        struct services_fleet_list list = {f->known.members, f->known.count};
-        fn(arg, OK, &list);
-        return;
-    }
+    return f->ever && loop_now_ms(f->loop) < f->known_ms + age_ms;
+}
+
+/* What is being told already does, unless it is older than what is wanted. */
+static struct asker *queue_up(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn, void *arg)
+{
     struct asker *a = MEMORY_NEW(struct asker);
+    a->fleet = f;
     a->fn = fn;
     a->arg = arg;
     list_push(f->asking && (age_ms == 0 || f->outdated) ? &f->later : &f->askers, &a->link);
+    return a;
+}
+
+void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,
+                         void *arg)
+{
+    if (is_known(f, age_ms)) {
+        tell_known(f, fn, arg);
+        return;
+    }
+    queue_up(f, age_ms, fn, arg);
+    if (!f->asking)
+        ask(f);
+}
+
+static void on_late(void *arg)
+{
+    struct asker *a = arg;
+    list_remove(&a->link);
+    if (is_known(a->fleet, FLEET_STALE_MS))
+        tell_known(a->fleet, a->fn, a->arg);
+    else
+        a->fn(a->arg, TIMED_OUT, NULL);
+    free(a);
+}
+
+void services_fleet_look_briefly(struct services_fleet *f, services_fleet_fn *fn, void *arg)
+{
+    if (is_known(f, FLEET_AGE_MS)) {
+        tell_known(f, fn, arg);
+        return;
+    }
+    uint64_t now = loop_now_ms(f->loop), until = (f->asking ? f->asked_ms : now) + f->brief_ms;
+    struct asker *a = queue_up(f, FLEET_AGE_MS, fn, arg);
+    loop_timer_start(f->loop, &a->late, until > now ? until - now : 0, on_late, a);
     if (!f->asking)
         ask(f);
 }
@@ -299,6 +353,7 @@ struct services_fleet *services_fleet_new(const struct services_fleet_config *co
     struct services_fleet *f = MEMORY_NEW(struct services_fleet);
     f->loop = config->loop;
     f->hub = config->hub;
+    f->brief_ms = config->brief_ms ? config->brief_ms : FLEET_BRIEF_MS;
     list_init(&f->askers);
     list_init(&f->later);
     put_modules(f, config->modules);

@@ -9,7 +9,9 @@
 
 #define FLEET_MAX 10000 /* devices and modules; further ones are left out, and a warning says so */
 
-#define FLEET_AGE_MS 2000 /* what people ask for may be so old */
+#define FLEET_AGE_MS 2000    /* what people ask for may be so old */
+#define FLEET_BRIEF_MS 2000  /* so long they wait for what they can do without */
+#define FLEET_STALE_MS 60000 /* and may then have what is so old */
 
 struct services_fleet;
 
@@ -34,6 +36,7 @@ struct services_fleet_config {
     struct loop *loop;
     struct service_client *hub; /* not owned. Its rest_client must be freed before the fleet */
     const char *modules[3];     /* ids of those that belong to it before they have said what they are; NULL at the end */
+    uint64_t brief_ms;          /* 0: FLEET_BRIEF_MS */
 };
 
 struct services_fleet *services_fleet_new(const struct services_fleet_config *config); /* copies */
@@ -50,3 +53,7 @@ void services_fleet_forget(struct services_fleet *f);
  * already, that answer does. 0: what the hub says to a question that is asked from now on. */
 void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,
                          void *arg);
+
+/* For who can do without: at most FLEET_AGE_MS old, or, where the hub does not tell it within `brief_ms` of being asked,
+ * FLEET_STALE_MS; TIMED_OUT: it is not known. While the hub hangs, who comes later does not wait at all. */
+void services_fleet_look_briefly(struct services_fleet *f, services_fleet_fn *fn, void *arg);

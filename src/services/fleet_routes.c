@@ -164,7 +164,7 @@ static void on_list(void *arg, enum status why, const struct services_fleet_list
     struct look *l = arg;
     struct json_doc *doc = l->doc; /* `l` is the request's, and goes with the answer */
     if (why != OK)
-        services_replies_fail(l->request, why, "the hub does not tell its modules");
+        services_replies_no_fleet(l->request, why);
     else if (rest_param(l->request, "id").len > 0)
         answer_one(l, list);
     else

@@ -82,6 +82,35 @@ static void what_was_asked_for_before_a_change_is_not_remembered(void **state)
     assert_int_equal(house.lookups, 2);
 }
 
+/* Counted from when it was asked: only the first waits. What is known is told, if it is not too old. */
+static void who_can_do_without_it_does_not_wait_long(void **state)
+{
+    (void)state;
+    struct seen first = {0}, brief = {0}, again = {0};
+    services_fleet_free(&house.services.fleet);
+    house.services.fleet = services_fleet_new(&(struct services_fleet_config){
+        .loop = house.loop, .hub = house.services.hub, .modules = {"twin", "discovery", "publisher"}, .brief_ms = 1});
+    begin(&first);
+    services_fleet_look_briefly(house.services.fleet, on_list, &brief);
+    assert_false(brief.told);
+    assert_true(loop_run_until(house.loop, is_told, &brief, WAIT_MS));
+    assert_int_equal(brief.why, TIMED_OUT);
+    assert_false(first.told);
+    hub_let_go();
+    size_t all = told_to(&first);
+    services_fleet_look_briefly(house.services.fleet, on_list, &again);
+    assert_true(again.told);
+    assert_int_equal(told_to(&again), all);
+    services_fleet_forget(house.services.fleet);
+    again = (struct seen){0};
+    house.hold = true;
+    services_fleet_look_briefly(house.services.fleet, on_list, &again);
+    assert_true(loop_run_until(house.loop, is_told, &again, WAIT_MS));
+    assert_int_equal(again.why, TIMED_OUT); /* somebody changed it since */
+    assert_true(loop_run_until(house.loop, is_held, NULL, WAIT_MS));
+    hub_let_go();
+}
+
 static void all_who_wait_are_told_when_the_hub_fails(void **state)
 {
     (void)state;
@@ -102,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_wants_it_as_it_is_now_waits_for_the_next_look),
         TEST(what_was_asked_for_before_a_change_is_not_remembered),
+        TEST(who_can_do_without_it_does_not_wait_long),
         TEST(all_who_wait_are_told_when_the_hub_fails),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "services/aside.h"
 #include "services/replies.h"
 
 struct making {
@@ -25,14 +26,6 @@ static enum status make(struct slice payload, long_answer_fn *fn, size_t from, s
     return OK;
 }
 
-static void reply(struct rest_request *r, enum status why, struct slice json)
-{
-    if (why == OK)
-        rest_reply_json(r, 200, json);
-    else
-        services_replies_fail(r, why, "the module's answer is not JSON");
-}
-
 static void run(void *arg)
 {
     struct making *m = arg;
@@ -42,30 +35,20 @@ static void run(void *arg)
 static void done(void *arg)
 {
     struct making *m = arg;
-    reply(m->request, m->status, buffer_slice(&m->out));
+    if (m->status == OK)
+        rest_reply_json(m->request, 200, buffer_slice(&m->out));
+    else
+        services_replies_fail(m->request, m->status, "the module's answer is not JSON");
     buffer_clear(&m->payload);
     buffer_clear(&m->out);
     free(m);
 }
 
-static void make_aside(struct rest_request *r, struct slice payload, long_answer_fn *fn, size_t from,
-                       size_t limit)
+void long_answer_make(struct rest_request *r, struct slice payload, long_answer_fn *fn, size_t from,
+                      size_t limit)
 {
     struct making *m = MEMORY_NEW(struct making);
     *m = (struct making){.request = r, .make = fn, .from = from, .limit = limit};
     buffer_put(&m->payload, payload);
-    loop_work(r->loop, run, done, m);
-}
-
-void long_answer_make(struct rest_request *r, struct slice payload, long_answer_fn *fn, size_t from,
-                      size_t limit)
-{
-    struct buffer out = {0};
-    if (payload.len >= LONG_ANSWER_BYTES) {
-        make_aside(r, payload, fn, from, limit);
-        return;
-    }
-    enum status s = make(payload, fn, from, limit, &out);
-    reply(r, s, buffer_slice(&out));
-    buffer_clear(&out);
+    services_aside(r->loop, payload.len, run, done, m);
 }

@@ -1,6 +1,6 @@
 /* The paths that are direct methods of modules: history, publishing, capabilities; and what all
  * paths share. */
-#include "services/long_answer.h"
+#include "services/aside.h"
 #include "services/routes_rig.h"
 
 /* ---- history ---- */
@@ -196,7 +196,7 @@ static void a_long_configuration_is_whole(void **state)
     for (int i = 0; i < ENTRIES; i++)
         buffer_printf(&text, "%s{\"EndpointUrl\":\"opc.tcp://a-server-in-the-plant:%d\"}", i ? "," : "", i);
     buffer_text(&text, "]}}");
-    assert_true(text.len > LONG_ANSWER_BYTES);
+    assert_true(text.len > ASIDE_BYTES);
     house.hub_answer = buffer_cstr(&text);
     assert_int_equal(call("GET", "/registry/v2/publishers/edge2_module_publisher/endpoints", ""), 200);
     assert_int_equal(json_count(json_root(answer.doc)), ENTRIES);

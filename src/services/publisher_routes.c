@@ -42,25 +42,21 @@ static void put_results(struct json_writer *w, const char *name, const struct js
     json_end_array(w);
 }
 
+static void put_bulk(const struct json *said, size_t from, size_t limit, struct json_writer *w)
+{
+    (void)from, (void)limit;
+    json_object(w);
+    put_results(w, spelled(said, "NodesToAdd", "nodesToAdd"), json_get_nocase(said, "nodesToAdd"));
+    put_results(w, spelled(said, "NodesToRemove", "nodesToRemove"),
+                json_get_nocase(said, "nodesToRemove"));
+    json_end_object(w);
+}
+
+/* What the answer is made of, the request says. */
 static void answer_bulk(struct rest_request *r, struct slice payload)
 {
-    struct json_doc *doc;
-    struct buffer out = {0};
-    struct json_writer w = json_writer(&out);
     (void)payload;
-    if (json_parse(r->body, JSON_STRICT, &doc, NULL) != OK) {
-        services_replies_fail(r, BAD_ARGUMENT, NULL); /* it was checked before */
-        return;
-    }
-    const struct json *said = json_root(doc);
-    json_object(&w);
-    put_results(&w, spelled(said, "NodesToAdd", "nodesToAdd"), json_get_nocase(said, "nodesToAdd"));
-    put_results(&w, spelled(said, "NodesToRemove", "nodesToRemove"),
-                json_get_nocase(said, "nodesToRemove"));
-    json_end_object(&w);
-    json_free(&doc);
-    rest_reply_json(r, 200, buffer_slice(&out));
-    buffer_clear(&out);
+    long_answer_make(r, r->body, put_bulk, 0, 0);
 }
 
 static void publish_many(struct rest_request *r)
@@ -177,7 +173,7 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
 {
     struct rest_request *r = arg;
     if (why != OK)
-        services_replies_fail(r, why, "the hub does not tell its modules");
+        services_replies_no_fleet(r, why);
     else if (rest_param(r, "id").len > 0)
         answer_worker(r, list);
     else

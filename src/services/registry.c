@@ -118,7 +118,7 @@ static void copy_ask(struct registry_job *j, const struct services_registry_ask 
     j->ask = *ask;
     struct slice *const texts[] = {&j->ask.id,   &j->ask.body,       &j->ask.after,
                                    &j->ask.user, &j->ask.discoverer, &j->ask.supervisor, &j->ask.filter,
-                                   &j->ask.connected};
+                                   &j->ask.connected, &j->ask.connecting};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = arena_copy(&j->arena, *texts[i]);
     if (ask->fields)

@@ -78,6 +78,7 @@ struct services_registry_ask {
     struct slice supervisor; /* that the merge's endpoints get */
     bool desired_only;       /* endpoints without what is only known of them: endpointState */
     struct slice connected;  /* ids of the supervisors that are, a JSON array, for REGISTRY_ENDPOINT(S); empty: not known */
+    struct slice connecting; /* ids of endpoints with which a session is being made, likewise; empty: none */
     struct slice filter; /* EndpointActivationFilter of a merge whose discovery brings none; may be empty */
     const struct services_position *positions;
     size_t position_count;

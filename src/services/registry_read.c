@@ -1,4 +1,6 @@
 #include "services/registry_inside.h"
+
+#include "base/map.h"
 #include "json/write.h"
 
 /* ---- what a row looks like in the API ---- */
@@ -21,21 +23,39 @@ static void put_info(struct json_writer *w, const struct application_row *row)
 /* Who serves it: what is known of that when it is shown. */
 enum served { SERVED_UNKNOWN, SERVED, SERVED_NOT };
 
+/* What the registry does not know by itself. */
+struct now {
+    bool knows_served;
+    struct map supervisors; /* ids of those that are connected */
+    struct map connecting;  /* ids of endpoints */
+};
+
 /* What is known of its session; of one that is activated while nobody serves it, that. */
-static struct slice session_of(const struct endpoint_row *row, enum served served)
+static struct slice session_of(const struct endpoint_row *row, enum served served, const struct now *now)
 {
-    return row->activated && served == SERVED_NOT ? SLICE("Disconnected") : row->state;
+    return row->activated && served == SERVED_NOT     ? SLICE("Disconnected")
+           : now && map_get(&now->connecting, row->id) ? SLICE("Connecting")
+                                                       : row->state;
 }
 
-static void put_endpoint(struct json_writer *w, const struct endpoint_row *row, enum served served, bool desired_only)
+static enum served served_of(const struct now *now, struct slice supervisor)
 {
+    if (!now || !now->knows_served)
+        return SERVED_UNKNOWN;
+    return map_get(&now->supervisors, supervisor) ? SERVED : SERVED_NOT;
+}
+
+/* `now` is NULL where nobody was asked. */
+static void put_endpoint(struct json_writer *w, const struct endpoint_row *row, const struct now *now, bool desired_only)
+{
+    enum served served = served_of(now, row->supervisor);
     json_object(w);
     json_name(w, "registration"), json_put_raw(w, row->registration);
     json_name(w, "applicationId"), json_put_string(w, row->application);
     json_name(w, "activationState");
     json_put_text(w, !row->activated ? "Deactivated" : served == SERVED ? "ActivatedAndConnected" : "Activated");
     if (!desired_only)
-        json_member(w, "endpointState", session_of(row, served));
+        json_member(w, "endpointState", session_of(row, served, now));
     if (row->not_seen_ms)
         json_name(w, "notSeenSince"), json_put_time(w, row->not_seen_ms);
     json_end_object(w);
@@ -58,7 +78,7 @@ static enum status put_news_of_endpoint(struct registry_job *j, struct json_writ
     struct endpoint_row row;
     enum status s = endpoint_row_get(j->table, id, &row);
     if (s == OK)
-        json_name(w, "endpoint"), put_endpoint(w, &row, SERVED_UNKNOWN, false);
+        json_name(w, "endpoint"), put_endpoint(w, &row, NULL, false);
     store_reset(j->table, ENDPOINT_GET);
     return s == NOT_FOUND ? OK : s;
 }
@@ -201,31 +221,45 @@ static void bind_endpoint_query(struct registry_job *j)
     store_bind_i64(j->table, ENDPOINT_LIST, 13, wanted(connected));
     store_bind(j->table, ENDPOINT_LIST, 14, j->ask.connected.len > 0 ? j->ask.connected : SLICE("[]"));
     store_bind(j->table, ENDPOINT_LIST, 15, text_field(j, "endpointState"));
+    store_bind(j->table, ENDPOINT_LIST, 16, j->ask.connecting.len > 0 ? j->ask.connecting : SLICE("[]"));
 }
 
-static enum served served_of(const struct json *connected, struct slice supervisor)
+/* The texts of a list, none where there is no list. */
+static enum status read_ids(struct registry_job *j, struct slice list, struct map *out)
 {
-    if (!connected)
-        return SERVED_UNKNOWN;
-    for (struct json_walk w = json_walk(connected); json_next(&w);)
-        if (slice_eq(json_string(w.value), supervisor))
-            return SERVED;
-    return SERVED_NOT;
+    struct json_doc *doc = NULL;
+    if (list.len == 0)
+        return OK;
+    if (json_parse(list, JSON_STRICT, &doc, NULL) != OK)
+        return BAD_ARGUMENT;
+    for (struct json_walk w = json_walk(json_root(doc)); json_next(&w);)
+        map_put(out, arena_copy(&j->arena, json_string(w.value)), j);
+    json_free(&doc);
+    return OK;
 }
 
-/* The supervisors that are; *doc NULL: it is not known. */
-static enum status read_connected(const struct registry_job *j, struct json_doc **doc)
+static void forget(struct now *now)
 {
-    *doc = NULL;
-    return j->ask.connected.len == 0 || json_parse(j->ask.connected, JSON_STRICT, doc, NULL) == OK ? OK : BAD_ARGUMENT;
+    map_clear(&now->supervisors);
+    map_clear(&now->connecting);
+}
+
+static enum status read_now(struct registry_job *j, struct now *now)
+{
+    *now = (struct now){.knows_served = j->ask.connected.len > 0};
+    enum status s = read_ids(j, j->ask.connected, &now->supervisors);
+    if (s == OK)
+        s = read_ids(j, j->ask.connecting, &now->connecting);
+    if (s != OK)
+        forget(now);
+    return s;
 }
 
 enum status registry_endpoints(struct registry_job *j)
 {
-    struct json_doc *doc;
-    if (read_connected(j, &doc) != OK)
+    struct now now;
+    if (read_now(j, &now) != OK)
         return BAD_ARGUMENT;
-    const struct json *connected = json_root(doc);
     store_reset(j->table, ENDPOINT_LIST);
     bind_endpoint_query(j);
     struct json_writer w = json_writer(&j->out);
@@ -236,11 +270,11 @@ enum status registry_endpoints(struct registry_job *j)
     uint32_t count = 0;
     enum status s;
     while ((s = endpoint_row_next(j->table, ENDPOINT_LIST, &row)) == OK && count++ < j->ask.limit) {
-        put_endpoint(&w, &row, served_of(connected, row.supervisor), j->ask.desired_only);
+        put_endpoint(&w, &row, &now, j->ask.desired_only);
         if (count == j->ask.limit)
             last = arena_copy(&j->arena, row.id);
     }
-    json_free(&doc);
+    forget(&now);
     end_list(&w, count > j->ask.limit ? last : (struct slice){0});
     return s == NOT_FOUND ? OK : s;
 }
@@ -248,15 +282,15 @@ enum status registry_endpoints(struct registry_job *j)
 enum status registry_endpoint(struct registry_job *j)
 {
     struct endpoint_row row;
-    struct json_doc *connected;
+    struct now now;
     enum status s = endpoint_row_get(j->table, j->ask.id, &row);
     if (s == OK)
-        s = read_connected(j, &connected);
+        s = read_now(j, &now);
     if (s != OK)
         return s;
     struct json_writer w = json_writer(&j->out);
-    put_endpoint(&w, &row, served_of(json_root(connected), row.supervisor), j->ask.desired_only);
-    json_free(&connected);
+    put_endpoint(&w, &row, &now, j->ask.desired_only);
+    forget(&now);
     return OK;
 }
 

@@ -6,10 +6,12 @@
 #include "base/encoding.h"
 #include "base/memory.h"
 #include "services/discoverers.h"
+#include "services/endpoint_probe.h"
 #include "services/ids.h"
 #include "services/models.h"
 #include "services/replies.h"
 #include "services/services.h"
+#include "services/twin_call.h"
 #include "json/write.h"
 
 /* ---- lists and queries ---- */
@@ -90,21 +92,23 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
     struct rest_request *r = s->request;
     const struct services *app = r->app;
     struct json_doc *fields = s->fields; /* `s` goes with the answer */
-    struct buffer connected = {0};
+    struct buffer connected = {0}, connecting = {0};
+    connecting_put(services_twin_connecting(app->twin), &connecting);
     if (why == OK)
         put_connected(app, fleet, &connected);
     struct services_registry_ask ask = {
         .what = s->what, .id = s->id, .fields = json_root(fields), .connected = buffer_slice(&connected),
-        .desired_only = desired_only(r)};
+        .connecting = buffer_slice(&connecting), .desired_only = desired_only(r)};
     if (why != OK && app->fleet && chooses_by_it(json_root(fields)))
-        services_replies_fail(r, why, "the hub does not tell its modules");
+        services_replies_no_fleet(r, why);
     else if (services_replies_page(r, &ask))
         services_replies_ask(r, &ask);
     json_free(&fields);
     buffer_clear(&connected);
+    buffer_clear(&connecting);
 }
 
-/* Whether they are connected is told where the hub says it now; without a hub none is. */
+/* Whether they are connected is told where the hub says it soon; without a hub none is. */
 static void ask_served(const struct served *given)
 {
     struct rest_request *r = given->request;
@@ -112,7 +116,7 @@ static void ask_served(const struct served *given)
     struct served *s = ARENA_TAKE(&r->arena, struct served);
     *s = *given;
     if (app->fleet)
-        services_fleet_look(app->fleet, FLEET_AGE_MS, on_fleet, s);
+        services_fleet_look_briefly(app->fleet, on_fleet, s);
     else
         on_fleet(s, OFFLINE, NULL);
 }
@@ -200,9 +204,22 @@ static void purge_applications(struct rest_request *r)
         services_replies_ask(r, &ask);
 }
 
+/* The module connects to it now, as 2.8's did. */
+static void on_activated(void *arg, enum status why, struct slice json)
+{
+    struct rest_request *r = arg;
+    if (why == OK)
+        services_endpoint_probe(r->app, rest_param(r, "endpointId"));
+    services_replies_answer(r, why, json);
+}
+
 static void activate_endpoint(struct rest_request *r)
 {
-    ask_with_id(r, REGISTRY_ACTIVATE, "endpointId");
+    const struct services *app = r->app;
+    services_registry_ask(app->registry,
+                          &(struct services_registry_ask){
+                              .what = REGISTRY_ACTIVATE, .id = rest_param(r, "endpointId"), .user = r->user},
+                          on_activated, r);
 }
 
 static void deactivate_endpoint(struct rest_request *r)

@@ -73,7 +73,7 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
         " AND (?12 < 0 OR activated = ?12)"
         " AND (?13 < 0 OR (activated AND supervisor IN (SELECT value FROM json_each(?14))) = ?13)"
         " AND (?15 = '' OR lower(?15) = lower(CASE WHEN activated AND supervisor NOT IN (SELECT value FROM json_each(?14))"
-        " THEN 'Disconnected' ELSE " ENDPOINT_STATE " END))"
+        " THEN 'Disconnected' WHEN id IN (SELECT value FROM json_each(?16)) THEN 'Connecting' ELSE " ENDPOINT_STATE " END))"
         " ORDER BY id LIMIT ?2",
     [ENDPOINT_OF] = ENDPOINT_SELECT " WHERE application = ?1 ORDER BY id",
     [ENDPOINT_SEEN] = "UPDATE endpoints SET not_seen = ?2 WHERE id = ?1",

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "rest/query.h"
+#include "services/aside.h"
 #include "services/models.h"
 #include "services/services.h"
 
@@ -50,6 +51,14 @@ void services_replies_fail(struct rest_request *r, enum status why, const char *
     rest_reply_problem(r, services_replies_http(why), detail);
 }
 
+void services_replies_no_fleet(struct rest_request *r, enum status why)
+{
+    if (why == TIMED_OUT)
+        rest_reply_problem(r, 503, "the hub does not tell its modules in time");
+    else
+        services_replies_fail(r, why, "the hub does not tell its modules");
+}
+
 static bool query_is_valid(struct rest_request *r)
 {
     struct json_doc *doc;
@@ -60,17 +69,6 @@ static bool query_is_valid(struct rest_request *r)
         rest_reply_invalid(r, why);
         return false;
     }
-    json_free(&doc);
-    return true;
-}
-
-static bool body_is_valid(struct rest_request *r)
-{
-    struct json_doc *doc;
-    if (r->route->request == NULL || (r->body.len == 0 && r->route->may_lack_body))
-        return true;
-    if (services_replies_body(r, &services_models, r->route->request, &doc) != OK)
-        return false;
     json_free(&doc);
     return true;
 }
@@ -93,31 +91,92 @@ static void take_header(struct rest_request *r, const char *header, const char *
     r->query_count = count;
 }
 
-bool services_replies_valid(struct rest_request *r)
+/* ---- bodies and their models ---- */
+
+/* Of any thread. What is wrong with it, whether it is JSON at all. */
+static enum status judge(struct slice body, const struct rest_models *models, const char *model, struct json_doc **out,
+                         bool *is_json, char why[REST_MODEL_WHY_MAX])
 {
-    if (r->route->query) {
-        take_header(r, "x-ms-continuation", "continuationToken");
-        take_header(r, "x-ms-max-item-count", "pageSize");
-    }
-    return query_is_valid(r) && body_is_valid(r);
+    struct json_error error = {0};
+    *is_json = json_parse(body, JSON_STRICT, out, &error) == OK;
+    if (!*is_json)
+        snprintf(why, REST_MODEL_WHY_MAX, "the body is not JSON: %s at byte %zu", error.what ? error.what : "empty",
+                 error.at);
+    else if (rest_model_check(models, model, json_root(*out), why) == OK)
+        return OK;
+    json_free(out);
+    return BAD_ARGUMENT;
+}
+
+static void refuse(struct rest_request *r, bool is_json, const char *why)
+{
+    if (is_json)
+        rest_reply_invalid(r, why);
+    else
+        services_replies_fail(r, BAD_ARGUMENT, why);
 }
 
 enum status services_replies_body(struct rest_request *r, const struct rest_models *models,
                                   const char *model, struct json_doc **out)
 {
-    struct json_error error = {0};
-    if (json_parse(r->body, JSON_STRICT, out, &error) != OK) {
-        const char *why = arena_printf(&r->arena, "the body is not JSON: %s at byte %zu",
-                                       error.what ? error.what : "empty", error.at);
-        services_replies_fail(r, BAD_ARGUMENT, why);
-        return BAD_ARGUMENT;
-    }
+    bool is_json;
     char why[REST_MODEL_WHY_MAX];
-    if (rest_model_check(models, model, json_root(*out), why) == OK)
-        return OK;
-    json_free(out);
-    rest_reply_invalid(r, why);
-    return BAD_ARGUMENT;
+    enum status s = judge(r->body, models, model, out, &is_json, why);
+    if (s != OK)
+        refuse(r, is_json, why);
+    return s;
+}
+
+struct checking {
+    struct rest_request *request;
+    void (*go_on)(struct rest_request *r);
+    enum status status;
+    bool is_json;
+    char why[REST_MODEL_WHY_MAX];
+};
+
+static void check(void *arg)
+{
+    struct checking *c = arg;
+    struct json_doc *doc = NULL;
+    c->status = judge(c->request->body, &services_models, c->request->route->request, &doc, &c->is_json, c->why);
+    json_free(&doc);
+}
+
+static void on_checked(void *arg)
+{
+    struct checking *c = arg;
+    if (c->status == OK)
+        c->go_on(c->request);
+    else
+        refuse(c->request, c->is_json, c->why);
+}
+
+/* No other has reason to be large. */
+static bool may_be_large(const struct rest_route *route)
+{
+    return route->calls != NULL;
+}
+
+void services_replies_check(struct rest_request *r, void (*go_on)(struct rest_request *r))
+{
+    if (r->route->query) {
+        take_header(r, "x-ms-continuation", "continuationToken");
+        take_header(r, "x-ms-max-item-count", "pageSize");
+    }
+    if (!query_is_valid(r))
+        return;
+    if (r->route->request == NULL || (r->body.len == 0 && r->route->may_lack_body)) {
+        go_on(r);
+        return;
+    }
+    if (r->body.len >= ASIDE_BYTES && !may_be_large(r->route)) {
+        services_replies_fail(r, TOO_LARGE, "only what goes to a module may be so large");
+        return;
+    }
+    struct checking *c = ARENA_TAKE(&r->arena, struct checking);
+    *c = (struct checking){.request = r, .go_on = go_on};
+    services_aside(r->loop, r->body.len, check, on_checked, c);
 }
 
 enum status services_replies_query(struct rest_request *r, const struct rest_models *models,
@@ -176,9 +235,8 @@ void services_replies_put_continuation(struct json_writer *w, size_t from, size_
     json_name(w, "continuationToken"), json_put_text(w, text);
 }
 
-static void on_answer(void *arg, enum status why, struct slice json)
+void services_replies_answer(struct rest_request *r, enum status why, struct slice json)
 {
-    struct rest_request *r = arg;
     if (why != OK)
         services_replies_fail(r, why,
                               why == NOT_FOUND   ? "the registry does not know it"
@@ -189,6 +247,11 @@ static void on_answer(void *arg, enum status why, struct slice json)
         rest_reply_json(r, 200, json);
     else
         rest_reply_empty(r, 200);
+}
+
+static void on_answer(void *arg, enum status why, struct slice json)
+{
+    services_replies_answer(arg, why, json);
 }
 
 void services_replies_ask(struct rest_request *r, const struct services_registry_ask *ask)

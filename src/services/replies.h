@@ -13,11 +13,14 @@ int services_replies_http(enum status why);
 /* Answers with it. `detail` may be NULL. */
 void services_replies_fail(struct rest_request *r, enum status why, const char *detail);
 
-/* Whether query and body are as the row says; false after answering 400 with what is wrong and
- * where. Rows with may_lack_body may come without one. The headers x-ms-continuation and
+/* The same where the hub is to tell of its modules and does not; 503 when it says nothing at all. */
+void services_replies_no_fleet(struct rest_request *r, enum status why);
+
+/* Calls go_on(r) when query and body are as the row says, before this returns or later; else answers 400 with what is
+ * wrong and where. Rows with may_lack_body may come without one. The headers x-ms-continuation and
  * x-ms-max-item-count become the parameters continuationToken and pageSize, where the row has
  * these. */
-bool services_replies_valid(struct rest_request *r);
+void services_replies_check(struct rest_request *r, void (*go_on)(struct rest_request *r));
 
 /* The body has the model: OK and *out, which the caller frees. Otherwise the request has been
  * answered with 400, and the result is BAD_ARGUMENT. */
@@ -39,3 +42,5 @@ void services_replies_put_continuation(struct json_writer *w, size_t from, size_
 
 /* Asks the registry for `r` and answers: the JSON, or nothing, or why not. */
 void services_replies_ask(struct rest_request *r, const struct services_registry_ask *ask);
+/* What the registry answered, likewise. */
+void services_replies_answer(struct rest_request *r, enum status why, struct slice json);

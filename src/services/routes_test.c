@@ -375,6 +375,12 @@ static void who_hangs_up_meanwhile_does_no_harm(void **state)
     assert_true(loop_run_until(house.loop, has_no_connections, NULL, WAIT_MS));
 }
 
+static bool is_tried(void *arg)
+{
+    (void)arg;
+    return house.services.probes == 0;
+}
+
 /* Who is connected only the hub knows: "edge" has the twin that serves the endpoint. */
 static void endpoints_are_chosen_by_who_serves_them(void **state)
 {
@@ -390,12 +396,14 @@ static void endpoints_are_chosen_by_who_serves_them(void **state)
         {"{\"connected\":true}", 1, 0},
         {"{\"connected\":false}", 0, 1},
         {"{\"endpointState\":\"Disconnected\"}", 0, 1},
-        {"{\"endpointState\":\"Ready\"}", 0, 0},
+        {"{\"endpointState\":\"Ready\"}", 1, 0},
+        {"{\"endpointState\":\"Connecting\"}", 0, 0},
         {"{\"connected\":true,\"activated\":false}", 0, 0},
     };
     assert_int_equal(call("POST", "/registry/v2/endpoints/query", "{\"connected\":true}"), 200);
     assert_int_equal(json_count(in(answer.doc, "items")), 0); /* it is not activated */
     assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
+    assert_true(loop_run_until(house.loop, is_tried, NULL, WAIT_MS));
     for (int down = 0; down < 2; down++)
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             house.modules = modules[down];
@@ -425,15 +433,16 @@ static void an_endpoint_says_that_its_module_is_there(void **state)
     static const struct {
         const char *modules, *activation, *state;
     } rows[] = {
-        {"[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"}]", "ActivatedAndConnected", ""},
+        {"[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"}]", "ActivatedAndConnected", "Ready"},
         {"[{\"deviceId\":\"edge\",\"moduleId\":\"other\",\"connectionState\":\"Connected\","
          "\"properties\":{\"reported\":{\"__type__\":\"supervisor\"}}}]", "Activated", "Disconnected"},
         {"[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Disconnected\"}]", "Activated", "Disconnected"},
-        {NULL, "Activated", ""},
+        {NULL, "Activated", "Ready"},
     };
     assert_int_equal(call("GET", one, ""), 200);
     expect("activationState", "Deactivated");
     assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
+    assert_true(loop_run_until(house.loop, is_tried, NULL, WAIT_MS));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         house.modules = rows[i].modules;
         house.down = rows[i].modules == NULL;
@@ -455,6 +464,74 @@ static void an_endpoint_says_that_its_module_is_there(void **state)
     assert_int_equal(call("GET", one, ""), 200);
     expect("activationState", "Activated");
     house.services.fleet = fleet;
+}
+
+static bool is_held_method(void *arg)
+{
+    (void)arg;
+    return house.held_method != NULL;
+}
+
+static void let_method_go(void)
+{
+    struct rest_request *r = house.held_method;
+    house.held_method = NULL;
+    hub_method(r);
+}
+
+static void expect_state(const char *want)
+{
+    assert_int_equal(call("GET", path_of("/registry/v2/endpoints/%s", house.endpoint), ""), 200);
+    expect("endpointState", want);
+    assert_int_equal(call("GET", path_of("/registry/v2/endpoints/query?endpointState=%s", "Connecting"), ""), 200);
+    assert_int_equal(json_count(in(answer.doc, "items")), strcmp(want, "Connecting") == 0);
+}
+
+/* Until its server is known to be reached, and from then on while a call tries it again. */
+static void an_endpoint_is_connecting_while_a_session_is_made(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer, *state;
+    } rows[] = {
+        {"{\"status\":200,\"payload\":{\"errorInfo\":{\"symbolicId\":\"BadCertificateUntrusted\"}}}", "NoTrust"},
+        {"{\"status\":503,\"payload\":{\"nothing\":\"said\"}}", "NoTrust"},
+        {"{\"status\":200,\"payload\":{}}", "Ready"},
+    };
+    house.modules = "[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"}]";
+    expect_state("");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        house.hold_method = true;
+        house.hub_answer = rows[i].answer;
+        assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
+        assert_true(loop_run_until(house.loop, is_held_method, NULL, WAIT_MS));
+        expect_state("Connecting");
+        let_method_go();
+        assert_true(loop_run_until(house.loop, is_tried, NULL, WAIT_MS));
+        expect_state(rows[i].state);
+        assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/deactivate", house.endpoint), ""), 200);
+    }
+    house.hub_answer = "{\"status\":400,\"payload\":{\"detail\":\"BadTimeout: nobody\"}}";
+    assert_int_equal(read_now(), 400);
+    expect_state("NotReachable");
+}
+
+/* So a list is not held up by a hub that says nothing, however many pages it has; who chooses by what it says hears that. */
+static void endpoints_do_not_wait_for_a_hub_that_hangs(void **state)
+{
+    (void)state;
+    services_fleet_free(&house.services.fleet);
+    house.services.fleet =
+        services_fleet_new(&(struct services_fleet_config){.loop = house.loop, .hub = house.services.hub, .brief_ms = 1});
+    assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
+    house.hold = true;
+    for (int page = 0; page < 3; page++) {
+        assert_int_equal(call("GET", "/registry/v2/endpoints?pageSize=1", ""), 200);
+        expect("items 0 activationState", "Activated");
+    }
+    assert_int_equal(call("POST", "/registry/v2/endpoints/query", "{\"connected\":true}"), 503);
+    expect("detail", "the hub does not tell its modules in time");
+    hub_let_go();
 }
 
 /* What reads is asked again in pieces when its answer is too large; what does something is not done twice. */
@@ -553,6 +630,8 @@ int main(void)
         TEST(who_hangs_up_meanwhile_does_no_harm),
         TEST(endpoints_are_chosen_by_who_serves_them),
         TEST(an_endpoint_says_that_its_module_is_there),
+        TEST(an_endpoint_is_connecting_while_a_session_is_made),
+        TEST(endpoints_do_not_wait_for_a_hub_that_hangs),
         TEST(large_answers_come_in_pieces),
         TEST(a_large_request_goes_in_pieces),
         TEST(a_changed_endpoint_is_looked_up_again),

@@ -49,6 +49,7 @@ struct services {
     struct audit *audit; /* NULL: changes are not recorded */
     struct live *live;
     struct services_values *values;
+    size_t probes; /* of endpoints that were activated: endpoint_probe.h */
 };
 
 /* fleet_documents_is(), for the modules that the settings name. */

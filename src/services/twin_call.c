@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "client/service_pieces.h"
 #include "rest/query.h"
+#include "services/aside.h"
 #include "services/endpoint_state.h"
 #include "services/ids.h"
 #include "services/models.h"
@@ -31,6 +32,7 @@ struct services_twin {
     uint64_t timeout_ms;
     char *module;
     struct map targets;
+    struct connecting connecting;
     uint64_t version; /* of the registry, when they were read */
 };
 
@@ -38,8 +40,9 @@ struct call {
     struct rest_request *request;
     struct services_twin_ask ask; /* its JSON is in the request's arena */
     const char *module;           /* the same */
+    struct slice endpoint;        /* EndpointModel, likewise; empty where none belongs to it */
     struct buffer payload;
-    bool sent, in_pieces;
+    bool sent, in_pieces, connecting;
     uint64_t since_ms;
 };
 
@@ -71,14 +74,24 @@ static struct target *recall(struct services *app, struct slice id)
     return map_get(&t->targets, id);
 }
 
+struct connecting *services_twin_connecting(struct services_twin *t)
+{
+    return &t->connecting;
+}
+
+struct slice services_twin_module(const struct services_twin *t, const struct json *registration)
+{
+    struct slice supervisor = json_string(json_get(registration, "supervisorId"));
+    return supervisor.len > 0 ? supervisor : slice_of(t->module);
+}
+
 static struct target *remember(struct services_twin *t, struct slice id, const struct json *info)
 {
     const struct json *registration = json_get(info, "registration");
-    struct slice supervisor = json_string(json_get(registration, "supervisorId"));
     struct target *one = MEMORY_NEW(struct target);
     one->id = slice_dup(id);
-    one->supervisor =
-        supervisor.len > 0 || !t->module ? slice_dup(supervisor) : memory_text(t->module);
+    one->supervisor = slice_dup(services_twin_module(t, registration));
+    one->state = services_endpoint_state_of(json_string(json_get(info, "endpointState")));
     struct json_writer w = json_writer(&one->endpoint);
     json_put_value(&w, json_get(registration, "endpoint"));
     struct target *before = map_put(&t->targets, slice_of(one->id), one);
@@ -126,12 +139,22 @@ static void tell_state(const struct call *c, int status, struct slice payload)
     services_registry_ask(app->registry, &ask, on_told, NULL);
 }
 
+static void connect(struct call *c, const struct target *t)
+{
+    const struct services *app = c->request->app;
+    c->connecting = c->ask.payload == PAYLOAD_CONNECTION && !services_endpoint_is_ready(t->state);
+    if (c->connecting)
+        connecting_begin(&app->twin->connecting, rest_param(c->request, "endpointId"));
+}
+
 /* ---- the answer ---- */
 
 static void finish(struct call *c, enum status why, int status)
 {
     struct rest_request *r = c->request;
     struct services *app = r->app;
+    if (c->connecting)
+        connecting_end(&app->twin->connecting, rest_param(r, "endpointId"));
     uint64_t took_ms = loop_now_ms(r->loop) - c->since_ms;
     bool good = why == OK && status >= 200 && status < 300;
     rest_metrics_add(app->metrics, METRIC_TWIN_CALLS, 1);
@@ -253,28 +276,28 @@ static void put_publisher_connection(struct json_writer *w, const struct call *c
     json_free(&doc);
 }
 
-static void put_connection(struct json_writer *w, const struct call *c, const struct target *t)
+static void put_connection(struct json_writer *w, const struct call *c)
 {
     json_name(w, "connection"), json_object(w);
-    json_name(w, "endpoint"), json_put_raw(w, buffer_slice(&t->endpoint));
+    json_name(w, "endpoint"), json_put_raw(w, c->endpoint);
     if (c->ask.payload == PAYLOAD_PUBLISHER)
         put_publisher_connection(w, c);
     json_end_object(w);
     json_name(w, "request"), json_put_raw(w, c->ask.request);
 }
 
-/* `t` is NULL where no endpoint belongs to it. */
-static void put_payload(const struct call *c, const struct target *t, struct buffer *out)
+static void put_payload(void *arg)
 {
-    struct json_writer w = json_writer(out);
+    struct call *c = arg;
+    struct json_writer w = json_writer(&c->payload);
     json_object(&w);
     json_name(&w, "callId"), json_put_text(&w, c->request->id); /* for the module's log lines */
     if (c->ask.payload == PAYLOAD_REQUEST)
         put_members(&w, c->ask.request);
     else if (c->ask.payload == PAYLOAD_ENDPOINT)
-        put_members(&w, buffer_slice(&t->endpoint));
+        put_members(&w, c->endpoint);
     else
-        put_connection(&w, c, t);
+        put_connection(&w, c);
     json_end_object(&w);
 }
 
@@ -324,10 +347,19 @@ static bool goes_in_pieces(const struct call *c)
     return c->payload.len > (may_repeat(c) ? PAYLOAD_MAX : ONCE_MAX);
 }
 
-static void invoke(struct call *c, const struct target *t)
+static void on_payload(void *arg)
 {
-    put_payload(c, t, &c->payload);
-    send(c, goes_in_pieces(c));
+    struct call *c = arg;
+    const struct services *app = c->request->app;
+    if (app->hub)
+        send(c, goes_in_pieces(c));
+    else
+        fail(c, CANCELLED, "the services stop");
+}
+
+static void invoke(struct call *c)
+{
+    services_aside(c->request->loop, c->ask.request.len, put_payload, on_payload, c);
 }
 
 /* Publisher and twin module of an endpoint are on the same device. */
@@ -345,8 +377,10 @@ static void invoke_for(struct call *c, const struct target *t)
         twin.module = slice_of(app->publisher_module);
     services_ids_put_module(twin, &id);
     c->module = arena_text(&r->arena, buffer_slice(&id));
+    c->endpoint = arena_copy(&r->arena, buffer_slice(&t->endpoint));
+    connect(c, t);
     buffer_clear(&id);
-    invoke(c, t);
+    invoke(c);
 }
 
 static void on_endpoint(void *arg, enum status why, struct slice json)
@@ -392,7 +426,7 @@ void services_module_call(struct rest_request *r, struct slice module,
     if (c == NULL)
         return;
     c->module = arena_text(&r->arena, module);
-    invoke(c, NULL);
+    invoke(c);
 }
 
 void services_twin_call(struct rest_request *r, const struct services_twin_ask *ask)
@@ -451,6 +485,7 @@ void services_twin_free(struct services_twin **t)
     if (*t == NULL)
         return;
     forget_all(*t);
+    connecting_clear(&(*t)->connecting);
     free((*t)->module);
     free(*t);
     *t = NULL;

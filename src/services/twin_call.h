@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "services/connecting.h"
 #include "services/services.h"
 
 #define TWIN_ENDPOINTS_MAX 10000 /* remembered; all are forgotten beyond */
@@ -25,6 +26,13 @@ struct services_twin_config {
 
 struct services_twin *services_twin_new(const struct services_twin_config *config); /* copies */
 void services_twin_free(struct services_twin **t);
+
+/* Endpoints with which a call of ours makes a session. */
+struct connecting *services_twin_connecting(struct services_twin *t);
+
+/* The module that is responsible for an endpoint: its supervisor, or the one that is called where there is none. Empty:
+ * nobody is. `registration` is the registry's. */
+struct slice services_twin_module(const struct services_twin *t, const struct json *registration);
 
 enum services_payload {
     PAYLOAD_CONNECTION, /* to the twin module: the connection beside the request */

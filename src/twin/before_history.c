@@ -1,11 +1,15 @@
 /* What a change of a history is about, read before it: the values at its times, the events with its
  * ids. */
 #include "twin/before.h"
+
+#include <stdlib.h>
+
 #include "twin/history.h"
 #include "twin/history_details.h"
 #include "twin/points.h"
 
-#define READ_MAX 1000 /* values or events among which they are looked for */
+#define READ_MAX 1000   /* values or events among which they are looked for */
+#define WANTED_MAX 1000 /* of a change of more, the first ones */
 #define DAY_MS (24LL * 3600 * 1000)
 
 struct looking {
@@ -15,9 +19,9 @@ struct looking {
     void *arg;
     UA_HistoryReadRequest ask; /* its details end with the request */
     UA_HistoryReadValueId node;
-    const UA_DateTime *times; /* those that are wanted; NULL: all between */
+    UA_DateTime *times; /* those that are wanted, in order; NULL: all between */
     size_t time_count;
-    const UA_ByteString *ids; /* of events, likewise */
+    UA_ByteString *ids; /* of events, likewise; the bytes are the details' */
     size_t id_count, id_at;   /* id_at: of the fields; SIZE_MAX: there is none */
     struct json_writer writer;
     size_t pages, seen, told; /* `seen` among which those were that were told */
@@ -31,23 +35,31 @@ static UA_DateTime time_of(const UA_DataValue *v)
     return v->hasSourceTimestamp ? v->sourceTimestamp : v->serverTimestamp;
 }
 
+static int order_of_times(const void *a, const void *b)
+{
+    const UA_DateTime *one = a, *other = b;
+    return (*one > *other) - (*one < *other);
+}
+
+static int order_of_ids(const void *a, const void *b)
+{
+    const UA_ByteString *one = a, *other = b;
+    if (one->length != other->length)
+        return one->length < other->length ? -1 : 1;
+    return one->length ? memcmp(one->data, other->data, one->length) : 0;
+}
+
 static bool wants_value(const struct looking *l, const UA_DataValue *v)
 {
-    for (size_t i = 0; i < l->time_count; i++)
-        if (l->times[i] == time_of(v))
-            return true;
-    return l->times == NULL;
+    const UA_DateTime at = time_of(v);
+    return l->times == NULL || bsearch(&at, l->times, l->time_count, sizeof at, order_of_times);
 }
 
 static bool wants_event(const struct looking *l, const UA_HistoryEventFieldList *e)
 {
     const UA_Variant *id = l->id_at < e->eventFieldsSize ? &e->eventFields[l->id_at] : NULL;
-    if (!id || !UA_Variant_hasScalarType(id, &UA_TYPES[UA_TYPES_BYTESTRING]))
-        return false;
-    for (size_t i = 0; i < l->id_count; i++)
-        if (UA_ByteString_equal(&l->ids[i], id->data))
-            return true;
-    return false;
+    return id && UA_Variant_hasScalarType(id, &UA_TYPES[UA_TYPES_BYTESTRING]) &&
+           bsearch(id->data, l->ids, l->id_count, sizeof *l->ids, order_of_ids);
 }
 
 static bool is_known(const UA_ExtensionObject *data)
@@ -206,24 +218,33 @@ static void ask_values(struct looking *l, UA_DateTime from, UA_DateTime until, b
     ask(l, details);
 }
 
+/* So many at most: a line of the log tells TWIN_BEFORE_MAX of them. */
+static size_t wanted(size_t count)
+{
+    return count < WANTED_MAX ? count : WANTED_MAX;
+}
+
 /* From the earliest of the times to the latest, which is in it. */
 static void ask_times(struct looking *l)
 {
-    UA_DateTime from = l->times[0], until = l->times[0];
-    for (size_t i = 1; i < l->time_count; i++) {
-        from = l->times[i] < from ? l->times[i] : from;
-        until = l->times[i] > until ? l->times[i] : until;
-    }
-    ask_values(l, from, behind(until), false);
+    qsort(l->times, l->time_count, sizeof *l->times, order_of_times);
+    ask_values(l, l->times[0], behind(l->times[l->time_count - 1]), false);
 }
 
 static void ask_updated(struct looking *l, const UA_UpdateDataDetails *d)
 {
-    UA_DateTime *times = ARENA_TAKE_N(&l->request->arena, UA_DateTime, d->updateValuesSize);
-    for (size_t i = 0; i < d->updateValuesSize; i++)
-        times[i] = time_of(&d->updateValues[i]);
-    l->times = times;
-    l->time_count = d->updateValuesSize;
+    l->time_count = wanted(d->updateValuesSize);
+    l->times = ARENA_TAKE_N(&l->request->arena, UA_DateTime, l->time_count);
+    for (size_t i = 0; i < l->time_count; i++)
+        l->times[i] = time_of(&d->updateValues[i]);
+    ask_times(l);
+}
+
+static void ask_deleted(struct looking *l, const UA_DeleteAtTimeDetails *d)
+{
+    l->time_count = wanted(d->reqTimesSize);
+    l->times = ARENA_TAKE_N(&l->request->arena, UA_DateTime, l->time_count);
+    memcpy(l->times, d->reqTimes, l->time_count * sizeof *l->times);
     ask_times(l);
 }
 
@@ -249,17 +270,18 @@ static void ask_events(struct looking *l, const UA_EventFilter *filter, UA_DateT
     d->numValuesPerNode = READ_MAX;
     UA_EventFilter_copy(filter, &d->filter);
     l->id_at = field_of(filter, "EventId");
+    qsort(l->ids, l->id_count, sizeof *l->ids, order_of_ids);
     ask(l, details);
 }
 
 static bool ask_updated_events(struct looking *l, const UA_UpdateEventDetails *d)
 {
     size_t id = field_of(&d->filter, "EventId"), time = field_of(&d->filter, "Time");
-    UA_ByteString *ids = ARENA_TAKE_N(&l->request->arena, UA_ByteString, d->eventDataSize);
     UA_DateTime from = 0, until = 0;
     if (id == SIZE_MAX || time == SIZE_MAX)
         return false;
-    for (size_t i = 0; i < d->eventDataSize; i++) {
+    l->ids = ARENA_TAKE_N(&l->request->arena, UA_ByteString, wanted(d->eventDataSize));
+    for (size_t i = 0; i < wanted(d->eventDataSize); i++) {
         const UA_Variant *fields = d->eventData[i].eventFields;
         if (d->eventData[i].eventFieldsSize != d->filter.selectClausesSize ||
             !UA_Variant_hasScalarType(&fields[id], &UA_TYPES[UA_TYPES_BYTESTRING]) ||
@@ -268,9 +290,8 @@ static bool ask_updated_events(struct looking *l, const UA_UpdateEventDetails *d
         const UA_DateTime at = *(UA_DateTime *)fields[time].data;
         from = from == 0 || at < from ? at : from;
         until = at > until ? at : until;
-        ids[l->id_count++] = *(UA_ByteString *)fields[id].data;
+        l->ids[l->id_count++] = *(UA_ByteString *)fields[id].data;
     }
-    l->ids = ids;
     if (l->id_count)
         ask_events(l, &d->filter, from, behind(until));
     return l->id_count > 0;
@@ -282,8 +303,9 @@ static bool ask_deleted_events(struct looking *l, const UA_DeleteEventDetails *d
     UA_EventFilter filter;
     struct buffer why = {0};
     UA_EventFilter_init(&filter);
-    l->ids = d->eventIds;
-    l->id_count = d->eventIdsSize;
+    l->id_count = wanted(d->eventIdsSize);
+    l->ids = ARENA_TAKE_N(&l->request->arena, UA_ByteString, l->id_count);
+    memcpy(l->ids, d->eventIds, l->id_count * sizeof *l->ids);
     if (history_details_filter(NULL, &l->request->names, &filter, &why) == OK)
         ask_events(l, &filter, UA_DateTime_now() + DAY_MS * UA_DATETIME_MSEC,
                    UA_DATETIME_UNIX_EPOCH);
@@ -307,11 +329,9 @@ static bool look(struct looking *l)
     }
     if (type == &UA_TYPES[UA_TYPES_DELETEATTIMEDETAILS]) {
         const UA_DeleteAtTimeDetails *d = data;
-        l->times = d->reqTimes;
-        l->time_count = d->reqTimesSize;
-        if (l->time_count)
-            ask_times(l);
-        return l->time_count > 0;
+        if (d->reqTimesSize)
+            ask_deleted(l, d);
+        return d->reqTimesSize > 0;
     }
     if (type == &UA_TYPES[UA_TYPES_DELETERAWMODIFIEDDETAILS]) {
         const UA_DeleteRawModifiedDetails *d = data;

@@ -10,7 +10,7 @@
 #define WITH_VALUE(n) "{" NODE("Kept") ",\"details\":{\"values\":[" VALUE(n) "]}}"
 
 static struct {
-    char old[4096], result[4096];
+    char old[65536], result[4096];
     int told;
 } seen;
 
@@ -118,6 +118,34 @@ static void what_was_there_and_what_came_of_it_is_told(void **state)
     }
 }
 
+/* {"nodeId":…,"details":{"values":[…]}} with the seconds from..to (backwards, too), each its own value. */
+static const char *with_values(int from, int to)
+{
+    static struct buffer out;
+    buffer_reset(&out);
+    buffer_text(&out, "{" NODE("Kept") ",\"details\":{\"values\":[");
+    for (int n = from; n != to; n += from < to ? 1 : -1)
+        buffer_printf(&out, "%s{\"value\":%d,\"sourceTimestamp\":\"2002-01-01T00:%02d:%02dZ\"}", n == from ? "" : ",", n, n / 60, n % 60);
+    buffer_text(&out, "]}}");
+    return buffer_cstr(&out);
+}
+
+/* They are found in whatever order they are named; of very many the first are looked for, and some are told. */
+static void values_are_looked_for_by_their_times(void **state)
+{
+    (void)state;
+    call("HistoryInsertValues", with_values(100, 1300));
+    call("HistoryReplaceValues", with_values(104, 101));
+    assert_non_null(strstr(seen.old, "\"value\":102"));
+    assert_non_null(strstr(seen.old, "\"value\":104"));
+    assert_null(strstr(seen.old, "\"value\":101,"));
+    assert_null(strstr(seen.old, "\"value\":105,"));
+    call("HistoryReplaceValues", with_values(1299, 99));
+    assert_null(strstr(seen.old, "\"value\":100,"));
+    assert_non_null(strstr(seen.old, "\"value\":300,"));
+    call("HistoryDeleteValues", "{" NODE("Kept") ",\"details\":{\"startTime\":\"2002-01-01T00:00:00Z\",\"endTime\":\"2002-01-02T00:00:00Z\"}}");
+}
+
 static void of_what_only_reads_nothing_is_told(void **state)
 {
     (void)state;
@@ -137,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_method_that_changes_something_is_left_out),
         cmocka_unit_test(what_was_there_and_what_came_of_it_is_told),
+        cmocka_unit_test(values_are_looked_for_by_their_times),
         cmocka_unit_test(of_what_only_reads_nothing_is_told),
     };
     return cmocka_run_group_tests(tests, setup_watched, teardown);
