@@ -80,6 +80,11 @@ static void on_result(struct browsing *b, UA_BrowseResult *results, size_t count
     keep(b, results);
     bool more = results->continuationPoint.length > 0;
     bool full = b->count == OPCUA_BROWSE_REFERENCES_MAX;
+    if (more && !full && now_ms(b->session) >= b->ends_ms) { /* as many pieces as a server likes */
+        browse_next(b, &results->continuationPoint, true);
+        browsing_end(b, UA_STATUSCODE_BADTIMEOUT);
+        return;
+    }
     if (more)
         browse_next(b, &results->continuationPoint, full);
     if (!more || full)

@@ -142,6 +142,16 @@ struct opcua_call *opcua_session_call(struct opcua_session *s, enum opcua_call_w
     return c;
 }
 
+struct opcua_call *opcua_session_wait(struct opcua_session *s, uint32_t ms, opcua_call_fn *done,
+                                      void *arg)
+{
+    struct opcua_call *c = call_new(s, NULL, NULL, done, arg, 0);
+    c->failed = UA_STATUSCODE_GOOD;
+    list_push(&s->failed, &c->link);
+    loop_timer_start(s->loop, &c->timer, ms, on_timer, c);
+    return c;
+}
+
 void opcua_call_cancel(struct opcua_call *c)
 {
     c->done = NULL;

@@ -5,8 +5,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "opcua/browse.h"
+#include "opcua/refusal.h"
+#include "opcua/session_priv.h"
 
 #define AT_ONCE 200 /* nodes that one question is about */
+#define PAUSE_MS_MIN 100 /* before what was refused for now is asked again, doubled up to */
+#define PAUSE_MS_MAX 1600
 
 struct load {
     struct opcua_session *session;
@@ -14,7 +18,11 @@ struct load {
     struct opcua_dictionaries_parts parts;
     size_t bytes, types, fields; /* of documents */
     size_t at, asked; /* what is being asked for */
+    size_t at_once;   /* no more than so many: less after a question that was too large */
+    bool part;        /* something was not told, and may be another time */
     const struct back *back;
+    void (*again)(struct load *l);
+    uint32_t pause_ms;
     opcua_dictionaries_fn *fn;
     void *arg;
 };
@@ -46,21 +54,55 @@ static void parts_clear(struct opcua_dictionaries_parts *p)
     free(p->enumerations);
 }
 
-static void finish(struct load *l, bool answered)
+static void end(struct load *l, struct opcua_dictionaries *made)
 {
-    struct opcua_dictionaries *made = NULL;
-    if (answered)
-        made = opcua_dictionaries_make(&l->parts, opcua_session_namespaces(l->session));
-    l->fn(l->arg, made);
+    l->fn(l->arg, made, made && !l->part);
     parts_clear(&l->parts);
     free(l);
 }
 
-/* No answer, or one that says nothing of any node. */
-static bool was_lost(const struct load *l, UA_StatusCode status)
+static void finish(struct load *l)
 {
-    return opcua_call_was_lost(status) || status == UA_STATUSCODE_BADTIMEOUT || left_ms(l) <= 1 ||
-           opcua_session_state(l->session) != OPCUA_SESSION_READY;
+    end(l, opcua_dictionaries_make(&l->parts, opcua_session_namespaces(l->session)));
+}
+
+/* ---- refusals ---- */
+
+static void on_pause(void *arg, UA_StatusCode status, void *response)
+{
+    struct load *l = arg;
+    (void)response;
+    if (status == UA_STATUSCODE_GOOD)
+        l->again(l);
+    else
+        end(l, NULL); /* the session has ended */
+}
+
+/* What may pass is asked again a little later, as long as there is time, with less at once where it was
+ * too much. False: it is final, and as if there was nothing. */
+static bool was_refused_for_now(struct load *l, UA_StatusCode status, void (*again)(struct load *l))
+{
+    enum opcua_refusal r = opcua_refusal_of(status);
+    if (!UA_StatusCode_isBad(status) || r == OPCUA_REFUSAL_FINAL)
+        return false;
+    bool ready = opcua_session_state(l->session) == OPCUA_SESSION_READY;
+    if (r == OPCUA_REFUSAL_UNCLEAR || !ready || left_ms(l) <= l->pause_ms) {
+        end(l, NULL);
+        return true;
+    }
+    if (session_call_was_too_much(status) && l->at_once > 1)
+        l->at_once /= 2;
+    l->again = again;
+    opcua_session_wait(l->session, l->pause_ms, on_pause, l);
+    l->pause_ms = 2 * l->pause_ms < PAUSE_MS_MAX ? 2 * l->pause_ms : PAUSE_MS_MAX;
+    return true;
+}
+
+/* Of one node among many: the others are told nevertheless. */
+static void note(struct load *l, UA_StatusCode status)
+{
+    if (UA_StatusCode_isBad(status) && opcua_refusal_of(status) != OPCUA_REFUSAL_FINAL)
+        l->part = true;
 }
 
 /* ---- browsing ---- */
@@ -82,20 +124,24 @@ static void browse_all(struct load *l, const UA_NodeId *node, uint32_t reference
     opcua_browse_all(l->session, &d, fn, l, left_ms(l));
 }
 
-static size_t most(uint32_t limit)
+static size_t most(const struct load *l, uint32_t limit)
 {
-    return limit && limit < AT_ONCE ? limit : AT_ONCE;
+    return limit && limit < l->at_once ? limit : l->at_once;
 }
 
 /* ---- step: enumerations ---- */
+
+static void ask_enumerations(struct load *l);
 
 static void on_enumerations(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                             size_t count)
 {
     struct load *l = arg;
     struct opcua_dictionaries_parts *p = &l->parts;
+    if (was_refused_for_now(l, status, ask_enumerations))
+        return;
     if (status != UA_STATUSCODE_GOOD) {
-        finish(l, !was_lost(l, status));
+        finish(l);
         return;
     }
     p->enumerations = memory_new((count + 1) * sizeof *p->enumerations);
@@ -104,7 +150,7 @@ static void on_enumerations(void *arg, UA_StatusCode status, UA_ReferenceDescrip
             p->enumerations[p->enumeration_count++] = refs[i];
             UA_ReferenceDescription_init(&refs[i]); /* moved */
         }
-    finish(l, true);
+    finish(l);
 }
 
 static void ask_enumerations(struct load *l)
@@ -133,21 +179,36 @@ static UA_NodeId *node_at(struct load *l, size_t i, size_t offset)
     return (UA_NodeId *)(void *)((uint8_t *)&l->parts.descriptions[l->at + i] + offset);
 }
 
+/* One that is not told whole is not told, so that it is asked for again. */
+static void note_description(struct load *l, size_t i, UA_StatusCode status)
+{
+    bool part = l->part;
+    l->part = false;
+    note(l, status);
+    if (l->part)
+        UA_String_clear(&l->parts.descriptions[l->at + i].name);
+    l->part = l->part || part;
+}
+
 /* The first of each. */
 static void on_sources(void *arg, UA_StatusCode status, void *response)
 {
     struct load *l = arg;
     UA_BrowseResponse *r = response;
+    if (was_refused_for_now(l, status, l->back->next))
+        return;
     if (status != UA_STATUSCODE_GOOD) {
-        finish(l, !was_lost(l, status));
+        finish(l);
         return;
     }
-    for (size_t i = 0; i < r->resultsSize && i < l->asked; i++)
+    for (size_t i = 0; i < r->resultsSize && i < l->asked; i++) {
+        note_description(l, i, r->results[i].statusCode);
         if (r->results[i].referencesSize > 0) {
             UA_ExpandedNodeId *from = &r->results[i].references[0].nodeId;
             *node_at(l, i, l->back->to) = from->nodeId;
             UA_NodeId_init(&from->nodeId); /* moved */
         }
+    }
     l->at += l->asked;
     l->back->next(l);
 }
@@ -157,7 +218,7 @@ static bool browse_back(struct load *l, const struct back *back)
 {
     UA_BrowseDescription what[AT_ONCE];
     size_t left = l->parts.description_count - l->at;
-    size_t max = most(opcua_session_limits(l->session)->nodes_per_browse);
+    size_t max = most(l, opcua_session_limits(l->session)->nodes_per_browse);
     l->asked = left < max ? left : max;
     l->back = back;
     for (size_t i = 0; i < l->asked; i++)
@@ -190,13 +251,17 @@ static void on_names(void *arg, UA_StatusCode status, void *response)
 {
     struct load *l = arg;
     UA_ReadResponse *r = response;
+    if (was_refused_for_now(l, status, ask_names))
+        return;
     if (status != UA_STATUSCODE_GOOD) {
-        finish(l, !was_lost(l, status));
+        finish(l);
         return;
     }
-    for (size_t i = 0; i < r->resultsSize && i < l->asked; i++)
+    for (size_t i = 0; i < r->resultsSize && i < l->asked; i++) {
+        note(l, r->results[i].hasStatus ? r->results[i].status : UA_STATUSCODE_GOOD);
         if (UA_Variant_hasScalarType(&r->results[i].value, &UA_TYPES[UA_TYPES_STRING]))
             UA_String_copy(r->results[i].value.data, &l->parts.descriptions[l->at + i].name);
+    }
     l->at += l->asked;
     ask_names(l);
 }
@@ -205,7 +270,7 @@ static void ask_names(struct load *l)
 {
     UA_ReadValueId what[AT_ONCE];
     size_t left = l->parts.description_count - l->at;
-    size_t max = most(opcua_session_limits(l->session)->nodes_per_read);
+    size_t max = most(l, opcua_session_limits(l->session)->nodes_per_read);
     l->asked = left < max ? left : max;
     if (l->asked == 0) {
         l->at = 0;
@@ -240,18 +305,23 @@ static void add_descriptions(struct load *l, UA_ReferenceDescription *refs,
     }
 }
 
+static void ask_descriptions(struct load *l);
+
 static void on_descriptions(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                             size_t count)
 {
     struct load *l = arg;
-    if (status != UA_STATUSCODE_GOOD && was_lost(l, status)) {
-        finish(l, false);
+    if (was_refused_for_now(l, status, ask_descriptions))
         return;
-    }
     if (status == UA_STATUSCODE_GOOD)
         add_descriptions(l, refs, count);
     l->at++;
     ask_document(l);
+}
+
+static void ask_descriptions(struct load *l)
+{
+    browse_all(l, &l->parts.nodes[l->at], UA_NS0ID_HASCOMPONENT, on_descriptions);
 }
 
 static void take_document(struct load *l, const UA_ByteString *xml)
@@ -276,14 +346,15 @@ static void on_document(void *arg, UA_StatusCode status, void *response)
 {
     struct load *l = arg;
     const UA_ReadResponse *r = response;
-    if (status != UA_STATUSCODE_GOOD && was_lost(l, status)) {
-        finish(l, false);
+    bool whole = status == UA_STATUSCODE_GOOD && r->resultsSize == 1;
+    UA_StatusCode of_it = whole && r->results[0].hasStatus ? r->results[0].status : status;
+    bool alone = whole && opcua_refusal_of(of_it) == OPCUA_REFUSAL_UNCLEAR;
+    if (!alone && was_refused_for_now(l, of_it, ask_document))
         return;
-    }
-    if (status == UA_STATUSCODE_GOOD && r->resultsSize == 1 &&
-        UA_Variant_hasScalarType(&r->results[0].value, &UA_TYPES[UA_TYPES_BYTESTRING]))
+    note(l, of_it);
+    if (whole && UA_Variant_hasScalarType(&r->results[0].value, &UA_TYPES[UA_TYPES_BYTESTRING]))
         take_document(l, r->results[0].value.data);
-    browse_all(l, &l->parts.nodes[l->at], UA_NS0ID_HASCOMPONENT, on_descriptions);
+    ask_descriptions(l);
 }
 
 /* One after the other: they are large. */
@@ -304,34 +375,41 @@ static void ask_document(struct load *l)
 /* ---- step: which there are ---- */
 
 /* OPC UA's own is left out: what stands in it is known. */
+static void ask_which(struct load *l);
+
 static void on_dictionaries(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                             size_t count)
 {
     struct load *l = arg;
     struct opcua_dictionaries_parts *p = &l->parts;
-    if (status != UA_STATUSCODE_GOOD) {
-        finish(l, !was_lost(l, status));
+    if (was_refused_for_now(l, status, ask_which))
         return;
-    }
     for (size_t i = 0; i < count && p->count < OPCUA_DICTIONARIES_MAX; i++)
         if (refs[i].nodeId.nodeId.namespaceIndex != 0 && refs[i].nodeId.serverIndex == 0) {
             p->nodes[p->count++] = refs[i].nodeId.nodeId;
             UA_NodeId_init(&refs[i].nodeId.nodeId); /* moved */
         }
     if (p->count == 0)
-        finish(l, true);
+        finish(l);
     else
         ask_document(l);
+}
+
+static void ask_which(struct load *l)
+{
+    const UA_NodeId system = UA_NODEID_NUMERIC(0, UA_NS0ID_OPCBINARYSCHEMA_TYPESYSTEM);
+    browse_all(l, &system, UA_NS0ID_HASCOMPONENT, on_dictionaries);
 }
 
 void opcua_dictionaries_load(struct opcua_session *s, opcua_dictionaries_fn *fn, void *arg,
                              uint32_t timeout_ms)
 {
-    const UA_NodeId system = UA_NODEID_NUMERIC(0, UA_NS0ID_OPCBINARYSCHEMA_TYPESYSTEM);
     struct load *l = MEMORY_NEW(struct load);
     l->session = s;
     l->fn = fn;
     l->arg = arg;
     l->ends_ms = loop_now_ms(opcua_thread_loop(opcua_session_thread(s))) + timeout_ms;
-    browse_all(l, &system, UA_NS0ID_HASCOMPONENT, on_dictionaries);
+    l->at_once = AT_ONCE;
+    l->pause_ms = PAUSE_MS_MIN;
+    ask_which(l);
 }

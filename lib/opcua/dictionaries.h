@@ -27,8 +27,9 @@ const struct opcua_described *opcua_dictionaries_find(const struct opcua_diction
                                                       const UA_NodeId *id);
 void opcua_dictionaries_free(struct opcua_dictionaries **d);
 
-/* The callee's; NULL: the server did not answer. Without any when it has none. */
-typedef void opcua_dictionaries_fn(void *arg, struct opcua_dictionaries *d);
+/* The callee's; without any when the server has none. Not `whole`: some of it was not told for now, or,
+ * NULL, all of it (opcua/refusal.h). */
+typedef void opcua_dictionaries_fn(void *arg, struct opcua_dictionaries *d, bool whole);
 
 /* Calls fn once, after it returned, within timeout_ms. Whoever asks holds the session until then. */
 void opcua_dictionaries_load(struct opcua_session *s, opcua_dictionaries_fn *fn, void *arg,

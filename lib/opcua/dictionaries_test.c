@@ -1,7 +1,7 @@
 /* Structures of a server of before OPC UA 1.04, out of its type dictionary. */
 #include "opcua/dictionaries.h"
 
-#include "opcua/server.h"
+#include "opcua/server_priv.h"
 #include "opcua/types.h"
 #include "opcua/value_json.h"
 
@@ -54,12 +54,22 @@ static struct world {
     const UA_DataType *told;
     size_t answers;
     uint16_t space;
+    _Atomic uint32_t bears, bears_now; /* nodes in one question, since it was connected; 0: any */
 } world;
 
 static bool is_ready(void *arg)
 {
     (void)arg;
     return opcua_session_state(world.session) == OPCUA_SESSION_READY;
+}
+
+static void bear_less(void *arg)
+{
+    (void)arg;
+    UA_ServerConfig *config = UA_Server_getConfig(opcua_server_stack(world.server));
+    config->maxNodesPerBrowse = world.bears;
+    config->maxNodesPerRead = world.bears ? world.bears + 1 : 0; /* what one type takes */
+    world.bears_now = world.bears;
 }
 
 static int setup(void **state)
@@ -70,6 +80,7 @@ static int setup(void **state)
     world.space = opcua_server_namespace(world.server, SPACE);
     opcua_server_add_dictionary(world.server, world.space, dictionary, types,
                                 sizeof types / sizeof types[0]);
+    opcua_server_every(world.server, 10, bear_less, NULL);
     assert_int_equal(opcua_server_start(world.server), OK);
     world.loop = loop_new();
     world.thread =
@@ -184,10 +195,9 @@ static void what_cannot_be_read_stays_in_its_bytes(void **state)
           "{\"TypeId\":{\"Id\":114,\"Namespace\":2},\"Encoding\":1,\"Body\":\"YWI=\"}");
 }
 
-/* One question for all who come meanwhile. */
-static void who_asks_together_is_answered_together(void **state)
+/* As a server that was not asked before. */
+static void begin_anew(void)
 {
-    (void)state;
     opcua_types_unref(&world.known);
     opcua_session_unref(&world.session);
     opcua_thread_free(&world.thread);
@@ -198,6 +208,13 @@ static void who_asks_together_is_answered_together(void **state)
         &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
     assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
     world.known = opcua_types_ref(opcua_session_types(world.session));
+}
+
+/* One question for all who come meanwhile. */
+static void who_asks_together_is_answered_together(void **state)
+{
+    (void)state;
+    begin_anew();
     size_t all = 3;
     world.answers = 0;
     ask(10, false);
@@ -211,6 +228,28 @@ static void who_asks_together_is_answered_together(void **state)
     }
 }
 
+static bool bears_it(void *arg)
+{
+    (void)arg;
+    return world.bears_now == world.bears;
+}
+
+static void let_bear(uint32_t nodes)
+{
+    world.bears = nodes;
+    assert_true(loop_run_until(world.loop, bears_it, NULL, WAIT_MS));
+}
+
+/* It says so only when it is asked for more: BadTooManyOperations, which is not that it has nothing. */
+static void a_server_that_bears_less_than_it_says_is_asked_for_less(void **state)
+{
+    (void)state;
+    begin_anew();
+    let_bear(2);
+    assert_non_null(load(111, true));
+    let_bear(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +257,7 @@ int main(void)
         cmocka_unit_test(optional_fields_and_unions_are_what_they_are),
         cmocka_unit_test(what_cannot_be_read_stays_in_its_bytes),
         cmocka_unit_test(who_asks_together_is_answered_together),
+        cmocka_unit_test(a_server_that_bears_less_than_it_says_is_asked_for_less),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -155,6 +155,11 @@ bool opcua_call_was_lost(UA_StatusCode status);
 /* `done` will not be called. */
 void opcua_call_cancel(struct opcua_call *call);
 
+/* As a call that asks nothing: Good, without a response, after `ms`, or BadShutdown when the thread ends
+ * before that. */
+struct opcua_call *opcua_session_wait(struct opcua_session *s, uint32_t ms, opcua_call_fn *done,
+                                      void *arg);
+
 /* opcua_session_call() with the types in one word: OPCUA_CALL(s, OPCUA_CALL_NOW, READ, &request,
  * …). */
 #define OPCUA_CALL(session, when, NAME, request, done, arg, timeout_ms)                            \

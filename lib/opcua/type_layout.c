@@ -16,14 +16,12 @@ static size_t alignment_of_member(const UA_DataTypeMember *m)
     return m->isArray || m->isOptional ? alignof(void *) : alignment(m->memberType);
 }
 
+/* What its size is a multiple of is enough, and may be more than is needed: to look into members of
+ * members could take for ever. */
 static size_t alignment_of_structure(const UA_DataType *type)
 {
-    size_t most = type->typeKind == UA_DATATYPEKIND_UNION ? alignof(UA_UInt32) : 1;
-    for (size_t i = 0; i < type->membersSize; i++) {
-        size_t a = alignment_of_member(&type->members[i]);
-        most = a > most ? a : most;
-    }
-    return most;
+    size_t a = type->memSize & -type->memSize;
+    return a < OPCUA_TYPE_ALIGNMENT_MAX ? a : OPCUA_TYPE_ALIGNMENT_MAX;
 }
 
 static size_t alignment(const UA_DataType *type)

@@ -7,15 +7,29 @@
 
 /* ---- one ---- */
 
-struct opcua_own_type *opcua_own_type_new(const UA_NodeId *id)
+struct opcua_own_type *opcua_own_type_new(struct opcua_types *t, const UA_NodeId *id)
 {
+    if (t->count >= OPCUA_TYPES_MAX)
+        return NULL;
     struct opcua_own_type *o = MEMORY_NEW(struct opcua_own_type);
     UA_NodeId_copy(id, &o->id);
+    t->count++;
     return o;
 }
 
-void opcua_own_type_free(struct opcua_own_type *o)
+bool opcua_own_type_grow(struct opcua_types *t, struct opcua_own_type *o, size_t bytes)
 {
+    if (bytes > OPCUA_TYPES_BYTES_MAX - t->bytes)
+        return false;
+    t->bytes += bytes;
+    o->bytes += bytes;
+    return true;
+}
+
+void opcua_own_type_free(struct opcua_types *t, struct opcua_own_type *o)
+{
+    t->count--;
+    t->bytes -= o->bytes;
     list_remove(&o->link);
     for (size_t i = 0; i < o->field_count; i++) {
         free(o->names[i]);
@@ -49,6 +63,109 @@ const UA_DataType *opcua_types_find(const struct opcua_types *t, const UA_NodeId
     return o && o->type.memSize ? &o->type : NULL;
 }
 
+/* ---- what was refused for now ---- */
+
+static uint64_t now_ms(const struct opcua_types *t)
+{
+    return loop_now_ms(t->loop);
+}
+
+static struct opcua_types_refusal *find_refusal(const struct opcua_types *t, const UA_NodeId *id)
+{
+    for (size_t i = 0; i < t->refused_count; i++)
+        if (UA_NodeId_equal(&t->refused[i].id, id))
+            return (struct opcua_types_refusal *)&t->refused[i];
+    return NULL;
+}
+
+/* The place of one whose time has come. */
+static struct opcua_types_refusal *find_due(struct opcua_types *t)
+{
+    for (size_t i = 0; i < t->refused_count; i++)
+        if (t->refused[i].again_ms <= now_ms(t))
+            return &t->refused[i];
+    return NULL;
+}
+
+bool opcua_types_was_refused(const struct opcua_types *t, const UA_NodeId *id)
+{
+    return find_refusal(t, id) != NULL;
+}
+
+bool opcua_types_may_ask(const struct opcua_types *t, const UA_NodeId *id)
+{
+    const struct opcua_types_refusal *r = find_refusal(t, id);
+    if (t->count >= OPCUA_TYPES_MAX)
+        return false;
+    return r ? r->again_ms <= now_ms(t)
+             : t->refused_count < OPCUA_TYPES_REFUSED_MAX || find_due((struct opcua_types *)t);
+}
+
+static uint64_t pause_ms(unsigned tries)
+{
+    uint64_t pause = (uint64_t)OPCUA_TYPES_AGAIN_MS << (tries < 16 ? tries : 16);
+    return pause < OPCUA_TYPES_AGAIN_MS_MAX ? pause : OPCUA_TYPES_AGAIN_MS_MAX;
+}
+
+static void set_again(struct opcua_types *t, const UA_NodeId *id, uint64_t ms)
+{
+    struct opcua_types_refusal *r = find_refusal(t, id);
+    if (r)
+        r->again_ms = ms;
+}
+
+void opcua_types_asks(struct opcua_types *t, const UA_NodeId *id)
+{
+    set_again(t, id, UINT64_MAX);
+}
+
+void opcua_types_asked_in_vain(struct opcua_types *t, const UA_NodeId *id)
+{
+    set_again(t, id, now_ms(t));
+}
+
+void opcua_types_refused(struct opcua_types *t, const UA_NodeId *id)
+{
+    struct opcua_types_refusal *r = find_refusal(t, id);
+    if (r == NULL) {
+        r = t->refused_count < OPCUA_TYPES_REFUSED_MAX ? &t->refused[t->refused_count++]
+                                                       : find_due(t);
+        if (r == NULL)
+            return; /* several were asked for at once */
+        UA_NodeId_clear(&r->id);
+        *r = (struct opcua_types_refusal){0};
+        UA_NodeId_copy(id, &r->id);
+    }
+    r->again_ms = now_ms(t) + pause_ms(r->tries++);
+}
+
+void opcua_types_took(struct opcua_types *t, const UA_NodeId *id)
+{
+    struct opcua_types_refusal *r = find_refusal(t, id);
+    if (r == NULL)
+        return;
+    UA_NodeId_clear(&r->id);
+    *r = t->refused[--t->refused_count];
+}
+
+static void forget_refusals(struct opcua_types *t)
+{
+    while (t->refused_count > 0)
+        UA_NodeId_clear(&t->refused[--t->refused_count].id);
+    t->dictionaries_refused = (struct opcua_types_refusal){0};
+}
+
+bool opcua_types_may_ask_dictionaries(const struct opcua_types *t)
+{
+    return t->dictionaries_refused.again_ms <= now_ms(t);
+}
+
+void opcua_types_refused_dictionaries(struct opcua_types *t)
+{
+    struct opcua_types_refusal *r = &t->dictionaries_refused;
+    r->again_ms = now_ms(t) + pause_ms(r->tries++);
+}
+
 /* ---- those of a server ---- */
 
 static void put_spaces(const struct opcua_namespaces *names, struct buffer *out)
@@ -63,7 +180,8 @@ static void types_free(struct opcua_types *t)
 {
     list_remove(&t->link);
     for (struct link *l; (l = list_first(&t->types));)
-        opcua_own_type_free(LIST_OF(l, struct opcua_own_type, link));
+        opcua_own_type_free(t, LIST_OF(l, struct opcua_own_type, link));
+    forget_refusals(t);
     opcua_dictionaries_free(&t->dictionaries);
     buffer_clear(&t->spaces);
     free(t->url);
@@ -113,6 +231,8 @@ struct opcua_types *opcua_types_get(struct list *all, struct opcua_session *s)
         list_init(&found->waiting);
         spaces = (struct buffer){0};
     }
+    found->loop = opcua_thread_loop(opcua_session_thread(s));
+    forget_refusals(found); /* another connection may have another answer */
     list_remove(&found->link);
     list_push(all, &found->link);
     found->refs++;

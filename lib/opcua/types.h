@@ -2,6 +2,13 @@
  * Structures of a server's own, as it describes them (DataTypeDefinition, Part 3, 5.8.3): asked for
  * when a value or a node first has one, then remembered for all who work with that server. What it
  * does not describe stays in its bytes. On the OPC UA thread.
+ *
+ * What it does not tell for now (opcua/refusal.h) is not remembered as that: it may be asked for again
+ * after OPCUA_TYPES_AGAIN_MS, then after twice that, and with every new connection.
+ *
+ * A server may describe as many types in each other as it likes. Of these, OPCUA_TYPES_MAX are known, or
+ * under way, with OPCUA_TYPES_BYTES_MAX in their descriptions; what needs one more is as not described,
+ * and so is a structure with more than OPCUA_TYPES_NESTED_MAX of them in each other's place.
  */
 #pragma once
 
@@ -11,7 +18,12 @@
 #include "opcua/session.h"
 
 #define OPCUA_TYPES_MAX 1000      /* known of one server; more are not asked for */
+#define OPCUA_TYPES_BYTES_MAX (4u << 20)
+#define OPCUA_TYPES_NESTED_MAX 64
 #define OPCUA_TYPES_CACHES_MAX 64 /* servers whose types are remembered; the oldest goes */
+#define OPCUA_TYPES_REFUSED_MAX 32 /* refused for now; when none of them is due, no others are asked for */
+#define OPCUA_TYPES_AGAIN_MS 10000
+#define OPCUA_TYPES_AGAIN_MS_MAX 600000
 
 struct opcua_types; /* those of one server: opcua_session_types(). NULL: nothing is known */
 
@@ -27,8 +39,8 @@ void opcua_types_forget_all(struct list *all);
  * long as *t. */
 const UA_DataType *opcua_types_find(const struct opcua_types *t, const UA_NodeId *id);
 
-/* `type` NULL: the server does not describe it, or not as something that can be read here. It is
- * not asked again, unless it did not answer in time. */
+/* `type` NULL: the server does not describe it, or not as something that can be read here, or not for
+ * now. */
 typedef void opcua_types_fn(void *arg, const UA_DataType *type);
 
 struct opcua_types_load;
@@ -47,6 +59,8 @@ void opcua_types_load(struct opcua_types *t, struct opcua_session *s,
                       const struct opcua_types_question *q);
 /* `fn` will not be called; harmless for NULL. What the server tells is remembered nevertheless. */
 void opcua_types_cancel(struct opcua_types_load **l);
+/* It was asked for as `id` before, and not told for now. */
+bool opcua_types_was_refused(const struct opcua_types *t, const UA_NodeId *id);
 
 /* ---- definitions of servers that have none (opcua/dictionaries.h) ---- */
 
@@ -59,7 +73,8 @@ struct opcua_types_wish {
     struct opcua_types_waiter **out; /* set until fn is called, for who may go before; or NULL */
 };
 
-/* Asks for all that the server describes: once, for all who want it, and kept. */
+/* Asks for all that the server describes: once, for all who want it, and kept. What it does not tell for
+ * now is asked for again as types are. */
 void opcua_types_ask_dictionaries(struct opcua_types *t, struct opcua_session *s,
                                   const struct opcua_types_wish *wish);
 /* `fn` will not be called; harmless for NULL. */

@@ -50,13 +50,18 @@ struct asking {
     struct opcua_session *session;
 };
 
-static void on_dictionaries(void *arg, struct opcua_dictionaries *d)
+static void on_dictionaries(void *arg, struct opcua_dictionaries *d, bool whole)
 {
     struct asking *a = arg;
     struct opcua_types *t = a->t;
-    t->dictionaries = d;
-    t->has_dictionaries = d != NULL;
+    if (d) {
+        opcua_dictionaries_free(&t->dictionaries);
+        t->dictionaries = d;
+    }
+    t->has_dictionaries = whole;
     t->asks_dictionaries = false;
+    if (!whole)
+        opcua_types_refused_dictionaries(t);
     struct list told; /* who is told may ask again, and waits then for the next time */
     list_init(&told);
     for (struct link *l; (l = list_pop(&t->waiting));)
@@ -81,7 +86,7 @@ static void wait(struct opcua_types *t, struct loop *loop, const struct opcua_ty
 void opcua_types_ask_dictionaries(struct opcua_types *t, struct opcua_session *s,
                                   const struct opcua_types_wish *wish)
 {
-    if (t->has_dictionaries) {
+    if (t->has_dictionaries || (!t->asks_dictionaries && !opcua_types_may_ask_dictionaries(t))) {
         wish->fn(wish->arg);
         return;
     }

@@ -6,133 +6,66 @@
 #include "opcua/browse.h"
 #include "opcua/data_type.h"
 #include "opcua/definition.h"
+#include "opcua/refusal.h"
 #include "opcua/types_priv.h"
 
 #define PARTS 3 /* attributes of a type */
 #define OPTIONAL_MAX 32 /* bits of the mask that says which are there (Part 6, 5.2.7) */
+#define NAME_MAX 512 /* bytes of a type's; a longer one is cut */
+#define PAUSE_MS_MIN 100 /* before what was refused for now is asked again, doubled up to */
+#define PAUSE_MS_MAX 1600
+#define PATIENCE_MS 5000 /* until that is given up, though there may be time left */
 
 struct opcua_types_load {
     struct opcua_types *t;         /* references, both */
     struct opcua_session *session;
-    uint64_t ends_ms;
+    uint64_t ends_ms, patient_ms; /* patient_ms 0: nothing was refused yet */
+    UA_NodeId asked;
     struct list types; /* asked for with this load */
-    struct opcua_own_type *root, *at;
+    struct opcua_own_type *root, *at; /* at NULL: not yet */
     size_t field;     /* of `at` */
-    bool unanswered;  /* what the server has of dictionaries is not known */
+    bool refused;     /* for now: what is not known may be yet */
+    bool lost;        /* the connection */
+    bool steps, more; /* the next type is looked for; and once more */
+    bool ended;
+    void (*again)(struct opcua_types_load *l);
+    uint32_t pause_ms;
     struct opcua_types_question q; /* fn NULL: nobody wants to know any more */
 };
 
 static void ask_next(struct opcua_types_load *l);
 static void find_fields(struct opcua_types_load *l);
 
+static struct loop *loop_of(const struct opcua_types_load *l)
+{
+    return opcua_thread_loop(opcua_session_thread(l->session));
+}
+
 static uint32_t left_ms(const struct opcua_types_load *l)
 {
-    uint64_t now = loop_now_ms(opcua_thread_loop(opcua_session_thread(l->session)));
+    uint64_t now = loop_now_ms(loop_of(l));
     return l->ends_ms > now ? (uint32_t)(l->ends_ms - now) : 1;
 }
 
 /* ---- the end ---- */
 
-/* A value of an abstract structure says itself which one it is. */
-static void wrap_abstract(struct opcua_own_type *o)
+static void drop_fields(struct opcua_own_type *o)
 {
-    for (size_t i = 0; i < o->field_count; i++)
-        if (opcua_own_type_is(o->fields[i].type) &&
-            LIST_OF(o->fields[i].type, struct opcua_own_type, type)->abstract)
-            o->fields[i].type = &UA_TYPES[UA_TYPES_EXTENSIONOBJECT];
+    free(o->fields);
+    o->fields = NULL; /* never laid out */
 }
 
-static bool lay_out(struct opcua_own_type *o)
-{
-    if (!o->fields || o->type.memSize > 0)
-        return false;
-    wrap_abstract(o);
-    return opcua_type_layout(&o->type, o->fields, o->field_count) == OK;
-}
-
-static void forget_fields(struct opcua_own_type *o)
-{
-    free(o->type.members);
-    o->type.members = NULL;
-    o->type.membersSize = 0;
-    o->type.memSize = 0;
-}
-
-static bool has_unknown(const struct opcua_own_type *o)
-{
-    for (size_t i = 0; i < o->field_count; i++)
-        if (o->type.memSize && o->fields[i].type->memSize == 0)
-            return true;
-    return false;
-}
-
-/* Inner ones first; then those are given up that have something which is not known. */
-static void lay_out_all(struct list *types)
-{
-    for (bool more = true; more;) {
-        more = false;
-        LIST_EACH(k, types)
-        more = lay_out(LIST_OF(k, struct opcua_own_type, link)) || more;
-    }
-    for (bool more = true; more;) {
-        more = false;
-        LIST_EACH(k, types)
-        {
-            struct opcua_own_type *o = LIST_OF(k, struct opcua_own_type, link);
-            if (has_unknown(o)) {
-                forget_fields(o);
-                more = true;
-            }
-        }
-    }
-}
-
-/* What values have inside that may be of further types. */
-static bool is_open(const struct opcua_own_type *o)
-{
-    bool open = false;
-    for (size_t i = 0; i < o->field_count && !open; i++) {
-        const UA_DataType *type = o->fields[i].type;
-        open = opcua_own_type_is(type) ? LIST_OF(type, struct opcua_own_type, type)->open
-                            : type->typeKind == UA_DATATYPEKIND_EXTENSIONOBJECT ||
-                                  type->typeKind == UA_DATATYPEKIND_VARIANT;
-    }
-    return open;
-}
-
-static void find_open(struct list *types)
-{
-    for (bool more = true; more;) {
-        more = false;
-        LIST_EACH(k, types)
-        {
-            struct opcua_own_type *o = LIST_OF(k, struct opcua_own_type, link);
-            if (!o->open && o->type.memSize && is_open(o))
-                o->open = more = true;
-        }
-    }
-}
-
-/* A server that did not answer in time has not said that it does not describe the type. */
-static bool was_cut_short(const struct opcua_types_load *l)
-{
-    return l->root->type.memSize == 0 &&
-           (l->unanswered || left_ms(l) <= 1 || opcua_session_state(l->session) != OPCUA_SESSION_READY);
-}
-
-static void keep_all(struct opcua_types_load *l)
+/* After a refusal that may pass: of what is not known, nothing was said. */
+static void keep(struct opcua_types_load *l)
 {
     for (struct link *k; (k = list_first(&l->types));) {
+        struct opcua_own_type *o = LIST_OF(k, struct opcua_own_type, link);
         list_remove(k);
-        list_push(&l->t->types, k);
-        l->t->count++;
+        if (o->type.memSize || !l->refused)
+            list_push(&l->t->types, k);
+        else
+            opcua_own_type_free(l->t, o);
     }
-}
-
-static void forget_all(struct opcua_types_load *l)
-{
-    for (struct link *k; (k = list_first(&l->types));)
-        opcua_own_type_free(LIST_OF(k, struct opcua_own_type, link));
 }
 
 static void tell(struct opcua_types_load *l, const UA_DataType *type)
@@ -146,36 +79,86 @@ static void tell(struct opcua_types_load *l, const UA_DataType *type)
 
 static void finish(struct opcua_types_load *l)
 {
-    const UA_DataType *type = NULL;
-    lay_out_all(&l->types);
-    if (was_cut_short(l)) {
-        forget_all(l);
-    } else {
-        find_open(&l->types);
-        keep_all(l);
-        type = l->root->type.memSize ? &l->root->type : NULL;
-    }
+    if (l->at && l->refused)
+        drop_fields(l->at); /* it may be half of it */
+    opcua_own_types_lay_out(&l->types);
+    const UA_DataType *type = l->root->type.memSize ? &l->root->type : NULL;
+    keep(l);
+    if (!type && l->lost)
+        opcua_types_asked_in_vain(l->t, &l->asked);
+    else if (!type && l->refused)
+        opcua_types_refused(l->t, &l->asked);
+    else
+        opcua_types_took(l->t, &l->asked);
     tell(l, type);
+    UA_NodeId_clear(&l->asked);
     opcua_types_unref(&l->t);
     opcua_session_unref(&l->session);
     free(l);
+}
+
+static void end_refused(struct opcua_types_load *l)
+{
+    l->refused = true;
+    l->lost = opcua_session_state(l->session) != OPCUA_SESSION_READY;
+    l->ended = true;
+    if (!l->steps)
+        finish(l);
+}
+
+/* ---- refusals ---- */
+
+static void on_pause(void *arg, UA_StatusCode status, void *response)
+{
+    struct opcua_types_load *l = arg;
+    (void)response;
+    if (status == UA_STATUSCODE_GOOD)
+        l->again(l);
+    else
+        end_refused(l); /* the session has ended */
+}
+
+static bool has_patience(struct opcua_types_load *l)
+{
+    uint64_t now = loop_now_ms(loop_of(l));
+    if (l->patient_ms == 0)
+        l->patient_ms = now + PATIENCE_MS;
+    return now + l->pause_ms < l->patient_ms && now + l->pause_ms < l->ends_ms;
+}
+
+/* What may pass is asked again a little later, or with the next load. False: it is final. */
+static bool was_refused_for_now(struct opcua_types_load *l, UA_StatusCode status,
+                                void (*again)(struct opcua_types_load *l))
+{
+    enum opcua_refusal r = opcua_refusal_of(status);
+    if (!UA_StatusCode_isBad(status) || r == OPCUA_REFUSAL_FINAL)
+        return false;
+    bool ready = opcua_session_state(l->session) == OPCUA_SESSION_READY;
+    if (r == OPCUA_REFUSAL_UNCLEAR || !ready || !has_patience(l)) {
+        end_refused(l);
+        return true;
+    }
+    l->again = again;
+    opcua_session_wait(l->session, l->pause_ms, on_pause, l);
+    l->pause_ms = 2 * l->pause_ms < PAUSE_MS_MAX ? 2 * l->pause_ms : PAUSE_MS_MAX;
+    return true;
 }
 
 /* ---- fields ---- */
 
 static void give_up(struct opcua_types_load *l)
 {
-    struct opcua_own_type *o = l->at;
-    free(o->fields);
-    o->fields = NULL; /* never laid out */
+    drop_fields(l->at);
     ask_next(l);
 }
 
-static struct opcua_own_type *add(struct opcua_types_load *l, const UA_NodeId *id)
+/* NULL: there are too many. */
+static const UA_DataType *add(struct opcua_types_load *l, const UA_NodeId *id)
 {
-    struct opcua_own_type *o = opcua_own_type_new(id);
-    list_push(&l->types, &o->link);
-    return o;
+    struct opcua_own_type *o = opcua_own_type_new(l->t, id);
+    if (o)
+        list_push(&l->types, &o->link);
+    return o ? &o->type : NULL;
 }
 
 /* Part 3, 5.8.3: with subtypes allowed, a value says itself of which type it is. */
@@ -192,12 +175,18 @@ static void on_wire(void *arg, UA_StatusCode status, const UA_DataType *type)
 {
     struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
+    if (was_refused_for_now(l, status, find_fields))
+        return;
     if (status != UA_STATUSCODE_GOOD) {
         give_up(l);
         return;
     }
     if (type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] && !o->fields[l->field].subtyped)
-        type = &add(l, &o->field_types[l->field])->type; /* a structure of the server's own */
+        type = add(l, &o->field_types[l->field]); /* a structure of the server's own */
+    if (type == NULL) {
+        give_up(l);
+        return;
+    }
     o->fields[l->field].type = wire_of(o, l->field, type);
     l->field++;
     find_fields(l);
@@ -207,12 +196,14 @@ static void on_wire(void *arg, UA_StatusCode status, const UA_DataType *type)
 static const UA_DataType *known(struct opcua_types_load *l, const UA_NodeId *id)
 {
     const UA_DataType *wire = opcua_data_type_wire(id);
-    struct opcua_own_type *o = wire ? NULL : opcua_own_type_find(&l->types, id);
-    if (o == NULL && wire == NULL)
+    if (wire)
+        return wire;
+    struct opcua_own_type *o = opcua_own_type_find(&l->types, id);
+    if (o == NULL)
         o = opcua_own_type_find(&l->t->types, id);
-    if (o == NULL && wire == NULL && opcua_types_described(l->t, id))
-        o = add(l, id);
-    return o ? &o->type : wire;
+    if (o)
+        return &o->type;
+    return opcua_types_described(l->t, id) ? add(l, id) : NULL;
 }
 
 static void find_fields(struct opcua_types_load *l)
@@ -243,12 +234,34 @@ static struct opcua_type_field field_of(const UA_StructureDefinition *d, const U
     };
 }
 
-static bool take_fields(struct opcua_own_type *o, const UA_StructureDefinition *d)
+static size_t bytes_of_id(const UA_NodeId *id)
+{
+    bool text = id->identifierType == UA_NODEIDTYPE_STRING ||
+                id->identifierType == UA_NODEIDTYPE_BYTESTRING;
+    return text ? id->identifier.string.length : 0;
+}
+
+/* What its members take. */
+static size_t bytes_of(const UA_StructureDefinition *d)
+{
+    static const struct opcua_own_type *o;
+    size_t bytes = 0;
+    for (size_t i = 0; i < d->fieldsSize; i++)
+        bytes += sizeof *o->names + sizeof *o->fields + sizeof *o->field_types +
+                 sizeof *o->type.members + d->fields[i].name.length +
+                 bytes_of_id(&d->fields[i].dataType);
+    return bytes;
+}
+
+static bool take_fields(struct opcua_types_load *l, struct opcua_own_type *o,
+                        const UA_StructureDefinition *d)
 {
     static const UA_UInt32 kinds[] = {UA_DATATYPEKIND_STRUCTURE, UA_DATATYPEKIND_OPTSTRUCT,
                                       UA_DATATYPEKIND_UNION};
     size_t optional = 0;
     if ((unsigned)opcua_definition_plain(d) >= 3 || d->fieldsSize > OPCUA_TYPE_FIELDS_MAX)
+        return false;
+    if (!opcua_own_type_grow(l->t, o, bytes_of(d)))
         return false;
     o->type.typeKind = kinds[opcua_definition_plain(d)] & 63;
     o->names = memory_new((d->fieldsSize + 1) * sizeof(*o->names));
@@ -276,11 +289,15 @@ static void set_ids(struct opcua_own_type *o)
     o->type.binaryEncodingId = o->encoding;
 }
 
+static void ask_encodings(struct opcua_types_load *l);
+
 static void on_encodings(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                          size_t count)
 {
     struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
+    if (was_refused_for_now(l, status, ask_encodings))
+        return;
     for (size_t i = 0; status == UA_STATUSCODE_GOOD && i < count; i++)
         if (slice_eq(opcua_slice(refs[i].browseName.name), SLICE("Default Binary")) &&
             UA_NodeId_isNull(&o->encoding)) {
@@ -304,10 +321,15 @@ static void browse_encodings(struct opcua_types_load *l, const UA_NodeId *id, UA
     opcua_browse_all(l->session, &d, fn, l, left_ms(l));
 }
 
+static void ask_encodings(struct opcua_types_load *l)
+{
+    browse_encodings(l, &l->at->id, UA_BROWSEDIRECTION_FORWARD, on_encodings);
+}
+
 static void take(struct opcua_types_load *l, const UA_StructureDefinition *d)
 {
     struct opcua_own_type *o = l->at;
-    if (!take_fields(o, d)) {
+    if (!take_fields(l, o, d)) {
         give_up(l);
         return;
     }
@@ -317,7 +339,7 @@ static void take(struct opcua_types_load *l, const UA_StructureDefinition *d)
         UA_NodeId_copy(&d->defaultEncodingId, &o->encoding);
     l->field = 0;
     if (UA_NodeId_isNull(&o->encoding) && !opcua_types_described(l->t, &o->id)) {
-        browse_encodings(l, &o->id, UA_BROWSEDIRECTION_FORWARD, on_encodings);
+        ask_encodings(l);
         return;
     }
     set_ids(o);
@@ -331,8 +353,11 @@ static void on_dictionaries(void *arg)
     struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
     const struct opcua_described *d = opcua_types_described(l->t, &o->id);
+    if (d == NULL && !l->t->has_dictionaries) {
+        end_refused(l);
+        return;
+    }
     if (d == NULL) {
-        l->unanswered = l->unanswered || !l->t->has_dictionaries;
         give_up(l);
         return;
     }
@@ -341,7 +366,7 @@ static void on_dictionaries(void *arg)
         UA_NodeId_copy(&d->data_type, &o->id);
     }
     if (o->name == NULL)
-        o->name = slice_dup(opcua_slice(d->name.name));
+        o->name = slice_dup(slice_first(opcua_slice(d->name.name), NAME_MAX));
     o->abstract = false; /* a dictionary says what is on the wire */
     take(l, &d->definition);
 }
@@ -352,18 +377,40 @@ static bool has_matching_answer(const UA_ReadResponse *answer, size_t i, const U
     return v->hasValue && UA_Variant_hasScalarType(&v->value, type);
 }
 
+static void ask(struct opcua_types_load *l);
+
+/* Of what a definition cannot do without; a name is not of it. */
+static UA_StatusCode status_of(const UA_ReadResponse *answer)
+{
+    if (answer->resultsSize != PARTS)
+        return UA_STATUSCODE_BADUNEXPECTEDERROR;
+    const UA_DataValue *definition = &answer->results[0], *abstract = &answer->results[2];
+    bool of_first = definition->hasStatus && UA_StatusCode_isBad(definition->status) &&
+                    opcua_refusal_of(definition->status) != OPCUA_REFUSAL_FINAL;
+    return of_first ? definition->status : abstract->hasStatus ? abstract->status : 0;
+}
+
+static struct slice name_of(const UA_ReadResponse *answer)
+{
+    if (!has_matching_answer(answer, 1, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]))
+        return (struct slice){0};
+    const UA_QualifiedName *name = answer->results[1].value.data;
+    return slice_first(opcua_slice(name->name), NAME_MAX);
+}
+
 static void on_definition(void *arg, UA_StatusCode status, void *response)
 {
     struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
     const UA_ReadResponse *answer = response;
-    if (status != UA_STATUSCODE_GOOD || answer->resultsSize != PARTS) {
+    if (was_refused_for_now(l, status ? status : status_of(answer), ask))
+        return;
+    if (status != UA_STATUSCODE_GOOD) {
         give_up(l);
         return;
     }
-    if (has_matching_answer(answer, 1, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]))
-        o->name =
-            slice_dup(opcua_slice(((UA_QualifiedName *)answer->results[1].value.data)->name));
+    if (o->name == NULL && name_of(answer).len)
+        o->name = slice_dup(name_of(answer));
     if (has_matching_answer(answer, 2, &UA_TYPES[UA_TYPES_BOOLEAN]))
         o->abstract = *(UA_Boolean *)answer->results[2].value.data;
     if (has_matching_answer(answer, 0, &UA_TYPES[UA_TYPES_STRUCTUREDEFINITION]))
@@ -392,32 +439,59 @@ static void ask(struct opcua_types_load *l)
     OPCUA_CALL(l->session, OPCUA_CALL_NOW, READ, &request, on_definition, l, left_ms(l));
 }
 
-static void ask_next(struct opcua_types_load *l)
+static struct opcua_own_type *next_of(struct opcua_types_load *l)
 {
-    size_t count = 0;
     LIST_EACH(k, &l->types)
     {
         struct opcua_own_type *o = LIST_OF(k, struct opcua_own_type, link);
-        if (!o->described && l->t->count + ++count <= OPCUA_TYPES_MAX) {
-            l->at = o;
-            o->described = true;
-            if (opcua_types_described(l->t, &o->id))
-                on_dictionaries(l);
-            else
-                ask(l);
-            return;
-        }
+        if (!o->described)
+            return o;
     }
-    finish(l);
+    return NULL;
+}
+
+static void step(struct opcua_types_load *l)
+{
+    struct opcua_own_type *o = next_of(l);
+    if (o == NULL) {
+        l->ended = true;
+        return;
+    }
+    l->at = o;
+    o->described = true;
+    if (opcua_types_described(l->t, &o->id))
+        on_dictionaries(l);
+    else
+        ask(l);
+}
+
+/* What stands in a dictionary comes back at once, perhaps a thousand times. */
+static void ask_next(struct opcua_types_load *l)
+{
+    l->more = true;
+    if (l->steps)
+        return;
+    l->steps = true;
+    while (l->more && !l->ended) {
+        l->more = false;
+        step(l);
+    }
+    l->steps = false;
+    if (l->ended)
+        finish(l);
 }
 
 /* ---- the beginning ---- */
+
+static void ask_data_type(struct opcua_types_load *l);
 
 /* What is no encoding may be the data type itself. */
 static void on_data_type(void *arg, UA_StatusCode status, UA_ReferenceDescription *refs,
                          size_t count)
 {
     struct opcua_types_load *l = arg;
+    if (was_refused_for_now(l, status, ask_data_type))
+        return;
     if (status == UA_STATUSCODE_GOOD && count > 0 && refs->nodeId.serverIndex == 0) {
         UA_NodeId_clear(&l->root->id);
         l->root->id = refs->nodeId.nodeId;
@@ -428,10 +502,19 @@ static void on_data_type(void *arg, UA_StatusCode status, UA_ReferenceDescriptio
     ask_next(l);
 }
 
+static void ask_data_type(struct opcua_types_load *l)
+{
+    browse_encodings(l, &l->asked, UA_BROWSEDIRECTION_INVERSE, on_data_type);
+}
+
 void opcua_types_load(struct opcua_types *t, struct opcua_session *s,
                       const struct opcua_types_question *q)
 {
-    if (!t || opcua_own_type_find(&t->types, q->id) || t->count >= OPCUA_TYPES_MAX) {
+    bool known = t == NULL || opcua_own_type_find(&t->types, q->id);
+    struct opcua_own_type *root = NULL;
+    if (!known && opcua_types_may_ask(t, q->id))
+        root = opcua_own_type_new(t, q->id);
+    if (root == NULL) {
         q->fn(q->arg, opcua_types_find(t, q->id));
         return;
     }
@@ -439,17 +522,21 @@ void opcua_types_load(struct opcua_types *t, struct opcua_session *s,
     l->t = opcua_types_ref(t);
     l->session = opcua_session_ref(s);
     l->q = *q;
-    l->ends_ms = loop_now_ms(opcua_thread_loop(opcua_session_thread(s))) + q->timeout_ms;
+    l->ends_ms = loop_now_ms(loop_of(l)) + q->timeout_ms;
+    l->pause_ms = PAUSE_MS_MIN;
+    UA_NodeId_copy(q->id, &l->asked);
+    opcua_types_asks(t, q->id);
     list_init(&l->types);
-    l->root = add(l, q->id);
+    list_push(&l->types, &root->link);
+    l->root = root;
     if (q->out)
         *q->out = l;
     if (!q->encoding) {
         ask_next(l);
         return;
     }
-    UA_NodeId_copy(q->id, &l->root->encoding);
-    browse_encodings(l, q->id, UA_BROWSEDIRECTION_INVERSE, on_data_type);
+    UA_NodeId_copy(q->id, &root->encoding);
+    ask_data_type(l);
 }
 
 void opcua_types_cancel(struct opcua_types_load **load)

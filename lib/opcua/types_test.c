@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "opcua/server.h"
+#include "opcua/server_priv.h"
 
 #include "base/cmocka.h"
 
@@ -14,13 +14,16 @@
 #define BITS 32 /* of the mask that says which fields are there */
 #define FITS UA_NODEID_NUMERIC(1, 5001)
 #define TOO_MANY UA_NODEID_NUMERIC(1, 5002)
+#define OTHER UA_NODEID_NUMERIC(1, 5003)
 
 static struct world {
     struct opcua_server *server;
     pthread_mutex_t held; /* who has it keeps the server from answering */
     atomic_bool waits;    /* the server does */
     UA_DataTypeMember members[BITS + 1];
-    UA_DataType types[2];
+    atomic_int refuses;   /* turns */
+    atomic_bool refusing, asked;
+    UA_DataType types[3];
     struct loop *loop;
     struct opcua_thread *thread;
     struct opcua_session *session;
@@ -59,12 +62,24 @@ static bool waits(void *arg)
     return world.waits;
 }
 
+/* On the server's thread: it refuses to read as much as a type needs, some turns longer than it was
+ * asked. */
+static void refuse_for_a_while(void *arg)
+{
+    (void)arg;
+    UA_ServerConfig *config = UA_Server_getConfig(opcua_server_stack(world.server));
+    config->maxNodesPerRead = world.refuses > 0 ? 2 : 0;
+    world.refusing = world.refuses > 0;
+    world.refuses -= world.refuses > 0 && world.asked;
+}
+
 static void open_server(int port)
 {
     assert_int_equal(
         opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1", .port = port}, &world.server), OK);
-    opcua_server_add_structures(world.server, world.types, 2);
+    opcua_server_add_structures(world.server, world.types, 3);
     opcua_server_every(world.server, 10, wait_while_held, NULL);
+    opcua_server_every(world.server, 10, refuse_for_a_while, NULL);
     assert_int_equal(opcua_server_start(world.server), OK);
 }
 
@@ -76,6 +91,7 @@ static int setup(void **state)
             .memberName = "field", .memberType = &UA_TYPES[UA_TYPES_UINT32], .isOptional = true};
     world.types[0] = structure("Fits", FITS, BITS);
     world.types[1] = structure("TooMany", TOO_MANY, BITS + 1);
+    world.types[2] = structure("Other", OTHER, 1);
     open_server(0);
     world.loop = loop_new();
     world.thread =
@@ -133,6 +149,12 @@ static const UA_DataType *load(UA_NodeId id, uint32_t timeout_ms)
     return world.told;
 }
 
+/* As with another connection: what was refused for now is asked for at once. */
+static void connect_anew(void)
+{
+    opcua_types_unref(&world.known);
+}
+
 /* ---- tests ---- */
 
 /* It has not said that it does not describe the type. */
@@ -145,7 +167,41 @@ static void a_server_that_did_not_answer_in_time_is_asked_again(void **state)
     const UA_DataType *type = load(FITS, PATIENCE_MS);
     pthread_mutex_unlock(&world.held);
     assert_null(type);
+    assert_null(load(FITS, WAIT_MS)); /* not so soon */
+    connect_anew();
     assert_non_null(load(FITS, WAIT_MS));
+}
+
+static bool is_refusing(void *arg)
+{
+    (void)arg;
+    return world.refusing;
+}
+
+/* As when it has much to do: BadTooManyOperations. */
+static void what_is_refused_for_now_is_asked_again_within_its_time(void **state)
+{
+    (void)state;
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    world.refuses = 20;
+    assert_true(loop_run_until(world.loop, is_refusing, NULL, WAIT_MS));
+    world.asked = true;
+    assert_non_null(load(OTHER, WAIT_MS));
+    UA_NodeId id = OTHER;
+    assert_false(opcua_types_was_refused(world.known, &id));
+}
+
+/* BadNodeIdUnknown: nothing is asked twice. */
+static void a_type_that_there_is_not_is_remembered_as_that(void **state)
+{
+    (void)state;
+    UA_NodeId id = UA_NODEID_NUMERIC(1, 6000);
+    assert_null(load(id, WAIT_MS));
+    assert_false(opcua_types_was_refused(world.known, &id));
+    world.answered = false;
+    opcua_types_load(world.known, world.session,
+                     &(struct opcua_types_question){.id = &id, .timeout_ms = WAIT_MS, .fn = on_type});
+    assert_true(world.answered);
 }
 
 static void no_more_fields_are_optional_than_a_mask_has_bits(void **state)
@@ -183,6 +239,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_did_not_answer_in_time_is_asked_again),
+        cmocka_unit_test(what_is_refused_for_now_is_asked_again_within_its_time),
+        cmocka_unit_test(a_type_that_there_is_not_is_remembered_as_that),
         cmocka_unit_test(no_more_fields_are_optional_than_a_mask_has_bits),
         cmocka_unit_test(a_server_that_began_anew_is_asked_anew),
     };

@@ -69,7 +69,7 @@ static bool is_wanted_in_object(const struct opcua_types *t, const UA_ExtensionO
     const UA_NodeId *id = &o->content.encoded.typeId;
     const struct opcua_own_type *own = opcua_own_type_find(&t->types, id);
     if (own == NULL)
-        return UA_NodeId_copy(id, out) == UA_STATUSCODE_GOOD;
+        return opcua_types_may_ask(t, id) && UA_NodeId_copy(id, out) == UA_STATUSCODE_GOOD;
     void *value = own->open ? opcua_types_read(t, o, &type) : NULL;
     bool wanted = value && is_wanted_in_members(t, value, type, depth, out);
     if (value)

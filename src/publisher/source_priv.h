@@ -20,8 +20,7 @@ struct source {
     const struct source_item *waits_for; /* a notification waits until its event is ready */
     struct loop_timer retry;
     struct opcua_types_load *asking; /* a type of the server's; NULL: none */
-    const void *types;            /* those that were looked into last, to tell connections apart */
-    unsigned type_failures;
+    bool waits_for_type;             /* values do; not for one that was refused before */
 };
 
 struct sources {

@@ -1,25 +1,34 @@
 /*
  * Values with structures of a server's own wait until the server was asked what is in them: then
  * they are written member by member from the first on. What it does not tell is written in its
- * bytes, and so is all when it does not answer FAILURES_MAX times.
+ * bytes. What it does not tell for now is, too, until it does: it is asked for again now and then
+ * (opcua/types.h), and nothing waits for that.
  */
 #include "publisher/source_priv.h"
 
 #include "opcua/types.h"
 
-#define TYPE_MS 5000 /* until one is given up */
-#define FAILURES_MAX 8
+#define TYPE_MS 20000 /* until one is given up: what dictionaries may take */
 
 static void on_type(void *arg, const UA_DataType *type)
 {
     struct source *s = arg;
-    s->type_failures = type ? 0 : s->type_failures + 1;
-    sources_release(s->owner);
+    (void)type;
+    if (s->waits_for_type)
+        sources_release(s->owner);
+    s->waits_for_type = false;
+}
+
+static void wait(struct source *s)
+{
+    s->waits_for_type = true;
+    sources_hold(s->owner);
 }
 
 static void ask(struct source *s, struct opcua_types *types, const UA_NodeId *id)
 {
-    sources_hold(s->owner);
+    if (!opcua_types_was_refused(types, id))
+        wait(s);
     opcua_types_load(types, s->session,
                      &(struct opcua_types_question){.id = id,
                                                     .encoding = true,
@@ -33,15 +42,15 @@ static bool is_known(struct source *s, const UA_Variant *v)
 {
     struct opcua_types *types = opcua_session_types(s->session);
     UA_NodeId id;
-    if (types != s->types)
-        s->type_failures = 0; /* another connection */
-    s->types = types;
-    while (types && !s->asking && s->type_failures < FAILURES_MAX &&
-           opcua_types_wanted(types, v, &id)) {
+    while (types && !s->asking && opcua_types_wanted(types, v, &id)) {
         ask(s, types, &id);
         UA_NodeId_clear(&id);
     }
-    return !s->asking;
+    if (types && s->asking && !s->waits_for_type && opcua_types_wanted(types, v, &id)) {
+        wait(s); /* for its turn */
+        UA_NodeId_clear(&id);
+    }
+    return !s->waits_for_type;
 }
 
 static bool is_open(const UA_Variant *v)
@@ -84,5 +93,7 @@ void source_types_leave(struct source *s)
     if (!s->asking)
         return;
     opcua_types_cancel(&s->asking);
-    sources_release(s->owner);
+    if (s->waits_for_type)
+        sources_release(s->owner);
+    s->waits_for_type = false;
 }
