@@ -327,7 +327,8 @@ struct batch *batch_for_values(struct batches *home, const struct plan_writer *w
     struct batch *b = find(home, writer, TOPIC_TELEMETRY, late);
     struct buffer topic = {0};
     put_topic(home, writer, TOPIC_SCHEMA, &topic);
-    schemas_join(b, id, buffer_slice(&topic));
+    schemas_join(b, id, buffer_slice(&topic),
+                 writer->metadata_ms > 0 ? (uint64_t)writer->metadata_ms : 0);
     buffer_clear(&topic);
     return b;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/refused_schemas.h"
 
 #define LOOK_MS                                                                                    \
     10000 /* how often what waits is looked at for its age, and the disk tried again               \
@@ -20,7 +21,8 @@ struct flight { /* what a token stands for */
     struct queue_flight *place; /* NULL: free */
     uint64_t bytes, gap;        /* gap: number of the one that it tells; 0: none */
     uint32_t values;
-    bool named, schema;
+    bool named;
+    struct outgoing *schema; /* a copy of it, in case it is refused; NULL: it is none */
     struct gap_key key; /* its source is owned */
 };
 
@@ -31,6 +33,7 @@ struct lane {
     struct flight flights[LANE_FLIGHTS_MAX];
     uint64_t next_token, flying_bytes;
     bool pumping;
+    struct refused_schemas *refused;
     struct gaps gaps;
     struct gaps_file *file; /* on its way to the disk */
     bool gaps_changed;
@@ -128,12 +131,19 @@ static void say_schema_lost(enum gap_reason why)
               gap_reason_word(why));
 }
 
+static void offer_again(void *arg, struct outgoing *m)
+{
+    lane_put(arg, m);
+}
+
 static void on_dropped(void *arg, const struct outgoing_view *v, enum gap_reason why)
 {
     struct lane *l = arg;
     l->config.counts->dropped[why]++;
     l->config.counts->dropped_values += v->values;
-    if (v->schema)
+    if (v->schema && why == GAP_REFUSED && l->transport)
+        refused_schemas_add(l->refused, outgoing_copy(v));
+    else if (v->schema)
         say_schema_lost(why);
     else
         add_gap(l, v->properties, why, false);
@@ -253,8 +263,7 @@ static enum status send_one(struct lane *l, struct queue *q)
         queue_drop(q, why);
         return OK;
     }
-    struct flight f = {
-        .bytes = n.view.body.len, .values = n.view.values, .schema = n.view.schema};
+    struct flight f = {.bytes = n.view.body.len, .values = n.view.values};
     if (flight_of(l, l->next_token)->place ||
         (l->flying_bytes > 0 && l->flying_bytes + f.bytes > LANE_FLIGHT_BYTES_MAX))
         return FULL;
@@ -264,6 +273,7 @@ static enum status send_one(struct lane *l, struct queue *q)
     f.gap = tell_gap(l, &n.view, f.named, &f.key);
     enum status s = l->transport->ops->send(l->transport, &n.view, l->next_token);
     if (s == OK) {
+        f.schema = n.view.schema ? outgoing_copy(&n.view) : NULL;
         take_off(l, q, &f);
         return OK;
     }
@@ -329,16 +339,26 @@ static void land(struct lane *l, struct flight *f, enum status why)
         save_gaps(l);
     if (why == OK) {
         count(l, f);
+        if (f->schema)
+            refused_schemas_taken(l->refused, slice_of(f->schema->topic));
     } else {
         l->config.counts->dropped[GAP_REFUSED]++;
         l->config.counts->dropped_values += f->values;
         if (f->named)
             gaps_add(&l->gaps, &f->key, GAP_REFUSED, false);
         if (f->schema)
-            say_schema_lost(GAP_REFUSED);
+            refused_schemas_add(l->refused, f->schema), f->schema = NULL;
         save_gaps(l);
     }
     queue_settle(f->queue, &f->place);
+}
+
+static void clear_flight(struct flight *f)
+{
+    free((void *)f->key.source.at);
+    if (f->schema)
+        outgoing_free(&f->schema);
+    *f = (struct flight){0};
 }
 
 static void on_sent(void *arg, uint64_t token, enum status why)
@@ -354,8 +374,7 @@ static void on_sent(void *arg, uint64_t token, enum status why)
         l->config.counts->lost++, queue_settle(f->queue, &f->place);
     else
         land(l, f, why);
-    free((void *)f->key.source.at);
-    *f = (struct flight){0};
+    clear_flight(f);
     if (why != CANCELLED)
         pump(l);
 }
@@ -419,6 +438,7 @@ enum status lane_open(const struct lane_config *config, struct lane **out)
 {
     struct lane *l = MEMORY_NEW(struct lane);
     l->config = *config;
+    l->refused = refused_schemas_new(config->loop, offer_again, l);
     gaps_init(&l->gaps);
     if (config->directory) {
         l->config.directory = memory_text(config->directory);
@@ -455,7 +475,8 @@ void lane_close(struct lane **lane)
     if (l->transport)
         l->transport->ops->close(&l->transport);
     for (size_t i = 0; i < LANE_FLIGHTS_MAX; i++)
-        free((void *)l->flights[i].key.source.at);
+        clear_flight(&l->flights[i]);
+    refused_schemas_free(&l->refused);
     for (int i = 0; i < LANE_QUEUES; i++)
         queue_close(&l->queues[i]);
     if (l->file)
@@ -472,6 +493,8 @@ void lane_close(struct lane **lane)
 void lane_put(struct lane *l, struct outgoing *m)
 {
     unsigned which = m->schema ? SCHEMAS : m->priority;
+    if (m->schema)
+        refused_schemas_renew(l->refused, slice_of(m->topic));
     if (!l->queues[which] && open_queue(l, which) != OK) {
         struct outgoing_view v = outgoing_view(m);
         on_dropped(l, &v, GAP_DAMAGED);

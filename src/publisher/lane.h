@@ -1,7 +1,8 @@
 /*
  * The way to one other side: a transport, and the queues before it, one for each priority. The
  * higher priority goes first; within one, messages go in their order. Schemas of messages have a
- * queue of their own: they go before all messages that may name them, and grow never too old. What
+ * queue of their own: they go before all messages that may name them, and grow never too old; one that is
+ * refused is offered again (refused_schemas.h). What
  * grew too old is given up here, what was given up is told with the next message (gaps.h), and what was sent is counted. On
  * the module's loop.
  *

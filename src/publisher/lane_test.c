@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "io/sim.h"
 #include "iot/message.h"
+#include "publisher/refused_schemas.h"
 
 #include "base/cmocka.h"
 
@@ -290,6 +291,8 @@ static void put_schema(struct rig *r, const char *body)
 {
     struct outgoing *m = outgoing_new();
     buffer_text(&m->body, body);
+    m->topic = memory_text("group/schema");
+    m->content_type = "application/schema+json";
     m->schema = true;
     lane_put(r->lane, m);
 }
@@ -393,6 +396,41 @@ static void a_schema_that_is_refused_is_counted(void **state)
     assert_int_equal(r->counts.dropped[GAP_REFUSED], 1);
 }
 
+/* What made the other side refuse is mended there, and nobody tells. */
+static void a_schema_that_is_refused_is_offered_again(void **state)
+{
+    struct rig *r = *state;
+    put_schema(r, "schema");
+    answer(0, FORBIDDEN);
+    pass_time(r, REFUSED_SCHEMA_MS - 1);
+    assert_int_equal(wire.count, 1);
+    wire.refuses = FORBIDDEN; /* at once, this time */
+    pass_time(r, 2);
+    assert_int_equal(wire.count, 1);
+    assert_int_equal(r->counts.dropped[GAP_REFUSED], 2);
+    pass_time(r, REFUSED_SCHEMA_MS);
+    assert_int_equal(wire.count, 1);
+    pass_time(r, REFUSED_SCHEMA_MS);
+    expect(1, "schema");
+    answer(1, OK);
+    pass_time(r, 10 * REFUSED_SCHEMA_MS_MAX);
+    assert_int_equal(wire.count, 2);
+}
+
+static void a_newer_schema_takes_the_place_of_a_refused_one(void **state)
+{
+    struct rig *r = *state;
+    put_schema(r, "old");
+    answer(0, FORBIDDEN);
+    put_schema(r, "new");
+    expect(1, "new");
+    pass_time(r, 2 * REFUSED_SCHEMA_MS);
+    assert_int_equal(wire.count, 2);
+    answer(1, FORBIDDEN);
+    pass_time(r, 2 * REFUSED_SCHEMA_MS + 1);
+    expect(2, "new");
+}
+
 static void without_a_transport_all_is_given_up_and_counted(void **state)
 {
     struct rig *r = *state;
@@ -433,6 +471,8 @@ int main(void)
         TEST(schemas_stay_when_messages_go),
         TEST(a_damaged_schema_is_counted_and_messages_go_on),
         TEST(a_schema_that_is_refused_is_counted),
+        TEST(a_schema_that_is_refused_is_offered_again),
+        TEST(a_newer_schema_takes_the_place_of_a_refused_one),
         TEST(without_a_transport_all_is_given_up_and_counted),
         TEST(in_memory_what_was_sent_and_not_acknowledged_is_lost),
     };

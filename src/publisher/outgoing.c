@@ -24,6 +24,7 @@ void outgoing_free(struct outgoing **m)
     buffer_clear(&(*m)->properties);
     free((*m)->topic);
     free((*m)->beside);
+    free((*m)->types);
     free(*m);
     *m = NULL;
 }
@@ -50,6 +51,27 @@ struct outgoing_view outgoing_view(const struct outgoing *m)
         .retain = m->retain,
         .schema = m->schema,
     };
+}
+
+struct outgoing *outgoing_copy(const struct outgoing_view *v)
+{
+    struct outgoing *m = outgoing_new();
+    struct buffer types = {0};
+    buffer_printf(&types, "%.*s%c%.*s", SLICE_FMT(v->content_type), 0, SLICE_FMT(v->content_encoding));
+    m->types = slice_dup(buffer_slice(&types));
+    m->content_type = m->types;
+    m->content_encoding = m->types + v->content_type.len + 1;
+    m->topic = slice_dup(v->topic);
+    m->ttl_ms = v->ttl_ms;
+    m->values = v->values;
+    m->qos = v->qos;
+    m->priority = v->priority;
+    m->retain = v->retain;
+    m->schema = v->schema;
+    buffer_put(&m->body, v->body);
+    buffer_put(&m->properties, v->properties);
+    buffer_clear(&types);
+    return m;
 }
 
 static void put_text(struct slice s, struct buffer *out)

@@ -24,6 +24,7 @@ struct outgoing {
     char *topic;      /* where to, variables filled in; at an edge or hub the module's output. NULL:
                          none;      owned */
     uint64_t ttl_ms;  /* 0: none */
+    char *types;      /* what content type and encoding lie in, where they are its own; owned */
     char *beside;     /* the topic of messages that it belongs to, and goes the way of; NULL: none; owned */
     uint8_t qos;      /* enum plan_qos */
     uint8_t priority; /* higher goes first where messages wait */
@@ -58,6 +59,8 @@ struct outgoing_view {
 };
 
 struct outgoing_view outgoing_view(const struct outgoing *m);
+/* A message of its own with what the view shows. */
+struct outgoing *outgoing_copy(const struct outgoing_view *v);
 
 /* Appends the record. TOO_LARGE: topic or types over 64 KB, or OUTGOING_HEAD_MAX. */
 CHECKED enum status outgoing_encode(const struct outgoing_view *v, struct buffer *out);

@@ -21,6 +21,7 @@ struct member {
     /* Where each has a schema by itself: */
     char id[SCHEMA_ID_MAX]; /* of the one that was sent; "": none */
     bool made;              /* it is as the shape is */
+    bool again;             /* it is sent though it is no other */
     bool refused;           /* it is too large */
 };
 
@@ -32,6 +33,8 @@ struct schema {
     size_t count;
     size_t known, fields;   /* members with a shape, and the fields of all */
     char id[SCHEMA_ID_MAX]; /* of what was sent last, of all; "": nothing */
+    bool again; /* it is sent though it is no other */
+    uint64_t again_ms, told_ms; /* the shortest of its writers; 0: never again. When it was sent */
     bool stale;             /* something is other than when it was made; no message is begun */
     size_t too_many;        /* fields that were too many for one schema; 0: they are in one */
 };
@@ -160,13 +163,15 @@ static struct schema *schema_of(struct batch *b, struct slice topic)
     return s;
 }
 
-void schemas_join(struct batch *b, uint32_t writer, struct slice topic)
+void schemas_join(struct batch *b, uint32_t writer, struct slice topic, uint64_t again_ms)
 {
     struct batches *home = b->home;
     if (!schemas_wanted(home))
         return;
     if (!b->schema)
         b->schema = schema_of(b, home->plan.schemas ? topic : (struct slice){0});
+    if (again_ms && (b->schema->again_ms == 0 || again_ms < b->schema->again_ms))
+        b->schema->again_ms = again_ms;
     struct member *m = find(b->schema, writer), *known = find(known_of(home), writer);
     if (!m)
         m = add(b->schema, writer);
@@ -252,12 +257,14 @@ static bool make(const struct batch *b, struct shape *const *shapes, size_t coun
     return fits;
 }
 
-/* Unless it is the one that was sent last. */
-static void send(struct batch *b, const struct member *m, char id[SCHEMA_ID_MAX], struct text *text)
+/* Unless it is the one that was sent last, and not to be sent again. */
+static void send(struct batch *b, const struct member *m, char id[SCHEMA_ID_MAX], bool *again,
+                 struct text *text)
 {
     struct batches *home = b->home;
-    if (strcmp(id, text->id) == 0)
+    if (strcmp(id, text->id) == 0 && !*again)
         return;
+    *again = false;
     struct outgoing *message = outgoing_new();
     message->body = text->bytes;
     text->bytes = (struct buffer){0};
@@ -309,7 +316,7 @@ static void refresh(struct batch *b)
         return;
     if (make_whole(b, &text)) {
         s->too_many = 0;
-        send(b, NULL, s->id, &text);
+        send(b, NULL, s->id, &s->again, &text);
     } else {
         log_info("publisher schema of all data sets is too large: each has one topic=%s fields=%zu",
                  s->topic, s->fields);
@@ -339,7 +346,7 @@ static void refresh_member(struct batch *b, struct member *m)
     if (m->refused)
         refuse(b, m);
     else
-        send(b, m, m->id, &text);
+        send(b, m, m->id, &m->again, &text);
     buffer_clear(&text.bytes);
 }
 
@@ -354,9 +361,26 @@ static void choose_own(struct batch *b, struct member *m)
     b->encoder.look = (struct encoder_look){.shape = usable ? m->shape : NULL, .count = 1};
 }
 
+/* As metadata is: a broker may have lost what it kept, or never taken it. */
+static void send_again(struct batch *b)
+{
+    struct schema *s = b->schema;
+    uint64_t now = loop_now_ms(b->home->sink.loop);
+    if (now - s->told_ms < s->again_ms)
+        return;
+    s->told_ms = now;
+    s->stale = s->again = true;
+    for (size_t i = 0; i < s->count; i++) {
+        s->members[i].again = true;
+        s->members[i].made = false;
+    }
+}
+
 void schemas_choose(struct batch *b, uint32_t writer)
 {
     struct schema *s = b->schema;
+    if (s->again_ms)
+        send_again(b);
     if (s->stale)
         refresh(b);
     struct member *m = find(s, writer);

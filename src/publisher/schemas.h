@@ -24,9 +24,10 @@ void schemas_tell(struct batches *home, uint32_t writer, struct shape *shape);
 void schemas_loosen(struct batches *home, uint32_t writer, size_t field);
 void schemas_forget(struct batches *home, uint32_t writer);
 
-/* The batch has messages of that writer from now on, whose schema goes to that topic; or none any
- * more: with `forget` the broker is to keep none of its schemas. */
-void schemas_join(struct batch *b, uint32_t writer, struct slice topic);
+/* The batch has messages of that writer from now on, whose schema goes to that topic, and again with
+ * the first message after each `again_ms` (0: only when it changes); or none any more: with `forget`
+ * the broker is to keep none of its schemas. */
+void schemas_join(struct batch *b, uint32_t writer, struct slice topic, uint64_t again_ms);
 void schemas_leave(struct batch *b, uint32_t writer, bool forget);
 
 /* Before a data set message is begun: sends the schema if it is another one, ends the message that

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "publisher/group.h"
+#include "io/sim.h"
 #include "publisher/outbox_double.h"
 
 #include "base/cmocka.h"
@@ -359,6 +360,40 @@ static void what_is_too_large_by_itself_is_never_named(void **state)
 
 /* ---- what a broker keeps ---- */
 
+static size_t schemas(void)
+{
+    return sent_count - messages();
+}
+
+/* As metadata is, where an interval says so. */
+static void a_schema_is_sent_again_after_each_interval(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_new(1);
+    struct loop *kept = sink.loop;
+    sink.loop = sim_loop_new(sim, "host");
+    struct group *g = group_of(ENCODING_JSON);
+    struct data_set d = {.id = 1, .major = 1, .field_count = 1};
+    struct plan_writer writer = {.name = SLICE("writer"), .metadata_ms = 1000};
+    buffer_text(&d.name, "\"writer\"");
+    group_join(g, &d, &writer);
+    tell(g, &d, 1, UA_TYPES_INT32);
+    sim_run(sim, 5000);
+    for (int i = 0; i < 20; i++) {
+        put(g, &d, i);
+        group_flush(g);
+        sim_run(sim, sim_now_ms(sim) + 250);
+    }
+    assert_readable();
+    assert_int_equal(messages(), 20);
+    assert_int_equal(schemas(), 5);
+    group_leave(g, &d, false);
+    buffer_clear(&d.name);
+    group_free(&g);
+    sim_free(&sim);
+    sink.loop = kept;
+}
+
 static void a_broker_forgets_the_schema_of_what_is_gone(void **state)
 {
     (void)state;
@@ -393,6 +428,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_group_has_a_schema_for_each_writer, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_large_by_itself_is_never_named, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_schema_is_sent_again_after_each_interval, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_broker_forgets_the_schema_of_what_is_gone, set_up,
                                         tear_down),
