@@ -11,6 +11,7 @@
 #define ACKS_MAX 1000 /* in one request */
 #define AGAIN_MS 200
 #define DOUBT_MS 1000
+#define BUSY_MS 500 /* with one call; quick servers need some milliseconds */
 #define FOREVER_MS UINT32_MAX /* the subscriptions' watchdogs see when nothing comes */
 
 struct session_publish {
@@ -33,6 +34,21 @@ static bool is_paused(const struct session_publish *p)
     LIST_EACH(l, &p->subscriptions)
     if (LIST_OF(l, struct opcua_subscription, link)->paused)
         return true;
+    return false;
+}
+
+bool publish_waits_for_items(const struct opcua_session *session)
+{
+    if (!session->publish)
+        return false;
+    uint64_t now = loop_now_ms(session->loop);
+    LIST_EACH(l, &session->publish->subscriptions)
+    {
+        struct opcua_subscription *s = LIST_OF(l, struct opcua_subscription, link);
+        struct link *oldest = list_first(&s->item_calls);
+        if (oldest && now - LIST_OF(oldest, struct item_call, link)->sent_ms > BUSY_MS)
+            return true;
+    }
     return false;
 }
 

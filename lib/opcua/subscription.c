@@ -10,7 +10,6 @@
 #define KEEP_ALIVE_MS 10000
 #define LIFETIME_MS 120000 /* as long as a session lasts without us */
 #define NOTIFICATIONS_MAX 10000
-#define SILENCE_MS 10000 /* more than what the keep-alives promise */
 
 static void create(struct opcua_subscription *s);
 
@@ -37,7 +36,7 @@ static void delete_at_server(struct opcua_subscription *s)
 
 static uint64_t silence_max_ms(const struct opcua_subscription *s)
 {
-    return (uint64_t)(s->publishing_ms * s->keep_alive_count) + SILENCE_MS;
+    return (uint64_t)(s->publishing_ms * s->keep_alive_count) + s->session->thread->tuning.subscription_silence_ms;
 }
 
 /* Without publish requests the server would forget us; every service on the subscription resets its
@@ -57,7 +56,7 @@ static void on_watchdog(void *arg)
     if (s->paused) {
         s->heard_ms = now;
         touch(s);
-    } else if (now - s->heard_ms > silence_max_ms(s)) {
+    } else if (now - s->heard_ms > silence_max_ms(s) && !publish_waits_for_items(s->session)) {
         log_warn("opcua subscription silent url=%s subscription=%u", s->session->url, s->id);
         subscription_restart(s, UA_STATUSCODE_BADTIMEOUT);
     }

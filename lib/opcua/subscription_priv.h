@@ -143,6 +143,9 @@ void publish_join(struct opcua_subscription *s);
 void publish_leave(struct opcua_subscription *s);
 /* A subscription is being made, or that has ended. */
 void publish_creating(struct opcua_session *session, bool begins);
+/* The server has been busy for a while with monitored items of any of the session's subscriptions: that it tells
+ * nothing says nothing, and to begin anew would make it busier. Those calls have their own time. */
+bool publish_waits_for_items(const struct opcua_session *session);
 /* Sends as many as are due. */
 void publish_refill(struct opcua_session *session);
 void publish_acknowledge(struct opcua_subscription *s, uint32_t sequence);

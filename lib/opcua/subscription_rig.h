@@ -20,16 +20,17 @@
 struct pair {
     struct proxy *proxy;
     struct stream *client, *server;
+    struct buffer late; /* of the server's words */
 };
 
-/* Stands between client and server: swallows the server's words, cuts connections. The connection
+/* Stands between client and server: swallows the server's words or lets them wait, cuts connections. The connection
  * that asks for the endpoints may still be closing when the session's comes. */
 struct proxy {
     struct loop *loop;
     struct listener *listener;
     struct pair pairs[PAIRS_MAX];
     int server_port;
-    bool swallow;
+    bool swallow, hold;
     size_t swallowed;
 };
 
@@ -67,6 +68,8 @@ static void from_server(void *arg, struct slice bytes)
     struct pair *p = arg;
     if (p->proxy->swallow)
         p->proxy->swallowed += bytes.len;
+    else if (p->proxy->hold)
+        buffer_put(&p->late, bytes);
     else if (p->client)
         stream_write(p->client, bytes);
 }
@@ -113,9 +116,21 @@ static void on_accept(void *arg, struct stream *s)
     p->server = stream_connect(&config, &server_events, p);
 }
 
+/* What waited comes. */
+static inline void proxy_go_on(struct proxy *proxy)
+{
+    proxy->hold = false;
+    for (struct pair *p = proxy->pairs; p < proxy->pairs + PAIRS_MAX; p++) {
+        if (p->client && p->late.len)
+            stream_write(p->client, buffer_slice(&p->late));
+        buffer_clear(&p->late);
+    }
+}
+
 static void proxy_cut(struct proxy *proxy)
 {
     proxy->swallow = false;
+    proxy_go_on(proxy);
     for (struct pair *p = proxy->pairs; p < proxy->pairs + PAIRS_MAX; p++) {
         if (p->client)
             stream_abort(p->client, CLOSED);
@@ -222,14 +237,14 @@ static const struct opcua_subscription_events events = {.on_data = on_data,
 
 static const struct opcua_item count_item = {.node = "nsu=urn:test;s=Count", .queue_size = 5000};
 
-static uint32_t silence_ms; /* of the next world; 0: as usual */
+static uint32_t silence_ms, subscription_silence_ms; /* of the next world; 0: as usual */
 
 static struct world *world_new(uint32_t keep_alive_count, bool no_transfer)
 {
     struct world *w = MEMORY_NEW(struct world);
     w->loop = loop_new();
     w->thread = opcua_thread_new(
-        &(struct opcua_thread_config){.loop = w->loop, .lease_ms = 1, .silence_ms = silence_ms});
+        &(struct opcua_thread_config){.loop = w->loop, .lease_ms = 1, .silence_ms = silence_ms, .tuning.subscription_silence_ms = subscription_silence_ms});
     start_server(w);
     w->proxy = (struct proxy){.loop = w->loop, .server_port = w->port};
     struct listen_config listen = {

@@ -107,6 +107,53 @@ static void a_server_that_is_silent_for_a_while_loses_nothing(void **state)
     world_free(w);
 }
 
+static bool has_waited(void *arg)
+{
+    const struct opcua_subscription *s = ((struct world *)arg)->subscription;
+    return loop_now_ms(s->loop) - s->heard_ms > 3000; /* several times as long as is borne */
+}
+
+static struct world *world_that_bears_little(void)
+{
+    subscription_silence_ms = 800;
+    struct world *w = world_new(3, false);
+    subscription_silence_ms = 0;
+    add(w, count_item);
+    want_more(w, 20);
+    return w;
+}
+
+static void a_subscription_that_the_server_forgot_is_made_anew(void **state)
+{
+    (void)state;
+    struct world *w = world_that_bears_little();
+    w->proxy.hold = true;
+    WAIT_FOR(is_dead, w);
+    proxy_go_on(&w->proxy);
+    WAIT_FOR(is_alive, w);
+    assert_int_equal(opcua_subscription_counts(w->subscription).made, 2);
+    want_more(w, 20);
+    world_free(w);
+}
+
+/* Some need a minute for ten thousand items, and publish nothing meanwhile. */
+static void a_server_that_is_busy_with_items_is_not_silent(void **state)
+{
+    (void)state;
+    struct world *w = world_that_bears_little();
+    w->proxy.hold = true;
+    opcua_subscription_modify(w->subscription, 0, &count_item);
+    WAIT_FOR(has_waited, w);
+    assert_true(w->alive);
+    proxy_go_on(&w->proxy);
+    want_more(w, 20);
+    struct opcua_subscription_counts c = opcua_subscription_counts(w->subscription);
+    assert_int_equal(c.made, 1);
+    assert_int_equal(c.modified, 1);
+    assert_int_equal(w->out_of_order, 0);
+    world_free(w);
+}
+
 /* Another session of the same user takes the subscription over. */
 static void a_new_session_takes_the_subscription_along(void **state)
 {
@@ -197,6 +244,8 @@ int main(void)
         cmocka_unit_test(numbers_may_leap_and_begin_anew),
         cmocka_unit_test(a_cut_connection_loses_nothing),
         cmocka_unit_test(a_server_that_is_silent_for_a_while_loses_nothing),
+        cmocka_unit_test(a_subscription_that_the_server_forgot_is_made_anew),
+        cmocka_unit_test(a_server_that_is_busy_with_items_is_not_silent),
         cmocka_unit_test(a_new_session_takes_the_subscription_along),
         cmocka_unit_test(after_a_restart_of_the_server_it_begins_anew),
         cmocka_unit_test(who_has_no_room_stops_the_server),

@@ -24,6 +24,7 @@
 #define ITEM_RETRY_S 10
 #define ITEM_RETRY_S_MAX 300
 #define SUBSCRIPTION_RETRY_MS 2000
+#define SUBSCRIPTION_SILENCE_MS 10000
 #define CLOSING_MS 2000 /* for the last bytes to the servers */
 
 struct own_thread { /* with a loop of its own */
@@ -59,6 +60,7 @@ static struct opcua_tuning filled_up(struct opcua_tuning t)
     t.publish_percent = or(t.publish_percent, PUBLISH_PERCENT);
     t.publish_max = or(t.publish_max, PUBLISH_MAX);
     t.subscription_retry_ms = or(t.subscription_retry_ms, SUBSCRIPTION_RETRY_MS);
+    t.subscription_silence_ms = or(t.subscription_silence_ms, SUBSCRIPTION_SILENCE_MS);
     return t;
 }
 

@@ -32,6 +32,7 @@ struct opcua_tuning {
                                                 5 min; with the first alone always that */
     uint32_t invalid_retry_s, invalid_retry_s_max; /* after it could not even be asked for; likewise */
     uint32_t subscription_retry_ms;                /* after the server refused to make one: 2 s */
+    uint32_t subscription_silence_ms;              /* beyond what its keep-alives promise: 10 s */
     uint32_t items_per_call, nodes_per_read, nodes_per_browse; /* instead of what server and profile
                                                                   say, if that is more */
 };
