@@ -8,6 +8,7 @@
 
 #define PATH_MAX_DEPTH 16
 #define MEMBER_NAME_MAX 64 /* with its zero */
+#define FOUND_MAX 8 /* more than an element of any large array has models */
 
 const struct rest_model *rest_model_find(const struct rest_models *m, struct slice name)
 {
@@ -55,7 +56,24 @@ struct check {
     } path[PATH_MAX_DEPTH];
     size_t depth;
     char *why;
+    /* What was looked up last, by where its name stands: the thousand elements of an array are of one. */
+    struct found {
+        const uint8_t *name;
+        const struct rest_model *model;
+    } found[FOUND_MAX];
+    unsigned found_next;
 };
+
+static const struct rest_model *find(struct check *c, struct slice name)
+{
+    for (struct found *f = c->found; f < c->found + FOUND_MAX; f++)
+        if (f->name == name.at)
+            return f->model;
+    const struct rest_model *m = rest_model_find(c->models, name);
+    assert(m);
+    c->found[c->found_next++ % FOUND_MAX] = (struct found){name.at, m};
+    return m;
+}
 
 static enum status wrong(struct check *c, const char *what)
 {
@@ -221,8 +239,8 @@ static enum status check_words(struct check *c, const struct rest_model *m, cons
 
 static enum status check_flags(struct check *c, struct slice type, const struct json *v)
 {
-    const struct rest_model *m = rest_model_find(c->models, type);
-    assert(m && m->words);
+    const struct rest_model *m = find(c, type);
+    assert(m->words);
     if (json_is(v, JSON_ARRAY))
         return check_all(c, type, v);
     if (json_is(v, JSON_STRING))
@@ -243,8 +261,7 @@ static enum status check_value(struct check *c, struct slice type, const struct 
     const char *what = check_simple(type, v, &known);
     if (known)
         return what ? wrong(c, what) : OK;
-    const struct rest_model *m = rest_model_find(c->models, type);
-    assert(m);
+    const struct rest_model *m = find(c, type);
     return m->members ? check_members(c, m->members, v) : check_words(c, m, v);
 }
 
