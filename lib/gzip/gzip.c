@@ -67,6 +67,25 @@ enum status gzip_expand(struct slice in, size_t max, struct buffer *out)
     return status;
 }
 
+enum status gzip_measure(struct slice in, size_t *len)
+{
+    uint8_t made[STEP]; /* of no use */
+    if (in.len > UINT_MAX)
+        return BAD_FORMAT;
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.at, .avail_in = (uInt)in.len};
+    int s = inflateInit2(&z, WINDOW_GZIP);
+    while (s == Z_OK) {
+        z.next_out = made;
+        z.avail_out = sizeof made;
+        s = inflate(&z, Z_NO_FLUSH);
+    }
+    size_t left = z.avail_in;
+    inflateEnd(&z);
+    if (s == Z_STREAM_END)
+        *len = in.len - left;
+    return s == Z_STREAM_END ? OK : s == Z_BUF_ERROR && left == 0 ? AGAIN : BAD_FORMAT;
+}
+
 /* ---- in pieces ---- */
 
 struct gzip_expander {

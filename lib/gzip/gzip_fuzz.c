@@ -23,6 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
     if (s != OK && out.len != 0)
         __builtin_trap();
     expand_in_pieces(slice_from(at, len), s, buffer_slice(&out));
+    size_t member = 0;
+    bool whole = gzip_measure(slice_from(at, len), &member) == OK && member == len;
+    if (whole != (s == OK || (s == TOO_LARGE && whole)))
+        __builtin_trap();
     buffer_clear(&out);
     return 0;
 }

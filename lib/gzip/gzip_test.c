@@ -44,6 +44,26 @@ static void refuses_what_is_cut_short_or_goes_on(void **state)
     buffer_clear(&back);
 }
 
+static void a_member_is_measured(void **state)
+{
+    (void)state;
+    struct buffer text = text_of(100000), small = {0};
+    size_t len = 0;
+    gzip_compress(buffer_slice(&text), &small);
+    size_t whole = small.len;
+    for (size_t cut = 1; cut < whole; cut += 1 + cut / 3)
+        assert_int_equal(gzip_measure(slice_from(small.at, whole - cut), &len), AGAIN);
+    assert_int_equal(gzip_measure(buffer_slice(&small), &len), OK);
+    assert_int_equal(len, whole);
+    buffer_text(&small, "behind");
+    assert_int_equal(gzip_measure(buffer_slice(&small), &len), OK);
+    assert_int_equal(len, whole);
+    small.at[whole - 6] ^= 1;
+    assert_int_equal(gzip_measure(buffer_slice(&small), &len), BAD_FORMAT);
+    buffer_clear(&text);
+    buffer_clear(&small);
+}
+
 static void a_bomb_stays_small(void **state)
 {
     (void)state;
@@ -95,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_compressed_comes_back),
         cmocka_unit_test(refuses_what_is_cut_short_or_goes_on),
+        cmocka_unit_test(a_member_is_measured),
         cmocka_unit_test(a_bomb_stays_small),
         cmocka_unit_test(pieces_of_any_size_come_back),
     };

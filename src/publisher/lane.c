@@ -426,6 +426,7 @@ static void open_transport(struct lane *l)
 {
     const struct transport_ops *ops = l->config.ops;
     l->config.transport.loop = l->config.loop;
+    l->config.transport.durable = l->config.directory && l->config.durability == STORE_FSYNC;
     l->config.transport.events = &events;
     l->config.transport.arg = l;
     enum status s = ops ? ops->open(&l->config.transport, &l->transport) : UNSUPPORTED;

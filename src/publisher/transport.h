@@ -33,6 +33,7 @@ struct transport_config {
     struct module *module;    /* of TRANSPORT_IOT_HUB, and whose methods may be called, */
     struct module_role *role; /* and who sends there */
     struct slice methods;     /* the topic below which they are called; empty: not here. Not kept */
+    bool durable; /* what is acknowledged has to outlive a power failure, where that is here */
     const struct transport_events *events;
     void *arg;
 };

@@ -6,7 +6,7 @@
  * schema never came by stands as others do. Or all goes to standard output or error.
  *
  * Written on a helper thread, a batch at a time (publisher/message_file.h); a batch that the disk does
- * not take is tried again for ever. Bounds: WINDOW messages, WINDOW_BYTES; schemas that are remembered
+ * not take is tried again for ever. It is acknowledged when the disk has it, if the queue keeps messages so. Bounds: WINDOW messages, WINDOW_BYTES; schemas that are remembered
  * until a container needs them, KNOWN_BYTES, the one that was used the longest ago goes; OPENED_MAX
  * files that need not be looked at again.
  */
@@ -33,6 +33,7 @@
 #define LEVEL_MAX 200 /* of a file's name */
 #define KNOWN_BYTES (32u << 20)
 #define OPENED_MAX 4096
+#define SYNCED_MAX 8 /* files of a batch, one by one */
 #define EXPANDED_MAX (64u << 20) /* of a message that gzip made smaller */
 
 /* What a container begins with; shared between threads. */
@@ -54,7 +55,9 @@ struct piece {
     bool container_first, gzip;
 
     uint64_t token;
-    bool written;
+    size_t done; /* of it, on standard output or error */
+    const char *written; /* where it stands; NULL: not yet */
+    bool synced;
 };
 
 struct known_schema {
@@ -69,6 +72,7 @@ struct files;
 struct batch {
     struct files *owner; /* NULL: it went */
     int fd;              /* of standard output or error; -1: files */
+    const char *folder; /* of files that are to be on the disk itself; NULL: none are. Owned */
     struct piece pieces[WINDOW];
     size_t count;
     enum status status;
@@ -111,12 +115,63 @@ static bool is_no_container(enum status s)
     return s == NOT_FOUND || s == BAD_FORMAT || s == TOO_LARGE;
 }
 
-static enum status append_thread(const struct piece *p)
+static enum status append_thread(struct piece *p)
 {
     enum status s = p->container ? append_avro_thread(p) : NOT_FOUND;
-    return is_no_container(s)
-               ? message_file_append_thread(p->path, p->form, buffer_slice(&p->body), p->first)
-               : s;
+    const char *path = is_no_container(s) ? p->path : p->container;
+    if (is_no_container(s))
+        s = message_file_append_thread(p->path, p->form, buffer_slice(&p->body), p->first);
+    p->written = s == OK ? path : NULL;
+    return s;
+}
+
+static enum status write_out_thread(const struct batch *b, struct piece *p)
+{
+    enum status s = message_file_write_thread(b->fd, p->form, buffer_slice(&p->body), &p->done);
+    p->written = s == OK ? "" : NULL;
+    return s;
+}
+
+/* What is not known to be there is written again, behind what is whole. */
+static void take_back_thread(struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        b->pieces[i].first = b->pieces[i].container_first = true;
+        b->pieces[i].written = NULL;
+    }
+}
+
+/* Those of the same file as the piece; whether it is the file's first of this process. */
+static bool mark_synced_thread(struct batch *b, size_t at)
+{
+    const char *path = b->pieces[at].written;
+    bool first = false;
+    for (size_t i = at; i < b->count; i++) {
+        struct piece *p = &b->pieces[i];
+        if (strcmp(p->written, path) != 0)
+            continue;
+        first = first || (p->container && p->written == p->container ? p->container_first : p->first);
+        p->synced = true;
+    }
+    return first;
+}
+
+/* Each file once, and where there are many of them all of the disk at once. */
+static enum status sync_thread(struct batch *b)
+{
+    size_t files = 0;
+    enum status s = OK;
+    for (size_t i = 0; i < b->count; i++)
+        b->pieces[i].synced = false;
+    for (size_t i = 0; i < b->count && s == OK; i++) {
+        const char *path = b->pieces[i].written;
+        if (b->pieces[i].synced)
+            continue;
+        if (files++ == SYNCED_MAX)
+            return message_file_sync_all_thread(b->folder);
+        s = message_file_sync_thread(path, b->folder, mark_synced_thread(b, i));
+    }
+    return s;
 }
 
 static void write_thread(void *arg)
@@ -125,12 +180,14 @@ static void write_thread(void *arg)
     b->status = OK;
     for (size_t i = 0; i < b->count && b->status == OK; i++) {
         struct piece *p = &b->pieces[i];
-        if (p->written)
-            continue;
-        b->status = p->path ? append_thread(p)
-                            : message_file_write_thread(b->fd, p->form, buffer_slice(&p->body));
-        p->written = b->status == OK;
+        if (!p->written)
+            b->status = p->path ? append_thread(p) : write_out_thread(b, p);
     }
+    if (b->status != OK || !b->folder)
+        return;
+    b->status = sync_thread(b);
+    if (b->status != OK)
+        take_back_thread(b);
 }
 
 /* ---- on the loop ---- */
@@ -158,6 +215,8 @@ static void free_batch(void *arg)
         buffer_clear(&b->pieces[i].body);
         head_unref(b->pieces[i].head);
     }
+    if (b)
+        free((char *)b->folder);
     free(b);
 }
 
@@ -344,7 +403,7 @@ static void set_container(struct files *f, const struct outgoing_view *v, struct
 
 static enum message_form form_of_message(const struct outgoing_view *v)
 {
-    return is_gzip(v) ? MESSAGE_RAW : is_json(v) ? MESSAGE_LINE : MESSAGE_COUNTED;
+    return is_gzip(v) ? MESSAGE_GZIP : is_json(v) ? MESSAGE_LINE : MESSAGE_COUNTED;
 }
 
 static enum status send(struct transport *t, const struct outgoing_view *v, uint64_t token)
@@ -359,13 +418,15 @@ static enum status send(struct transport *t, const struct outgoing_view *v, uint
         f->gathering = MEMORY_NEW(struct batch);
         f->gathering->owner = f;
         f->gathering->fd = f->fd;
+        if (f->fd < 0 && f->config.durable)
+            f->gathering->folder = memory_text(f->folder);
     }
     struct piece *p = &f->gathering->pieces[f->gathering->count++];
     p->token = token;
     p->form = form_of_message(v);
     buffer_put(&p->body, v->body);
-    remember_schema(f, v);
     if (f->fd < 0) {
+        remember_schema(f, v);
         p->path = path_of(f, v);
         p->first = is_first(f, p->path);
         set_container(f, v, p);

@@ -19,6 +19,7 @@ static struct rig {
     struct transport *files;
     unsigned put, sent;
     char folder[64];
+    bool durable;
 } rig;
 
 static void on_sent(void *arg, uint64_t token, enum status why)
@@ -40,6 +41,7 @@ static void open_files(void)
     assert_int_equal(transport_ops(TRANSPORT_FILE)
                          ->open(&(struct transport_config){.loop = rig.loop,
                                                            .connection = rig.folder,
+                                                           .durable = rig.durable,
                                                            .events = &events},
                                 &rig.files),
                      OK);
@@ -240,6 +242,136 @@ static void what_a_crash_left_of_a_line_is_cut_off(void **state)
     expect("t.json", &wanted);
 }
 
+static void put_gzip(const char *topic, struct slice text)
+{
+    struct buffer small = {0};
+    gzip_compress(text, &small);
+    put("application/json+gzip", topic, NULL, buffer_slice(&small));
+    buffer_clear(&small);
+}
+
+static void add_gzip(struct buffer *out, struct slice text)
+{
+    struct buffer small = {0};
+    gzip_compress(text, &small);
+    buffer_put(out, buffer_slice(&small));
+    buffer_clear(&small);
+}
+
+/* Wherever it was cut, and though its bytes look like the beginning of another. */
+static void what_a_crash_left_of_a_compressed_message_is_cut_off(void **state)
+{
+    (void)state;
+    struct buffer inner = {0}, second = {0};
+    add_gzip(&inner, SLICE("x"));
+    add_gzip(&second, buffer_slice(&inner));
+    for (off_t cut = 1; cut < (off_t)second.len; cut++) {
+        char topic[24], name[32];
+        snprintf(topic, sizeof topic, "t%d", (int)cut);
+        snprintf(name, sizeof name, "t%d.gz", (int)cut);
+        put_gzip(topic, SLICE("first"));
+        put_gzip(topic, buffer_slice(&inner));
+        cut_off(name, cut);
+        start_again();
+        put_gzip(topic, SLICE("third"));
+        struct buffer wanted = {0};
+        add_gzip(&wanted, SLICE("first"));
+        add_gzip(&wanted, SLICE("third"));
+        expect(name, &wanted);
+    }
+    buffer_clear(&inner);
+    buffer_clear(&second);
+}
+
+static void what_a_crash_left_of_a_counted_message_is_cut_off(void **state)
+{
+    (void)state;
+    for (off_t cut = 1; cut < 10; cut++) {
+        char topic[24], name[32];
+        snprintf(topic, sizeof topic, "t%d", (int)cut);
+        snprintf(name, sizeof name, "t%d.bin", (int)cut);
+        put("application/opcua+uadp", topic, NULL, SLICE("first"));
+        put("application/opcua+uadp", topic, NULL, SLICE("second"));
+        cut_off(name, cut);
+        start_again();
+        put("application/opcua+uadp", topic, NULL, SLICE("third"));
+        struct buffer wanted = {0};
+        buffer_put(&wanted, SLICE("\0\0\0\5first\0\0\0\5third"));
+        expect(name, &wanted);
+    }
+}
+
+static void add_bytes(const char *name, struct slice bytes)
+{
+    FILE *f = fopen(path_of(name), "a");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes.at, 1, bytes.len, f), bytes.len);
+    fclose(f);
+}
+
+/* A file had grown, and its bytes were not there yet when the power went. */
+static void zeros_at_the_end_are_cut_off(void **state)
+{
+    (void)state;
+    static const char zeros[5000];
+    struct buffer bin = {0}, gz = {0};
+    put("application/opcua+uadp", "t", NULL, SLICE("first"));
+    put_gzip("t", SLICE("first"));
+    add_bytes("t.bin", slice_from(zeros, sizeof zeros));
+    add_bytes("t.gz", slice_from(zeros, sizeof zeros));
+    start_again();
+    put("application/opcua+uadp", "t", NULL, SLICE("third"));
+    put_gzip("t", SLICE("third"));
+    buffer_put(&bin, SLICE("\0\0\0\5first\0\0\0\5third"));
+    add_gzip(&gz, SLICE("first"));
+    add_gzip(&gz, SLICE("third"));
+    expect("t.bin", &bin);
+    expect("t.gz", &gz);
+}
+
+/* Somebody else's, or damaged: nothing of it is thrown away. */
+static void what_is_no_message_is_set_aside(void **state)
+{
+    (void)state;
+    struct buffer whole = {0}, before = {0};
+    put("application/opcua+uadp", "t", NULL, SLICE("first"));
+    add_bytes("t.bin", SLICE("\xff\xff\xff\xff what is this"));
+    assert_int_equal(file_read(path_of("t.bin"), &before), OK);
+    for (int i = 1; i < 3; i++) {
+        start_again();
+        put("application/opcua+uadp", "t", NULL, SLICE("third"));
+        add_bytes("t.bin", SLICE("\xff\xff\xff\xff"));
+    }
+    buffer_put(&whole, SLICE("\0\0\0\5third\xff\xff\xff\xff"));
+    expect("t.bin", &whole);
+    expect("t.bin.torn-1", &before);
+    assert_true(is_there("t.bin.torn-2"));
+}
+
+/* More files than are looked after one by one. */
+static void many_files_are_put_on_the_disk(void **state)
+{
+    (void)state;
+    rig.files->ops->close(&rig.files);
+    rig.durable = true;
+    open_files();
+    for (int i = 0; i < 40; i++) {
+        char topic[24];
+        struct outgoing_view v = {.body = SLICE("{}"), .content_type = SLICE("application/json")};
+        snprintf(topic, sizeof topic, "a/b%d/c", i % 20);
+        v.topic = slice_of(topic);
+        assert_int_equal(rig.files->ops->send(rig.files, &v, rig.put++), OK);
+    }
+    assert_true(loop_run_until(rig.loop, all_sent, NULL, 10000));
+    for (int i = 0; i < 20; i++) {
+        char name[32];
+        struct buffer wanted = {0};
+        snprintf(name, sizeof name, "a/b%d/c.json", i);
+        buffer_text(&wanted, "{}\n{}\n");
+        expect(name, &wanted);
+    }
+}
+
 static void what_gzip_does_not_expand_is_in_no_container(void **state)
 {
     (void)state;
@@ -267,6 +399,11 @@ int main(void)
         TEST(what_a_crash_left_of_a_head_is_made_anew),
         TEST(what_a_crash_left_of_a_long_message_is_cut_off),
         TEST(what_a_crash_left_of_a_line_is_cut_off),
+        TEST(what_a_crash_left_of_a_compressed_message_is_cut_off),
+        TEST(what_a_crash_left_of_a_counted_message_is_cut_off),
+        TEST(zeros_at_the_end_are_cut_off),
+        TEST(what_is_no_message_is_set_aside),
+        TEST(many_files_are_put_on_the_disk),
         TEST(what_gzip_does_not_expand_is_in_no_container),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
