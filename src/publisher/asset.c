@@ -6,6 +6,8 @@
 #include "opcua/asset.h"
 #include "opcua/ready.h"
 
+#define WAIT_PIECE_MS 100
+
 static struct loop *loop_of(const struct asset_work *w)
 {
     return opcua_thread_loop(w->thread);
@@ -116,24 +118,47 @@ static void on_variables(void *arg, struct expansion *found)
         finish(w, UA_STATUSCODE_GOOD, NULL);
 }
 
-static void find_variables(void *arg)
+static void find_variables(struct asset_work *w)
 {
-    struct asset_work *w = arg;
     struct plan_item item = {.node = buffer_slice(&w->id)};
     expand(w, &item, 1, on_variables);
 }
 
 /* ---- its description ---- */
 
+static void wait(struct asset_work *w);
+
+static void on_waited(void *arg, UA_StatusCode status, void *response)
+{
+    struct asset_work *w = arg;
+    (void)response;
+    if (status != UA_STATUSCODE_GOOD) /* the session has ended */
+        fail(w, status, NULL);
+    else
+        wait(w);
+}
+
+/* In pieces: the program may end meanwhile. */
+static void wait(struct asset_work *w)
+{
+    uint64_t now = loop_now_ms(loop_of(w)), left = w->find_ms > now ? w->find_ms - now : 0;
+    if (atomic_load(w->ends))
+        fail(w, UA_STATUSCODE_BADSHUTDOWN, "The publisher ends.");
+    else if (left > 0)
+        opcua_session_wait(w->session, (uint32_t)(left < WAIT_PIECE_MS ? left : WAIT_PIECE_MS),
+                           on_waited, w);
+    else
+        find_variables(w);
+}
+
 static void on_described(void *arg, UA_StatusCode status)
 {
     struct asset_work *w = arg;
+    w->find_ms = loop_now_ms(loop_of(w)) + w->wait_ms;
     if (status != UA_STATUSCODE_GOOD)
         fail(w, status, NULL);
-    else if (w->wait_ms)
-        loop_timer_start(loop_of(w), &w->timer, w->wait_ms, find_variables, w);
     else
-        find_variables(w);
+        wait(w);
 }
 
 static void describe(struct asset_work *w)

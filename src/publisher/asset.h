@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "opcua/thread.h"
 #include "publisher/expand.h"
 
@@ -26,6 +28,7 @@ struct asset_work {
     struct slice name, thing;     /* of the asset, and what describes it */
     uint64_t wait_ms;             /* from the description to the search for variables */
     uint32_t timeout_ms;          /* for all of it, from the first function on */
+    const atomic_bool *ends;      /* true: there is no more time, what was made is taken back */
     void (*done)(void *arg);
     void *arg;
 
@@ -43,8 +46,7 @@ struct asset_work {
 
     /* asset.c's own */
     struct opcua_session *session;
-    uint64_t ends_ms;
-    struct loop_timer timer;
+    uint64_t ends_ms, find_ms; /* find_ms: when the wait is over */
 };
 
 /* Makes the asset `name`, then goes on as asset_describe_ua(). What fails takes it back. */

@@ -1,9 +1,12 @@
 /* The methods of assets, between a server that has some and the file that publishes them. */
 #include "publisher/publisher_rig.h"
 
+#include <pthread.h>
+
 #include "base/encoding.h"
 #include "opcua/asset_double.h"
 #include "publisher/methods_asset.h"
+#include "publisher/publisher_private.h"
 
 static struct answer {
     bool done;
@@ -304,6 +307,96 @@ static void its_values_are_sent(void **state)
     assert_non_null(strstr(a_message(), "pump/C0"));
 }
 
+/* ---- the end, at each place where a call may be ---- */
+
+#define HELPERS 64 /* more than there are threads */
+
+static pthread_mutex_t helpers = PTHREAD_MUTEX_INITIALIZER; /* who has it keeps them from working */
+static size_t helped;
+
+static void help(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&helpers);
+    pthread_mutex_unlock(&helpers);
+}
+
+static void on_helped(void *arg)
+{
+    (void)arg;
+    helped++;
+}
+
+static bool all_helped(void *arg)
+{
+    (void)arg;
+    return helped == HELPERS;
+}
+
+static void hold_helpers(void)
+{
+    helped = 0;
+    pthread_mutex_lock(&helpers);
+    for (int i = 0; i < HELPERS; i++)
+        loop_work(world.loop, help, on_helped, NULL);
+}
+
+static void let_help(void *arg)
+{
+    (void)arg;
+    pthread_mutex_unlock(&helpers);
+}
+
+static bool is_in_store(void *arg)
+{
+    (void)arg;
+    return !config_store_idle(world.publisher->store);
+}
+
+/* What the server has, the file has, and the other way round. */
+static void what_is_at_the_file_when_it_ends_is_done_whole(void **state)
+{
+    (void)state;
+    struct loop_timer later = {0};
+    hold_helpers();
+    ask("CreateOrUpdateAsset", payload_of(PUMP, TELLS("speed")), &got);
+    WAIT_FOR(is_in_store);
+    loop_timer_start(world.loop, &later, 0, let_help, NULL); /* in the midst of stopping */
+    stop_publisher();
+    assert_true(loop_run_until(world.loop, all_helped, NULL, WAIT_MS));
+    wait_for(&got, 200);
+    assert_int_equal(asset_double.count, 1);
+    assert_in_file("\"pump/speed\"", true);
+}
+
+static bool is_described(void *arg)
+{
+    (void)arg;
+    return asset_double.calls[UPDATE] > 0;
+}
+
+static void what_waits_when_it_ends_is_taken_back(void **state)
+{
+    (void)state;
+    ask("CreateOrUpdateAsset", payload_of(PUMP, TELLS("speed") ",\"waitTime\":\"00:00:25\""), &got);
+    WAIT_FOR(is_described);
+    stop_publisher();
+    const struct json *result = wait_for(&got, 200);
+    assert_string_equal(symbol_of(result), "BadShutdown");
+    assert_int_equal(asset_double.count, 0);
+    assert_in_file("speed", false);
+}
+
+/* Nobody is there to take it back with: it ends in its time, and nothing is left of the call. */
+static void a_server_that_went_does_not_hold_up_the_end(void **state)
+{
+    (void)state;
+    ask("CreateOrUpdateAsset", payload_of(PUMP, TELLS("speed") ",\"waitTime\":\"00:00:25\""), &got);
+    WAIT_FOR(is_described);
+    opcua_server_close(&world.server);
+    stop_publisher();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -320,6 +413,9 @@ int main(void)
         TEST(more_calls_than_there_is_room_for_are_refused),
         TEST(a_server_that_is_not_there_is_an_error_of_the_call),
         TEST(its_values_are_sent),
+        TEST(what_is_at_the_file_when_it_ends_is_done_whole),
+        TEST(what_waits_when_it_ends_is_taken_back),
+        TEST(a_server_that_went_does_not_hold_up_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

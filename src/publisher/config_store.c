@@ -31,6 +31,7 @@ struct config_store {
     size_t waiting_count;
     struct call *running;
     struct audit *audit;
+    bool stopped;
 };
 
 static void call_free(struct call *c)
@@ -130,10 +131,12 @@ static void on_run(void *arg)
         s->running = NULL;
         begin(s);
         if (c->answer.changed) {
-            watch_know(s->watch, buffer_slice(&c->answer.text));
+            if (s->watch)
+                watch_know(s->watch, buffer_slice(&c->answer.text));
             log_info("publisher file written path=%s by=%s", s->path, buffer_cstr(&c->method));
             record(s, c);
-            s->fn(s->arg, OK, buffer_slice(&c->answer.text));
+            if (!s->stopped)
+                s->fn(s->arg, OK, buffer_slice(&c->answer.text));
         }
         c->fn(c->arg, &c->answer); /* last: it may free the store */
     }
@@ -210,17 +213,42 @@ void config_store_audit(struct config_store *s, struct audit *audit)
     s->audit = audit;
 }
 
+void config_store_stop(struct config_store *s)
+{
+    s->stopped = true;
+    watch_free(&s->watch);
+}
+
+bool config_store_idle(const struct config_store *s)
+{
+    return s->running == NULL && s->waiting_count == 0;
+}
+
+/* Not with the answer of its own: a helper thread may be at work on it. */
+static void cancel(struct call *c)
+{
+    struct config_answer answer = {.status = CANCELLED};
+    buffer_text(&answer.body, "the program ends");
+    c->fn(c->arg, &answer);
+    config_answer_clear(&answer);
+}
+
 void config_store_free(struct config_store **store)
 {
     struct config_store *s = *store;
     if (!s)
         return;
-    if (s->running)
+    *store = NULL;
+    if (s->running) {
         s->running->store = NULL;
-    LIST_EACH(l, &s->waiting)
-    call_free(LIST_OF(l, struct call, link));
+        cancel(s->running);
+    }
+    for (struct link *l; (l = list_pop(&s->waiting));) {
+        struct call *c = LIST_OF(l, struct call, link);
+        cancel(c);
+        call_free(c);
+    }
     watch_free(&s->watch);
     free(s->path);
     free(s);
-    *store = NULL;
 }

@@ -29,7 +29,12 @@ struct config_store *config_store_new(struct loop *l, const char *path, bool cre
 struct audit;
 void config_store_audit(struct config_store *s, struct audit *audit);
 
-/* The callbacks of calls that wait are not called any more. */
+/* The file is not looked at any more, and `fn` not called; calls that are under way are carried out. */
+void config_store_stop(struct config_store *s);
+/* None is under way. */
+bool config_store_idle(const struct config_store *s);
+/* Calls that are under way are answered with CANCELLED, before it returns: one of them may be carried out all
+ * the same. */
 void config_store_free(struct config_store **s);
 
 typedef void config_store_fn(void *arg, const struct config_answer *answer);

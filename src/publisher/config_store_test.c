@@ -156,6 +156,34 @@ static void too_many_calls_are_answered_at_once(void **state)
     assert_int_equal(world.answers, CONFIG_STORE_WAITING_MAX + 2);
 }
 
+/* Also the one that a helper thread has: whoever asked has something to let go of. */
+static void at_the_end_each_call_is_answered(void **state)
+{
+    (void)state;
+    open_store(true);
+    for (int i = 0; i < 3; i++)
+        call("PublishNodes", PUBLISH("i=1"));
+    assert_false(config_store_idle(world.store));
+    config_store_free(&world.store);
+    assert_int_equal(world.answers, 3);
+    assert_int_equal(world.answer_status, CANCELLED);
+}
+
+static void who_stops_is_not_told_of_the_file_but_of_its_calls(void **state)
+{
+    (void)state;
+    open_store(true);
+    run_seconds(1);
+    config_store_stop(world.store);
+    unsigned told = world.told;
+    call("PublishNodes", PUBLISH("i=1"));
+    run_seconds(5);
+    assert_int_equal(world.answer_status, OK);
+    assert_int_equal(world.told, told);
+    assert_true(config_store_idle(world.store));
+    assert_non_null(strstr(file_text(), "i=1"));
+}
+
 static void a_file_is_made_when_that_is_wanted(void **state)
 {
     (void)state;
@@ -218,6 +246,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(calls_are_made_one_after_the_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_calls_are_answered_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(at_the_end_each_call_is_answered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_stops_is_not_told_of_the_file_but_of_its_calls, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_file_is_made_when_that_is_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_missing_file_stays_missing_until_something_is_published,
                                         set_up, tear_down),

@@ -8,16 +8,12 @@
 /* ---- the configuration: publisher/config_edit.h knows each method by its name ---- */
 
 struct change {
-    struct publisher *publisher;
     struct module_call *call; /* NULL: answered in our place; it may be carried out all the same */
 };
 
 static void on_change_ended(void *arg)
 {
-    struct change *change = arg;
-    change->call = NULL;
-    if (change->publisher->store == NULL) /* it forgot its calls when it was freed */
-        free(change);
+    ((struct change *)arg)->call = NULL;
 }
 
 /* A file that must be mended by hand first is an invalid state: 403. */
@@ -46,12 +42,12 @@ static void edit(struct module_call *c)
     struct publisher *p = module_call_app(c);
     struct buffer payload = {0};
     struct json_writer w = json_writer(&payload);
-    if (p->store == NULL) {
+    if (p->stopping) {
         module_reply_error(c, CANCELLED, "The publisher ends.");
         return;
     }
     struct change *change = MEMORY_NEW(struct change);
-    *change = (struct change){p, c};
+    change->call = c;
     if (module_call_payload(c))
         json_put_value(&w, module_call_payload(c));
     module_call_wait(c, on_change_ended, change);

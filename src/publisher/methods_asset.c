@@ -15,12 +15,13 @@
 #define MARGIN_MS 500 /* for the way back */
 
 struct asset_call {
+    struct server_call server_call;
     struct publisher *publisher;
     struct module_call *call; /* NULL: answered in our place; it is carried out all the same */
     struct json_doc *doc;     /* what was asked */
     const struct json *entry; /* in it */
     struct slice group, writer;
-    bool force, in_store;
+    bool force;
     struct buffer asked, kept; /* the entry for the server, and for the configuration */
     struct buffer thing, why;
     struct config config;
@@ -40,6 +41,7 @@ static void wipe(struct buffer *b)
 static void call_free(struct asset_call *a)
 {
     a->publisher->asset_calls--;
+    list_remove(&a->server_call.link);
     asset_work_clear(&a->work);
     plan_clear(&a->plan);
     config_clear(&a->config);
@@ -49,6 +51,11 @@ static void call_free(struct asset_call *a)
     buffer_clear(&a->why);
     json_free(&a->doc);
     free(a);
+}
+
+static void drop(struct server_call *c)
+{
+    call_free(LIST_OF(c, struct asset_call, server_call));
 }
 
 /* ---- answers: each ends the call ---- */
@@ -135,11 +142,13 @@ static void ask_server(struct asset_call *a, void (*ua)(struct asset_work *),
 static void ask_store(struct asset_call *a, const char *method, struct slice payload,
                       config_store_fn *fn)
 {
-    if (a->publisher->store == NULL) {
-        refuse(a, CANCELLED, "The publisher ends.");
+    if (a->publisher->stopping) {
+        struct config_answer ends = {.status = CANCELLED};
+        buffer_text(&ends.body, "The publisher ends.");
+        fn(a, &ends);
+        config_answer_clear(&ends);
         return;
     }
-    a->in_store = true;
     config_store_call(a->publisher->store, slice_of(method), payload, fn, a);
 }
 
@@ -166,7 +175,6 @@ static void on_taken_back(struct asset_call *a)
 static void on_saved(void *arg, const struct config_answer *saved)
 {
     struct asset_call *a = arg;
-    a->in_store = false;
     if (saved->status == OK) {
         answer_entry(a, UA_STATUSCODE_GOOD, NULL);
         return;
@@ -204,7 +212,6 @@ static void update(struct asset_call *a)
 static void on_owner(void *arg, const struct config_answer *entry)
 {
     struct asset_call *a = arg;
-    a->in_store = false;
     if (entry->status == OK)
         update(a);
     else
@@ -233,8 +240,7 @@ static void on_deleted(struct asset_call *a)
 static void on_removed(void *arg, const struct config_answer *removed)
 {
     struct asset_call *a = arg;
-    a->in_store = false;
-    if (removed->status == OK || a->force) {
+    if (removed->status == OK || (a->force && removed->status != CANCELLED)) {
         ask_server(a, asset_delete_ua, on_deleted);
         return;
     }
@@ -302,16 +308,17 @@ static bool check_entry(struct asset_call *a)
 
 static void on_ended(void *arg)
 {
-    struct asset_call *a = arg;
-    a->call = NULL;
-    if (a->in_store && a->publisher->store == NULL) /* it forgot its calls when it was freed */
-        call_free(a);
+    ((struct asset_call *)arg)->call = NULL;
 }
 
 /* NULL: answered. */
 static struct asset_call *call_new(struct module_call *c)
 {
     struct publisher *p = module_call_app(c);
+    if (p->stopping) {
+        module_reply_error(c, CANCELLED, "The publisher ends.");
+        return NULL;
+    }
     if (p->asset_calls >= ASSET_CALLS_MAX) {
         module_reply_error(c, BUSY, "Too many calls about assets are under way.");
         return NULL;
@@ -320,6 +327,8 @@ static struct asset_call *call_new(struct module_call *c)
     uint64_t left = module_call_left_ms(c);
     p->asset_calls++;
     a->publisher = p;
+    a->server_call.drop = drop;
+    list_push(&p->server_calls, &a->server_call.link);
     a->call = c;
     a->doc = module_call_take(c);
     a->entry = json_get_nocase(json_root(a->doc), "entry");
@@ -334,6 +343,7 @@ static struct asset_call *call_new(struct module_call *c)
         (struct asset_work){.thread = p->thread,
                             .at = &a->plan.groups[0].writers[0],
                             .timeout_ms = (uint32_t)(left > MARGIN_MS ? left - MARGIN_MS : left),
+                            .ends = &p->ends,
                             .done = on_done_ua,
                             .arg = a};
     return a;

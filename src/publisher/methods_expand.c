@@ -9,6 +9,7 @@
 #define MARGIN_MS 500 /* for the way back */
 
 struct expand_call {
+    struct server_call server_call;
     struct publisher *publisher;
     struct module_call *call; /* NULL: answered in our place */
     struct buffer entry;      /* JSON, with a copy of what was asked */
@@ -22,6 +23,7 @@ struct expand_call {
 
 static void expand_call_free(struct expand_call *e)
 {
+    list_remove(&e->server_call.link);
     expansion_clear(&e->found);
     plan_clear(&e->plan);
     config_clear(&e->config);
@@ -31,6 +33,11 @@ static void expand_call_free(struct expand_call *e)
     buffer_clear(&e->answer);
     buffer_clear(&e->entries);
     free(e);
+}
+
+static void drop(struct server_call *c)
+{
+    expand_call_free(LIST_OF(c, struct expand_call, server_call));
 }
 
 static void on_ended(void *arg)
@@ -177,7 +184,7 @@ static void on_found(void *arg)
     if (json_parse(buffer_slice(&e->entry), JSON_STRICT, &doc, NULL) == OK)
         put_answer(e, json_root(doc));
     json_free(&doc);
-    if (e->save && e->entries.len > 2 && e->publisher->store) {
+    if (e->save && e->entries.len > 2 && !e->publisher->stopping) {
         config_store_call(e->publisher->store, SLICE("AddOrUpdateEndpoints"),
                           buffer_slice(&e->entries), on_saved, e);
         return;
@@ -248,6 +255,8 @@ static void expand(struct module_call *c, bool save)
     struct expand_call *e = MEMORY_NEW(struct expand_call);
     struct json_writer w = json_writer(&e->entry);
     e->publisher = module_call_app(c);
+    e->server_call.drop = drop;
+    list_push(&e->publisher->server_calls, &e->server_call.link);
     e->call = c;
     e->save = save;
     module_call_wait(c, on_ended, e);

@@ -141,6 +141,7 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
     p->path = memory_text(config->path);
     p->publisher_id = memory_text(config->defaults.publisher_id);
     p->config.defaults.publisher_id = p->publisher_id;
+    list_init(&p->server_calls);
     p->module = m;
     p->loop = module_loop(m);
     p->thread = t;
@@ -191,7 +192,7 @@ static void look_whether_sent(void *arg)
     struct publisher *p = arg;
     struct outbox_counts c = outbox_counts(p->outbox);
     bool stays = c.unstored == 0 && loop_now_ms(p->loop) >= p->stop_at_ms - STOP_MS + STOP_SENT_MS;
-    bool busy = !p->stopped || p->load || p->counting || !reports_idle(p->reports) ||
+    bool busy = !p->stopped || p->asset_calls || !config_store_idle(p->store) || p->load || p->counting || !reports_idle(p->reports) ||
                 !connections_idle(p->connections) || (p->told_file && !told_file_idle(p->told_file)) ||
                 (c.waiting > 0 && !stays);
     if (busy && loop_now_ms(p->loop) < p->stop_at_ms) {
@@ -201,6 +202,11 @@ static void look_whether_sent(void *arg)
     if (c.waiting > 0)
         log_warn("publisher stopped with messages unsent count=%llu lost=%llu",
                  (unsigned long long)c.waiting, (unsigned long long)c.unstored);
+    if (p->asset_calls > 0)
+        log_warn("publisher stopped with calls about assets unfinished count=%zu do=\"see which assets the "
+                 "server has\"",
+                 p->asset_calls);
+    config_store_free(&p->store);
     if (p->told_file && p->stopped && c.unstored == 0)
         told_file_write(p->told_file, &p->told_last);
     p->on_stopped(p->on_stopped_arg);
@@ -225,7 +231,8 @@ void publisher_stop(struct publisher *p, loop_fn *fn, void *arg)
     p->on_stopped = fn;
     p->on_stopped_arg = arg;
     p->stop_at_ms = loop_now_ms(p->loop) + STOP_MS;
-    config_store_free(&p->store);
+    atomic_store(&p->ends, true);
+    config_store_stop(p->store);
     if (p->init)
         init_run_stop(p->init);
     loop_timer_stop(&p->count_timer);
@@ -243,6 +250,10 @@ void publisher_free(struct publisher **publisher)
     struct publisher *p = *publisher;
     if (!p)
         return;
+    for (struct link *l; (l = list_first(&p->server_calls));) {
+        struct server_call *c = LIST_OF(l, struct server_call, link);
+        c->drop(c);
+    }
     credentials_free(&p->credentials);
     reports_free(&p->reports);
     connections_free(&p->connections);

@@ -2,6 +2,7 @@
  * publisher_load.c (file to plan), publisher_counts.c, and methods.c. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -14,6 +15,13 @@
 #include "publisher/reports.h"
 #include "publisher/told_file.h"
 #include "json/write.h"
+
+/* Of a method that goes to the OPC UA thread and comes back: what has not come back when all of it ends
+ * is dropped. */
+struct server_call {
+    struct link link;
+    void (*drop)(struct server_call *c);
+};
 
 struct publisher {
     struct publisher_config config;
@@ -40,7 +48,9 @@ struct publisher {
     struct buffer waiting; /* the file's content meanwhile */
     uint64_t config_loads, config_refused;
     bool announced; /* "Running" */
+    struct list server_calls;
     size_t asset_calls;
+    atomic_bool ends; /* for those that are with the OPC UA thread */
 
     struct loop_timer count_timer, stop_timer;
     struct engine_counts counts;

@@ -234,13 +234,20 @@ static inline bool is_stopped(void *arg)
     return world.stopped;
 }
 
-static inline int stop(void **state)
+static inline void stop_publisher(void)
 {
-    (void)state;
+    if (world.stopped)
+        return;
     hub.silent = hub.full = false;
     acknowledge(NULL);
     publisher_stop(world.publisher, on_stopped, NULL);
     assert_true(loop_run_until(world.loop, is_stopped, NULL, WAIT_MS));
+}
+
+static inline int stop(void **state)
+{
+    (void)state;
+    stop_publisher();
     module_free(&world.module);
     opcua_thread_free(&world.thread);
     publisher_free(&world.publisher);
