@@ -143,6 +143,12 @@ static void on_run(void *arg)
     call_free(c);
 }
 
+/* The loop went with it; the store had been freed before. */
+static void on_dropped(void *arg)
+{
+    call_free(arg);
+}
+
 static void begin(struct config_store *s)
 {
     struct link *next = s->running ? NULL : list_first(&s->waiting);
@@ -153,7 +159,7 @@ static void begin(struct config_store *s)
     s->waiting_count--;
     s->running = c;
     c->now_ms = loop_wall_ms(s->loop);
-    loop_work(s->loop, run, on_run, c);
+    loop_work_or_drop(s->loop, run, on_run, on_dropped, c);
 }
 
 static void on_busy(void *arg)
