@@ -44,6 +44,7 @@ const archive = space.addFolder(addressSpace.rootFolder.objects, {browseName: 'A
 const both = 'CurrentRead | CurrentWrite | HistoryRead | HistoryWrite';
 const line = space.addVariable({componentOf: archive, browseName: 'Line', nodeId: 's=Line', dataType: 'Double', historizing: true,
   accessLevel: both, userAccessLevel: both, value: new Variant({dataType: DataType.Double, value: 0})});
+addressSpace.installHistoricalDataNode(line, {maxOnlineValues: 1}); // for how it says that it keeps one
 const cell = space.addObject({organizedBy: archive, browseName: 'Cell', nodeId: 's=Cell', eventNotifier: 0x0d});
 const count = (name, get) => space.addVariable({componentOf: archive, browseName: name, nodeId: `s=${name}`, dataType: 'UInt32',
   minimumSamplingInterval: 100, value: {get: () => new Variant({dataType: DataType.UInt32, value: get()})}});

@@ -154,6 +154,18 @@ space.addMethod(directories, {browseName: {name: 'Delete', namespaceIndex: 0}, i
   callback(null, {statusCode: inside ? StatusCodes.Good : StatusCodes.BadNotFound, outputArguments: []});
 });
 
+const make = (browseName, inputs, outputs, run) => (directories.getComponentByName(browseName, 0) ??
+  space.addMethod(directories, {browseName: {name: browseName, namespaceIndex: 0},
+    inputArguments: inputs.map(([name, dataType]) => ({name, dataType: DataType[dataType]})),
+    outputArguments: outputs.map(([name, dataType]) => ({name, dataType: DataType[dataType]}))})).bindMethod((given, _context, callback) => {
+  const name = given[0].value, there = directories.getComponents().some(c => c.browseName.name === name);
+  callback(null, {statusCode: there ? StatusCodes.BadBrowseNameDuplicated : StatusCodes.Good, outputArguments: there ? [] : run(name)});
+});
+make('CreateFile', [['FileName', 'String'], ['RequestFileOpen', 'Boolean']], [['FileNodeId', 'NodeId'], ['FileHandle', 'UInt32']],
+  name => [{dataType: DataType.NodeId, value: addFile(directories, name, '').nodeId}, {dataType: DataType.UInt32, value: 0}]);
+make('CreateDirectory', [['DirectoryName', 'String']], [['DirectoryNodeId', 'NodeId']],
+  name => [{dataType: DataType.NodeId, value: space.addObject({componentOf: directories, browseName: name, nodeId: `s=Directory-${name}`, typeDefinition: 'FileDirectoryType'}).nodeId}]);
+
 await server.start();
 console.log(`opc.tcp://${options.host}:${server.endpoints[0].port}`);
 process.once('SIGTERM', async () => {

@@ -32,6 +32,8 @@ function mend(schema, name = '', member = '') {
     return {type: 'string', pattern: `^(${schema.enum.join('|')})(, ?(${schema.enum.join('|')}))*$`};
   if (member === 'arrayDimensions')
     return {type: 'array', items: {type: 'integer'}};
+  if (schema.type === 'object' && schema.items) // a list of variants
+    return {type: 'array'};
   const keys = Object.keys(schema).filter(k => k !== 'description' && k !== 'x-nullable');
   if (member && keys.length === 1 && schema.type === 'object') // a variant: any JSON
     return {};

@@ -120,6 +120,14 @@ export async function discover(what, enough) {
   });
 }
 
+// Registers a server that stands outside of the network; resolves to the id of its endpoint without security.
+export async function register(server) {
+  await ask('POST', '/registry/v2/applications', {body: {discoveryUrl: server.url}});
+  return until(`the endpoint of ${server.url}`, async () =>
+    (await ask('GET', '/registry/v2/endpoints?pageSize=1000', {as: 'reader'})).items
+      .find(e => e.registration.endpointUrl === server.url && (e.registration.endpoint.securityMode ?? 'None') === 'None')?.registration.id);
+}
+
 // ---- the servers, each as its make has it ----
 
 export const makes = {

@@ -234,6 +234,23 @@ test('files: listed, read, written', async () => {
   assert.equal((await send('GET', '/v2/filesystem/download', {headers: {'x-ms-connection': '{'}})).status, 400);
 });
 
+test('files: made, and directories; each name once', async () => {
+  const target = {nodeId: name('Files')};
+  const make = async (kind, what) => (await send('POST', `/v2/filesystem/create/${kind}/${what}`, {body: {connection: connection(), request: target}})).json;
+  const list = async kind => good(await call(`/filesystem/list/${kind}`, target)).result.map(f => f.nodeId);
+  const file = good(await make('file', 'made.txt')).result, directory = good(await make('directory', 'made')).result;
+  assert.ok((await list('files')).includes(file.nodeId));
+  assert.ok((await list('directories')).includes(directory.nodeId));
+  const headers = {'x-ms-connection': JSON.stringify(connection()), 'x-ms-target': JSON.stringify({nodeId: file.nodeId})};
+  assert.equal((await send('POST', '/v2/filesystem/upload', {headers: {...headers, 'x-ms-options': '{}'}, body: Buffer.from('made')})).status, 200);
+  assert.equal((await send('GET', '/v2/filesystem/download', {headers})).bytes.toString(), 'made');
+  assert.equal((await make('file', 'made.txt')).errorInfo.symbolicId, 'BadBrowseNameDuplicated');
+  for (const made of [file, directory])
+    assert.equal((await send('POST', `/v2/filesystem/delete/${encodeURIComponent(made.nodeId)}`, {body: {connection: connection(), request: target}})).status, 200);
+  assert.equal((await list('files')).includes(file.nodeId), false);
+  assert.equal((await list('directories')).includes(directory.nodeId), false);
+});
+
 test('files: one that hangs elsewhere, too, is deleted by the directory that it is in', async () => {
   const file = {nodeId: name('File-shelved.txt')};
   const {references} = await call('/browse/first', {...file, direction: 'Backward'});
