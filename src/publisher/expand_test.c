@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "opcua/server_priv.h"
+#include "opcua/server.h"
 #include "opcua/session_diagnostics.h"
 
 #include "base/cmocka.h"
@@ -23,7 +23,6 @@ static struct world {
     struct expansion found;
     bool done;
     UA_UInt32 browsed, read; /* calls that the server counted */
-    _Atomic uint32_t bears, bears_now;
 } world;
 
 /* ---- a server ---- */
@@ -47,13 +46,6 @@ static void add_numbered(const char *parent, const char *name, int n, bool folde
     add(parent, id, text, folder);
 }
 
-static void bear_less(void *arg)
-{
-    (void)arg;
-    UA_Server_getConfig(opcua_server_stack(world.server))->maxNodesPerBrowse = world.bears;
-    world.bears_now = world.bears;
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -71,7 +63,6 @@ static int setup(void **state)
         for (int k = 0; k < 3; k++)
             add_numbered(id, "v", k, false);
     }
-    opcua_server_every(world.server, 10, bear_less, NULL);
     assert_int_equal(opcua_server_start(world.server), OK);
     world.loop = loop_new();
     world.thread =
@@ -157,18 +148,6 @@ static void expand_one(const char *node, struct expand_options options)
     expand(&item, 1, options);
 }
 
-static bool bears_it(void *arg)
-{
-    (void)arg;
-    return world.bears_now == world.bears;
-}
-
-static void let_bear(uint32_t nodes)
-{
-    world.bears = nodes;
-    assert_true(loop_run_until(world.loop, bears_it, NULL, WAIT_MS));
-}
-
 static bool slice_contains(struct slice s, const char *part)
 {
     char text[128];
@@ -239,19 +218,6 @@ static void what_is_found_stands_in_the_order_of_the_tree(void **state)
     assert_true(has_big);
 }
 
-/* It says so when it is asked for more: BadTooManyOperations. */
-static void a_server_that_bears_less_than_it_says_is_asked_for_less(void **state)
-{
-    (void)state;
-    let_bear(20);
-    expand_one("nsu=urn:test;s=line", (struct expand_options){.depth = 1});
-    assert_int_equal(world.found.status, UA_STATUSCODE_GOOD);
-    assert_int_equal(world.found.count, ASSETS);
-    for (size_t i = 0; i < ASSETS; i++)
-        assert_int_equal(world.found.results[i].count, 3);
-    let_bear(0);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, NULL, end)
@@ -259,7 +225,6 @@ int main(void)
         TEST(three_thousand_variables_are_few_calls),
         TEST(many_objects_that_are_named_are_few_calls),
         TEST(what_is_found_stands_in_the_order_of_the_tree),
-        TEST(a_server_that_bears_less_than_it_says_is_asked_for_less),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
