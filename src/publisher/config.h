@@ -130,6 +130,14 @@ struct config_entry_rare {
         backfill; /* enum tristate */
 };
 
+struct config;
+
+/* Gives entries that stand there encrypted their users and passwords, as far as it can. */
+struct config_opener {
+    void (*open)(void *arg, struct config *c);
+    void *arg;
+};
+
 struct config_finding {
     unsigned line, column;
     bool refused;       /* what it is about was left out; otherwise only a hint */

@@ -12,6 +12,7 @@ struct config_call {
     struct document document;
     struct config request;   /* what the payload says, after config_call_read() */
     const struct json *args; /* the payload; NULL: empty */
+    const struct config_opener *opener; /* NULL: none */
     struct config_answer *answer;
 };
 

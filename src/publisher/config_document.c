@@ -86,10 +86,13 @@ static void list_entries(struct document *d)
     }
 }
 
-enum status document_read(struct slice text, struct document *d)
+enum status document_read(struct slice text, const struct config_opener *opener,
+                          struct document *d)
 {
     *d = (struct document){.text = text};
     enum status s = config_read(text, &d->config);
+    if (s == OK && opener)
+        opener->open(opener->arg, &d->config);
     if (s == OK)
         list_entries(d);
     return s;

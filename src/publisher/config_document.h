@@ -46,8 +46,9 @@ struct document {
 };
 
 /* BAD_FORMAT, TOO_LARGE: the file is of no use; d->config's finding says why. Clear it in any case.
- */
-CHECKED enum status document_read(struct slice text, struct document *d);
+ * `opener` NULL: what stands encrypted is compared as it stands. */
+CHECKED enum status document_read(struct slice text, const struct config_opener *opener,
+                                  struct document *d);
 void document_clear(struct document *d);
 
 /* An entry of another configuration, behind the others; with its nodes, or none. */

@@ -35,6 +35,8 @@ bool config_call_read(struct config_call *c, struct slice entries)
 {
     config_clear(&c->request);
     enum status s = config_read(entries, &c->request);
+    if (s == OK && c->opener)
+        c->opener->open(c->opener->arg, &c->request);
     return (s == OK && c->request.refused == 0) || refuse_request(c, s);
 }
 
@@ -499,7 +501,7 @@ static void write_text(struct config_call *c, uint64_t now_ms)
 
 static void run(struct config_call *c, const struct method *m, struct slice text, uint64_t now_ms)
 {
-    enum status s = document_read(text, &c->document);
+    enum status s = document_read(text, c->opener, &c->document);
     if (s != OK) {
         const struct config_finding *f = &c->document.config.findings[0];
         config_call_refuse(c, CONFLICT, "the configuration file must be mended first: %u:%u: %.*s",
@@ -511,10 +513,10 @@ static void run(struct config_call *c, const struct method *m, struct slice text
 }
 
 void config_edit(struct slice text, struct slice method, struct slice payload, uint64_t now_ms,
-                 struct config_answer *out)
+                 const struct config_opener *opener, struct config_answer *out)
 {
     *out = (struct config_answer){0};
-    struct config_call c = {.answer = out};
+    struct config_call c = {.answer = out, .opener = opener};
     struct json_doc *doc = NULL;
     const struct method *m = find_method(method);
     bool empty = slice_trim(payload).len == 0;

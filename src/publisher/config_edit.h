@@ -20,6 +20,8 @@
 
 #define CONFIG_PAGE_MAX 10000 /* nodes of one answer of GetNodes, when it is not said */
 
+struct config_opener;
+
 struct config_answer {
     /* OK; BAD_ARGUMENT (400), FORBIDDEN (403: not unique), NOT_FOUND (404), TOO_LARGE (413), or
      * CONFLICT: the file has mistakes that must be mended by hand first, or could not be written */
@@ -33,7 +35,7 @@ struct config_answer {
 bool config_edit_knows(struct slice method);
 
 /* `payload`: JSON, or empty. `now_ms`: wall time. UNSUPPORTED for a method of another name. The
- * caller clears *out in any case. */
+ * caller clears *out in any case. `opener`: as of document_read(). */
 void config_edit(struct slice text, struct slice method, struct slice payload, uint64_t now_ms,
-                 struct config_answer *out);
+                 const struct config_opener *opener, struct config_answer *out);
 void config_answer_clear(struct config_answer *a);

@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
     if (!slice_split(&rest, 0, &text))
         return 0;
     struct config_answer a;
-    config_edit(text, method, rest, 1, &a);
+    config_edit(text, method, rest, 1, NULL, &a);
     if (a.status != OK && (a.changed || a.body.len == 0))
         __builtin_trap();
     if (a.changed) {

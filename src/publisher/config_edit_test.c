@@ -27,7 +27,7 @@ static int tear_down(void **state)
 static const char *call(const char *method, const char *payload)
 {
     config_answer_clear(&answer);
-    config_edit(buffer_slice(&file), slice_of(method), slice_of(payload), NOW, &answer);
+    config_edit(buffer_slice(&file), slice_of(method), slice_of(payload), NOW, NULL, &answer);
     if (answer.changed)
         hold(buffer_cstr(&answer.text));
     return buffer_cstr(&answer.body);

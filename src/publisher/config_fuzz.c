@@ -28,7 +28,7 @@ static void write_back(struct slice text, const struct config *c)
     struct document d;
     struct config again;
     struct buffer out = {0};
-    if (document_read(text, &d) != OK)
+    if (document_read(text, NULL, &d) != OK)
         __builtin_trap();
     document_write(&d, 1, &out);
     if (config_read(buffer_slice(&out), &again) != OK || again.entry_count != c->entry_count ||

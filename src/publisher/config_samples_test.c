@@ -137,7 +137,7 @@ static void check_plans(const struct sample *list, size_t count)
 static void write_back(struct slice text, struct buffer *out)
 {
     struct document d;
-    assert_int_equal(document_read(text, &d), OK);
+    assert_int_equal(document_read(text, NULL, &d), OK);
     document_write(&d, 0, out);
     document_clear(&d);
 }
@@ -164,7 +164,7 @@ static void set_whole(struct slice text, struct buffer *out)
     json_name(&w, "endpoints");
     json_put_value(&w, json_root(doc));
     json_end_object(&w);
-    config_edit(SLICE("[]"), SLICE("SetConfiguredEndpoints"), buffer_slice(&payload), 0, &answer);
+    config_edit(SLICE("[]"), SLICE("SetConfiguredEndpoints"), buffer_slice(&payload), 0, NULL, &answer);
     assert_int_equal(answer.status, OK);
     buffer_put(out, buffer_slice(&answer.text));
     config_answer_clear(&answer);

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "publisher/credentials.h"
 
 /* Of its own, because the store may be freed while a helper thread has it. */
 struct call {
@@ -19,6 +20,11 @@ struct call {
     void *arg;
     struct config_answer answer;
     struct link link;
+    struct credentials *credentials; /* the store's; NULL: there is no workload API */
+    bool seals;
+    bool owns;        /* them: the store went while a helper thread had the call */
+    bool again;       /* when what it needs is fetched */
+    unsigned fetches; /* so far */
 };
 
 struct config_store {
@@ -32,6 +38,9 @@ struct config_store {
     struct call *running;
     struct audit *audit;
     bool stopped;
+    struct credentials *credentials;
+    bool seals;
+    bool fetching; /* for `running`, which no helper thread has then */
 };
 
 static void call_free(struct call *c)
@@ -44,6 +53,8 @@ static void call_free(struct call *c)
     buffer_clear(&c->payload);
     buffer_clear(&c->method);
     config_answer_clear(&c->answer);
+    if (c->owns)
+        credentials_free(&c->credentials);
     free(c->path);
     free(c);
 }
@@ -65,6 +76,38 @@ static struct stat look(const char *path)
     return now;
 }
 
+static void open_config(void *arg, struct config *config)
+{
+    credentials_open(arg, config);
+}
+
+static void edit(struct call *c, struct slice text)
+{
+    struct config_opener opener = {open_config, c->credentials};
+    config_edit(text, buffer_slice(&c->method), buffer_slice(&c->payload), c->now_ms,
+                c->credentials ? &opener : NULL, &c->answer);
+    c->again = c->credentials && credentials_wants(c->credentials);
+}
+
+/* The new text, with its users and passwords encrypted. */
+static void seal(struct call *c)
+{
+    struct buffer sealed = {0};
+    enum status s = credentials_seal(c->credentials, buffer_slice(&c->answer.text), &sealed);
+    c->again = s == AGAIN;
+    if (s == OK) {
+        explicit_bzero(c->answer.text.at, c->answer.text.len);
+        buffer_clear(&c->answer.text);
+        c->answer.text = sealed;
+        return;
+    }
+    buffer_clear(&sealed);
+    if (s != AGAIN)
+        refuse(c, IO_FAILED,
+               "users and passwords have to be encrypted (credentials.encrypted, --fe), and the "
+               "workload API of the IoT Edge does not do it; nothing was changed");
+}
+
 /* False: somebody wrote the file meanwhile. */
 static bool try_once(struct call *c)
 {
@@ -73,15 +116,16 @@ static bool try_once(struct call *c)
     enum status s = file_read(c->path, &text);
     config_answer_clear(&c->answer);
     if (s == OK || s == NOT_FOUND)
-        config_edit(buffer_slice(&text), buffer_slice(&c->method), buffer_slice(&c->payload),
-                    c->now_ms, &c->answer);
+        edit(c, buffer_slice(&text));
     else
         refuse(c, s == TOO_LARGE ? TOO_LARGE : IO_FAILED, "the configuration file cannot be read");
     if (c->before.len)
         explicit_bzero(c->before.at, c->before.len);
     buffer_clear(&c->before);
     c->before = text;
-    if (!c->answer.changed)
+    if (c->answer.changed && c->seals && !c->again)
+        seal(c);
+    if (!c->answer.changed || c->again)
         return true;
     struct stat after = look(c->path);
     if (!watch_is_same(&before, &after))
@@ -94,6 +138,7 @@ static bool try_once(struct call *c)
 static void run(void *arg)
 {
     struct call *c = arg;
+    c->again = false;
     for (unsigned tries = 0; tries < CONFIG_STORE_TRIES; tries++)
         if (try_once(c))
             return;
@@ -123,10 +168,43 @@ static void on_found(void *arg, enum status why, struct slice text)
     s->fn(s->arg, why, text);
 }
 
+static void on_run(void *arg);
+
+/* The loop went with it; the store had been freed before. */
+static void on_dropped(void *arg)
+{
+    call_free(arg);
+}
+
+static void on_fetched(void *arg)
+{
+    struct call *c = arg;
+    if (c->store) {
+        c->store->fetching = false;
+        loop_work_or_drop(c->store->loop, run, on_run, on_dropped, c);
+    } else {
+        call_free(c);
+    }
+}
+
+/* False: it was asked often enough. */
+static bool fetch(struct config_store *s, struct call *c)
+{
+    if (c->fetches++ == CONFIG_STORE_FETCHES) {
+        refuse(c, CONFLICT, "the configuration file is being written by somebody else; try again");
+        return false;
+    }
+    s->fetching = true;
+    credentials_fetch(s->credentials, on_fetched, c);
+    return true;
+}
+
 static void on_run(void *arg)
 {
     struct call *c = arg;
     struct config_store *s = c->store;
+    if (s && c->again && fetch(s, c))
+        return;
     if (s) {
         s->running = NULL;
         begin(s);
@@ -143,12 +221,6 @@ static void on_run(void *arg)
     call_free(c);
 }
 
-/* The loop went with it; the store had been freed before. */
-static void on_dropped(void *arg)
-{
-    call_free(arg);
-}
-
 static void begin(struct config_store *s)
 {
     struct link *next = s->running ? NULL : list_first(&s->waiting);
@@ -159,6 +231,10 @@ static void begin(struct config_store *s)
     s->waiting_count--;
     s->running = c;
     c->now_ms = loop_wall_ms(s->loop);
+    c->credentials = s->credentials;
+    c->seals = s->seals;
+    if (s->credentials)
+        credentials_forget_refused(s->credentials);
     loop_work_or_drop(s->loop, run, on_run, on_dropped, c);
 }
 
@@ -219,6 +295,12 @@ void config_store_audit(struct config_store *s, struct audit *audit)
     s->audit = audit;
 }
 
+void config_store_credentials(struct config_store *s, struct credentials *c, bool seals)
+{
+    s->credentials = c;
+    s->seals = seals;
+}
+
 void config_store_stop(struct config_store *s)
 {
     s->stopped = true;
@@ -239,12 +321,26 @@ static void cancel(struct call *c)
     config_answer_clear(&answer);
 }
 
+/* Who waits for them goes with them. */
+static void free_credentials(struct config_store *s, struct call *running)
+{
+    if (!s->credentials)
+        return;
+    if (!running || s->fetching) {
+        credentials_free(&s->credentials);
+        return;
+    }
+    credentials_end(s->credentials);
+    running->owns = true;
+}
+
 void config_store_free(struct config_store **store)
 {
     struct config_store *s = *store;
     if (!s)
         return;
     *store = NULL;
+    struct call *running = s->running;
     if (s->running) {
         s->running->store = NULL;
         cancel(s->running);
@@ -254,6 +350,7 @@ void config_store_free(struct config_store **store)
         cancel(c);
         call_free(c);
     }
+    free_credentials(s, running);
     watch_free(&s->watch);
     free(s->path);
     free(s);

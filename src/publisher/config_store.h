@@ -16,6 +16,7 @@
 
 #define CONFIG_STORE_WAITING_MAX 256 /* calls; more are answered with BUSY at once */
 #define CONFIG_STORE_TRIES 5         /* on a file that others write all the time; then CONFLICT */
+#define CONFIG_STORE_FETCHES 5       /* of what is encrypted, for one call */
 
 struct config_store;
 
@@ -23,6 +24,11 @@ struct config_store;
  * content as watch.h says. */
 struct config_store *config_store_new(struct loop *l, const char *path, bool create, watch_fn *fn,
                                       void *arg);
+
+/* Takes them over: users and passwords that stand encrypted are compared as what they are; with
+ * `seals` calls write those that are in the file encrypted, or change nothing. */
+struct credentials;
+void config_store_credentials(struct config_store *s, struct credentials *c, bool seals);
 
 /* What the file was and is goes into the audit log: "found" at the start and when somebody else wrote it,
  * "changed" for calls. `audit` outlives the store; NULL: nothing does. */

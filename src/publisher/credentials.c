@@ -9,6 +9,7 @@
 #include "json/json.h"
 #include "json/write.h"
 #include "publisher/config_field.h"
+#include "publisher/config_seal.h"
 #include "rest/client.h"
 
 #define VERSION "2019-01-30"
@@ -16,65 +17,110 @@
 #define INITIALIZATION_VECTOR SLICE("alKGJdfsgidfasdO")
 
 struct secret {
-    struct buffer cipher, plain;
-    bool opened;
+    struct buffer asked, answer; /* cipher and plain text, or the other way round */
+    bool seals, wanted, known;
 };
 
 struct credentials {
     struct loop *loop;
     struct rest_client *client;
-    struct buffer url, socket;
-    struct map secrets; /* by cipher, which is the secret's own */
+    struct buffer url, socket; /* url: without the operation */
+    struct map opened, sealed; /* secrets by what is asked, which is their own */
     struct secret **wanted;
     size_t wanted_count, at;
+    struct loop_timer begin;
+    bool fetching, ending;
     loop_fn *fn;
     void *arg;
 };
 
+static void wipe(struct buffer *b)
+{
+    if (b->len)
+        explicit_bzero(b->at, b->len);
+    buffer_clear(b);
+}
+
 static void secret_free(struct secret *s)
 {
-    if (s->plain.len)
-        explicit_bzero(s->plain.at, s->plain.len);
-    buffer_clear(&s->plain);
-    buffer_clear(&s->cipher);
+    wipe(&s->asked);
+    wipe(&s->answer);
     free(s);
 }
 
 /* ---- settling ---- */
 
-static const struct secret *find(const struct credentials *c, struct slice cipher)
+static void want(struct credentials *c, struct secret *s)
 {
-    return c ? map_get(&c->secrets, cipher) : NULL;
+    if (s->wanted)
+        return;
+    s->wanted = true;
+    c->wanted = memory_resize(c->wanted, (c->wanted_count + 1) * sizeof(struct secret *));
+    c->wanted[c->wanted_count++] = s;
 }
 
-static bool is_unknown(const struct credentials *c, struct slice cipher)
+/* OK; AGAIN: it is wanted now; FORBIDDEN: the API did not give it. */
+static enum status look_up(struct credentials *c, bool seals, struct slice asked, struct slice *out)
 {
-    return c && cipher.len && !find(c, cipher);
+    struct map *all = seals ? &c->sealed : &c->opened;
+    struct secret *s = map_get(all, asked);
+    if (!s) {
+        s = MEMORY_NEW(struct secret);
+        s->seals = seals;
+        buffer_put(&s->asked, asked);
+        map_put(all, buffer_slice(&s->asked), s);
+        want(c, s);
+    }
+    if (s->known)
+        *out = buffer_slice(&s->answer);
+    return s->known ? OK : s->wanted ? AGAIN : FORBIDDEN;
 }
 
-/* An absent one is an empty one. False: it cannot be opened. */
-static bool open_one(const struct credentials *c, struct slice cipher, struct arena *a,
-                     struct slice *out)
+/* An absent one is an empty one. */
+static enum status open_one(struct credentials *c, struct slice cipher, struct arena *a,
+                            struct slice *out)
 {
-    const struct secret *s = find(c, cipher);
-    if (cipher.len && !(s && s->opened))
-        return false;
-    *out = cipher.len ? arena_copy(a, buffer_slice(&s->plain)) : (struct slice){0};
-    return true;
+    struct slice plain = {0};
+    enum status s = cipher.len == 0 ? OK : c ? look_up(c, false, cipher, &plain) : FORBIDDEN;
+    if (s == OK)
+        *out = arena_copy(a, plain);
+    return s;
+}
+
+static enum status open_entry(struct credentials *c, struct config *config, struct config_entry *e)
+{
+    struct slice user = {0}, password = {0};
+    enum status of_user = open_one(c, e->rare->encrypted_user, &config->arena, &user);
+    enum status s = open_one(c, e->rare->encrypted_password, &config->arena, &password);
+    if (of_user == AGAIN || s == AGAIN)
+        return AGAIN;
+    if (of_user != OK || s != OK || user.len == 0)
+        return FORBIDDEN;
+    struct config_entry_rare *rare = ARENA_TAKE(&config->arena, struct config_entry_rare);
+    *rare = *e->rare;
+    rare->encrypted_user = rare->encrypted_password = (struct slice){0};
+    e->rare = rare; /* the same entry as one that has them in plain text */
+    e->user = user;
+    e->password = password;
+    e->authentication = AUTHENTICATE_USER;
+    return OK;
+}
+
+/* AGAIN: all are asked for, whatever came of the others. */
+static enum status open_entries(struct credentials *c, struct config *config)
+{
+    enum status s = OK;
+    for (size_t i = 0; i < config->entry_count; i++)
+        if (config->entries[i].sealed && open_entry(c, config, &config->entries[i]) == AGAIN)
+            s = AGAIN;
+    return s;
 }
 
 /* False: it is left out. */
-static bool settle(const struct credentials *c, struct config *config, struct config_entry *e,
-                   bool forced)
+static bool is_kept(struct config *config, const struct config_entry *e, bool forced)
 {
-    struct slice user, password;
-    if (open_one(c, e->rare->encrypted_user, &config->arena, &user) &&
-        open_one(c, e->rare->encrypted_password, &config->arena, &password) && user.len) {
-        e->user = user;
-        e->password = password;
-        e->authentication = AUTHENTICATE_USER;
+    if (!e->sealed || e->authentication == AUTHENTICATE_USER)
         return true;
-    }
     config_find(config, e->at, SLICE("EncryptedAuthUsername"), forced,
                 forced ? "cannot be decrypted here, and without that the entry is left out "
                          "(credentials.encrypted): run it as the IoT Edge module that encrypted it"
@@ -84,20 +130,13 @@ static bool settle(const struct credentials *c, struct config *config, struct co
     return !forced;
 }
 
-enum status credentials_settle(const struct credentials *c, struct config *config, bool forced)
+enum status credentials_settle(struct credentials *c, struct config *config, bool forced)
 {
-    enum status s = OK;
-    for (size_t i = 0; i < config->entry_count; i++) {
-        struct config_entry *e = &config->entries[i];
-        if (!e->sealed)
-            continue;
-        if (is_unknown(c, e->rare->encrypted_user) || is_unknown(c, e->rare->encrypted_password))
-            s = AGAIN;
-    }
+    enum status s = open_entries(c, config);
     size_t kept = 0;
     for (size_t i = 0; s == OK && i < config->entry_count; i++) {
         struct config_entry *e = &config->entries[i];
-        if (!e->sealed || settle(c, config, e, forced)) {
+        if (is_kept(config, e, forced)) {
             config->entries[kept++] = *e;
             continue;
         }
@@ -109,58 +148,85 @@ enum status credentials_settle(const struct credentials *c, struct config *confi
     return s;
 }
 
-/* ---- fetching ---- */
-
-static void want(struct credentials *c, struct slice cipher)
+void credentials_open(struct credentials *c, struct config *config)
 {
-    struct secret *s = map_get(&c->secrets, cipher);
-    if (!cipher.len || (s && s->opened))
-        return;
-    for (size_t i = 0; i < c->wanted_count; i++)
-        if (c->wanted[i] == s && s)
-            return;
-    if (!s) {
-        s = MEMORY_NEW(struct secret);
-        buffer_put(&s->cipher, cipher);
-        map_put(&c->secrets, buffer_slice(&s->cipher), s);
-    }
-    c->wanted = memory_resize(c->wanted, (c->wanted_count + 1) * sizeof(struct secret *));
-    c->wanted[c->wanted_count++] = s;
+    (void)open_entries(c, config); /* of those that are missing credentials_wants() tells */
 }
+
+bool credentials_wants(const struct credentials *c)
+{
+    return c->wanted_count > 0;
+}
+
+struct sealing {
+    struct credentials *credentials;
+    bool forbidden;
+};
+
+static bool seal_one(void *arg, struct slice plain, struct slice *cipher)
+{
+    struct sealing *s = arg;
+    enum status status = look_up(s->credentials, true, plain, cipher);
+    s->forbidden |= status == FORBIDDEN;
+    return status == OK;
+}
+
+enum status credentials_seal(struct credentials *c, struct slice text, struct buffer *out)
+{
+    struct sealing s = {.credentials = c};
+    enum status status = config_seal(text, seal_one, &s, out);
+    return s.forbidden ? FORBIDDEN : status;
+}
+
+/* ---- fetching ---- */
 
 static void fetch_next(void *arg);
 
+/* Cipher texts are kept as the API writes them: in base64. */
 static bool take(struct secret *s, const struct rest_answer *a)
 {
     struct json_doc *doc = NULL;
-    buffer_reset(&s->plain);
-    bool ok = a && a->status == 200 && json_parse(a->body, JSON_STRICT, &doc, NULL) == OK &&
-              base64_decode(json_string(json_get(json_root(doc), "plaintext")), &s->plain) == OK;
+    buffer_reset(&s->answer);
+    bool ok = a && a->status == 200 && json_parse(a->body, JSON_STRICT, &doc, NULL) == OK;
+    const struct json *answer = json_get(json_root(doc), s->seals ? "ciphertext" : "plaintext");
+    if (ok && s->seals)
+        buffer_put(&s->answer, json_string(answer));
+    else if (ok)
+        ok = base64_decode(json_string(answer), &s->answer) == OK;
     json_free(&doc);
-    return ok;
+    return ok && (s->answer.len || !s->seals);
 }
 
 static void on_answer(void *arg, enum status why, const struct rest_answer *a)
 {
     struct credentials *c = arg;
+    if (c->ending)
+        return;
     struct secret *s = c->wanted[c->at++];
-    s->opened = why == OK && take(s, a);
-    if (!s->opened)
-        log_warn("publisher credentials not decrypted url=%s status=%s http=%d",
-                 buffer_cstr(&c->url), status_name(why), a ? a->status : 0);
+    s->wanted = false;
+    s->known = why == OK && take(s, a);
+    if (!s->known)
+        log_warn("publisher credentials not %s url=%s status=%s http=%d",
+                 s->seals ? "encrypted" : "decrypted", buffer_cstr(&c->url), status_name(why),
+                 a ? a->status : 0);
     fetch_next(c);
 }
 
 static void put_body(const struct secret *s, struct buffer *out)
 {
-    struct buffer vector = {0};
+    struct buffer vector = {0}, plain = {0};
     struct json_writer w = json_writer(out);
+    base64_encode(buffer_slice(&s->asked), &plain);
     base64_encode(INITIALIZATION_VECTOR, &vector);
     json_object(&w);
-    json_name(&w, "ciphertext"), json_put_string(&w, buffer_slice(&s->cipher));
+    if (s->seals)
+        json_name(&w, "plaintext"), json_put_string(&w, buffer_slice(&plain));
+    else
+        json_name(&w, "ciphertext"), json_put_string(&w, buffer_slice(&s->asked));
     json_name(&w, "initializationVector"), json_put_string(&w, buffer_slice(&vector));
     json_end_object(&w);
     buffer_clear(&vector);
+    wipe(&plain);
 }
 
 static void fetch_next(void *arg)
@@ -168,15 +234,19 @@ static void fetch_next(void *arg)
     struct credentials *c = arg;
     if (c->at == c->wanted_count) {
         c->wanted_count = c->at = 0;
+        c->fetching = false;
         c->fn(c->arg);
         return;
     }
     const struct rest_field headers[] = {{SLICE("Content-Type"), SLICE("application/json")}};
-    struct buffer body = {0};
-    put_body(c->wanted[c->at], &body);
+    struct buffer body = {0}, url = {0};
+    const struct secret *secret = c->wanted[c->at];
+    put_body(secret, &body);
+    buffer_printf(&url, "%s/%s?api-version=" VERSION, buffer_cstr(&c->url),
+                  secret->seals ? "encrypt" : "decrypt");
     enum status s = rest_client_send(c->client,
                                      &(struct rest_call){.method = "POST",
-                                                         .url = buffer_cstr(&c->url),
+                                                         .url = buffer_cstr(&url),
                                                          .headers = headers,
                                                          .header_count = 1,
                                                          .body = buffer_slice(&body),
@@ -185,38 +255,40 @@ static void fetch_next(void *arg)
                                                                             ? buffer_cstr(&c->socket)
                                                                             : NULL},
                                      on_answer, c);
-    buffer_clear(&body);
+    wipe(&body);
+    buffer_clear(&url);
     if (s != OK)
         on_answer(c, s, NULL);
 }
 
-void credentials_fetch(struct credentials *c, const struct config *config, loop_fn *fn, void *arg)
+void credentials_fetch(struct credentials *c, loop_fn *fn, void *arg)
 {
     c->fn = fn;
     c->arg = arg;
-    for (size_t i = 0; i < config->entry_count; i++) {
-        const struct config_entry *e = &config->entries[i];
-        if (!e->sealed)
-            continue;
-        want(c, e->rare->encrypted_user);
-        want(c, e->rare->encrypted_password);
+    c->fetching = true;
+    loop_timer_start(c->loop, &c->begin, 0, fetch_next, c);
+}
+
+static void keep_known(struct map *all)
+{
+    struct map known = {0};
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(all, &at));) {
+        struct secret *s = e->value;
+        if (s->known)
+            map_put(&known, buffer_slice(&s->asked), s);
+        else
+            secret_free(s);
     }
-    loop_defer(c->loop, fetch_next, c);
+    map_clear(all);
+    *all = known;
 }
 
 void credentials_forget_refused(struct credentials *c)
 {
-    struct map opened = {0};
-    size_t at = 0;
-    for (struct map_entry *e; (e = map_next(&c->secrets, &at));) {
-        struct secret *s = e->value;
-        if (s->opened)
-            map_put(&opened, buffer_slice(&s->cipher), s);
-        else
-            secret_free(s);
-    }
-    map_clear(&c->secrets);
-    c->secrets = opened;
+    c->wanted_count = c->at = 0; /* what nobody fetched */
+    keep_known(&c->opened);
+    keep_known(&c->sealed);
 }
 
 /* ---- life ---- */
@@ -238,7 +310,6 @@ static enum status set_address(struct credentials *c, const struct credentials_c
     percent_encode(slice_of(config->module), &c->url);
     buffer_text(&c->url, "/genid/");
     percent_encode(slice_of(config->generation), &c->url);
-    buffer_text(&c->url, "/decrypt?api-version=" VERSION);
     return OK;
 }
 
@@ -256,16 +327,33 @@ enum status credentials_new(const struct credentials_config *config, struct cred
     return s;
 }
 
+static void free_secrets(struct map *all)
+{
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(all, &at));)
+        secret_free(e->value);
+    map_clear(all);
+}
+
+void credentials_end(struct credentials *c)
+{
+    bool fetching = c->fetching;
+    c->ending = true;
+    c->fetching = false;
+    loop_timer_stop(&c->begin);
+    rest_client_free(&c->client);
+    if (fetching)
+        c->fn(c->arg);
+}
+
 void credentials_free(struct credentials **credentials)
 {
     struct credentials *c = *credentials;
-    size_t at = 0;
     if (!c)
         return;
-    rest_client_free(&c->client);
-    for (struct map_entry *e; (e = map_next(&c->secrets, &at));)
-        secret_free(e->value);
-    map_clear(&c->secrets);
+    credentials_end(c);
+    free_secrets(&c->opened);
+    free_secrets(&c->sealed);
     buffer_clear(&c->url);
     buffer_clear(&c->socket);
     free(c->wanted);

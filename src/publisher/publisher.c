@@ -132,10 +132,21 @@ static void open_told(struct publisher *p)
                                       &p->told);
 }
 
+/* What reads the file and what changes it have some each. */
+static enum status open_credentials(struct publisher *p, struct credentials **out)
+{
+    return credentials_new(&(struct credentials_config){.loop = p->loop,
+                                                        .uri = p->config.workload_uri,
+                                                        .module = p->config.workload_module,
+                                                        .generation = p->config.workload_generation},
+                           out);
+}
+
 struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
                                   const struct publisher_config *config)
 {
     struct publisher *p = MEMORY_NEW(struct publisher);
+    struct credentials *of_store = NULL;
     keep_memory_small();
     p->config = *config;
     p->path = memory_text(config->path);
@@ -164,11 +175,7 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
         s = BAD_ARGUMENT;
     }
     if (s == OK && config->workload_uri)
-        s = credentials_new(&(struct credentials_config){.loop = p->loop,
-                                                         .uri = config->workload_uri,
-                                                         .module = config->workload_module,
-                                                         .generation = config->workload_generation},
-                            &p->credentials);
+        s = open_credentials(p, &p->credentials);
     if (s != OK) {
         publisher_free(&p);
         return NULL;
@@ -179,6 +186,8 @@ struct publisher *publisher_start(struct module *m, struct opcua_thread *t,
     publisher_announce(p, "RestartAnnouncement");
     p->store = config_store_new(p->loop, p->path, config->create, publisher_on_file, p);
     config_store_audit(p->store, config->audit);
+    if (config->workload_uri && open_credentials(p, &of_store) == OK)
+        config_store_credentials(p->store, of_store, config->credentials_forced);
     if (config->init_file)
         p->init = init_run_new(m, config->init_file, config->init_log);
     publisher_count(p);

@@ -31,7 +31,7 @@ struct publisher_config {
     uint64_t backfill_every_ms;    /* how often it is kept, beside the queues, until when values were told; 0: never */
     /* Of the API that opens encrypted credentials; NULL: there is none. Outlive the publisher. */
     const char *workload_uri, *workload_module, *workload_generation;
-    bool credentials_forced; /* entries whose secrets cannot be opened are left out, not asked as Anonymous */
+    bool credentials_forced; /* entries whose secrets cannot be opened are left out, not asked as Anonymous; methods write them encrypted */
     uint64_t diagnostics_ms;       /* how often what was counted is told; 0: never */
     bool diagnostics_as_events;    /* as messages; else in the log */
     bool runtime_state;            /* messages say that it starts, runs and ends */

@@ -116,7 +116,7 @@ static void on_read(void *arg)
     struct load *l = arg;
     struct publisher *p = l->publisher;
     if (l->status == AGAIN && !p->stopping) {
-        credentials_fetch(p->credentials, &l->config, read_again, l);
+        credentials_fetch(p->credentials, read_again, l);
         return;
     }
     log_findings(p, &l->config);

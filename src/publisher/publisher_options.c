@@ -108,7 +108,7 @@ static const struct settings_option options[] = {
     {"f pf publishfile", "PublishedNodesFile", "file", NULL, NULL, NULL},
     {"cf createifnotexist", "CreatePublishFileIfNotExist", "file.create", NULL, ON, NULL},
     {"pol usepolling", "UseFileChangePolling", NULL, NULL, ON, "the file is always looked at once a second, which sees changes on every kind of mount"},
-    {"fe forceencryptedcredentials", "ForceCredentialEncryption", "credentials.encrypted", NULL, ON, "what stands encrypted has to be opened; what methods add to the file is written as it came"},
+    {"fe forceencryptedcredentials", "ForceCredentialEncryption", "credentials.encrypted", NULL, ON, "what stands encrypted has to be opened, and with the first change by a method users and passwords of the whole file are written encrypted; without the workload API nothing is changed"},
     {"", "IOTEDGE_WORKLOADURI", "workload.uri", NULL, NULL, NULL},
     {"", "IOTEDGE_MODULEID", "workload.module", NULL, NULL, NULL},
     {"", "IOTEDGE_MODULEGENERATIONID", "workload.generation", NULL, NULL, NULL},
@@ -163,7 +163,7 @@ static const struct settings_option options[] = {
     {"eh eventhubnamespaceconnectionstring", "EventHubNamespaceConnectionString", "eventhub.connection", NULL, NULL, NULL},
     {"w hcs httpconnectionstring", "HttpConnectionString", "http.connection", NULL, NULL, NULL},
     {"o outdir", "OutputRoot", "output", NULL, NULL, "a folder; or stdout, stderr"},
-    {"sg schemagroup", "SchemaGroupName", NULL, NULL, NULL, "there is no registry of Azure's to put them in: schemas go to their topic"},
+    {"sg schemagroup", "SchemaGroupName", NULL, NULL, NULL, "a group of the schema registry of an event hub namespace, a service of Azure beside its protocols: schemas go to their topic, which is a hub there, and messages name them in dataschema"},
     {"d dcs daprconnectionstring", "DaprConnectionString", NULL, NULL, NULL, "a side car with a protocol of its own: the broker behind it is reached with mqtt.connection or kafka.connection"},
 
     /* topics */

@@ -67,7 +67,7 @@ const struct setting publisher_settings[] = {
     {"queue.auto", SETTING_BOOL, "false", "as many as are sampled in a publishing interval, at least", 0, 0, NULL, false},
     {"discard.new", SETTING_BOOL, "false", "a full queue at the server loses its newest value, not the oldest", 0, 0, NULL, false},
     {"workload.uri", SETTING_TEXT, NULL, "of the IoT Edge runtime's workload API, unix://… or http://…, which opens users and passwords that stand encrypted in the file", 0, 0, NULL, false},
-    {"credentials.encrypted", SETTING_BOOL, "false", "entries whose users and passwords cannot be opened so are left out, not asked as Anonymous; without workload.uri the program does not start", 0, 0, NULL, false},
+    {"credentials.encrypted", SETTING_BOOL, "false", "entries whose users and passwords cannot be opened so are left out, not asked as Anonymous, and methods write those in the file encrypted; without workload.uri the program does not start", 0, 0, NULL, false},
     {"workload.module", SETTING_TEXT, "", "the module for which they were encrypted", 0, 0, NULL, false},
     {"workload.generation", SETTING_TEXT, "", "and its generation", 0, 0, NULL, false},
     {"backfill", SETTING_BOOL, "false", "reads what was missed in an outage from the server's history, where it has one, and sends it marked as late", 0, 0, NULL, false},

@@ -10,7 +10,7 @@ import {folder, freePort, nodeOpcua, Program, until} from './site.mjs';
 const VECTOR = Buffer.from('alKGJdfsgidfasdO').toString('base64'); // OPC Publisher's, of every release
 const running = [];
 const asked = [];
-let server, workload;
+let server, workload, encrypts = true;
 
 const encrypted = text => Buffer.from(`sealed ${text}`).toString('base64');
 
@@ -19,8 +19,14 @@ before(async () => {
   workload = http.createServer((q, a) => {
     let body = '';
     q.setEncoding('utf8').on('data', d => { body += d; }).on('end', () => {
-      const {ciphertext, initializationVector} = JSON.parse(body);
+      const {ciphertext, plaintext, initializationVector} = JSON.parse(body);
       asked.push({url: q.url, initializationVector});
+      if (q.url.includes('/encrypt?')) {
+        const good = encrypts && initializationVector === VECTOR;
+        a.writeHead(good ? 200 : 500, {'Content-Type': 'application/json'});
+        a.end(JSON.stringify(good ? {ciphertext: encrypted(Buffer.from(plaintext, 'base64').toString())} : {message: 'no'}));
+        return;
+      }
       const plain = Buffer.from(ciphertext, 'base64').toString();
       const known = plain.startsWith('sealed ') && initializationVector === VECTOR;
       a.writeHead(known ? 200 : 500, {'Content-Type': 'application/json'});
@@ -69,6 +75,48 @@ test('what it cannot open goes as Anonymous, and a line says so; with --fe it do
   const forced = (await publisher('forced', bad, {environment: withApi(), more: ['--fe']})).start();
   await until('a finding', () => /cannot be decrypted here, and without that the entry is left out/.test(forced.text()), 60000);
   assert.ok(!/session .*connect/.test(forced.text()));
+});
+
+const OWN = {EndpointSecurityMode: 'SignAndEncrypt', DataSetWriterGroup: 'line', OpcAuthenticationMode: 'UsernamePassword',
+  OpcAuthenticationUsername: 'operator', OpcAuthenticationPassword: 'secret'};
+const calls = (name, list) => {
+  const init = path.join(folder, `${name}.init`);
+  writeFileSync(init, list.map(([method, body]) => `${method}\nContent-Type: application/json\n\n${JSON.stringify(body)}\n`).join('\n###\n'));
+  return {init, log: async n => {
+    let text = '';
+    await until(`${n} answers`, () => existsSync(`${init}.log`) && ((text = readFileSync(`${init}.log`, 'utf8')).match(/# HTTP/g) ?? []).length >= n, 60000);
+    return text;
+  }};
+};
+
+test('with --fe methods write users and passwords encrypted, and find the entries that have them', async () => {
+  const node = s => ({Id: `nsu=urn:tests:factory;s=${s}`});
+  const made = calls('made', [['PublishNodes_V1', {EndpointUrl: server.url, ...OWN, OpcNodes: [node('Load1')]}],
+    ['PublishNodes_V1', {EndpointUrl: server.url, ...OWN, OpcNodes: [node('Load2')]}],
+    ['GetConfiguredNodesOnEndpoint_V1', {EndpointUrl: server.url, ...OWN}]]);
+  const p = await publisher('made', {EndpointUrl: 'opc.tcp://127.0.0.1:1', ...OWN}, {environment: withApi(), more: ['--fe', `--pi=${made.init}`, '--bs=1']});
+  p.start();
+  const log = await made.log(3);
+  assert.equal((log.match(/# HTTP\/1.1 200/g) ?? []).length, 3, log);
+  assert.match(log, /Load1[\s\S]*Load2/);
+  const file = JSON.parse(readFileSync(path.join(folder, 'made.json'), 'utf8'));
+  assert.equal(file.length, 2);
+  for (const e of file)
+    assert.deepEqual([e.EncryptedAuthUsername, e.EncryptedAuthPassword, e.OpcAuthenticationUsername, e.OpcAuthenticationPassword],
+      [encrypted('operator'), encrypted('secret'), undefined, undefined]);
+  await until('values', () => values(p.out), 60000);
+});
+
+test('with --fe nothing is written when the API does not encrypt, and the caller is told', async () => {
+  encrypts = false;
+  const made = calls('unmade', [['PublishNodes_V1', {EndpointUrl: server.url, ...OWN, OpcNodes: [{Id: 'i=2258'}]}]]);
+  const p = await publisher('unmade', {EndpointUrl: 'opc.tcp://127.0.0.1:1', ...OWN, OpcAuthenticationMode: 'Anonymous'}, {environment: withApi(), more: ['--fe', `--pi=${made.init}`]});
+  const before = readFileSync(path.join(folder, 'unmade.json'), 'utf8');
+  p.start();
+  const log = await made.log(1);
+  assert.match(log, /# HTTP\/1.1 5\d\d[\s\S]*have to be encrypted/);
+  assert.equal(readFileSync(path.join(folder, 'unmade.json'), 'utf8'), before);
+  encrypts = true;
 });
 
 test('without a workload API --fe does not start', async () => {
