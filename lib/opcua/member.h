@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "opcua/stack.h"
+#include "opcua/inline_matrix.h"
 
 static inline bool opcua_member_is_optional(const UA_DataType *type, const UA_DataTypeMember *m)
 {
@@ -33,4 +33,20 @@ static inline const void *opcua_member_take(const UA_DataTypeMember *m, bool opt
         return optional && elements == NULL ? NULL : elements ? elements : UA_EMPTY_ARRAY_SENTINEL;
     }
     return optional ? *(void *const *)here : here;
+}
+
+/* The type of the values at the place of a member that was taken: those of an array or matrix, *count of
+ * them, *value becomes the first; or the one. */
+static inline const UA_DataType *opcua_member_values(const UA_DataTypeMember *m, const void **value,
+                                                     size_t *count)
+{
+    const struct opcua_matrix *matrix = *value;
+    if (m->isArray)
+        return m->memberType;
+    *count = 1;
+    if (!opcua_type_is_matrix(m->memberType))
+        return m->memberType;
+    *count = matrix->count;
+    *value = matrix->values;
+    return opcua_matrix_element(m->memberType);
 }

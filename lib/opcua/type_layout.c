@@ -79,6 +79,14 @@ static void place(struct layout *l, UA_DataTypeMember *m, bool is_union)
         l->pointer_free && !m->isArray && !m->isOptional && m->memberType->pointerFree;
 }
 
+static const UA_DataType *member_type(const struct opcua_type_field *f)
+{
+    if (f->matrix == NULL)
+        return f->type;
+    opcua_matrix_type_init(f->matrix, f->type);
+    return &f->matrix->type;
+}
+
 enum status opcua_type_layout(UA_DataType *type, const struct opcua_type_field *fields,
                               size_t count)
 {
@@ -89,13 +97,14 @@ enum status opcua_type_layout(UA_DataType *type, const struct opcua_type_field *
     if (count > OPCUA_TYPE_FIELDS_MAX)
         return TOO_LARGE;
     for (size_t i = 0; i < count; i++)
-        if (!fields[i].array && !fields[i].optional && fields[i].type->memSize == 0)
+        if (!fields[i].array && !fields[i].optional && !fields[i].matrix &&
+            fields[i].type->memSize == 0)
             return AGAIN;
     UA_DataTypeMember *members = memory_new((count + 1) * sizeof(*members));
     l.largest = l.at;
     for (size_t i = 0; i < count && l.largest <= OPCUA_TYPE_BYTES_MAX; i++) {
         members[i] = (UA_DataTypeMember){.memberName = fields[i].name,
-                                         .memberType = fields[i].type,
+                                         .memberType = member_type(&fields[i]),
                                          .isArray = fields[i].array,
                                          .isOptional = fields[i].optional};
         place(&l, &members[i], is_union);

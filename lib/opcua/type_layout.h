@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/status.h"
+#include "opcua/inline_matrix.h"
 #include "opcua/stack.h"
 
 #define OPCUA_TYPE_FIELDS_MAX 255  /* what the stack can have */
@@ -16,6 +17,7 @@ struct opcua_type_field {
     const UA_DataType *type; /* outlives it, too */
     bool array, optional;    /* optional: of structures with optional fields alone */
     bool subtyped;           /* for who finds `type`: values say themselves what they are */
+    struct opcua_matrix_type *matrix; /* of `type`, outlives the type, too; NULL: it is none */
 };
 
 /*

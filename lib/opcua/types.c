@@ -37,6 +37,7 @@ void opcua_own_type_free(struct opcua_types *t, struct opcua_own_type *o)
     }
     free(o->names);
     free(o->fields);
+    free(o->matrices);
     free(o->field_types);
     free(o->type.members);
     free(o->name);

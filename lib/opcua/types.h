@@ -96,3 +96,10 @@ void *opcua_types_read(const struct opcua_types *t, const UA_ExtensionObject *o,
 
 /* Reads the bytes of all that is known. What does not fit its description stays as it is. */
 void opcua_types_decode(const struct opcua_types *t, UA_Variant *v);
+
+/* The bytes of a value of one of these types, or of the stack's: a ByteString of the caller's. */
+CHECKED UA_StatusCode opcua_types_write(const struct opcua_types *t, const void *value,
+                                        const UA_DataType *type, UA_ByteString *out);
+/* What the stack cannot write by itself, for it has matrices inside, becomes bytes; the rest stays. */
+CHECKED UA_StatusCode opcua_types_encode(const struct opcua_types *t, UA_ExtensionObject *o);
+CHECKED UA_StatusCode opcua_types_encode_variant(const struct opcua_types *t, UA_Variant *v);

@@ -42,7 +42,7 @@ static struct opcua_own_type *next_inner(struct opcua_own_type *o)
 {
     while (o->fields && o->cursor < o->field_count) {
         const struct opcua_type_field *f = &o->fields[o->cursor++];
-        struct opcua_own_type *inner = f->array || f->optional ? NULL : own(f->type);
+        struct opcua_own_type *inner = f->array || f->optional || f->matrix ? NULL : own(f->type);
         if (inner)
             return inner;
     }
@@ -123,7 +123,15 @@ static bool is_open(const struct opcua_own_type *o)
     return false;
 }
 
-static void find_open(struct list *types)
+static bool has_matrix(const struct opcua_own_type *o)
+{
+    for (size_t i = 0; o->type.memSize && i < o->field_count; i++)
+        if (o->fields[i].matrix || (own(o->fields[i].type) && own(o->fields[i].type)->has_matrix))
+            return true;
+    return false;
+}
+
+static void look_inside(struct list *types)
 {
     for (bool more = true; more;) {
         more = false;
@@ -132,6 +140,8 @@ static void find_open(struct list *types)
             struct opcua_own_type *o = LIST_OF(k, struct opcua_own_type, link);
             if (!o->open && is_open(o))
                 o->open = more = true;
+            if (!o->has_matrix && has_matrix(o))
+                o->has_matrix = more = true;
         }
     }
 }
@@ -145,5 +155,5 @@ void opcua_own_types_lay_out(struct list *types)
             lay_out(o);
     }
     give_up_unknown(types);
-    find_open(types);
+    look_inside(types);
 }

@@ -249,8 +249,17 @@ static size_t bytes_of(const UA_StructureDefinition *d)
     for (size_t i = 0; i < d->fieldsSize; i++)
         bytes += sizeof *o->names + sizeof *o->fields + sizeof *o->field_types +
                  sizeof *o->type.members + d->fields[i].name.length +
+                 (d->fields[i].valueRank > 1 ? sizeof *o->matrices : 0) +
                  bytes_of_id(&d->fields[i].dataType);
     return bytes;
+}
+
+static void set_matrix(struct opcua_own_type *o, size_t at, size_t count, int32_t rank)
+{
+    if (o->matrices == NULL)
+        o->matrices = memory_new(count * sizeof *o->matrices);
+    o->matrices[at].rank = rank;
+    o->fields[at].matrix = &o->matrices[at];
 }
 
 static bool take_fields(struct opcua_types_load *l, struct opcua_own_type *o,
@@ -273,8 +282,10 @@ static bool take_fields(struct opcua_types_load *l, struct opcua_own_type *o,
         UA_NodeId_copy(&f->dataType, &o->field_types[i]);
         o->field_count = i + 1;
         o->fields[i] = field_of(d, f, o->names[i]);
-        if (!o->fields[i].array && f->valueRank != UA_VALUERANK_SCALAR)
-            return false; /* a matrix */
+        if (f->valueRank > UA_VALUERANK_ONE_DIMENSION)
+            set_matrix(o, i, d->fieldsSize, f->valueRank);
+        else if (!o->fields[i].array && f->valueRank != UA_VALUERANK_SCALAR)
+            return false; /* a value would not say how many dimensions it has */
         optional += o->fields[i].optional;
         if (optional > OPTIONAL_MAX)
             return false;

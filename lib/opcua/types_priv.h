@@ -14,10 +14,12 @@ struct opcua_own_type {
     char **names; /* of its fields */
     struct opcua_type_field *fields;
     UA_NodeId *field_types; /* of those that are still to be found; null: found */
+    struct opcua_matrix_type *matrices; /* of fields that are such; NULL: none is */
     size_t field_count;
     bool described; /* the server was asked, and answered */
     bool abstract;  /* values of it are of one of its subtypes, and say so */
     bool open;      /* values of it may have objects inside that are of other types */
+    bool has_matrix; /* somewhere inside: the stack cannot read it alone */
     size_t bytes;   /* counted in those of all */
     unsigned nested; /* structures in its place, itself counted */
     bool entered;    /* and, while it is laid out: */
@@ -32,10 +34,10 @@ struct opcua_types_refusal {
     unsigned tries;
 };
 
-/* And not one of the stack's. */
+/* And not one of the stack's, or a matrix. */
 static inline bool opcua_own_type_is(const UA_DataType *type)
 {
-    return type < UA_TYPES || type >= UA_TYPES + UA_TYPES_COUNT;
+    return (type < UA_TYPES || type >= UA_TYPES + UA_TYPES_COUNT) && !opcua_type_is_matrix(type);
 }
 
 struct opcua_types {

@@ -79,7 +79,8 @@ static enum status read_decoded(struct opcua_reading *r, struct opcua_source bod
         return status;
     }
     UA_ExtensionObject_setValue(out, value, type);
-    return OK;
+    const struct opcua_types *types = r->names ? r->names->types : NULL;
+    return opcua_types_encode(types, out) == UA_STATUSCODE_GOOD ? OK : TOO_LARGE;
 }
 
 /* {"TypeId","Encoding","Body"}; of 1.05 {"UaTypeId",…} with the members beside it, or "UaBody". A
@@ -238,50 +239,6 @@ static enum status read_flat(struct opcua_reading *r, const struct json *v, cons
     return status;
 }
 
-/* The depth of the first elements; *dimensions gets their counts. */
-static size_t measure(const struct json *v, uint32_t dimensions[JSON_DEPTH_MAX])
-{
-    size_t depth = 0;
-    for (; json_is(v, JSON_ARRAY) && depth < JSON_DEPTH_MAX; v = json_at(v, 0))
-        dimensions[depth++] = (uint32_t)json_count(v);
-    return depth;
-}
-
-struct matrix {
-    const UA_DataType *type;
-    uint8_t *at;
-    const uint32_t *dimensions;
-    size_t depth;
-};
-
-static enum status fill_matrix(struct opcua_reading *r, const struct json *v, struct matrix *m,
-                               size_t level)
-{
-    if (level == m->depth) {
-        enum status status = opcua_read_value(r, opcua_source_of(v), m->type, m->at);
-        m->at += m->type->memSize;
-        return status;
-    }
-    if (!json_is(v, JSON_ARRAY) || json_count(v) != m->dimensions[level])
-        return opcua_read_refuse(r, opcua_source_of(v), "has another length than its neighbours in",
-                                 "the matrix");
-    enum status status = OK;
-    struct json_walk walk = json_walk(v);
-    while (status == OK && json_next(&walk))
-        status = fill_matrix(r, walk.value, m, level + 1);
-    return status;
-}
-
-static enum status matrix_size(const uint32_t *dimensions, size_t depth, size_t *count)
-{
-    *count = 1;
-    for (size_t i = 0; i < depth; i++)
-        if (__builtin_mul_overflow(*count, dimensions[i], count) ||
-            *count > OPCUA_VALUE_ELEMENTS_MAX)
-            return TOO_LARGE;
-    return OK;
-}
-
 static enum status set_dimensions(UA_Variant *out, const uint32_t *dimensions, size_t depth)
 {
     void *copy;
@@ -297,13 +254,13 @@ static enum status read_matrix(struct opcua_reading *r, const struct json *v,
                                UA_Variant *out)
 {
     size_t count;
-    if (matrix_size(dimensions, depth, &count) != OK)
+    if (opcua_rows_count(dimensions, depth, &count) != OK)
         return TOO_LARGE;
     uint8_t *array = UA_Array_new(count, type);
     if (array == NULL)
         return TOO_LARGE;
-    struct matrix m = {type, array, dimensions, depth};
-    enum status status = fill_matrix(r, v, &m, 0);
+    enum status status =
+        opcua_read_rows(r, v, &(struct opcua_rows){type, array, dimensions, depth});
     if (status != OK) {
         UA_Array_delete(array, count, type);
         return status;
@@ -380,7 +337,7 @@ static enum status read_typed(struct opcua_reading *r, const struct json *v,
                               const UA_DataType *type, int32_t rank, UA_Variant *out)
 {
     uint32_t dimensions[JSON_DEPTH_MAX];
-    size_t depth = measure(v, dimensions);
+    size_t depth = opcua_rows_measure(v, dimensions);
     bool one = depth == 0 || (type->typeKind == UA_DATATYPEKIND_BYTESTRING && rank == -1);
     if (one)
         return rank_takes_scalar(rank) ? read_scalar(r, v, type, out)
@@ -467,7 +424,7 @@ static enum status restore_dimensions(struct opcua_reading *r, const struct json
                                      "the Body");
         dimensions[i++] = (uint32_t)n;
     }
-    if (matrix_size(dimensions, count, &product) != OK || product != out->arrayLength)
+    if (opcua_rows_count(dimensions, count, &product) != OK || product != out->arrayLength)
         return opcua_read_refuse(r, opcua_source_of(v), "are not the dimensions of", "the Body");
     return set_dimensions(out, dimensions, count);
 }
@@ -569,6 +526,9 @@ enum status opcua_value_json_read(const struct json *v, const UA_DataType *type,
     UA_Variant result;
     UA_Variant_init(&result);
     enum status status = read_variant(&r, v, type, rank, &result);
+    if (status == OK &&
+        opcua_types_encode_variant(names ? names->types : NULL, &result) != UA_STATUSCODE_GOOD)
+        status = TOO_LARGE;
     if (status == OK)
         *out = result;
     else

@@ -44,6 +44,26 @@ enum status opcua_read_value(struct opcua_reading *r, struct opcua_source s,
 enum status opcua_read_array(struct opcua_reading *r, const struct json *v, const UA_DataType *type,
                              void **out, size_t *count);
 
+/* ---- value_json_read_matrix.c ---- */
+
+/* Where the elements of rows in each other go. */
+struct opcua_rows {
+    const UA_DataType *type;
+    uint8_t *at;
+    const uint32_t *dimensions;
+    size_t depth;
+};
+
+/* The depth of the first elements; *dimensions gets their counts. */
+size_t opcua_rows_measure(const struct json *v, uint32_t dimensions[JSON_DEPTH_MAX]);
+enum status opcua_rows_count(const uint32_t *dimensions, size_t depth, size_t *count);
+enum status opcua_read_rows(struct opcua_reading *r, const struct json *v, struct opcua_rows *rows);
+
+struct opcua_matrix;
+/* A member of the matrix type `type`, into zeroed memory. */
+enum status opcua_read_matrix(struct opcua_reading *r, const struct json *v, const UA_DataType *type,
+                              struct opcua_matrix *out);
+
 /* ---- value_json_read_structure.c ---- */
 
 enum status opcua_read_structure(struct opcua_reading *r, struct opcua_source s,

@@ -23,11 +23,23 @@ static enum status read_optional(struct opcua_reading *r, const struct json *v,
     return opcua_read_value(r, opcua_source_of(v), m->memberType, value);
 }
 
+static enum status read_matrix(struct opcua_reading *r, const struct json *v,
+                               const UA_DataTypeMember *m, bool optional, void *at)
+{
+    if (!optional)
+        return opcua_read_matrix(r, v, m->memberType, at);
+    struct opcua_matrix *matrix = UA_new(m->memberType);
+    *(void **)at = matrix;
+    return matrix ? opcua_read_matrix(r, v, m->memberType, matrix) : TOO_LARGE;
+}
+
 static enum status read_member(struct opcua_reading *r, const struct json *v,
                                const UA_DataTypeMember *m, bool optional, uint8_t *at)
 {
     if (is_absent(v))
         return OK;
+    if (opcua_type_is_matrix(m->memberType) && !m->isArray)
+        return read_matrix(r, v, m, optional, at);
     if (!m->isArray)
         return optional ? read_optional(r, v, m, at)
                         : opcua_read_value(r, opcua_source_of(v), m->memberType, at);

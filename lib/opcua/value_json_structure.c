@@ -16,12 +16,58 @@ static void put_array(const void *at, size_t count, const UA_DataType *type,
     buffer_u8(out, ']');
 }
 
+/* Row by row; the last dimension runs fastest. */
+static const uint8_t *put_rows(const struct opcua_matrix *m, size_t dimension, const uint8_t *at,
+                               const UA_DataType *type, const struct opcua_value_form *form,
+                               struct buffer *out)
+{
+    size_t count = (size_t)m->dimensions[dimension];
+    if (dimension + 1 == m->dimension_count) {
+        put_array(at, count, type, form, out);
+        return at + count * type->memSize;
+    }
+    buffer_u8(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buffer_u8(out, ',');
+        at = put_rows(m, dimension + 1, at, type, form, out);
+    }
+    buffer_u8(out, ']');
+    return at;
+}
+
+/* 5.4.5 of 1.05: its elements and dimensions; of 1.04: rows in each other. */
+static void put_matrix(const struct opcua_matrix *m, const UA_DataType *type,
+                       const struct opcua_value_form *form, struct buffer *out)
+{
+    if (!value_json_is_new(form)) {
+        if (m->count == 0)
+            buffer_text(out, "[]");
+        else
+            put_rows(m, 0, m->values, type, form, out);
+        return;
+    }
+    struct json_writer w = json_writer(out);
+    json_object(&w);
+    json_name(&w, "Array");
+    put_array(m->values, m->count, type, form, out);
+    w.comma = true;
+    json_name(&w, "Dimensions");
+    json_array(&w);
+    for (size_t i = 0; i < m->dimension_count; i++)
+        json_put_i64(&w, m->dimensions[i]);
+    json_end_array(&w);
+    json_end_object(&w);
+}
+
 static void put_member(struct json_writer *w, const char *name, const UA_DataTypeMember *m,
                        const void *value, size_t count, const struct opcua_value_form *form)
 {
     json_name(w, name);
     if (m->isArray)
         put_array(value, count, m->memberType, form, w->out);
+    else if (opcua_type_is_matrix(m->memberType))
+        put_matrix(value, opcua_matrix_element(m->memberType), form, w->out);
     else
         opcua_value_json_put(value, m->memberType, form, w->out);
     w->comma = true;
@@ -32,6 +78,8 @@ static bool is_default(const void *value, const UA_DataTypeMember *m, size_t cou
 {
     if (m->isArray)
         return count == 0;
+    if (opcua_type_is_matrix(m->memberType))
+        return ((const struct opcua_matrix *)value)->count == 0;
     const uint8_t *at = value;
     for (size_t i = 0; i < m->memberType->memSize; i++)
         if (at[i] != 0)

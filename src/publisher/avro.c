@@ -128,11 +128,12 @@ static void put_expanded_id(struct put *p, const UA_ExpandedNodeId *id)
 
 static void put_encoded(struct put *p, const void *v, const UA_DataType *type)
 {
-    struct buffer body = {0};
+    UA_ByteString body = UA_BYTESTRING_NULL;
     put_node_id(p, &type->binaryEncodingId);
-    uadp_put(&body, v, type);
-    avro_put_text(p->out, buffer_slice(&body));
-    buffer_clear(&body);
+    if (opcua_types_write(p->names ? p->names->types : NULL, v, type, &body))
+        UA_ByteString_init(&body);
+    put_string(p, &body);
+    UA_ByteString_clear(&body);
 }
 
 static void put_object(struct put *p, const UA_ExtensionObject *o)
@@ -321,9 +322,25 @@ static void put_variant(struct put *p, const UA_Variant *v)
 
 static bool put_shaped(struct put *p, const void *v, const UA_DataType *type, const void *shape);
 
+static bool put_matrix(struct put *p, const struct opcua_matrix *m, const UA_DataType *type,
+                       const struct shape_field *f)
+{
+    if (m->dimension_count > 0)
+        avro_put_long(p->out, (int64_t)m->dimension_count);
+    for (size_t i = 0; i < m->dimension_count; i++)
+        avro_put_long(p->out, m->dimensions[i]);
+    avro_put_long(p->out, 0);
+    return put_elements(p, m->values, m->count, type, put_shaped, f->type);
+}
+
 static bool put_member(struct put *p, const void *value, size_t count, const UA_DataTypeMember *m,
                        const struct shape_field *f)
 {
+    bool matrix = !m->isArray && opcua_type_is_matrix(m->memberType);
+    if (matrix != (f->rank == SHAPE_MATRIX))
+        return false;
+    if (matrix)
+        return put_matrix(p, value, opcua_matrix_element(m->memberType), f);
     if (f->rank == SHAPE_SCALAR)
         return !m->isArray && put_shaped(p, value, m->memberType, f->type);
     if (!m->isArray)

@@ -207,11 +207,21 @@ static void put_type(struct making *m, const struct shape_type *type, struct buf
 static void put_ranked(struct making *m, const struct shape_type *type, enum shape_rank rank,
                        struct buffer *out)
 {
+    bool beside = rank == SHAPE_MATRIX && is_new(m);
+    if (rank == SHAPE_MATRIX && !beside) {
+        buffer_text(out, "{\"type\":\"array\"}"); /* rows in each other */
+        return;
+    }
+    if (beside)
+        buffer_text(out, "{\"type\":\"object\",\"properties\":{\"Array\":");
     if (rank != SHAPE_SCALAR)
         buffer_text(out, "{\"type\":\"array\",\"items\":");
     put_type(m, type, out);
     if (rank != SHAPE_SCALAR)
         buffer_u8(out, '}');
+    if (beside)
+        buffer_text(out, ",\"Dimensions\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}},"
+                         "\"additionalProperties\":false}");
 }
 
 /* ---- values ---- */

@@ -118,7 +118,7 @@ static bool is_plain(const UA_StructureDefinition *d)
     bool plain = (unsigned)d->structureType <= OPCUA_UNION_WITH_SUBTYPES;
     for (size_t i = 0; i < d->fieldsSize && plain; i++)
         plain = d->fields[i].valueRank == UA_VALUERANK_SCALAR ||
-                d->fields[i].valueRank == UA_VALUERANK_ONE_DIMENSION;
+                d->fields[i].valueRank >= UA_VALUERANK_ONE_DIMENSION;
     return plain;
 }
 
@@ -147,7 +147,9 @@ static const struct shape_type *structure(struct making *m, const UA_StructureDe
         t->fields[i] = (struct shape_field){
             .name = keep(m, f->name),
             .type = field_type(m, of, f),
-            .rank = f->valueRank == UA_VALUERANK_SCALAR ? SHAPE_SCALAR : SHAPE_ARRAY,
+            .rank = f->valueRank == UA_VALUERANK_SCALAR          ? SHAPE_SCALAR
+                    : f->valueRank == UA_VALUERANK_ONE_DIMENSION ? SHAPE_ARRAY
+                                                                 : SHAPE_MATRIX,
             .optional = is_union ||
                         (f->isOptional &&
                          of->structureType == UA_STRUCTURETYPE_STRUCTUREWITHOPTIONALFIELDS),
