@@ -1,6 +1,7 @@
 /*
- * Endpoints with which a session is being made: while a call to one is under way whose last known state is not
- * "Ready". That is EndpointConnectivityState's "Connecting", and is kept nowhere. On the services' loop.
+ * Endpoints with which a session is being made: while a call to one is under way whose last known
+ * state is not "Ready". That is EndpointConnectivityState's "Connecting", and is kept nowhere. On
+ * the services' loop.
  */
 #pragma once
 

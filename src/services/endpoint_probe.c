@@ -38,8 +38,9 @@ static void tell(struct probe *p, const char *state)
     char text[64];
     snprintf(text, sizeof text, "\"%s\"", state);
     services_registry_ask(p->app->registry,
-                          &(struct services_registry_ask){
-                              .what = REGISTRY_STATE, .id = slice_of(p->id), .body = slice_of(text)},
+                          &(struct services_registry_ask){.what = REGISTRY_STATE,
+                                                          .id = slice_of(p->id),
+                                                          .body = slice_of(text)},
                           on_told, p);
 }
 
@@ -48,7 +49,8 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
     struct probe *p = arg;
     const char *state = why == OK ? services_endpoint_state(SLICE(METHOD), status, payload) : NULL;
     connecting_end(services_twin_connecting(p->app->twin), slice_of(p->id));
-    log_debug("endpoint tried id=%s why=%s status=%d state=%s", p->id, status_name(why), status, state ? state : "-");
+    log_debug("endpoint tried id=%s why=%s status=%d state=%s", p->id, status_name(why), status,
+              state ? state : "-");
     if (state)
         tell(p, state);
     else
@@ -65,12 +67,13 @@ static enum status test(struct probe *p, struct slice module, const struct json 
     json_end_object(&w);
     json_name(&w, "request"), json_put_raw(&w, SLICE("{}"));
     json_end_object(&w);
-    enum status s = service_client_invoke_method(p->app->hub,
-                                                 &(struct service_method){.id = services_ids_module(module),
-                                                                          .name = METHOD,
-                                                                          .payload = buffer_slice(&payload),
-                                                                          .response_timeout_ms = PROBE_MS},
-                                                 on_method, p);
+    enum status s =
+        service_client_invoke_method(p->app->hub,
+                                     &(struct service_method){.id = services_ids_module(module),
+                                                              .name = METHOD,
+                                                              .payload = buffer_slice(&payload),
+                                                              .response_timeout_ms = PROBE_MS},
+                                     on_method, p);
     buffer_clear(&payload);
     return s;
 }
@@ -100,6 +103,8 @@ void services_endpoint_probe(struct services *app, struct slice endpoint_id)
     p->app = app;
     p->id = slice_dup(endpoint_id);
     app->probes++;
-    services_registry_ask(app->registry, &(struct services_registry_ask){.what = REGISTRY_ENDPOINT, .id = endpoint_id},
-                          on_endpoint, p);
+    services_registry_ask(
+        app->registry,
+        &(struct services_registry_ask){.what = REGISTRY_ENDPOINT, .id = endpoint_id}, on_endpoint,
+        p);
 }

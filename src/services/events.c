@@ -86,7 +86,7 @@ static void on_event(void *arg, const struct stream_reader_item *item)
     if (e->config.live && slice_eq_nocase(schema, SLICE(PROGRESS_SCHEMA)))
         tell_progress(e, m->body);
     if (e->config.values)
-        services_values_event(e->config.values, schema, m);
+        services_values_event(e->config.values, schema, item->event.from, m);
     stream_reader_done(e->reader, item->partition, item->sequence);
 }
 

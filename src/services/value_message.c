@@ -54,7 +54,8 @@ static void read_sample(const struct reading *r, const struct json *s)
 
 static struct slice plain_text(const struct json *v)
 {
-    return first(json_string(v), json_string(json_get_nocase(v, "Value")));
+    const struct json *value = json_get_nocase(v, "Value");
+    return first(json_string(v), first(json_string(value), json_string(json_get_nocase(value, "Body"))));
 }
 
 static void read_data_set(const struct reading *r, const struct json *set, struct value_message m)

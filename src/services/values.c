@@ -7,10 +7,13 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "gzip/gzip.h"
+#include "services/ids.h"
+#include "services/uadp_message.h"
 #include "services/value_message.h"
 #include "json/json.h"
 
 #define TARGET "PublisherMessage"
+#define UADP_SCHEMA "application/x-network-message-uadp-v1"
 #define NODE_SEPARATOR '\n' /* in no id */
 #define SWEEP_MIN 64        /* below so many nobody looks for what is followed no more */
 
@@ -30,6 +33,7 @@ struct endpoint {
 struct services_values {
     struct services_registry *registry;
     struct live *live;
+    struct uadp_names *names;
     struct map places;
     size_t count; /* of endpoints at places */
     size_t sweep_at; /* when there are so many */
@@ -238,21 +242,41 @@ static void on_value(void *arg, const struct value_message *m)
         }
 }
 
-void services_values_event(struct services_values *v, struct slice schema,
-                           const struct iot_message *m)
+static void tell_json(struct services_values *v, struct slice body)
 {
     struct telling t = {.values = v};
-    struct buffer expanded = {0};
-    struct slice body = m->body;
-    if (!live_anybody(v->live, LIVE_PUBLISHERS) || !value_message_is(schema))
-        return;
-    if (gzip_is(body) && gzip_expand(body, VALUES_BODY_MAX, &expanded) == OK)
-        body = buffer_slice(&expanded);
     value_message_read(body, on_value, &t);
-    buffer_clear(&expanded);
     buffer_clear(&t.group);
     buffer_clear(&t.url);
     buffer_clear(&t.body);
+}
+
+/* What it announces is noted though nobody follows anything: it does not come again soon. */
+static void tell_uadp(struct services_values *v, struct iot_id from, struct slice body)
+{
+    struct buffer id = {0}, json = {0};
+    services_ids_put_module(from, &id);
+    if (uadp_message_read(v->names, buffer_slice(&id), body, &json) == OK && json.len > 0)
+        tell_json(v, buffer_slice(&json));
+    buffer_clear(&id);
+    buffer_clear(&json);
+}
+
+void services_values_event(struct services_values *v, struct slice schema, struct iot_id from,
+                           const struct iot_message *m)
+{
+    bool uadp = slice_eq_nocase(schema, SLICE(UADP_SCHEMA)), wanted = live_anybody(v->live, LIVE_PUBLISHERS);
+    struct buffer expanded = {0};
+    struct slice body = m->body;
+    if (!uadp && (!wanted || !value_message_is(schema)))
+        return;
+    if (gzip_is(body) && gzip_expand(body, VALUES_BODY_MAX, &expanded) == OK)
+        body = buffer_slice(&expanded);
+    if (!uadp)
+        tell_json(v, body);
+    else if (wanted || uadp_message_announces(body))
+        tell_uadp(v, from, body);
+    buffer_clear(&expanded);
 }
 
 /* ---- beginning and end ---- */
@@ -263,6 +287,7 @@ struct services_values *services_values_new(struct services_registry *registry, 
     v->registry = registry;
     v->live = live;
     v->sweep_at = SWEEP_MIN;
+    v->names = uadp_names_new();
     return v;
 }
 
@@ -278,6 +303,7 @@ void services_values_free(struct services_values **values)
         return;
     *values = NULL;
     forget_places(v);
+    uadp_names_free(&v->names);
     v->gone = true;
     if (v->asked == 0)
         free(v);

@@ -3,7 +3,7 @@
  * "publishers". A publisher that was told by the registry's endpoint to publish says its id; for
  * others the endpoint's urls are looked up when somebody follows it, and messages are known by
  * theirs. What nobody follows any more is forgotten when there are twice as many as were followed at the last look.
- * While nobody follows anything, messages are not looked into. On the services' loop.
+ * While nobody follows anything, messages are not looked into, but for what they announce of UADP (uadp_message.h). On the services' loop.
  */
 #pragma once
 
@@ -31,5 +31,6 @@ size_t services_values_places(const struct services_values *v);
 /* The group of who follows one node of an endpoint, in the form in which it was published. */
 void services_values_group(struct slice endpoint_id, struct slice node_id, struct buffer *out);
 
-void services_values_event(struct services_values *v, struct slice schema,
+/* `from` is the module that sent it. */
+void services_values_event(struct services_values *v, struct slice schema, struct iot_id from,
                            const struct iot_message *m);

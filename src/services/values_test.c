@@ -44,7 +44,7 @@ static void publish(const char *url, const char *node)
     struct buffer body = {0};
     buffer_printf(&body, "{\"EndpointUrl\":\"%s\",\"NodeId\":\"%s\",\"Value\":{\"Value\":7}}", url,
                   node);
-    services_values_event(house.services.values, SAMPLES,
+    services_values_event(house.services.values, SAMPLES, (struct iot_id){SLICE("edge"), SLICE("publisher")},
                           &(struct iot_message){.body = buffer_slice(&body)});
     buffer_clear(&body);
 }

@@ -28,7 +28,11 @@ before(async () => {
   await run(opc(site, [{
     EndpointUrl: machine.url, UseSecurity: false, MessagingMode: 'Samples', BatchTriggerInterval: 100, DataSetPublishingInterval: 100, DataSetSamplingInterval: 100,
     OpcNodes: Array.from({length: COUNTERS}, (_, i) => ({Id: `${LOAD}${i + 1}`, DisplayName: `counter ${i + 1}`})),
-  }]));
+  }, {
+    EndpointUrl: machine.url, UseSecurity: false, MessagingMode: 'FullNetworkMessages', MessageEncoding: 'Uadp', DataSetWriterGroup: 'packed', DataSetWriterId: 'packed',
+    BatchTriggerInterval: 100, DataSetPublishingInterval: 100, DataSetSamplingInterval: 100,
+    OpcNodes: [{Id: LOAD.replace('Load', 'StepUp'), DisplayName: 'step', DataSetFieldId: 'step'}, {Id: LOAD.replace('Load', 'AlternatingBoolean'), DisplayName: 'flag', DataSetFieldId: 'flag'}],
+  }], {more: ['--metadata', 'true']}));
   await until('the module', async () => (await ask('POST', '/registry/v2/applications', {discoveryUrl: machine.url})).status === 200);
   endpoint = await until('the endpoint', async () => {
     const {json} = await ask('GET', '/registry/v2/endpoints');
@@ -47,8 +51,8 @@ async function metric(name) {
 }
 
 // Over a plain WebSocket; resolves to the first `count` values of a node.
-async function valuesOf(node, count) {
-  const query = new URLSearchParams([['endpointId', endpoint], ['nodeId', `${LOAD}${node}`], ['access_token', tokens.Read]]);
+async function valuesOf(node, count, id = `${LOAD}${node}`) {
+  const query = new URLSearchParams([['endpointId', endpoint], ['nodeId', id], ['access_token', tokens.Read]]);
   const ws = new WebSocket(`${base.replace('http', 'ws')}/publishers/stream?${query}`);
   const got = [];
   ws.on('message', text => got.push(JSON.parse(text)));
@@ -98,6 +102,20 @@ test('an EventSource gets the nodes that it chose, and no others', async () => {
 test('so does a plain WebSocket', async () => {
   const got = await valuesOf(9, 5);
   assert.ok(got.every(m => m.event === 'PublisherMessage' && m.data.nodeId === `${LOAD}9`));
+});
+
+// Which are bytes without names: those come with the publisher's announcement, and the endpoint is in a field of its own.
+test('values out of UADP messages', async () => {
+  const steps = (await valuesOf(0, 5, 'step')).map(m => m.data);
+  for (const one of steps) {
+    assert.equal(one.endpointId, endpoint);
+    assert.equal(one.nodeId, 'step');
+    assert.equal(one.dataType, 'UInt32');
+    assert.match(one.sourceTimestamp, /^20\d\d-.*Z$/);
+    assert.ok(one.publisherId && one.dataSetWriterId, JSON.stringify(one));
+  }
+  steps.forEach((m, i) => assert.ok(i === 0 || m.value > steps[i - 1].value, JSON.stringify(steps.map(s => s.value))));
+  assert.equal(typeof (await valuesOf(0, 1, 'flag'))[0].data.value, 'boolean');
 });
 
 test('who does not read costs nobody else anything: values are left out, counted, and it is told how many', async () => {
