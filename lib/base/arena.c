@@ -5,9 +5,12 @@
 
 #include "base/memory.h"
 
-/* The first is small: ten thousand connections that sign in at once have one each, or two. */
+/* The first is small: ten thousand connections that sign in at once have one each, or two. Those of
+ * an arena that grows become large, for what is large is a mapping of its own in the C library's eyes
+ * and goes back to the system whole, while small blocks would leave holes between what stays. */
 #define FIRST_BYTES 1008
 #define BLOCK_BYTES 4080
+#define BLOCK_BYTES_MAX (1u << 20)
 
 struct arena_block {
     struct arena_block *older;
@@ -24,12 +27,20 @@ static void add_block(struct arena *a, size_t cap)
     a->left = cap;
 }
 
+static size_t next_bytes(const struct arena *a)
+{
+    if (a->blocks == NULL)
+        return FIRST_BYTES;
+    size_t twice = 2 * a->blocks->cap;
+    return twice < BLOCK_BYTES ? BLOCK_BYTES : twice > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : twice;
+}
+
 void *arena_take(struct arena *a, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
     if (a->blocks == NULL || a->left < size) {
-        size_t least = a->blocks ? BLOCK_BYTES : FIRST_BYTES;
-        add_block(a, size > least ? size : least);
+        size_t next = next_bytes(a);
+        add_block(a, size > next ? size : next);
     }
     uint8_t *at = a->blocks->bytes + (a->blocks->cap - a->left);
     a->left -= size;
@@ -73,11 +84,16 @@ static void free_from(struct arena_block *b)
 
 void arena_reset(struct arena *a)
 {
-    if (a->blocks == NULL)
-        return;
-    free_from(a->blocks->older);
-    a->blocks->older = NULL;
-    a->left = a->blocks->cap;
+    while (a->blocks && a->blocks->cap > BLOCK_BYTES) {
+        struct arena_block *large = a->blocks;
+        a->blocks = large->older;
+        free(large);
+    }
+    if (a->blocks) {
+        free_from(a->blocks->older);
+        a->blocks->older = NULL;
+    }
+    a->left = a->blocks ? a->blocks->cap : 0;
 }
 
 void arena_clear(struct arena *a)

@@ -27,6 +27,6 @@ const char *arena_text(struct arena *a, struct slice s);
 const char *arena_printf(struct arena *a, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull));
 
-/* Empties it and keeps one block. */
+/* Empties it and keeps a block that is not large. */
 void arena_reset(struct arena *a);
 void arena_clear(struct arena *a);

@@ -51,6 +51,14 @@ void buffer_drop(struct buffer *b, size_t len)
         memmove(b->at, b->at + len, b->len);
 }
 
+void buffer_trim(struct buffer *b)
+{
+    if (b->len == 0 || b->cap - b->len < b->cap / 8)
+        return;
+    b->at = memory_resize(b->at, b->len);
+    b->cap = b->len;
+}
+
 void buffer_clear(struct buffer *b)
 {
     free(b->at);

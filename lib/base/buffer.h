@@ -88,4 +88,6 @@ static inline void buffer_reset(struct buffer *b)
     b->len = 0;
 }
 
+/* Gives back the memory behind the end, where that is worth it. */
+void buffer_trim(struct buffer *b);
 void buffer_clear(struct buffer *b);

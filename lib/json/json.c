@@ -302,3 +302,9 @@ bool json_where(const struct json_doc *doc, const struct json *v, unsigned *line
     json_line_column(text, json_token_at(text, index_of(doc->parsed, v)), line, column);
     return true;
 }
+
+void json_forget_text(struct json_doc *doc)
+{
+    free(doc->text);
+    doc->text = NULL;
+}

@@ -69,3 +69,5 @@ bool json_equal(const struct json *a, const struct json *b);
 
 /* Where a value began in the text, for messages about files: only for documents parsed as JSON_CONFIG. False when unknown. */
 bool json_where(const struct json_doc *doc, const struct json *v, unsigned *line, unsigned *column);
+/* It is unknown from now on, and the text's memory free. */
+void json_forget_text(struct json_doc *doc);

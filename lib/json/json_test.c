@@ -209,6 +209,8 @@ static void a_file_of_people_may_have_comments_and_every_value_a_place(void **st
     }
     unsigned line, column;
     assert_false(json_where(doc, NULL, &line, &column));
+    json_forget_text(doc);
+    assert_false(json_where(doc, places[0].v, &line, &column));
     json_free(&doc);
 }
 
