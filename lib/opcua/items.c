@@ -62,6 +62,13 @@ void items_free_index(struct opcua_subscription *s, uint32_t index)
     s->used_count--;
 }
 
+struct opcua_item items_what(const struct opcua_subscription *s, uint32_t index)
+{
+    struct opcua_item what = {0};
+    s->config.events->item(s->config.arg, index, &what);
+    return what;
+}
+
 void items_make_new(struct opcua_subscription *s, uint32_t index)
 {
     s->slots[index].state = ITEM_NEW;
@@ -173,18 +180,26 @@ static bool is_about_filter(UA_StatusCode status)
            status == UA_STATUSCODE_BADDEADBANDFILTERINVALID;
 }
 
-static bool has_plain_form(const struct item_slot *i)
+static bool has_plain_form(const struct opcua_subscription *s, uint32_t index)
 {
-    return i->item.filter && !i->item.late_filter && !i->plain;
+    struct opcua_item what = items_what(s, index);
+    return what.filter && !what.late_filter && !s->slots[index].plain;
 }
 
 /* Small controllers know no data change filters, and values are worth more than what they filter. */
 static void go_without_filter(struct opcua_subscription *s, uint32_t index, UA_StatusCode why)
 {
-    log_warn("opcua filter refused, the node is watched without url=%s node=%s status=%s",
-             s->session->url, s->slots[index].item.node, UA_StatusCode_name(why));
+    log_warn("opcua filter refused, the node is watched without url=%s node=%.*s status=%s",
+             s->session->url, SLICE_FMT(items_what(s, index).node), UA_StatusCode_name(why));
     s->slots[index].plain = true;
     items_make_new(s, index);
+}
+
+/* Its owner has not removed it. */
+static bool is_there(const struct opcua_subscription *s, uint32_t index)
+{
+    enum item_state state = s->slots[index].state;
+    return state != ITEM_FREE && state != ITEM_REMOVED && state != ITEM_DELETING;
 }
 
 static void end_creating(struct opcua_subscription *s, uint32_t index,
@@ -196,7 +211,7 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
     if (UA_StatusCode_isBad(r->statusCode)) {
         if (removed)
             items_free_index(s, index);
-        else if (is_about_filter(r->statusCode) && has_plain_form(i))
+        else if (is_about_filter(r->statusCode) && has_plain_form(s, index))
             go_without_filter(s, index, r->statusCode);
         else
             items_fail(s, index, r->statusCode);
@@ -211,7 +226,7 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
             items_modify(s, index);
         items_tell(s, index, UA_STATUSCODE_GOOD, true);
     }
-    if (!removed && s->slots[index].item.late_filter && s->config.events->on_filter)
+    if (s->config.events->on_filter && is_there(s, index) && items_what(s, index).late_filter)
         s->config.events->on_filter(s->config.arg, index, r->statusCode, &r->filterResult);
 }
 
@@ -258,14 +273,13 @@ static uint32_t attribute_of(const struct opcua_item *i, const UA_ExtensionObjec
                         : UA_ATTRIBUTEID_VALUE;
 }
 
-static void prepare(struct opcua_subscription *s, uint32_t index, const UA_NodeId *node,
+static void prepare(const struct opcua_item *i, uint32_t index, const UA_NodeId *node,
                     const UA_ExtensionObject *filter, UA_MonitoredItemCreateRequest *out)
 {
-    const struct opcua_item *i = &s->slots[index].item;
     UA_MonitoredItemCreateRequest_init(out);
     out->itemToMonitor.nodeId = *node;
     out->itemToMonitor.attributeId = attribute_of(i, filter);
-    out->itemToMonitor.indexRange = opcua_string_of(slice_of(i->index_range));
+    out->itemToMonitor.indexRange = opcua_string_of(i->index_range);
     out->monitoringMode = i->linked ? UA_MONITORINGMODE_SAMPLING : UA_MONITORINGMODE_REPORTING;
     out->requestedParameters.clientHandle = index;
     out->requestedParameters.samplingInterval = i->sampling_ms;
@@ -277,9 +291,8 @@ static void prepare(struct opcua_subscription *s, uint32_t index, const UA_NodeI
 
 /* Not good: the item needs a filter and there is none for this server, or not yet. */
 static UA_StatusCode filter_of(struct opcua_subscription *s, uint32_t index,
-                               const UA_ExtensionObject **filter)
+                               const struct opcua_item *i, const UA_ExtensionObject **filter)
 {
-    const struct opcua_item *i = &s->slots[index].item;
     bool plain = s->slots[index].plain || s->session->profile->no_filters;
     *filter = plain ? NULL : i->filter;
     return i->late_filter ? s->config.events->filter(s->config.arg, index, filter)
@@ -287,13 +300,14 @@ static UA_StatusCode filter_of(struct opcua_subscription *s, uint32_t index,
 }
 
 /* Takes the node id over. False: the item cannot be watched at this server. */
-static bool prepare_or_fail(struct opcua_subscription *s, uint32_t index, UA_NodeId *node,
+static bool prepare_or_fail(struct opcua_subscription *s, uint32_t index,
+                            const struct opcua_item *i, UA_NodeId *node,
                             UA_MonitoredItemCreateRequest *out)
 {
     const UA_ExtensionObject *filter;
-    UA_StatusCode status = filter_of(s, index, &filter);
+    UA_StatusCode status = filter_of(s, index, i, &filter);
     if (status == UA_STATUSCODE_GOOD) {
-        prepare(s, index, node, filter, out);
+        prepare(i, index, node, filter, out);
         return true;
     }
     UA_NodeId_clear(node);
@@ -307,8 +321,9 @@ static bool next_new(struct opcua_subscription *s, uint32_t *index,
 {
     while (s->found_count > 0) {
         struct found_item f = s->found[--s->found_count];
+        struct opcua_item what = items_what(s, f.index);
         *index = f.index;
-        if (prepare_or_fail(s, f.index, &f.node, out))
+        if (prepare_or_fail(s, f.index, &what, &f.node, out))
             return true;
     }
     while (s->new_count > 0) {
@@ -317,18 +332,19 @@ static bool next_new(struct opcua_subscription *s, uint32_t *index,
         if (s->slots[at].state != ITEM_NEW)
             continue;
         s->new_count--;
-        if (s->slots[at].item.path || s->slots[at].item.registered) {
-            items_look_up(s, at);
+        struct opcua_item what = items_what(s, at);
+        if (what.path.len || what.registered) {
+            items_look_up(s, at, &what);
             continue;
         }
         UA_NodeId node;
-        enum status parsed = opcua_node_id_parse(slice_of(s->slots[at].item.node),
-                                                 opcua_session_namespaces(s->session), &node, NULL);
+        enum status parsed =
+            opcua_node_id_parse(what.node, opcua_session_namespaces(s->session), &node, NULL);
         if (parsed != OK) {
             items_fail(s, at,
                  parsed == NOT_FOUND ? UA_STATUSCODE_BADNODEIDUNKNOWN
                                      : UA_STATUSCODE_BADNODEIDINVALID);
-        } else if (prepare_or_fail(s, at, &node, out)) {
+        } else if (prepare_or_fail(s, at, &what, &node, out)) {
             *index = at;
             return true;
         }
@@ -426,15 +442,6 @@ static uint32_t retry_look_ms(const struct opcua_subscription *s)
     return ms < RETRY_MS ? ms : RETRY_MS;
 }
 
-/* The table has grown by halves, and all items are in it. */
-static void shrink(struct opcua_subscription *s)
-{
-    if (s->new_count > 0 || s->slot_cap - s->slot_count < s->slot_count / 8 + 64)
-        return;
-    s->slot_cap = s->slot_count;
-    s->slots = memory_resize(s->slots, s->slot_cap * sizeof *s->slots);
-}
-
 void items_pump(struct opcua_subscription *s)
 {
     if (s->state == SUBSCRIPTION_LIVE && opcua_session_state(s->session) == OPCUA_SESSION_READY)
@@ -442,8 +449,6 @@ void items_pump(struct opcua_subscription *s)
                                                              items_modify_some(s) ||
                                                              items_link_some(s)))
             ;
-    if (s->item_call_count == 0 && s->slot_count > 0)
-        shrink(s);
     if (s->failed_count > 0)
         loop_timer_start(s->loop, &s->retry, retry_look_ms(s), on_retry, s);
 }
@@ -507,14 +512,13 @@ void items_clear(struct opcua_subscription *s)
 
 /* ---- what the header promised ---- */
 
-enum status opcua_subscription_add(struct opcua_subscription *s, const struct opcua_item *items,
-                                   size_t count, uint32_t *indexes)
+enum status opcua_subscription_add(struct opcua_subscription *s, size_t count, uint32_t *indexes)
 {
     if (count > OPCUA_ITEMS_MAX - s->used_count)
         return FULL;
     for (size_t i = 0; i < count; i++) {
         uint32_t index = take_index(s);
-        s->slots[index] = (struct item_slot){.item = items[i]};
+        s->slots[index] = (struct item_slot){0};
         s->used_count++;
         items_make_new(s, index);
         if (indexes)
@@ -548,7 +552,6 @@ void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index)
 {
     struct item_slot *i = &s->slots[index];
     assert(index < s->slot_count && i->state != ITEM_FREE);
-    i->item = (struct opcua_item){0}; /* its texts may go */
     if (s->link_count)
         items_forget_links(s, index);
     switch ((enum item_state)i->state) {

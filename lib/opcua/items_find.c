@@ -24,9 +24,8 @@ static void on_found(void *arg, uint32_t index, const struct opcua_lookup_answer
     items_pump_soon(s);
 }
 
-void items_look_up(struct opcua_subscription *s, uint32_t index)
+void items_look_up(struct opcua_subscription *s, uint32_t index, const struct opcua_item *i)
 {
-    const struct opcua_item *i = &s->slots[index].item;
     s->slots[index].state = ITEM_LOOKING;
     opcua_lookup(s->session, i->registered ? OPCUA_LOOKUP_REGISTERED : 0, i->node, i->path,
                  on_found, s, index);

@@ -56,15 +56,15 @@ static void on_modified(void *arg, UA_StatusCode status, void *response)
 static void prepare(const struct opcua_subscription *s, uint32_t index,
                     UA_MonitoredItemModifyRequest *out)
 {
-    const struct item_slot *i = &s->slots[index];
+    struct opcua_item i = items_what(s, index);
     UA_MonitoredItemModifyRequest_init(out);
-    out->monitoredItemId = i->server_id;
+    out->monitoredItemId = s->slots[index].server_id;
     out->requestedParameters.clientHandle = index;
-    out->requestedParameters.samplingInterval = i->item.sampling_ms;
-    out->requestedParameters.queueSize = i->item.queue_size;
-    out->requestedParameters.discardOldest = !i->item.discard_new;
-    if (i->item.filter && !i->plain && !s->session->profile->no_filters)
-        UA_ExtensionObject_copy(i->item.filter, &out->requestedParameters.filter);
+    out->requestedParameters.samplingInterval = i.sampling_ms;
+    out->requestedParameters.queueSize = i.queue_size;
+    out->requestedParameters.discardOldest = !i.discard_new;
+    if (i.filter && !s->slots[index].plain && !s->session->profile->no_filters)
+        UA_ExtensionObject_copy(i.filter, &out->requestedParameters.filter);
 }
 
 bool items_modify_some(struct opcua_subscription *s)
@@ -101,13 +101,10 @@ bool items_modify_some(struct opcua_subscription *s)
 }
 
 /* Filters of events depend on the server, and are made with the item. */
-void opcua_subscription_modify(struct opcua_subscription *s, uint32_t index,
-                               const struct opcua_item *item)
+void opcua_subscription_modify(struct opcua_subscription *s, uint32_t index)
 {
-    struct item_slot *i = &s->slots[index];
-    assert(index < s->slot_count && !i->item.late_filter);
-    i->item = *item;
-    i->plain = false;
+    assert(index < s->slot_count && !items_what(s, index).late_filter);
+    s->slots[index].plain = false;
     items_modify(s, index);
     items_pump_soon(s);
 }

@@ -418,21 +418,22 @@ static struct session_lookups *lookups_of(struct opcua_session *session)
     return s;
 }
 
-struct opcua_lookup *opcua_lookup(struct opcua_session *session, unsigned what, const char *node,
-                                  const char *path, opcua_lookup_fn *fn, void *arg, uint32_t tag)
+struct opcua_lookup *opcua_lookup(struct opcua_session *session, unsigned what, struct slice node,
+                                  struct slice path, opcua_lookup_fn *fn, void *arg, uint32_t tag)
 {
     assert(session->refs > 0);
     struct session_lookups *s = lookups_of(session);
-    size_t node_len = strlen(node), path_len = path ? strlen(path) : 0;
-    struct opcua_lookup *l = memory_new(sizeof *l + node_len + path_len + 2);
+    struct opcua_lookup *l = memory_new(sizeof *l + node.len + path.len + 2);
     l->fn = fn;
     l->arg = arg;
     l->tag = tag;
     l->what = (uint8_t)what;
-    l->has_path = path != NULL;
-    l->node_len = (uint16_t)node_len;
-    memcpy(l->text, node, node_len);
-    memcpy(l->text + node_len + 1, path ? path : "", path_len);
+    l->has_path = path.len > 0;
+    l->node_len = (uint16_t)node.len;
+    if (node.len)
+        memcpy(l->text, node.at, node.len);
+    if (path.len)
+        memcpy(l->text + node.len + 1, path.at, path.len);
     list_push(&s->fresh, &l->link);
     pump_soon(s);
     return l;

@@ -35,10 +35,10 @@ typedef void opcua_lookup_fn(void *arg, uint32_t tag, const struct opcua_lookup_
 struct opcua_lookup;
 
 /* `node` is a text for opcua_node_id_parse(), empty: Root. `path`: a JSON array of texts for
- * opcua_browse_path_parse(), from there; NULL: none. Both are copied. Waits for the session for
+ * opcua_browse_path_parse(), from there; empty: none. Both are copied. Waits for the session for
  * ever. The handle is good until `fn` is called. */
-struct opcua_lookup *opcua_lookup(struct opcua_session *s, unsigned what, const char *node,
-                                  const char *path, opcua_lookup_fn *fn, void *arg, uint32_t tag);
+struct opcua_lookup *opcua_lookup(struct opcua_session *s, unsigned what, struct slice node,
+                                  struct slice path, opcua_lookup_fn *fn, void *arg, uint32_t tag);
 
 /* It will not be answered. */
 void opcua_lookup_cancel(struct opcua_lookup *l);

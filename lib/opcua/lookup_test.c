@@ -115,7 +115,7 @@ static void wait_for(struct world *w, unsigned answers)
 
 static struct opcua_lookup *ask(struct world *w, unsigned what, const char *node, const char *path)
 {
-    return opcua_lookup(w->session, what, node, path, on_answer, w, 0);
+    return opcua_lookup(w->session, what, slice_of(node), slice_of(path), on_answer, w, 0);
 }
 
 #define PRESS                                                                                      \
@@ -167,8 +167,8 @@ static void names_and_ways_of_many_are_asked_for_together(void **state)
         char node[32];
         snprintf(node, sizeof node, "nsu=urn:test;s=v%u", i);
         opcua_lookup(w->session,
-                     OPCUA_LOOKUP_DISPLAY_NAME | OPCUA_LOOKUP_WAY | OPCUA_LOOKUP_REGISTERED, node,
-                     NULL, on_answer, w, i);
+                     OPCUA_LOOKUP_DISPLAY_NAME | OPCUA_LOOKUP_WAY | OPCUA_LOOKUP_REGISTERED,
+                     slice_of(node), (struct slice){0}, on_answer, w, i);
     }
     wait_for(w, MANY);
     for (uint32_t i = 0; i < MANY; i++)
@@ -214,7 +214,7 @@ static void who_is_cancelled_hears_nothing(void **state)
     assert_false(loop_run_until(w->loop, is_answered, &(struct world){.wanted = 1}, 1));
     if (w->answered == 0)
         opcua_lookup_cancel(sent);
-    opcua_lookup(w->session, 0, "", PRESS, on_answer, w, 1);
+    opcua_lookup(w->session, 0, SLICE(""), SLICE(PRESS), on_answer, w, 1);
     unsigned before = w->answered;
     wait_for(w, before + 1);
     assert_int_equal(w->answered, before + 1);

@@ -38,7 +38,14 @@ static void on_gap(void *arg, uint32_t first, uint32_t count)
     ((struct world *)arg)->gaps++;
 }
 
-static const struct opcua_subscription_events events = {.on_data = on_data, .on_gap = on_gap};
+static void item(void *arg, uint32_t index, struct opcua_item *out)
+{
+    (void)arg, (void)index;
+    out->node = SLICE("nsu=urn:test;s=Who");
+}
+
+static const struct opcua_subscription_events events = {
+    .item = item, .on_data = on_data, .on_gap = on_gap};
 
 static void start_server(struct world *w, int i)
 {
@@ -93,8 +100,7 @@ static void subscribe(struct world *w)
 {
     w->subscription = opcua_subscription_new(&(struct opcua_subscription_config){
         .session = w->session, .publishing_ms = 20, .events = &events, .arg = w});
-    static const struct opcua_item item = {.node = "nsu=urn:test;s=Who"};
-    assert_int_equal(opcua_subscription_add(w->subscription, &item, 1, NULL), OK);
+    assert_int_equal(opcua_subscription_add(w->subscription, 1, NULL), OK);
 }
 
 static struct world *world_new(void)

@@ -163,14 +163,14 @@ static void find_one(struct opcua_sampler *s, uint32_t index)
 {
     struct sampled *n = &s->nodes[index];
     n->state = NODE_LOOKING;
-    if (n->item.path || n->item.registered) {
+    if (n->item.path.len || n->item.registered) {
         n->looking = true;
         opcua_lookup(s->session, n->item.registered ? OPCUA_LOOKUP_REGISTERED : 0, n->item.node,
                      n->item.path, on_found, s, index);
         return;
     }
     UA_NodeId node;
-    enum status parsed = opcua_node_id_parse(slice_of(n->item.node),
+    enum status parsed = opcua_node_id_parse(n->item.node,
                                              opcua_session_namespaces(s->session), &node, NULL);
     if (parsed == OK) {
         take_id(s, index, UA_STATUSCODE_GOOD, &node);
@@ -272,7 +272,7 @@ static bool read_some(struct opcua_sampler *s)
         nodes[c->count] = (UA_ReadValueId){
             .nodeId = n->node, /* borrowed */
             .attributeId = n->item.attribute ? n->item.attribute : UA_ATTRIBUTEID_VALUE,
-            .indexRange = opcua_string_of(slice_of(n->item.index_range))};
+            .indexRange = opcua_string_of(n->item.index_range)};
         c->indexes[c->count++] = s->next;
     }
     UA_ReadRequest request = {.requestHeader = {.timeoutHint = rate_of(s) / 2},

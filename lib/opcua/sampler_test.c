@@ -107,7 +107,7 @@ static void world_free(struct world *w)
 static uint32_t add(struct world *w, const char *node, bool registered)
 {
     return opcua_sampler_add(w->sampler,
-                             &(struct opcua_item){.node = node, .registered = registered});
+                             &(struct opcua_item){.node = slice_of(node), .registered = registered});
 }
 
 static bool has_values(void *arg)

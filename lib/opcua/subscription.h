@@ -21,12 +21,11 @@ struct opcua_subscription;
 #define OPCUA_SUBSCRIPTION_HELD_MAX                                                                \
     64 /* notifications held while the callback says no; more are left to Republish */
 
-/* What to watch. The texts and the filter are borrowed and must live as long as the item. */
+/* What to watch. The texts and the filter are borrowed. */
 struct opcua_item {
-    const char
-        *node; /* any form of opcua_node_id_parse(); namespaces are looked up at each connect */
-    const char *path; /* from there: a JSON array, see opcua_lookup(); NULL: the node itself */
-    const char *index_range;          /* NULL: all */
+    struct slice node; /* any form of opcua_node_id_parse(); namespaces are looked up at each connect */
+    struct slice path; /* from there: a JSON array, see opcua_lookup(); empty: the node itself */
+    struct slice index_range;         /* empty: all */
     const UA_ExtensionObject *filter; /* DataChangeFilter, EventFilter; NULL: none */
     double sampling_ms;  /* 0: as fast as the server can; -1: as the subscription publishes */
     uint32_t queue_size; /* 0: the server's least */
@@ -39,6 +38,9 @@ struct opcua_item {
 };
 
 struct opcua_subscription_events {
+    /* What is to be watched under the index: its owner keeps it, and is asked whenever the server is to be told. What
+     * *out borrows lives until the next call. Not called by opcua_subscription_add(), nor after a removal. */
+    void (*item)(void *arg, uint32_t index, struct opcua_item *out);
     /* items[i].clientHandle is an index. False: not now, see opcua_subscription_resume(). */
     bool (*on_data)(void *arg, const UA_MonitoredItemNotification *items, size_t count);
     /* For event items. NULL when there are none. */
@@ -84,18 +86,17 @@ UA_DateTime opcua_subscription_published(const struct opcua_subscription *s);
 /* Deleted at the server, too. No callback afterwards. */
 void opcua_subscription_free(struct opcua_subscription **s);
 
-/* Gives the new items' indexes, one by one, in `indexes` (may be NULL). FULL beyond
- * OPCUA_ITEMS_MAX. Indexes of removed items are used again, after the server has forgotten them. */
-CHECKED enum status opcua_subscription_add(struct opcua_subscription *s,
-                                           const struct opcua_item *items, size_t count,
+/* Gives the new items' indexes, one by one, in `indexes` (may be NULL); events->item() says what
+ * they are. FULL beyond OPCUA_ITEMS_MAX. Indexes of removed items are used again, after the server
+ * has forgotten them. */
+CHECKED enum status opcua_subscription_add(struct opcua_subscription *s, size_t count,
                                            uint32_t *indexes);
 /* Nothing more comes for the index, but what is under way. */
 void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index);
 
-/* The item with another sampling interval, queue, filter or discard policy: changed at the server, not made
- * anew. What `item` borrows replaces what the item borrowed before. */
-void opcua_subscription_modify(struct opcua_subscription *s, uint32_t index,
-                               const struct opcua_item *item);
+/* The item has another sampling interval, queue, filter or discard policy: changed at the server, not made
+ * anew. Not for one with `late_filter`. */
+void opcua_subscription_modify(struct opcua_subscription *s, uint32_t index);
 
 /* `index`, added as `linked`, is only sampled, and reported when `trigger` is (SetTriggering). A
  * server that cannot do this reports it by itself. Ends with either item. */

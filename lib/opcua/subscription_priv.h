@@ -38,8 +38,8 @@ enum item_state {
     ITEM_DELETING, /* → FREE */
 };
 
+/* What the item is, its owner knows (events->item): there may be a million, and most of the time nobody asks. */
 struct item_slot {
-    struct opcua_item item;
     uint32_t server_id;
     UA_StatusCode status;
     uint32_t retry_s; /* of the loop's clock; when FREE: the next free index */
@@ -48,6 +48,7 @@ struct item_slot {
     bool changed; /* the server has it with other parameters than it is to have */
     bool plain;   /* the server takes no filter on it */
 };
+_Static_assert(sizeof(struct item_slot) <= 16, "100,000 items are to fit into 64 MB with all else of the program");
 
 /* A call about some items. */
 struct item_call {
@@ -173,6 +174,7 @@ void items_clear(struct opcua_subscription *s);
 
 /* For the files of items: */
 void items_pump_soon(struct opcua_subscription *s);
+struct opcua_item items_what(const struct opcua_subscription *s, uint32_t index);
 void items_make_new(struct opcua_subscription *s, uint32_t index);
 void items_free_index(struct opcua_subscription *s, uint32_t index);
 void items_fail(struct opcua_subscription *s, uint32_t index, UA_StatusCode why);
@@ -185,7 +187,8 @@ void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode
 
 /* ---- items_find.c ---- */
 
-void items_look_up(struct opcua_subscription *s, uint32_t index); /* NEW → LOOKING */
+void items_look_up(struct opcua_subscription *s, uint32_t index,
+                   const struct opcua_item *i); /* NEW → LOOKING */
 void items_look_again(struct opcua_subscription *s);              /* all FOUND → NEW */
 void items_forget_found(struct opcua_subscription *s, uint32_t index);
 void items_stop_looking(struct opcua_subscription *s);

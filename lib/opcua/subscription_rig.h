@@ -46,7 +46,8 @@ struct world {
     UA_Int32 ticks; /* the server's */
     int port;
 
-    UA_Int32 last[SEEN_MAX]; /* per index; 0 at first */
+    struct opcua_item items[SEEN_MAX]; /* per index */
+    UA_Int32 last[SEEN_MAX]; /* likewise; 0 at first */
     uint64_t values, out_of_order, wanted;
     UA_StatusCode status[SEEN_MAX];
     int newest, missing; /* values of the item with index 0, gaps or not */
@@ -174,6 +175,14 @@ static void start_server(struct world *w)
 
 /* ---- client ---- */
 
+/* Beyond those that are looked at there is nothing. */
+static void item(void *arg, uint32_t index, struct opcua_item *out)
+{
+    struct world *w = arg;
+    *out = index < SEEN_MAX ? w->items[index]
+                            : (struct opcua_item){.node = SLICE("nsu=urn:test;s=Nothing")};
+}
+
 static bool on_data(void *arg, const UA_MonitoredItemNotification *items, size_t count)
 {
     struct world *w = arg;
@@ -228,14 +237,16 @@ static void on_state(void *arg, bool alive)
     w->times_alive += alive;
 }
 
-static const struct opcua_subscription_events events = {.on_data = on_data,
+static const struct opcua_subscription_events events = {.item = item,
+                                                        .on_data = on_data,
                                                         .on_events = on_events,
                                                         .on_gap = on_gap,
                                                         .on_item = on_item,
                                                         .on_keep_alive = on_keep_alive,
                                                         .on_state = on_state};
 
-static const struct opcua_item count_item = {.node = "nsu=urn:test;s=Count", .queue_size = 5000};
+static const struct opcua_item count_item = {.node = SLICE_INIT("nsu=urn:test;s=Count"),
+                                             .queue_size = 5000};
 
 static uint32_t silence_ms, subscription_silence_ms; /* of the next world; 0: as usual */
 
@@ -279,7 +290,9 @@ static void world_free(struct world *w)
 static uint32_t add(struct world *w, struct opcua_item item)
 {
     uint32_t index;
-    assert_int_equal(opcua_subscription_add(w->subscription, &item, 1, &index), OK);
+    assert_int_equal(opcua_subscription_add(w->subscription, 1, &index), OK);
+    assert_true(index < SEEN_MAX);
+    w->items[index] = item;
     return index;
 }
 

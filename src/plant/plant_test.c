@@ -175,6 +175,12 @@ static bool on_data(void *arg, const UA_MonitoredItemNotification *items, size_t
     return true;
 }
 
+static void load_counter(void *arg, uint32_t index, struct opcua_item *out)
+{
+    (void)arg, (void)index;
+    *out = (struct opcua_item){.node = SLICE("ns=2;s=Load5"), .sampling_ms = 0, .queue_size = 10};
+}
+
 static bool has_counted(void *arg)
 {
     return ((struct world *)arg)->answers >= 5;
@@ -182,16 +188,13 @@ static bool has_counted(void *arg)
 
 static void a_load_counter_counts_when_it_is_watched_as_fast_as_can_be(void **state)
 {
-    static const struct opcua_subscription_events events = {.on_data = on_data};
+    static const struct opcua_subscription_events events = {.item = load_counter,
+                                                            .on_data = on_data};
     struct world *w = *state;
     struct opcua_subscription *s = opcua_subscription_new(&(struct opcua_subscription_config){
         .session = w->session, .publishing_ms = 20, .events = &events, .arg = w});
     w->answers = 0;
-    assert_int_equal(
-        opcua_subscription_add(
-            s, &(struct opcua_item){.node = "ns=2;s=Load5", .sampling_ms = 0, .queue_size = 10}, 1,
-            NULL),
-        OK);
+    assert_int_equal(opcua_subscription_add(s, 1, NULL), OK);
     assert_true(loop_run_until(w->loop, has_counted, w, WAIT_MS));
     opcua_subscription_free(&s);
 }

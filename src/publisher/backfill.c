@@ -124,8 +124,8 @@ static void on_ready(void *arg, bool same)
     backfill_pump_later(b, 0);
 }
 
-struct backfill_item *backfill_item_new(struct backfill *b, const char *node, const char *path,
-                                        const char *index_range, void *arg)
+struct backfill_item *backfill_item_new(struct backfill *b, struct slice node, struct slice path,
+                                        struct slice index_range, void *arg)
 {
     struct backfill_item *i = MEMORY_NEW(struct backfill_item);
     i->owner = b;

@@ -48,10 +48,10 @@ struct backfill *backfill_get(struct list *all, struct opcua_session *s,
                               const struct backfill_config *config);
 void backfill_unref(struct backfill **b);
 
-/* `node`, `path` and `index_range` (both may be NULL) are as in opcua_lookup() and opcua_item, and
+/* `node`, `path` and `index_range` (both may be empty) are as in opcua_lookup() and opcua_item, and
  * borrowed. Refers to `b`. */
-struct backfill_item *backfill_item_new(struct backfill *b, const char *node, const char *path,
-                                        const char *index_range, void *arg);
+struct backfill_item *backfill_item_new(struct backfill *b, struct slice node, struct slice path,
+                                        struct slice index_range, void *arg);
 /* Nothing is told any more. */
 void backfill_item_free(struct backfill_item **i);
 

@@ -58,8 +58,8 @@ static bool was_lost(const struct backfill *b, UA_StatusCode status)
 
 static void give_up(struct backfill_item *i, UA_StatusCode why)
 {
-    log_info("publisher gap cannot be read node=%s url=%.*s status=%s", i->node,
-             SLICE_FMT(opcua_session_url(i->owner->session)), opcua_status_name(why));
+    log_info("publisher gap cannot be read node=%.*s url=%.*s status=%s",
+             SLICE_FMT(i->node), SLICE_FMT(opcua_session_url(i->owner->session)), opcua_status_name(why));
     backfill_drop_continuation(i->owner);
     backfill_tell_lost(i, i->gaps[0].from, i->gaps[0].until);
     backfill_drop_gap(i, 0);
@@ -69,15 +69,15 @@ static void give_up(struct backfill_item *i, UA_StatusCode why)
 
 static bool has_node(const struct backfill_item *i)
 {
-    return !i->path || !UA_NodeId_isNull(&i->at);
+    return !i->path.len || !UA_NodeId_isNull(&i->at);
 }
 
 /* Not good: it means nothing to this server, or a path has not been followed. */
 static enum status node_of(const struct backfill_item *i, UA_NodeId *out)
 {
-    if (i->path)
+    if (i->path.len)
         return UA_NodeId_copy(&i->at, out) == UA_STATUSCODE_GOOD ? OK : NOT_FOUND;
-    return opcua_node_id_parse(slice_of(i->node), opcua_session_namespaces(i->owner->session), out,
+    return opcua_node_id_parse(i->node, opcua_session_namespaces(i->owner->session), out,
                                NULL);
 }
 
@@ -168,14 +168,14 @@ static void ignore(void *arg, UA_StatusCode status, void *response)
     (void)arg, (void)status, (void)response;
 }
 
-static void read_page(struct opcua_session *s, const UA_NodeId *node, const char *range,
+static void read_page(struct opcua_session *s, const UA_NodeId *node, struct slice range,
                       const struct backfill_gap_span *g, UA_ByteString continuation, bool release,
                       opcua_call_fn *fn, void *arg)
 {
     UA_ReadRawModifiedDetails details = {
         .startTime = g->from, .endTime = g->until, .numValuesPerNode = BACKFILL_PAGE};
     UA_HistoryReadValueId what = {.nodeId = *node,
-                                  .indexRange = opcua_string_of(slice_of(range)),
+                                  .indexRange = opcua_string_of(range),
                                   .continuationPoint = continuation};
     UA_HistoryReadRequest request = {.timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH,
                                      .releaseContinuationPoints = release,
@@ -190,7 +190,7 @@ void backfill_release(struct opcua_session *s, UA_ByteString continuation)
 {
     const struct backfill_gap_span none = {0};
     if (continuation.length && opcua_session_state(s) == OPCUA_SESSION_READY)
-        read_page(s, &UA_NODEID_NULL, NULL, &none, continuation, true, ignore, NULL);
+        read_page(s, &UA_NODEID_NULL, (struct slice){0}, &none, continuation, true, ignore, NULL);
 }
 
 void backfill_drop_continuation(struct backfill *b)

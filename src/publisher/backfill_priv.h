@@ -16,7 +16,7 @@ struct backfill_gap_span {
 struct backfill_item {
     struct link link; /* in the queue, when it has a gap whose end is known */
     struct backfill *owner;
-    const char *node, *path, *index_range;
+    struct slice node, path, index_range;
     UA_NodeId at; /* at the end of the path, on this server; null: not looked for yet */
     struct opcua_lookup *lookup;
     void *arg;

@@ -173,11 +173,16 @@ static void live(UA_DateTime time)
 }
 
 /* A value was told, then nothing until `until`. */
+static struct backfill_item *item_of(const char *node, const char *path)
+{
+    return backfill_item_new(world.backfill, slice_of(node), slice_of(path), (struct slice){0}, NULL);
+}
+
 static void miss(const char *node, UA_DateTime from, UA_DateTime until)
 {
     world.from = from;
     world.until = until;
-    world.item = backfill_item_new(world.backfill, node, NULL, NULL, NULL);
+    world.item = item_of(node, NULL);
     live(from);
     backfill_gap(world.item, true, from);
     live(until);
@@ -250,7 +255,7 @@ static void what_an_earlier_start_told_is_where_history_begins(void **state)
     (void)state;
     world.from = world.began;
     world.until = UA_DateTime_now() + UA_DATETIME_SEC;
-    world.item = backfill_item_new(world.backfill, WITH, NULL, NULL, NULL);
+    world.item = item_of(WITH, NULL);
     assert_int_equal(backfill_told(world.item), 0);
     backfill_resume(world.item, world.from);
     assert_true(backfill_told(world.item) == world.from);
@@ -267,14 +272,14 @@ static void a_node_may_be_known_by_its_path(void **state)
     (void)state;
     world.from = world.began;
     world.until = UA_DateTime_now() + UA_DATETIME_SEC;
-    world.item = backfill_item_new(world.backfill, "i=85", "[\"/2:With\"]", NULL, NULL);
+    world.item = item_of("i=85", "[\"/2:With\"]");
     live(world.from);
     backfill_gap(world.item, true, world.from);
     live(world.until);
     assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
     assert_int_equal(world.late, KEPT);
     backfill_item_free(&world.item);
-    world.item = backfill_item_new(world.backfill, "i=85", "[\"/2:Nowhere\"]", NULL, NULL);
+    world.item = item_of("i=85", "[\"/2:Nowhere\"]");
     live(world.from);
     backfill_gap(world.item, true, world.from);
     live(world.until);

@@ -72,6 +72,7 @@ static void send(void *arg, struct buffer *body)
         return;
     struct outgoing *m = outgoing_new();
     m->body = *body;
+    buffer_trim(&m->body); /* it may wait */
     *body = (struct buffer){0};
     buffer_put(&m->properties, buffer_slice(&b->properties));
     put_sequence(b, &m->properties);

@@ -66,7 +66,7 @@ static bool read_node(struct config *c, const struct json *v, bool inner, struct
     else if (d.rare.triggered_at)
         d.rare.triggered = read_list(c, d.rare.triggered_at, true, &d.rare.triggered_count);
     if (memcmp(&d.rare, &config_node_blank.rare, sizeof d.rare) != 0) {
-        struct config_node_rare *kept = ARENA_TAKE(&c->arena, struct config_node_rare);
+        struct config_node_rare *kept = ARENA_TAKE(&c->nodes, struct config_node_rare);
         *kept = d.rare;
         d.node.rare = kept;
     }
@@ -84,7 +84,7 @@ static struct config_node *read_list(struct config *c, const struct json *list, 
         c->refused++;
         return NULL;
     }
-    struct config_node *nodes = ARENA_TAKE_N(&c->arena, struct config_node, room);
+    struct config_node *nodes = ARENA_TAKE_N(&c->nodes, struct config_node, room);
     struct json_walk w = json_walk(list);
     while (json_next(&w))
         if (read_node(c, w.value, inner, &nodes[*count])) {
@@ -106,7 +106,7 @@ static bool read_legacy_node(struct config *c, struct entry_draft *d)
         config_find(c, v, SLICE("NodeId"), true, "and OpcNodes cannot both be given; use OpcNodes");
         return false;
     }
-    d->entry.nodes = ARENA_TAKE(&c->arena, struct config_node);
+    d->entry.nodes = ARENA_TAKE(&c->nodes, struct config_node);
     d->entry.nodes[d->entry.node_count++] = config_node_blank.node;
     d->entry.nodes[0].id = id;
     d->entry.nodes[0].at = v;
@@ -262,9 +262,25 @@ void config_check_profiles(struct config *c, enum messaging_mode mode,
     c->entry_count = kept;
 }
 
+void config_forget_text(struct config *c)
+{
+    if (c->doc)
+        json_forget_text(c->doc);
+}
+
+void config_forget_nodes(struct config *c)
+{
+    for (size_t i = 0; i < c->entry_count; i++) {
+        c->entries[i].nodes = NULL;
+        c->entries[i].node_count = 0;
+    }
+    arena_clear(&c->nodes);
+}
+
 void config_clear(struct config *c)
 {
     json_free(&c->doc);
+    arena_clear(&c->nodes);
     arena_clear(&c->arena);
     *c = (struct config){0};
 }

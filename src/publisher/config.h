@@ -148,6 +148,7 @@ struct config_finding {
 struct config {
     struct json_doc *doc;
     struct arena arena;
+    struct arena nodes; /* of all entries */
     struct config_entry *entries;
     size_t entry_count, node_count;
     struct config_finding *findings; /* in the order of the file */
@@ -165,6 +166,10 @@ CHECKED enum status config_read(struct slice text, struct config *out);
  */
 void config_check_profiles(struct config *c, enum messaging_mode mode,
                            enum message_encoding encoding);
+/* Nothing is found any more: memory of the text that places are looked for in. */
+void config_forget_text(struct config *c);
+/* Its entries have no nodes any more; what these pointed to stays. For who made a plan of them. */
+void config_forget_nodes(struct config *c);
 void config_clear(struct config *c);
 
 /* "path:12:5: DataSetPublishingInterval: …" for a person. */

@@ -147,7 +147,7 @@ static int tear_down(void **state)
 static struct plan_item *item(const char *key, const char *node)
 {
     struct plan_item *i = &world.items[world.writer.item_count++];
-    *i = (struct plan_item){.key = slice_of(key),
+    *i = (struct plan_item){.key = slice_hash(slice_of(key)),
                             .node = slice_of(node),
                             .field = slice_of(node),
                             .queue_size = 1000,
@@ -262,21 +262,21 @@ static void what_changes_of_an_item_does_not_make_it_anew(void **state)
     apply();
     wait_for("\"" STILL "\"", 1);
     i->sampling_ms = 0;
-    i->key = SLICE("c");
+    i->key = slice_hash(SLICE("c"));
     world.items[0].heartbeat_ms = 50;
-    world.items[0].key = SLICE("d");
+    world.items[0].key = slice_hash(SLICE("d"));
     apply();
     wait_for("\"" COUNT "\"", 10);
     assert_int_equal(engine_counts(world.engine).sources.items, 2);
     wait_for("\"" STILL "\"", 2); /* heartbeats */
     world.items[0].heartbeat_ms = 3600000;
-    world.items[0].key = SLICE("e");
+    world.items[0].key = slice_hash(SLICE("e"));
     apply();
     size_t before = count("\"" STILL "\"", 0);
     wait_for("\"" COUNT "\"", 20);
     assert_int_equal(count("\"" STILL "\"", 0), before); /* one made anew begins with its value */
     world.items[1].node = world.items[1].field = SLICE(OTHER);
-    world.items[1].key = SLICE("f");
+    world.items[1].key = slice_hash(SLICE("f"));
     apply();
     wait_for("\"" OTHER "\"", 10);
     assert_int_equal(engine_counts(world.engine).sources.items, 2);
@@ -303,7 +303,7 @@ static void another_publishing_interval_does_not_make_writers_anew(void **state)
     assert_true(c.sources.notifications > before); /* it counts on */
     world.writer.key = SLICE("again");
     world.writer.publishing_ms = 20;
-    i->key = SLICE("c");
+    i->key = slice_hash(SLICE("c"));
     i->queue_size = 5; /* and that with it */
     apply();
     wait_for("\"" COUNT "\"", 20);
@@ -342,14 +342,14 @@ static void writers_that_share_a_subscription_part_when_one_changes_its_pace(voi
 static void triggered_nodes_are_reported_with_their_trigger(void **state)
 {
     (void)state;
-    struct plan_item with_count = {.key = SLICE("x"),
+    struct plan_item with_count = {.key = slice_hash(SLICE("x")),
                                    .node = SLICE(STILL),
                                    .field = SLICE("with count"),
                                    .fetch_display_name = true, /* named later than its trigger */
                                    .field_id = SLICE("with count"),
                                    .queue_size = 10,
                                    .trigger = TRIGGER_STATUS_VALUE};
-    struct plan_item with_still = {.key = SLICE("y"),
+    struct plan_item with_still = {.key = slice_hash(SLICE("y")),
                                    .node = SLICE(OTHER),
                                    .field = SLICE("with still"),
                                    .queue_size = 10,
@@ -368,7 +368,7 @@ static void triggered_nodes_are_reported_with_their_trigger(void **state)
     assert_int_equal(count("with still", 0), before);
     assert_int_equal(engine_counts(world.engine).sources.live, 4);
     moves->triggered_count = 0;
-    moves->key = SLICE("c");
+    moves->key = slice_hash(SLICE("c"));
     apply();
     wait_for("\"Number of parts\":", 20);
     assert_int_equal(engine_counts(world.engine).sources.items, 3);

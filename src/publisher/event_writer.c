@@ -71,20 +71,20 @@ static void put(struct item *i, const struct telling *t)
 static void put_event(struct item *i, const UA_EventFieldList *event, enum frame frame,
                       UA_DateTime now)
 {
-    const struct event_filter *f = event_item_made(i->event);
+    const struct event_filter *f = event_item_made(item_event(i));
     struct telling t = {.heads = f->heads, .fields = *event, .frame = frame, .now = now};
     t.fields.eventFieldsSize = f->field_count; /* the others are ours */
-    if (event_item_name(i->event, source_session(i->place.source), event, &t.type) != OK)
+    if (event_item_name(item_event(i), source_session(i->place.source), event, &t.type) != OK)
         t.type = (struct slice){0};
     put(i, &t);
 }
 
 bool event_writer_put(struct item *i, const UA_EventFieldList *event, UA_DateTime now)
 {
-    const struct event_filter *f = event_item_made(i->event);
+    const struct event_filter *f = event_item_made(item_event(i));
     if (!f || f->select_count != event->eventFieldsSize) /* of a filter that was */
         return false;
-    if (!event_item_take(i->event, event))
+    if (!event_item_take(item_event(i), event))
         return false;
     put_event(i, event, FRAME_EVENT, now);
     return true;
@@ -97,7 +97,7 @@ static void on_snapshot(void *arg, const struct conditions *all)
 {
     struct item *i = arg;
     struct writer *w = i->place.writer;
-    const struct event_filter *f = event_item_made(i->event);
+    const struct event_filter *f = event_item_made(item_event(i));
     UA_DateTime now = UA_DateTime_now();
     UA_EventFieldList event;
     size_t at = 0;

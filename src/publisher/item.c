@@ -2,49 +2,68 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/memory.h"
-#include "opcua/lookup.h"
 #include "publisher/event_writer.h"
+#include "publisher/item_names.h"
 #include "publisher/writer.h"
 #include "json/write.h"
-
-#define NAMES_AGAIN_MS 10000
 
 /* ---- an item's texts ---- */
 
 static struct slice text_at(const struct item *i, size_t at, size_t len)
 {
-    return slice_from(i->text + at, len);
+    return len ? slice_from(i->text + at, len) : (struct slice){0};
 }
 
-static const char *range_of(const struct item *i)
+struct slice item_node(const struct item *i)
 {
-    return i->range_len ? i->text + i->node_len + 1 : NULL;
+    return text_at(i, i->node_at, i->node_len);
 }
 
-static const char *path_of(const struct item *i)
+static struct slice range_of(const struct item *i)
 {
-    return i->path_len ? i->text + i->node_len + i->range_len + 2 : NULL;
+    return text_at(i, (size_t)i->head_len + i->label_len, i->range_len);
 }
 
-static size_t head_at(const struct item *i)
+static struct slice path_of(const struct item *i)
 {
-    return (size_t)i->node_len + i->range_len + i->path_len + 3;
+    return text_at(i, (size_t)i->head_len + i->label_len + i->range_len, i->path_len);
+}
+
+static const struct item_names *names_of(const struct item *i)
+{
+    return i->more ? i->more->names : NULL;
 }
 
 struct slice item_head(const struct item *i)
 {
-    if (i->more && i->more->head.len)
-        return buffer_slice(&i->more->head);
-    return text_at(i, head_at(i), i->head_len);
+    if (names_of(i) && names_of(i)->head.len)
+        return buffer_slice(&names_of(i)->head);
+    return text_at(i, 0, i->head_len);
 }
 
 struct slice item_label(const struct item *i)
 {
-    if (i->more && i->more->label.len)
-        return buffer_slice(&i->more->label);
-    return text_at(i, head_at(i) + i->head_len, i->label_len);
+    if (names_of(i) && names_of(i)->label.len)
+        return buffer_slice(&names_of(i)->label);
+    return text_at(i, i->head_len, i->label_len);
+}
+
+void item_describe(const struct item *i, struct opcua_item *out)
+{
+    out->node = item_node(i);
+    out->path = path_of(i);
+    out->index_range = range_of(i);
+    out->filter = i->more ? i->more->filter : NULL;
+}
+
+/* ---- what few have ---- */
+
+struct item_more *item_more(struct item *i)
+{
+    if (!i->more)
+        i->more = MEMORY_NEW(struct item_more);
+    return i->more;
 }
 
 /* ---- metadata ---- */
@@ -81,30 +100,30 @@ static void put_events(const struct event_filter *f, struct metadata_fields *out
 void item_put_metadata(const struct item *i, const struct opcua_namespaces *names,
                        struct metadata_fields *out)
 {
-    const struct event_filter *f = i->event ? event_item_made(i->event) : NULL;
-    if (i->event && event_item_follows_model(i->event))
+    const struct event_item *event = item_event(i);
+    const struct event_filter *f = event ? event_item_made(event) : NULL;
+    if (event && event_item_follows_model(event))
         event_writer_put_model_metadata(out);
     else if (f)
         put_events(f, out);
-    if (i->event)
+    if (event)
         return;
     UA_NodeId id = UA_NODEID_NULL;
-    if (opcua_node_id_parse(slice_of(i->text), names, &id, NULL) != OK)
+    if (opcua_node_id_parse(item_node(i), names, &id, NULL) != OK)
         id = UA_NODEID_NULL; /* the field is there all the same */
     size_t before = out->count;
     if (slice_starts(item_head(i), SLICE("{"))) /* of samples: they name their node */
-        metadata_add(out, slice_of(i->text), &id);
+        metadata_add(out, item_node(i), &id);
     else
         put_field(item_head(i), &id, out);
-    if (i->more && out->count > before)
-        out->at[before].id = i->more->class_field_id;
+    if (names_of(i) && out->count > before)
+        out->at[before].id = names_of(i)->class_field_id;
     UA_NodeId_clear(&id);
 }
 
 /* ---- making one ---- */
 
-/* {"NodeId":"…" of a sample, or "name": of a data set's field. */
-static void put_head(const struct form *form, struct slice node, struct slice field,
+void item_put_head(const struct form *form, struct slice node, struct slice field,
                      struct buffer *out)
 {
     if (form->samples)
@@ -114,7 +133,7 @@ static void put_head(const struct form *form, struct slice node, struct slice fi
         buffer_u8(out, ':');
 }
 
-static void put_label(const struct form *form, struct slice display_name, struct buffer *out)
+void item_put_label(const struct form *form, struct slice display_name, struct buffer *out)
 {
     if (!form->samples || !display_name.len)
         return;
@@ -143,38 +162,37 @@ static UA_ExtensionObject *data_change_filter(const struct plan_item *plan)
     return o;
 }
 
-static void append(char **at, struct slice s)
+/* Heads begin with a quote or a brace: 0 is nowhere. */
+static size_t find_node(struct slice head, struct slice node)
 {
-    if (s.len)
-        memcpy(*at, s.at, s.len);
-    *at += s.len;
+    size_t at = node.len ? slice_find_slice(head, node) : head.len;
+    return at < head.len ? at : 0;
 }
 
 static struct item *item_with_texts(const struct item_home *home, const struct plan_item *plan)
 {
-    struct buffer head = {0}, label = {0};
+    struct buffer texts = {0};
     struct slice node = plan->node.len || !plan->browse_path.len ? plan->node : home->root_node;
-    put_head(home->form, plan->node, plan->field, &head);
-    put_label(home->form, plan->display_name, &label);
-    size_t len =
-        node.len + plan->index_range.len + plan->browse_path.len + 3 + head.len + label.len;
-    struct item *i = memory_new(sizeof *i + len);
-    i->node_len = (uint16_t)node.len;
+    item_put_head(home->form, plan->node, plan->field, &texts);
+    size_t head_len = texts.len, node_at = find_node(buffer_slice(&texts), node);
+    item_put_label(home->form, plan->display_name, &texts);
+    size_t label_len = texts.len - head_len;
+    buffer_put(&texts, plan->index_range);
+    buffer_put(&texts, plan->browse_path);
+    if (node_at == 0) {
+        node_at = texts.len;
+        buffer_put(&texts, node);
+    }
+    struct item *i = memory_new(sizeof *i + texts.len);
+    i->head_len = (uint16_t)head_len;
+    i->label_len = (uint16_t)label_len;
     i->range_len = (uint16_t)plan->index_range.len;
     i->path_len = (uint16_t)plan->browse_path.len;
-    i->head_len = (uint16_t)head.len;
-    i->label_len = (uint16_t)label.len;
-    char *at = i->text;
-    append(&at, node);
-    at++;
-    append(&at, plan->index_range);
-    at++;
-    append(&at, plan->browse_path);
-    at++;
-    append(&at, buffer_slice(&head));
-    append(&at, buffer_slice(&label));
-    buffer_clear(&head);
-    buffer_clear(&label);
+    i->node_at = (uint16_t)node_at;
+    i->node_len = (uint16_t)node.len;
+    if (texts.len)
+        memcpy(i->text, texts.at, texts.len);
+    buffer_clear(&texts);
     return i;
 }
 
@@ -182,11 +200,12 @@ static void set_backfill(const struct item_home *home, struct item *i)
 {
     struct backfill *b = backfill_get(sources_backfills(home->sources),
                                       source_session(i->place.source), home->backfill);
-    i->backfill = backfill_item_new(b, i->text, path_of(i), range_of(i), i);
+    struct item_more *m = item_more(i);
+    m->backfill = backfill_item_new(b, item_node(i), path_of(i), range_of(i), i);
     backfill_unref(&b);
     int64_t last = home->told ? told_take(home->told, item_told_key(i)) : 0;
     if (last)
-        backfill_resume(i->backfill, last);
+        backfill_resume(m->backfill, last);
 }
 
 static bool has_heartbeat(const struct plan_item *plan)
@@ -197,126 +216,72 @@ static bool has_heartbeat(const struct plan_item *plan)
 static void set_heartbeat(struct item *i, const struct item_home *home,
                           const struct plan_item *plan)
 {
-    if (!has_heartbeat(plan) || i->event)
+    if (!has_heartbeat(plan) || item_event(i))
         return;
-    if (!i->heartbeat)
-        i->heartbeat = heartbeat_new(sources_loop(home->sources), home->on_heartbeat, i);
-    heartbeat_set(i->heartbeat, (uint64_t)plan->heartbeat_ms, plan->heartbeat);
+    struct item_more *m = item_more(i);
+    if (!m->heartbeat)
+        m->heartbeat = heartbeat_new(sources_loop(home->sources), home->on_heartbeat, i);
+    heartbeat_set(m->heartbeat, (uint64_t)plan->heartbeat_ms, plan->heartbeat);
 }
 
 static struct source_wish wish_of(const struct item *i, const struct plan_item *plan)
 {
-    return (struct source_wish){
-        .item = {.node = i->text,
-                 .path = path_of(i),
-                 .index_range = range_of(i),
-                 .filter = i->filter,
-                 .late_filter = i->event != NULL,
+    bool event = item_event(i) != NULL;
+    struct source_wish wish = {
+        .item = {.late_filter = event,
                  .sampling_ms = (double)plan->sampling_ms,
                  .queue_size = plan->queue_size,
-                 .attribute = i->event ? UA_ATTRIBUTEID_EVENTNOTIFIER : plan->attribute,
+                 .attribute = event ? UA_ATTRIBUTEID_EVENTNOTIFIER : plan->attribute,
                  .discard_new = plan->discard_new,
                  .registered = plan->register_node},
-        .cyclic = plan->cyclic_read && !i->event,
+        .cyclic = plan->cyclic_read && !event,
         .max_age_ms = (double)plan->cyclic_max_age_ms,
     };
+    item_describe(i, &wish.item);
+    return wish;
 }
 
-/* ---- names that the server knows ---- */
+/* ---- its place ---- */
 
-static struct item_more *more_of(struct item *i, const struct item_home *home)
+void item_place(struct item *i, const struct item_home *home, struct source_wish *wish)
 {
-    if (!i->more) {
-        i->more = MEMORY_NEW(struct item_more);
-        i->more->item = i;
-        i->more->home = home;
-    }
-    return i->more;
-}
-
-/* Its display name stands in for one that the configuration does not give. */
-static bool wants_display_name(const struct item_home *home, const struct plan_item *plan)
-{
-    return plan->fetch_display_name && !plan->display_name.len &&
-           (home->form->samples || !plan->field_id.len);
-}
-
-static bool has_no_name(const struct item_home *home, const struct plan_item *plan)
-{
-    return home->form->samples ? plan->node.len == 0 : plan->field.len == 0;
-}
-
-static bool needs_names(const struct item_home *home, const struct plan_item *plan)
-{
-    return wants_display_name(home, plan) || has_no_name(home, plan) || home->on_way;
-}
-
-static void place(struct item *i, const struct item_home *home, struct source_wish *wish)
-{
-    struct item *trigger = i->more ? i->more->trigger : NULL;
+    const struct item_names *own = names_of(i);
+    struct item *trigger = own ? own->trigger : NULL;
     if (trigger && !trigger->place.source)
         return; /* with its trigger */
     wish->trigger = trigger ? &trigger->place : NULL;
     source_add(home->sources, home->spec, &i->place, wish);
-    if (i->wants_backfill && !i->backfill)
+    if (i->wants_backfill && !item_backfill(i))
         set_backfill(home, i);
-    for (size_t n = 0; i->more && n < i->more->linked_count; n++) {
-        struct item *linked = i->more->linked[n];
-        if (!linked->place.source && !linked->more->lookup)
-            place(linked, home, &linked->more->wish);
+    for (size_t n = 0; own && n < own->linked_count; n++) {
+        struct item *linked = own->linked[n];
+        struct item_names *of = linked->more->names;
+        if (!linked->place.source && !of->lookup)
+            item_place(linked, home, &of->wish);
     }
 }
 
-static void take_names(struct item *i, const struct opcua_lookup_answer *a)
+static void set_event(struct item *i, const struct item_home *home, const struct plan_item *plan)
 {
-    struct item_more *m = i->more;
-    const struct form *form = m->home->form;
-    struct buffer id = {0};
-    opcua_node_id_print(a->node, opcua_session_namespaces(m->session), m->home->id_format, &id);
-    struct slice name = a->display_name.len ? a->display_name : buffer_slice(&id);
-    if (m->nameless || (!form->samples && a->display_name.len))
-        put_head(form, buffer_slice(&id), name, &m->head);
-    put_label(form, a->display_name, &m->label);
-    buffer_clear(&id);
+    struct event_item *event =
+        event_item_new(&(struct event_item_home){.types = sources_event_types(home->sources),
+                                                 .loop = sources_loop(home->sources),
+                                                 .format = home->id_format,
+                                                 .events = home->events,
+                                                 .arg = i},
+                       plan);
+    if (event)
+        item_more(i)->event = event;
 }
 
-static void ask_for_names(void *arg);
-
-static void on_names(void *arg, uint32_t what, const struct opcua_lookup_answer *a)
+/* Returns the one before, which the server may still be told of. */
+static UA_ExtensionObject *set_filter(struct item *i, const struct plan_item *plan)
 {
-    struct item *i = arg;
-    struct item_more *m = i->more;
-    (void)what;
-    m->lookup = NULL;
-    if (UA_StatusCode_isBad(a->status)) {
-        log_warn("publisher node not found at the server node=%s path=%s url=%.*s status=%s",
-                 i->text, i->path_len ? path_of(i) : "", SLICE_FMT(opcua_session_url(m->session)),
-                 UA_StatusCode_name(a->status));
-        loop_timer_start(sources_loop(m->home->sources), &m->again, NAMES_AGAIN_MS, ask_for_names,
-                         i);
-        return;
-    }
-    take_names(i, a);
-    if (m->home->on_way)
-        m->home->on_way(m->home->writer, a->way, a->way_len);
-    place(i, m->home, &m->wish);
-}
-
-static void ask_for_names(void *arg)
-{
-    struct item *i = arg;
-    struct item_more *m = i->more;
-    m->lookup = opcua_lookup(m->session, m->what, i->text, path_of(i), on_names, i, 0);
-}
-
-/* ---- making one ---- */
-
-static void link_to(struct item *i, const struct item_home *home, struct item *trigger)
-{
-    struct item_more *t = more_of(trigger, home);
-    more_of(i, home)->trigger = trigger;
-    t->linked = memory_resize(t->linked, (t->linked_count + 1) * sizeof(struct item *));
-    t->linked[t->linked_count++] = i;
+    UA_ExtensionObject *before = i->more ? i->more->filter : NULL,
+                       *filter = item_event(i) ? NULL : data_change_filter(plan);
+    if (filter || before)
+        item_more(i)->filter = filter;
+    return before;
 }
 
 struct item *item_new(const struct item_home *home, const struct plan_item *plan,
@@ -328,65 +293,50 @@ struct item *item_new(const struct item_home *home, const struct plan_item *plan
     i->skip_first = plan->skip_first;
     i->place.writer = home->writer;
     i->place.status = UA_STATUSCODE_GOODCALLAGAIN;
-    i->event = event_item_new(&(struct event_item_home){.types = sources_event_types(home->sources),
-                                                        .loop = sources_loop(home->sources),
-                                                        .format = home->id_format,
-                                                        .events = home->events,
-                                                        .arg = i},
-                              plan);
-    i->filter = i->event ? NULL : data_change_filter(plan);
-    i->wants_backfill = plan->backfill && !i->event && !plan->cyclic_read && (i->node_len || i->path_len);
+    set_event(i, home, plan);
+    set_filter(i, plan);
+    bool event = item_event(i) != NULL;
+    i->wants_backfill =
+        plan->backfill && !event && !plan->cyclic_read && (i->node_len || i->path_len);
     set_heartbeat(i, home, plan);
     struct source_wish wish = wish_of(i, plan);
-    if (plan->class_field_id.len && !i->event)
-        (void)opcua_guid_parse(plan->class_field_id, &more_of(i, home)->class_field_id);
+    if (plan->class_field_id.len && !event)
+        (void)opcua_guid_parse(plan->class_field_id, &item_names(i, home)->class_field_id);
     if (trigger)
-        link_to(i, home, trigger);
-    if (i->more || needs_names(home, plan))
-        more_of(i, home)->wish = wish;
-    if (needs_names(home, plan)) {
-        i->more->what = (wants_display_name(home, plan) ? OPCUA_LOOKUP_DISPLAY_NAME : 0) |
-                        (home->on_way ? OPCUA_LOOKUP_WAY : 0);
-        i->more->nameless = has_no_name(home, plan);
-        i->more->session = sources_session(home->sources, home->spec);
-        ask_for_names(i);
-    } else {
-        place(i, home, &wish);
-    }
+        item_names_link(i, home, trigger);
+    bool named = !item_names_wanted(home, plan);
+    if (!named || names_of(i))
+        item_names(i, home)->wish = wish;
+    if (named)
+        item_place(i, home, &wish);
+    else
+        item_names_ask(i, plan);
     return i;
 }
 
 static void more_free(struct item_more *m)
 {
-    if (m->lookup)
-        opcua_lookup_cancel(m->lookup);
-    loop_timer_stop(&m->again);
-    for (size_t n = 0; n < m->linked_count; n++)
-        m->linked[n]->more->trigger = NULL;
-    struct item_more *t = m->trigger ? m->trigger->more : NULL;
-    for (size_t n = 0; t && n < t->linked_count; n++)
-        if (t->linked[n] == m->item)
-            t->linked[n--] = t->linked[--t->linked_count];
-    opcua_session_unref(&m->session);
-    buffer_clear(&m->head);
-    buffer_clear(&m->label);
-    free(m->linked);
+    if (m->names)
+        item_names_free(m->names);
+    if (m->filter)
+        UA_ExtensionObject_delete(m->filter);
+    if (m->last)
+        UA_DataValue_delete(m->last);
     free(m);
 }
 
 void item_free(struct item *i)
 {
-    heartbeat_free(&i->heartbeat);
-    event_item_free(&i->event);
-    backfill_item_free(&i->backfill);
+    struct item_more *m = i->more;
+    if (m) {
+        heartbeat_free(&m->heartbeat);
+        event_item_free(&m->event);
+        backfill_item_free(&m->backfill);
+    }
     if (i->place.source)
         source_remove(&i->place);
-    if (i->more)
-        more_free(i->more);
-    if (i->filter)
-        UA_ExtensionObject_delete(i->filter);
-    if (i->last)
-        UA_DataValue_delete(i->last);
+    if (m)
+        more_free(m);
     free(i);
 }
 
@@ -394,7 +344,7 @@ void item_free(struct item *i)
 
 uint64_t item_key(const struct plan_item *plan, const struct item *trigger)
 {
-    return slice_hash(plan->key) ^ (trigger ? trigger->node_key * 31 : 0);
+    return plan->key ^ (trigger ? trigger->node_key * 31 : 0);
 }
 
 static void mix(uint64_t *h, struct slice s)
@@ -412,7 +362,14 @@ uint64_t item_told_key(const struct item *i)
     uint64_t h = 0xcbf29ce484222325u;
     mix(&h, opcua_session_url(source_session(i->place.source)));
     mix(&h, writer_name(i->place.writer));
-    mix(&h, text_at(i, 0, head_at(i))); /* node, range and path */
+    const struct slice place[] = {item_node(i), range_of(i), path_of(i)};
+    struct buffer texts = {0};
+    for (size_t n = 0; n < sizeof place / sizeof place[0]; n++) {
+        buffer_put(&texts, place[n]);
+        buffer_u8(&texts, 0);
+    }
+    mix(&h, buffer_slice(&texts));
+    buffer_clear(&texts);
     return h;
 }
 
@@ -445,19 +402,18 @@ uint64_t item_node_key(const struct plan_item *plan, const struct item *trigger)
 void item_modify(struct item *i, const struct item_home *home, const struct plan_item *plan,
                  const struct item *trigger)
 {
-    UA_ExtensionObject *filter = i->filter;
     i->key = item_key(plan, trigger);
     i->skip_first = plan->skip_first;
     set_heartbeat(i, home, plan);
-    if (i->event)
+    if (item_event(i))
         return;
-    i->filter = data_change_filter(plan);
+    UA_ExtensionObject *before = set_filter(i, plan);
     struct source_wish wish = wish_of(i, plan);
     wish.item.linked = trigger != NULL;
-    if (i->more)
-        i->more->wish = wish;
+    if (names_of(i))
+        i->more->names->wish = wish;
     if (i->place.source && !wish.cyclic)
         source_modify(&i->place, &wish.item);
-    if (filter)
-        UA_ExtensionObject_delete(filter);
+    if (before)
+        UA_ExtensionObject_delete(before);
 }

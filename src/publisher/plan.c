@@ -11,11 +11,17 @@
 
 /* While it is made, everything is in lists that grow. */
 
+/* Those that were there before; 0 is none. Of the nodes of a large file, so no map. */
+struct keys {
+    uint64_t *at;
+    size_t cap, count;
+};
+
 /* Becomes a writer: nodes of one kind and route. */
 struct draft_part {
     struct plan_route route;
     bool events;
-    struct slice own; /* key of its only node, with routing by browse names */
+    uint64_t own; /* key of its only node, with routing by browse names; 0: it may have more */
     struct plan_item *items;
     size_t count, cap;
     struct draft_part *next;
@@ -30,7 +36,7 @@ struct draft_batch {
 
 struct draft_writer {
     struct plan_writer writer;
-    struct map items; /* by key */
+    struct keys items;
     struct draft_batch *first, *last;
     size_t part_count;
     struct draft_writer *next;
@@ -55,6 +61,48 @@ struct draft {
 static struct slice take_key(struct draft *d)
 {
     return arena_copy(&d->plan->arena, buffer_slice(&d->key));
+}
+
+/* ---- keys of nodes ---- */
+
+static uint64_t *find_key(const struct keys *k, uint64_t key)
+{
+    size_t i = key * 0x9e3779b97f4a7c15u >> 7 & (k->cap - 1);
+    while (k->at[i] != 0 && k->at[i] != key)
+        i = (i + 1) & (k->cap - 1);
+    return &k->at[i];
+}
+
+static void grow_keys(struct keys *k)
+{
+    struct keys old = *k;
+    k->cap = old.cap ? 2 * old.cap : 16;
+    k->at = memory_new(k->cap * sizeof *k->at);
+    for (size_t i = 0; i < old.cap; i++)
+        if (old.at[i] != 0)
+            *find_key(k, old.at[i]) = old.at[i];
+    free(old.at);
+}
+
+/* False: it is there. */
+static bool add_key(struct keys *k, uint64_t key)
+{
+    if (k->count * 4 >= k->cap * 3)
+        grow_keys(k);
+    uint64_t *at = find_key(k, key);
+    if (*at != 0)
+        return false;
+    *at = key;
+    k->count++;
+    return true;
+}
+
+static uint64_t key_of(struct draft *d, const struct config_node *n)
+{
+    buffer_reset(&d->key);
+    config_node_key(n, false, &d->key);
+    uint64_t hash = slice_hash(buffer_slice(&d->key));
+    return hash ? hash : 1;
 }
 
 /* ---- groups ---- */
@@ -117,9 +165,7 @@ static void add_triggered(struct draft *d, const struct config_entry *e,
         const struct config_node *t = &n->rare->triggered[i->triggered_count];
         struct plan_item *out = &i->triggered[i->triggered_count];
         *out = plan_item_of(&d->values, e, t, publishing_ms);
-        buffer_reset(&d->key);
-        config_node_key(t, false, &d->key);
-        out->key = take_key(d);
+        out->key = key_of(d, t);
     }
     d->plan->item_count += count;
 }
@@ -149,7 +195,7 @@ static bool is_part(const struct draft_part *p, const struct plan_route *route, 
 
 /* Most nodes go where the one before went. */
 static struct draft_part *find_part(struct draft *d, struct draft_writer *w, struct draft_batch *b,
-                                    const struct config_node *n, struct slice key)
+                                    const struct config_node *n, uint64_t key)
 {
     struct plan_route route = w->writer.route;
     if (n->rare->topic.len)
@@ -167,7 +213,7 @@ static struct draft_part *find_part(struct draft *d, struct draft_writer *w, str
     p = ARENA_TAKE(&d->plan->arena, struct draft_part);
     p->route = route;
     p->events = plan_is_event(n);
-    p->own = alone ? key : (struct slice){0};
+    p->own = alone ? key : 0;
     p->cap = alone ? 1 : b != w->first && b->first == NULL ? per_writer(d) : 4;
     p->items = ARENA_TAKE_N(&d->plan->arena, struct plan_item, p->cap);
     *(b->last ? &b->last->next : &b->first) = p;
@@ -190,18 +236,16 @@ static void put_item(struct draft *d, struct draft_part *p, struct plan_item i)
 static void add_node(struct draft *d, struct draft_writer *w, const struct config_entry *e,
                      const struct config_node *n)
 {
-    buffer_reset(&d->key);
-    config_node_key(n, false, &d->key);
-    if (map_get(&w->items, buffer_slice(&d->key))) {
+    uint64_t key = key_of(d, n);
+    if (!add_key(&w->items, key)) {
         d->plan->duplicates++;
         return;
     }
     struct plan_item i = plan_item_of(&d->values, e, n, w->writer.publishing_ms);
-    i.key = take_key(d);
-    map_put(&w->items, i.key, w);
+    i.key = key;
     add_triggered(d, e, n, w->writer.publishing_ms, &i);
     struct draft_batch *b = batch_with_room(d, w);
-    put_item(d, find_part(d, w, b, n, i.key), i);
+    put_item(d, find_part(d, w, b, n, key), i);
     b->count++;
     d->plan->item_count++;
 }
@@ -255,7 +299,7 @@ static struct slice part_key(struct draft *d, const struct draft_writer *w, stru
                              size_t batch, const struct draft_part *p)
 {
     const struct plan_route *common = &w->writer.route;
-    if (batch == 0 && !p->own.len && is_part(p, common, false))
+    if (batch == 0 && !p->own && is_part(p, common, false))
         return key;
     buffer_reset(&d->key);
     buffer_put(&d->key, key);
@@ -264,7 +308,8 @@ static struct slice part_key(struct draft *d, const struct draft_writer *w, stru
     buffer_u8(&d->key, p->route.qos);
     buffer_u32(&d->key, (uint32_t)p->route.topic.len);
     buffer_put(&d->key, p->route.topic);
-    buffer_put(&d->key, p->own);
+    if (p->own)
+        buffer_u64(&d->key, p->own);
     return take_key(d);
 }
 
@@ -284,7 +329,7 @@ static void finish_writer(struct draft *d, struct draft_writer *w, struct map *n
             made->item_count = p->count;
         }
     }
-    map_clear(&w->items);
+    free(w->items.at);
 }
 
 static void finish_group(struct draft *d, struct draft_group *g, struct plan_group *out)

@@ -101,7 +101,7 @@ struct plan_defaults {
 #define PLAN_WRITER_NAME "<<UnknownDataSet>>"
 
 struct plan_item {
-    struct slice key;
+    uint64_t key; /* hash of all that is said of it */
     struct slice node, index_range;
     struct slice
         browse_path; /* JSON array, from `node` (empty: the writer's root, or Root); empty: none */
@@ -178,9 +178,6 @@ struct plan {
     struct plan_group *groups;
     size_t group_count, writer_count, item_count, duplicates;
 };
-
-/* Messages can be read only by who knows what is in them. */
-bool plan_is_avro(enum message_encoding encoding);
 
 /* `c` must outlive the plan. */
 void plan_make(const struct config *c, const struct plan_defaults *defaults, struct plan *out);

@@ -19,14 +19,28 @@ struct load {
     struct plan plan;
 };
 
+static void text_clear(struct load *l)
+{
+    if (l->text.len)
+        explicit_bzero(l->text.at, l->text.len); /* passwords stand in it */
+    buffer_clear(&l->text);
+}
+
 static void load_free(struct load *l)
 {
     plan_clear(&l->plan);
     config_clear(&l->config);
-    if (l->text.len)
-        explicit_bzero(l->text.at, l->text.len); /* passwords stand in it */
-    buffer_clear(&l->text);
+    text_clear(l);
     free(l);
+}
+
+/* What the one step needs and the next does not goes between them: the file may be large. */
+static void make_plan(struct load *l)
+{
+    text_clear(l);
+    config_forget_text(&l->config);
+    plan_make(&l->config, &l->publisher->config.defaults, &l->plan);
+    config_forget_nodes(&l->config);
 }
 
 static void read_file(void *arg) /* on a helper thread */
@@ -40,7 +54,7 @@ static void read_file(void *arg) /* on a helper thread */
     l->status = credentials_settle(l->publisher->credentials, &l->config,
                                    l->publisher->config.credentials_forced);
     if (l->status == OK)
-        plan_make(&l->config, defaults, &l->plan);
+        make_plan(l);
 }
 
 static void log_findings(const struct publisher *p, const struct config *c)

@@ -192,6 +192,33 @@ static void on_gap(void *arg, uint32_t first, uint32_t count)
             s->owner->events->on_gap(s->items[i], count == 0);
 }
 
+/* ---- what the server is told of an item ---- */
+
+static void keep_parameters(struct source_item *place, const struct opcua_item *item)
+{
+    place->sampling_ms = item->sampling_ms < INT32_MAX ? (int32_t)item->sampling_ms : INT32_MAX;
+    place->queue_size = item->queue_size < UINT16_MAX ? (uint16_t)item->queue_size : UINT16_MAX;
+    place->attribute = (uint8_t)item->attribute;
+    place->late_filter = item->late_filter;
+    place->discard_new = item->discard_new;
+    place->registered = item->registered;
+    place->linked = item->linked;
+}
+
+static void what(void *arg, uint32_t index, struct opcua_item *out)
+{
+    struct source *s = arg;
+    const struct source_item *place = source_item_at(s, index);
+    *out = (struct opcua_item){.sampling_ms = place->sampling_ms,
+                               .queue_size = place->queue_size,
+                               .attribute = place->attribute,
+                               .late_filter = place->late_filter,
+                               .discard_new = place->discard_new,
+                               .registered = place->registered,
+                               .linked = place->linked};
+    s->owner->events->describe(place, out);
+}
+
 static void on_item(void *arg, uint32_t index, UA_StatusCode status)
 {
     struct source *s = arg;
@@ -236,6 +263,7 @@ static void on_state(void *arg, bool alive)
 }
 
 static const struct opcua_subscription_events subscription_events = {
+    .item = what,
     .on_data = on_data,
     .on_events = on_events,
     .on_gap = on_gap,
@@ -348,9 +376,10 @@ void source_add(struct sources *owner, const struct source_spec *spec, struct so
     item.linked = wish->trigger && wish->trigger->source == s;
     place->source = s;
     place->status = UA_STATUSCODE_GOODCALLAGAIN;
+    keep_parameters(place, &item);
     if (s->sampler)
         place->index = opcua_sampler_add(s->sampler, &item);
-    else if (opcua_subscription_add(s->subscription, &item, 1, &place->index) != OK)
+    else if (opcua_subscription_add(s->subscription, 1, &place->index) != OK)
         return;
     if (item.linked)
         opcua_subscription_link(s->subscription, wish->trigger->index, place->index);
@@ -364,7 +393,8 @@ struct opcua_session *sources_session(struct sources *s, const struct source_spe
 
 void source_modify(struct source_item *place, const struct opcua_item *item)
 {
-    opcua_subscription_modify(place->source->subscription, place->index, item);
+    keep_parameters(place, item);
+    opcua_subscription_modify(place->source->subscription, place->index);
 }
 
 static void on_retry(void *arg)

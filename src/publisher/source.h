@@ -18,16 +18,23 @@ struct source_spec;
 struct sources;
 struct writer;
 
-/* An item's place on a source, and what the source needs of it. Lives inside the writer's item. */
+/* An item's place on a source, and what the source needs of it: the rest of what the server is told its writer says
+ * when it is asked. Lives inside the writer's item. */
 struct source_item {
     struct source *source;
     struct writer *writer;
     uint32_t index;
     UA_StatusCode status;
+    int32_t sampling_ms; /* as in opcua_item, like those that follow */
+    uint16_t queue_size;
+    uint8_t attribute;
+    bool late_filter : 1, discard_new : 1, registered : 1, linked : 1;
 };
 
 /* What writers do with what comes. */
 struct source_events {
+    /* Adds the item's texts and its filter. */
+    void (*describe)(const struct source_item *item, struct opcua_item *out);
     /* False: it cannot take anything yet; asked while sources_hold() was called more often than
      * sources_release(). */
     bool (*takes)(const struct writer *w);
@@ -104,13 +111,13 @@ struct source_wish {
         *trigger; /* reported when that one is; on a source already. NULL: by itself */
 };
 
-/* Puts it on a source. What the item borrows must live until source_remove(). */
+/* Puts it on a source. The texts of a cyclic one must live until source_remove(). */
 void source_add(struct sources *s, const struct source_spec *spec, struct source_item *place,
                 const struct source_wish *wish);
 /* A reference to the session that these are on. */
 struct opcua_session *sources_session(struct sources *s, const struct source_spec *spec);
 void source_remove(struct source_item *place);
-/* Another sampling interval, queue, discard policy or filter; of one that is not cyclic. */
+/* Another sampling interval, queue, discard policy, or filter as it is described; of one that is not cyclic. */
 void source_modify(struct source_item *place, const struct opcua_item *item);
 /* What was not good or not ready for the item is tried again, on another turn. */
 void source_retry(struct source_item *place);

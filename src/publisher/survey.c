@@ -6,8 +6,8 @@
 static void take_item(const struct item *i, struct survey *s, struct survey_writer *out)
 {
     UA_StatusCode status = i->place.status;
-    out->heartbeats += i->heartbeat != NULL;
-    out->event_items += i->event != NULL;
+    out->heartbeats += item_heartbeat(i) != NULL;
+    out->event_items += item_event(i) != NULL;
     if (status == UA_STATUSCODE_GOOD)
         out->live++;
     if (status == UA_STATUSCODE_GOOD || status == UA_STATUSCODE_GOODCALLAGAIN)
@@ -17,7 +17,7 @@ static void take_item(const struct item *i, struct survey *s, struct survey_writ
         return;
     s->failures_left--;
     out->failures[out->failure_count++] =
-        (struct survey_failure){arena_copy(&s->arena, slice_from(i->text, i->node_len)), status};
+        (struct survey_failure){arena_copy(&s->arena, item_node(i)), status};
 }
 
 static void take_session(const struct opcua_session *session, struct survey_writer *out)

@@ -28,7 +28,7 @@ static void end(enum watchdog_behavior behavior)
 /* Nodes that the server does not have are not late: their reason is told. */
 static bool is_watched(const struct item *i)
 {
-    return i->place.source && !i->event && i->place.status == UA_STATUSCODE_GOOD;
+    return i->place.source && !item_event(i) && i->place.status == UA_STATUSCODE_GOOD;
 }
 
 static bool is_late(const struct watchdog *w, const struct item *i)

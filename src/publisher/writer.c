@@ -17,7 +17,7 @@ struct routed {
 static void put_fields(void *arg, const struct opcua_namespaces *names, struct metadata_fields *out)
 {
     struct writer *w = arg;
-    w->data_set.events = w->item_count > 0 && w->items[0]->event;
+    w->data_set.events = w->item_count > 0 && item_event(w->items[0]);
     for (size_t n = 0; n < w->item_count; n++)
         item_put_metadata(w->items[n], names, out);
     for (uint32_t n = 0; n < w->data_set.extra_count; n++)
@@ -171,7 +171,7 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     buffer_put(&w->same_key, plan->same_key);
     buffer_put(&w->name, plan->name);
     set_spec(w, plan);
-    group_add(config->group, &w->data_set, config->plan_group, plan, config->id);
+    data_set_init(&w->data_set, config->group, config->plan_group, plan, config->id);
     set_routed(w, plan);
     set_home(w, plan);
     set_metadata(w, plan);
@@ -245,7 +245,7 @@ void writer_told(const struct writer *w, struct told *out)
 {
     for (size_t n = 0; n < w->item_count; n++) {
         const struct item *i = w->items[n];
-        UA_DateTime last = i->backfill ? backfill_told(i->backfill) : 0;
+        UA_DateTime last = item_backfill(i) ? backfill_told(item_backfill(i)) : 0;
         if (last)
             told_put(out, item_told_key(i), last);
     }

@@ -8,12 +8,16 @@ static struct slice key_of(const uint64_t *key)
     return slice_from(key, sizeof *key);
 }
 
+static void make_room(struct writer *w, size_t more)
+{
+    if (w->item_count + more <= w->item_cap)
+        return;
+    w->item_cap = w->item_count + more;
+    w->items = memory_resize(w->items, w->item_cap * sizeof(struct item *));
+}
+
 static void add_item(struct writer *w, struct item *i)
 {
-    if (w->item_count == w->item_cap) {
-        w->item_cap = w->item_cap ? w->item_cap + w->item_cap / 2 : 16;
-        w->items = memory_resize(w->items, w->item_cap * sizeof(struct item *));
-    }
     i->wanted = true;
     w->items[w->item_count++] = i;
 }
@@ -139,6 +143,7 @@ void writer_update(struct writer *w, const struct plan_writer *plan)
 {
     set_late(w, plan);
     size_t before = w->item_count, others = keep_same(w, plan);
+    make_room(w, others);
     if (others > 0)
         take_others(w, plan);
     drop_unwanted(w);

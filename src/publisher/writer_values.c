@@ -20,12 +20,12 @@ static bool keeps_last(const struct writer *w)
     return w->key_frame_count > 0 || w->keep_alive_key_frames;
 }
 
-static void keep_last(struct item *i, const UA_DataValue *v)
+static void keep_last(struct item_more *m, const UA_DataValue *v)
 {
-    if (!i->last)
-        i->last = UA_DataValue_new();
-    UA_DataValue_clear(i->last);
-    UA_DataValue_copy(v, i->last);
+    if (!m->last)
+        m->last = UA_DataValue_new();
+    UA_DataValue_clear(m->last);
+    UA_DataValue_copy(v, m->last);
 }
 
 /* Part 4, 7.22.1: only with the data value's type of information. */
@@ -44,14 +44,14 @@ static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
     if (v->hasStatus)
         w->config.counts->overflows += has_overflow(v->status);
     i->heard_ms = w->now_ms;
-    if (i->backfill)
-        backfill_value(i->backfill, v);
-    if (i->heartbeat && !heartbeat_value(i->heartbeat, v))
+    if (item_backfill(i))
+        backfill_value(i->more->backfill, v);
+    if (item_heartbeat(i) && !heartbeat_value(i->more->heartbeat, v))
         return false;
     if (first && i->skip_first)
         return false;
     if (keeps_last(w))
-        keep_last(i, v);
+        keep_last(item_more(i), v);
     return true;
 }
 
@@ -125,7 +125,7 @@ static void write_last_values(struct writer *w, enum frame frame)
     bool all = frame == FRAME_KEY && group_is_positional(w->config.group);
     for (size_t n = 0; n < w->item_count; n++) {
         const struct item *i = w->items[n];
-        const UA_DataValue *v = i->last ? i->last : all ? &unknown : NULL;
+        const UA_DataValue *v = item_last(i) ? item_last(i) : all ? &unknown : NULL;
         if (v && group_can_say(w->config.group, v))
             group_field(w->config.group, item_head(i), i->number, v);
     }
@@ -136,9 +136,11 @@ static void write_last_values(struct writer *w, enum frame frame)
 static enum frame key_frame(const struct writer *w)
 {
     static const UA_DataValue unknown;
-    for (size_t n = 0; n < w->item_count; n++)
-        if (!group_can_say(w->config.group, w->items[n]->last ? w->items[n]->last : &unknown))
+    for (size_t n = 0; n < w->item_count; n++) {
+        const UA_DataValue *last = item_last(w->items[n]);
+        if (!group_can_say(w->config.group, last ? last : &unknown))
             return FRAME_DELTA;
+    }
     return FRAME_KEY;
 }
 
@@ -277,16 +279,21 @@ static bool takes(const struct writer *w)
     return !w->waiting;
 }
 
+static void describe(const struct source_item *place, struct opcua_item *out)
+{
+    item_describe((const struct item *)place, out);
+}
+
 /* ---- events ---- */
 
 static UA_StatusCode filter(struct source_item *place, const UA_ExtensionObject **out)
 {
     struct item *i = (struct item *)place;
     struct buffer why = {0};
-    enum status s = event_item_filter(i->event, source_session(place->source), out, &why);
+    enum status s = event_item_filter(i->more->event, source_session(place->source), out, &why);
     if (s != OK && s != AGAIN)
-        log_warn("publisher event filter unusable node=%s status=%s reason=\"%s\"", i->text,
-                 status_name(s), buffer_cstr(&why));
+        log_warn("publisher event filter unusable node=%.*s status=%s reason=\"%s\"",
+                 SLICE_FMT(item_node(i)), status_name(s), buffer_cstr(&why));
     buffer_clear(&why);
     return s == OK      ? UA_STATUSCODE_GOOD
            : s == AGAIN ? UA_STATUSCODE_BADWAITINGFORRESPONSE
@@ -299,21 +306,22 @@ static void on_filter(struct source_item *place, UA_StatusCode status,
 {
     struct item *i = (struct item *)place;
     struct buffer text = {0};
-    event_filter_explain(event_item_made(i->event), result, &text);
+    struct event_item *event = item_event(i);
+    event_filter_explain(event_item_made(event), result, &text);
     if (text.len)
-        log_warn("publisher event filter node=%s url=%.*s status=%s clauses=\"%s\"", i->text,
-                 SLICE_FMT(opcua_session_url(source_session(place->source))),
+        log_warn("publisher event filter node=%.*s url=%.*s status=%s clauses=\"%s\"",
+                 SLICE_FMT(item_node(i)), SLICE_FMT(opcua_session_url(source_session(place->source))),
                  UA_StatusCode_name(status), buffer_cstr(&text));
     buffer_clear(&text);
     if (!UA_StatusCode_isBad(status))
-        event_item_live(i->event, source_session(place->source));
+        event_item_live(event, source_session(place->source));
 }
 
 static bool is_event_ready(struct source_item *place, const UA_EventFieldList *event)
 {
     struct item *i = (struct item *)place;
     struct slice name;
-    return event_item_name(i->event, source_session(place->source), event, &name) != AGAIN;
+    return event_item_name(item_event(i), source_session(place->source), event, &name) != AGAIN;
 }
 
 /* A file of a hundred thousand wrong nodes must not fill the log at every connect. */
@@ -332,18 +340,18 @@ static bool may_say_refused(struct writer_refusals *r)
 static void on_item(struct source_item *place)
 {
     struct item *i = (struct item *)place;
-    if (i->heartbeat)
-        heartbeat_item(i->heartbeat, place->status);
-    if (place->status == UA_STATUSCODE_GOOD && i->event && place->writer->metadata)
+    if (item_heartbeat(i))
+        heartbeat_item(item_heartbeat(i), place->status);
+    if (place->status == UA_STATUSCODE_GOOD && item_event(i) && place->writer->metadata)
         writer_ask_again(place->writer); /* the filter says what the fields are */
     i->heard_ms = watchdog_now(sources_loop(place->writer->config.sources)); /* from now on it is waited for */
     if (place->status == UA_STATUSCODE_GOOD)
-        log_debug("publisher node live node=%s", i->text);
+        log_debug("publisher node live node=%.*s", SLICE_FMT(item_node(i)));
     else if (place->status == UA_STATUSCODE_BADWAITINGFORRESPONSE)
-        log_debug("publisher node waits for its event type node=%s", i->text);
+        log_debug("publisher node waits for its event type node=%.*s", SLICE_FMT(item_node(i)));
     else if (may_say_refused(place->writer->config.refusals))
-        log_warn("publisher node refused by the server node=%s url=%.*s status=%s", i->text,
-                 SLICE_FMT(opcua_session_url(source_session(place->source))),
+        log_warn("publisher node refused by the server node=%.*s url=%.*s status=%s",
+                 SLICE_FMT(item_node(i)), SLICE_FMT(opcua_session_url(source_session(place->source))),
                  UA_StatusCode_name(place->status));
 }
 
@@ -382,8 +390,8 @@ static void on_keep_alive(struct writer *w, UA_DateTime now)
 static void on_gap(struct source_item *place, bool anew)
 {
     struct item *i = (struct item *)place;
-    if (i->backfill)
-        backfill_gap(i->backfill, anew, UA_DateTime_now());
+    if (item_backfill(i))
+        backfill_gap(item_backfill(i), anew, UA_DateTime_now());
 }
 
 /* Heartbeats say whether what they repeat is still true. */
@@ -391,16 +399,18 @@ static void on_state(struct writer *w, struct source *s, bool alive)
 {
     for (size_t n = 0; n < w->item_count; n++) {
         struct item *i = w->items[n];
-        if (i->place.source == s && i->heartbeat)
-            heartbeat_connected(i->heartbeat, alive);
-        if (i->place.source == s && i->event && alive)
-            event_item_live(i->event, source_session(s));
-        else if (i->place.source == s && i->event)
-            event_item_lost(i->event);
+        if (i->place.source != s || !i->more)
+            continue;
+        if (i->more->heartbeat)
+            heartbeat_connected(i->more->heartbeat, alive);
+        if (i->more->event && alive)
+            event_item_live(i->more->event, source_session(s));
+        else if (i->more->event)
+            event_item_lost(i->more->event);
     }
     if (alive)
-        group_of_server(&w->data_set, opcua_session_url(source_session(s)),
-                        opcua_session_application_uri(source_session(s)));
+        data_set_of_server(&w->data_set, w->config.group, opcua_session_url(source_session(s)),
+                           opcua_session_application_uri(source_session(s)));
     if (w->dump)
         diagnostics_dump_set(w->dump, alive ? source_session(s) : NULL);
     if (w->metadata && alive)
@@ -421,6 +431,7 @@ static void stays(struct writer *w)
 }
 
 const struct source_events writer_source_events = {
+    .describe = describe,
     .takes = takes,
     .on_values = on_values,
     .on_event = on_event,
