@@ -142,7 +142,7 @@ static void a_server_that_is_busy_with_items_is_not_silent(void **state)
     (void)state;
     struct world *w = world_that_bears_little();
     w->proxy.hold = true;
-    opcua_subscription_modify(w->subscription, 0, &count_item);
+    opcua_subscription_modify(w->subscription, 0);
     WAIT_FOR(has_waited, w);
     assert_true(w->alive);
     proxy_go_on(&w->proxy);
