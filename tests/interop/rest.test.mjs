@@ -285,6 +285,26 @@ test('an endpoint with security works when both sides trust, and the credential 
     assert.equal(p.text().includes(password), false, `the password is in the log of ${p.name}`);
 });
 
+// Its machine is stopped in between: the module connects, nobody answers it, and then somebody does.
+test('an endpoint that is activated is connected to by its module, and says how that goes', async () => {
+  const one = endpointOf(plant, 'Sign');
+  const state = async () => (await ask('GET', `/registry/v2/endpoints/${one}`, {as: 'reader'})).endpointState;
+  plant.child.kill('SIGSTOP');
+  try {
+    await ask('POST', `/registry/v2/endpoints/${one}/activate`, {as: 'writer'});
+    await until('Connecting', async () => await state() === 'Connecting');
+    const {items} = await ask('GET', '/registry/v2/endpoints/query?endpointState=Connecting', {as: 'reader'});
+    assert.deepEqual(items.map(e => e.registration.id), [one]);
+    await until('NotReachable', async () => await state() === 'NotReachable');
+  } finally {
+    plant.child.kill('SIGCONT');
+  }
+  await ask('POST', `/registry/v2/endpoints/${one}/deactivate`, {as: 'writer'});
+  await ask('POST', `/registry/v2/endpoints/${one}/activate`, {as: 'writer'});
+  await until('it is there, and not trusted', async () => await state() === 'NoTrust');
+  await ask('POST', `/registry/v2/endpoints/${one}/deactivate`, {as: 'writer'});
+});
+
 // ---- who may do what ----
 
 test('publishing more than a direct method can carry, in and out', async () => {
