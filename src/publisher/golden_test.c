@@ -56,6 +56,25 @@ static void put_data_sets(struct group *g, struct data_set *d)
     put_frame(g, d, FRAME_KEEP_ALIVE, 0, 0);
 }
 
+/* What the server would say of the fixed values: of the one without a value nothing. */
+static void tell_shape(struct group *g, const struct data_set *d)
+{
+    UA_FieldMetaData of[FIELDS] = {0};
+    for (size_t i = 0; i < fields.count; i++) {
+        const UA_Variant *v = &fields.values[i].value;
+        struct slice name = slice_skip(buffer_slice(&fields.heads[i]), 1);
+        of[i].name = (UA_String){name.len - 2, (UA_Byte *)(uintptr_t)name.at};
+        of[i].dataType = v->type ? v->type->typeId : UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATATYPE);
+        of[i].valueRank = !v->type                       ? UA_VALUERANK_ANY
+                          : UA_Variant_isScalar(v)       ? UA_VALUERANK_SCALAR
+                          : v->arrayDimensionsSize > 1   ? (UA_Int32)v->arrayDimensionsSize
+                                                         : UA_VALUERANK_ONE_DIMENSION;
+    }
+    UA_DataSetMetaDataType m = {
+        .name = UA_STRING("pumps"), .fields = of, .fieldsSize = fields.count};
+    group_shape(g, d, &m, NULL);
+}
+
 static void make_messages(const struct plan_group *plan, size_t body_max, bool extended)
 {
     struct group_counts counts = {0};
@@ -63,6 +82,8 @@ static void make_messages(const struct plan_group *plan, size_t body_max, bool e
         .loop = loop_new(), .epoch = 9, .counts = &counts, .body_max = body_max, .id = 3};
     struct group *g = group_new(&sink, plan);
     struct data_set d = data_set_of(g, extended);
+    if (plan->schemas)
+        tell_shape(g, &d);
     if (group_form(g)->samples)
         put_samples(g, &d);
     else
@@ -120,6 +141,58 @@ static void uadp_is_as_in_the_files(void **state)
     for (size_t m = 0; m < MODE_COUNT; m++)
         if (modes[m].uadp)
             check(m, ENCODING_UADP, true);
+}
+
+/* A message's random id, the first thing in it. */
+static void put_avro(size_t mode, struct slice body, struct buffer *out)
+{
+    size_t id = form_of(modes[mode].mode)->network ? 1 + UUID_TEXT_LEN : 0;
+    assert_true(body.len > id);
+    for (size_t i = 0; i < id; i++)
+        buffer_text(out, i ? "30" : "48");
+    put_hex(slice_skip(body, id), out);
+}
+
+/* The schema, and a line for each message. */
+static struct buffer avro_of_sent(size_t mode)
+{
+    struct buffer text = {0};
+    for (size_t i = 0; i < sent_count; i++) {
+        struct buffer plain = {0};
+        struct slice body = buffer_slice(&sent[i]->body);
+        if (slice_eq(slice_of(sent[i]->content_type), SLICE("application/avro+gzip"))) {
+            assert_int_equal(gzip_expand(body, 1 << 20, &plain), OK);
+            body = buffer_slice(&plain);
+        }
+        if (sent[i]->schema)
+            buffer_put(&text, body);
+        else
+            put_avro(mode, body, &text);
+        buffer_u8(&text, '\n');
+        buffer_clear(&plain);
+    }
+    forget_sent();
+    return text;
+}
+
+static void avro_is_as_in_the_files(void **state)
+{
+    (void)state;
+    static const enum message_encoding encodings[] = {ENCODING_AVRO, ENCODING_AVRO_GZIP};
+    for (size_t m = 2; m < MODE_COUNT; m++)
+        for (size_t e = 0; e < sizeof encodings / sizeof encodings[0]; e++) {
+            char name[128];
+            struct plan_group plan = plan_of(m, encodings[e], false);
+            plan.schemas = true;
+            make_messages(&plan, 0, false);
+            assert_true(sent_count >= 2 && sent[0]->schema);
+            assert_string_equal(sent[1]->content_type,
+                                e ? "application/avro+gzip" : "application/avro");
+            struct buffer text = avro_of_sent(m);
+            snprintf(name, sizeof name, "%s.Avro.txt", modes[m].name);
+            hold_against_file(name, &text);
+            buffer_clear(&text);
+        }
 }
 
 static void gzip_holds_the_same_text(void **state)
@@ -236,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(uadp_is_as_in_the_files, make_values, clear_values),
         cmocka_unit_test_setup_teardown(uadp_for_open62541_is_as_in_the_file, make_values,
                                         clear_values),
+        cmocka_unit_test_setup_teardown(avro_is_as_in_the_files, make_values, clear_values),
         cmocka_unit_test_setup_teardown(gzip_holds_the_same_text, make_values, clear_values),
         cmocka_unit_test_setup_teardown(extension_fields_are_fields_of_every_frame, make_values,
                                         clear_values),

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import {readdirSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {readAvro} from './avro.mjs';
 import {readUadp, joinChunks} from './uadp.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'publisher');
@@ -367,11 +368,81 @@ function checkUadpMetadata(file) {
 // ---- all of them ----
 
 let count = 0;
+// ---- Avro ----
+
+// Values stand in records of one field, "Value".
+function bare(v) {
+    if (Array.isArray(v)) return v.map(bare);
+    if (v === null || typeof v !== 'object' || Buffer.isBuffer(v)) return v;
+    const keys = Object.keys(v);
+    return keys.length === 1 && keys[0] === 'Value' ? bare(v.Value) : Object.fromEntries(keys.map(k => [k, bare(v[k])]));
+}
+
+function plainAvro(name, v) {
+    switch (name) {
+    case 'Int64': return String(v);
+    case 'UInt64': return String(BigInt(`0x${v.toString('hex')}`));
+    case 'Float': return Math.fround(v);
+    case 'DateTime': return v === ticks(named.DateTime.value) ? named.DateTime.value : v;
+    case 'ByteString': return v.toString('base64');
+    case 'NodeId': return `${v.Namespace};s=${v.Identifier}`;
+    case 'QualifiedName': return `${v.Namespace};${v.Name}`;
+    case 'StatusCode': return Number(v);
+    case 'LocalizedText': return v.Text;
+    case 'Matrix': {
+        const [rows, columns] = v.Dimensions;
+        return Array.from({length: rows}, (_, r) => v.Value.slice(r * columns, (r + 1) * columns));
+    }
+    default: return v;
+    }
+}
+
+function checkAvroField(name, v, form, event) {
+    const {value, status, number} = named[name];
+    if (form.fields === RAW) {
+        assert.deepStrictEqual(v === null ? null : plainAvro(name, v), value, name);
+        return;
+    }
+    assert.deepStrictEqual(v.Value === null ? null : plainAvro(name, v.Value), value, name);
+    assert.equal(Number(v.StatusCode), event ? 0 : status, name);
+    assert.equal(v.SourceTimestamp, event ? 0n : NOW + BigInt(number), name);
+    assert.equal(v.ServerTimestamp, event ? 0n : NOW + 10000000n, name);
+}
+
+function checkAvroSet(set, [type, there], n, form) {
+    const event = type === 'ua-event' || type === 'ua-condition';
+    if (form.head) {
+        assert.deepEqual([set.MessageType, Number(set.SequenceNumber), set.DataSetWriterId], [type, n + 1, 7]);
+        assert.equal(set.DataSetWriterName, event ? 'writer|BaseEventType' : 'writer');
+        assert.deepEqual(set.MetaDataVersion, {MajorVersion: 1n, MinorVersion: 42n});
+        const bad = event ? 0 : there.map(f => named[f].status).find(s => s !== 0) ?? 0;
+        assert.equal(Number(set.Status), bad);
+    }
+    const payload = form.head ? set.Payload : set;
+    assert.deepEqual(Object.keys(payload), FIELDS.map(f => f[0]));
+    for (const [name] of FIELDS)
+        if (there.includes(name)) checkAvroField(name, payload[name], form, event);
+        else assert.ok(payload[name] === null || payload[name].Value === null, `${name} in ${type}`);
+}
+
+function checkAvro(file, mode) {
+    const form = MODES[mode];
+    const [schema, ...lines] = linesOf(file);
+    const messages = lines.map(l => bare(readAvro(JSON.parse(schema), Buffer.from(l, 'hex'))));
+    const sets = messages.flatMap(m => form.single ? m : m.Messages);
+    if (form.network)
+        assert.ok(messages.every(m => m.PublisherId === 'publisher' && m.DataSetWriterGroup === 'group' && m.MessageType === 'ua-data'));
+    assert.equal(messages.length, form.single ? FRAMES.length : 1);
+    assert.equal(sets.length, FRAMES.length);
+    sets.forEach((set, n) => checkAvroSet(set, FRAMES[n], n, form));
+}
+
 for (const file of readdirSync(folder)) {
     const [mode, encoding, kind] = file.split('.');
     if (!MODES[mode]) continue;
     try {
         if (encoding === 'Uadp') checkUadp(file, mode);
+        else if (encoding === 'Avro') checkAvro(file, mode);
         else checkJson(file, mode, encoding, kind === 'strict');
     } catch (e) {
         console.error(file);
