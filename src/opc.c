@@ -117,7 +117,7 @@ static void add_rows(struct opc *o, const struct setting *rows, size_t count)
 static enum status do_without_hub(struct opc *o)
 {
     static const char *const others[] = {"mqtt.connection", "eventhub.connection", "kafka.connection",
-                                         "http.connection", "output"};
+                                         "dapr.connection", "http.connection", "output"};
     const char *transport = settings_text(o->settings, "transport");
     o->without_hub = transport && strcmp(transport, "Null") == 0;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

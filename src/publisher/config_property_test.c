@@ -91,7 +91,7 @@ static const struct row entry_rows[] = {
     {"DumpConnectionDiagnostics", "true", "writer.dump_diagnostics=1\n", FLAGS},
     {"MessagingMode", "\"FullSamples\"", "group.mode=2\n", WORDS},
     {"MessageEncoding", "\"Uadp\"", "group.encoding=5\n", WORDS " | \"Xml\" | \"IsReversible\" | \"IsGzipCompressed\""},
-    {"WriterGroupTransport", "\"Mqtt\"", "group.transport=2\n", WORDS " | \"Dapr\" | \"AioMqtt\" | \"AioDss\""},
+    {"WriterGroupTransport", "\"Mqtt\"", "group.transport=2\n", WORDS " | \"AioMqtt\" | \"AioDss\""},
     {"WriterGroupTransportConfiguration", "\"HostName=h\"", "group.transport_configuration=HostName=h\n", TEXTS},
     {"WriterGroupQueueName", "\"q\"", "group.route.topic=q\n", TEXTS},
     {"WriterGroupQualityOfService", "\"AtMostOnce\"", "group.route.qos=1\n", WORDS},

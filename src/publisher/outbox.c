@@ -157,7 +157,8 @@ static enum plan_transport default_kind(const struct outbox *o)
 {
     static const enum plan_transport order[] = {TRANSPORT_IOT_HUB,   TRANSPORT_MQTT,
                                                 TRANSPORT_EVENT_HUB, TRANSPORT_KAFKA,
-                                                TRANSPORT_HTTP,      TRANSPORT_FILE};
+                                                TRANSPORT_DAPR,      TRANSPORT_HTTP,
+                                                TRANSPORT_FILE};
     if (o->options.transport != TRANSPORT_UNSET)
         return o->options.transport;
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)

@@ -22,6 +22,7 @@ enum plan_transport {
     TRANSPORT_HTTP,
     TRANSPORT_FILE,
     TRANSPORT_KAFKA,
+    TRANSPORT_DAPR,
     TRANSPORT_NULL,
 };
 

@@ -376,6 +376,25 @@ static void samples_are_older_than_the_encodings_of_1_05(void **state)
     assert_true(slice_starts(config.findings[0].text, SLICE("JsonCompact and JsonVerbose")));
 }
 
+static void avro_has_no_samples(void **state)
+{
+    (void)state;
+    assert_int_equal(config_read(SLICE("[{\"EndpointUrl\": \"opc.tcp://a\", \"MessageEncoding\": "
+                                       "\"Avro\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}, "
+                                       "{\"EndpointUrl\": \"opc.tcp://b\", \"MessagingMode\": "
+                                       "\"FullSamples\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}, "
+                                       "{\"EndpointUrl\": \"opc.tcp://c\", \"MessagingMode\": "
+                                       "\"RawDataSets\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}]"),
+                                 &config),
+                     OK);
+    config_check_profiles(&config, MODE_SAMPLES, ENCODING_AVRO_GZIP);
+    assert_int_equal(config.refused, 2);
+    assert_int_equal(config.entry_count, 1);
+    assert_slice(config.entries[0].endpoint_url, SLICE("opc.tcp://c"));
+    for (size_t i = 0; i < 2; i++)
+        assert_true(slice_starts(config.findings[i].text, SLICE("Avro does not go with")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +420,7 @@ int main(void)
         cmocka_unit_test_teardown(conditions_and_model_changes_have_their_intervals, tear_down),
         cmocka_unit_test_teardown(modes_without_a_form_in_uadp_are_refused, tear_down),
         cmocka_unit_test_teardown(samples_are_older_than_the_encodings_of_1_05, tear_down),
+        cmocka_unit_test_teardown(avro_has_no_samples, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

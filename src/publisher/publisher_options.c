@@ -164,7 +164,7 @@ static const struct settings_option options[] = {
     {"w hcs httpconnectionstring", "HttpConnectionString", "http.connection", NULL, NULL, NULL},
     {"o outdir", "OutputRoot", "output", NULL, NULL, "a folder; or stdout, stderr"},
     {"sg schemagroup", "SchemaGroupName", NULL, NULL, NULL, "a group of the schema registry of an event hub namespace, a service of Azure beside its protocols: schemas go to their topic, which is a hub there, and messages name them in dataschema"},
-    {"d dcs daprconnectionstring", "DaprConnectionString", NULL, NULL, NULL, "a side car with a protocol of its own: the broker behind it is reached with mqtt.connection or kafka.connection"},
+    {"d dcs daprconnectionstring", "DaprConnectionString", "dapr.connection", NULL, NULL, "over the side car's HTTP API; GrpcPort, CheckSideCarHealth and StateStore mean nothing here"},
 
     /* topics */
     {"rtt roottopictemplate", "RootTopicTemplate", "topic.root", NULL, "{PublisherId}", NULL},

@@ -6,14 +6,13 @@ static const struct transport_ops *const table[] = {
     [TRANSPORT_IOT_HUB] = &transport_module,      [TRANSPORT_MQTT] = &transport_mqtt,
     [TRANSPORT_EVENT_HUB] = &transport_event_hub, [TRANSPORT_KAFKA] = &transport_kafka,
     [TRANSPORT_HTTP] = &transport_http,           [TRANSPORT_FILE] = &transport_file,
-    [TRANSPORT_NULL] = &transport_null,
+    [TRANSPORT_DAPR] = &transport_dapr,           [TRANSPORT_NULL] = &transport_null,
 };
 
 /* clang-format off */
 static const struct {
     const char *word, *why;
 } refused[] = {
-    {"Dapr", "Dapr is a side car with a protocol of its own: point the Mqtt, Http or Kafka transport at the component behind it"},
     {"AioMqtt", "it belongs to the broker of Azure IoT Operations: Mqtt speaks to any broker, this one included"},
     {"AioDss", "it belongs to the state store of Azure IoT Operations, which is not here"},
 };

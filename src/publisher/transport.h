@@ -55,7 +55,7 @@ struct transport_ops {
 const struct transport_ops *transport_ops(enum plan_transport kind);
 enum plan_transport transport_of_word(const char *word); /* TRANSPORT_UNSET: not known */
 
-/* Why "Dapr", "AioMqtt" and "AioDss" are not here; NULL for other words. */
+/* Why "AioMqtt" and "AioDss" are not here; NULL for other words. */
 const char *transport_refusal(const char *word);
 
 /* ---- "Name=value;Name=value", in any case ---- */
@@ -77,4 +77,4 @@ void transport_module_sent(struct transport *t, uint64_t token, enum status why)
 void transport_module_room(struct transport *t);
 
 extern const struct transport_ops transport_module, transport_null, transport_file, transport_http,
-    transport_mqtt, transport_event_hub, transport_kafka;
+    transport_mqtt, transport_event_hub, transport_kafka, transport_dapr;

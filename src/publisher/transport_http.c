@@ -3,6 +3,8 @@
  * the other, so that they arrive in their order; one that gets no answer, or an answer that time
  * may change, is sent again with back-off, for ever.
  */
+#include "publisher/transport_http.h"
+
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -10,7 +12,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "iot/message.h"
-#include "publisher/transport.h"
 #include "rest/client.h"
 
 #define BACKOFF_MS_MIN 250
@@ -21,8 +22,7 @@ struct webhook {
     struct transport base;
     struct transport_config config;
     struct rest_client *client;
-    char *root, *authorization; /* "https://host:port" */
-    bool put;
+    struct http_target target;
 
     /* The one message. */
     struct arena arena;
@@ -83,7 +83,7 @@ static void on_answer(void *arg, enum status why, const struct rest_answer *a)
         return;
     }
     if (w->attempts)
-        log_info("publisher webhook takes messages again url=%s", w->root);
+        log_info("publisher webhook takes messages again url=%s", w->target.root);
     w->attempts = 0;
     w->last_why = OK;
     w->last_status = 0;
@@ -96,7 +96,7 @@ static void on_answer(void *arg, enum status why, const struct rest_answer *a)
 static void send_it(void *arg)
 {
     struct webhook *w = arg;
-    struct rest_call call = {.method = w->put ? "PUT" : "POST",
+    struct rest_call call = {.method = w->target.put ? "PUT" : "POST",
                              .url = w->url,
                              .headers = w->headers,
                              .header_count = w->header_count,
@@ -142,29 +142,32 @@ static void put_headers(struct webhook *w, const struct outgoing_view *v)
     struct slice list = v->properties, name, value;
     w->header_count = 0;
     header(w, SLICE("Content-Type"), fit(w, v->content_type, false));
-    if (!slice_eq(v->content_encoding, SLICE("utf-8")) && v->content_encoding.len)
+    if (!w->target.put_query && !slice_eq(v->content_encoding, SLICE("utf-8")) &&
+        v->content_encoding.len)
         header(w, SLICE("Content-Encoding"), fit(w, v->content_encoding, false));
-    if (w->authorization)
-        header(w, SLICE("Authorization"), slice_of(w->authorization));
-    while (iot_property_next(&list, &name, &value))
+    if (w->target.credential)
+        header(w, slice_of(w->target.credential_name), slice_of(w->target.credential));
+    while (!w->target.put_query && iot_property_next(&list, &name, &value))
         header(w, fit(w, name, true), fit(w, value, false));
 }
 
-static const char *url_of(struct webhook *w, struct slice topic)
+static const char *url_of(struct webhook *w, const struct outgoing_view *v)
 {
     struct buffer url = {0};
-    struct slice level;
-    buffer_text(&url, w->root);
+    struct slice topic = v->topic, level;
+    buffer_text(&url, w->target.root);
     while (topic.len && slice_split(&topic, '/', &level)) {
         buffer_u8(&url, '/');
         percent_encode(level, &url);
     }
+    if (w->target.put_query)
+        w->target.put_query(v, &url);
     const char *text = arena_text(&w->arena, buffer_slice(&url));
     buffer_clear(&url);
     return text;
 }
 
-static enum status send(struct transport *t, const struct outgoing_view *v, uint64_t token)
+enum status transport_http_send(struct transport *t, const struct outgoing_view *v, uint64_t token)
 {
     struct webhook *w = (struct webhook *)t;
     if (w->busy) {
@@ -173,7 +176,7 @@ static enum status send(struct transport *t, const struct outgoing_view *v, uint
     }
     w->busy = true;
     w->token = token;
-    w->url = url_of(w, v->topic);
+    w->url = url_of(w, v);
     w->body = arena_copy(&w->arena, v->body);
     put_headers(w, v);
     send_it(w);
@@ -182,16 +185,47 @@ static enum status send(struct transport *t, const struct outgoing_view *v, uint
 
 /* ---- life ---- */
 
-static char *make_root(struct slice host, struct slice port, bool plain)
+bool transport_http_put_root(const char *what, struct slice host, struct slice port, bool plain,
+                             struct buffer *out)
 {
-    struct buffer root = {0};
-    buffer_printf(&root, "%s://%.*s", plain ? "http" : "https", SLICE_FMT(host));
+    uint64_t number = 0;
+    if (host.len == 0 ||
+        (port.len && (!slice_to_u64(port, &number) || number == 0 || number > 65535))) {
+        log_error("publisher %s: the connection string needs a host, and a port is a number", what);
+        return false;
+    }
+    buffer_printf(out, "%s://%.*s", plain ? "http" : "https", SLICE_FMT(host));
     if (port.len)
-        buffer_printf(&root, ":%.*s", SLICE_FMT(port));
-    char *text = memory_text(buffer_cstr(&root));
-    buffer_clear(&root);
-    return text;
+        buffer_printf(out, ":%.*s", SLICE_FMT(port));
+    return true;
 }
+
+struct transport *transport_http_new(const struct transport_ops *ops,
+                                     const struct transport_config *config,
+                                     const struct http_target *target)
+{
+    struct webhook *w = MEMORY_NEW(struct webhook);
+    w->base.ops = ops;
+    w->config = *config;
+    w->target = *target;
+    w->client = rest_client_new(&(struct rest_client_config){
+        .loop = config->loop, .ca_file = config->ca_file, .active = 1});
+    return &w->base;
+}
+
+void transport_http_close(struct transport **t)
+{
+    struct webhook *w = (struct webhook *)*t;
+    loop_timer_stop(&w->timer);
+    rest_client_free(&w->client);
+    arena_clear(&w->arena);
+    free(w->target.root);
+    free(w->target.credential);
+    free(w);
+    *t = NULL;
+}
+
+/* ---- the webhook ---- */
 
 static char *make_authorization(struct slice key)
 {
@@ -207,41 +241,26 @@ static char *make_authorization(struct slice key)
 
 static enum status open(const struct transport_config *config, struct transport **out)
 {
-    struct slice host = transport_text_find(config->connection, "HostName");
-    struct slice port = transport_text_find(config->connection, "Port");
-    uint64_t number = 0;
-    if (host.len == 0 ||
-        (port.len && (!slice_to_u64(port, &number) || number == 0 || number > 65535))) {
-        log_error(
-            "publisher webhook: the connection string needs HostName, and a Port is a number: "
-            "HostName=;Port=;Scheme=;Put=;ApiKey=");
-        return BAD_ARGUMENT;
-    }
-    struct webhook *w = MEMORY_NEW(struct webhook);
-    w->base.ops = &transport_http;
-    w->config = *config;
-    w->root = make_root(
-        host, port,
-        slice_eq_nocase(transport_text_find(config->connection, "Scheme"), SLICE("http")));
-    w->put = slice_eq_nocase(transport_text_find(config->connection, "Put"), SLICE("true"));
-    w->authorization = make_authorization(transport_text_find(config->connection, "ApiKey"));
-    w->client = rest_client_new(&(struct rest_client_config){
-        .loop = config->loop, .ca_file = config->ca_file, .active = 1});
-    *out = &w->base;
-    return OK;
+    const char *text = config->connection;
+    struct buffer root = {0};
+    bool plain = slice_eq_nocase(transport_text_find(text, "Scheme"), SLICE("http"));
+    bool good = transport_http_put_root("webhook (HostName=;Port=;Scheme=;Put=;ApiKey=)",
+                                        transport_text_find(text, "HostName"),
+                                        transport_text_find(text, "Port"), plain, &root);
+    if (good)
+        *out = transport_http_new(
+            &transport_http, config,
+            &(struct http_target){
+                .root = memory_text(buffer_cstr(&root)),
+                .credential_name = "Authorization",
+                .credential = make_authorization(transport_text_find(text, "ApiKey")),
+                .put = slice_eq_nocase(transport_text_find(text, "Put"), SLICE("true"))});
+    buffer_clear(&root);
+    return good ? OK : BAD_ARGUMENT;
 }
 
-static void close(struct transport **t)
-{
-    struct webhook *w = (struct webhook *)*t;
-    loop_timer_stop(&w->timer);
-    rest_client_free(&w->client);
-    arena_clear(&w->arena);
-    free(w->root);
-    free(w->authorization);
-    free(w);
-    *t = NULL;
-}
-
-const struct transport_ops transport_http = {
-    .name = "Http", .keeps_connection = true, .open = open, .send = send, .close = close};
+const struct transport_ops transport_http = {.name = "Http",
+                                             .keeps_connection = true,
+                                             .open = open,
+                                             .send = transport_http_send,
+                                             .close = transport_http_close};

@@ -143,6 +143,9 @@ static void connection_strings_are_judged(void **state)
         {TRANSPORT_MQTT, "HostName=b;Protocol=v4", false},
         {TRANSPORT_MQTT, "HostName=127.0.0.1;Port=1883;Protocol=v311;KeepAlivePeriod=00:00:30", true},
         {TRANSPORT_HTTP, "Port=80", false},
+        {TRANSPORT_DAPR, "HttpPort=3500", false},
+        {TRANSPORT_DAPR, "PubSubComponent=p;HttpPort=x", false},
+        {TRANSPORT_DAPR, "pubsubcomponent=p", true},
         {TRANSPORT_HTTP, "HostName=h;Port=0", false},
         {TRANSPORT_HTTP, "hostname=h;port=80;scheme=http", true},
         {TRANSPORT_EVENT_HUB, "HostName=h", false},
@@ -190,8 +193,7 @@ static void words_are_those_of_opc_publisher(void **state)
     assert_int_equal(transport_of_word("Http"), TRANSPORT_HTTP);
     assert_int_equal(transport_of_word("FileSystem"), TRANSPORT_FILE);
     assert_int_equal(transport_of_word("Null"), TRANSPORT_NULL);
-    assert_int_equal(transport_of_word("Dapr"), TRANSPORT_UNSET);
-    assert_non_null(transport_refusal("Dapr"));
+    assert_int_equal(transport_of_word("Dapr"), TRANSPORT_DAPR);
     assert_non_null(transport_refusal("AioMqtt"));
     assert_non_null(transport_refusal("aiodss"));
     assert_null(transport_refusal("Mqtt"));

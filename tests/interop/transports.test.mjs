@@ -292,7 +292,7 @@ test('transports for each group, and those that are refused', async () => {
   await until('files', () => existsSync(path.join(out, 'groups/messages/files.json')));
   assert.ok(!existsSync(path.join(out, 'groups/messages/nowhere.json')));
   assert.deepEqual(readdirSync(path.join(folder, 'groups-queue', readdirSync(path.join(folder, 'groups-queue'))[0])).map(n => n.replace(/-.*/, '')).sort(), ['FileSystem', 'Mqtt', 'Mqtt', 'Null']);
-  for (const [word, reason] of [['Dapr', /side car/], ['AioMqtt', /any broker/]]) {
+  for (const [word, reason] of [['AioDss', /state store/], ['AioMqtt', /any broker/]]) {
     const refused = new Program('publisher', ['--file', file, '--pki', path.join(folder, 'r-pki'), '--transport', word, '--output', out], {name: `refused-${word}`}).start();
     assert.equal(await refused.ended, 1);
     assert.match(refused.text(), reason);

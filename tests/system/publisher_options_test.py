@@ -139,7 +139,7 @@ WHY = {
                                  "Publisher, and a finding says so. What methods add is not encrypted (--fe)",
         "EncryptedAuthPassword": "see EncryptedAuthUsername",
         "MessageEncoding": "Xml is refused with its reason",
-        "WriterGroupTransport": "Dapr, AioMqtt and AioDss are refused with their reason",
+        "WriterGroupTransport": "AioMqtt and AioDss are refused with their reason",
         "Tag": "2.5's, without effect since 2.8",
     },
     "node": {
