@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "opcua/asset_double.h"
+#include "opcua/session_diagnostics.h"
 #include "opcua/file.h"
 #include "opcua/method.h"
 #include "opcua/ready.h"
@@ -269,6 +270,44 @@ static void a_file_comes_back_as_it_was_written(void **state)
     UA_NodeId_clear(&file);
 }
 
+static void on_count(void *arg, UA_StatusCode status, const UA_SessionDiagnosticsDataType *of,
+                     const UA_SubscriptionDiagnosticsDataType *subscriptions, size_t count)
+{
+    (void)subscriptions, (void)count;
+    *(UA_UInt32 *)arg = of ? of->translateBrowsePathsToNodeIdsCount.totalCount : 0;
+    on_done(NULL, status);
+}
+
+static UA_UInt32 count_paths(void)
+{
+    UA_UInt32 n = 0;
+    opcua_session_diagnostics(session, on_count, &n, CALL_MS);
+    assert_int_equal(wait(), UA_STATUSCODE_GOOD);
+    return n;
+}
+
+/* Open, Write and Close; Open, Read and Close: not each piece. */
+static void which_nodes_its_methods_are_is_asked_once_each(void **state)
+{
+    (void)state;
+    assert_int_equal(create("paths"), UA_STATUSCODE_GOOD);
+    UA_NodeId file = file_of_the_first_asset();
+    struct buffer large = {0};
+    for (size_t i = 0; i < 5 * OPCUA_FILE_CHUNK_MAX; i++)
+        buffer_u8(&large, 'x');
+    UA_UInt32 before = count_paths();
+    opcua_file_write(session, &file, OPCUA_FILE_WRITE | OPCUA_FILE_ERASE,
+                     opcua_method_name("Close"), buffer_slice(&large), on_file, NULL, CALL_MS);
+    assert_int_equal(wait(), UA_STATUSCODE_GOOD);
+    assert_int_equal(count_paths() - before, 3);
+    opcua_file_read(session, &file, large.len, on_file, NULL, CALL_MS);
+    assert_int_equal(wait(), UA_STATUSCODE_GOOD);
+    assert_int_equal(count_paths() - before, 6);
+    UA_NodeId_clear(&file);
+    buffer_clear(&large);
+    assert_int_equal(delete (), UA_STATUSCODE_GOOD);
+}
+
 static void what_is_no_file_is_told_by_its_methods(void **state)
 {
     (void)state;
@@ -298,6 +337,7 @@ int main(void)
         TEST(what_has_no_file_is_not_described),
         TEST(a_namespace_that_came_later_is_known_when_somebody_is_about_to_use_it),
         TEST(a_file_comes_back_as_it_was_written),
+        TEST(which_nodes_its_methods_are_is_asked_once_each),
         TEST(what_is_no_file_is_told_by_its_methods),
         TEST(a_server_that_is_gone_ends_what_is_under_way),
         cmocka_unit_test_setup_teardown(a_server_without_web_of_things_is_told, setup_without,

@@ -11,12 +11,15 @@
 #define AT_ONCE 200 /* nodes that one question is about */
 #define PAUSE_MS_MIN 100 /* before what was refused for now is asked again, doubled up to */
 #define PAUSE_MS_MAX 1600
+#define PARSED_AT_ONCE (128u << 10) /* bytes of a document */
 
 struct load {
     struct opcua_session *session;
     uint64_t ends_ms;
     struct opcua_dictionaries_parts parts;
     size_t bytes, types, fields; /* of documents */
+    UA_ByteString xml;           /* the one that is being parsed */
+    struct opcua_dictionary_parsing *parsing;
     size_t at, asked; /* what is being asked for */
     size_t at_once;   /* no more than so many: less after a question that was too large */
     bool part;        /* something was not told, and may be another time */
@@ -54,9 +57,16 @@ static void parts_clear(struct opcua_dictionaries_parts *p)
     free(p->enumerations);
 }
 
+static void stop_parsing(struct load *l)
+{
+    opcua_dictionary_end(&l->parsing);
+    UA_ByteString_clear(&l->xml);
+}
+
 static void end(struct load *l, struct opcua_dictionaries *made)
 {
     l->fn(l->arg, made, made && !l->part);
+    stop_parsing(l);
     parts_clear(&l->parts);
     free(l);
 }
@@ -324,13 +334,9 @@ static void ask_descriptions(struct load *l)
     browse_all(l, &l->parts.nodes[l->at], UA_NS0ID_HASCOMPONENT, on_descriptions);
 }
 
-static void take_document(struct load *l, const UA_ByteString *xml)
+static void settle_document(struct load *l, enum status s)
 {
     struct opcua_dictionary *d = &l->parts.documents[l->at];
-    enum status s = TOO_LARGE;
-    l->bytes += xml->length;
-    if (l->bytes <= OPCUA_DICTIONARIES_BYTES_MAX)
-        s = opcua_dictionary_parse(opcua_slice(*xml), d);
     l->types += d->count;
     l->fields += d->field_count;
     if (l->types > OPCUA_DICTIONARY_TYPES_MAX || l->fields > OPCUA_DICTIONARY_FIELDS_MAX) {
@@ -339,13 +345,50 @@ static void take_document(struct load *l, const UA_ByteString *xml)
     }
     if (s != OK)
         log_warn("opcua type dictionary unusable url=%.*s bytes=%zu status=%s",
-                 SLICE_FMT(opcua_session_url(l->session)), xml->length, status_name(s));
+                 SLICE_FMT(opcua_session_url(l->session)), l->xml.length, status_name(s));
+    stop_parsing(l);
+    ask_descriptions(l);
+}
+
+static void parse_some(struct load *l);
+
+static void on_turn(void *arg, UA_StatusCode status, void *response)
+{
+    struct load *l = arg;
+    (void)response;
+    if (status == UA_STATUSCODE_GOOD)
+        parse_some(l);
+    else
+        end(l, NULL); /* the session has ended */
+}
+
+/* Others on this thread have their turn in between. */
+static void parse_some(struct load *l)
+{
+    enum status s = opcua_dictionary_go_on(l->parsing, PARSED_AT_ONCE);
+    if (s == AGAIN)
+        opcua_session_wait(l->session, 0, on_turn, l);
+    else
+        settle_document(l, s);
+}
+
+static void take_document(struct load *l, UA_ByteString *xml)
+{
+    l->bytes += xml->length;
+    l->xml = *xml;
+    UA_ByteString_init(xml); /* moved */
+    if (l->bytes > OPCUA_DICTIONARIES_BYTES_MAX) {
+        settle_document(l, TOO_LARGE);
+        return;
+    }
+    l->parsing = opcua_dictionary_begin(opcua_slice(l->xml), &l->parts.documents[l->at]);
+    parse_some(l);
 }
 
 static void on_document(void *arg, UA_StatusCode status, void *response)
 {
     struct load *l = arg;
-    const UA_ReadResponse *r = response;
+    UA_ReadResponse *r = response;
     bool whole = status == UA_STATUSCODE_GOOD && r->resultsSize == 1;
     UA_StatusCode of_it = whole && r->results[0].hasStatus ? r->results[0].status : status;
     bool alone = whole && opcua_refusal_of(of_it) == OPCUA_REFUSAL_UNCLEAR;
@@ -354,7 +397,8 @@ static void on_document(void *arg, UA_StatusCode status, void *response)
     note(l, of_it);
     if (whole && UA_Variant_hasScalarType(&r->results[0].value, &UA_TYPES[UA_TYPES_BYTESTRING]))
         take_document(l, r->results[0].value.data);
-    ask_descriptions(l);
+    else
+        ask_descriptions(l);
 }
 
 /* One after the other: they are large. */

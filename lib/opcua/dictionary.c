@@ -33,8 +33,9 @@ struct prefix {
     struct slice name, uri;
 };
 
-struct parsing {
+struct opcua_dictionary_parsing {
     XML_Parser parser;
+    struct slice left; /* of the document */
     struct opcua_dictionary *out;
     struct prefix prefixes[PREFIXES_MAX];
     size_t prefix_count;
@@ -44,7 +45,7 @@ struct parsing {
     enum status status;
 };
 
-static void stop(struct parsing *p, enum status why)
+static void stop(struct opcua_dictionary_parsing *p, enum status why)
 {
     p->status = why;
     XML_StopParser(p->parser, XML_FALSE);
@@ -66,7 +67,7 @@ static const char *attribute(const char **attributes, const char *name)
     return NULL;
 }
 
-static struct slice keep(struct parsing *p, const char *text)
+static struct slice keep(struct opcua_dictionary_parsing *p, const char *text)
 {
     return text ? arena_copy(&p->out->arena, slice_of(text)) : (struct slice){0};
 }
@@ -83,7 +84,7 @@ static uint32_t number(const char *text)
 }
 
 /* Prefixes stand at the root as a rule; a later one of the same name holds from there on. */
-static void take_prefixes(struct parsing *p, const char **attributes)
+static void take_prefixes(struct opcua_dictionary_parsing *p, const char **attributes)
 {
     for (size_t i = 0; attributes[i]; i += 2) {
         bool plain = strcmp(attributes[i], "xmlns") == 0;
@@ -100,7 +101,7 @@ static void take_prefixes(struct parsing *p, const char **attributes)
 }
 
 /* A name without a known prefix is the dictionary's own. */
-static struct slice take_name(struct parsing *p, const char *text, struct slice *uri)
+static struct slice take_name(struct opcua_dictionary_parsing *p, const char *text, struct slice *uri)
 {
     *uri = p->out->target;
     if (text == NULL)
@@ -119,7 +120,7 @@ static struct slice take_name(struct parsing *p, const char *text, struct slice 
 
 /* ---- elements ---- */
 
-static void begin_dictionary(struct parsing *p, const char **attributes)
+static void begin_dictionary(struct opcua_dictionary_parsing *p, const char **attributes)
 {
     const char *order = attribute(attributes, "DefaultByteOrder");
     p->out->target = keep(p, attribute(attributes, "TargetNamespace"));
@@ -127,7 +128,7 @@ static void begin_dictionary(struct parsing *p, const char **attributes)
         stop(p, UNSUPPORTED);
 }
 
-static void begin_type(struct parsing *p, const char **attributes, bool enumeration)
+static void begin_type(struct opcua_dictionary_parsing *p, const char **attributes, bool enumeration)
 {
     const char *name = attribute(attributes, "Name"), *order = attribute(attributes, "ByteOrder");
     if (name == NULL || p->at)
@@ -152,7 +153,7 @@ static bool is_equals(const char *operand)
     return operand == NULL || strcmp(operand, "Equals") == 0;
 }
 
-static void take_field(struct parsing *p, const char **attributes)
+static void take_field(struct opcua_dictionary_parsing *p, const char **attributes)
 {
     struct raw_type *t = p->at;
     if (t == NULL || t->enumeration)
@@ -190,7 +191,7 @@ static void take_field(struct parsing *p, const char **attributes)
 
 static void on_start(void *arg, const char *element, const char **attributes)
 {
-    struct parsing *p = arg;
+    struct opcua_dictionary_parsing *p = arg;
     const char *name = local(element);
     take_prefixes(p, attributes);
     if (strcmp(name, "TypeDictionary") == 0)
@@ -205,7 +206,7 @@ static void on_start(void *arg, const char *element, const char **attributes)
 
 static void on_end(void *arg, const char *element)
 {
-    struct parsing *p = arg;
+    struct opcua_dictionary_parsing *p = arg;
     const char *name = local(element);
     if (strcmp(name, "StructuredType") == 0 || strcmp(name, "EnumeratedType") == 0)
         p->at = NULL;
@@ -327,7 +328,7 @@ static bool is_union(const struct raw_type *t)
 }
 
 /* Fields of a type that it is based on are listed again, with their source, or not at all. */
-static const struct raw_type *base_of(const struct parsing *p, const struct raw_type *t)
+static const struct raw_type *base_of(const struct opcua_dictionary_parsing *p, const struct raw_type *t)
 {
     for (size_t i = 0; i < t->count; i++)
         if (t->fields[i].source.len)
@@ -337,7 +338,7 @@ static const struct raw_type *base_of(const struct parsing *p, const struct raw_
     return map_get(&p->structures, t->base);
 }
 
-static bool put_bases(const struct parsing *p, const struct raw_type *t, struct raw_type *all,
+static bool put_bases(const struct opcua_dictionary_parsing *p, const struct raw_type *t, struct raw_type *all,
                       unsigned height)
 {
     const struct raw_type *base = base_of(p, t);
@@ -351,7 +352,7 @@ static bool put_bases(const struct parsing *p, const struct raw_type *t, struct 
     return true;
 }
 
-static void shape(struct parsing *p, const struct raw_type *t, struct raw_field *room,
+static void shape(struct opcua_dictionary_parsing *p, const struct raw_type *t, struct raw_field *room,
                   struct opcua_dictionary_type *out)
 {
     struct raw_type all = {.fields = room};
@@ -370,7 +371,7 @@ static void shape(struct parsing *p, const struct raw_type *t, struct raw_field 
     }
 }
 
-static void shape_all(struct parsing *p)
+static void shape_all(struct opcua_dictionary_parsing *p)
 {
     struct opcua_dictionary *d = p->out;
     struct raw_field *room = memory_new(FIELDS_MAX * sizeof *room);
@@ -395,26 +396,56 @@ static void shape_all(struct parsing *p)
 
 /* ---- the document ---- */
 
-enum status opcua_dictionary_parse(struct slice xml, struct opcua_dictionary *out)
+struct opcua_dictionary_parsing *opcua_dictionary_begin(struct slice xml, struct opcua_dictionary *out)
 {
-    *out = (struct opcua_dictionary){0};
-    if (xml.len > OPCUA_DICTIONARY_BYTES_MAX)
-        return TOO_LARGE;
+    struct opcua_dictionary_parsing *p = MEMORY_NEW(struct opcua_dictionary_parsing);
     while (xml.len && xml.at[xml.len - 1] == 0) /* some end it as a text in C */
         xml.len--;
-    struct parsing p = {.out = out, .status = BAD_FORMAT, .parser = XML_ParserCreate(NULL)};
-    p.last = &p.first;
-    XML_SetUserData(p.parser, &p);
-    XML_SetElementHandler(p.parser, on_start, on_end);
-    XML_SetStartDoctypeDeclHandler(p.parser, on_doctype);
-    bool parsed = XML_Parse(p.parser, (const char *)xml.at, (int)xml.len, 1) == XML_STATUS_OK;
-    XML_ParserFree(p.parser);
+    *out = (struct opcua_dictionary){0};
+    p->out = out;
+    p->left = xml;
+    p->last = &p->first;
+    p->status = xml.len > OPCUA_DICTIONARY_BYTES_MAX ? TOO_LARGE : BAD_FORMAT;
+    p->parser = XML_ParserCreate(NULL);
+    XML_SetUserData(p->parser, p);
+    XML_SetElementHandler(p->parser, on_start, on_end);
+    XML_SetStartDoctypeDeclHandler(p->parser, on_doctype);
+    return p;
+}
+
+enum status opcua_dictionary_go_on(struct opcua_dictionary_parsing *p, size_t bytes)
+{
+    struct slice part = slice_first(p->left, bytes);
+    bool last = part.len == p->left.len;
+    p->left = slice_skip(p->left, part.len);
+    bool parsed = p->status != TOO_LARGE && XML_Parse(p->parser, (const char *)part.at,
+                                                      (int)part.len, last) == XML_STATUS_OK;
     if (!parsed) {
-        opcua_dictionary_clear(out);
-        return p.status;
+        opcua_dictionary_clear(p->out);
+        return p->status;
     }
-    shape_all(&p);
+    if (!last)
+        return AGAIN;
+    shape_all(p);
     return OK;
+}
+
+void opcua_dictionary_end(struct opcua_dictionary_parsing **parsing)
+{
+    struct opcua_dictionary_parsing *p = *parsing;
+    *parsing = NULL;
+    if (!p)
+        return;
+    XML_ParserFree(p->parser);
+    free(p);
+}
+
+enum status opcua_dictionary_parse(struct slice xml, struct opcua_dictionary *out)
+{
+    struct opcua_dictionary_parsing *p = opcua_dictionary_begin(xml, out);
+    enum status s = opcua_dictionary_go_on(p, SIZE_MAX);
+    opcua_dictionary_end(&p);
+    return s;
 }
 
 void opcua_dictionary_clear(struct opcua_dictionary *d)

@@ -48,3 +48,10 @@ struct opcua_dictionary {
 /* BAD_FORMAT, TOO_LARGE, UNSUPPORTED (big endian): *out is empty. */
 CHECKED enum status opcua_dictionary_parse(struct slice xml, struct opcua_dictionary *out);
 void opcua_dictionary_clear(struct opcua_dictionary *d);
+
+/* The same in parts: who has other things to do, too. `xml` and `out` are borrowed until the end. */
+struct opcua_dictionary_parsing;
+struct opcua_dictionary_parsing *opcua_dictionary_begin(struct slice xml, struct opcua_dictionary *out);
+/* AGAIN: there is more to do. Otherwise as opcua_dictionary_parse(), and not to be called again. */
+CHECKED enum status opcua_dictionary_go_on(struct opcua_dictionary_parsing *p, size_t bytes);
+void opcua_dictionary_end(struct opcua_dictionary_parsing **p);

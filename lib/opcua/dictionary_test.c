@@ -24,6 +24,18 @@ static enum status parse(const char *xml)
     return opcua_dictionary_parse(slice_of(xml), &dictionary);
 }
 
+/* Byte by byte, with other things in between. */
+static enum status parse_in_parts(const char *xml)
+{
+    opcua_dictionary_clear(&dictionary);
+    struct opcua_dictionary_parsing *p = opcua_dictionary_begin(slice_of(xml), &dictionary);
+    enum status s;
+    while ((s = opcua_dictionary_go_on(p, 1)) == AGAIN)
+        ;
+    opcua_dictionary_end(&p);
+    return s;
+}
+
 static const struct opcua_dictionary_type *find(const char *name)
 {
     for (size_t i = 0; i < dictionary.count; i++)
@@ -227,9 +239,23 @@ static void a_document_has_no_more_than_its_bounds(void **state)
     buffer_clear(&xml);
 }
 
+static void in_parts_it_is_the_same(void **state)
+{
+    (void)state;
+    const char *xml = HEAD STRUCTURE("A", "", FIELD("X", "opc:Double", "") FIELD("Y", "tns:B", ""))
+        STRUCTURE("B", "", FIELD("Z", "opc:Byte", "")) TAIL;
+    assert_int_equal(parse_in_parts(xml), OK);
+    assert_int_equal(dictionary.count, 2);
+    check_field(find("A"), 1, "Y", "urn:t", "B");
+    assert_int_equal(parse_in_parts(HEAD "<"), BAD_FORMAT);
+    assert_int_equal(dictionary.count, 0);
+    assert_int_equal(parse_in_parts(""), BAD_FORMAT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_parts_it_is_the_same),
         cmocka_unit_test(a_structure_has_fields_of_each_kind_of_type),
         cmocka_unit_test(an_array_takes_the_field_with_its_length),
         cmocka_unit_test(bits_in_front_say_which_fields_are_there),

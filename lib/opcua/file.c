@@ -10,7 +10,7 @@
 struct transfer {
     struct opcua_session *session;
     uint64_t ends_ms;
-    UA_NodeId file;
+    UA_NodeId file, mover; /* mover: its method Read or Write, once it was called */
     UA_UInt32 handle;
     UA_StatusCode status; /* of the first thing that failed */
     bool write;
@@ -29,12 +29,23 @@ static uint64_t now_ms(const struct transfer *t)
     return loop_now_ms(opcua_thread_loop(opcua_session_thread(t->session)));
 }
 
+static uint32_t left_ms(const struct transfer *t)
+{
+    uint64_t now = now_ms(t);
+    return t->ends_ms > now ? (uint32_t)(t->ends_ms - now) : 1;
+}
+
 static void ask(struct transfer *t, UA_QualifiedName method, const UA_Variant *inputs, size_t count,
                 opcua_method_fn *fn)
 {
-    uint64_t now = now_ms(t);
-    opcua_method_call(t->session, &t->file, method, inputs, count, fn, t,
-                      t->ends_ms > now ? (uint32_t)(t->ends_ms - now) : 1);
+    opcua_method_call(t->session, &t->file, method, inputs, count, fn, t, left_ms(t));
+}
+
+static void ask_again(struct transfer *t, const char *method, const UA_Variant *inputs, size_t count,
+                      opcua_method_fn *fn)
+{
+    opcua_method_call_again(t->session, &t->file, opcua_method_name(method), &t->mover, inputs,
+                            count, fn, t, left_ms(t));
 }
 
 /* ---- the end ---- */
@@ -44,6 +55,7 @@ static void end(struct transfer *t, UA_StatusCode status)
     t->fn(t->arg, status,
           status == UA_STATUSCODE_GOOD ? buffer_slice(&t->read) : (struct slice){0});
     UA_NodeId_clear(&t->file);
+    UA_NodeId_clear(&t->mover);
     UA_QualifiedName_clear(&t->close);
     buffer_clear(&t->read);
     opcua_session_unref(&t->session);
@@ -118,7 +130,7 @@ static void read_piece(struct transfer *t)
     UA_Variant inputs[2];
     UA_Variant_setScalar(&inputs[0], &t->handle, &UA_TYPES[UA_TYPES_UINT32]);
     UA_Variant_setScalar(&inputs[1], &length, &UA_TYPES[UA_TYPES_INT32]);
-    ask(t, opcua_method_name("Read"), inputs, 2, on_read_piece);
+    ask_again(t, "Read", inputs, 2, on_read_piece);
 }
 
 static void write_piece(struct transfer *t)
@@ -128,12 +140,14 @@ static void write_piece(struct transfer *t)
     UA_Variant_setScalar(&inputs[0], &t->handle, &UA_TYPES[UA_TYPES_UINT32]);
     UA_Variant_setScalar(&inputs[1], &piece, &UA_TYPES[UA_TYPES_BYTESTRING]);
     t->left = slice_from(t->left.at + piece.length, t->left.len - piece.length);
-    ask(t, opcua_method_name("Write"), inputs, 2, on_written_piece);
+    ask_again(t, "Write", inputs, 2, on_written_piece);
 }
 
 static void move_some(struct transfer *t)
 {
-    if (!t->write)
+    if (now_ms(t) >= t->ends_ms) /* as many pieces as a server likes */
+        close_file(t, UA_STATUSCODE_BADTIMEOUT);
+    else if (!t->write)
         read_piece(t);
     else if (t->left.len)
         write_piece(t);

@@ -8,6 +8,7 @@ struct calling {
     struct opcua_session *session;
     uint64_t ends_ms;
     UA_NodeId object, method;
+    UA_NodeId *learnt; /* the caller's; or NULL */
     UA_Variant *inputs;
     size_t input_count;
     opcua_method_fn *fn;
@@ -78,6 +79,8 @@ static void on_method(void *arg, UA_StatusCode status, void *response)
     if (result && result->statusCode == UA_STATUSCODE_GOOD && result->targetsSize > 0) {
         c->method = result->targets->targetId.nodeId;
         UA_NodeId_init(&result->targets->targetId.nodeId); /* moved */
+        if (c->learnt)
+            UA_NodeId_copy(&c->method, c->learnt);
         call(c);
     } else if (result && (result->statusCode == UA_STATUSCODE_BADNOMATCH ||
                           result->statusCode == UA_STATUSCODE_GOOD)) {
@@ -89,24 +92,45 @@ static void on_method(void *arg, UA_StatusCode status, void *response)
     }
 }
 
-void opcua_method_call(struct opcua_session *s, const UA_NodeId *object, UA_QualifiedName name,
-                       const UA_Variant *inputs, size_t input_count, opcua_method_fn *fn, void *arg,
-                       uint32_t timeout_ms)
+static void find_method(struct calling *c, UA_QualifiedName name)
 {
-    struct calling *c = MEMORY_NEW(struct calling);
     UA_RelativePathElement element = {.referenceTypeId =
                                           UA_NODEID_NUMERIC(0, UA_NS0ID_HASCOMPONENT),
                                       .includeSubtypes = true,
                                       .targetName = name};
-    UA_BrowsePath path = {.startingNode = *object,
+    UA_BrowsePath path = {.startingNode = c->object,
                           .relativePath = {.elements = &element, .elementsSize = 1}};
     UA_TranslateBrowsePathsToNodeIdsRequest request = {.browsePaths = &path, .browsePathsSize = 1};
-    *c = (struct calling){
-        .session = opcua_session_ref(s), .input_count = input_count, .fn = fn, .arg = arg};
+    OPCUA_CALL(c->session, OPCUA_CALL_NOW, TRANSLATEBROWSEPATHSTONODEIDS, &request, on_method, c,
+               left_ms(c));
+}
+
+void opcua_method_call_again(struct opcua_session *s, const UA_NodeId *object,
+                             UA_QualifiedName name, UA_NodeId *method, const UA_Variant *inputs,
+                             size_t input_count, opcua_method_fn *fn, void *arg,
+                             uint32_t timeout_ms)
+{
+    struct calling *c = MEMORY_NEW(struct calling);
+    *c = (struct calling){.session = opcua_session_ref(s),
+                          .learnt = method,
+                          .input_count = input_count,
+                          .fn = fn,
+                          .arg = arg};
     c->ends_ms = now_ms(c) + timeout_ms;
     UA_NodeId_copy(object, &c->object);
     if (UA_Array_copy(inputs, input_count, (void **)&c->inputs, &UA_TYPES[UA_TYPES_VARIANT]))
         c->input_count = 0; /* no memory: the server refuses a call without its arguments */
-    OPCUA_CALL(s, OPCUA_CALL_NOW, TRANSLATEBROWSEPATHSTONODEIDS, &request, on_method, c,
-               timeout_ms);
+    if (method == NULL || UA_NodeId_isNull(method)) {
+        find_method(c, name);
+        return;
+    }
+    UA_NodeId_copy(method, &c->method);
+    call(c);
+}
+
+void opcua_method_call(struct opcua_session *s, const UA_NodeId *object, UA_QualifiedName name,
+                       const UA_Variant *inputs, size_t input_count, opcua_method_fn *fn, void *arg,
+                       uint32_t timeout_ms)
+{
+    opcua_method_call_again(s, object, name, NULL, inputs, input_count, fn, arg, timeout_ms);
 }

@@ -18,6 +18,13 @@ void opcua_method_call(struct opcua_session *s, const UA_NodeId *object, UA_Qual
                        const UA_Variant *inputs, size_t input_count, opcua_method_fn *fn, void *arg,
                        uint32_t timeout_ms);
 
+/* The same; *method is which node it is, for who calls it often: null: the server is asked, and it becomes
+ * what it said. Borrowed until `fn` is called. */
+void opcua_method_call_again(struct opcua_session *s, const UA_NodeId *object,
+                             UA_QualifiedName name, UA_NodeId *method, const UA_Variant *inputs,
+                             size_t input_count, opcua_method_fn *fn, void *arg,
+                             uint32_t timeout_ms);
+
 /* The output of that type, or NULL. */
 const void *opcua_method_output(const UA_Variant *outputs, size_t count, size_t at, size_t type);
 

@@ -6,7 +6,8 @@ import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
 import conformance from 'node-opcua-address-space-for-conformance-testing';
 import {OPCUACertificateManager} from 'node-opcua-certificate-manager';
-import {DataType, StatusCodes, Variant, VariantArrayType} from 'node-opcua-client';
+import {DataType, DataValue, StatusCodes, Variant, VariantArrayType, resolveNodeId} from 'node-opcua-client';
+import {OpaqueStructure} from 'node-opcua-extension-object';
 import {nodesets} from 'node-opcua-nodesets';
 import {OPCUAServer} from 'node-opcua-server';
 
@@ -65,6 +66,15 @@ const mirrored = space.addMethod(own, {browseName: 'Mirror', nodeId: 's=Mirror',
   inputArguments: [{name: 'What', dataType: choice.nodeId}, {name: 'Points', dataType: point.nodeId, valueRank: 1}],
   outputArguments: [{name: 'What', dataType: choice.nodeId}, {name: 'Points', dataType: point.nodeId, valueRank: 1}]});
 mirrored.bindMethod((given, _context, callback) => callback(null, {statusCode: StatusCodes.Good, outputArguments: given}));
+
+// ---- a matrix in a structure, as it stands on the wire (Part 6, 5.2.5): the server's own library would take it for a list ----
+
+const int32s = (...n) => Buffer.from(Int32Array.from(n).buffer);
+const sheet = Buffer.concat([int32s(1), Buffer.from('s'), int32s(2, 2, 3, 1, 2, 3, 4, 5, 6), Buffer.from([9])]);
+const sheets = space.addVariable({componentOf: own, browseName: 'Sheet', nodeId: 's=Sheet', dataType: space.findDataType('Sheet').nodeId});
+sheets.readValue = () => new DataValue({statusCode: StatusCodes.Good, sourceTimestamp: new Date(),
+  value: {dataType: DataType.ExtensionObject, value: new OpaqueStructure(resolveNodeId(`ns=${space.index};i=91`), sheet)}});
+sheets.readValueAsync = async () => sheets.readValue();
 
 // ---- an event with a structure in it, twice a second ----
 

@@ -105,6 +105,10 @@ test('a matrix of structures', {timeout: 60000}, async () => {
   assert.deepEqual((await theirs('Grid')).flat().map(p => p.x), [11, 13, 15, 17]);
 });
 
+test('a matrix in a structure', {timeout: 60000}, async () => {
+  assert.deepEqual(await read('Sheet'), {Label: 's', Cells: [[1, 2, 3], [4, 5, 6]], Last: 9});
+});
+
 test('arguments of methods are structures, there and back', {timeout: 60000}, async () => {
   const points = [{X: 1, Y: 2}, {X: 3, Y: 4}];
   const answer = await call('/call', {objectId: name('Own'), methodId: name('Mirror'),
