@@ -1,50 +1,11 @@
-#include "publisher/expand.h"
+#include "publisher/expand_priv.h"
 
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "base/memory.h"
-#include "opcua/browse.h"
 #include "opcua/ready.h"
 
-enum visit_kind {
-    LOOK,     /* what the named node is */
-    COLLECT,  /* an object: its variables, and the objects below */
-    SUBTYPES, /* of a type */
-    SEARCH,   /* below it for instances of the types found */
-};
-
-/* A node that is still to be looked at. */
-struct visit {
-    struct visit *next;
-    enum visit_kind kind;
-    UA_NodeId id;
-    struct slice node;     /* as it was named */
-    struct slice object;   /* name of the object that variables belong to */
-    struct slice prefix;   /* of their names: objects between, when flattened */
-    size_t result;         /* of that object; NO_RESULT: none yet */
-    uint32_t depth, level; /* of objects; of variables in their object */
-    bool is_variable;
-    bool flatten, silent; /* silent: it gives no result, what is below does */
-};
-
-#define NO_RESULT SIZE_MAX
-
-struct walk {
-    struct opcua_session *session;
-    struct loop *loop;
-    struct expand_options options;
-    uint64_t ends_ms;
-    expand_fn *fn;
-    void *arg;
-    struct expansion out;
-    struct visit *first, *now;
-    struct visit *place; /* new visits come behind it: what a node leads to before the next node */
-    struct map seen, types; /* of node ids as text; the values are of no meaning */
-    size_t nodes;
-};
-
-static void go_on(struct walk *w);
+#define REFERENCES_PER_TURN 2000 /* before others on this thread have theirs */
 
 /* ---- results ---- */
 
@@ -99,7 +60,7 @@ static void add_variable(struct walk *w, size_t *result, const struct visit *v, 
     r->variables[r->count++] = (struct expand_variable){id, name};
 }
 
-/* ---- the way ---- */
+/* ---- what is still to be visited ---- */
 
 static void push(struct walk *w, struct visit v)
 {
@@ -116,7 +77,7 @@ static bool is_new(struct walk *w, struct map *m, struct slice id)
     return map_put(m, id, w) == NULL;
 }
 
-static uint32_t left_ms(const struct walk *w)
+uint32_t expand_left_ms(const struct walk *w)
 {
     uint64_t now = loop_now_ms(w->loop);
     return w->ends_ms > now ? (uint32_t)(w->ends_ms - now) : 1;
@@ -124,11 +85,13 @@ static uint32_t left_ms(const struct walk *w)
 
 static void clear_visits(struct walk *w)
 {
-    for (struct visit *v = w->now ? w->now : w->first; v; v = v->next)
+    for (struct visit *v = w->first; v; v = v->next) {
         UA_NodeId_clear(&v->id);
+        opcua_browsed_clear(&v->found);
+    }
 }
 
-static void end(struct walk *w, UA_StatusCode status)
+void expand_end(struct walk *w, UA_StatusCode status)
 {
     struct expansion out = w->out;
     out.status = status;
@@ -138,15 +101,6 @@ static void end(struct walk *w, UA_StatusCode status)
     opcua_session_unref(&w->session);
     w->fn(w->arg, &out);
     free(w);
-}
-
-static void visited(struct walk *w, UA_StatusCode status)
-{
-    UA_NodeId_clear(&w->now->id);
-    if (status == UA_STATUSCODE_BADTOOMANYOPERATIONS || loop_now_ms(w->loop) >= w->ends_ms)
-        end(w, status == UA_STATUSCODE_GOOD ? UA_STATUSCODE_BADTIMEOUT : status);
-    else
-        go_on(w);
 }
 
 /* ---- what a node refers to ---- */
@@ -198,6 +152,7 @@ static void take_variable(struct walk *w, struct visit *from, UA_ReferenceDescri
     if (!goes_deeper(w, from))
         return;
     struct visit v = *from;
+    v.asked = false;
     v.is_variable = true;
     v.prefix = name;
     v.level++;
@@ -246,40 +201,35 @@ static void add_subtype(struct walk *w, const struct visit *from, UA_ReferenceDe
     push(w, v);
 }
 
-static void on_references(void *arg, UA_StatusCode status, UA_ReferenceDescription *references,
-                          size_t count)
+/* Good, or why the whole ends. */
+static UA_StatusCode take_reference(struct walk *w, struct visit *from, UA_ReferenceDescription *d)
 {
-    struct walk *w = arg;
-    struct visit *from = w->now;
-    if (status != UA_STATUSCODE_GOOD)
-        add_result(w, from->node, from->object, status);
-    for (size_t i = 0; i < count && status == UA_STATUSCODE_GOOD; i++) {
-        UA_ReferenceDescription *d = &references[i];
-        if (d->nodeId.serverIndex != 0 || d->nodeId.namespaceUri.length)
-            continue; /* on another server */
-        if (from->kind == SUBTYPES)
-            add_subtype(w, from, d);
-        else if (!is_new(w, &w->seen, id_text(w, &d->nodeId.nodeId)))
-            continue; /* by another way */
-        else if (++w->nodes > EXPAND_NODES_MAX)
-            status = UA_STATUSCODE_BADTOOMANYOPERATIONS;
-        else if (from->kind == COLLECT)
-            collect(w, from, d);
-        else
-            search(w, from, d);
-    }
-    visited(w, status);
+    if (d->nodeId.serverIndex != 0 || d->nodeId.namespaceUri.length)
+        return UA_STATUSCODE_GOOD; /* on another server */
+    if (from->kind == SUBTYPES)
+        add_subtype(w, from, d);
+    else if (!is_new(w, &w->seen, id_text(w, &d->nodeId.nodeId)))
+        return UA_STATUSCODE_GOOD; /* by another way */
+    else if (++w->nodes > EXPAND_NODES_MAX)
+        return UA_STATUSCODE_BADTOOMANYOPERATIONS;
+    else if (from->kind == COLLECT)
+        collect(w, from, d);
+    else
+        search(w, from, d);
+    return UA_STATUSCODE_GOOD;
 }
 
-static void browse(struct walk *w, uint32_t reference_type, uint32_t classes)
+static UA_StatusCode take_references(struct walk *w, struct visit *from)
 {
-    UA_BrowseDescription what = {.nodeId = w->now->id,
-                                 .browseDirection = UA_BROWSEDIRECTION_FORWARD,
-                                 .referenceTypeId = UA_NODEID_NUMERIC(0, reference_type),
-                                 .includeSubtypes = true,
-                                 .nodeClassMask = classes,
-                                 .resultMask = UA_BROWSERESULTMASK_ALL};
-    opcua_browse_all(w->session, &what, on_references, w, left_ms(w));
+    struct opcua_browsed found = from->found;
+    UA_StatusCode status = UA_STATUSCODE_GOOD;
+    from->found = (struct opcua_browsed){0};
+    if (found.status != UA_STATUSCODE_GOOD)
+        add_result(w, from->node, from->object, found.status);
+    for (size_t i = 0; i < found.count && status == UA_STATUSCODE_GOOD; i++)
+        status = take_reference(w, from, &found.references[i]);
+    opcua_browsed_clear(&found);
+    return status;
 }
 
 /* ---- what a named node is ---- */
@@ -299,22 +249,36 @@ static void look_for_instances(struct walk *w, const struct visit *from)
                            .id = UA_NODEID_NUMERIC(0, UA_NS0ID_OBJECTSFOLDER)});
 }
 
-static void take_named_variable(struct walk *w, const struct visit *from, struct slice name)
+/* What is below it, which it may have been asked for already. */
+static void push_named(struct walk *w, struct visit *from, struct visit v)
+{
+    UA_NodeId_copy(&from->id, &v.id);
+    v.asked = from->asked;
+    v.found = from->found;
+    from->found = (struct opcua_browsed){0};
+    push(w, v);
+}
+
+bool expand_goes_below(const struct walk *w)
+{
+    return w->options.levels > 0 || w->options.exclude_root;
+}
+
+static void take_named_variable(struct walk *w, struct visit *from, struct slice name)
 {
     size_t result = NO_RESULT;
     struct visit v = {
         .kind = COLLECT, .node = from->node, .is_variable = true, .prefix = name, .level = 1};
     if (!w->options.exclude_root)
         add_variable(w, &result, &v, from->node, name);
-    if (w->options.levels == 0 && !w->options.exclude_root)
+    if (!expand_goes_below(w))
         return;
     v.result = result;
     v.level = 0;
-    UA_NodeId_copy(&from->id, &v.id);
-    push(w, v);
+    push_named(w, from, v);
 }
 
-static void take_named_object(struct walk *w, const struct visit *from, struct slice name)
+static void take_named_object(struct walk *w, struct visit *from, struct slice name)
 {
     bool alone = w->options.depth == 0 && !w->options.exclude_root;
     struct visit v = {.kind = COLLECT,
@@ -323,20 +287,23 @@ static void take_named_object(struct walk *w, const struct visit *from, struct s
                       .result = NO_RESULT,
                       .flatten = alone || w->options.flatten,
                       .silent = w->options.exclude_root};
-    UA_NodeId_copy(&from->id, &v.id);
-    push(w, v);
+    push_named(w, from, v);
 }
 
-static void take_node(struct walk *w, const struct visit *from, UA_NodeClass class,
-                      struct slice name)
+/* It begins anew: what was found for another one is found again for this one. */
+static void take_named(struct walk *w, struct visit *from)
 {
-    name = arena_copy(&w->out.arena, name);
-    switch (class) {
+    map_clear(&w->seen);
+    if (from->status != UA_STATUSCODE_GOOD) {
+        add_result(w, from->node, (struct slice){0}, from->status);
+        return;
+    }
+    switch (from->class) {
     case UA_NODECLASS_VARIABLE:
-        take_named_variable(w, from, name);
+        take_named_variable(w, from, from->name);
         break;
     case UA_NODECLASS_OBJECT:
-        take_named_object(w, from, name);
+        take_named_object(w, from, from->name);
         break;
     case UA_NODECLASS_OBJECTTYPE:
     case UA_NODECLASS_VARIABLETYPE:
@@ -347,80 +314,54 @@ static void take_node(struct walk *w, const struct visit *from, UA_NodeClass cla
     }
 }
 
-static void on_read(void *arg, UA_StatusCode status, void *response)
+/* ---- the way ---- */
+
+static void on_turn(void *arg, UA_StatusCode status, void *response)
 {
-    struct walk *w = arg;
-    UA_ReadResponse *r = response;
-    if (status == UA_STATUSCODE_GOOD &&
-        (r->resultsSize != 2 || !r->results[0].hasValue ||
-         !UA_Variant_hasScalarType(&r->results[0].value, &UA_TYPES[UA_TYPES_INT32])))
-        status = r->resultsSize == 2 && r->results[0].status ? r->results[0].status
-                                                             : UA_STATUSCODE_BADNODEIDUNKNOWN;
-    if (status != UA_STATUSCODE_GOOD) {
-        add_result(w, w->now->node, (struct slice){0}, status);
-        visited(w, UA_STATUSCODE_GOOD);
-        return;
-    }
-    const UA_Variant *name = &r->results[1].value;
-    bool named = UA_Variant_hasScalarType(name, &UA_TYPES[UA_TYPES_QUALIFIEDNAME]);
-    take_node(w, w->now, (UA_NodeClass) * (const int32_t *)r->results[0].value.data,
-              named ? opcua_slice(((const UA_QualifiedName *)name->data)->name) : w->now->node);
-    visited(w, UA_STATUSCODE_GOOD);
+    (void)response;
+    if (status == UA_STATUSCODE_GOOD)
+        expand_go_on(arg);
+    else
+        expand_end(arg, status);
 }
 
-static void read_node(struct walk *w)
+void expand_go_on(struct walk *w)
 {
-    UA_ReadValueId what[2] = {{.attributeId = UA_ATTRIBUTEID_NODECLASS},
-                              {.attributeId = UA_ATTRIBUTEID_BROWSENAME}};
-    UA_ReadRequest request = {.nodesToRead = what,
-                              .nodesToReadSize = 2,
-                              .timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER};
-    what[0].nodeId = what[1].nodeId = w->now->id;
-    OPCUA_CALL(w->session, OPCUA_CALL_NOW, READ, &request, on_read, w, left_ms(w));
-}
-
-/* A name needs the server's namespaces, which are known now. */
-static void look(struct walk *w)
-{
-    map_clear(&w->seen);
-    enum status s =
-        opcua_node_id_parse(w->now->node, opcua_session_namespaces(w->session), &w->now->id, NULL);
-    if (s == OK) {
-        read_node(w);
-        return;
+    size_t references = 0;
+    while (w->now && expand_is_told(w)) {
+        struct visit *v = w->now;
+        UA_StatusCode status = UA_STATUSCODE_GOOD;
+        w->place = v;
+        references += v->found.count;
+        if (v->kind == LOOK)
+            take_named(w, v);
+        else
+            status = take_references(w, v);
+        UA_NodeId_clear(&v->id);
+        w->now = v->next;
+        if (status != UA_STATUSCODE_GOOD) {
+            expand_end(w, status);
+            return;
+        }
+        if (references > REFERENCES_PER_TURN && w->now) {
+            opcua_session_wait(w->session, 0, on_turn, w);
+            return;
+        }
     }
-    add_result(w, w->now->node, (struct slice){0},
-               s == NOT_FOUND ? UA_STATUSCODE_BADNODEIDUNKNOWN : UA_STATUSCODE_BADNODEIDINVALID);
-    visited(w, UA_STATUSCODE_GOOD);
-}
-
-static void go_on(struct walk *w)
-{
-    w->now = w->place = w->now ? w->now->next : w->first;
-    if (w->now == NULL) {
-        end(w, UA_STATUSCODE_GOOD);
-        return;
-    }
-    switch (w->now->kind) {
-    case LOOK:
-        look(w);
-        break;
-    case SUBTYPES:
-        browse(w, UA_NS0ID_HASSUBTYPE, 0);
-        break;
-    default:
-        browse(w, UA_NS0ID_HIERARCHICALREFERENCES, UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE);
-    }
+    if (w->now == NULL)
+        expand_end(w, UA_STATUSCODE_GOOD);
 }
 
 /* ---- the session ---- */
 
 static void on_ready(void *arg, UA_StatusCode status)
 {
+    struct walk *w = arg;
+    w->now = w->first;
     if (status == UA_STATUSCODE_GOOD)
-        go_on(arg);
+        expand_go_on(w);
     else
-        end(arg, status);
+        expand_end(w, status);
 }
 
 void expand_begin(struct opcua_thread *t, const struct plan_writer *what,
@@ -439,7 +380,7 @@ void expand_begin(struct opcua_thread *t, const struct plan_writer *what,
         push(w, (struct visit){.kind = LOOK,
                                .node = arena_copy(&w->out.arena, what->items[i].node),
                                .result = NO_RESULT});
-    opcua_ready(w->session, on_ready, w, left_ms(w));
+    opcua_ready(w->session, on_ready, w, expand_left_ms(w));
 }
 
 void expansion_clear(struct expansion *e)

@@ -1,0 +1,198 @@
+#include "opcua/browse_many.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "opcua/server_priv.h"
+
+#include "base/cmocka.h"
+
+#define WAIT_MS 60000
+#define FOLDERS 40
+#define VARIABLES 30 /* in each of them */
+#define PAGE 7       /* references in one answer */
+
+static struct world {
+    struct opcua_server *server;
+    uint16_t space;
+    struct loop *loop;
+    struct opcua_thread *thread;
+    struct opcua_session *session;
+    _Atomic uint32_t bears, bears_now; /* nodes of one call; 0: any */
+    UA_StatusCode status, first;       /* of all; of the first node */
+    size_t nodes, references, bad;
+    bool done;
+} world;
+
+static void limit(void *arg)
+{
+    (void)arg;
+    UA_Server_getConfig(opcua_server_stack(world.server))->maxNodesPerBrowse = world.bears;
+    world.bears_now = world.bears;
+}
+
+static void add_folder(int i)
+{
+    char folder[16];
+    UA_Int32 zero = 0;
+    snprintf(folder, sizeof folder, "f%d", i);
+    struct opcua_place at = {world.space, folder};
+    opcua_server_add_folder(world.server, (struct opcua_place){0}, at, folder);
+    for (int k = 0; k < VARIABLES; k++) {
+        char id[32];
+        snprintf(id, sizeof id, "f%d.v%d", i, k);
+        opcua_server_add_variable(world.server, at, (struct opcua_place){world.space, id}, id,
+                                  &zero, &UA_TYPES[UA_TYPES_INT32], false);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct opcua_server_config config = {.host = "127.0.0.1", .references_per_node = PAGE};
+    assert_int_equal(opcua_server_open(&config, &world.server), OK);
+    world.space = opcua_server_namespace(world.server, "urn:test");
+    for (int i = 0; i < FOLDERS; i++)
+        add_folder(i);
+    opcua_server_every(world.server, 10, limit, NULL);
+    assert_int_equal(opcua_server_start(world.server), OK);
+    world.loop = loop_new();
+    world.thread =
+        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
+    world.session = opcua_session_get(
+        world.thread,
+        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    opcua_session_unref(&world.session);
+    opcua_thread_free(&world.thread);
+    opcua_server_close(&world.server);
+    loop_free(&world.loop);
+    return 0;
+}
+
+static bool is_ready(void *arg)
+{
+    (void)arg;
+    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
+}
+
+static bool is_done(void *arg)
+{
+    (void)arg;
+    return world.done;
+}
+
+static void on_browsed(void *arg, UA_StatusCode status, struct opcua_browsed *nodes, size_t count)
+{
+    (void)arg;
+    world.status = status;
+    world.first = count ? nodes[0].status : UA_STATUSCODE_GOOD;
+    world.nodes = count;
+    world.references = world.bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        world.references += nodes[i].count;
+        world.bad += nodes[i].status != UA_STATUSCODE_GOOD;
+    }
+    world.done = true;
+}
+
+/* All folders, the first of them `instead`, where one is named. */
+static void browse(const char *instead, size_t references_max)
+{
+    static char names[FOLDERS][16];
+    UA_BrowseDescription what[FOLDERS];
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    for (int i = 0; i < FOLDERS; i++) {
+        snprintf(names[i], sizeof names[i], "f%d", i);
+        char *name = i == 0 && instead ? (char *)(uintptr_t)instead : names[i];
+        what[i] =
+            (UA_BrowseDescription){.nodeId = UA_NODEID_STRING(world.space, name),
+                                   .referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES),
+                                   .resultMask = UA_BROWSERESULTMASK_BROWSENAME};
+    }
+    world.done = false;
+    opcua_browse_many(world.session, what, FOLDERS, references_max, on_browsed, NULL, WAIT_MS);
+    assert_false(world.done);
+    assert_true(loop_run_until(world.loop, is_done, NULL, WAIT_MS));
+}
+
+static bool is_limited(void *arg)
+{
+    (void)arg;
+    return world.bears_now == world.bears;
+}
+
+static void let_bear(uint32_t nodes)
+{
+    world.bears = nodes;
+    assert_true(loop_run_until(world.loop, is_limited, NULL, WAIT_MS));
+}
+
+/* The server tells them in pieces, and does not keep as many pieces as there are nodes. */
+static void all_references_of_all_nodes_are_told(void **state)
+{
+    (void)state;
+    browse(NULL, 100000);
+    assert_int_equal(world.status, UA_STATUSCODE_GOOD);
+    assert_int_equal(world.nodes, FOLDERS);
+    assert_int_equal(world.bad, 0);
+    assert_int_equal(world.references, FOLDERS * VARIABLES);
+}
+
+static void one_that_is_not_there_does_not_take_the_others_along(void **state)
+{
+    (void)state;
+    browse("nowhere", 100000);
+    assert_int_equal(world.status, UA_STATUSCODE_GOOD);
+    assert_int_equal(world.first, UA_STATUSCODE_BADNODEIDUNKNOWN);
+    assert_int_equal(world.bad, 1);
+    assert_int_equal(world.references, (FOLDERS - 1) * VARIABLES);
+}
+
+static void more_than_are_wanted_are_too_many(void **state)
+{
+    (void)state;
+    browse(NULL, FOLDERS * VARIABLES - 1);
+    assert_int_equal(world.status, UA_STATUSCODE_BADRESPONSETOOLARGE);
+    assert_true(world.references <= FOLDERS * VARIABLES);
+    browse(NULL, FOLDERS * VARIABLES);
+    assert_int_equal(world.status, UA_STATUSCODE_GOOD);
+}
+
+/* It says so when it is asked for more: BadTooManyOperations. */
+static void a_server_that_bears_less_than_it_says_is_asked_for_less(void **state)
+{
+    (void)state;
+    let_bear(3);
+    browse(NULL, 100000);
+    assert_int_equal(world.status, UA_STATUSCODE_GOOD);
+    assert_int_equal(world.references, FOLDERS * VARIABLES);
+    let_bear(0);
+}
+
+static void a_server_that_went_is_an_error_of_the_whole(void **state)
+{
+    (void)state;
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    opcua_server_close(&world.server);
+    browse(NULL, 100000);
+    assert_true(UA_StatusCode_isBad(world.status));
+    assert_int_equal(world.references, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_references_of_all_nodes_are_told),
+        cmocka_unit_test(one_that_is_not_there_does_not_take_the_others_along),
+        cmocka_unit_test(more_than_are_wanted_are_too_many),
+        cmocka_unit_test(a_server_that_bears_less_than_it_says_is_asked_for_less),
+        cmocka_unit_test(a_server_that_went_is_an_error_of_the_whole),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,230 @@
+/* What an entry means by objects and types, of a real server: what is found, and with how many
+ * calls. */
+#include "publisher/expand.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "opcua/server.h"
+#include "opcua/session_diagnostics.h"
+
+#include "base/cmocka.h"
+
+#define WAIT_MS 60000
+#define MANY 3000
+#define ASSETS 40
+
+static struct world {
+    struct opcua_server *server;
+    uint16_t space;
+    struct loop *loop;
+    struct opcua_thread *thread;
+    struct opcua_session *session;
+    struct expansion found;
+    bool done;
+    UA_UInt32 browsed, read; /* calls that the server counted */
+} world;
+
+/* ---- a server ---- */
+
+static void add(const char *parent, const char *id, const char *name, bool folder)
+{
+    struct opcua_place above = {parent ? world.space : 0, parent}, at = {world.space, id};
+    UA_Int32 zero = 0;
+    if (folder)
+        opcua_server_add_folder(world.server, above, at, name);
+    else
+        opcua_server_add_variable(world.server, above, at, name, &zero, &UA_TYPES[UA_TYPES_INT32],
+                                  false);
+}
+
+static void add_numbered(const char *parent, const char *name, int n, bool folder)
+{
+    char id[64], text[32];
+    snprintf(id, sizeof id, "%s.%s%d", parent ? parent : "", name, n);
+    snprintf(text, sizeof text, "%s%d", name, n);
+    add(parent, id, text, folder);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct opcua_server_config config = {.host = "127.0.0.1", .references_per_node = 1000};
+    assert_int_equal(opcua_server_open(&config, &world.server), OK);
+    world.space = opcua_server_namespace(world.server, "urn:test");
+    add(NULL, "big", "Big", true);
+    for (int i = 0; i < MANY; i++)
+        add_numbered("big", "v", i, false);
+    add(NULL, "line", "Line", true);
+    for (int i = 0; i < ASSETS; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "line.m%d", i);
+        add_numbered("line", "m", i, true);
+        for (int k = 0; k < 3; k++)
+            add_numbered(id, "v", k, false);
+    }
+    assert_int_equal(opcua_server_start(world.server), OK);
+    world.loop = loop_new();
+    world.thread =
+        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 60000});
+    world.session = opcua_session_get(
+        world.thread,
+        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    opcua_session_unref(&world.session);
+    opcua_thread_free(&world.thread);
+    opcua_server_close(&world.server);
+    loop_free(&world.loop);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    expansion_clear(&world.found);
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static bool is_done(void *arg)
+{
+    (void)arg;
+    return world.done;
+}
+
+static void on_diagnostics(void *arg, UA_StatusCode status, const UA_SessionDiagnosticsDataType *of,
+                           const UA_SubscriptionDiagnosticsDataType *subscriptions, size_t count)
+{
+    (void)arg, (void)subscriptions, (void)count;
+    assert_int_equal(status, UA_STATUSCODE_GOOD);
+    world.browsed = of->browseCount.totalCount + of->browseNextCount.totalCount - world.browsed;
+    world.read = of->readCount.totalCount - world.read;
+    world.done = true;
+}
+
+/* From now on; the second time: how many since then. */
+static void count_calls(void)
+{
+    world.done = false;
+    opcua_session_diagnostics(world.session, on_diagnostics, NULL, WAIT_MS);
+    assert_true(loop_run_until(world.loop, is_done, NULL, WAIT_MS));
+}
+
+static void on_found(void *arg, struct expansion *result)
+{
+    (void)arg;
+    world.found = *result;
+    world.done = true;
+}
+
+static void expand(struct plan_item *items, size_t count, struct expand_options options)
+{
+    struct plan_writer what = {
+        .connection = {.endpoint_url = slice_of(opcua_server_url(world.server))},
+        .items = items,
+        .item_count = count};
+    options.timeout_ms = WAIT_MS;
+    world.done = false;
+    expansion_clear(&world.found);
+    expand_begin(world.thread, &what, &options, on_found, NULL);
+    assert_true(loop_run_until(world.loop, is_done, NULL, WAIT_MS));
+}
+
+static bool is_ready(void *arg)
+{
+    (void)arg;
+    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
+}
+
+static void expand_one(const char *node, struct expand_options options)
+{
+    struct plan_item item = {.node = slice_of(node)};
+    expand(&item, 1, options);
+}
+
+static bool slice_contains(struct slice s, const char *part)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%.*s", SLICE_FMT(s));
+    return strstr(text, part) != NULL;
+}
+
+/* ---- tests ---- */
+
+/* Four calls for the object and its references, six for what its variables contain. */
+static void three_thousand_variables_are_few_calls(void **state)
+{
+    (void)state;
+    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    world.browsed = world.read = 0;
+    count_calls();
+    expand_one("nsu=urn:test;s=big", (struct expand_options){.no_objects = true});
+    assert_int_equal(world.found.status, UA_STATUSCODE_GOOD);
+    assert_int_equal(world.found.count, 1);
+    assert_int_equal(world.found.results[0].count, MANY);
+    count_calls();
+    assert_true(world.browsed <= 12);
+    assert_true(world.read <= 4); /* the diagnostics with it */
+}
+
+static void many_objects_that_are_named_are_few_calls(void **state)
+{
+    (void)state;
+    static char names[ASSETS][64];
+    struct plan_item items[ASSETS + 1] = {0};
+    for (int i = 0; i < ASSETS; i++) {
+        snprintf(names[i], sizeof names[i], "nsu=urn:test;s=line.m%d", i);
+        items[i].node = slice_of(names[i]);
+    }
+    items[ASSETS].node = SLICE("nsu=urn:test;s=nowhere");
+    world.browsed = world.read = 0;
+    count_calls();
+    expand(items, ASSETS + 1, (struct expand_options){.no_objects = true});
+    assert_int_equal(world.found.count, ASSETS + 1);
+    for (size_t i = 0; i < ASSETS; i++) { /* in the order in which they were named */
+        assert_slice(world.found.results[i].node, slice_of(names[i]));
+        assert_int_equal(world.found.results[i].count, 3);
+    }
+    assert_int_equal(world.found.results[ASSETS].status, UA_STATUSCODE_BADNODEIDUNKNOWN);
+    count_calls();
+    assert_true(world.browsed <= 3 + ASSETS); /* each one's variables come when it is visited */
+    assert_true(world.read <= 4);
+}
+
+/* Objects below the object come right behind it, each with what is below. */
+static void what_is_found_stands_in_the_order_of_the_tree(void **state)
+{
+    (void)state;
+    expand_one("nsu=urn:test;s=line", (struct expand_options){.depth = 1});
+    assert_int_equal(world.found.count, ASSETS);
+    for (size_t i = 0; i < ASSETS; i++) {
+        const struct expand_result *r = &world.found.results[i];
+        assert_int_equal(r->count, 3);
+        char own[64]; /* "line.m7." of "Line/m7" */
+        snprintf(own, sizeof own, "s=line.%.*s.v", (int)r->name.len - 5, r->name.at + 5);
+        for (size_t k = 0; k < 3; k++)
+            assert_true(slice_contains(r->variables[k].id, own));
+    }
+    expand_one("i=61", (struct expand_options){0}); /* FolderType: of each folder its variables */
+    bool has_big = false;
+    for (size_t i = 0; i < world.found.count; i++)
+        has_big = has_big || world.found.results[i].count == MANY;
+    assert_true(has_big);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, NULL, end)
+    const struct CMUnitTest tests[] = {
+        TEST(three_thousand_variables_are_few_calls),
+        TEST(many_objects_that_are_named_are_few_calls),
+        TEST(what_is_found_stands_in_the_order_of_the_tree),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
