@@ -60,6 +60,13 @@ static void take(struct watch *w, const struct look *l)
         w->fn(w->arg, l->status, buffer_slice(&l->content));
 }
 
+static void look_free(struct look *l)
+{
+    buffer_clear(&l->content);
+    free(l->path);
+    free(l);
+}
+
 static void on_looked(void *arg)
 {
     struct look *l = arg;
@@ -70,9 +77,16 @@ static void on_looked(void *arg)
         if (l->changed && !l->outdated)
             take(w, l); /* last: it may free the watch */
     }
-    buffer_clear(&l->content);
-    free(l->path);
-    free(l);
+    look_free(l);
+}
+
+/* The loop went with it. */
+static void on_dropped(void *arg)
+{
+    struct look *l = arg;
+    if (l->watch)
+        l->watch->look = NULL;
+    look_free(l);
 }
 
 static void on_timer(void *arg)
@@ -83,7 +97,7 @@ static void on_timer(void *arg)
     w->look->path = memory_text(w->path);
     w->look->seen = w->seen;
     w->look->force = !w->any;
-    loop_work(w->loop, look_at_file, on_looked, w->look);
+    loop_work_or_drop(w->loop, look_at_file, on_looked, on_dropped, w->look);
 }
 
 struct watch *watch_new(struct loop *l, const char *path, watch_fn *fn, void *arg)
