@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "opcua/result_json.h"
+#include "publisher/expand_json.h"
 
 /* "asset/variable"; "asset/variable_1" for another variable of that name. */
 static void put_field(struct map *taken, struct slice object, struct slice variable,
@@ -20,11 +21,7 @@ static void put_node(struct json_writer *w, struct map *taken, struct slice obje
 {
     struct buffer field = {0};
     put_field(taken, object, v->name, &field);
-    json_object(w);
-    json_name(w, "Id"), json_put_string(w, v->id);
-    json_member(w, "DataSetFieldId", buffer_slice(&field));
-    json_member(w, "DisplayName", v->name);
-    json_end_object(w);
+    expand_put_node(w, v->id, buffer_slice(&field), v->name);
     buffer_clear(&field);
 }
 
@@ -44,11 +41,7 @@ void asset_put_entry(struct json_writer *w, const struct json *entry, struct sli
                      struct slice name, const struct expand_result *results, size_t count)
 {
     json_object(w);
-    for (struct json_walk m = json_walk(entry); json_next(&m);)
-        if (!slice_eq_nocase(m.name, SLICE("OpcNodes")) &&
-            !slice_eq_nocase(m.name, SLICE("DataSetWriterId")) &&
-            !(name.len && slice_eq_nocase(m.name, SLICE("DataSetName"))))
-            json_name_slice(w, m.name), json_put_value(w, m.value);
+    expand_put_rest(w, entry, name.len ? SLICE("DataSetName") : name);
     json_member(w, "DataSetWriterId", id);
     json_member(w, "DataSetName", name);
     put_nodes(w, results, count);

@@ -4,6 +4,7 @@
 #include "publisher/methods_expand.h"
 #include "opcua/result_json.h"
 #include "publisher/expand.h"
+#include "publisher/expand_json.h"
 #include "publisher/publisher_private.h"
 
 #define MARGIN_MS 500 /* for the way back */
@@ -54,12 +55,6 @@ static void fail(struct expand_call *e, enum status s, const char *why)
 
 /* ---- the answer: the entry again, with other nodes ---- */
 
-static bool is_replaced(struct slice member)
-{
-    return slice_eq_nocase(member, SLICE("OpcNodes")) ||
-           slice_eq_nocase(member, SLICE("DataSetWriterId"));
-}
-
 static void put_writer_id(struct json_writer *w, const struct json *entry, struct slice object)
 {
     struct slice id = json_string(json_get_nocase(entry, "DataSetWriterId"));
@@ -79,12 +74,8 @@ static void put_node(struct expand_call *e, struct json_writer *w, const struct 
     if (e->one_writer && object.len)
         buffer_printf(&field, "%.*s/", SLICE_FMT(object));
     buffer_put(&field, v->name);
-    json_object(w);
-    json_name(w, "Id"), json_put_string(w, v->id);
-    json_member(w, "DataSetFieldId", buffer_slice(&field));
-    if (e->display_names)
-        json_member(w, "DisplayName", buffer_slice(&field));
-    json_end_object(w);
+    expand_put_node(w, v->id, buffer_slice(&field),
+                    e->display_names ? buffer_slice(&field) : (struct slice){0});
     buffer_clear(&field);
 }
 
@@ -102,9 +93,7 @@ static void put_entry(struct expand_call *e, const struct json *entry, size_t fr
 {
     struct json_writer w = json_writer(out);
     json_object(&w);
-    for (struct json_walk m = json_walk(entry); json_next(&m);)
-        if (!is_replaced(m.name))
-            json_name_slice(&w, m.name), json_put_value(&w, m.value);
+    expand_put_rest(&w, entry, (struct slice){0});
     put_writer_id(&w, entry, e->one_writer ? (struct slice){0} : e->found.results[from].name);
     json_name(&w, "OpcNodes");
     json_array(&w);
