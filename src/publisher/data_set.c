@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "opcua/value_json.h"
 #include "opcua/value_json_read.h"
-#include "publisher/group.h"
 #include "json/write.h"
+#include "publisher/encoder.h"
 
 #define URL "EndpointUrl"
 #define URI "ApplicationUri"
@@ -69,9 +69,8 @@ static void set_text(struct data_set *d, struct slice name, struct slice text)
 }
 
 /* As the fields of a payload. */
-static void render_extras(struct data_set *d)
+static void render_extras(struct data_set *d, const struct encoder *e)
 {
-    const struct encoder *e = &d->batch->encoder;
     struct buffer *out = &d->extra;
     buffer_reset(out);
     for (uint32_t i = 0; i < d->extra_count; i++) {
@@ -118,11 +117,10 @@ static void set_origin(struct data_set *d, bool full, struct slice url, struct s
 
 /* ---- all of it ---- */
 
-void data_set_of_server(struct data_set *d, const struct group *g, struct slice endpoint_url,
+void data_set_of_server(struct data_set *d, const struct encoder *e, struct slice endpoint_url,
                         struct slice application_uri)
 {
-    const struct form *f = group_form(g);
-    cloud_event_of_server(&d->batch->event, application_uri);
+    const struct form *f = e->form;
     if (f->samples) {
         set_origin(d, f->full, endpoint_url, application_uri);
         return;
@@ -131,21 +129,18 @@ void data_set_of_server(struct data_set *d, const struct group *g, struct slice 
         set_text(d, SLICE(URL), endpoint_url);
         set_text(d, SLICE(URI), application_uri);
     }
-    render_extras(d);
+    render_extras(d, e);
 }
 
-void data_set_init(struct data_set *d, struct group *g, const struct plan_group *group,
+void data_set_init(struct data_set *d, const struct form *f, const struct plan_group *group,
                    const struct plan_writer *writer, uint32_t id)
 {
-    const struct form *f = group_form(g);
     *d = (struct data_set){.id = id, .major = 1};
-    group_join(g, d, writer);
     json_escape(&d->name, writer->name);
     if (f->samples && f->full)
         set_sample_fields(d, group, writer);
     else if (!f->samples && writer->extension_fields.len)
         set_extension_fields(d, writer->extension_fields);
-    data_set_of_server(d, g, writer->connection.endpoint_url, (struct slice){0});
 }
 
 void data_set_clear(struct data_set *d)

@@ -24,16 +24,17 @@ struct data_set {
     uint32_t id, sequence; /* sequence: of the last message */
     bool events;           /* not values */
     uint32_t major, minor; /* version of its metadata */
-    struct batch *batch;   /* the group's, which it goes into */
+    struct batch *batch;   /* the group's, which it goes into; by group_join() */
 };
 
-struct group;
+struct encoder;
+struct form;
 
-/* Joins the group. */
-void data_set_init(struct data_set *d, struct group *g, const struct plan_group *group,
+/* Of a group with messages of that form. */
+void data_set_init(struct data_set *d, const struct form *f, const struct plan_group *group,
                    const struct plan_writer *writer, uint32_t id);
 void data_set_clear(struct data_set *d);
 
-/* The server that values are from is known, or is another one. */
-void data_set_of_server(struct data_set *d, const struct group *g, struct slice endpoint_url,
+/* The server that values are from is known, or is another one; `e`: its batch's. */
+void data_set_of_server(struct data_set *d, const struct encoder *e, struct slice endpoint_url,
                         struct slice application_uri);

@@ -9,19 +9,19 @@
 static const struct encoding {
     const char *name, *content_type, *content_encoding;
     enum opcua_json_rules rules;
-    bool reversible, gzip, uadp, avro;
+    bool reversible, gzip, uadp;
 } encodings[] = {
-    [ENCODING_JSON]                 = {"Json", "application/json", "utf-8", OPCUA_JSON_1_04, false, false, false, false},
-    [ENCODING_JSON_REVERSIBLE]      = {"JsonReversible", "application/json", "utf-8", OPCUA_JSON_1_04, true, false, false, false},
-    [ENCODING_JSON_GZIP]            = {"JsonGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false, false},
-    [ENCODING_JSON_REVERSIBLE_GZIP] = {"JsonReversibleGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, true, true, false, false},
-    [ENCODING_JSON_COMPACT]         = {"JsonCompact", "application/json", "utf-8", OPCUA_JSON_COMPACT, true, false, false, false},
-    [ENCODING_JSON_COMPACT_GZIP]    = {"JsonCompactGzip", "application/json+gzip", "utf-8", OPCUA_JSON_COMPACT, true, true, false, false},
-    [ENCODING_JSON_VERBOSE]         = {"JsonVerbose", "application/json", "utf-8", OPCUA_JSON_VERBOSE, true, false, false, false},
-    [ENCODING_JSON_VERBOSE_GZIP]    = {"JsonVerboseGzip", "application/json+gzip", "utf-8", OPCUA_JSON_VERBOSE, true, true, false, false},
-    [ENCODING_UADP]                 = {"Uadp", "application/opcua+uadp", "", OPCUA_JSON_1_04, false, false, true, false},
-    [ENCODING_AVRO]                 = {"Avro", "application/avro", "utf-8", OPCUA_JSON_1_04, false, false, false, true},
-    [ENCODING_AVRO_GZIP]            = {"AvroGzip", "application/avro+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false, true},
+    [ENCODING_JSON]                 = {"Json", "application/json", "utf-8", OPCUA_JSON_1_04, false, false, false},
+    [ENCODING_JSON_REVERSIBLE]      = {"JsonReversible", "application/json", "utf-8", OPCUA_JSON_1_04, true, false, false},
+    [ENCODING_JSON_GZIP]            = {"JsonGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false},
+    [ENCODING_JSON_REVERSIBLE_GZIP] = {"JsonReversibleGzip", "application/json+gzip", "utf-8", OPCUA_JSON_1_04, true, true, false},
+    [ENCODING_JSON_COMPACT]         = {"JsonCompact", "application/json", "utf-8", OPCUA_JSON_COMPACT, true, false, false},
+    [ENCODING_JSON_COMPACT_GZIP]    = {"JsonCompactGzip", "application/json+gzip", "utf-8", OPCUA_JSON_COMPACT, true, true, false},
+    [ENCODING_JSON_VERBOSE]         = {"JsonVerbose", "application/json", "utf-8", OPCUA_JSON_VERBOSE, true, false, false},
+    [ENCODING_JSON_VERBOSE_GZIP]    = {"JsonVerboseGzip", "application/json+gzip", "utf-8", OPCUA_JSON_VERBOSE, true, true, false},
+    [ENCODING_UADP]                 = {"Uadp", "application/opcua+uadp", "", OPCUA_JSON_1_04, false, false, true},
+    [ENCODING_AVRO]                 = {"Avro", "application/avro", "utf-8", OPCUA_JSON_1_04, false, false, false},
+    [ENCODING_AVRO_GZIP]            = {"AvroGzip", "application/avro+gzip", "utf-8", OPCUA_JSON_1_04, false, true, false},
 };
 /* clang-format on */
 
@@ -34,11 +34,6 @@ const char *encoder_name(enum message_encoding encoding)
 bool encoder_is_strict(enum message_encoding encoding)
 {
     return encodings[encoding].rules != OPCUA_JSON_1_04;
-}
-
-bool encoder_is_avro(enum message_encoding encoding)
-{
-    return encodings[encoding].avro;
 }
 
 bool encoder_has_schema(enum message_encoding encoding)
@@ -81,8 +76,8 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
     bool bare = encoding->rules != OPCUA_JSON_1_04; /* raw values have no types in 1.05 */
     *e = (struct encoder){
         .ops = encoding->uadp   ? &encoder_uadp
-               : encoding->avro ? &encoder_avro
-               : f->samples   ? &encoder_samples
+               : plan_is_avro(p->encoding) ? &encoder_avro
+               : f->samples             ? &encoder_samples
                               : &encoder_json,
         .form = f,
         .content_type = encoding->content_type,
@@ -100,7 +95,7 @@ void encoder_init(struct encoder *e, const struct encoder_plan *p)
     };
     if (encoding->uadp)
         encoder_uadp_init(e, p);
-    else if (encoding->avro)
+    else if (plan_is_avro(p->encoding))
         encoder_avro_init(e, p);
     else
         put_network_head(e, p);

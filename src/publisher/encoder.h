@@ -122,8 +122,6 @@ const char *encoder_name(enum message_encoding encoding);
 /* Messages with it are always as the standard has them. */
 bool encoder_is_strict(enum message_encoding encoding);
 
-/* Messages can be read only by who knows what is in them. */
-bool encoder_is_avro(enum message_encoding encoding);
 /* There is a kind of schema that says what messages look like. */
 bool encoder_has_schema(enum message_encoding encoding);
 

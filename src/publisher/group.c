@@ -257,7 +257,7 @@ bool group_metadata(struct group *g, struct batch *to, const struct data_set *d,
 
 bool group_wants_shapes(const struct group *g, bool *needed)
 {
-    *needed = encoder_is_avro(g->batches.plan.encoding);
+    *needed = plan_is_avro(g->batches.plan.encoding);
     return schemas_wanted(&g->batches);
 }
 
@@ -273,6 +273,20 @@ void group_forget_shape(struct group *g, const struct data_set *d)
 }
 
 /* ---- setting up ---- */
+
+void group_of_server(struct data_set *d, struct slice endpoint_url, struct slice application_uri)
+{
+    cloud_event_of_server(&d->batch->event, application_uri);
+    data_set_of_server(d, &d->batch->encoder, endpoint_url, application_uri);
+}
+
+void group_add(struct group *g, struct data_set *d, const struct plan_group *group,
+               const struct plan_writer *writer, uint32_t id)
+{
+    data_set_init(d, group_form(g), group, writer, id);
+    group_join(g, d, writer);
+    group_of_server(d, writer->connection.endpoint_url, (struct slice){0});
+}
 
 void group_join(struct group *g, struct data_set *d, const struct plan_writer *writer)
 {

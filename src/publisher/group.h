@@ -29,6 +29,11 @@ bool group_is_positional(const struct group *g);
 /* Raw fields known by their place have no way to say that there is no value. */
 bool group_can_say(const struct group *g, const UA_DataValue *v);
 
+/* Makes the data set of a writer, and joins it. */
+void group_add(struct group *g, struct data_set *d, const struct plan_group *group,
+               const struct plan_writer *writer, uint32_t id);
+/* The server that its values are from is known, or is another one. */
+void group_of_server(struct data_set *d, struct slice endpoint_url, struct slice application_uri);
 /* Says where the data set's messages go, before its first one; what the writer leaves open is the
  * group's. */
 void group_join(struct group *g, struct data_set *d, const struct plan_writer *writer);

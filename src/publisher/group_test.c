@@ -109,9 +109,9 @@ static void messages_can_say_what_cloud_events_wants_to_know(void **state)
                                  .subject = SLICE("line 1"),
                                  .connection = {.endpoint_url = SLICE("opc.tcp://plc")}};
     struct data_set d;
-    data_set_init(&d, g, &plan, &writer, 0);
+    group_add(g, &d, &plan, &writer, 0);
     put(g, &d, 1);
-    data_set_of_server(&d, g, SLICE("opc.tcp://plc"), SLICE("urn:plc"));
+    group_of_server(&d, SLICE("opc.tcp://plc"), SLICE("urn:plc"));
     put(g, &d, 2);
     assert_int_equal(sent_count, 2);
     assert_slice(property_of(0, "specversion"), SLICE("1.0"));

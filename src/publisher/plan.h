@@ -180,6 +180,9 @@ struct plan {
     size_t group_count, writer_count, item_count, duplicates;
 };
 
+/* Messages can be read only by who knows what is in them. */
+bool plan_is_avro(enum message_encoding encoding);
+
 /* `c` must outlive the plan. */
 void plan_make(const struct config *c, const struct plan_defaults *defaults, struct plan *out);
 void plan_clear(struct plan *p);

@@ -1,7 +1,6 @@
 #include "publisher/plan_values.h"
 
 #include "json/write.h"
-#include "publisher/encoder.h"
 
 #define PARTITIONS_MAX 32
 #define REBROWSE_MS (12 * 3600 * 1000)
@@ -47,6 +46,11 @@ static struct slice text(struct slice value, const char *otherwise)
 
 /* ---- groups ---- */
 
+bool plan_is_avro(enum message_encoding encoding)
+{
+    return encoding == ENCODING_AVRO || encoding == ENCODING_AVRO_GZIP;
+}
+
 struct plan_group plan_group_of(const struct plan_values *v, const struct config_entry *e)
 {
     const struct plan_defaults *o = v->defaults;
@@ -72,7 +76,7 @@ struct plan_group plan_group_of(const struct plan_values *v, const struct config
         .batch_ms = (uint32_t)said(e->batch_ms, o->batch_ms),
         .strict = o->strict,
         .metadata = o->metadata,
-        .schemas = o->schemas ? o->schemas == SAID_YES : encoder_is_avro(encoding),
+        .schemas = o->schemas ? o->schemas == SAID_YES : plan_is_avro(encoding),
         .names = o->names,
         .stamp = o->stamp,
         .lone_value = o->lone_value,

@@ -42,7 +42,7 @@ struct schema {
 bool schemas_wanted(const struct batches *home)
 {
     return encoder_has_schema(home->plan.encoding) &&
-           (home->plan.schemas || encoder_is_avro(home->plan.encoding));
+           (home->plan.schemas || plan_is_avro(home->plan.encoding));
 }
 
 /* ---- what data sets look like ---- */

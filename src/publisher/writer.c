@@ -171,7 +171,7 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     buffer_put(&w->same_key, plan->same_key);
     buffer_put(&w->name, plan->name);
     set_spec(w, plan);
-    data_set_init(&w->data_set, config->group, config->plan_group, plan, config->id);
+    group_add(config->group, &w->data_set, config->plan_group, plan, config->id);
     set_routed(w, plan);
     set_home(w, plan);
     set_metadata(w, plan);

@@ -409,8 +409,8 @@ static void on_state(struct writer *w, struct source *s, bool alive)
             event_item_lost(i->more->event);
     }
     if (alive)
-        data_set_of_server(&w->data_set, w->config.group, opcua_session_url(source_session(s)),
-                           opcua_session_application_uri(source_session(s)));
+        group_of_server(&w->data_set, opcua_session_url(source_session(s)),
+                        opcua_session_application_uri(source_session(s)));
     if (w->dump)
         diagnostics_dump_set(w->dump, alive ? source_session(s) : NULL);
     if (w->metadata && alive)
