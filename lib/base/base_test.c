@@ -174,6 +174,11 @@ static void times_print_and_parse(void **state)
     assert_int_equal(ms, 93784500);
     assert_true(clock_parse_timespan(SLICE("00:00:10"), &ms));
     assert_int_equal(ms, 10000);
+    char span[CLOCK_TIMESPAN_MAX];
+    assert_int_equal(clock_timespan(10000, span), strlen("00:00:10.0000000"));
+    assert_string_equal(span, "00:00:10.0000000");
+    clock_timespan((26 * 3600 + 3 * 60 + 4) * 1000ull + 567, span);
+    assert_string_equal(span, "1.02:03:04.5670000");
     assert_false(clock_parse_timespan(SLICE("10"), &ms));
     assert_false(clock_parse_timespan(SLICE("00:61:00"), &ms));
 }

@@ -178,6 +178,16 @@ bool clock_parse_iso8601(struct slice text, uint64_t *wall_ms)
     return true;
 }
 
+size_t clock_timespan(uint64_t ms, char out[CLOCK_TIMESPAN_MAX])
+{
+    uint64_t s = ms / 1000, days = s / 86400;
+    int n = days ? snprintf(out, CLOCK_TIMESPAN_MAX, "%llu.", (unsigned long long)days) : 0;
+    n += snprintf(out + n, CLOCK_TIMESPAN_MAX - (size_t)n, "%02u:%02u:%02u.%03u0000",
+                  (unsigned)(s / 3600 % 24), (unsigned)(s / 60 % 60), (unsigned)(s % 60),
+                  (unsigned)(ms % 1000));
+    return (size_t)n;
+}
+
 bool clock_parse_timespan(struct slice text, uint64_t *ms)
 {
     uint64_t days = 0;

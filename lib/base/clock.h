@@ -23,5 +23,8 @@ bool clock_parse_http_date(struct slice text, uint64_t *wall_ms);
 /* RFC 3339 with any number of fraction digits; no offset means UTC. False for anything else. */
 bool clock_parse_iso8601(struct slice text, uint64_t *wall_ms);
 
+#define CLOCK_TIMESPAN_MAX 40
+/* "1.02:03:04.5670000", as .NET writes a TimeSpan. Returns the length. */
+size_t clock_timespan(uint64_t ms, char out[CLOCK_TIMESPAN_MAX]);
 /* ".NET" time spans, "[d.]hh:mm:ss[.fffffff]". False for anything else. */
 bool clock_parse_timespan(struct slice text, uint64_t *ms);

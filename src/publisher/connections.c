@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
-#include "publisher/diagnostics_figures.h"
 
 struct connections {
     struct loop *loop;
@@ -91,13 +91,15 @@ static void put_address(struct json_writer *w, struct slice peer)
 
 static void put_channel(struct json_writer *w, const struct opcua_channel *c)
 {
+    char lifetime[CLOCK_TIMESPAN_MAX];
     put_address(w, slice_of(c->peer));
     if (c->id == 0)
         return;
     json_name(w, "channelId"), json_put_u64(w, c->id);
     json_name(w, "tokenId"), json_put_u64(w, c->token_id);
     json_name(w, "createdAt"), json_put_time(w, c->since_ms);
-    json_name(w, "lifetime"), diagnostics_put_timespan(w, c->lifetime_ms);
+    clock_timespan(c->lifetime_ms, lifetime);
+    json_name(w, "lifetime"), json_put_text(w, lifetime);
 }
 
 static void tell_channel(struct question *q, struct opcua_session *s)

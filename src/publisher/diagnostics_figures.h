@@ -21,8 +21,5 @@ struct figures {
 /* Of the i-th group. */
 struct figures figures_of(const struct diagnostics *d, const struct survey *s, size_t i);
 
-/* "1.02:03:04.5670000", as .NET writes a TimeSpan. */
-void diagnostics_put_timespan(struct json_writer *w, uint64_t ms);
-
 /* Messages that will not come: dropped for any reason, or lost. */
 uint64_t diagnostics_given_up(const struct outbox_counts *q);

@@ -1,17 +1,14 @@
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "json/write.h"
 #include "publisher/connections.h"
 #include "publisher/diagnostics_figures.h"
-#include "json/write.h"
 
-void diagnostics_put_timespan(struct json_writer *w, uint64_t ms)
+static void put_timespan(struct json_writer *w, uint64_t ms)
 {
-    char text[40];
-    uint64_t s = ms / 1000, days = s / 86400;
-    int n = days ? snprintf(text, sizeof text, "%llu.", (unsigned long long)days) : 0;
-    snprintf(text + n, sizeof text - (size_t)n, "%02u:%02u:%02u.%03u0000",
-             (unsigned)(s / 3600 % 24), (unsigned)(s / 60 % 60), (unsigned)(s % 60),
-             (unsigned)(ms % 1000));
+    char text[CLOCK_TIMESPAN_MAX];
+    clock_timespan(ms, text);
     json_put_text(w, text);
 }
 
@@ -116,7 +113,7 @@ static void put_row(struct json_writer *w, const struct row *r, union value v, b
     else if (r->kind == REAL)
         json_put_double(w, v.real);
     else if (r->kind == SPAN)
-        diagnostics_put_timespan(w, v.whole);
+        put_timespan(w, v.whole);
     else
         json_put_bool(w, v.whole != 0);
 }
