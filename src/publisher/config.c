@@ -6,17 +6,26 @@
 
 /* ---- nodes ---- */
 
+static size_t length_of_all(const struct json *texts)
+{
+    size_t len = 0;
+    struct json_walk w = json_walk(texts);
+    while (json_next(&w))
+        len += json_string(w.value).len;
+    return len;
+}
+
 static bool is_too_long(const struct node_draft *d)
 {
     return d->node.id.len > CONFIG_NAME_MAX || d->rare.index_range.len > CONFIG_NAME_MAX ||
            d->node.field_id.len > CONFIG_NAME_MAX || d->node.display_name.len > CONFIG_NAME_MAX ||
-           d->rare.topic.len > CONFIG_NAME_MAX;
+           d->rare.topic.len > CONFIG_NAME_MAX || length_of_all(d->rare.browse_path) > CONFIG_NAME_MAX;
 }
 
 static bool check_node(struct config *c, const struct json *at, const struct node_draft *d)
 {
     if (is_too_long(d))
-        config_find(c, at, (struct slice){0}, true, "has a name, id or topic of more than %d bytes",
+        config_find(c, at, (struct slice){0}, true, "has a name, id, path or topic of more than %d bytes",
                     CONFIG_NAME_MAX);
     else if (!d->node.id.len && !json_count(d->rare.browse_path) && !d->rare.model_change)
         config_find(c, at, SLICE("Id"), true,

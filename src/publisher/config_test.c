@@ -195,6 +195,21 @@ static void one_bad_node_leaves_the_others(void **state)
         "pn.json:5:8: Id: must be a text\n");
 }
 
+static void a_path_has_a_bound_as_a_whole(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_text(&text, "[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"BrowsePath\": [\"2:Line\"");
+    for (int i = 0; i < CONFIG_NAME_MAX / 10 + 1; i++)
+        buffer_text(&text, ", \"2:Valve007\"");
+    buffer_text(&text, "]}, {\"Id\": \"i=3\"}]}]");
+    read_text(buffer_cstr(&text));
+    assert_int_equal(config.entries[0].node_count, 1);
+    assert_int_equal(config.refused, 1);
+    assert_non_null(strstr(findings(), "has a name, id, path or topic of more than 4096 bytes"));
+    buffer_clear(&text);
+}
+
 static void words_that_are_not_known_are_named_with_those_that_are(void **state)
 {
     (void)state;
@@ -267,6 +282,7 @@ int main(void)
         cmocka_unit_test_teardown(an_empty_file_publishes_nothing, tear_down),
         cmocka_unit_test_teardown(one_bad_entry_leaves_the_others, tear_down),
         cmocka_unit_test_teardown(one_bad_node_leaves_the_others, tear_down),
+        cmocka_unit_test_teardown(a_path_has_a_bound_as_a_whole, tear_down),
         cmocka_unit_test_teardown(words_that_are_not_known_are_named_with_those_that_are,
                                   tear_down),
         cmocka_unit_test_teardown(unknown_names_are_passed_over_with_a_hint, tear_down),
