@@ -13,7 +13,7 @@
 #include <cjson/cJSON.h>
 #endif
 
-#include "publisher/encoder.h"
+#include "pubsub/encoder.h"
 
 #define FIELDS 100
 #define NOW 133500000001234567

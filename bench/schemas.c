@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "publisher/group.h"
-#include "publisher/outgoing.h"
+#include "outbox/outgoing.h"
+#include "writers/group.h"
 
 static struct {
     struct group *group;
@@ -22,7 +22,7 @@ static struct {
     uint64_t schema_bytes, longest_ns;
 } b;
 
-/* ---- in the place of publisher/outbox.c ---- */
+/* ---- in the place of outbox/outbox.c ---- */
 
 struct outbox_route *outbox_route_ua(struct outbox *o, enum plan_transport transport,
                                      struct slice connection, uint32_t partitions)

@@ -1,13 +1,13 @@
 /*
  * What the publisher tells of itself, as messages beside those of the plant: its runtime state
  * (RestartAnnouncement and so on) and the diagnostics of a writer group. They take the way of all
- * messages (publisher/outbox.h), so they go where messages go and are kept as they are.
+ * messages (outbox/outbox.h), so they go where messages go and are kept as they are.
  */
 #pragma once
 
 #include "opcua/thread.h"
-#include "publisher/outbox.h"
-#include "publisher/topic.h"
+#include "outbox/outbox.h"
+#include "published/topic.h"
 
 #define ANNOUNCE_STATE_SCHEMA "application/x-runtimestate-message-v2-json"
 #define ANNOUNCE_DIAGNOSTICS_SCHEMA "application/x-writergroup-diagnostics-message-v2-json"

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "publisher/outbox.h"
-#include "publisher/survey.h"
+#include "outbox/outbox.h"
+#include "writers/survey.h"
 
 #define DIAGNOSTICS_SECONDS 60
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "json/write.h"
-#include "publisher/connections.h"
+#include "opcua/connections.h"
 #include "publisher/diagnostics_figures.h"
 
 static void put_timespan(struct json_writer *w, uint64_t ms)

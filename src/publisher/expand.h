@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "opcua/session.h"
-#include "publisher/plan.h"
+#include "published/plan.h"
 
 #define EXPAND_NODES_MAX 100000 /* objects and variables of one expansion: BadTooManyOperations */
 #define EXPAND_DEPTH_MAX 64

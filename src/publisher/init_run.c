@@ -7,8 +7,8 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "publisher/init_file.h"
-#include "publisher/watch.h"
+#include "published/init_file.h"
+#include "published/watch.h"
 
 #define LOG_HEAD "# run of content " /* and its hash */
 #define RETRY_MS 1000

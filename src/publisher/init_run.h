@@ -1,5 +1,5 @@
 /*
- * Runs the start-up file (publisher/init_file.h): at the start, and whenever its content changes.
+ * Runs the start-up file (published/init_file.h): at the start, and whenever its content changes.
  * What was run stands in a log beside it, each request with its status and answer; a file whose
  * content the log names already is not run again. On the module's loop.
  *

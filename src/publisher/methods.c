@@ -5,7 +5,7 @@
 #include "publisher/publisher_private.h"
 #include "json/json.h"
 
-/* ---- the configuration: publisher/config_edit.h knows each method by its name ---- */
+/* ---- the configuration: published/config_edit.h knows each method by its name ---- */
 
 struct change {
     struct module_call *call; /* NULL: answered in our place; it may be carried out all the same */

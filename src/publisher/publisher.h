@@ -11,10 +11,10 @@
 #include "base/buffer.h"
 #include "client/module.h"
 #include "opcua/thread.h"
-#include "publisher/config_edit.h"
-#include "publisher/outbox.h"
-#include "publisher/plan.h"
-#include "publisher/topic.h"
+#include "outbox/outbox.h"
+#include "published/config_edit.h"
+#include "published/plan.h"
+#include "published/topic.h"
 
 struct publisher;
 

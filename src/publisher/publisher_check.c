@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "base/file.h"
-#include "publisher/config_schema.h"
-#include "publisher/credentials.h"
+#include "published/config_schema.h"
+#include "published/credentials.h"
 
 int publisher_check(const struct publisher_config *config)
 {

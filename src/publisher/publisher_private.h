@@ -6,15 +6,15 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "publisher/config_store.h"
-#include "publisher/connections.h"
-#include "publisher/credentials.h"
-#include "publisher/engine.h"
+#include "json/write.h"
+#include "opcua/connections.h"
+#include "outbox/told_file.h"
+#include "published/config_store.h"
+#include "published/credentials.h"
 #include "publisher/init_run.h"
 #include "publisher/publisher.h"
 #include "publisher/reports.h"
-#include "publisher/told_file.h"
-#include "json/write.h"
+#include "writers/engine.h"
 
 /* Of a method that goes to the OPC UA thread and comes back: what has not come back when all of it ends
  * is dropped. */

@@ -9,7 +9,7 @@
 
 #include "publisher/announce.h"
 #include "publisher/diagnostics.h"
-#include "publisher/engine.h"
+#include "writers/engine.h"
 
 #define REPORTS_MS 1000
 #define REPORTS_ASKED_MAX 256

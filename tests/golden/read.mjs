@@ -1,5 +1,5 @@
 // Reads the messages in publisher/ with rules of its own, taken from OPC UA Part 14, Part 6 and OPC
-// Publisher's documentation, and holds what it finds against what src/publisher/golden_test.c puts in.
+// Publisher's documentation, and holds what it finds against what lib/writers/golden_test.c puts in.
 // It shares no code with the encoders.   node tests/golden/read.mjs
 import assert from 'node:assert/strict';
 import {readdirSync, readFileSync} from 'node:fs';

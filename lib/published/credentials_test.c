@@ -1,0 +1,289 @@
+/* A workload API that answers as IoT Edge's does, on this process's own HTTP server. */
+#include "published/credentials.h"
+
+#include <stdio.h>
+
+#include "base/cmocka.h"
+#include "base/encoding.h"
+#include "json/json.h"
+#include "json/write.h"
+#include "rest/server.h"
+
+#define WAIT_MS 30000
+#define FILE_TEXT                                                                                  \
+    "[{\"EndpointUrl\": \"opc.tcp://plc\", \"OpcAuthenticationMode\": \"UsernamePassword\", "       \
+    "\"EncryptedAuthUsername\": \"b3BlcmF0b3I=\", \"EncryptedAuthPassword\": \"c2VjcmV0\", "       \
+    "\"OpcNodes\": [{\"Id\": \"i=2258\"}]}]"
+
+static struct world {
+    struct loop *loop;
+    struct rest_server *server;
+    struct credentials *credentials;
+    struct config config;
+    size_t asked;
+    bool refuses, fetched, forced;
+} world;
+
+static void check_vector(const struct json *body)
+{
+    struct buffer text = {0};
+    assert_int_equal(base64_decode(json_string(json_get(body, "initializationVector")), &text), OK);
+    assert_slice(buffer_slice(&text), SLICE("alKGJdfsgidfasdO"));
+    buffer_clear(&text);
+}
+
+/* It comes back as it is. */
+static void encrypt(struct rest_request *r)
+{
+    struct json_doc *doc = NULL;
+    struct buffer out = {0};
+    world.asked++;
+    if (world.refuses) {
+        rest_reply_problem(r, 403, "forbidden");
+        return;
+    }
+    assert_int_equal(json_parse(r->body, JSON_STRICT, &doc, NULL), OK);
+    check_vector(json_root(doc));
+    struct json_writer w = json_writer(&out);
+    json_object(&w);
+    json_name(&w, "ciphertext"), json_put_string(&w, json_string(json_get(json_root(doc), "plaintext")));
+    json_end_object(&w);
+    rest_reply(r, 200, "application/json", buffer_slice(&out));
+    json_free(&doc);
+    buffer_clear(&out);
+}
+
+/* What was "encrypted" comes back as it is, with a mark before it. */
+static void decrypt(struct rest_request *r)
+{
+    struct json_doc *doc = NULL;
+    struct buffer text = {0}, plain = {0}, out = {0};
+    world.asked++;
+    if (world.refuses) {
+        rest_reply_problem(r, 403, "forbidden");
+        return;
+    }
+    assert_int_equal(json_parse(r->body, JSON_STRICT, &doc, NULL), OK);
+    const struct json *body = json_root(doc);
+    check_vector(body);
+    buffer_text(&text, "plain ");
+    assert_int_equal(base64_decode(json_string(json_get(body, "ciphertext")), &text), OK);
+    base64_encode(buffer_slice(&text), &plain);
+    struct json_writer w = json_writer(&out);
+    json_object(&w);
+    json_name(&w, "plaintext"), json_put_string(&w, buffer_slice(&plain));
+    json_end_object(&w);
+    rest_reply(r, 200, "application/json", buffer_slice(&out));
+    json_free(&doc);
+    buffer_clear(&text);
+    buffer_clear(&plain);
+    buffer_clear(&out);
+}
+
+static const struct rest_route routes[] = {
+    {"POST", "/modules/opc/genid/6a/decrypt", decrypt, REST_PUBLIC},
+    {"POST", "/modules/opc/genid/6a/encrypt", encrypt, REST_PUBLIC}};
+static const struct rest_table table = {"", routes, sizeof routes / sizeof routes[0], NULL, false};
+static struct listener *listener;
+
+static void on_accept(void *arg, struct stream *s)
+{
+    (void)arg;
+    rest_server_accept(world.server, s);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    char uri[64];
+    world.loop = loop_new();
+    world.server = rest_server_new(&(struct rest_server_config){
+        .loop = world.loop, .tables = &table, .table_count = 1});
+    assert_int_equal(listener_open(&(struct listen_config){.loop = world.loop,
+                                                           .host = "127.0.0.1",
+                                                           .on_accept = on_accept},
+                                   &listener),
+                     OK);
+    snprintf(uri, sizeof uri, "http://127.0.0.1:%d/", listener_port(listener));
+    assert_int_equal(
+        credentials_new(
+            &(struct credentials_config){
+                .loop = world.loop, .uri = uri, .module = "opc", .generation = "6a"},
+            &world.credentials),
+        OK);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    config_clear(&world.config);
+    credentials_free(&world.credentials);
+    listener_close(&listener);
+    rest_server_free(&world.server);
+    loop_free(&world.loop);
+    world = (struct world){0};
+    return 0;
+}
+
+static enum status settle(struct credentials *c)
+{
+    config_clear(&world.config);
+    assert_int_equal(config_read(SLICE(FILE_TEXT), &world.config), OK);
+    assert_int_equal(world.config.entry_count, 1);
+    return credentials_settle(c, &world.config, world.forced);
+}
+
+static void on_fetched(void *arg)
+{
+    (void)arg;
+    world.fetched = true;
+}
+
+static bool is_fetched(void *arg)
+{
+    (void)arg;
+    return world.fetched;
+}
+
+static void fetch(void)
+{
+    world.fetched = false;
+    credentials_fetch(world.credentials, on_fetched, NULL);
+    assert_true(loop_run_until(world.loop, is_fetched, NULL, WAIT_MS));
+}
+
+static void what_is_encrypted_is_opened_once(void **state)
+{
+    (void)state;
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(settle(world.credentials), OK);
+    assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+    assert_slice(world.config.entries[0].password, SLICE("plain secret"));
+    assert_int_equal(world.config.entries[0].authentication, AUTHENTICATE_USER);
+    assert_int_equal(world.config.finding_count, 0);
+    credentials_forget_refused(world.credentials);
+    assert_int_equal(settle(world.credentials), OK);
+    assert_int_equal(world.asked, 2);
+}
+
+static void assert_nobody(void)
+{
+    assert_int_equal(world.config.entries[0].authentication, AUTHENTICATE_NOBODY);
+    assert_int_equal(world.config.entries[0].user.len, 0);
+    assert_int_equal(world.config.finding_count, 1);
+    assert_false(world.config.findings[0].refused);
+}
+
+static void what_is_refused_is_asked_as_nobody_and_again_with_the_next_file(void **state)
+{
+    (void)state;
+    world.refuses = true;
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(settle(world.credentials), OK);
+    assert_nobody();
+    world.refuses = false;
+    credentials_forget_refused(world.credentials);
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(settle(world.credentials), OK);
+    assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+}
+
+static void without_the_api_the_server_is_asked_as_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(settle(NULL), OK);
+    assert_nobody();
+}
+
+static void when_forced_what_cannot_be_opened_is_left_out(void **state)
+{
+    (void)state;
+    world.forced = true;
+    assert_int_equal(settle(NULL), OK);
+    assert_int_equal(world.config.entry_count, 0);
+    assert_int_equal(world.config.node_count, 0);
+    assert_int_equal(world.config.refused, 1);
+    assert_true(world.config.findings[0].refused);
+}
+
+#define PLAIN_TEXT                                                                                 \
+    "[{\"EndpointUrl\": \"opc.tcp://plc\", \"OpcAuthenticationMode\": \"UsernamePassword\", "       \
+    "\"OpcAuthenticationUsername\": \"operator\", \"OpcAuthenticationPassword\": \"secret\", "     \
+    "\"OpcNodes\": [{\"Id\": \"i=2258\"}]}]"
+
+static void what_is_plain_is_encrypted_once(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    for (int i = 0; i < 2; i++) {
+        if (i == 0) {
+            assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), AGAIN);
+            assert_true(credentials_wants(world.credentials));
+            fetch();
+        }
+        buffer_reset(&out);
+        assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), OK);
+        assert_slice(buffer_slice(&out), SLICE(FILE_TEXT));
+        credentials_forget_refused(world.credentials);
+    }
+    assert_int_equal(world.asked, 2);
+    buffer_clear(&out);
+}
+
+static void what_the_api_does_not_encrypt_is_refused(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    world.refuses = true;
+    assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), AGAIN);
+    fetch();
+    assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), FORBIDDEN);
+    assert_int_equal(out.len, 0);
+    buffer_clear(&out);
+}
+
+/* Who waits is told, whether it was asked for already or not. */
+static void who_waits_is_told_at_the_end(void **state)
+{
+    (void)state;
+    for (int begun = 0; begun < 2; begun++) {
+        world.fetched = false;
+        assert_int_equal(settle(world.credentials), AGAIN);
+        credentials_fetch(world.credentials, on_fetched, NULL);
+        if (begun)
+            loop_run_until(world.loop, is_fetched, NULL, 0);
+        credentials_free(&world.credentials);
+        assert_true(world.fetched);
+        stop(state);
+        start(state);
+    }
+}
+
+static void an_address_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    struct credentials *c = NULL;
+    struct credentials_config config = {
+        .loop = world.loop, .uri = "workload.sock", .module = "opc", .generation = "6a"};
+    assert_int_equal(credentials_new(&config, &c), BAD_ARGUMENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_encrypted_is_opened_once, start, stop),
+        cmocka_unit_test_setup_teardown(
+            what_is_refused_is_asked_as_nobody_and_again_with_the_next_file, start, stop),
+        cmocka_unit_test_setup_teardown(without_the_api_the_server_is_asked_as_nobody, start, stop),
+        cmocka_unit_test_setup_teardown(when_forced_what_cannot_be_opened_is_left_out, start, stop),
+        cmocka_unit_test_setup_teardown(what_is_plain_is_encrypted_once, start, stop),
+        cmocka_unit_test_setup_teardown(what_the_api_does_not_encrypt_is_refused, start, stop),
+        cmocka_unit_test_setup_teardown(who_waits_is_told_at_the_end, start, stop),
+        cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, start, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

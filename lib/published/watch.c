@@ -1,0 +1,135 @@
+#include "published/watch.h"
+
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+struct watch {
+    struct loop *loop;
+    char *path;
+    watch_fn *fn;
+    void *arg;
+    struct loop_timer timer;
+    struct look *look; /* under way */
+    struct stat seen;
+    enum status status; /* of the last look */
+    uint64_t hash;
+    bool any;
+};
+
+/* Of its own, because the watch may be freed meanwhile. */
+struct look {
+    struct watch *watch; /* NULL: freed */
+    char *path;
+    struct stat seen; /* before, and after */
+    bool force, changed;
+    bool outdated; /* we wrote the file meanwhile */
+    enum status status;
+    struct buffer content;
+};
+
+bool watch_is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_size == b->st_size && a->st_ino == b->st_ino;
+}
+
+static void look_at_file(void *arg) /* on a helper thread */
+{
+    struct look *l = arg;
+    struct stat now = {0};
+    bool there = stat(l->path, &now) == 0;
+    l->changed = l->force || !watch_is_same(&now, &l->seen);
+    l->seen = now;
+    if (l->changed)
+        l->status = there ? file_read(l->path, &l->content) : NOT_FOUND;
+}
+
+static void on_timer(void *arg);
+
+static void take(struct watch *w, const struct look *l)
+{
+    uint64_t hash = slice_hash(buffer_slice(&l->content));
+    bool same = w->any && l->status == w->status && hash == w->hash;
+    w->seen = l->seen;
+    w->status = l->status;
+    w->hash = hash;
+    w->any = true;
+    if (!same)
+        w->fn(w->arg, l->status, buffer_slice(&l->content));
+}
+
+static void look_free(struct look *l)
+{
+    buffer_clear(&l->content);
+    free(l->path);
+    free(l);
+}
+
+static void on_looked(void *arg)
+{
+    struct look *l = arg;
+    struct watch *w = l->watch;
+    if (w) {
+        w->look = NULL;
+        loop_timer_start(w->loop, &w->timer, WATCH_MS, on_timer, w);
+        if (l->changed && !l->outdated)
+            take(w, l); /* last: it may free the watch */
+    }
+    look_free(l);
+}
+
+/* The loop went with it. */
+static void on_dropped(void *arg)
+{
+    struct look *l = arg;
+    if (l->watch)
+        l->watch->look = NULL;
+    look_free(l);
+}
+
+static void on_timer(void *arg)
+{
+    struct watch *w = arg;
+    w->look = MEMORY_NEW(struct look);
+    w->look->watch = w;
+    w->look->path = memory_text(w->path);
+    w->look->seen = w->seen;
+    w->look->force = !w->any;
+    loop_work_or_drop(w->loop, look_at_file, on_looked, on_dropped, w->look);
+}
+
+struct watch *watch_new(struct loop *l, const char *path, watch_fn *fn, void *arg)
+{
+    struct watch *w = MEMORY_NEW(struct watch);
+    w->loop = l;
+    w->path = memory_text(path);
+    w->fn = fn;
+    w->arg = arg;
+    loop_timer_start(l, &w->timer, 0, on_timer, w);
+    return w;
+}
+
+void watch_free(struct watch **watch)
+{
+    struct watch *w = *watch;
+    if (!w)
+        return;
+    loop_timer_stop(&w->timer);
+    if (w->look)
+        w->look->watch = NULL;
+    free(w->path);
+    free(w);
+    *watch = NULL;
+}
+
+void watch_know(struct watch *w, struct slice content)
+{
+    w->seen = (struct stat){0};
+    w->status = OK;
+    w->hash = slice_hash(content);
+    w->any = true;
+    if (w->look)
+        w->look->outdated = true;
+}
