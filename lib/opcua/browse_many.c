@@ -166,6 +166,12 @@ static void take_all(struct many *m, UA_StatusCode status, UA_BrowseResult *resu
     m->less = too_much && m->asked_count > 1;
     if (status == UA_STATUSCODE_GOOD && count != m->asked_count)
         status = UA_STATUSCODE_BADUNEXPECTEDERROR;
+    if (too_much && !m->less) { /* one by itself: the others are not concerned */
+        UA_BrowseResult refused = {.statusCode = status};
+        take(m, m->asked[0], &refused);
+        go_on(m);
+        return;
+    }
     if (status != UA_STATUSCODE_GOOD && !m->less) {
         end(m, status);
         return;

@@ -6,20 +6,34 @@
 
 /* ---- nodes ---- */
 
+/* As it stands in messages. */
+static size_t escaped_length(struct slice text)
+{
+    size_t len = text.len + 2;
+    for (size_t i = 0; i < text.len; i++)
+        len += text.at[i] < 0x20 ? 5 : text.at[i] == '"' || text.at[i] == '\\';
+    return len;
+}
+
 static size_t length_of_all(const struct json *texts)
 {
     size_t len = 0;
     struct json_walk w = json_walk(texts);
     while (json_next(&w))
-        len += json_string(w.value).len;
+        len += escaped_length(json_string(w.value)) + 1;
     return len;
 }
 
 static bool is_too_long(const struct node_draft *d)
 {
-    return d->node.id.len > CONFIG_NAME_MAX || d->rare.index_range.len > CONFIG_NAME_MAX ||
-           d->node.field_id.len > CONFIG_NAME_MAX || d->node.display_name.len > CONFIG_NAME_MAX ||
-           d->rare.topic.len > CONFIG_NAME_MAX || length_of_all(d->rare.browse_path) > CONFIG_NAME_MAX;
+    const struct slice texts[] = {d->node.id, d->node.field_id, d->node.display_name,
+                                  d->rare.index_range, d->rare.topic};
+    size_t longest = length_of_all(d->rare.browse_path);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        size_t len = escaped_length(texts[i]);
+        longest = len > longest ? len : longest;
+    }
+    return longest > CONFIG_NAME_MAX;
 }
 
 static bool check_node(struct config *c, const struct json *at, const struct node_draft *d)

@@ -15,7 +15,7 @@
 
 #define CONFIG_TEXT_MAX (64u << 20)
 #define CONFIG_NODES_MAX 1000000 /* of a whole file */
-#define CONFIG_NAME_MAX 4096     /* bytes of a node's id or of its names */
+#define CONFIG_NAME_MAX 4096     /* bytes of a node's id, of its path or of its names, as JSON */
 #define CONFIG_FINDINGS_MAX 1000 /* more are only counted */
 #define CONFIG_UNSET INT64_MIN   /* a number that the file does not give */
 

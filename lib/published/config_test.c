@@ -202,10 +202,13 @@ static void a_path_has_a_bound_as_a_whole(void **state)
     buffer_text(&text, "[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"BrowsePath\": [\"2:Line\"");
     for (int i = 0; i < CONFIG_NAME_MAX / 10 + 1; i++)
         buffer_text(&text, ", \"2:Valve007\"");
-    buffer_text(&text, "]}, {\"Id\": \"i=3\"}]}]");
+    buffer_text(&text, "]}, {\"Id\": \"i=2\", \"DisplayName\": \"");
+    for (int i = 0; i < CONFIG_NAME_MAX / 6 + 1; i++)
+        buffer_text(&text, "\\u0001"); /* six bytes in each message */
+    buffer_text(&text, "\"}, {\"Id\": \"i=3\"}]}]");
     read_text(buffer_cstr(&text));
     assert_int_equal(config.entries[0].node_count, 1);
-    assert_int_equal(config.refused, 1);
+    assert_int_equal(config.refused, 2);
     assert_non_null(strstr(findings(), "has a name, id, path or topic of more than 4096 bytes"));
     buffer_clear(&text);
 }

@@ -197,8 +197,9 @@ static void on_gap(void *arg, uint32_t first, uint32_t count)
 static void keep_parameters(struct source_item *place, const struct opcua_item *item)
 {
     place->sampling_ms = item->sampling_ms < INT32_MAX ? (int32_t)item->sampling_ms : INT32_MAX;
-    place->queue_size = item->queue_size < UINT16_MAX ? (uint16_t)item->queue_size : UINT16_MAX;
-    place->attribute = (uint8_t)item->attribute;
+    place->queue_size = (item->queue_size < SOURCE_QUEUE_SIZE_MAX ? item->queue_size : SOURCE_QUEUE_SIZE_MAX) &
+                        SOURCE_QUEUE_SIZE_MAX;
+    place->attribute = item->attribute & 31; /* UA_ATTRIBUTEID_…: up to 27 */
     place->late_filter = item->late_filter;
     place->discard_new = item->discard_new;
     place->registered = item->registered;

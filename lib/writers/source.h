@@ -26,10 +26,10 @@ struct source_item {
     uint32_t index;
     UA_StatusCode status;
     int32_t sampling_ms; /* as in opcua_item, like those that follow */
-    uint16_t queue_size;
-    uint8_t attribute;
-    bool late_filter : 1, discard_new : 1, registered : 1, linked : 1;
+    uint32_t queue_size : 23, attribute : 5, late_filter : 1, discard_new : 1, registered : 1, linked : 1;
 };
+
+#define SOURCE_QUEUE_SIZE_MAX ((1u << 23) - 1) /* more than any server keeps */
 
 /* What writers do with what comes. */
 struct source_events {

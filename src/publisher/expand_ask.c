@@ -34,6 +34,16 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
     const UA_ReadResponse *r = response;
     if (was_lost(w, status))
         return;
+    if (status != UA_STATUSCODE_GOOD && w->asked_count > 1) { /* too many, or one of them is to blame */
+        for (size_t i = 0; i < w->asked_count; i++) {
+            UA_NodeId_clear(&w->asked[i]->id);
+            w->asked[i]->looked = false;
+        }
+        w->most_read = w->asked_count / 2;
+        expand_go_on(w);
+        return;
+    }
+    w->most_read *= 2; /* that one was to blame, or was one of few */
     for (size_t i = 0; i < w->asked_count; i++) {
         if (r && r->resultsSize == 2 * w->asked_count)
             set_node(w, w->asked[i], &r->results[2 * i], &r->results[2 * i + 1]);
@@ -61,7 +71,8 @@ static bool read_nodes(struct walk *w)
 {
     UA_ReadValueId what[2 * LOOKED_AT_ONCE];
     uint32_t limit = opcua_session_limits(w->session)->nodes_per_read;
-    size_t most = limit >= 2 && limit / 2 < LOOKED_AT_ONCE ? limit / 2 : LOOKED_AT_ONCE;
+    size_t most = limit && limit / 2 < LOOKED_AT_ONCE ? limit / 2 + (limit == 1) : LOOKED_AT_ONCE;
+    most = w->most_read && w->most_read < most ? w->most_read : most;
     w->asked_count = 0;
     for (struct visit *v = w->now; v && w->asked_count < most; v = v->next)
         if (v->kind == LOOK && !v->looked && parse(w, v)) {
@@ -128,12 +139,23 @@ static UA_BrowseDescription description_of(const struct visit *v)
                                   .resultMask = UA_BROWSERESULTMASK_ALL};
 }
 
+/* What was found for nodes that come later. */
+static size_t references_waiting(const struct walk *w)
+{
+    size_t count = 0;
+    for (const struct visit *v = w->now; v; v = v->next)
+        count += v->found.count;
+    return count;
+}
+
 /* The next node, and with it those that are known to come later. */
 static void browse(struct walk *w)
 {
     UA_BrowseDescription what[OPCUA_BROWSE_MANY_MAX];
     size_t most = opcua_browse_many_most(w->session);
     most = w->most && w->most < most ? w->most : most;
+    if (references_waiting(w) > EXPAND_NODES_MAX / 2)
+        most = 1; /* they are looked at first */
     w->asked_count = 0;
     for (struct visit *v = w->now; v && w->asked_count < most; v = v->next)
         if (is_to_browse(w, v)) {

@@ -48,7 +48,7 @@ struct walk {
     size_t nodes;
     struct visit *asked[OPCUA_BROWSE_MANY_MAX]; /* with the call under way */
     size_t asked_count;
-    size_t most; /* of these; 0: as many as the server bears */
+    size_t most, most_read; /* of these, when they are browsed and read; 0: as many as the server bears */
 };
 
 /* ---- expand.c ---- */

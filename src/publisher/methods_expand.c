@@ -173,7 +173,11 @@ static void on_found(void *arg)
     if (json_parse(buffer_slice(&e->entry), JSON_STRICT, &doc, NULL) == OK)
         put_answer(e, json_root(doc));
     json_free(&doc);
-    if (e->save && e->entries.len > 2 && !e->publisher->stopping) {
+    if (e->save && e->publisher->stopping) {
+        fail(e, CANCELLED, "The publisher ends: nothing was saved.");
+        return;
+    }
+    if (e->save && e->entries.len > 2) {
         config_store_call(e->publisher->store, SLICE("AddOrUpdateEndpoints"),
                           buffer_slice(&e->entries), on_saved, e);
         return;
@@ -249,6 +253,10 @@ static void expand(struct module_call *c, bool save)
     e->call = c;
     e->save = save;
     module_call_wait(c, on_ended, e);
+    if (e->publisher->stopping) {
+        fail(e, CANCELLED, "The publisher ends.");
+        return;
+    }
     if (!json_is(entry, JSON_OBJECT)) {
         fail(e, BAD_ARGUMENT, "\"entry\" is needed: an entry with OpcNodes.");
         return;
