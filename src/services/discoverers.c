@@ -104,7 +104,7 @@ void services_discoverers_invoke(struct services_discoverers *d, const char *met
         return;
     }
     if (d->list == NULL) {
-        services_fleet_look(d->fleet, DISCOVERERS_AGE_MS, on_fleet, c);
+        services_fleet_look_a_while(d->fleet, DISCOVERERS_AGE_MS, on_fleet, c);
         return;
     }
     for (char **id = d->list; *id; id++)

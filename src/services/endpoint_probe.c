@@ -1,6 +1,5 @@
 #include "services/endpoint_probe.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -16,32 +15,27 @@
 struct probe {
     struct services *app;
     char *id;
+    bool users_only; /* it is for nobody without a name, as we are */
 };
 
-static void end(struct probe *p)
+static void end(struct probe *p, const char *state)
 {
+    services_twin_try_end(p->app, slice_of(p->id), state);
     p->app->probes--;
     free(p->id);
     free(p);
 }
 
-static void on_told(void *arg, enum status why, struct slice json)
+/* What it says of its users, when it says something. */
+static bool takes_only_users(const struct json *registration)
 {
-    (void)json;
-    if (why != OK)
-        log_debug("endpoint state not kept status=%s", status_name(why));
-    end(arg);
-}
-
-static void tell(struct probe *p, const char *state)
-{
-    char text[64];
-    snprintf(text, sizeof text, "\"%s\"", state);
-    services_registry_ask(p->app->registry,
-                          &(struct services_registry_ask){.what = REGISTRY_STATE,
-                                                          .id = slice_of(p->id),
-                                                          .body = slice_of(text)},
-                          on_told, p);
+    const struct json *methods = json_get(registration, "authenticationMethods");
+    for (struct json_walk w = json_walk(methods); json_next(&w);) {
+        struct slice type = json_string(json_get(w.value, "credentialType"));
+        if (type.len == 0 || slice_eq_nocase(type, SLICE("None")))
+            return false;
+    }
+    return json_count(methods) > 0;
 }
 
 static void on_method(void *arg, enum status why, int status, struct slice payload)
@@ -51,10 +45,8 @@ static void on_method(void *arg, enum status why, int status, struct slice paylo
     connecting_end(services_twin_connecting(p->app->twin), slice_of(p->id));
     log_debug("endpoint tried id=%s why=%s status=%d state=%s", p->id, status_name(why), status,
               state ? state : "-");
-    if (state)
-        tell(p, state);
-    else
-        end(p);
+    bool of_us = state && p->users_only && strcmp(state, "Unauthorized") == 0;
+    end(p, of_us ? NULL : state);
 }
 
 static enum status test(struct probe *p, struct slice module, const struct json *endpoint)
@@ -83,21 +75,22 @@ static void on_endpoint(void *arg, enum status why, struct slice json)
     struct probe *p = arg;
     struct json_doc *doc = NULL;
     if (why != OK || p->app->hub == NULL || json_parse(json, JSON_STRICT, &doc, NULL) != OK) {
-        end(p);
+        end(p, NULL);
         return;
     }
     const struct json *registration = json_get(json_root(doc), "registration");
+    p->users_only = takes_only_users(registration);
     struct slice module = services_twin_module(p->app->twin, registration);
     if (module.len && test(p, module, json_get(registration, "endpoint")) == OK)
         connecting_begin(services_twin_connecting(p->app->twin), slice_of(p->id));
     else
-        end(p);
+        end(p, NULL);
     json_free(&doc);
 }
 
 void services_endpoint_probe(struct services *app, struct slice endpoint_id)
 {
-    if (app->hub == NULL || app->probes == PROBES_MAX)
+    if (app->hub == NULL || app->probes == PROBES_MAX || !services_twin_try_begin(app, endpoint_id))
         return;
     struct probe *p = MEMORY_NEW(struct probe);
     p->app = app;

@@ -1,6 +1,7 @@
 /*
  * An endpoint that was just activated is connected to by its module, so that its state is known
- * before anybody calls it: a TestConnection that nobody waits for. On the services' loop.
+ * before anybody calls it: a TestConnection that nobody waits for, of each
+ * endpoint one at a time. On the services' loop.
  */
 #pragma once
 

@@ -17,24 +17,26 @@ struct asker {
     struct services_fleet *fleet;
     services_fleet_fn *fn;
     void *arg;
-    struct loop_timer late; /* of who waits briefly */
+    struct loop_timer late; /* of who does not wait for ever */
 };
 
 /* Modules first, and with them $edgeHub, which every edge device has: names are what the hub looks up fast, where it
  * would have to go through all devices for those that are edges. Then those devices, so many at a time. */
 #define EDGE_HUB "$edgeHub"
 #define DEVICES_MAX 100
-#define PAGE_MS 10000 /* for the hub to tell one: people wait for it */
-#define LOOK_MS 20000 /* for all pages together */
+#define PAGE_MS 20000  /* for the hub to tell one, as large as it makes them: it gives the most that it may to who names no number */
+#define LOOK_MS 600000 /* for all pages together, while each comes in time: thousands of modules are many */
 
 struct services_fleet {
     struct loop *loop;
     struct service_client *hub;
-    uint64_t brief_ms;
+    uint64_t brief_ms, wait_ms, page_ms;
     struct buffer modules; /* the body of that question */
     struct known known;
-    bool ever;         /* something is known, and nobody has forgotten it */
-    uint64_t known_ms; /* when it was asked for */
+    bool ever;         /* something is known, */
+    bool fresh;        /* and nothing was changed since */
+    uint64_t known_ms; /* when it was asked for, */
+    uint64_t told_ms;  /* and told: a look at many takes longer than it may be old */
     /* While the hub is asked: */
     bool asking;
     bool outdated; /* what comes is to be forgotten: something was changed since it was asked for */
@@ -185,7 +187,9 @@ static void end(struct services_fleet *f, enum status why)
         f->known = f->found;
         f->found = (struct known){0};
         f->known_ms = f->asked_ms;
-        f->ever = !f->outdated;
+        f->told_ms = loop_now_ms(f->loop);
+        f->ever = true;
+        f->fresh = !f->outdated;
     } else {
         forget(&f->found);
         log_warn("the hub's modules not looked up why=%s", status_name(why));
@@ -257,7 +261,7 @@ static void ask_page(struct services_fleet *f)
     struct service_call call = {.method = "POST",
                                 .path = "/devices/query",
                                 .body = buffer_slice(&f->question),
-                                .timeout_ms = LOOK_MS - took < PAGE_MS ? LOOK_MS - took : PAGE_MS,
+                                .timeout_ms = LOOK_MS - took < f->page_ms ? LOOK_MS - took : f->page_ms,
                                 .continuation =
                                     f->continuation.len ? buffer_cstr(&f->continuation) : NULL};
     enum status s = service_client_request(f->hub, &call, on_page, f);
@@ -278,13 +282,24 @@ static void ask(struct services_fleet *f)
 
 void services_fleet_forget(struct services_fleet *f)
 {
-    f->ever = false;
+    f->fresh = false;
     f->outdated = true;
 }
 
 static bool is_known(const struct services_fleet *f, uint64_t age_ms)
 {
-    return f->ever && loop_now_ms(f->loop) < f->known_ms + age_ms;
+    return f->fresh && loop_now_ms(f->loop) < f->known_ms + age_ms;
+}
+
+static bool has_old(const struct services_fleet *f)
+{
+    return f->ever && loop_now_ms(f->loop) < f->told_ms + FLEET_STALE_MS;
+}
+
+/* It cannot be of use for who comes now. */
+static bool is_too_old(const struct services_fleet *f, uint64_t age_ms)
+{
+    return age_ms == 0 || f->outdated;
 }
 
 /* What is being told already does, unless it is older than what is wanted. */
@@ -294,7 +309,7 @@ static struct asker *queue_up(struct services_fleet *f, uint64_t age_ms, service
     a->fleet = f;
     a->fn = fn;
     a->arg = arg;
-    list_push(f->asking && (age_ms == 0 || f->outdated) ? &f->later : &f->askers, &a->link);
+    list_push(f->asking && is_too_old(f, age_ms) ? &f->later : &f->askers, &a->link);
     return a;
 }
 
@@ -314,24 +329,38 @@ static void on_late(void *arg)
 {
     struct asker *a = arg;
     list_remove(&a->link);
-    if (is_known(a->fleet, FLEET_STALE_MS))
+    if (has_old(a->fleet))
         tell_known(a->fleet, a->fn, a->arg);
     else
         a->fn(a->arg, TIMED_OUT, NULL);
     free(a);
 }
 
-void services_fleet_look_briefly(struct services_fleet *f, services_fleet_fn *fn, void *arg)
+static void look_until(struct services_fleet *f, uint64_t age_ms, uint64_t until, services_fleet_fn *fn, void *arg)
 {
-    if (is_known(f, FLEET_AGE_MS)) {
-        tell_known(f, fn, arg);
-        return;
-    }
-    uint64_t now = loop_now_ms(f->loop), until = (f->asking ? f->asked_ms : now) + f->brief_ms;
-    struct asker *a = queue_up(f, FLEET_AGE_MS, fn, arg);
+    uint64_t now = loop_now_ms(f->loop);
+    struct asker *a = queue_up(f, age_ms, fn, arg);
     loop_timer_start(f->loop, &a->late, until > now ? until - now : 0, on_late, a);
     if (!f->asking)
         ask(f);
+}
+
+void services_fleet_look_a_while(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn, void *arg)
+{
+    if (is_known(f, age_ms))
+        tell_known(f, fn, arg);
+    else
+        look_until(f, age_ms, loop_now_ms(f->loop) + f->wait_ms, fn, arg);
+}
+
+void services_fleet_look_briefly(struct services_fleet *f, services_fleet_fn *fn, void *arg)
+{
+    bool waits_for_this = f->asking && !is_too_old(f, FLEET_AGE_MS);
+    uint64_t since = waits_for_this ? f->asked_ms : loop_now_ms(f->loop);
+    if (is_known(f, FLEET_AGE_MS))
+        tell_known(f, fn, arg);
+    else
+        look_until(f, FLEET_AGE_MS, since + f->brief_ms, fn, arg);
 }
 
 /* ---- beginning and end ---- */
@@ -354,6 +383,8 @@ struct services_fleet *services_fleet_new(const struct services_fleet_config *co
     f->loop = config->loop;
     f->hub = config->hub;
     f->brief_ms = config->brief_ms ? config->brief_ms : FLEET_BRIEF_MS;
+    f->wait_ms = config->wait_ms ? config->wait_ms : FLEET_WAIT_MS;
+    f->page_ms = config->page_ms ? config->page_ms : PAGE_MS;
     list_init(&f->askers);
     list_init(&f->later);
     put_modules(f, config->modules);

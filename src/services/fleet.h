@@ -11,7 +11,8 @@
 
 #define FLEET_AGE_MS 2000    /* what people ask for may be so old */
 #define FLEET_BRIEF_MS 2000  /* so long they wait for what they can do without */
-#define FLEET_STALE_MS 60000 /* and may then have what is so old */
+#define FLEET_WAIT_MS 20000  /* and so long for what they ask for itself */
+#define FLEET_STALE_MS 60000 /* they may then have what was told so long ago, even though something was changed since */
 
 struct services_fleet;
 
@@ -37,6 +38,8 @@ struct services_fleet_config {
     struct service_client *hub; /* not owned. Its rest_client must be freed before the fleet */
     const char *modules[3];     /* ids of those that belong to it before they have said what they are; NULL at the end */
     uint64_t brief_ms;          /* 0: FLEET_BRIEF_MS */
+    uint64_t wait_ms;           /* 0: FLEET_WAIT_MS */
+    uint64_t page_ms;           /* for the hub to answer one question; 0: 20 s */
 };
 
 struct services_fleet *services_fleet_new(const struct services_fleet_config *config); /* copies */
@@ -49,11 +52,15 @@ typedef void services_fleet_fn(void *arg, enum status why, const struct services
  * for before. */
 void services_fleet_forget(struct services_fleet *f);
 
-/* Answers at once when what is known is younger than `age_ms`, else after asking the hub; where it is being asked
- * already, that answer does. 0: what the hub says to a question that is asked from now on. */
+/* Answers at once when what is known is younger than `age_ms`, else after asking the hub, which may take minutes; where
+ * it is being asked already, that answer does. 0: what the hub says to a question that is asked from now on. */
 void services_fleet_look(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn,
                          void *arg);
 
-/* For who can do without: at most FLEET_AGE_MS old, or, where the hub does not tell it within `brief_ms` of being asked,
- * FLEET_STALE_MS; TIMED_OUT: it is not known. While the hub hangs, who comes later does not wait at all. */
+/* The same for people. Where the hub does not tell it within `wait_ms` from now, they get what it told last, at most
+ * FLEET_STALE_MS ago; TIMED_OUT: it is not known. */
+void services_fleet_look_a_while(struct services_fleet *f, uint64_t age_ms, services_fleet_fn *fn, void *arg);
+
+/* For who can do without: at most FLEET_AGE_MS old, or, where the hub does not tell it within `brief_ms` of being asked
+ * for it, as above. While the hub hangs, who comes later does not wait at all. */
 void services_fleet_look_briefly(struct services_fleet *f, services_fleet_fn *fn, void *arg);

@@ -179,7 +179,7 @@ static void look(const struct look *given)
     struct look *l = ARENA_TAKE(&given->request->arena, struct look);
     *l = *given;
     if (app->fleet) {
-        services_fleet_look(app->fleet, FLEET_AGE_MS, on_list, l);
+        services_fleet_look_a_while(app->fleet, FLEET_AGE_MS, on_list, l);
         return;
     }
     end(l);

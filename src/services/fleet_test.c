@@ -1,4 +1,4 @@
-/* How old may be what the fleet tells: of who has changed something, nothing from before. */
+/* How old may be what the fleet tells, and how long one waits for it. */
 #include "services/fleet.h"
 
 #include "services/routes_rig.h"
@@ -21,12 +21,6 @@ static void on_list(void *arg, enum status why, const struct services_fleet_list
 static bool is_told(void *arg)
 {
     return ((struct seen *)arg)->told;
-}
-
-static bool is_held(void *arg)
-{
-    (void)arg;
-    return house.held != NULL;
 }
 
 static void look(uint64_t age_ms, struct seen *out)
@@ -82,14 +76,21 @@ static void what_was_asked_for_before_a_change_is_not_remembered(void **state)
     assert_int_equal(house.lookups, 2);
 }
 
+static void use_fleet(const struct services_fleet_config *times)
+{
+    struct services_fleet_config config = *times;
+    services_fleet_free(&house.services.fleet);
+    config.loop = house.loop, config.hub = house.services.hub;
+    config.modules[0] = "twin", config.modules[1] = "discovery", config.modules[2] = "publisher";
+    house.services.fleet = services_fleet_new(&config);
+}
+
 /* Counted from when it was asked: only the first waits. What is known is told, if it is not too old. */
 static void who_can_do_without_it_does_not_wait_long(void **state)
 {
     (void)state;
     struct seen first = {0}, brief = {0}, again = {0};
-    services_fleet_free(&house.services.fleet);
-    house.services.fleet = services_fleet_new(&(struct services_fleet_config){
-        .loop = house.loop, .hub = house.services.hub, .modules = {"twin", "discovery", "publisher"}, .brief_ms = 1});
+    use_fleet(&(struct services_fleet_config){.brief_ms = 1});
     begin(&first);
     services_fleet_look_briefly(house.services.fleet, on_list, &brief);
     assert_false(brief.told);
@@ -105,10 +106,64 @@ static void who_can_do_without_it_does_not_wait_long(void **state)
     again = (struct seen){0};
     house.hold = true;
     services_fleet_look_briefly(house.services.fleet, on_list, &again);
-    assert_true(loop_run_until(house.loop, is_told, &again, WAIT_MS));
-    assert_int_equal(again.why, TIMED_OUT); /* somebody changed it since */
+    assert_int_equal(told_to(&again), all); /* as it was before the change: better than nothing */
     assert_true(loop_run_until(house.loop, is_held, NULL, WAIT_MS));
     hub_let_go();
+}
+
+/* The look that is under way is of no use to them, however long ago it began. */
+static void who_comes_after_a_change_has_the_whole_brief_time(void **state)
+{
+    (void)state;
+    struct seen first, brief = {0};
+    use_fleet(&(struct services_fleet_config){.brief_ms = 500});
+    begin(&first);
+    assert_false(loop_run_until(house.loop, is_told, &first, 600));
+    services_fleet_forget(house.services.fleet);
+    services_fleet_look_briefly(house.services.fleet, on_list, &brief);
+    assert_false(loop_run_until(house.loop, is_told, &brief, 1));
+    hub_let_go();
+    assert_int_equal(told_to(&brief), told_to(&first));
+}
+
+/* A hub of thousands of modules takes its time: people are told what it told before, and it is asked to its end. */
+static void who_waits_gets_what_was_told_last(void **state)
+{
+    (void)state;
+    struct seen first = {0}, second = {0}, third = {0};
+    use_fleet(&(struct services_fleet_config){.wait_ms = 1});
+    house.hold = true;
+    services_fleet_look_a_while(house.services.fleet, 0, on_list, &first);
+    assert_true(loop_run_until(house.loop, is_told, &first, WAIT_MS));
+    assert_int_equal(first.why, TIMED_OUT); /* nothing is known yet */
+    assert_true(loop_run_until(house.loop, is_held, NULL, WAIT_MS));
+    look(2000, &second);
+    hub_let_go();
+    size_t all = told_to(&second);
+    assert_int_equal(house.lookups, 1);
+    house.hold = true;
+    services_fleet_forget(house.services.fleet);
+    services_fleet_look_a_while(house.services.fleet, 2000, on_list, &third);
+    assert_int_equal(told_to(&third), all);
+    assert_true(loop_run_until(house.loop, is_held, NULL, WAIT_MS));
+    hub_let_go();
+}
+
+static void a_question_without_an_answer_ends_the_look(void **state)
+{
+    (void)state;
+    struct seen first;
+    use_fleet(&(struct services_fleet_config){.page_ms = 1});
+    house.hold = true;
+    look(2000, &first);
+    assert_true(loop_run_until(house.loop, is_told, &first, WAIT_MS));
+    assert_int_equal(first.why, TIMED_OUT);
+    use_fleet(&(struct services_fleet_config){0});
+    house.hold = false;
+    look(2000, &first);
+    (void)told_to(&first);
+    if (house.held)
+        hub_let_go();
 }
 
 static void all_who_wait_are_told_when_the_hub_fails(void **state)
@@ -132,6 +187,9 @@ int main(void)
         TEST(who_wants_it_as_it_is_now_waits_for_the_next_look),
         TEST(what_was_asked_for_before_a_change_is_not_remembered),
         TEST(who_can_do_without_it_does_not_wait_long),
+        TEST(who_comes_after_a_change_has_the_whole_brief_time),
+        TEST(who_waits_gets_what_was_told_last),
+        TEST(a_question_without_an_answer_ends_the_look),
         TEST(all_who_wait_are_told_when_the_hub_fails),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

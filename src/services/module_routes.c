@@ -169,8 +169,10 @@ static void on_fleet(void *arg, enum status why, const struct services_fleet_lis
     }
     if (id.len > 0)
         find_server(r, buffer_slice(&id));
+    else if (why != OK)
+        services_replies_no_fleet(r, why);
     else
-        services_replies_fail(r, why == OK ? NOT_FOUND : why, "no discoverer is connected");
+        services_replies_fail(r, NOT_FOUND, "no discoverer is connected");
     buffer_clear(&id);
 }
 
@@ -182,7 +184,7 @@ static void register_endpoint(struct rest_request *r)
     if (discoverer.len > 0)
         find_server(r, discoverer);
     else if (app->fleet)
-        services_fleet_look(app->fleet, DISCOVERERS_AGE_MS, on_fleet, r);
+        services_fleet_look_a_while(app->fleet, DISCOVERERS_AGE_MS, on_fleet, r);
     else
         rest_reply_problem(r, 503, "no hub is configured");
 }

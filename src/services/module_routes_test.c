@@ -232,6 +232,19 @@ static void a_servers_endpoint_is_registered(void **state)
     assert_int_equal(call("PUT", "/registry/v2/endpoints", body), 404);
 }
 
+static void who_waits_for_a_hub_that_hangs_hears_of_the_hub(void **state)
+{
+    (void)state;
+    services_fleet_free(&house.services.fleet);
+    house.services.fleet = services_fleet_new(
+        &(struct services_fleet_config){.loop = house.loop, .hub = house.services.hub, .wait_ms = 1});
+    house.hold = true;
+    assert_int_equal(call("PUT", "/registry/v2/endpoints", "{\"discoveryUrl\":\"opc.tcp://two:4840\"}"), 503);
+    expect("detail", "the hub does not tell its modules in time");
+    assert_true(loop_run_until(house.loop, is_held, NULL, WAIT_MS));
+    hub_let_go();
+}
+
 static void one_discoverer_can_be_named(void **state)
 {
     (void)state;
@@ -374,6 +387,7 @@ int main(void)
         TEST(a_publishers_configuration_is_read_and_replaced),
         TEST(a_long_configuration_is_whole),
         TEST(a_servers_endpoint_is_registered),
+        TEST(who_waits_for_a_hub_that_hangs_hears_of_the_hub),
         TEST(one_discoverer_can_be_named),
         TEST(a_refusal_names_the_member),
         TEST(headers_go_before_the_paging_parameters),

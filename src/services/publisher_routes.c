@@ -184,7 +184,7 @@ static void workers(struct rest_request *r)
 {
     struct services *app = r->app;
     if (app->fleet)
-        services_fleet_look(app->fleet, FLEET_AGE_MS, on_fleet, r);
+        services_fleet_look_a_while(app->fleet, FLEET_AGE_MS, on_fleet, r);
     else
         rest_reply_problem(r, 503, "no hub is configured");
 }

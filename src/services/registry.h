@@ -45,7 +45,7 @@ enum services_registry_what {
     REGISTRY_PURGE,    /* applications that were not seen for `for_ms` */
     REGISTRY_ACTIVATE, /* an endpoint. FORBIDDEN: it is disabled */
     REGISTRY_DEACTIVATE,
-    REGISTRY_STATE, /* of the session with an endpoint; body: EndpointConnectivityState */
+    REGISTRY_STATE, /* of the session with an endpoint; body: EndpointConnectivityState. if_activated */
     REGISTRY_MERGE,    /* body: the events of one discovery, see registry_merge.c. positions */
     REGISTRY_REMEMBER, /* positions alone */
     /* For the copy in the hub: mirror.c. */
@@ -77,6 +77,7 @@ struct services_registry_ask {
     struct slice discoverer; /* of a merge */
     struct slice supervisor; /* that the merge's endpoints get */
     bool desired_only;       /* endpoints without what is only known of them: endpointState */
+    bool if_activated;       /* of an endpoint that is not, nothing is kept */
     struct slice connected;  /* ids of the supervisors that are, a JSON array, for REGISTRY_ENDPOINT(S); empty: not known */
     struct slice connecting; /* ids of endpoints with which a session is being made, likewise; empty: none */
     struct slice filter; /* EndpointActivationFilter of a merge whose discovery brings none; may be empty */

@@ -203,6 +203,7 @@ enum status registry_state(struct registry_job *j)
 {
     store_bind(j->table, ENDPOINT_STATE_PUT, 1, j->ask.id);
     store_bind(j->table, ENDPOINT_STATE_PUT, 2, json_string(j->body));
+    store_bind_i64(j->table, ENDPOINT_STATE_PUT, 3, j->ask.if_activated);
     return store_run(j->table, ENDPOINT_STATE_PUT);
 }
 

@@ -33,9 +33,9 @@ struct now {
 /* What is known of its session; of one that is activated while nobody serves it, that. */
 static struct slice session_of(const struct endpoint_row *row, enum served served, const struct now *now)
 {
-    return row->activated && served == SERVED_NOT     ? SLICE("Disconnected")
-           : now && map_get(&now->connecting, row->id) ? SLICE("Connecting")
-                                                       : row->state;
+    return row->activated && served == SERVED_NOT                        ? SLICE("Disconnected")
+           : row->activated && now && map_get(&now->connecting, row->id) ? SLICE("Connecting")
+                                                                         : row->state;
 }
 
 static enum served served_of(const struct now *now, struct slice supervisor)

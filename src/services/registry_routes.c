@@ -115,7 +115,9 @@ static void ask_served(const struct served *given)
     struct services *app = r->app;
     struct served *s = ARENA_TAKE(&r->arena, struct served);
     *s = *given;
-    if (app->fleet)
+    if (app->fleet && chooses_by_it(json_root(s->fields)))
+        services_fleet_look_a_while(app->fleet, FLEET_AGE_MS, on_fleet, s);
+    else if (app->fleet)
         services_fleet_look_briefly(app->fleet, on_fleet, s);
     else
         on_fleet(s, OFFLINE, NULL);

@@ -73,14 +73,14 @@ static const char *const statements[SERVICES_STATEMENT_COUNT] = {
         " AND (?12 < 0 OR activated = ?12)"
         " AND (?13 < 0 OR (activated AND supervisor IN (SELECT value FROM json_each(?14))) = ?13)"
         " AND (?15 = '' OR lower(?15) = lower(CASE WHEN activated AND supervisor NOT IN (SELECT value FROM json_each(?14))"
-        " THEN 'Disconnected' WHEN id IN (SELECT value FROM json_each(?16)) THEN 'Connecting' ELSE " ENDPOINT_STATE " END))"
+        " THEN 'Disconnected' WHEN activated AND id IN (SELECT value FROM json_each(?16)) THEN 'Connecting' ELSE " ENDPOINT_STATE " END))"
         " ORDER BY id LIMIT ?2",
     [ENDPOINT_OF] = ENDPOINT_SELECT " WHERE application = ?1 ORDER BY id",
     [ENDPOINT_SEEN] = "UPDATE endpoints SET not_seen = ?2 WHERE id = ?1",
     [ENDPOINT_SEEN_OF] = "UPDATE endpoints SET not_seen = ?2 WHERE application = ?1",
     [ENDPOINT_OWNED] = ENDPOINT_SELECT " WHERE discoverer = ?1 AND not_seen IS NULL",
     [ENDPOINT_ACTIVATE] = "UPDATE endpoints SET activated = ?2 WHERE id = ?1",
-    [ENDPOINT_STATE_PUT] = "INSERT OR REPLACE INTO endpoint_states(id, state) SELECT id, ?2 FROM endpoints WHERE id = ?1",
+    [ENDPOINT_STATE_PUT] = "INSERT OR REPLACE INTO endpoint_states(id, state) SELECT id, ?2 FROM endpoints WHERE id = ?1 AND (activated OR NOT ?3)",
     [POSITION_PUT] = "INSERT OR REPLACE INTO positions(partition, sequence) VALUES(?1, ?2)",
     [POSITION_LIST] = "SELECT partition, sequence FROM positions ORDER BY partition",
     [HUB_MARKS] = "SELECT sequence, id FROM hub_marks ORDER BY sequence LIMIT ?1",

@@ -343,6 +343,9 @@ static void what_is_known_of_a_session_is_shown_beside_its_endpoint(void **state
     assert_int_equal(change(REGISTRY_STATE, id, "\"NoTrust\""), OK);
     assert_int_equal(change(REGISTRY_STATE, id, "\"Ready\""), OK);
     assert_int_equal(change(REGISTRY_STATE, "uatnone", "\"Ready\""), OK);
+    assert_int_equal(ask((struct services_registry_ask){
+                         .what = REGISTRY_STATE, .id = slice_of(id), .body = SLICE("\"Busy\""), .if_activated = true}),
+                     OK); /* it is not */
     assert_int_equal(services_registry_version(house.registry), version); /* it is no change of the registry */
     assert_int_equal(get(REGISTRY_ENDPOINT, id), OK);
     expect("endpointState", "Ready");

@@ -192,6 +192,12 @@ static void hub_twin(struct rest_request *r)
     buffer_clear(&out);
 }
 
+static inline bool is_held(void *arg)
+{
+    (void)arg;
+    return house.held != NULL;
+}
+
 /* What waits gets its answer. */
 static inline void hub_let_go(void)
 {

@@ -1,4 +1,5 @@
 /* The REST APIs over real sockets: a caller, the services, and a hub that is a route table. */
+#include "services/endpoint_probe.h"
 #include "services/routes_rig.h"
 
 /* ---- the registry ---- */
@@ -293,12 +294,6 @@ static void failures_have_the_published_statuses(void **state)
 
 /* ---- who hangs up while the hub is asked ---- */
 
-static bool is_held(void *arg)
-{
-    (void)arg;
-    return house.held != NULL;
-}
-
 /* What the requests that nobody waits for make of the hub. */
 struct done {
     int methods, changes;
@@ -516,13 +511,120 @@ static void an_endpoint_is_connecting_while_a_session_is_made(void **state)
     expect_state("NotReachable");
 }
 
+static void activate(void)
+{
+    assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
+}
+
+/* An endpoint is being tried from here on. */
+static void begin_trial(const char *said)
+{
+    house.modules = "[{\"deviceId\":\"edge\",\"moduleId\":\"twin\",\"connectionState\":\"Connected\"}]";
+    house.hold_method = true;
+    house.hub_answer = said;
+    activate();
+    assert_true(loop_run_until(house.loop, is_held_method, NULL, WAIT_MS));
+}
+
+static void end_trial(const char *says)
+{
+    house.hub_answer = says;
+    let_method_go();
+    assert_true(loop_run_until(house.loop, is_tried, NULL, WAIT_MS));
+}
+
+#define NO_TRUST "{\"status\":200,\"payload\":{\"errorInfo\":{\"symbolicId\":\"BadCertificateUntrusted\"}}}"
+#define NO_USER "{\"status\":200,\"payload\":{\"errorInfo\":{\"symbolicId\":\"BadIdentityTokenRejected\"}}}"
+#define WELL "{\"status\":200,\"payload\":{}}"
+
+/* Calls and trials speak of the same session: each that has something new to say is heard, and the later goes before. */
+static void a_call_knows_what_a_trial_has_told(void **state)
+{
+    (void)state;
+    begin_trial(NULL);
+    end_trial(WELL);
+    assert_int_equal(read_now(), 200); /* from now on the endpoint is remembered */
+    services_endpoint_probe(&house.services, slice_of(house.endpoint));
+    house.hub_answer = NO_TRUST;
+    assert_true(loop_run_until(house.loop, is_tried, NULL, WAIT_MS));
+    expect_state("NoTrust");
+    house.hub_answer = WELL;
+    assert_int_equal(read_now(), 200);
+    expect_state("Ready");
+}
+
+static void a_trial_that_a_call_has_overtaken_tells_nothing(void **state)
+{
+    (void)state;
+    begin_trial(WELL);
+    assert_int_equal(read_now(), 200);
+    end_trial(NO_TRUST);
+    expect_state("Ready");
+}
+
+static void what_is_deactivated_meanwhile_is_not_connecting_and_keeps_no_state(void **state)
+{
+    (void)state;
+    begin_trial(NULL);
+    expect_state("Connecting");
+    assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/deactivate", house.endpoint), ""), 200);
+    expect_state("");
+    end_trial(WELL);
+    expect_state("");
+}
+
+static void an_endpoint_is_tried_once_at_a_time(void **state)
+{
+    (void)state;
+    begin_trial(NULL);
+    activate();
+    assert_int_equal(house.services.probes, 1);
+    end_trial(WELL);
+    expect_state("Ready");
+    assert_int_equal(house.methods, 1);
+}
+
+static void register_with(const char *credential)
+{
+    bool filled = false;
+    struct buffer events = {0};
+    buffer_printf(&events,
+                  "[{\"application\":{\"applicationUri\":\"urn:one\"},\"registration\":{\"authenticationMethods\":"
+                  "[{\"id\":\"u\",\"credentialType\":\"%s\"}],\"endpoint\":{\"url\":\"opc.tcp://one:4840\","
+                  "\"securityMode\":\"Sign\"}}}]",
+                  credential);
+    services_registry_ask(house.services.registry,
+                          &(struct services_registry_ask){.what = REGISTRY_MERGE,
+                                                          .discoverer = SLICE("edge_module_discovery"),
+                                                          .supervisor = SLICE("edge_module_twin"),
+                                                          .body = buffer_slice(&events)},
+                          on_filled, &filled);
+    assert_true(loop_run_until(house.loop, is_true, &filled, WAIT_MS));
+    buffer_clear(&events);
+}
+
+/* A trial is nobody's: that a server asks for a user says nothing against the endpoint. */
+static void who_takes_only_users_is_not_unauthorized(void **state)
+{
+    (void)state;
+    register_with("UserName");
+    begin_trial(NULL);
+    end_trial(NO_USER);
+    expect_state("");
+    register_with("None");
+    begin_trial(NULL);
+    end_trial(NO_USER);
+    expect_state("Unauthorized");
+}
+
 /* So a list is not held up by a hub that says nothing, however many pages it has; who chooses by what it says hears that. */
 static void endpoints_do_not_wait_for_a_hub_that_hangs(void **state)
 {
     (void)state;
     services_fleet_free(&house.services.fleet);
     house.services.fleet =
-        services_fleet_new(&(struct services_fleet_config){.loop = house.loop, .hub = house.services.hub, .brief_ms = 1});
+        services_fleet_new(&(struct services_fleet_config){
+            .loop = house.loop, .hub = house.services.hub, .brief_ms = 1, .wait_ms = 1});
     assert_int_equal(call("POST", path_of("/registry/v2/endpoints/%s/activate", house.endpoint), ""), 200);
     house.hold = true;
     for (int page = 0; page < 3; page++) {
@@ -632,6 +734,11 @@ int main(void)
         TEST(an_endpoint_says_that_its_module_is_there),
         TEST(an_endpoint_is_connecting_while_a_session_is_made),
         TEST(endpoints_do_not_wait_for_a_hub_that_hangs),
+        TEST(a_call_knows_what_a_trial_has_told),
+        TEST(a_trial_that_a_call_has_overtaken_tells_nothing),
+        TEST(what_is_deactivated_meanwhile_is_not_connecting_and_keeps_no_state),
+        TEST(an_endpoint_is_tried_once_at_a_time),
+        TEST(who_takes_only_users_is_not_unauthorized),
         TEST(large_answers_come_in_pieces),
         TEST(a_large_request_goes_in_pieces),
         TEST(a_changed_endpoint_is_looked_up_again),

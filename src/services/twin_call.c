@@ -1,5 +1,6 @@
 #include "services/twin_call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -25,7 +26,14 @@ struct target {
     char *id;
     char *supervisor;
     struct buffer endpoint; /* EndpointModel */
-    const char *state;      /* of the module's session with it, as the registry was told; NULL: not yet */
+    const char *state;      /* of the module's session with it, as the registry was told; NULL: not known */
+    bool activated;
+};
+
+/* An endpoint is being tried, and nobody waits for it. */
+struct trial {
+    bool overtaken; /* by a call, which knows better */
+    char id[];
 };
 
 struct services_twin {
@@ -33,6 +41,8 @@ struct services_twin {
     char *module;
     struct map targets;
     struct connecting connecting;
+    struct map trials;
+    uint64_t told;    /* counts states that the registry was told */
     uint64_t version; /* of the registry, when they were read */
 };
 
@@ -43,6 +53,7 @@ struct call {
     struct slice endpoint;        /* EndpointModel, likewise; empty where none belongs to it */
     struct buffer payload;
     bool sent, in_pieces, connecting;
+    uint64_t told; /* states, when the endpoint was asked for */
     uint64_t since_ms;
 };
 
@@ -92,6 +103,7 @@ static struct target *remember(struct services_twin *t, struct slice id, const s
     one->id = slice_dup(id);
     one->supervisor = slice_dup(services_twin_module(t, registration));
     one->state = services_endpoint_state_of(json_string(json_get(info, "endpointState")));
+    one->activated = !slice_eq(json_string(json_get(info, "activationState")), SLICE("Deactivated"));
     struct json_writer w = json_writer(&one->endpoint);
     json_put_value(&w, json_get(registration, "endpoint"));
     struct target *before = map_put(&t->targets, slice_of(one->id), one);
@@ -121,6 +133,16 @@ static bool brings_a_user(struct slice request)
     return brings;
 }
 
+static void tell_registry(struct services *app, struct slice id, const char *state, bool if_activated)
+{
+    char text[64];
+    snprintf(text, sizeof text, "\"%s\"", state);
+    struct services_registry_ask ask = {
+        .what = REGISTRY_STATE, .id = id, .body = slice_of(text), .if_activated = if_activated};
+    app->twin->told++;
+    services_registry_ask(app->registry, &ask, on_told, NULL);
+}
+
 static void tell_state(const struct call *c, int status, struct slice payload)
 {
     struct services *app = c->request->app;
@@ -129,14 +151,15 @@ static void tell_state(const struct call *c, int status, struct slice payload)
         return;
     struct target *t = recall(app, id);
     const char *state = services_endpoint_state(slice_of(c->ask.method), status, payload);
-    if (t == NULL || state == NULL || t->state == state)
+    if (t == NULL || state == NULL || (strcmp(state, "Unauthorized") == 0 && brings_a_user(c->ask.request)))
         return;
-    if (strcmp(state, "Unauthorized") == 0 && brings_a_user(c->ask.request))
+    struct trial *trial = map_get(&app->twin->trials, id);
+    if (trial)
+        trial->overtaken = true;
+    if (t->state == state)
         return;
     t->state = state;
-    struct services_registry_ask ask = {
-        .what = REGISTRY_STATE, .id = id, .body = slice_of(arena_printf(&c->request->arena, "\"%s\"", state))};
-    services_registry_ask(app->registry, &ask, on_told, NULL);
+    tell_registry(app, id, state, false);
 }
 
 static void connect(struct call *c, const struct target *t)
@@ -145,6 +168,40 @@ static void connect(struct call *c, const struct target *t)
     c->connecting = c->ask.payload == PAYLOAD_CONNECTION && !services_endpoint_is_ready(t->state);
     if (c->connecting)
         connecting_begin(&app->twin->connecting, rest_param(c->request, "endpointId"));
+}
+
+/* ---- endpoints that are tried ---- */
+
+bool services_twin_try_begin(struct services *app, struct slice id)
+{
+    if (map_get(&app->twin->trials, id))
+        return false;
+    struct trial *trial = memory_new(sizeof *trial + id.len + 1);
+    trial->overtaken = false;
+    memcpy(trial->id, id.at, id.len);
+    trial->id[id.len] = 0;
+    map_put(&app->twin->trials, slice_of(trial->id), trial);
+    return true;
+}
+
+static void keep_tried(struct services *app, struct slice id, const char *state)
+{
+    struct target *t = recall(app, id);
+    if (t && (!t->activated || t->state == state))
+        return;
+    if (t)
+        t->state = state;
+    tell_registry(app, id, state, true);
+}
+
+void services_twin_try_end(struct services *app, struct slice id, const char *state)
+{
+    if (app->twin == NULL) /* the end: it has forgotten them */
+        return;
+    struct trial *trial = map_remove(&app->twin->trials, id);
+    if (state && trial && !trial->overtaken)
+        keep_tried(app, id, state);
+    free(trial);
 }
 
 /* ---- the answer ---- */
@@ -399,6 +456,8 @@ static void on_endpoint(void *arg, enum status why, struct slice json)
     struct slice id = rest_param(c->request, "endpointId");
     (void)recall(app, id); /* so that what is remembered is of this version */
     struct target *t = remember(app->twin, id, json_root(doc));
+    if (c->told != app->twin->told)
+        t->state = NULL; /* it may be told something else since */
     json_free(&doc);
     invoke_for(c, t);
 }
@@ -437,6 +496,7 @@ void services_twin_call(struct rest_request *r, const struct services_twin_ask *
         return;
     struct slice id = rest_param(r, "endpointId");
     struct target *t = recall(app, id);
+    c->told = app->twin->told;
     if (t)
         invoke_for(c, t);
     else
@@ -486,6 +546,10 @@ void services_twin_free(struct services_twin **t)
         return;
     forget_all(*t);
     connecting_clear(&(*t)->connecting);
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(&(*t)->trials, &at));)
+        free(e->value);
+    map_clear(&(*t)->trials);
     free((*t)->module);
     free(*t);
     *t = NULL;

@@ -34,6 +34,12 @@ struct connecting *services_twin_connecting(struct services_twin *t);
  * nobody is. `registration` is the registry's. */
 struct slice services_twin_module(const struct services_twin *t, const struct json *registration);
 
+/* An endpoint is tried beside all calls; false: it is already, and that does. */
+bool services_twin_try_begin(struct services *app, struct slice id);
+/* With what that says of its session, as of endpoint_state.h; NULL: nothing. It does not count when a call has told
+ * something meanwhile, or the endpoint is no more activated. */
+void services_twin_try_end(struct services *app, struct slice id, const char *state);
+
 enum services_payload {
     PAYLOAD_CONNECTION, /* to the twin module: the connection beside the request */
     PAYLOAD_PUBLISHER,  /* to the publisher module of the same device; its connection has a user and
