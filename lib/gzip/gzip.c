@@ -67,6 +67,16 @@ enum status gzip_expand(struct slice in, size_t max, struct buffer *out)
     return status;
 }
 
+void gzip_peek(struct slice in, struct buffer *out)
+{
+    in = slice_first(in, STEP);
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.at, .avail_in = (uInt)in.len};
+    if (inflateInit2(&z, WINDOW_GZIP) != Z_OK)
+        return;
+    (void)expand(&z, 0, out);
+    inflateEnd(&z);
+}
+
 enum status gzip_measure(struct slice in, size_t *len)
 {
     uint8_t made[STEP]; /* of no use */

@@ -17,6 +17,9 @@ bool gzip_is(struct slice bytes);
  * beyond `max` bytes; then *out is as before. */
 CHECKED enum status gzip_expand(struct slice in, size_t max, struct buffer *out);
 
+/* Appends what it begins with, 16 KiB at most, without a look at the rest; nothing of what is no such bytes. */
+void gzip_peek(struct slice in, struct buffer *out);
+
 /* How many bytes of `in`, from its beginning, are one whole member. AGAIN: it ends too early; BAD_FORMAT. */
 CHECKED enum status gzip_measure(struct slice in, size_t *len);
 

@@ -79,6 +79,24 @@ static void a_bomb_stays_small(void **state)
     buffer_clear(&back);
 }
 
+/* Neither the whole is made large, nor is it missed when it was cut off. */
+static void the_beginning_is_had_without_the_rest(void **state)
+{
+    (void)state;
+    struct buffer text = text_of(1 << 20), small = {0}, first = {0};
+    gzip_compress(buffer_slice(&text), &small);
+    gzip_peek(slice_first(buffer_slice(&small), small.len / 2), &first);
+    assert_true(first.len >= 16 && first.len <= 16384 && first.cap < 65536);
+    assert_slice(buffer_slice(&first), slice_first(buffer_slice(&text), first.len));
+    buffer_reset(&first);
+    gzip_peek(SLICE("\x1f\x8b and more"), &first);
+    gzip_peek(slice_first(buffer_slice(&small), 3), &first);
+    assert_int_equal(first.len, 0);
+    buffer_clear(&text);
+    buffer_clear(&small);
+    buffer_clear(&first);
+}
+
 static enum status feed_all(struct slice small, size_t step, size_t max, struct buffer *back)
 {
     struct gzip_expander *e = gzip_expander_new(max);
@@ -117,6 +135,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_cut_short_or_goes_on),
         cmocka_unit_test(a_member_is_measured),
         cmocka_unit_test(a_bomb_stays_small),
+        cmocka_unit_test(the_beginning_is_had_without_the_rest),
         cmocka_unit_test(pieces_of_any_size_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,14 +57,25 @@ static uint64_t number(struct reader *r, size_t len)
     return v;
 }
 
-/* Decodes one, and goes on behind it. What is encoded in more bytes than it takes is no good. */
+/* Whether the next bytes are what this is encoded as; goes on behind them. */
+static bool skip_encoded(struct reader *r, const void *v, const UA_DataType *type)
+{
+    UA_ByteString bytes = UA_BYTESTRING_NULL;
+    if (UA_encodeBinary(v, type, &bytes) != UA_STATUSCODE_GOOD)
+        return false;
+    bool same = slice_eq(reader_bytes(r, bytes.length), opcua_slice(bytes)) && reader_ok(r);
+    UA_ByteString_clear(&bytes);
+    return same;
+}
+
+/* Decodes one, and goes on behind it. Where it ends the decoder does not say: it is known of what
+ * would be encoded in the same bytes again, and nothing else is taken. */
 static enum status decode(struct reader *r, void *out, const UA_DataType *type)
 {
     const UA_ByteString bytes = opcua_string_of(r->rest);
     if (r->failed || UA_decodeBinary(&bytes, out, type, NULL) != UA_STATUSCODE_GOOD)
         return BAD_FORMAT;
-    (void)reader_bytes(r, UA_calcSizeBinary(out, type));
-    if (reader_ok(r))
+    if (skip_encoded(r, out, type))
         return OK;
     UA_clear(out, type);
     return BAD_FORMAT;
@@ -127,11 +138,13 @@ static enum status read_head(struct message *m)
     return reader_ok(r) ? OK : BAD_FORMAT;
 }
 
-/* Module, writer, publisher, which may be any text: "edge_module_opc\n12\n7". */
-static void put_writer(const struct message *m, uint16_t writer, struct buffer *out)
+/* Writer, version, publisher, which may be any text: "12\n1.3544321\n7". An announcement does not say
+ * its group, of which each may have a writer of that number: but a version is the time at which it
+ * was made, to 100 ns. */
+static void put_key(const struct message *m, uint16_t writer, uint32_t major, uint32_t minor,
+                    struct buffer *out)
 {
-    buffer_put(out, m->from);
-    buffer_printf(out, "\n%u\n", writer);
+    buffer_printf(out, "%u\n%u.%u\n", writer, major, minor);
     buffer_put(out, buffer_slice(&m->publisher));
 }
 
@@ -144,13 +157,16 @@ static enum status read_announcement(struct message *m)
     uint16_t writer = (uint16_t)number(&m->r, 2);
     if (what != ANNOUNCES_METADATA)
         return reader_ok(&m->r) ? OK : BAD_FORMAT;
+    const UA_ByteString bytes = opcua_string_of(m->r.rest);
     UA_DataSetMetaDataType data;
-    size_t bytes = m->r.rest.len;
     struct buffer key = {0};
-    if (decode(&m->r, &data, &UA_TYPES[UA_TYPES_DATASETMETADATATYPE]) != OK)
+    if (!reader_ok(&m->r) || UA_decodeBinary(&bytes, &data, &UA_TYPES[UA_TYPES_DATASETMETADATATYPE],
+                                             NULL) != UA_STATUSCODE_GOOD)
         return BAD_FORMAT;
-    put_writer(m, writer, &key);
-    uadp_names_put(m->names, buffer_slice(&key), &data, bytes);
+    put_key(m, writer, data.configurationVersion.majorVersion,
+            data.configurationVersion.minorVersion, &key);
+    uadp_names_put(m->names, m->from, buffer_slice(&key), &data);
+    UA_DataSetMetaDataType_clear(&data);
     buffer_clear(&key);
     return OK;
 }
@@ -160,8 +176,9 @@ static enum status read_announcement(struct message *m)
 struct set {
     enum field_encoding encoding;
     enum frame frame;
-    bool has_time;
+    bool has_time, has_version;
     UA_DateTime time;
+    uint32_t major, minor;
 };
 
 static enum status read_set_head(struct reader *r, struct set *s)
@@ -171,6 +188,7 @@ static enum status read_set_head(struct reader *r, struct set *s)
     s->encoding = flags >> 1 & 3;
     s->frame = more & 15;
     s->has_time = more & 0x10;
+    s->has_version = (flags & 0x60) == 0x60;
     if (flags & 8)
         (void)number(r, 2);
     if (s->has_time)
@@ -179,10 +197,8 @@ static enum status read_set_head(struct reader *r, struct set *s)
         (void)number(r, 2);
     if (flags & 0x10)
         (void)number(r, 2);
-    if (flags & 0x20)
-        (void)number(r, 4);
-    if (flags & 0x40)
-        (void)number(r, 4);
+    s->major = flags & 0x20 ? (uint32_t)number(r, 4) : 0;
+    s->minor = flags & 0x40 ? (uint32_t)number(r, 4) : 0;
     if (s->encoding == ENCODED_RAW || s->encoding > ENCODED_DATA_VALUE ||
         s->frame > FRAME_KEEP_ALIVE)
         return UNSUPPORTED;
@@ -211,11 +227,11 @@ static enum status put_field(struct message *m, const struct set *s,
 }
 
 /* Index 0 is OPC UA's own, of which an announcement does not tell. */
-static struct opcua_namespaces namespaces(const UA_DataSetMetaDataType *data,
+static struct opcua_namespaces namespaces(const struct uadp_announced *data,
                                           UA_String room[NAMESPACES_MAX])
 {
     size_t count =
-        data->namespacesSize < NAMESPACES_MAX ? data->namespacesSize : NAMESPACES_MAX - 1;
+        data->namespace_count < NAMESPACES_MAX ? data->namespace_count : NAMESPACES_MAX - 1;
     room[0] = (UA_String)UA_STRING_STATIC("http://opcfoundation.org/UA/");
     for (size_t i = 0; i < count; i++)
         room[i + 1] = data->namespaces[i];
@@ -223,26 +239,28 @@ static struct opcua_namespaces namespaces(const UA_DataSetMetaDataType *data,
 }
 
 static enum status put_payload(struct message *m, const struct set *s,
-                               const UA_DataSetMetaDataType *data)
+                               const struct uadp_announced *data)
 {
     UA_String room[NAMESPACES_MAX];
     const struct opcua_namespaces names = namespaces(data, room);
     const struct opcua_value_form form = {.names = &names, .reversible = true};
     uint16_t count = (uint16_t)number(&m->r, 2);
+    if (s->frame == FRAME_KEY && count != data->field_count)
+        return BAD_FORMAT;
     for (uint16_t i = 0; i < count; i++) {
         uint16_t at = s->frame == FRAME_DELTA ? (uint16_t)number(&m->r, 2) : i;
-        if (!reader_ok(&m->r) || at >= data->fieldsSize)
+        if (!reader_ok(&m->r) || at >= data->field_count)
             return BAD_FORMAT;
-        json_name_slice(&m->w, opcua_slice(data->fields[at].name));
+        json_name_slice(&m->w, opcua_slice(data->fields[at]));
         enum status status = put_field(m, s, &form);
         if (status != OK)
             return status;
     }
-    return reader_ok(&m->r) ? OK : BAD_FORMAT;
+    return reader_done(&m->r) ? OK : BAD_FORMAT;
 }
 
 static void put_set_head(struct message *m, const struct set *s, uint16_t writer,
-                         const UA_DataSetMetaDataType *data)
+                         const struct uadp_announced *data)
 {
     char id[8];
     struct buffer time = {0};
@@ -256,17 +274,27 @@ static void put_set_head(struct message *m, const struct set *s, uint16_t writer
     buffer_clear(&time);
 }
 
+/* NULL: not, or in another version. */
+static const struct uadp_announced *announced(const struct message *m, const struct set *s,
+                                              uint16_t writer)
+{
+    struct buffer key = {0};
+    if (!s->has_version)
+        return NULL;
+    put_key(m, writer, s->major, s->minor, &key);
+    const struct uadp_announced *a = uadp_names_get(m->names, m->from, buffer_slice(&key));
+    buffer_clear(&key);
+    return a;
+}
+
 /* The reader is what belongs to it, and no more. */
 static enum status read_set(struct message *m, uint16_t writer)
 {
     struct set s = {0};
-    struct buffer key = {0};
     enum status status = read_set_head(&m->r, &s);
     if (status != OK || s.frame == FRAME_KEEP_ALIVE)
         return status;
-    put_writer(m, writer, &key);
-    const UA_DataSetMetaDataType *data = uadp_names_get(m->names, buffer_slice(&key));
-    buffer_clear(&key);
+    const struct uadp_announced *data = announced(m, &s, writer);
     if (data == NULL) {
         m->unknown = true;
         return OK;
@@ -311,7 +339,7 @@ static enum status read_message(struct message *m)
     if (m->chunk || m->secured || (m->kind != TYPE_DATA_SETS && m->kind != TYPE_ANNOUNCEMENT))
         return UNSUPPORTED;
     if (m->kind == TYPE_ANNOUNCEMENT)
-        return read_announcement(m);
+        return m->r.rest.len > UADP_ANNOUNCEMENT_MAX ? TOO_LARGE : read_announcement(m);
     json_object(&m->w);
     json_member(&m->w, "PublisherId", buffer_slice(&m->publisher));
     json_name(&m->w, "Messages"), json_array(&m->w);

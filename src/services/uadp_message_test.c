@@ -1,10 +1,8 @@
 /* UADP messages as JSON: with names once they are announced; and whatever else comes. */
 #include "services/uadp_message.h"
 
-#include <stdio.h>
-
 #include "base/cmocka.h"
-#include "json/json.h"
+#include "services/uadp_fixture.h"
 
 static struct uadp_names *names;
 
@@ -22,87 +20,13 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- messages ---- */
-
-static void put_number(struct buffer *out, uint64_t v, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        buffer_u8(out, (uint8_t)(v >> 8 * i));
-}
-
-static void put(struct buffer *out, const void *v, const UA_DataType *type)
-{
-    UA_ByteString bytes = UA_BYTESTRING_NULL;
-    assert_int_equal(UA_encodeBinary(v, type, &bytes), UA_STATUSCODE_GOOD);
-    buffer_put(out, slice_from(bytes.data, bytes.length));
-    UA_ByteString_clear(&bytes);
-}
-
-/* Of the publisher "pub". */
-static void put_announcement(struct buffer *out, uint16_t writer)
-{
-    UA_FieldMetaData fields[] = {{.name = UA_STRING("Load")}, {.name = UA_STRING("EndpointUrl")}};
-    UA_String uri = UA_STRING("urn:tests");
-    UA_DataSetMetaDataType data = {.name = UA_STRING("machine"), .fields = fields, .fieldsSize = 2, .namespaces = &uri, .namespacesSize = 1};
-    static const uint8_t head[] = {0x91, 0x84, 0x08, 3, 0, 0, 0, 'p', 'u', 'b', 2, 1, 0};
-    buffer_put(out, slice_from(head, sizeof head));
-    put_number(out, writer, 2);
-    put(out, &data, &UA_TYPES[UA_TYPES_DATASETMETADATATYPE]);
-    put_number(out, 0, 4);
-}
-
-/* With publisher, group, payload head and a time: as publishers of ours have it. */
-static void put_head(struct buffer *out, const uint16_t *writers, uint8_t count)
-{
-    static const uint8_t head[] = {0xf1, 0x24, 3, 0, 0, 0, 'p', 'u', 'b', 0x0d, 1, 0, 0, 0, 9, 0};
-    buffer_put(out, slice_from(head, sizeof head));
-    buffer_u8(out, count);
-    for (uint8_t i = 0; i < count; i++)
-        put_number(out, writers[i], 2);
-    put_number(out, 1, 8);
-}
-
-static UA_DataValue value_of(void *data, int type)
-{
-    UA_DataValue v = {.hasValue = true, .hasSourceTimestamp = true, .sourceTimestamp = UA_DATETIME_UNIX_EPOCH};
-    UA_Variant_setScalar(&v.value, data, &UA_TYPES[type]);
-    return v;
-}
-
-/* A key frame of DataValues, with sequence, versions and time; a delta frame has the first field alone. */
-static void put_set(struct buffer *out, bool delta)
-{
-    UA_Int64 load = INT64_MAX;
-    UA_String url = UA_STRING("opc.tcp://plc:4840");
-    UA_DataValue first = value_of(&load, UA_TYPES_INT64), second = value_of(&url, UA_TYPES_STRING);
-    buffer_u8(out, 0xed);
-    buffer_u8(out, delta ? 0x11 : 0x10);
-    put_number(out, 5, 2);
-    put_number(out, (uint64_t)UA_DATETIME_UNIX_EPOCH, 8);
-    put_number(out, 1, 4);
-    put_number(out, 2, 4);
-    put_number(out, delta ? 1 : 2, 2);
-    if (delta)
-        put_number(out, 0, 2);
-    put(out, &first, &UA_TYPES[UA_TYPES_DATAVALUE]);
-    if (!delta)
-        put(out, &second, &UA_TYPES[UA_TYPES_DATAVALUE]);
-}
-
-static struct buffer announcement(uint16_t writer)
-{
-    struct buffer out = {0};
-    put_announcement(&out, writer);
-    return out;
-}
-
 /* A key frame of writer 7, and a delta frame of writer 8. */
 static struct buffer two_sets(void)
 {
     static const uint16_t writers[] = {7, 8};
     struct buffer key = {0}, delta = {0}, out = {0};
-    put_set(&key, false);
-    put_set(&delta, true);
+    put_set(&key, false, 2);
+    put_set(&delta, true, 2);
     put_head(&out, writers, 2);
     put_number(&out, key.len, 2);
     put_number(&out, delta.len, 2);
@@ -111,6 +35,11 @@ static struct buffer two_sets(void)
     buffer_clear(&key);
     buffer_clear(&delta);
     return out;
+}
+
+static struct buffer known(uint16_t writer)
+{
+    return announcement(writer, 2, "Load", "EndpointUrl");
 }
 
 static enum status read_as(const char *from, struct buffer message, struct buffer *out)
@@ -123,7 +52,7 @@ static enum status read_as(const char *from, struct buffer message, struct buffe
 #define KEY                                                                                        \
     "{\"DataSetWriterId\":\"7\",\"DataSetWriterName\":\"machine\",\"Timestamp\":\"1970-01-01T00:00:00.0000000Z\","               \
     "\"Payload\":{\"Load\":{\"Value\":{\"Type\":\"Int64\",\"Body\":9223372036854775807},\"SourceTimestamp\":\"1970-01-01T00:00:00.0000000Z\"},"    \
-    "\"EndpointUrl\":{\"Value\":{\"Type\":\"String\",\"Body\":\"opc.tcp://plc:4840\"},\"SourceTimestamp\":\"1970-01-01T00:00:00.0000000Z\"}}}"
+    "\"EndpointUrl\":{\"Value\":{\"Type\":\"String\",\"Body\":\"opc.tcp://one:4840\"},\"SourceTimestamp\":\"1970-01-01T00:00:00.0000000Z\"}}}"
 #define DELTA                                                                                      \
     "{\"DataSetWriterId\":\"8\",\"DataSetWriterName\":\"machine\",\"Timestamp\":\"1970-01-01T00:00:00.0000000Z\","               \
     "\"Payload\":{\"Load\":{\"Value\":{\"Type\":\"Int64\",\"Body\":9223372036854775807},\"SourceTimestamp\":\"1970-01-01T00:00:00.0000000Z\"}}}"
@@ -140,12 +69,12 @@ static void fields_have_the_names_that_were_announced(void **state)
     (void)state;
     struct buffer out = {0};
     assert_int_equal(read_as("edge_module_opc", two_sets(), &out), NOT_FOUND);
-    assert_int_equal(read_as("edge_module_opc", announcement(8), &out), OK);
+    assert_int_equal(read_as("edge_module_opc", known(8), &out), OK);
     assert_int_equal(out.len, 0);
     assert_int_equal(read_as("edge_module_opc", two_sets(), &out), OK);
     expect(&out, "{\"PublisherId\":\"pub\",\"Messages\":[" DELTA "]}");
     assert_int_equal(read_as("other_module_opc", two_sets(), &out), NOT_FOUND);
-    assert_int_equal(read_as("edge_module_opc", announcement(7), &out), OK);
+    assert_int_equal(read_as("edge_module_opc", known(7), &out), OK);
     assert_int_equal(read_as("edge_module_opc", two_sets(), &out), OK);
     expect(&out, "{\"PublisherId\":\"pub\",\"Messages\":[" KEY "," DELTA "]}");
     buffer_clear(&out);
@@ -154,7 +83,7 @@ static void fields_have_the_names_that_were_announced(void **state)
 static void an_announcement_is_known_from_afar(void **state)
 {
     (void)state;
-    struct buffer one = announcement(7), other = two_sets();
+    struct buffer one = known(7), other = two_sets();
     assert_true(uadp_message_announces(buffer_slice(&one)));
     assert_false(uadp_message_announces(buffer_slice(&other)));
     assert_false(uadp_message_announces(slice_first(buffer_slice(&one), 2)));
@@ -166,9 +95,9 @@ static void an_announcement_is_known_from_afar(void **state)
 static void what_is_cut_short_is_refused(void **state)
 {
     (void)state;
-    struct buffer whole[] = {announcement(7), two_sets()}, out = {0};
-    assert_int_equal(read_as("m", announcement(7), &out), OK);
-    assert_int_equal(read_as("m", announcement(8), &out), OK);
+    struct buffer whole[] = {known(7), two_sets()}, out = {0};
+    assert_int_equal(read_as("m", known(7), &out), OK);
+    assert_int_equal(read_as("m", known(8), &out), OK);
     for (int i = 0; i < 2; i++) {
         for (size_t len = 0; len + (i == 0 ? 4 : 0) < whole[i].len; len++) {
             uint8_t *exact = malloc(len ? len : 1);
@@ -206,17 +135,98 @@ static void what_cannot_be_read_is_said(void **state)
     buffer_clear(&out);
 }
 
-static void of_too_many_writers_the_oldest_are_forgotten(void **state)
+/* Groups number their writers each for itself, and their announcements do not say whose they are. */
+static void writers_of_two_groups_may_have_the_same_number(void **state)
 {
     (void)state;
     struct buffer out = {0};
-    for (unsigned n = 0; n <= UADP_NAMES_MAX; n++) {
-        char from[32];
-        snprintf(from, sizeof from, "m%u", n);
-        assert_int_equal(read_as(from, announcement(7), &out), OK);
+    assert_int_equal(read_as("m", announcement(7, 2, "Load", "EndpointUrl"), &out), OK);
+    assert_int_equal(read_as("m", announcement(7, 3, "Speed", "Server"), &out), OK);
+    assert_int_equal(read_as("m", key_frame(7, 2), &out), OK);
+    assert_non_null(strstr(buffer_cstr(&out), "{\"Load\":"));
+    buffer_reset(&out);
+    assert_int_equal(read_as("m", key_frame(7, 3), &out), OK);
+    assert_non_null(strstr(buffer_cstr(&out), "{\"Speed\":"));
+    buffer_clear(&out);
+}
+
+static void names_go_for_their_version_alone(void **state)
+{
+    (void)state;
+    struct buffer out = {0}, set = key_frame(7, 2);
+    uint8_t *major = &set.at[set.len];
+    assert_int_equal(read_as("m", known(7), &out), OK);
+    assert_int_equal(read_as("m", key_frame(7, 3), &out), NOT_FOUND);
+    while (memcmp(--major, "\1\0\0\0\2\0\0\0", 8) != 0)
+        ;
+    *major = 2;
+    assert_int_equal(read_as("m", set, &out), NOT_FOUND);
+    /* it says the major one alone */
+    assert_int_equal(read_as("m", announcement(0, 0, "Load", "EndpointUrl"), &out), OK);
+    static const uint8_t bare[] = {0x91, 0x04, 3, 0, 0, 0, 'p', 'u', 'b', 0xa1, 1, 1, 0, 0, 0, 0, 0};
+    assert_int_equal(uadp_message_read(names, SLICE("m"), slice_from(bare, sizeof bare), &out), NOT_FOUND);
+    assert_int_equal(out.len, 0);
+    buffer_clear(&out);
+}
+
+/* Of a delta frame each field says which it is. */
+static void a_key_frame_has_all_fields(void **state)
+{
+    (void)state;
+    UA_Int64 load = 1;
+    UA_DataValue v = value_of(&load, UA_TYPES_INT64);
+    struct buffer out = {0};
+    assert_int_equal(read_as("m", known(7), &out), OK);
+    for (uint16_t count = 0; count <= 3; count++) {
+        struct buffer set = {0};
+        put_head(&set, &(uint16_t){7}, 1);
+        put_set_head(&set, false, 2);
+        put_number(&set, count, 2);
+        for (uint16_t i = 0; i < count; i++)
+            put(&set, &v, &UA_TYPES[UA_TYPES_DATAVALUE]);
+        assert_int_equal(read_as("m", set, &out), count == 2 ? OK : BAD_FORMAT);
     }
-    assert_int_equal(read_as("m0", two_sets(), &out), NOT_FOUND);
-    assert_int_equal(read_as("m1", two_sets(), &out), OK);
+    buffer_clear(&out);
+}
+
+/* A node id in more bytes than it needs: where the next field begins would be guessed. */
+static void what_is_encoded_in_another_way_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        size_t len;
+        enum status want;
+    } rows[] = {
+        {"\1\x11\0\5" "\1\1\1", 7, OK},
+        {"\1\x11\0\5" "\1\1\1\0", 8, BAD_FORMAT}, /* more behind them */
+        {"\1\x11\1\0\5\0" "\1\1\1", 9, BAD_FORMAT},
+        {"\1\x11\1\0\1\1", 6, BAD_FORMAT}, /* what is left of it would be a field */
+        {"\1\x11\0\5" "\1\1\2", 7, BAD_FORMAT},
+    };
+    struct buffer out = {0};
+    assert_int_equal(read_as("m", known(7), &out), OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buffer set = {0};
+        put_head(&set, &(uint16_t){7}, 1);
+        put_set_head(&set, false, 2);
+        put_number(&set, 2, 2);
+        buffer_put(&set, slice_from(rows[i].fields, rows[i].len));
+        buffer_reset(&out);
+        assert_int_equal(read_as("m", set, &out), rows[i].want);
+        assert_true(rows[i].want == OK || out.len == 0);
+    }
+    buffer_clear(&out);
+}
+
+static void an_announcement_has_a_bound(void **state)
+{
+    (void)state;
+    struct buffer large = known(7), out = {0};
+    memset(buffer_reserve(&large, UADP_ANNOUNCEMENT_MAX), 0, UADP_ANNOUNCEMENT_MAX);
+    buffer_added(&large, UADP_ANNOUNCEMENT_MAX);
+    assert_int_equal(read_as("m", large, &out), TOO_LARGE);
+    assert_int_equal(read_as("m", key_frame(7, 2), &out), NOT_FOUND);
     buffer_clear(&out);
 }
 
@@ -229,7 +239,11 @@ int main(void)
         TEST(an_announcement_is_known_from_afar),
         TEST(what_is_cut_short_is_refused),
         TEST(what_cannot_be_read_is_said),
-        TEST(of_too_many_writers_the_oldest_are_forgotten),
+        TEST(writers_of_two_groups_may_have_the_same_number),
+        TEST(names_go_for_their_version_alone),
+        TEST(a_key_frame_has_all_fields),
+        TEST(what_is_encoded_in_another_way_is_refused),
+        TEST(an_announcement_has_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,19 +262,31 @@ static void tell_uadp(struct services_values *v, struct iot_id from, struct slic
     buffer_clear(&json);
 }
 
+/* Of what is compressed only the beginning is expanded. */
+static bool announces(struct slice body)
+{
+    struct buffer first = {0};
+    if (!gzip_is(body))
+        return uadp_message_announces(body);
+    gzip_peek(body, &first);
+    bool yes = uadp_message_announces(buffer_slice(&first));
+    buffer_clear(&first);
+    return yes;
+}
+
 void services_values_event(struct services_values *v, struct slice schema, struct iot_id from,
                            const struct iot_message *m)
 {
     bool uadp = slice_eq_nocase(schema, SLICE(UADP_SCHEMA)), wanted = live_anybody(v->live, LIVE_PUBLISHERS);
     struct buffer expanded = {0};
     struct slice body = m->body;
-    if (!uadp && (!wanted || !value_message_is(schema)))
+    if (uadp ? !wanted && !announces(body) : !wanted || !value_message_is(schema))
         return;
     if (gzip_is(body) && gzip_expand(body, VALUES_BODY_MAX, &expanded) == OK)
         body = buffer_slice(&expanded);
     if (!uadp)
         tell_json(v, body);
-    else if (wanted || uadp_message_announces(body))
+    else
         tell_uadp(v, from, body);
     buffer_clear(&expanded);
 }

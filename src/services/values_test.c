@@ -2,7 +2,9 @@
  * not grow for ever. */
 #include "services/values.h"
 
+#include "gzip/gzip.h"
 #include "services/routes_ear.h"
+#include "services/uadp_fixture.h"
 
 #define SAMPLES SLICE("application/x-monitored-item-json-v1")
 #define COUNT 400
@@ -99,6 +101,29 @@ static void of_chosen_nodes_alone(void **state)
     hang_up();
 }
 
+static void publish_uadp(struct buffer body)
+{
+    struct buffer small = {0};
+    gzip_compress(buffer_slice(&body), &small);
+    services_values_event(house.services.values, SLICE("application/x-network-message-uadp-v1"),
+                          (struct iot_id){SLICE("edge"), SLICE("publisher")},
+                          &(struct iot_message){.body = buffer_slice(&small)});
+    buffer_clear(&small);
+    buffer_clear(&body);
+}
+
+/* What was announced, compressed, while nobody followed anything. */
+static void names_are_known_from_before(void **state)
+{
+    (void)state;
+    publish_uadp(key_frame(7, 2));
+    publish_uadp(announcement(7, 2, "Load", "EndpointUrl"));
+    listen_to_values(house.endpoint, "&nodeId=Load");
+    publish_uadp(key_frame(7, 2));
+    hears("\"nodeId\":\"Load\"");
+    hang_up();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -106,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_has_gone_is_forgotten),
         TEST(of_chosen_nodes_alone),
+        TEST(names_are_known_from_before),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     json_free(&answer.doc);

@@ -32,6 +32,10 @@ before(async () => {
     EndpointUrl: machine.url, UseSecurity: false, MessagingMode: 'FullNetworkMessages', MessageEncoding: 'Uadp', DataSetWriterGroup: 'packed', DataSetWriterId: 'packed',
     BatchTriggerInterval: 100, DataSetPublishingInterval: 100, DataSetSamplingInterval: 100,
     OpcNodes: [{Id: LOAD.replace('Load', 'StepUp'), DisplayName: 'step', DataSetFieldId: 'step'}, {Id: LOAD.replace('Load', 'AlternatingBoolean'), DisplayName: 'flag', DataSetFieldId: 'flag'}],
+  }, { // its writer has the same number
+    EndpointUrl: machine.url, UseSecurity: false, MessagingMode: 'FullNetworkMessages', MessageEncoding: 'Uadp', DataSetWriterGroup: 'packed too', DataSetWriterId: 'packed too',
+    BatchTriggerInterval: 100, DataSetPublishingInterval: 100, DataSetSamplingInterval: 100,
+    OpcNodes: [{Id: LOAD.replace('Load', 'AlternatingBoolean'), DisplayName: 'other flag', DataSetFieldId: 'other flag'}, {Id: LOAD.replace('Load', 'StepUp'), DisplayName: 'other step', DataSetFieldId: 'other step'}],
   }], {more: ['--metadata', 'true']}));
   await until('the module', async () => (await ask('POST', '/registry/v2/applications', {discoveryUrl: machine.url})).status === 200);
   endpoint = await until('the endpoint', async () => {
@@ -112,10 +116,13 @@ test('values out of UADP messages', async () => {
     assert.equal(one.nodeId, 'step');
     assert.equal(one.dataType, 'UInt32');
     assert.match(one.sourceTimestamp, /^20\d\d-.*Z$/);
-    assert.ok(one.publisherId && one.dataSetWriterId, JSON.stringify(one));
+    assert.ok(one.publisherId && one.dataSetWriterId === 'packed', JSON.stringify(one));
   }
   steps.forEach((m, i) => assert.ok(i === 0 || m.value > steps[i - 1].value, JSON.stringify(steps.map(s => s.value))));
   assert.equal(typeof (await valuesOf(0, 1, 'flag'))[0].data.value, 'boolean');
+  const other = (await valuesOf(0, 5, 'other step')).map(m => m.data);
+  assert.ok(other.every(m => m.dataType === 'UInt32' && m.dataSetWriterId === 'packed too'), JSON.stringify(other));
+  assert.ok((await valuesOf(0, 5, 'other flag')).every(m => typeof m.data.value === 'boolean'));
 });
 
 test('who does not read costs nobody else anything: values are left out, counted, and it is told how many', async () => {
