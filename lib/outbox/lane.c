@@ -133,7 +133,10 @@ static void say_schema_lost(enum gap_reason why)
 
 static void offer_again(void *arg, struct outgoing *m)
 {
-    lane_put(arg, m);
+    struct lane *l = arg;
+    if (l->config.on_enter)
+        l->config.on_enter(l->config.arg, m);
+    lane_put(l, m);
 }
 
 static void on_dropped(void *arg, const struct outgoing_view *v, enum gap_reason why)
@@ -142,7 +145,7 @@ static void on_dropped(void *arg, const struct outgoing_view *v, enum gap_reason
     l->config.counts->dropped[why]++;
     l->config.counts->dropped_values += v->values;
     if (v->schema && why == GAP_REFUSED && l->transport)
-        refused_schemas_add(l->refused, outgoing_copy(v));
+        refused_schemas_add(l->refused, outgoing_copy(v), l->next_token);
     else if (v->schema)
         say_schema_lost(why);
     else
@@ -329,7 +332,7 @@ static void count(struct lane *l, const struct flight *f)
     l->config.counts->gaps += f->gap != 0;
 }
 
-static void land(struct lane *l, struct flight *f, enum status why)
+static void land(struct lane *l, struct flight *f, uint64_t token, enum status why)
 {
     if (f->gap)
         gaps_told(&l->gaps, f->gap, why == OK);
@@ -340,14 +343,14 @@ static void land(struct lane *l, struct flight *f, enum status why)
     if (why == OK) {
         count(l, f);
         if (f->schema)
-            refused_schemas_taken(l->refused, slice_of(f->schema->topic));
+            refused_schemas_taken(l->refused, f->schema, token);
     } else {
         l->config.counts->dropped[GAP_REFUSED]++;
         l->config.counts->dropped_values += f->values;
         if (f->named)
             gaps_add(&l->gaps, &f->key, GAP_REFUSED, false);
         if (f->schema)
-            refused_schemas_add(l->refused, f->schema), f->schema = NULL;
+            refused_schemas_add(l->refused, f->schema, token), f->schema = NULL;
         save_gaps(l);
     }
     queue_settle(f->queue, &f->place);
@@ -373,7 +376,7 @@ static void on_sent(void *arg, uint64_t token, enum status why)
     else if (why == CANCELLED)
         l->config.counts->lost++, queue_settle(f->queue, &f->place);
     else
-        land(l, f, why);
+        land(l, f, token, why);
     clear_flight(f);
     if (why != CANCELLED)
         pump(l);
@@ -495,7 +498,7 @@ void lane_put(struct lane *l, struct outgoing *m)
 {
     unsigned which = m->schema ? SCHEMAS : m->priority;
     if (m->schema)
-        refused_schemas_renew(l->refused, slice_of(m->topic));
+        refused_schemas_renew(l->refused, m);
     if (!l->queues[which] && open_queue(l, which) != OK) {
         struct outgoing_view v = outgoing_view(m);
         on_dropped(l, &v, GAP_DAMAGED);

@@ -40,6 +40,8 @@ struct lane_config {
     enum queue_policy policy;
     struct lane_counts *counts;
     void (*on_memory)(void *arg, uint64_t bytes); /* see queue.h */
+    /* A message that nobody put comes into memory: a schema that is offered again. on_memory follows. */
+    void (*on_enter)(void *arg, const struct outgoing *m);
     void *arg;
 };
 

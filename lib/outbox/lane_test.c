@@ -287,14 +287,21 @@ static enum status open_not(const struct transport_config *config, struct transp
     return BAD_ARGUMENT;
 }
 
-static void put_schema(struct rig *r, const char *body)
+static void put_schema_of(struct rig *r, const char *source, const char *body)
 {
     struct outgoing *m = outgoing_new();
     buffer_text(&m->body, body);
+    iot_property_put(&m->properties, SLICE("dataschema"), slice_of(body));
+    iot_property_put(&m->properties, SLICE("millrace-schema-source"), slice_of(source));
     m->topic = memory_text("group/schema");
     m->content_type = "application/schema+json";
     m->schema = true;
     lane_put(r->lane, m);
+}
+
+static void put_schema(struct rig *r, const char *body)
+{
+    put_schema_of(r, "p/g", body);
 }
 
 static void schemas_go_before_what_may_name_them(void **state)
@@ -431,6 +438,51 @@ static void a_newer_schema_takes_the_place_of_a_refused_one(void **state)
     expect(2, "new");
 }
 
+/* Writers of a group share the topic of schemas. */
+static void a_schema_of_another_writer_takes_no_place(void **state)
+{
+    struct rig *r = *state;
+    put_schema_of(r, "p/a", "of a");
+    answer(0, FORBIDDEN);
+    put_schema_of(r, "p/b", "of b");
+    answer(1, OK);
+    pass_time(r, REFUSED_SCHEMA_MS);
+    assert_int_equal(wire.count, 3);
+    expect(2, "of a");
+    answer(2, FORBIDDEN);
+    put_schema_of(r, "p/b", "of a"); /* the same text */
+    answer(3, OK);
+    pass_time(r, 10 * REFUSED_SCHEMA_MS_MAX);
+    assert_int_equal(wire.count, 4);
+}
+
+/* Whatever is answered first. */
+static void the_newer_schema_is_the_one_that_is_offered_again(void **state)
+{
+    struct rig *r = *state;
+    put_schema(r, "old");
+    put_schema(r, "new");
+    answer(0, FORBIDDEN);
+    answer(1, OK);
+    pass_time(r, 2 * REFUSED_SCHEMA_MS);
+    assert_int_equal(wire.count, 2);
+    put_schema(r, "old");
+    put_schema(r, "new");
+    answer(3, FORBIDDEN);
+    answer(2, OK);
+    pass_time(r, REFUSED_SCHEMA_MS);
+    assert_int_equal(wire.count, 5);
+    expect(4, "new");
+    answer(4, OK);
+    put_schema(r, "old");
+    put_schema(r, "new");
+    answer(6, FORBIDDEN);
+    answer(5, FORBIDDEN);
+    pass_time(r, REFUSED_SCHEMA_MS);
+    assert_int_equal(wire.count, 8);
+    expect(7, "new");
+}
+
 static void without_a_transport_all_is_given_up_and_counted(void **state)
 {
     struct rig *r = *state;
@@ -473,6 +525,8 @@ int main(void)
         TEST(a_schema_that_is_refused_is_counted),
         TEST(a_schema_that_is_refused_is_offered_again),
         TEST(a_newer_schema_takes_the_place_of_a_refused_one),
+        TEST(a_schema_of_another_writer_takes_no_place),
+        TEST(the_newer_schema_is_the_one_that_is_offered_again),
         TEST(without_a_transport_all_is_given_up_and_counted),
         TEST(in_memory_what_was_sent_and_not_acknowledged_is_lost),
     };

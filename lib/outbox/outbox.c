@@ -44,6 +44,7 @@ struct outbox {
 /* ---- lanes ---- */
 
 static void on_memory(void *arg, uint64_t bytes);
+static void on_enter(void *arg, const struct outgoing *m);
 
 static bool has_disk(const struct outbox *o)
 {
@@ -101,6 +102,7 @@ static enum status open_lane(struct outbox *o, struct outbox_route *r, uint32_t 
             .policy = o->options.policy,
             .counts = &o->counts,
             .on_memory = on_memory,
+            .on_enter = on_enter,
             .arg = o,
         },
         &r->lanes[partition]);
@@ -400,6 +402,11 @@ void outbox_put_ua(struct outbox *o, struct outgoing *m)
 }
 
 /* ---- on the module's loop ---- */
+
+static void on_enter(void *arg, const struct outgoing *m)
+{
+    enter(arg, m);
+}
 
 static bool has_room_again(const struct outbox *o)
 {

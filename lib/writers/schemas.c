@@ -186,11 +186,24 @@ static void put_topic(const struct schema *s, const struct member *m, struct buf
         buffer_printf(out, "/%u", m->writer);
 }
 
+/* Who sends it: topics of schemas may be shared. */
+static void put_source(const struct batch *b, const struct member *m, struct buffer *properties)
+{
+    struct buffer source = {0};
+    buffer_printf(&source, "%s/%s/%s:%d", b->home->publisher_id, b->home->name, b->schema->of,
+                  b->schema->class_id);
+    if (m)
+        buffer_printf(&source, "/%u", m->writer);
+    iot_property_put(properties, SLICE("millrace-schema-source"), buffer_slice(&source));
+    buffer_clear(&source);
+}
+
 static void put(struct batch *b, const struct member *m, struct outgoing *message)
 {
     const struct batches *home = b->home;
     struct buffer topic = {0};
     put_topic(b->schema, m, &topic);
+    put_source(b, m, &message->properties);
     message->content_type = b->encoder.avro ? TYPE_AVRO : TYPE_JSON;
     message->topic = memory_text(buffer_cstr(&topic));
     message->beside = memory_text(b->topic);

@@ -113,6 +113,9 @@ static void assert_readable(void)
     for (size_t i = 0; i < sent_count; i++)
         if (!sent[i]->schema)
             assert_non_null(schema_of(sent[i], i));
+        else /* and says whose it is */
+            assert_true(iot_property_find(buffer_slice(&sent[i]->properties),
+                                          SLICE("millrace-schema-source"), &(struct slice){0}));
 }
 
 /* ---- late values ---- */
