@@ -21,6 +21,7 @@ struct source {
     struct loop_timer retry;
     struct opcua_types_load *asking; /* a type of the server's; NULL: none */
     bool waits_for_type;             /* values do; not for one that was refused before */
+    struct opcua_session_listener back; /* listens while they wait without a connection to ask on */
 };
 
 struct sources {

@@ -2,7 +2,8 @@
  * Values with structures of a server's own wait until the server was asked what is in them: then
  * they are written member by member from the first on. What it does not tell is written in its
  * bytes. What it does not tell for now is, too, until it does: it is asked for again now and then
- * (opcua/types.h), and nothing waits for that.
+ * (opcua/types.h), and nothing waits for that. Without a connection nothing is asked: values wait until
+ * there is one.
  */
 #include "writers/source_priv.h"
 
@@ -10,19 +11,37 @@
 
 #define TYPE_MS 20000 /* until one is given up: what dictionaries may take */
 
-static void on_type(void *arg, const UA_DataType *type)
+static void go_on(struct source *s)
 {
-    struct source *s = arg;
-    (void)type;
+    opcua_session_unlisten(&s->back);
     if (s->waits_for_type)
         sources_release(s->owner);
     s->waits_for_type = false;
+}
+
+static void on_type(void *arg, const UA_DataType *type)
+{
+    (void)type;
+    go_on(arg);
+}
+
+static void on_ready(void *arg, bool same)
+{
+    (void)same;
+    go_on(arg);
 }
 
 static void wait(struct source *s)
 {
     s->waits_for_type = true;
     sources_hold(s->owner);
+}
+
+static void wait_for_connection(struct source *s)
+{
+    s->back = (struct opcua_session_listener){.on_ready = on_ready, .arg = s};
+    opcua_session_listen(s->session, &s->back);
+    wait(s);
 }
 
 static void ask(struct source *s, struct opcua_types *types, const UA_NodeId *id)
@@ -38,10 +57,23 @@ static void ask(struct source *s, struct opcua_types *types, const UA_NodeId *id
                                                     .out = &s->asking}); /* may be told at once */
 }
 
+static bool is_known_offline(struct source *s, const struct opcua_types *types, const UA_Variant *v)
+{
+    UA_NodeId id;
+    if (s->waits_for_type || !opcua_types_wanted(types, v, &id))
+        return !s->waits_for_type;
+    if (!opcua_types_was_refused(types, &id))
+        wait_for_connection(s);
+    UA_NodeId_clear(&id);
+    return !s->waits_for_type;
+}
+
 static bool is_known(struct source *s, const UA_Variant *v)
 {
     struct opcua_types *types = opcua_session_types(s->session);
     UA_NodeId id;
+    if (opcua_session_state(s->session) != OPCUA_SESSION_READY)
+        return is_known_offline(s, types, v);
     while (types && !s->asking && opcua_types_wanted(types, v, &id)) {
         ask(s, types, &id);
         UA_NodeId_clear(&id);
@@ -90,10 +122,6 @@ bool source_types_of_events_are_known(struct source *s, const UA_EventFieldList 
 
 void source_types_leave(struct source *s)
 {
-    if (!s->asking)
-        return;
     opcua_types_cancel(&s->asking);
-    if (s->waits_for_type)
-        sources_release(s->owner);
-    s->waits_for_type = false;
+    go_on(s);
 }

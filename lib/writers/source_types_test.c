@@ -17,6 +17,8 @@ static struct {
     size_t questions;
     bool at_once; /* is known when it is asked for */
     uint32_t refused; /* asked for before, and not told for now */
+    bool offline;
+    struct opcua_session_listener *listener;
 } server;
 
 static struct sources sources;
@@ -48,6 +50,33 @@ struct opcua_types *opcua_session_types(struct opcua_session *s)
 {
     (void)s;
     return (struct opcua_types *)(void *)&server.known[0];
+}
+
+enum opcua_session_state opcua_session_state(const struct opcua_session *s)
+{
+    (void)s;
+    return server.offline ? OPCUA_SESSION_WAITING : OPCUA_SESSION_READY;
+}
+
+void opcua_session_listen(struct opcua_session *s, struct opcua_session_listener *l)
+{
+    (void)s;
+    assert_null(server.listener);
+    server.listener = l;
+}
+
+void opcua_session_unlisten(struct opcua_session_listener *l)
+{
+    if (server.listener == l)
+        server.listener = NULL;
+}
+
+static void connect_again(void)
+{
+    struct opcua_session_listener *l = server.listener;
+    server.offline = false;
+    assert_non_null(l);
+    l->on_ready(l->arg, true);
 }
 
 bool opcua_types_wanted(const struct opcua_types *t, const UA_Variant *v, UA_NodeId *out)
@@ -259,6 +288,61 @@ static void who_goes_is_not_told(void **state)
     assert_int_equal(released, 1);
 }
 
+/* Asked then, it would end at once: the values would be told again, and so without an end. */
+static void without_a_connection_values_wait_and_nothing_is_asked(void **state)
+{
+    (void)state;
+    server.offline = true;
+    for (int i = 0; i < 3; i++)
+        assert_false(KNOWN(7));
+    assert_int_equal(server.questions, 0);
+    assert_int_equal(held, 1);
+    assert_int_equal(released, 0);
+    assert_true(source.refused);
+    connect_again();
+    assert_int_equal(released, 1);
+    assert_null(server.listener);
+    assert_false(KNOWN(7));
+    answer();
+    assert_true(KNOWN(7));
+    assert_int_equal(server.questions, 1);
+}
+
+static void a_question_that_was_lost_is_asked_with_the_next_connection(void **state)
+{
+    (void)state;
+    assert_false(KNOWN(7));
+    server.offline = true;
+    tell(NULL);
+    assert_int_equal(released, 1);
+    assert_false(KNOWN(7));
+    assert_int_equal(server.questions, 1);
+    connect_again();
+    assert_false(KNOWN(7));
+    answer();
+    assert_true(KNOWN(7));
+}
+
+static void without_a_connection_what_was_refused_is_not_waited_for(void **state)
+{
+    (void)state;
+    server.offline = true;
+    server.refused = 7;
+    assert_true(KNOWN(0, 7));
+    assert_int_equal(server.questions, 0);
+    assert_int_equal(held, 0);
+}
+
+static void who_goes_does_not_wait_for_a_connection(void **state)
+{
+    (void)state;
+    server.offline = true;
+    assert_false(KNOWN(7));
+    source_types_leave(&source);
+    assert_null(server.listener);
+    assert_int_equal(released, 1);
+}
+
 /* What was read in a cycle comes again in the next. */
 static void a_cyclic_read_does_not_wait(void **state)
 {
@@ -297,6 +381,10 @@ int main(void)
         TEST(another_type_meanwhile_waits_for_its_turn),
         TEST(a_source_that_waits_keeps_no_values),
         TEST(who_goes_is_not_told),
+        TEST(without_a_connection_values_wait_and_nothing_is_asked),
+        TEST(a_question_that_was_lost_is_asked_with_the_next_connection),
+        TEST(without_a_connection_what_was_refused_is_not_waited_for),
+        TEST(who_goes_does_not_wait_for_a_connection),
         TEST(a_cyclic_read_does_not_wait),
         TEST(fields_of_events_wait_as_values_do),
     };
