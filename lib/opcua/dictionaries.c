@@ -20,7 +20,7 @@ struct load {
     size_t bytes, types, fields; /* of documents */
     UA_ByteString xml;           /* the one that is being parsed */
     struct opcua_dictionary_parsing *parsing;
-    size_t at, asked; /* what is being asked for */
+    size_t at, asked; /* what is being asked for; asked 0: not many at once */
     size_t at_once;   /* no more than so many: less after a question that was too large */
     bool part;        /* something was not told, and may be another time */
     const struct back *back;
@@ -88,11 +88,18 @@ static void on_pause(void *arg, UA_StatusCode status, void *response)
         end(l, NULL); /* the session has ended */
 }
 
+/* Too much for many says nothing of fewer. */
+static enum opcua_refusal refusal_of(const struct load *l, UA_StatusCode status)
+{
+    bool less_may_do = session_call_was_too_much(status) && l->asked > 1;
+    return less_may_do ? OPCUA_REFUSAL_PASSING : opcua_refusal_of(status);
+}
+
 /* What may pass is asked again a little later, as long as there is time, with less at once where it was
  * too much. False: it is final, and as if there was nothing. */
 static bool was_refused_for_now(struct load *l, UA_StatusCode status, void (*again)(struct load *l))
 {
-    enum opcua_refusal r = opcua_refusal_of(status);
+    enum opcua_refusal r = refusal_of(l, status);
     if (!UA_StatusCode_isBad(status) || r == OPCUA_REFUSAL_FINAL)
         return false;
     bool ready = opcua_session_state(l->session) == OPCUA_SESSION_READY;
@@ -100,8 +107,8 @@ static bool was_refused_for_now(struct load *l, UA_StatusCode status, void (*aga
         end(l, NULL);
         return true;
     }
-    if (session_call_was_too_much(status) && l->at_once > 1)
-        l->at_once /= 2;
+    if (session_call_was_too_much(status) && l->asked > 1)
+        l->at_once = l->asked / 2;
     l->again = again;
     opcua_session_wait(l->session, l->pause_ms, on_pause, l);
     l->pause_ms = 2 * l->pause_ms < PAUSE_MS_MAX ? 2 * l->pause_ms : PAUSE_MS_MAX;

@@ -25,6 +25,8 @@ struct opcua_dictionaries;
 /* By either id; NULL: it is not described. `d` may be NULL. */
 const struct opcua_described *opcua_dictionaries_find(const struct opcua_dictionaries *d,
                                                       const UA_NodeId *id);
+/* How many ids something is found by. `d` may be NULL. */
+size_t opcua_dictionaries_count(const struct opcua_dictionaries *d);
 void opcua_dictionaries_free(struct opcua_dictionaries **d);
 
 /* The callee's; without any when the server has none. Not `whole`: some of it was not told for now, or,

@@ -79,6 +79,11 @@ const struct opcua_described *opcua_dictionaries_find(const struct opcua_diction
     return NULL;
 }
 
+size_t opcua_dictionaries_count(const struct opcua_dictionaries *d)
+{
+    return d ? d->id_count : 0;
+}
+
 void opcua_dictionaries_free(struct opcua_dictionaries **dictionaries)
 {
     struct opcua_dictionaries *d = *dictionaries;

@@ -1,8 +1,11 @@
 /* Structures of a server of before OPC UA 1.04, out of its type dictionary. */
 #include "opcua/dictionaries.h"
 
+#include <dlfcn.h>
+#include <stdlib.h>
+
 #include "opcua/server_priv.h"
-#include "opcua/types.h"
+#include "opcua/types_priv.h"
 #include "opcua/value_json.h"
 
 #include "base/cmocka.h"
@@ -45,6 +48,15 @@ static const struct opcua_server_described types[] = {
 };
 /* clang-format on */
 
+/* What becomes of answers on their way, as other servers would have given them. */
+struct change {
+    UA_StatusCode of_many; /* a read of many values; Good: none of this */
+    uint32_t bears_values; /* which are so many */
+    UA_StatusCode of_definition, of_abstract;
+    bool no_data_type; /* of an encoding that is asked for alone */
+    size_t names_lost; /* of a read of many, the first ones */
+};
+
 static struct world {
     struct opcua_server *server;
     struct loop *loop;
@@ -54,6 +66,7 @@ static struct world {
     const UA_DataType *told;
     size_t answers;
     uint16_t space;
+    struct change change;
     _Atomic uint32_t bears, bears_now; /* nodes in one question, since it was connected; 0: any */
 } world;
 
@@ -102,6 +115,78 @@ static int teardown(void **state)
     opcua_server_close(&world.server);
     loop_free(&world.loop);
     return 0;
+}
+
+/* ---- answers, changed on their way ---- */
+
+struct answer {
+    UA_ClientAsyncServiceCallback callback;
+    void *arg;
+    size_t asked;
+    UA_UInt32 attribute; /* 0: no read */
+    bool browse_back;
+};
+
+static void refuse(UA_DataValue *v, UA_StatusCode status)
+{
+    if (status == UA_STATUSCODE_GOOD)
+        return;
+    UA_DataValue_clear(v);
+    v->hasStatus = true;
+    v->status = status;
+}
+
+static void change_read(const struct answer *a, UA_ReadResponse *r)
+{
+    const struct change *c = &world.change;
+    if (a->attribute == UA_ATTRIBUTEID_DATATYPEDEFINITION && r->resultsSize == 3) {
+        refuse(&r->results[0], c->of_definition);
+        refuse(&r->results[2], c->of_abstract);
+    }
+    if (a->attribute != UA_ATTRIBUTEID_VALUE || a->asked == 1)
+        return;
+    for (size_t i = 0; i < c->names_lost && i < r->resultsSize; i++)
+        refuse(&r->results[i], UA_STATUSCODE_BADOUTOFMEMORY);
+    if (c->of_many && a->asked > c->bears_values)
+        r->responseHeader.serviceResult = c->of_many;
+}
+
+static void on_answer(UA_Client *client, void *arg, UA_UInt32 id, void *response)
+{
+    struct answer a = *(struct answer *)arg;
+    UA_BrowseResponse *r = response;
+    free(arg);
+    if (a.attribute)
+        change_read(&a, response);
+    if (a.browse_back && world.change.no_data_type && r->resultsSize == 1) {
+        UA_BrowseResult_clear(&r->results[0]);
+        UA_BrowseResult_init(&r->results[0]);
+    }
+    a.callback(client, a.arg, id, response);
+}
+
+/* In the place of the stack's, which it calls. */
+UA_StatusCode __UA_Client_AsyncService(UA_Client *client, const void *request,
+                                       const UA_DataType *request_type,
+                                       UA_ClientAsyncServiceCallback callback,
+                                       const UA_DataType *response_type, void *arg, UA_UInt32 *id)
+{
+    __typeof__(&__UA_Client_AsyncService) real;
+    *(void **)&real = dlsym(RTLD_NEXT, "__UA_Client_AsyncService");
+    const UA_ReadRequest *read = request_type == &UA_TYPES[UA_TYPES_READREQUEST] ? request : NULL;
+    const UA_BrowseRequest *browse = request_type == &UA_TYPES[UA_TYPES_BROWSEREQUEST] ? request : NULL;
+    struct answer *a = calloc(1, sizeof *a);
+    *a = (struct answer){.callback = callback, .arg = arg};
+    if (read && read->nodesToReadSize) {
+        a->asked = read->nodesToReadSize;
+        a->attribute = read->nodesToRead->attributeId;
+    }
+    a->browse_back = browse && browse->nodesToBrowseSize == 1 &&
+                     browse->nodesToBrowse->browseDirection == UA_BROWSEDIRECTION_INVERSE;
+    UA_StatusCode status = real(client, request, request_type, on_answer, response_type, a, id);
+    if (status != UA_STATUSCODE_GOOD)
+        free(a);
+    return status;
 }
 
 /* ---- asking ---- */
@@ -250,6 +335,99 @@ static void a_server_that_bears_less_than_it_says_is_asked_for_less(void **state
     let_bear(0);
 }
 
+static void what_is_too_much_for_many_is_asked_for_fewer(void **state)
+{
+    (void)state;
+    static const UA_StatusCode too_much[] = {UA_STATUSCODE_BADRESPONSETOOLARGE,
+                                             UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED,
+                                             UA_STATUSCODE_BADTCPMESSAGETOOLARGE};
+    for (size_t i = 0; i < sizeof too_much / sizeof *too_much; i++) {
+        begin_anew();
+        world.change = (struct change){.of_many = too_much[i], .bears_values = 2};
+        assert_non_null(load(111, true));
+        assert_true(world.known->has_dictionaries);
+        world.change = (struct change){0};
+    }
+}
+
+static bool was_refused(uint32_t number)
+{
+    UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
+    return opcua_types_was_refused(world.known, &id);
+}
+
+/* Servers of before 1.04 say so of an attribute that they have never heard of. */
+static void what_is_unclear_of_a_definition_may_stand_in_a_dictionary(void **state)
+{
+    (void)state;
+    static const UA_StatusCode unclear[] = {
+        UA_STATUSCODE_BADINTERNALERROR, UA_STATUSCODE_BADUSERACCESSDENIED, UA_STATUSCODE_BADOUTOFRANGE,
+        UA_STATUSCODE_BADINVALIDARGUMENT, UA_STATUSCODE_BADUNEXPECTEDERROR};
+    for (size_t i = 0; i < sizeof unclear / sizeof *unclear; i++) {
+        begin_anew();
+        world.change = (struct change){.of_definition = unclear[i]};
+        assert_non_null(load(111, true));
+        assert_false(was_refused(111));
+        assert_null(load(117, true)); /* it stands in none */
+        assert_true(was_refused(117));
+        world.change = (struct change){0};
+    }
+}
+
+static void whether_a_type_is_abstract_need_not_be_told(void **state)
+{
+    (void)state;
+    begin_anew();
+    world.change = (struct change){.of_abstract = UA_STATUSCODE_BADUSERACCESSDENIED};
+    assert_non_null(load(111, true));
+    assert_null(load(117, true));
+    assert_false(was_refused(117));
+    world.change = (struct change){0};
+}
+
+/* A dictionary knows which type it is, of which there is no room for the fields. */
+static void what_was_asked_for_is_known_as_that(void **state)
+{
+    (void)state;
+    begin_anew();
+    world.change = (struct change){.no_data_type = true};
+    assert_non_null(load(10, false)); /* and the dictionaries with it */
+    world.known->bytes = OPCUA_TYPES_BYTES_MAX; /* nothing more fits */
+    assert_null(load(111, true));
+    size_t count = world.known->count;
+    world.answers = 0;
+    ask(111, true);
+    assert_int_equal(world.answers, 1); /* at once */
+    assert_int_equal(world.known->count, count);
+    world.change = (struct change){0};
+}
+
+static const struct opcua_described *described(uint32_t number)
+{
+    UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
+    return opcua_types_described(world.known, &id);
+}
+
+/* A server that has less time than before. */
+static void what_a_dictionary_said_is_not_lost_with_the_next_try(void **state)
+{
+    (void)state;
+    begin_anew();
+    world.change = (struct change){.names_lost = 1};
+    assert_null(load(110, true));
+    assert_false(world.known->has_dictionaries);
+    assert_non_null(described(113));
+    world.change = (struct change){.names_lost = 7};
+    world.known->dictionaries_refused.again_ms = 0;
+    assert_null(load(117, true));
+    assert_non_null(described(113));
+    world.change = (struct change){0};
+    world.known->dictionaries_refused.again_ms = 0;
+    assert_null(load(17, false));
+    assert_true(world.known->has_dictionaries);
+    assert_non_null(described(110));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +436,11 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_stays_in_its_bytes),
         cmocka_unit_test(who_asks_together_is_answered_together),
         cmocka_unit_test(a_server_that_bears_less_than_it_says_is_asked_for_less),
+        cmocka_unit_test(what_is_too_much_for_many_is_asked_for_fewer),
+        cmocka_unit_test(what_is_unclear_of_a_definition_may_stand_in_a_dictionary),
+        cmocka_unit_test(whether_a_type_is_abstract_need_not_be_told),
+        cmocka_unit_test(what_was_asked_for_is_known_as_that),
+        cmocka_unit_test(what_a_dictionary_said_is_not_lost_with_the_next_try),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,6 +4,7 @@
 
 #define DEPTH_MAX 100 /* as the stack's */
 #define STINGY 32     /* bytes in memory that one on the wire may stand for, as the stack's */
+#define ONE 65536     /* values that may stand inside of one in its place: its bytes in memory */
 
 const char opcua_matrix_name[] = "Matrix";
 
@@ -39,6 +40,7 @@ struct walk {
     struct buffer *out;
     bool from_wire;
     unsigned depth;
+    size_t values; /* that there may be still: some take no bytes, and arrays of them in each other had no end */
 };
 
 static size_t left(const struct walk *w)
@@ -308,8 +310,9 @@ static bool inside(struct walk *w, const UA_DataType *type)
 
 static bool value(struct walk *w, const UA_DataType *type)
 {
-    if (w->depth == DEPTH_MAX)
+    if (w->depth == DEPTH_MAX || w->values == 0)
         return false;
+    w->values--;
     w->depth++;
     bool ok = inside(w, type);
     w->depth--;
@@ -319,7 +322,11 @@ static bool value(struct walk *w, const UA_DataType *type)
 static enum status convert(struct slice in, const UA_DataType *type, bool from_wire,
                            struct buffer *out)
 {
-    struct walk w = {.at = in.at, .end = in.at + in.len, .out = out, .from_wire = from_wire};
+    struct walk w = {.at = in.at,
+                     .end = in.at + in.len,
+                     .out = out,
+                     .from_wire = from_wire,
+                     .values = STINGY * in.len + ONE};
     size_t before = out->len;
     if (value(&w, type) && w.at == w.end)
         return OK;

@@ -159,6 +159,80 @@ static void what_does_not_fit_stays_in_its_bytes(void **state)
     check_stays_in_bytes(SLICE(HEAD "\xff\xff\xff\x7f" TAIL));
 }
 
+/* {Rows: {Row: {}[]}[]}, of which a row takes four bytes, and what is in it none. */
+static const struct hollow {
+    UA_DataType nothing, row, rows;
+    UA_DataTypeMember of_row, of_rows;
+} hollow = {
+    .nothing = {.typeName = "Nothing", .memSize = 1, .typeKind = UA_DATATYPEKIND_STRUCTURE},
+    .row = {.typeName = "Row",
+            .memSize = 16,
+            .typeKind = UA_DATATYPEKIND_STRUCTURE,
+            .membersSize = 1,
+            .members = (UA_DataTypeMember *)(uintptr_t)&hollow.of_row},
+    .rows = {.typeName = "Rows",
+             .memSize = 16,
+             .typeKind = UA_DATATYPEKIND_STRUCTURE,
+             .membersSize = 1,
+             .members = (UA_DataTypeMember *)(uintptr_t)&hollow.of_rows},
+    .of_row = {.memberName = "Row", .memberType = &hollow.nothing, .isArray = true},
+    .of_rows = {.memberName = "Rows", .memberType = &hollow.row, .isArray = true},
+};
+
+static void put_u32(struct buffer *out, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        buffer_u8(out, (uint8_t)(v >> 8 * i));
+}
+
+static enum status read_rows(uint32_t rows, uint32_t of_each)
+{
+    struct buffer wire = {0}, stack = {0};
+    put_u32(&wire, rows);
+    for (uint32_t i = 0; i < rows; i++)
+        put_u32(&wire, of_each);
+    enum status s = opcua_matrix_from_wire(buffer_slice(&wire), &hollow.rows, &stack);
+    buffer_clear(&wire);
+    buffer_clear(&stack);
+    return s;
+}
+
+/* Few bytes would stand for any number of them. */
+static void what_takes_no_bytes_is_counted_nevertheless(void **state)
+{
+    (void)state;
+    assert_int_equal(read_rows(10, 3), OK);
+    assert_int_equal(read_rows(1000, 1000), BAD_FORMAT);
+}
+
+/* The same of a server's own types, which the stack would read for as long. */
+static void arrays_of_what_takes_no_bytes_are_not_left_to_the_stack(void **state)
+{
+    (void)state;
+    struct opcua_types types = {0};
+    struct opcua_own_type *own[3];
+    list_init(&types.types);
+    for (uint32_t i = 0; i < 3; i++) {
+        UA_NodeId id = UA_NODEID_NUMERIC(0, 9000010 + i);
+        own[i] = opcua_own_type_new(&types, &id);
+        own[i]->encoding = own[i]->id;
+        own[i]->type.typeKind = UA_DATATYPEKIND_STRUCTURE;
+        own[i]->type.typeName = "Own";
+        own[i]->field_count = i > 0;
+        own[i]->names = calloc(1, sizeof *own[i]->names);
+        own[i]->field_types = calloc(1, sizeof *own[i]->field_types);
+        own[i]->fields = calloc(1, sizeof *own[i]->fields);
+        if (i > 0)
+            *own[i]->fields = (struct opcua_type_field){.name = "Row", .type = &own[i - 1]->type, .array = true};
+        list_push(&types.types, &own[i]->link);
+    }
+    opcua_own_types_lay_out(&types.types);
+    assert_true(own[0]->hollow && !own[1]->hollow && !own[2]->hollow);
+    assert_true(!own[0]->has_matrix && own[1]->has_matrix && own[2]->has_matrix);
+    for (uint32_t i = 0; i < 3; i++)
+        opcua_own_type_free(&types, own[i]);
+}
+
 static void check_refused(const char *json, const char *reason)
 {
     struct json_doc *doc;
@@ -193,6 +267,8 @@ int main(void)
         TEST(dimensions_stand_beside_elements),
         TEST(without_elements_there_are_dimensions_still),
         TEST(what_does_not_fit_stays_in_its_bytes),
+        TEST(what_takes_no_bytes_is_counted_nevertheless),
+        TEST(arrays_of_what_takes_no_bytes_are_not_left_to_the_stack),
         TEST(json_that_is_no_such_matrix_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

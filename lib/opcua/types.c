@@ -7,9 +7,21 @@
 
 /* ---- one ---- */
 
+size_t opcua_own_id_bytes(const UA_NodeId *id)
+{
+    bool text = id->identifierType == UA_NODEIDTYPE_STRING ||
+                id->identifierType == UA_NODEIDTYPE_BYTESTRING;
+    return text ? id->identifier.string.length : 0;
+}
+
+bool opcua_own_id_fits(const UA_NodeId *id)
+{
+    return opcua_own_id_bytes(id) <= OPCUA_TYPES_ID_BYTES_MAX;
+}
+
 struct opcua_own_type *opcua_own_type_new(struct opcua_types *t, const UA_NodeId *id)
 {
-    if (t->count >= OPCUA_TYPES_MAX)
+    if (t->count >= OPCUA_TYPES_MAX || !opcua_own_id_fits(id))
         return NULL;
     struct opcua_own_type *o = MEMORY_NEW(struct opcua_own_type);
     UA_NodeId_copy(id, &o->id);
@@ -96,7 +108,7 @@ bool opcua_types_was_refused(const struct opcua_types *t, const UA_NodeId *id)
 bool opcua_types_may_ask(const struct opcua_types *t, const UA_NodeId *id)
 {
     const struct opcua_types_refusal *r = find_refusal(t, id);
-    if (t->count >= OPCUA_TYPES_MAX)
+    if (t->count >= OPCUA_TYPES_MAX || !opcua_own_id_fits(id))
         return false;
     return r ? r->again_ms <= now_ms(t)
              : t->refused_count < OPCUA_TYPES_REFUSED_MAX || find_due((struct opcua_types *)t);

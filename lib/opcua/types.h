@@ -19,6 +19,7 @@
 
 #define OPCUA_TYPES_MAX 1000      /* known of one server; more are not asked for */
 #define OPCUA_TYPES_BYTES_MAX (4u << 20)
+#define OPCUA_TYPES_ID_BYTES_MAX 4096 /* of a type or an encoding; one with a longer id is not asked for */
 #define OPCUA_TYPES_NESTED_MAX 64
 #define OPCUA_TYPES_CACHES_MAX 64 /* servers whose types are remembered; the oldest goes */
 #define OPCUA_TYPES_REFUSED_MAX 32 /* refused for now; when none of them is due, no others are asked for */

@@ -50,14 +50,21 @@ struct asking {
     struct opcua_session *session;
 };
 
+/* Of two that are not whole, the one with more. */
+static void take(struct opcua_types *t, struct opcua_dictionaries *d, bool whole)
+{
+    bool more = whole || opcua_dictionaries_count(d) >= opcua_dictionaries_count(t->dictionaries);
+    opcua_dictionaries_free(more ? &t->dictionaries : &d);
+    if (more)
+        t->dictionaries = d;
+}
+
 static void on_dictionaries(void *arg, struct opcua_dictionaries *d, bool whole)
 {
     struct asking *a = arg;
     struct opcua_types *t = a->t;
-    if (d) {
-        opcua_dictionaries_free(&t->dictionaries);
-        t->dictionaries = d;
-    }
+    if (d)
+        take(t, d, whole);
     t->has_dictionaries = whole;
     t->asks_dictionaries = false;
     if (!whole)

@@ -15,6 +15,27 @@ static void drop_fields(struct opcua_own_type *o)
     o->fields = NULL;
 }
 
+/* ---- what takes no bytes on the wire ---- */
+
+static bool is_hollow(const UA_DataType *type)
+{
+    if (own(type))
+        return own(type)->hollow;
+    bool hollow = type->typeKind == UA_DATATYPEKIND_STRUCTURE;
+    for (size_t i = 0; hollow && i < type->membersSize; i++)
+        hollow = !type->members[i].isArray && is_hollow(type->members[i].memberType);
+    return hollow;
+}
+
+/* Arrays and matrices have a count or dimensions, what is optional a bit for it, unions their switch. */
+static bool is_hollow_own(const struct opcua_own_type *o)
+{
+    bool hollow = o->type.typeKind == UA_DATATYPEKIND_STRUCTURE;
+    for (size_t i = 0; hollow && i < o->field_count; i++)
+        hollow = !o->fields[i].array && !o->fields[i].matrix && is_hollow(o->fields[i].type);
+    return hollow;
+}
+
 /* ---- one after the other, those inside first ---- */
 
 /* A value of an abstract structure says itself which one it is. */
@@ -60,6 +81,8 @@ static void place(struct opcua_own_type *o)
     bool fits = o->fields && o->type.memSize == 0 && o->nested <= OPCUA_TYPES_NESTED_MAX;
     if (!fits || opcua_type_layout(&o->type, o->fields, o->field_count) != OK)
         drop_fields(o);
+    else
+        o->hollow = is_hollow_own(o);
 }
 
 static void lay_out(struct opcua_own_type *first)
@@ -126,7 +149,8 @@ static bool is_open(const struct opcua_own_type *o)
 static bool has_matrix(const struct opcua_own_type *o)
 {
     for (size_t i = 0; o->type.memSize && i < o->field_count; i++)
-        if (o->fields[i].matrix || (own(o->fields[i].type) && own(o->fields[i].type)->has_matrix))
+        if (o->fields[i].matrix || (o->fields[i].array && is_hollow(o->fields[i].type)) ||
+            (own(o->fields[i].type) && own(o->fields[i].type)->has_matrix))
             return true;
     return false;
 }

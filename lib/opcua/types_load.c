@@ -25,6 +25,7 @@ struct opcua_types_load {
     struct opcua_own_type *root, *at; /* at NULL: not yet */
     size_t field;     /* of `at` */
     bool refused;     /* for now: what is not known may be yet */
+    bool unclear;     /* `at` itself was: unless a dictionary has it, it is refused */
     bool lost;        /* the connection */
     bool steps, more; /* the next type is looked for; and once more */
     bool ended;
@@ -55,6 +56,17 @@ static void drop_fields(struct opcua_own_type *o)
     o->fields = NULL; /* never laid out */
 }
 
+/* So that it is found by what it was asked for as, whatever the server calls it. */
+static void remember_asked(struct opcua_types_load *l)
+{
+    struct opcua_own_type *o = l->root;
+    if (UA_NodeId_equal(&o->id, &l->asked) || UA_NodeId_equal(&o->encoding, &l->asked))
+        return;
+    UA_NodeId_clear(&o->encoding);
+    UA_NodeId_copy(&l->asked, &o->encoding);
+    o->type.binaryEncodingId = o->encoding;
+}
+
 /* After a refusal that may pass: of what is not known, nothing was said. */
 static void keep(struct opcua_types_load *l)
 {
@@ -82,6 +94,7 @@ static void finish(struct opcua_types_load *l)
     if (l->at && l->refused)
         drop_fields(l->at); /* it may be half of it */
     opcua_own_types_lay_out(&l->types);
+    remember_asked(l);
     const UA_DataType *type = l->root->type.memSize ? &l->root->type : NULL;
     keep(l);
     if (!type && l->lost)
@@ -234,13 +247,6 @@ static struct opcua_type_field field_of(const UA_StructureDefinition *d, const U
     };
 }
 
-static size_t bytes_of_id(const UA_NodeId *id)
-{
-    bool text = id->identifierType == UA_NODEIDTYPE_STRING ||
-                id->identifierType == UA_NODEIDTYPE_BYTESTRING;
-    return text ? id->identifier.string.length : 0;
-}
-
 /* What its members take. */
 static size_t bytes_of(const UA_StructureDefinition *d)
 {
@@ -250,7 +256,7 @@ static size_t bytes_of(const UA_StructureDefinition *d)
         bytes += sizeof *o->names + sizeof *o->fields + sizeof *o->field_types +
                  sizeof *o->type.members + d->fields[i].name.length +
                  (d->fields[i].valueRank > 1 ? sizeof *o->matrices : 0) +
-                 bytes_of_id(&d->fields[i].dataType);
+                 opcua_own_id_bytes(&d->fields[i].dataType);
     return bytes;
 }
 
@@ -311,7 +317,7 @@ static void on_encodings(void *arg, UA_StatusCode status, UA_ReferenceDescriptio
         return;
     for (size_t i = 0; status == UA_STATUSCODE_GOOD && i < count; i++)
         if (slice_eq(opcua_slice(refs[i].browseName.name), SLICE("Default Binary")) &&
-            UA_NodeId_isNull(&o->encoding)) {
+            UA_NodeId_isNull(&o->encoding) && opcua_own_id_fits(&refs[i].nodeId.nodeId)) {
             o->encoding = refs[i].nodeId.nodeId;
             UA_NodeId_init(&refs[i].nodeId.nodeId); /* moved */
         }
@@ -346,7 +352,7 @@ static void take(struct opcua_types_load *l, const UA_StructureDefinition *d)
     }
     if (!UA_NodeId_isNull(&d->defaultEncodingId))
         o->abstract = false; /* some servers say that all types are */
-    if (UA_NodeId_isNull(&o->encoding))
+    if (UA_NodeId_isNull(&o->encoding) && opcua_own_id_fits(&d->defaultEncodingId))
         UA_NodeId_copy(&d->defaultEncodingId, &o->encoding);
     l->field = 0;
     if (UA_NodeId_isNull(&o->encoding) && !opcua_types_described(l->t, &o->id)) {
@@ -364,11 +370,11 @@ static void on_dictionaries(void *arg)
     struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
     const struct opcua_described *d = opcua_types_described(l->t, &o->id);
-    if (d == NULL && !l->t->has_dictionaries) {
+    if (d == NULL && (l->unclear || !l->t->has_dictionaries)) {
         end_refused(l);
         return;
     }
-    if (d == NULL) {
+    if (d == NULL || !opcua_own_id_fits(&d->data_type)) {
         give_up(l);
         return;
     }
@@ -385,20 +391,22 @@ static void on_dictionaries(void *arg)
 static bool has_matching_answer(const UA_ReadResponse *answer, size_t i, const UA_DataType *type)
 {
     const UA_DataValue *v = &answer->results[i];
-    return v->hasValue && UA_Variant_hasScalarType(&v->value, type);
+    return answer->resultsSize == PARTS && v->hasValue && UA_Variant_hasScalarType(&v->value, type);
 }
 
 static void ask(struct opcua_types_load *l);
 
-/* Of what a definition cannot do without; a name is not of it. */
+/* Of the definition: that the others are not told says nothing. */
 static UA_StatusCode status_of(const UA_ReadResponse *answer)
 {
     if (answer->resultsSize != PARTS)
         return UA_STATUSCODE_BADUNEXPECTEDERROR;
-    const UA_DataValue *definition = &answer->results[0], *abstract = &answer->results[2];
-    bool of_first = definition->hasStatus && UA_StatusCode_isBad(definition->status) &&
-                    opcua_refusal_of(definition->status) != OPCUA_REFUSAL_FINAL;
-    return of_first ? definition->status : abstract->hasStatus ? abstract->status : 0;
+    return answer->results[0].hasStatus ? answer->results[0].status : UA_STATUSCODE_GOOD;
+}
+
+static bool is_unclear(UA_StatusCode status)
+{
+    return UA_StatusCode_isBad(status) && opcua_refusal_of(status) == OPCUA_REFUSAL_UNCLEAR;
 }
 
 static struct slice name_of(const UA_ReadResponse *answer)
@@ -409,12 +417,15 @@ static struct slice name_of(const UA_ReadResponse *answer)
     return slice_first(opcua_slice(name->name), NAME_MAX);
 }
 
+/* Servers of before 1.04 say many things of an attribute that they do not know. */
 static void on_definition(void *arg, UA_StatusCode status, void *response)
 {
     struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
     const UA_ReadResponse *answer = response;
-    if (was_refused_for_now(l, status ? status : status_of(answer), ask))
+    UA_StatusCode of_it = status ? status : status_of(answer);
+    l->unclear = status == UA_STATUSCODE_GOOD && is_unclear(of_it);
+    if (!l->unclear && was_refused_for_now(l, of_it, ask))
         return;
     if (status != UA_STATUSCODE_GOOD) {
         give_up(l);
@@ -503,7 +514,8 @@ static void on_data_type(void *arg, UA_StatusCode status, UA_ReferenceDescriptio
     struct opcua_types_load *l = arg;
     if (was_refused_for_now(l, status, ask_data_type))
         return;
-    if (status == UA_STATUSCODE_GOOD && count > 0 && refs->nodeId.serverIndex == 0) {
+    if (status == UA_STATUSCODE_GOOD && count > 0 && refs->nodeId.serverIndex == 0 &&
+        opcua_own_id_fits(&refs->nodeId.nodeId)) {
         UA_NodeId_clear(&l->root->id);
         l->root->id = refs->nodeId.nodeId;
         UA_NodeId_init(&refs->nodeId.nodeId); /* moved */

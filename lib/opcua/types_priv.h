@@ -19,7 +19,8 @@ struct opcua_own_type {
     bool described; /* the server was asked, and answered */
     bool abstract;  /* values of it are of one of its subtypes, and say so */
     bool open;      /* values of it may have objects inside that are of other types */
-    bool has_matrix; /* somewhere inside: the stack cannot read it alone */
+    bool has_matrix; /* somewhere inside, or an array of what is hollow: the stack cannot read it alone */
+    bool hollow;     /* its values take no bytes on the wire, however many there are */
     size_t bytes;   /* counted in those of all */
     unsigned nested; /* structures in its place, itself counted */
     bool entered;    /* and, while it is laid out: */
@@ -57,7 +58,11 @@ struct opcua_types {
     struct list waiting; /* for dictionaries */
 };
 
-/* In no list yet; NULL: there are too many. */
+/* What stands in an id as text. */
+size_t opcua_own_id_bytes(const UA_NodeId *id);
+bool opcua_own_id_fits(const UA_NodeId *id);
+
+/* In no list yet; NULL: there are too many, or the id is too long. */
 struct opcua_own_type *opcua_own_type_new(struct opcua_types *t, const UA_NodeId *id);
 void opcua_own_type_free(struct opcua_types *t, struct opcua_own_type *o);
 /* Counts what it is about to hold. False: that is too much for one server. */

@@ -114,6 +114,21 @@ static void no_more_are_asked_for_than_there_is_room_for_refusals(void **state)
     assert_int_equal(types.refused_count, OPCUA_TYPES_REFUSED_MAX);
 }
 
+/* The text of an id is what a peer likes. */
+static void ids_are_not_longer_than_there_is_room_for(void **state)
+{
+    (void)state;
+    static UA_Byte text[OPCUA_TYPES_ID_BYTES_MAX + 1];
+    UA_NodeId id = {.namespaceIndex = 2, .identifierType = UA_NODEIDTYPE_STRING, .identifier.string = {sizeof text, text}};
+    assert_false(opcua_types_may_ask(&types, &id));
+    assert_null(opcua_own_type_new(&types, &id));
+    id.identifier.string.length--;
+    assert_true(opcua_types_may_ask(&types, &id));
+    struct opcua_own_type *o = opcua_own_type_new(&types, &id);
+    assert_non_null(o);
+    opcua_own_type_free(&types, o);
+}
+
 static void dictionaries_wait_as_types_do(void **state)
 {
     (void)state;
@@ -133,6 +148,7 @@ int main(void)
         TEST(what_was_told_begins_anew),
         TEST(it_is_asked_for_once_at_a_time),
         TEST(no_more_are_asked_for_than_there_is_room_for_refusals),
+        TEST(ids_are_not_longer_than_there_is_room_for),
         TEST(dictionaries_wait_as_types_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
