@@ -185,12 +185,14 @@ static void put_u32(struct buffer *out, uint32_t v)
         buffer_u8(out, (uint8_t)(v >> 8 * i));
 }
 
+#define BEHIND 100 /* empty ones, so that there are bytes left for the others to stand for */
+
 static enum status read_rows(uint32_t rows, uint32_t of_each)
 {
     struct buffer wire = {0}, stack = {0};
-    put_u32(&wire, rows);
-    for (uint32_t i = 0; i < rows; i++)
-        put_u32(&wire, of_each);
+    put_u32(&wire, rows + BEHIND);
+    for (uint32_t i = 0; i < rows + BEHIND; i++)
+        put_u32(&wire, i < rows ? of_each : 0);
     enum status s = opcua_matrix_from_wire(buffer_slice(&wire), &hollow.rows, &stack);
     buffer_clear(&wire);
     buffer_clear(&stack);
