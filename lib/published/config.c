@@ -149,10 +149,14 @@ static bool refuse_entry(struct config *c, const struct json *at, struct slice f
 static bool settle_user(struct config *c, struct entry_draft *d)
 {
     struct config_entry *e = &d->entry;
-    e->sealed =
-        e->authentication == AUTHENTICATE_USER && !e->user.len && d->rare.encrypted_user.len;
-    if (e->sealed)
+    if (!e->user.len && d->rare.encrypted_user.len && e->authentication != AUTHENTICATE_NOBODY) {
+        e->sealed = e->authentication;
         e->authentication = AUTHENTICATE_NOBODY;
+        if (d->rare.encrypted_password.len)
+            e->password = (struct slice){0};
+        return true;
+    }
+    d->rare.encrypted_user = d->rare.encrypted_password = (struct slice){0}; /* of no effect */
     if (e->authentication == AUTHENTICATE_NOBODY)
         e->user = e->password = (struct slice){0};
     else if (!e->user.len && e->authentication == AUTHENTICATE_USER)

@@ -108,7 +108,8 @@ struct config_entry {
     int heartbeat;      /* enum heartbeat_behavior, bits */
     int64_t publishing_ms, sampling_ms, heartbeat_ms, batch_size, batch_ms, key_frame_count;
     const struct config_entry_rare *rare; /* never NULL */
-    bool sealed; /* the user stands there encrypted: Anonymous until credentials.h settled it */
+    int sealed; /* enum config_authentication: the user stands there encrypted, and this is how it asks
+                   once credentials.h settled it; Anonymous until then */
     struct config_node *nodes;
     size_t node_count;
     const struct json *at;

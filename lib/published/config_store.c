@@ -92,8 +92,8 @@ static void edit(struct call *c, struct slice text)
 /* The new text, with its users and passwords encrypted. */
 static void seal(struct call *c)
 {
-    struct buffer sealed = {0};
-    enum status s = credentials_seal(c->credentials, buffer_slice(&c->answer.text), &sealed);
+    struct buffer sealed = {0}, why = {0};
+    enum status s = credentials_seal(c->credentials, buffer_slice(&c->answer.text), &sealed, &why);
     c->again = s == AGAIN;
     if (s == OK) {
         explicit_bzero(c->answer.text.at, c->answer.text.len);
@@ -102,10 +102,13 @@ static void seal(struct call *c)
         return;
     }
     buffer_clear(&sealed);
-    if (s != AGAIN)
+    if (s == BAD_ARGUMENT)
+        refuse(c, IO_FAILED, buffer_cstr(&why));
+    else if (s != AGAIN)
         refuse(c, IO_FAILED,
                "users and passwords have to be encrypted (credentials.encrypted, --fe), and the "
                "workload API of the IoT Edge does not do it; nothing was changed");
+    buffer_clear(&why);
 }
 
 /* False: somebody wrote the file meanwhile. */

@@ -101,8 +101,9 @@ static enum status open_entry(struct credentials *c, struct config *config, stru
     rare->encrypted_user = rare->encrypted_password = (struct slice){0};
     e->rare = rare; /* the same entry as one that has them in plain text */
     e->user = user;
-    e->password = password;
-    e->authentication = AUTHENTICATE_USER;
+    if (password.len)
+        e->password = password;
+    e->authentication = e->sealed;
     return OK;
 }
 
@@ -117,10 +118,11 @@ static enum status open_entries(struct credentials *c, struct config *config)
 }
 
 /* False: it is left out. */
-static bool is_kept(struct config *config, const struct config_entry *e, bool forced)
+static bool is_kept(struct config *config, struct config_entry *e, bool forced)
 {
-    if (!e->sealed || e->authentication == AUTHENTICATE_USER)
+    if (!e->sealed || e->authentication != AUTHENTICATE_NOBODY)
         return true;
+    e->password = (struct slice){0}; /* Anonymous has none */
     config_find(config, e->at, SLICE("EncryptedAuthUsername"), forced,
                 forced ? "cannot be decrypted here, and without that the entry is left out "
                          "(credentials.encrypted): run it as the IoT Edge module that encrypted it"
@@ -171,11 +173,12 @@ static bool seal_one(void *arg, struct slice plain, struct slice *cipher)
     return status == OK;
 }
 
-enum status credentials_seal(struct credentials *c, struct slice text, struct buffer *out)
+enum status credentials_seal(struct credentials *c, struct slice text, struct buffer *out,
+                             struct buffer *why)
 {
     struct sealing s = {.credentials = c};
-    enum status status = config_seal(text, seal_one, &s, out);
-    return s.forbidden ? FORBIDDEN : status;
+    enum status status = config_seal(text, seal_one, &s, out, why);
+    return s.forbidden && status == AGAIN ? FORBIDDEN : status;
 }
 
 /* ---- fetching ---- */

@@ -46,8 +46,9 @@ void credentials_open(struct credentials *c, struct config *config);
 bool credentials_wants(const struct credentials *c);
 
 /* Appends the file's text with its users and passwords encrypted (config_seal.h). FORBIDDEN: the API
- * does not encrypt one. */
-CHECKED enum status credentials_seal(struct credentials *c, struct slice text, struct buffer *out);
+ * does not encrypt one; and as there. */
+CHECKED enum status credentials_seal(struct credentials *c, struct slice text, struct buffer *out,
+                                     struct buffer *why);
 
 /* ---- on the loop ---- */
 

@@ -126,12 +126,17 @@ static int stop(void **state)
     return 0;
 }
 
-static enum status settle(struct credentials *c)
+static enum status settle_text(struct credentials *c, struct slice text)
 {
     config_clear(&world.config);
-    assert_int_equal(config_read(SLICE(FILE_TEXT), &world.config), OK);
+    assert_int_equal(config_read(text, &world.config), OK);
     assert_int_equal(world.config.entry_count, 1);
     return credentials_settle(c, &world.config, world.forced);
+}
+
+static enum status settle(struct credentials *c)
+{
+    return settle_text(c, SLICE(FILE_TEXT));
 }
 
 static void on_fetched(void *arg)
@@ -166,6 +171,36 @@ static void what_is_encrypted_is_opened_once(void **state)
     credentials_forget_refused(world.credentials);
     assert_int_equal(settle(world.credentials), OK);
     assert_int_equal(world.asked, 2);
+}
+
+static void a_certificate_with_a_password_is_opened_as_one(void **state)
+{
+    (void)state;
+    struct slice text = SLICE(
+        "[{\"EndpointUrl\": \"opc.tcp://plc\", \"OpcAuthenticationMode\": \"Certificate\", "
+        "\"EncryptedAuthUsername\": \"b3BlcmF0b3I=\", \"EncryptedAuthPassword\": \"c2VjcmV0\"}]");
+    assert_int_equal(settle_text(world.credentials, text), AGAIN);
+    fetch();
+    assert_int_equal(settle_text(world.credentials, text), OK);
+    assert_int_equal(world.config.entries[0].authentication, AUTHENTICATE_CERTIFICATE);
+    assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+    assert_slice(world.config.entries[0].password, SLICE("plain secret"));
+}
+
+/* It is used only with the user. */
+static void a_plain_password_goes_with_an_encrypted_user(void **state)
+{
+    (void)state;
+    struct slice text = SLICE(
+        "[{\"EndpointUrl\": \"opc.tcp://plc\", \"OpcAuthenticationMode\": \"UsernamePassword\", "
+        "\"EncryptedAuthUsername\": \"b3BlcmF0b3I=\", \"OpcAuthenticationPassword\": \"mine\"}]");
+    assert_int_equal(settle_text(world.credentials, text), AGAIN);
+    fetch();
+    assert_int_equal(settle_text(world.credentials, text), OK);
+    assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+    assert_slice(world.config.entries[0].password, SLICE("mine"));
+    assert_int_equal(settle_text(NULL, text), OK);
+    assert_int_equal(world.config.entries[0].password.len, 0);
 }
 
 static void assert_nobody(void)
@@ -218,15 +253,15 @@ static void when_forced_what_cannot_be_opened_is_left_out(void **state)
 static void what_is_plain_is_encrypted_once(void **state)
 {
     (void)state;
-    struct buffer out = {0};
+    struct buffer out = {0}, why = {0};
     for (int i = 0; i < 2; i++) {
         if (i == 0) {
-            assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), AGAIN);
+            assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out, &why), AGAIN);
             assert_true(credentials_wants(world.credentials));
             fetch();
         }
         buffer_reset(&out);
-        assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), OK);
+        assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out, &why), OK);
         assert_slice(buffer_slice(&out), SLICE(FILE_TEXT));
         credentials_forget_refused(world.credentials);
     }
@@ -237,11 +272,11 @@ static void what_is_plain_is_encrypted_once(void **state)
 static void what_the_api_does_not_encrypt_is_refused(void **state)
 {
     (void)state;
-    struct buffer out = {0};
+    struct buffer out = {0}, why = {0};
     world.refuses = true;
-    assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), AGAIN);
+    assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out, &why), AGAIN);
     fetch();
-    assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out), FORBIDDEN);
+    assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out, &why), FORBIDDEN);
     assert_int_equal(out.len, 0);
     buffer_clear(&out);
 }
@@ -276,6 +311,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_encrypted_is_opened_once, start, stop),
+        cmocka_unit_test_setup_teardown(a_certificate_with_a_password_is_opened_as_one, start, stop),
+        cmocka_unit_test_setup_teardown(a_plain_password_goes_with_an_encrypted_user, start, stop),
         cmocka_unit_test_setup_teardown(
             what_is_refused_is_asked_as_nobody_and_again_with_the_next_file, start, stop),
         cmocka_unit_test_setup_teardown(without_the_api_the_server_is_asked_as_nobody, start, stop),
