@@ -263,6 +263,7 @@ void publisher_free(struct publisher **publisher)
         struct server_call *c = LIST_OF(l, struct server_call, link);
         c->drop(c);
     }
+    publisher_leave_load(p);
     credentials_free(&p->credentials);
     reports_free(&p->reports);
     connections_free(&p->connections);

@@ -10,9 +10,15 @@
 
 #define FINDINGS_LOGGED 20 /* of one file; the rest is only counted */
 
-/* A file on its way to the OPC UA thread; belongs to who works on it. */
+/* A file on its way to the OPC UA thread; belongs to who works on it. A helper thread may have it longer
+ * than there is a publisher, and touches nothing of that. */
 struct load {
-    struct publisher *publisher;
+    struct publisher *publisher; /* NULL: freed */
+    struct plan_defaults defaults;
+    char *publisher_id;              /* of `defaults` */
+    struct credentials *credentials; /* the publisher's; NULL: there is no workload API */
+    bool forced;
+    bool owns; /* the credentials: the publisher went while a helper thread had the load */
     struct buffer text;
     enum status status;
     struct config config;
@@ -31,6 +37,9 @@ static void load_free(struct load *l)
     plan_clear(&l->plan);
     config_clear(&l->config);
     text_clear(l);
+    if (l->owns)
+        credentials_free(&l->credentials);
+    free(l->publisher_id);
     free(l);
 }
 
@@ -39,7 +48,7 @@ static void make_plan(struct load *l)
 {
     text_clear(l);
     config_forget_text(&l->config);
-    plan_make(&l->config, &l->publisher->config.defaults, &l->plan);
+    plan_make(&l->config, &l->defaults, &l->plan);
     config_forget_nodes(&l->config);
 }
 
@@ -47,12 +56,10 @@ static void read_file(void *arg) /* on a helper thread */
 {
     struct load *l = arg;
     l->status = config_read(buffer_slice(&l->text), &l->config);
-    const struct plan_defaults *defaults = &l->publisher->config.defaults;
     if (l->status != OK)
         return;
-    config_check_profiles(&l->config, defaults->mode, defaults->encoding);
-    l->status = credentials_settle(l->publisher->credentials, &l->config,
-                                   l->publisher->config.credentials_forced);
+    config_check_profiles(&l->config, l->defaults.mode, l->defaults.encoding);
+    l->status = credentials_settle(l->credentials, &l->config, l->forced);
     if (l->status == OK)
         make_plan(l);
 }
@@ -113,6 +120,21 @@ static void apply_ua(void *arg)
 
 static void on_read(void *arg);
 
+/* The loop went with it. */
+static void on_dropped(void *arg)
+{
+    struct load *l = arg;
+    if (l->publisher)
+        l->publisher->load = l->publisher->reading = NULL;
+    load_free(l);
+}
+
+static void read_aside(struct load *l)
+{
+    l->publisher->reading = l;
+    loop_work_or_drop(l->publisher->loop, read_file, on_read, on_dropped, l);
+}
+
 static void read_again(void *arg)
 {
     struct load *l = arg;
@@ -122,13 +144,18 @@ static void read_again(void *arg)
         return;
     }
     config_clear(&l->config);
-    loop_work(l->publisher->loop, read_file, on_read, l);
+    read_aside(l);
 }
 
 static void on_read(void *arg)
 {
     struct load *l = arg;
     struct publisher *p = l->publisher;
+    if (!p) {
+        load_free(l);
+        return;
+    }
+    p->reading = NULL;
     if (l->status == AGAIN && !p->stopping) {
         credentials_fetch(p->credentials, read_again, l);
         return;
@@ -153,12 +180,30 @@ static void on_read(void *arg)
 
 static void begin_load(struct publisher *p, struct slice text)
 {
-    p->load = MEMORY_NEW(struct load);
-    p->load->publisher = p;
-    buffer_put(&p->load->text, text);
+    struct load *l = p->load = MEMORY_NEW(struct load);
+    l->publisher = p;
+    l->publisher_id = memory_text(p->publisher_id);
+    l->defaults = p->config.defaults;
+    l->defaults.publisher_id = l->publisher_id;
+    l->credentials = p->credentials;
+    l->forced = p->config.credentials_forced;
+    buffer_put(&l->text, text);
     if (p->credentials)
         credentials_forget_refused(p->credentials);
-    loop_work(p->loop, read_file, on_read, p->load);
+    read_aside(l);
+}
+
+void publisher_leave_load(struct publisher *p)
+{
+    struct load *l = p->reading;
+    if (!l)
+        return;
+    p->load = p->reading = NULL;
+    l->publisher = NULL;
+    l->owns = l->credentials != NULL;
+    if (l->owns)
+        credentials_end(l->credentials);
+    p->credentials = NULL;
 }
 
 void publisher_on_file(void *arg, enum status s, struct slice content)

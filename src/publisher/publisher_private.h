@@ -44,6 +44,7 @@ struct publisher {
     struct init_run *init;      /* NULL: no such file */
     struct config_store *store; /* NULL once it stops */
     struct load *load;          /* a file that is being read, or its plan on its way */
+    struct load *reading;       /* the same, while a helper thread has it */
     bool load_again;
     struct buffer waiting; /* the file's content meanwhile */
     uint64_t config_loads, config_refused;
@@ -69,6 +70,8 @@ void publisher_announce(struct publisher *p, const char *state);
 
 /* The file has this content now; config_store.h calls it. */
 void publisher_on_file(void *publisher, enum status s, struct slice content);
+/* A helper thread may be reading a file still: it goes on alone, with the credentials. */
+void publisher_leave_load(struct publisher *p);
 
 /* ---- publisher_counts.c ---- */
 

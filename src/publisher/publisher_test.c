@@ -1,4 +1,7 @@
 /* The publisher's life: what is lost and what is not, and its file. */
+#include <semaphore.h>
+
+#include "publisher/publisher_private.h"
 #include "publisher/publisher_rig.h"
 
 /* ---- nothing is lost ---- */
@@ -210,6 +213,69 @@ static void a_broken_file_leaves_what_runs(void **state)
     assert_int_equal(c.config_loads, 2);
 }
 
+#define HELPERS 64 /* more than there are */
+
+static void wait_for_gate(void *arg)
+{
+    assert_int_equal(sem_wait(arg), 0);
+}
+
+static void open_gate(void *arg)
+{
+    assert_int_equal(sem_post(arg), 0);
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static bool has_no_engine(void *arg)
+{
+    (void)arg;
+    return world.publisher->stopped;
+}
+
+/* Until the gate opens all helper threads wait there, and what is to be read waits for one of them. */
+static void end_while_a_file_is_read(bool runs)
+{
+    sem_t gate, begun;
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    assert_int_equal(sem_init(&begun, 0, 0), 0);
+    start_with("[]", (struct publisher_config){.workload_uri = "http://127.0.0.1:1",
+                                               .workload_module = "m",
+                                               .workload_generation = "1"});
+    for (int i = 0; i < HELPERS; i++)
+        loop_work(world.loop, wait_for_gate, nothing, &gate);
+    publisher_on_file(world.publisher, OK,
+                      SLICE("[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"Id\": \"i=1\"}]}, "
+                            "{\"EndpointUrl\": \"opc.tcp://a\", \"EncryptedAuthUsername\": \"YQ==\", "
+                            "\"OpcAuthenticationMode\": \"UsernamePassword\"}]"));
+    loop_work(world.loop, open_gate, nothing, &begun); /* after the file */
+    publisher_stop(world.publisher, on_stopped, NULL);
+    assert_true(loop_run_until(world.loop, has_no_engine, NULL, WAIT_MS));
+    assert_false(world.stopped);
+    world.publisher->stop_at_ms = 0; /* it has waited long enough */
+    assert_true(loop_run_until(world.loop, is_stopped, NULL, WAIT_MS));
+    module_free(&world.module);
+    opcua_thread_free(&world.thread);
+    publisher_free(&world.publisher);
+    for (int i = 0; i < HELPERS; i++)
+        open_gate(&gate);
+    if (runs)
+        wait_for_gate(&begun);
+    loop_free(&world.loop);
+    sem_destroy(&gate);
+    sem_destroy(&begun);
+}
+
+static void a_file_that_is_still_read_at_the_end_is_dropped(void **state)
+{
+    end_while_a_file_is_read(true);
+    stop(state);
+    end_while_a_file_is_read(false);
+}
+
 static void metrics_are_prometheus_text(void **state)
 {
     (void)state;
@@ -234,6 +300,7 @@ int main(void)
         cmocka_unit_test_teardown(a_change_is_applied_as_a_difference, stop),
         cmocka_unit_test_teardown(a_method_changes_what_is_published, stop),
         cmocka_unit_test_teardown(a_broken_file_leaves_what_runs, stop),
+        cmocka_unit_test_teardown(a_file_that_is_still_read_at_the_end_is_dropped, stop),
         cmocka_unit_test_teardown(metrics_are_prometheus_text, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
