@@ -237,7 +237,7 @@ static void begin(struct config_store *s)
     c->credentials = s->credentials;
     c->seals = s->seals;
     if (s->credentials)
-        credentials_forget_refused(s->credentials);
+        credentials_forget(s->credentials);
     loop_work_or_drop(s->loop, run, on_run, on_dropped, c);
 }
 

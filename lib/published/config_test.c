@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/cmocka.h"
+#include "published/config_field.h"
+#include "published/config_key.h"
 
 static struct config config;
 
@@ -150,6 +152,21 @@ static void null_is_as_good_as_absent(void **state)
     assert_int_equal(config.entries[0].batch_size, CONFIG_UNSET);
 }
 
+/* So that encrypting it changes nothing of what runs (config_seal.h). */
+static void an_encrypted_user_of_no_effect_is_as_good_as_none(void **state)
+{
+    (void)state;
+    struct buffer keys[2] = {{0}, {0}};
+    read_text("[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcAuthenticationUsername\": \"me\"}, "
+              "{\"EndpointUrl\": \"opc.tcp://a\", \"EncryptedAuthUsername\": \"bWU=\"}]");
+    assert_int_equal(config.entry_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        config_entry_key(&config.entries[i], OF_WRITER, false, &keys[i]);
+    assert_slice(buffer_slice(&keys[1]), buffer_slice(&keys[0]));
+    buffer_clear(&keys[0]);
+    buffer_clear(&keys[1]);
+}
+
 static void an_empty_file_publishes_nothing(void **state)
 {
     (void)state;
@@ -282,6 +299,7 @@ int main(void)
         cmocka_unit_test_teardown(a_time_span_beats_the_number_beside_it, tear_down),
         cmocka_unit_test_teardown(broken_time_spans_are_refused, tear_down),
         cmocka_unit_test_teardown(null_is_as_good_as_absent, tear_down),
+        cmocka_unit_test_teardown(an_encrypted_user_of_no_effect_is_as_good_as_none, tear_down),
         cmocka_unit_test_teardown(an_empty_file_publishes_nothing, tear_down),
         cmocka_unit_test_teardown(one_bad_entry_leaves_the_others, tear_down),
         cmocka_unit_test_teardown(one_bad_node_leaves_the_others, tear_down),

@@ -19,15 +19,22 @@
 struct secret {
     struct buffer asked, answer; /* cipher and plain text, or the other way round */
     bool seals, wanted, known;
+    bool used; /* since secrets were last forgotten */
+};
+
+struct secrets {
+    struct map by_asked; /* which is their own */
+    bool used;           /* any of them could have been asked for */
 };
 
 struct credentials {
     struct loop *loop;
     struct rest_client *client;
     struct buffer url, socket; /* url: without the operation */
-    struct map opened, sealed; /* secrets by what is asked, which is their own */
+    struct secrets opened, sealed;
     struct secret **wanted;
     size_t wanted_count, at;
+    uint64_t round_ms, ends_ms; /* ends_ms: of this round */
     struct loop_timer begin;
     bool fetching, ending;
     loop_fn *fn;
@@ -62,7 +69,7 @@ static void want(struct credentials *c, struct secret *s)
 /* OK; AGAIN: it is wanted now; FORBIDDEN: the API did not give it. */
 static enum status look_up(struct credentials *c, bool seals, struct slice asked, struct slice *out)
 {
-    struct map *all = seals ? &c->sealed : &c->opened;
+    struct map *all = seals ? &c->sealed.by_asked : &c->opened.by_asked;
     struct secret *s = map_get(all, asked);
     if (!s) {
         s = MEMORY_NEW(struct secret);
@@ -71,6 +78,7 @@ static enum status look_up(struct credentials *c, bool seals, struct slice asked
         map_put(all, buffer_slice(&s->asked), s);
         want(c, s);
     }
+    s->used = true;
     if (s->known)
         *out = buffer_slice(&s->answer);
     return s->known ? OK : s->wanted ? AGAIN : FORBIDDEN;
@@ -111,6 +119,8 @@ static enum status open_entry(struct credentials *c, struct config *config, stru
 static enum status open_entries(struct credentials *c, struct config *config)
 {
     enum status s = OK;
+    if (c)
+        c->opened.used = true;
     for (size_t i = 0; i < config->entry_count; i++)
         if (config->entries[i].sealed && open_entry(c, config, &config->entries[i]) == AGAIN)
             s = AGAIN;
@@ -177,6 +187,7 @@ enum status credentials_seal(struct credentials *c, struct slice text, struct bu
                              struct buffer *why)
 {
     struct sealing s = {.credentials = c};
+    c->sealed.used = true;
     enum status status = config_seal(text, seal_one, &s, out, why);
     return s.forbidden && status == AGAIN ? FORBIDDEN : status;
 }
@@ -200,6 +211,16 @@ static bool take(struct secret *s, const struct rest_answer *a)
     return ok && (s->answer.len || !s->seals);
 }
 
+/* The others would take as long, each. */
+static void give_up(struct credentials *c, enum status why)
+{
+    if (c->at < c->wanted_count)
+        log_warn("publisher credentials not asked for url=%s status=%s count=%zu",
+                 buffer_cstr(&c->url), status_name(why), c->wanted_count - c->at);
+    while (c->at < c->wanted_count)
+        c->wanted[c->at++]->wanted = false;
+}
+
 static void on_answer(void *arg, enum status why, const struct rest_answer *a)
 {
     struct credentials *c = arg;
@@ -212,6 +233,8 @@ static void on_answer(void *arg, enum status why, const struct rest_answer *a)
         log_warn("publisher credentials not %s url=%s status=%s http=%d",
                  s->seals ? "encrypted" : "decrypted", buffer_cstr(&c->url), status_name(why),
                  a ? a->status : 0);
+    if (why == TIMED_OUT || why == OFFLINE)
+        give_up(c, why);
     fetch_next(c);
 }
 
@@ -235,6 +258,9 @@ static void put_body(const struct secret *s, struct buffer *out)
 static void fetch_next(void *arg)
 {
     struct credentials *c = arg;
+    uint64_t now = loop_now_ms(c->loop), left = c->ends_ms > now ? c->ends_ms - now : 0;
+    if (left == 0)
+        give_up(c, TIMED_OUT);
     if (c->at == c->wanted_count) {
         c->wanted_count = c->at = 0;
         c->fetching = false;
@@ -253,7 +279,8 @@ static void fetch_next(void *arg)
                                                          .headers = headers,
                                                          .header_count = 1,
                                                          .body = buffer_slice(&body),
-                                                         .timeout_ms = CREDENTIALS_MS,
+                                                         .timeout_ms = left < CREDENTIALS_MS ? left
+                                                                             : CREDENTIALS_MS,
                                                          .unix_socket = c->socket.len
                                                                             ? buffer_cstr(&c->socket)
                                                                             : NULL},
@@ -269,29 +296,32 @@ void credentials_fetch(struct credentials *c, loop_fn *fn, void *arg)
     c->fn = fn;
     c->arg = arg;
     c->fetching = true;
+    c->ends_ms = loop_now_ms(c->loop) + c->round_ms;
     loop_timer_start(c->loop, &c->begin, 0, fetch_next, c);
 }
 
-static void keep_known(struct map *all)
+static void keep_used(struct secrets *all)
 {
-    struct map known = {0};
+    struct map kept = {0};
     size_t at = 0;
-    for (struct map_entry *e; (e = map_next(all, &at));) {
+    for (struct map_entry *e; (e = map_next(&all->by_asked, &at));) {
         struct secret *s = e->value;
-        if (s->known)
-            map_put(&known, buffer_slice(&s->asked), s);
-        else
+        if (s->known && (s->used || !all->used)) {
+            map_put(&kept, buffer_slice(&s->asked), s);
+            s->used &= !all->used;
+        } else {
             secret_free(s);
+        }
     }
-    map_clear(all);
-    *all = known;
+    map_clear(&all->by_asked);
+    *all = (struct secrets){.by_asked = kept};
 }
 
-void credentials_forget_refused(struct credentials *c)
+void credentials_forget(struct credentials *c)
 {
     c->wanted_count = c->at = 0; /* what nobody fetched */
-    keep_known(&c->opened);
-    keep_known(&c->sealed);
+    keep_used(&c->opened);
+    keep_used(&c->sealed);
 }
 
 /* ---- life ---- */
@@ -320,6 +350,7 @@ enum status credentials_new(const struct credentials_config *config, struct cred
 {
     struct credentials *c = MEMORY_NEW(struct credentials);
     c->loop = config->loop;
+    c->round_ms = config->round_ms ? config->round_ms : CREDENTIALS_ROUND_MS;
     enum status s = set_address(c, config);
     if (s == OK)
         c->client = rest_client_new(&(struct rest_client_config){.loop = config->loop, .active = 1});
@@ -355,8 +386,8 @@ void credentials_free(struct credentials **credentials)
     if (!c)
         return;
     credentials_end(c);
-    free_secrets(&c->opened);
-    free_secrets(&c->sealed);
+    free_secrets(&c->opened.by_asked);
+    free_secrets(&c->sealed.by_asked);
     buffer_clear(&c->url);
     buffer_clear(&c->socket);
     free(c->wanted);

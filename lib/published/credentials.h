@@ -1,11 +1,14 @@
 /*
  * Users and passwords that stand encrypted in publishednodes.json (EncryptedAuthUsername and
  * EncryptedAuthPassword): only the IoT Edge runtime can open them, over its workload API, for the
- * module that had them encrypted, and encrypt others. What was opened or encrypted once is kept in memory.
+ * module that had them encrypted, and encrypt others. What was opened or
+ * encrypted once is kept in memory while files ask for it.
  *
  * A file is settled on a helper thread with what is known; what is not is fetched on the module's
- * loop, one after the other, each within CREDENTIALS_MS, and then the file is settled again. The two
- * never happen at the same time: who works on files at the same time has credentials of his own.
+ * loop, one after the other, each within CREDENTIALS_MS and all within CREDENTIALS_ROUND_MS, and then
+ * the file is settled again. An API that is not there or does not answer in time is not asked for the
+ * rest, which is refused with it. Settling and fetching never happen at the same time: who works on
+ * files at the same time has credentials of his own.
  */
 #pragma once
 
@@ -13,6 +16,7 @@
 #include "published/config.h"
 
 #define CREDENTIALS_MS 10000
+#define CREDENTIALS_ROUND_MS 60000
 
 struct credentials;
 
@@ -20,6 +24,7 @@ struct credentials_config {
     struct loop *loop;
     const char *uri; /* "unix:///var/run/iotedge/workload.sock" or "http://host:port" */
     const char *module, *generation;
+    uint64_t round_ms; /* 0: CREDENTIALS_ROUND_MS */
 };
 
 /* BAD_ARGUMENT: the log line says what is wrong. */
@@ -30,8 +35,9 @@ void credentials_end(struct credentials *c);
 /* The same if need be. While no helper thread has it. */
 void credentials_free(struct credentials **c);
 
-/* What the API refused is asked for again with the next file. */
-void credentials_forget_refused(struct credentials *c);
+/* Before each file. What the API refused is asked for again; what the last file did not ask for is
+ * wiped. */
+void credentials_forget(struct credentials *c);
 
 /* ---- on a helper thread; AGAIN: some are to be fetched ---- */
 

@@ -21,7 +21,9 @@ static struct world {
     struct credentials *credentials;
     struct config config;
     size_t asked;
-    bool refuses, fetched, forced;
+    bool refuses, fetched, forced, holds;
+    struct rest_request *held[4];
+    size_t held_count;
 } world;
 
 static void check_vector(const struct json *body)
@@ -59,6 +61,10 @@ static void decrypt(struct rest_request *r)
     struct json_doc *doc = NULL;
     struct buffer text = {0}, plain = {0}, out = {0};
     world.asked++;
+    if (world.holds) {
+        world.held[world.held_count++] = r;
+        return;
+    }
     if (world.refuses) {
         rest_reply_problem(r, 403, "forbidden");
         return;
@@ -92,10 +98,23 @@ static void on_accept(void *arg, struct stream *s)
     rest_server_accept(world.server, s);
 }
 
+static void open_credentials(uint64_t round_ms)
+{
+    char uri[64];
+    snprintf(uri, sizeof uri, "http://127.0.0.1:%d/", listener_port(listener));
+    credentials_free(&world.credentials);
+    assert_int_equal(credentials_new(&(struct credentials_config){.loop = world.loop,
+                                                                  .uri = uri,
+                                                                  .module = "opc",
+                                                                  .generation = "6a",
+                                                                  .round_ms = round_ms},
+                                     &world.credentials),
+                     OK);
+}
+
 static int start(void **state)
 {
     (void)state;
-    char uri[64];
     world.loop = loop_new();
     world.server = rest_server_new(&(struct rest_server_config){
         .loop = world.loop, .tables = &table, .table_count = 1});
@@ -104,13 +123,7 @@ static int start(void **state)
                                                            .on_accept = on_accept},
                                    &listener),
                      OK);
-    snprintf(uri, sizeof uri, "http://127.0.0.1:%d/", listener_port(listener));
-    assert_int_equal(
-        credentials_new(
-            &(struct credentials_config){
-                .loop = world.loop, .uri = uri, .module = "opc", .generation = "6a"},
-            &world.credentials),
-        OK);
+    open_credentials(0);
     return 0;
 }
 
@@ -168,7 +181,7 @@ static void what_is_encrypted_is_opened_once(void **state)
     assert_slice(world.config.entries[0].password, SLICE("plain secret"));
     assert_int_equal(world.config.entries[0].authentication, AUTHENTICATE_USER);
     assert_int_equal(world.config.finding_count, 0);
-    credentials_forget_refused(world.credentials);
+    credentials_forget(world.credentials);
     assert_int_equal(settle(world.credentials), OK);
     assert_int_equal(world.asked, 2);
 }
@@ -220,11 +233,52 @@ static void what_is_refused_is_asked_as_nobody_and_again_with_the_next_file(void
     assert_int_equal(settle(world.credentials), OK);
     assert_nobody();
     world.refuses = false;
-    credentials_forget_refused(world.credentials);
+    credentials_forget(world.credentials);
     assert_int_equal(settle(world.credentials), AGAIN);
     fetch();
     assert_int_equal(settle(world.credentials), OK);
     assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+}
+
+/* For the others it would take as long, each. */
+static void an_api_that_does_not_answer_is_asked_once_in_a_round(void **state)
+{
+    (void)state;
+    open_credentials(200);
+    world.holds = true;
+    assert_int_equal(settle(world.credentials), AGAIN);
+    credentials_fetch(world.credentials, on_fetched, NULL);
+    assert_true(loop_run_until(world.loop, is_fetched, NULL, CREDENTIALS_MS / 2));
+    assert_true(world.asked <= 1);
+    assert_int_equal(settle(world.credentials), OK);
+    assert_nobody();
+    world.holds = false;
+    for (size_t i = 0; i < world.held_count; i++)
+        rest_reply_problem(world.held[i], 503, "too late");
+    open_credentials(0);
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(settle(world.credentials), OK);
+    assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+}
+
+/* Secrets are in memory only while a file has them. */
+static void what_the_last_file_did_not_ask_for_is_forgotten(void **state)
+{
+    (void)state;
+    struct slice other = SLICE("[{\"EndpointUrl\": \"opc.tcp://plc\"}]");
+    struct buffer out = {0}, why = {0};
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    credentials_forget(world.credentials);
+    assert_int_equal(credentials_seal(world.credentials, other, &out, &why), OK);
+    credentials_forget(world.credentials); /* sealing asks for others than settling */
+    assert_int_equal(settle(world.credentials), OK);
+    credentials_forget(world.credentials);
+    assert_int_equal(settle_text(world.credentials, other), OK);
+    credentials_forget(world.credentials);
+    assert_int_equal(settle(world.credentials), AGAIN);
+    buffer_clear(&out);
 }
 
 static void without_the_api_the_server_is_asked_as_nobody(void **state)
@@ -263,7 +317,7 @@ static void what_is_plain_is_encrypted_once(void **state)
         buffer_reset(&out);
         assert_int_equal(credentials_seal(world.credentials, SLICE(PLAIN_TEXT), &out, &why), OK);
         assert_slice(buffer_slice(&out), SLICE(FILE_TEXT));
-        credentials_forget_refused(world.credentials);
+        credentials_forget(world.credentials);
     }
     assert_int_equal(world.asked, 2);
     buffer_clear(&out);
@@ -315,6 +369,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_plain_password_goes_with_an_encrypted_user, start, stop),
         cmocka_unit_test_setup_teardown(
             what_is_refused_is_asked_as_nobody_and_again_with_the_next_file, start, stop),
+        cmocka_unit_test_setup_teardown(an_api_that_does_not_answer_is_asked_once_in_a_round, start, stop),
+        cmocka_unit_test_setup_teardown(what_the_last_file_did_not_ask_for_is_forgotten, start, stop),
         cmocka_unit_test_setup_teardown(without_the_api_the_server_is_asked_as_nobody, start, stop),
         cmocka_unit_test_setup_teardown(when_forced_what_cannot_be_opened_is_left_out, start, stop),
         cmocka_unit_test_setup_teardown(what_is_plain_is_encrypted_once, start, stop),

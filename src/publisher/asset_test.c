@@ -178,6 +178,23 @@ static void what_cannot_be_kept_is_taken_back(void **state)
     assert_int_equal(asset_double.count, 0);
 }
 
+/* The one reason does not hide the other. */
+static void what_can_be_neither_kept_nor_taken_back_is_said(void **state)
+{
+    (void)state;
+    write_file("[{");
+    asset_double.fail[DELETE] = UA_STATUSCODE_BADUSERACCESSDENIED;
+    const struct json *answer = call("CreateOrUpdateAsset", PUMP, TELLS("speed"), 200);
+    struct buffer why = {0};
+    buffer_put(&why, json_string(json_get(json_get(answer, "errorInfo"), "errorMessage")));
+    assert_string_equal(symbol_of(answer), "Bad");
+    assert_non_null(strstr(buffer_cstr(&why), "stays on the server"));
+    assert_non_null(strstr(buffer_cstr(&why), "BadUserAccessDenied"));
+    assert_int_equal(asset_double.count, 1);
+    asset_double.fail[DELETE] = UA_STATUSCODE_GOOD;
+    buffer_clear(&why);
+}
+
 static void ours_is_described_anew_and_another_one_is_not(void **state)
 {
     (void)state;
@@ -405,6 +422,7 @@ int main(void)
         TEST(a_description_is_json_or_bytes),
         TEST(what_fails_is_taken_back),
         TEST(what_cannot_be_kept_is_taken_back),
+        TEST(what_can_be_neither_kept_nor_taken_back_is_said),
         TEST(ours_is_described_anew_and_another_one_is_not),
         TEST(one_of_two_of_the_same_name_is_made),
         TEST(all_are_listed_those_without_variables_too),

@@ -167,9 +167,19 @@ static void ask_store_of_writer(struct asset_call *a, const char *method, struct
 
 /* ---- create or update ---- */
 
-static void on_taken_back(struct asset_call *a)
+static void answer_unsaved(struct asset_call *a)
 {
     answer_entry(a, UA_STATUSCODE_BAD, buffer_cstr(&a->why));
+}
+
+static void on_taken_back(struct asset_call *a)
+{
+    if (a->work.status != UA_STATUSCODE_GOOD)
+        buffer_printf(&a->why,
+                      "; the asset \"%.*s\" stays on the server, where it could not be deleted (%s): try "
+                      "DeleteAsset with \"force\"",
+                      SLICE_FMT(buffer_slice(&a->work.id)), opcua_status_name(a->work.status));
+    answer_unsaved(a);
 }
 
 static void on_saved(void *arg, const struct config_answer *saved)
@@ -185,7 +195,7 @@ static void on_saved(void *arg, const struct config_answer *saved)
     if (a->work.made)
         ask_server(a, asset_delete_ua, on_taken_back);
     else
-        on_taken_back(a);
+        answer_unsaved(a);
 }
 
 static void on_described(struct asset_call *a)

@@ -189,7 +189,7 @@ static void begin_load(struct publisher *p, struct slice text)
     l->forced = p->config.credentials_forced;
     buffer_put(&l->text, text);
     if (p->credentials)
-        credentials_forget_refused(p->credentials);
+        credentials_forget(p->credentials);
     read_aside(l);
 }
 
