@@ -64,14 +64,17 @@ static void on_reread(void *arg)
         q->config.on_durable(q->config.arg);
 }
 
+/* Storage that is away as a whole is waited for, however long: that time counts for nothing. */
 static void rest(struct queue *q)
 {
     bool hopeless = q->failing_ms >= QUEUE_UNREADABLE_MS;
-    if (hopeless)
-        store_reader_give_up(q->reader);
-    q->failing_ms += hopeless ? 0 : REREAD_MS;
+    bool given_up = hopeless && store_reader_give_up(q->reader);
+    if (!hopeless)
+        q->failing_ms += REREAD_MS;
+    else if (!given_up)
+        q->failing_ms = 0;
     q->rests = true;
-    loop_timer_start(q->config.loop, &q->reread, hopeless ? 0 : REREAD_MS, on_reread, q);
+    loop_timer_start(q->config.loop, &q->reread, given_up ? 0 : REREAD_MS, on_reread, q);
 }
 
 /* The next record into q->record, or what cannot be read before it is passed over. */
@@ -82,9 +85,9 @@ static enum status read_next(struct queue *q, uint64_t end)
     enum status s = store_reader_next(q->reader, &q->record);
     uint64_t at = s == OK ? q->record.sequence : store_reader_at(q->reader);
     q->reader_at = s == OK ? at + 1 : at;
-    if (s == OK)
+    if (s == OK || s == AGAIN || at != q->read_next) /* what fails now has not failed before */
         q->failing_ms = 0;
-    else if (s != AGAIN)
+    if (s != OK && s != AGAIN)
         rest(q);
     if (at == q->read_next)
         return s == OK ? OK : AGAIN;

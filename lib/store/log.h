@@ -92,8 +92,9 @@ CHECKED enum status store_reader_next(struct store_reader *r, struct store_recor
 /* What it looks for: the records before were given, or cannot be read. */
 uint64_t store_reader_at(const struct store_reader *r);
 /* After IO_FAILED: a part of what could not be read is given up as damage, twice as much with each
- * call until a record was read. */
-void store_reader_give_up(struct store_reader *r);
+ * call until a record was read. False, and nothing is: the file could not be opened, or nothing else of
+ * the log can be read either, so that its storage may be away. Blocks for some reads. */
+CHECKED bool store_reader_give_up(struct store_reader *r);
 void store_reader_seek(struct store_reader *r, uint64_t sequence);
 void store_reader_close(struct store_reader **r);
 

@@ -173,13 +173,43 @@ uint64_t store_reader_at(const struct store_reader *r)
     return r->next;
 }
 
-void store_reader_give_up(struct store_reader *r)
+/* A page in the middle or at the end: what comes first may be remembered. */
+static bool segment_reads(const struct store_log *l, size_t n)
 {
-    size_t n = store_segments_find(&r->log->segments, r->next);
-    if (r->scan.file)
-        store_scan_give_up(&r->scan);
-    else if (n < r->log->segments.count)
-        pass_damage(r, r->next, store_log_limit(r->log, n)); /* it cannot even be opened */
+    const struct store_segment *s = &l->segments.at[n];
+    struct store_path path = store_segment_path(l->config.directory, s, "log");
+    struct store_disk *disk = l->config.disk;
+    struct buffer page = {0};
+    struct store_file *f;
+    if (s->size == 0 || disk->ops->open(disk, path.text, false, &f) != OK)
+        return false;
+    const uint64_t places[] = {s->size / 2, s->size - 1, 0};
+    bool reads = false;
+    for (size_t i = 0; i < sizeof places / sizeof places[0] && !reads; i++)
+        reads = disk->ops->read(f, places[i], 1, &page) == OK && page.len > 0;
+    disk->ops->close(&f);
+    buffer_clear(&page);
+    return reads;
+}
+
+/* Those that come next first: nobody has read them for long. */
+static bool others_read(const struct store_reader *r)
+{
+    const struct store_log *l = r->log;
+    size_t count = l->segments.count, n = store_segments_find(&l->segments, r->next);
+    const size_t tried[] = {n + 1, n + 2, count - 1, 0, n};
+    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++)
+        if (tried[i] < count && segment_reads(l, tried[i]))
+            return true;
+    return false;
+}
+
+bool store_reader_give_up(struct store_reader *r)
+{
+    if (r->scan.file == NULL || !others_read(r))
+        return false;
+    store_scan_give_up(&r->scan);
+    return true;
 }
 
 void store_reader_seek(struct store_reader *r, uint64_t sequence)
