@@ -57,6 +57,7 @@ struct piece {
     uint64_t token;
     size_t done; /* of it, on standard output or error */
     const char *written; /* where it stands; NULL: not yet */
+    bool begun;          /* the file, with it */
     bool synced;
 };
 
@@ -97,7 +98,7 @@ struct files {
 /* ---- on the helper thread ---- */
 
 /* Into its container; as others stand if that cannot be. */
-static enum status append_avro_thread(const struct piece *p)
+static enum status append_avro_thread(struct piece *p)
 {
     struct buffer plain = {0};
     struct slice body = buffer_slice(&p->body);
@@ -105,7 +106,8 @@ static enum status append_avro_thread(const struct piece *p)
     enum status s = p->gzip ? gzip_expand(body, EXPANDED_MAX, &plain) : OK;
     if (s == OK)
         s = message_file_append_avro_thread(p->container, slice_of(p->id), head,
-                                            p->gzip ? buffer_slice(&plain) : body, p->container_first);
+                                            p->gzip ? buffer_slice(&plain) : body, p->container_first,
+                                            &p->begun);
     buffer_clear(&plain);
     return s;
 }
@@ -120,7 +122,8 @@ static enum status append_thread(struct piece *p)
     enum status s = p->container ? append_avro_thread(p) : NOT_FOUND;
     const char *path = is_no_container(s) ? p->path : p->container;
     if (is_no_container(s))
-        s = message_file_append_thread(p->path, p->form, buffer_slice(&p->body), p->first);
+        s = message_file_append_thread(p->path, p->form, buffer_slice(&p->body), p->first,
+                                       &p->begun);
     p->written = s == OK ? path : NULL;
     return s;
 }
@@ -141,19 +144,34 @@ static void take_back_thread(struct batch *b)
     }
 }
 
-/* Those of the same file as the piece; whether it is the file's first of this process. */
+/* Of this process in that file. */
+static bool is_first_there(const struct piece *p)
+{
+    return p->container && p->written == p->container ? p->container_first : p->first;
+}
+
+/* Those of the same file as the piece; whether its name may not be on the disk. */
 static bool mark_synced_thread(struct batch *b, size_t at)
 {
     const char *path = b->pieces[at].written;
-    bool first = false;
+    bool named = false;
     for (size_t i = at; i < b->count; i++) {
         struct piece *p = &b->pieces[i];
         if (strcmp(p->written, path) != 0)
             continue;
-        first = first || (p->container && p->written == p->container ? p->container_first : p->first);
+        named = named || is_first_there(p) || p->begun;
         p->synced = true;
     }
-    return first;
+    return named;
+}
+
+/* Somebody took a file away, which may have had some of the batch, and it was begun anew. */
+static bool was_taken_thread(const struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->pieces[i].begun && !is_first_there(&b->pieces[i]))
+            return true;
+    return false;
 }
 
 /* Each file once, and where there are many of them all of the disk at once. */
@@ -161,6 +179,8 @@ static enum status sync_thread(struct batch *b)
 {
     size_t files = 0;
     enum status s = OK;
+    if (was_taken_thread(b))
+        return message_file_sync_all_thread(b->folder);
     for (size_t i = 0; i < b->count; i++)
         b->pieces[i].synced = false;
     for (size_t i = 0; i < b->count && s == OK; i++) {

@@ -348,6 +348,90 @@ static void what_is_no_message_is_set_aside(void **state)
     assert_true(is_there("t.bin.torn-2"));
 }
 
+/* Whole, but none of it is ours: not cut off either. */
+static void others_files_are_set_aside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *aside;
+        struct slice bytes;
+    } files[] = {
+        {"t.gz", "t.gz.torn-1", SLICE("\x1f\x8b\x08\x08\0\0\0\0\0\3name\0bytes of somebody's")},
+        {"t.json", "t.json.torn-1", SLICE("no line that we wrote")},
+        {"t.1.avro", "t.1.avro.torn-1", SLICE("Obj\1\4\x16" "avro.schema" "\x0c" "\"long\"")},
+    };
+    put_schema("1", "\"int\"");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        add_bytes(files[i].name, files[i].bytes);
+    put_gzip("t", SLICE("first"));
+    put("application/json", "t", NULL, SLICE("{}"));
+    put_avro("1", "a");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct buffer wanted = {0};
+        buffer_put(&wanted, files[i].bytes);
+        expect(files[i].aside, &wanted);
+    }
+    struct buffer gz = {0}, json = {0};
+    struct buffer avro = container("1", "\"int\"", (const char *const[]){"a", NULL});
+    add_gzip(&gz, SLICE("first"));
+    buffer_text(&json, "{}\n");
+    expect("t.gz", &gz);
+    expect("t.json", &json);
+    expect("t.1.avro", &avro);
+}
+
+static void the_first_message_may_be_torn(void **state)
+{
+    (void)state;
+    struct buffer small = {0}, json = {0};
+    add_gzip(&small, SLICE("first"));
+    for (size_t len = 1; len < small.len; len++) {
+        char topic[24], name[32];
+        struct buffer wanted = {0};
+        snprintf(topic, sizeof topic, "t%d", (int)len);
+        snprintf(name, sizeof name, "t%d.gz", (int)len);
+        add_bytes(name, slice_first(buffer_slice(&small), len));
+        put_gzip(topic, SLICE("first"));
+        add_gzip(&wanted, SLICE("first"));
+        expect(name, &wanted);
+    }
+    add_bytes("t.json", SLICE("{\"a\":"));
+    put("application/json", "t", NULL, SLICE("{}"));
+    buffer_text(&json, "{}\n");
+    expect("t.json", &json);
+    buffer_clear(&small);
+}
+
+/* Its length, 0, would be taken for damage. */
+static void an_empty_message_is_not_written(void **state)
+{
+    (void)state;
+    struct buffer wanted = {0};
+    put("application/opcua+uadp", "t", NULL, SLICE("first"));
+    put("application/opcua+uadp", "t", NULL, (struct slice){0});
+    put("application/opcua+uadp", "t", NULL, SLICE("third"));
+    start_again();
+    put("application/opcua+uadp", "t", NULL, SLICE("last"));
+    buffer_put(&wanted, SLICE("\0\0\0\5first\0\0\0\5third\0\0\0\4last"));
+    expect("t.bin", &wanted);
+}
+
+/* By who carries files away. */
+static void a_file_that_was_taken_is_begun_anew(void **state)
+{
+    (void)state;
+    struct buffer wanted = {0};
+    rig.files->ops->close(&rig.files);
+    rig.durable = true;
+    open_files();
+    put("application/json", "a/t", NULL, SLICE("{\"a\":1}"));
+    assert_int_equal(unlink(path_of("a/t.json")), 0);
+    assert_int_equal(rmdir(path_of("a")), 0);
+    put("application/json", "a/t", NULL, SLICE("{\"b\":1}"));
+    buffer_text(&wanted, "{\"b\":1}\n");
+    expect("a/t.json", &wanted);
+}
+
 /* More files than are looked after one by one. */
 static void many_files_are_put_on_the_disk(void **state)
 {
@@ -403,6 +487,10 @@ int main(void)
         TEST(what_a_crash_left_of_a_counted_message_is_cut_off),
         TEST(zeros_at_the_end_are_cut_off),
         TEST(what_is_no_message_is_set_aside),
+        TEST(others_files_are_set_aside),
+        TEST(the_first_message_may_be_torn),
+        TEST(an_empty_message_is_not_written),
+        TEST(a_file_that_was_taken_is_begun_anew),
         TEST(many_files_are_put_on_the_disk),
         TEST(what_gzip_does_not_expand_is_in_no_container),
     };

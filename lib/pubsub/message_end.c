@@ -47,13 +47,67 @@ static enum status find_last(int fd, off_t before, struct slice mark, off_t *out
     return OK;
 }
 
-enum status message_end_marked(int fd, off_t size, struct slice mark, off_t *end)
+/* As far as both go; nothing begins with what is empty. */
+static enum status begins(int fd, off_t size, struct slice head, bool *out)
+{
+    uint8_t chunk[CHUNK];
+    size_t most = size < (off_t)head.len ? (size_t)size : head.len;
+    *out = most > 0;
+    for (size_t at = 0; *out && at < most;) {
+        size_t len = most - at < CHUNK ? most - at : CHUNK;
+        if (!read_at(fd, chunk, len, (off_t)at))
+            return IO_FAILED;
+        *out = memcmp(chunk, head.at + at, len) == 0;
+        at += len;
+    }
+    return OK;
+}
+
+/* What a power failure leaves where a file had grown and nothing was written. */
+static enum status is_zero(int fd, off_t at, off_t size, bool *out)
+{
+    uint8_t chunk[CHUNK];
+    for (*out = true; *out && at < size;) {
+        size_t len = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
+        if (!read_at(fd, chunk, len, at))
+            return IO_FAILED;
+        for (size_t i = 0; i < len; i++)
+            *out = *out && chunk[i] == 0;
+        at += (off_t)len;
+    }
+    return OK;
+}
+
+/* There is no whole message in it: is it the first one, torn? Others' files are not. */
+static enum status find_torn_first(int fd, off_t size, const struct slice *heads, size_t count,
+                                   off_t *end)
+{
+    bool ours = size == 0;
+    if (size > MESSAGE_END_MAX)
+        return BAD_FORMAT;
+    enum status s = OK;
+    for (size_t i = 0; i < count && s == OK && !ours; i++)
+        s = begins(fd, size, heads[i], &ours);
+    if (s == OK && !ours)
+        s = is_zero(fd, 0, size, &ours);
+    if (s == OK)
+        *end = 0;
+    return s == OK && !ours ? BAD_FORMAT : s;
+}
+
+enum status message_end_marked(int fd, off_t size, struct slice mark, const struct slice *heads,
+                               size_t count, off_t *end)
 {
     off_t at;
     enum status s = find_last(fd, size, mark, &at);
-    if (s == OK)
-        *end = at < 0 ? 0 : at + (off_t)mark.len;
-    return s;
+    if (s != OK)
+        return s;
+    if (at < 0)
+        return find_torn_first(fd, size, heads, count, end);
+    if (size - at > MESSAGE_END_MAX)
+        return BAD_FORMAT;
+    *end = at + (off_t)mark.len;
+    return OK;
 }
 
 /* ---- with their length ---- */
@@ -77,21 +131,6 @@ static bool count_at(struct walk *w, off_t at, uint32_t *out)
     const uint8_t *p = w->chunk + (at - w->from);
     *out = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
     return true;
-}
-
-/* What a power failure leaves where a file had grown and nothing was written. */
-static enum status is_zero(int fd, off_t at, off_t size, bool *out)
-{
-    uint8_t chunk[CHUNK];
-    for (*out = true; *out && at < size;) {
-        size_t len = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
-        if (!read_at(fd, chunk, len, at))
-            return IO_FAILED;
-        for (size_t i = 0; i < len; i++)
-            *out = *out && chunk[i] == 0;
-        at += (off_t)len;
-    }
-    return OK;
 }
 
 enum status message_end_counted(int fd, off_t size, off_t *end)
@@ -145,7 +184,10 @@ enum status message_end_gzip(int fd, off_t size, off_t *end)
         if (s == OK && at >= 0)
             s = measure(fd, at, size, &len);
     }
+    struct slice head = GZIP_HEAD;
+    if (s == OK && len == 0)
+        return find_torn_first(fd, size, &head, 1, end);
     if (s == OK)
-        *end = len ? at + (off_t)len : 0;
+        *end = at + (off_t)len;
     return s;
 }

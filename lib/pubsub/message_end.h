@@ -3,7 +3,8 @@
  * behind it can be cut off. On a helper thread.
  *
  * Each answers OK and *end, which is `size` when nothing is torn; BAD_FORMAT: what stands at the
- * end is no part of one message, and nobody should cut it off; IO_FAILED.
+ * end is no part of one message, or nothing in the file is ours, and nobody should cut it off;
+ * IO_FAILED.
  */
 #pragma once
 
@@ -14,8 +15,10 @@
 
 #define MESSAGE_END_MAX (16 << 20) /* bytes that may be cut off */
 
-/* Messages that end with that mark. Looked for from the end on, however far. */
-CHECKED enum status message_end_marked(int fd, off_t size, struct slice mark, off_t *end);
+/* Messages that end with that mark, looked for from the end on. Where there is none the file is a
+ * first message, torn, if it begins as one of `heads` does. */
+CHECKED enum status message_end_marked(int fd, off_t size, struct slice mark,
+                                       const struct slice *heads, size_t count, off_t *end);
 
 /* Messages with four bytes before them: read from the beginning, from length to length. */
 CHECKED enum status message_end_counted(int fd, off_t size, off_t *end);

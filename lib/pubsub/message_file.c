@@ -63,11 +63,29 @@ enum ends {
     ENDS_GZIP,
 };
 
-static enum status find_end(enum ends ends, int fd, off_t size, struct slice mark, off_t *end)
+struct append {
+    const char *path;
+    struct slice head, body;
+    enum ends ends;
+    struct slice mark; /* of ENDS_MARKED */
+    bool headed;       /* nothing can stand there before the head */
+    bool make;         /* the file, where there is none */
+    bool begun;        /* out: nothing stood there */
+};
+
+static enum status find_marked_end(const struct append *a, int fd, off_t size, off_t *end)
 {
-    switch (ends) {
+    const struct slice json[] = {SLICE("{"), SLICE("["), SLICE("\"")};
+    if (a->headed)
+        return message_end_marked(fd, size, a->mark, &a->head, 1, end);
+    return message_end_marked(fd, size, a->mark, json, sizeof json / sizeof json[0], end);
+}
+
+static enum status find_end(const struct append *a, int fd, off_t size, off_t *end)
+{
+    switch (a->ends) {
     case ENDS_MARKED:
-        return message_end_marked(fd, size, mark, end);
+        return find_marked_end(a, fd, size, end);
     case ENDS_COUNTED:
         return message_end_counted(fd, size, end);
     case ENDS_GZIP:
@@ -104,28 +122,19 @@ static enum status set_aside(const char *path)
 
 /* ---- appending ---- */
 
-struct append {
-    const char *path;
-    struct slice head, body;
-    enum ends ends;
-    struct slice mark; /* of ENDS_MARKED */
-    bool headed;       /* nothing can stand there before the head */
-    bool make;         /* the file, where there is none */
-};
-
 /* BAD_FORMAT: it does not end as it should, and is to be set aside. */
 static enum status mend(const struct append *a, int fd, off_t *size)
 {
     off_t end = 0;
     *size = lseek(fd, 0, SEEK_END);
-    enum status s = *size < 0 ? IO_FAILED : find_end(a->ends, fd, *size, a->mark, &end);
+    enum status s = *size < 0 ? IO_FAILED : find_end(a, fd, *size, &end);
     if (s == OK && end < *size)
         s = cut_off(a->path, fd, *size, end);
     *size = end;
     return s;
 }
 
-static enum status write_parts(const struct append *a, int fd)
+static enum status write_parts(struct append *a, int fd)
 {
     off_t size;
     enum status s = mend(a, fd, &size);
@@ -134,6 +143,7 @@ static enum status write_parts(const struct append *a, int fd)
     if (s != OK)
         return s;
     struct slice head = a->head, body = a->body;
+    a->begun = size == 0;
     if (size == 0)
         s = write_all(fd, &head);
     if (s == OK)
@@ -143,7 +153,7 @@ static enum status write_parts(const struct append *a, int fd)
     return s;
 }
 
-static enum status append_once(const struct append *a)
+static enum status append_once(struct append *a)
 {
     int fd;
     enum status s = open_file(a->path, a->make, &fd);
@@ -154,7 +164,7 @@ static enum status append_once(const struct append *a)
     return s;
 }
 
-static enum status append(const struct append *a)
+static enum status append(struct append *a)
 {
     enum status s = append_once(a);
     if (s != BAD_FORMAT)
@@ -172,36 +182,49 @@ static void put_message(enum message_form form, struct slice body, struct buffer
         buffer_u8(out, '\n');
 }
 
-enum status message_file_append_thread(const char *path, enum message_form form, struct slice body,
-                                       bool first)
+/* A length of none would be taken for the end. */
+static bool is_nothing(enum message_form form, struct slice body)
 {
-    struct buffer bytes = {0};
-    put_message(form, body, &bytes);
+    return form == MESSAGE_COUNTED && body.len == 0;
+}
+
+enum status message_file_append_thread(const char *path, enum message_form form, struct slice body,
+                                       bool first, bool *begun)
+{
     static const enum ends ends[] = {[MESSAGE_GZIP] = ENDS_GZIP,
                                      [MESSAGE_LINE] = ENDS_MARKED,
                                      [MESSAGE_COUNTED] = ENDS_COUNTED};
-    enum status s = append(&(struct append){.path = path,
-                                            .body = buffer_slice(&bytes),
-                                            .ends = first ? ends[form] : ENDS_UNSEEN,
-                                            .mark = SLICE("\n"),
-                                            .make = true});
+    struct buffer bytes = {0};
+    *begun = false;
+    if (is_nothing(form, body))
+        return OK;
+    put_message(form, body, &bytes);
+    struct append a = {.path = path,
+                       .body = buffer_slice(&bytes),
+                       .ends = first ? ends[form] : ENDS_UNSEEN,
+                       .mark = SLICE("\n"),
+                       .make = true};
+    enum status s = append(&a);
+    *begun = a.begun;
     buffer_clear(&bytes);
     return s;
 }
 
 enum status message_file_append_avro_thread(const char *path, struct slice id, struct slice head,
-                                            struct slice body, bool first)
+                                            struct slice body, bool first, bool *begun)
 {
     struct buffer block = {0}, mark = {0};
     avro_file_put_block(&block, body, id);
     avro_file_put_mark(&mark, id);
-    enum status s = append(&(struct append){.path = path,
-                                            .head = head,
-                                            .body = buffer_slice(&block),
-                                            .ends = first ? ENDS_MARKED : ENDS_UNSEEN,
-                                            .mark = buffer_slice(&mark),
-                                            .headed = true,
-                                            .make = head.len > 0});
+    struct append a = {.path = path,
+                       .head = head,
+                       .body = buffer_slice(&block),
+                       .ends = first ? ENDS_MARKED : ENDS_UNSEEN,
+                       .mark = buffer_slice(&mark),
+                       .headed = true,
+                       .make = head.len > 0};
+    enum status s = append(&a);
+    *begun = a.begun;
     buffer_clear(&block);
     buffer_clear(&mark);
     return s;
@@ -211,6 +234,8 @@ enum status message_file_write_thread(int fd, enum message_form form, struct sli
                                       size_t *done)
 {
     struct buffer bytes = {0};
+    if (is_nothing(form, body))
+        return OK;
     put_message(form, body, &bytes);
     struct slice rest = slice_skip(buffer_slice(&bytes), *done);
     enum status s = write_all(fd, &rest);
@@ -221,11 +246,12 @@ enum status message_file_write_thread(int fd, enum message_form form, struct sli
 
 /* ---- on the disk itself ---- */
 
+/* NOT_FOUND: somebody took it away. */
 static enum status sync_path(const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC);
     if (fd < 0)
-        return IO_FAILED;
+        return errno == ENOENT ? NOT_FOUND : IO_FAILED;
     int r = fsync(fd);
     close(fd);
     return r == 0 ? OK : IO_FAILED;
@@ -241,16 +267,25 @@ enum status message_file_sync_all_thread(const char *folder)
     return r == 0 ? OK : IO_FAILED;
 }
 
-enum status message_file_sync_thread(const char *path, const char *folder, bool first)
+static enum status sync_names(const char *path, const char *folder)
 {
-    enum status s = sync_path(path, O_RDONLY);
+    enum status s = OK;
     char *parent = memory_text(path);
     size_t least = strlen(folder);
-    for (char *slash; s == OK && first && (slash = strrchr(parent, '/'));) {
+    bool more = true;
+    for (char *slash; s == OK && more && (slash = strrchr(parent, '/'));) {
         *slash = 0;
         s = strlen(parent) >= least ? sync_path(parent, O_RDONLY | O_DIRECTORY) : OK;
-        first = strlen(parent) > least;
+        more = strlen(parent) > least;
     }
     free(parent);
     return s;
+}
+
+enum status message_file_sync_thread(const char *path, const char *folder, bool named)
+{
+    enum status s = sync_path(path, O_RDONLY);
+    if (s == OK && named)
+        s = sync_names(path, folder);
+    return s == NOT_FOUND ? message_file_sync_all_thread(folder) : s;
 }
