@@ -136,7 +136,7 @@ WHY = {
         "WriterGroupType": "told alone, as in OPC Publisher; it parts writer groups",
         "WriterGroupProperties": "told alone, as in OPC Publisher",
         "EncryptedAuthUsername": "opened by the IoT Edge workload API; without it the entry goes on as Anonymous, as in OPC "
-                                 "Publisher, and a finding says so. What methods add is not encrypted (--fe)",
+                                 "Publisher, and a finding says so. With --fe what methods add is encrypted there, too",
         "EncryptedAuthPassword": "see EncryptedAuthUsername",
         "MessageEncoding": "Xml is refused with its reason",
         "WriterGroupTransport": "AioMqtt and AioDss are refused with their reason",
