@@ -109,9 +109,10 @@ for (const [name, transport] of [['MQTT', mqtt.Mqtt], ['MQTT over WebSocket', mq
     assert.deepEqual(rest.map(x => x.body.i), [3, 4]);
   });
 
-  test(`azure-iot-device over ${name}: twin, reported and desired properties`, async () => {
+  test(`azure-iot-device over ${name}: twin, reported and desired properties`, async t => {
     const id = `twin-${randomUUID()}`;
     const client = device.Client.fromConnectionString(await create(id), transport);
+    t.after(() => client.close().catch(() => {})); // closed below, unless something fails
     await client.open();
     const twin = await client.getTwin();
     assert.equal(twin.properties.desired.$version, 1);
@@ -125,8 +126,12 @@ for (const [name, transport] of [['MQTT', mqtt.Mqtt], ['MQTT over WebSocket', mq
       if (p.interval === 7)
         resolve();
     }));
-    await registry.updateTwin(id, {properties: {desired: {interval: 7, gone: null}}}, '*');
-    await Promise.race([told, new Promise((_, no) => setTimeout(() => no(new Error('no desired change')), 10000))]);
+    // The SDK does not say when it has subscribed; what is changed before that is not told, by IoT Hub neither.
+    for (let tries = 0; !patches.some(p => p.interval === 7); tries++) {
+      assert.ok(tries < 10, 'no desired change');
+      await registry.updateTwin(id, {properties: {desired: {interval: 7, gone: null}}}, '*');
+      await Promise.race([told, new Promise(resolve => setTimeout(resolve, 1000))]);
+    }
     assert.equal(twin.properties.desired.interval, 7);
     await client.close();
   });
