@@ -60,19 +60,20 @@ struct check {
     struct found {
         const uint8_t *name;
         const struct rest_model *model;
+        struct slice word; /* the last that was one of its words, which most elements have again */
     } found[FOUND_MAX];
     unsigned found_next;
 };
 
-static const struct rest_model *find(struct check *c, struct slice name)
+static struct found *find(struct check *c, struct slice name)
 {
     for (struct found *f = c->found; f < c->found + FOUND_MAX; f++)
         if (f->name == name.at)
-            return f->model;
-    const struct rest_model *m = rest_model_find(c->models, name);
-    assert(m);
-    c->found[c->found_next++ % FOUND_MAX] = (struct found){name.at, m};
-    return m;
+            return f;
+    struct found *f = &c->found[c->found_next++ % FOUND_MAX];
+    *f = (struct found){.name = name.at, .model = rest_model_find(c->models, name)};
+    assert(f->model);
+    return f;
 }
 
 static enum status wrong(struct check *c, const char *what)
@@ -230,22 +231,32 @@ static const char *check_simple(struct slice type, const struct json *v, bool *k
 
 #define FLAGS_MAX (1 << 20)
 
-static enum status check_words(struct check *c, const struct rest_model *m, const struct json *v)
+static bool is_word_of(struct found *f, struct slice given)
 {
-    bool ok =
-        json_is(v, JSON_STRING) ? is_word(m->words, json_string(v)) : is_integer(v, 0, FLAGS_MAX);
+    if (f->word.len && slice_eq(f->word, given))
+        return true;
+    bool ok = is_word(f->model->words, given);
+    if (ok)
+        f->word = given;
+    return ok;
+}
+
+static enum status check_words(struct check *c, struct found *f, const struct json *v)
+{
+    bool ok = json_is(v, JSON_STRING) ? is_word_of(f, json_string(v)) : is_integer(v, 0, FLAGS_MAX);
     return ok ? OK : wrong(c, "not one of the words for it");
 }
 
 static enum status check_flags(struct check *c, struct slice type, const struct json *v)
 {
-    const struct rest_model *m = find(c, type);
+    struct found *f = find(c, type);
+    const struct rest_model *m = f->model;
     assert(m->words);
     if (json_is(v, JSON_ARRAY))
         return check_all(c, type, v);
     if (json_is(v, JSON_STRING))
         return are_words(m->words, json_string(v)) ? OK : wrong(c, "not one of the words for it");
-    return check_words(c, m, v);
+    return check_words(c, f, v);
 }
 
 static enum status check_value(struct check *c, struct slice type, const struct json *v)
@@ -261,8 +272,9 @@ static enum status check_value(struct check *c, struct slice type, const struct 
     const char *what = check_simple(type, v, &known);
     if (known)
         return what ? wrong(c, what) : OK;
-    const struct rest_model *m = find(c, type);
-    return m->members ? check_members(c, m->members, v) : check_words(c, m, v);
+    struct found *f = find(c, type);
+    const char *members = f->model->members; /* f may be another one's afterwards */
+    return members ? check_members(c, members, v) : check_words(c, f, v);
 }
 
 enum status rest_model_check(const struct rest_models *m, const char *name, const struct json *v,

@@ -85,6 +85,11 @@ static void says_where_it_is_wrong(void **state)
     assert_int_equal(
         check("Look", "{\"modes\":[\"Off\",\"Slow\"]}", "modes[1]: not one of the words for it"),
         BAD_ARGUMENT);
+    assert_int_equal(check("Look", "{\"modes\":[\"Off\",\"off\",\"Off\"]}", ""), OK);
+    assert_int_equal(check("Look", "{\"modes\":[\"Off\",\"Of\"]}", "modes[1]: not one of the words for it"),
+                     BAD_ARGUMENT);
+    assert_int_equal(check("Look", "{\"modes\":[\"\"]}", "modes[0]: not one of the words for it"),
+                     BAD_ARGUMENT);
     assert_int_equal(
         check("Look", "{\"modes\":\"Off, Slow\"}", "modes: not one of the words for it"),
         BAD_ARGUMENT);
