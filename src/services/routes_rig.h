@@ -440,6 +440,12 @@ static inline const char *path_of(const char *format, const char *id)
     return path;
 }
 
+/* A node of the endpoint is read. */
+static inline int read_now(void)
+{
+    return call("POST", path_of("/twin/v2/read/%s", house.endpoint), "{\"nodeId\":\"i=1\"}");
+}
+
 static const struct json *in(const struct json_doc *doc, const char *path)
 {
     const struct json *v = json_root(doc);
