@@ -68,19 +68,23 @@ space.addView({browseName: 'View', nodeId: 's=View', organizedBy: addressSpace.r
 
 const asked = [];
 const most = {};
+let count = 0; // of all, also of those that are no longer there
+const remember = what => {
+  asked.push({...what, number: ++count});
+  asked.splice(0, asked.length - 200);
+};
 server.on('request', request => {
   const {name} = request.schema;
   const nodes = request.nodesToBrowse ?? request.nodesToRead ?? request.nodesToWrite ?? request.methodsToCall ?? request.browsePaths;
   if (nodes)
     most[name] = Math.max(most[name] ?? 0, nodes.length);
   if (name === 'BrowseRequest')
-    asked.push({name, nodes: nodes.length, node: nodes[0]?.nodeId.toString(), direction: nodes[0]?.browseDirection, max: request.requestedMaxReferencesPerNode,
+    remember({name, nodes: nodes.length, node: nodes[0]?.nodeId.toString(), direction: nodes[0]?.browseDirection, max: request.requestedMaxReferencesPerNode,
       view: request.view && {id: request.view.viewId.toString(), version: request.view.viewVersion, timestamp: request.view.timestamp}});
   else if (name === 'BrowseNextRequest')
-    asked.push({name, points: request.continuationPoints.length, release: request.releaseContinuationPoints});
+    remember({name, points: request.continuationPoints.length, release: request.releaseContinuationPoints});
   else if (name === 'ActivateSessionRequest')
-    asked.push({name, locales: request.localeIds});
-  asked.splice(0, asked.length - 200);
+    remember({name, locales: request.localeIds});
 });
 for (const [name, what] of Object.entries({Asked: asked, Most: most}))
   space.addVariable({organizedBy: addressSpace.rootFolder.objects, browseName: name, nodeId: `s=${name}`, dataType: 'String', minimumSamplingInterval: 100,
