@@ -39,11 +39,10 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
             UA_NodeId_clear(&w->asked[i]->id);
             w->asked[i]->looked = false;
         }
-        w->most_read = w->asked_count / 2;
+        w->most_read = w->asked_count / 2; /* and never more again */
         expand_go_on(w);
         return;
     }
-    w->most_read *= 2; /* that one was to blame, or was one of few */
     for (size_t i = 0; i < w->asked_count; i++) {
         if (r && r->resultsSize == 2 * w->asked_count)
             set_node(w, w->asked[i], &r->results[2 * i], &r->results[2 * i + 1]);

@@ -1,5 +1,6 @@
 // A site below the hub that launch.mjs started: edge, OPC UA module and plant as real programs.
 import {spawn} from 'node:child_process';
+import {randomInt} from 'node:crypto';
 import {closeSync, openSync, readFileSync, writeFileSync} from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -21,13 +22,17 @@ export async function until(what, condition, ms = 60000) {
   throw new Error(`waited ${ms} ms for ${what}`);
 }
 
-export function freePort(address = '127.0.0.1') {
-  return new Promise((resolve, reject) => {
-    const s = net.createServer().once('error', reject).listen(0, address, () => {
-      const {port} = s.address();
-      s.close(() => resolve(port));
+// For who has to know a port before a program listens on it. Not one of those that the system gives to whoever asks for any:
+// a connection of another suite would have it before the program has.
+export async function freePort(address = '127.0.0.1') {
+  for (;;) {
+    const port = randomInt(11000, 32000);
+    const free = await new Promise(resolve => {
+      const s = net.createServer().once('error', () => resolve(false)).listen(port, address, () => s.close(() => resolve(true)));
     });
-  });
+    if (free)
+      return port;
+  }
 }
 
 export const answers = (host, port) => new Promise(resolve => {

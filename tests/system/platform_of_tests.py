@@ -29,9 +29,15 @@ def own_address():
 
 
 def free_port(address="127.0.0.1"):
-    with socket.socket() as s:
-        s.bind((address, 0))
-        return s.getsockname()[1]
+    """Not one of those that the system gives to whoever asks for any: a connection of another test would have it first."""
+    while True:
+        port = random.randrange(11000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind((address, port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_for(what, condition, seconds=60.0):
