@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "blob/account.h"
 #include "blob/store_tables.h"
+#include "store/directory.h"
 
 #define FOLDERS 16 /* over which the files are spread: each is made, and synced, at first start */
 #define SWEEP_MAX 1000 /* files that one job looks at */
@@ -226,7 +227,7 @@ static enum status find_files(struct blob_store *s, struct sweep *w)
         buffer_reset(&path);
         buffer_reset(&names);
         buffer_printf(&path, "%s/data/%02x", s->directory, f);
-        status = s->disk->ops->make_directory(s->disk, buffer_cstr(&path));
+        status = store_directory_make(s->disk, buffer_cstr(&path));
         if (status == OK)
             status = s->disk->ops->list(s->disk, buffer_cstr(&path), &names);
         note_files(&names, w, &next);

@@ -3,9 +3,9 @@
  * in memory as well, or in memory alone. Who sends takes the oldest, and says when it is done. On
  * one loop.
  *
- * What lies damaged on the disk is counted and passed over. A disk that fails to read is asked again
- * each second, and after QUEUE_UNREADABLE_MS what it does not give is passed over as well, if
- * it gives others: while it gives nothing at all, or a file cannot be opened, nothing is given up.
+ * What lies damaged on the disk is counted and passed over. A disk that fails to read, or to open a file, is asked
+ * again each second, and after QUEUE_UNREADABLE_MS what it does not give is passed over as well, if it gives others:
+ * while it gives nothing at all, or the process has no file or memory left, nothing is given up.
  *
  * On the disk a message is kept from the commit on that follows queue_put(), some milliseconds later,
  * until it is done: a new start begins with the oldest that is not. Messages are taken from memory while the transport

@@ -1,25 +1,92 @@
 /* A disk that does not give back what it has: for a while, in places, or as a whole. */
 #include "outbox/queue_rig.h"
 
+/* The path of the n-th segment, from the oldest on; false when there are not so many. */
+static bool segment(struct rig *r, unsigned n, char path[128])
+{
+    struct buffer names = {0};
+    const char *found[64];
+    unsigned count = 0;
+    assert_int_equal(r->disk->ops->list(r->disk, "/queue", &names), OK);
+    struct slice rest = buffer_slice(&names), name;
+    while (rest.len && slice_split(&rest, 0, &name)) {
+        unsigned at = count;
+        if (!slice_ends(name, SLICE(".log")))
+            continue;
+        assert_true(count++ < 64);
+        for (; at > 0 && strcmp(found[at - 1], (const char *)name.at) > 0; at--)
+            found[at] = found[at - 1];
+        found[at] = (const char *)name.at;
+    }
+    if (n < count)
+        snprintf(path, 128, "/queue/%s", found[n]);
+    buffer_clear(&names);
+    return n < count;
+}
+
 /* The first `most` segments. */
 static void spoil_first(struct rig *r, unsigned most, uint64_t from, uint64_t to)
 {
-    struct buffer names = {0};
-    assert_int_equal(r->disk->ops->list(r->disk, "/queue", &names), OK);
-    struct slice rest = buffer_slice(&names), name;
-    while (rest.len && slice_split(&rest, 0, &name))
-        if (slice_ends(name, SLICE(".log")) && most > 0) {
-            char path[128];
-            most--;
-            snprintf(path, sizeof path, "/queue/%.*s", SLICE_FMT(name));
-            assert_true(sim_disk_spoil(r->disk, path, from, to));
-        }
-    buffer_clear(&names);
+    char path[128];
+    for (unsigned n = 0; n < most && segment(r, n, path); n++)
+        assert_true(sim_disk_spoil(r->disk, path, from, to));
 }
 
 static void spoil(struct rig *r, uint64_t from, uint64_t to)
 {
-    spoil_first(r, 1000, from, to);
+    spoil_first(r, 64, from, to);
+}
+
+static void bar(struct rig *r, unsigned n, enum status why)
+{
+    char path[128];
+    assert_true(segment(r, n, path));
+    assert_true(sim_disk_bar(r->disk, path, why));
+}
+
+static void bar_all(struct rig *r, enum status why)
+{
+    char path[128];
+    for (unsigned n = 0; segment(r, n, path); n++)
+        assert_true(sim_disk_bar(r->disk, path, why));
+}
+
+/* The numbers of the n-th segment's messages, from its name and the next one's. */
+static uint64_t first_of(struct rig *r, unsigned n)
+{
+    char path[128];
+    uint64_t first;
+    assert_true(segment(r, n, path));
+    assert_true(slice_to_u64(slice_first(slice_of(path + strlen("/queue/")), 20), &first));
+    return first;
+}
+
+/* Nothing comes, and nothing is lost, however long it takes. */
+static void waits(struct rig *r, unsigned seconds)
+{
+    for (unsigned s = 0; s < seconds; s++) {
+        assert_int_equal(peek(r), 0);
+        pass_time(r, 1000);
+    }
+    assert_int_equal(queue_counts(r->queue).damaged, 0);
+}
+
+static void take_all(struct rig *r, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i <= to; i++)
+        take_done(r, i);
+}
+
+/* When the next message comes; its number. */
+static unsigned wait_next(struct rig *r)
+{
+    uint64_t from = sim_now_ms(r->sim);
+    unsigned next;
+    while ((next = peek(r)) == 0) {
+        pass_time(r, 100);
+        assert_true(sim_now_ms(r->sim) < from + 200000);
+    }
+    return next;
 }
 
 /* A disk that cannot read is asked again, for a disk may be away for a while. */
@@ -88,22 +155,179 @@ static void waits_for_a_disk_that_is_away_as_a_whole(void **state)
         take_done(r, i);
 }
 
-/* There may be too many files, or no right for a while. */
-static void waits_for_a_file_that_cannot_be_opened(void **state)
+/* What lacks is ours, and passes: it says nothing of the disk. */
+static void waits_while_there_are_too_many_files(void **state)
 {
     struct rig *r = *state;
     put(r, 600);
     pass_time(r, 100);
     crash(r);
-    for (int s = 0; s < 120; s++) {
-        sim_disk_fail(r->disk, SIM_DISK_OPEN, 1);
+    bar_all(r, BUSY);
+    waits(r, 120);
+    bar_all(r, OK);
+    bar(r, 0, BUSY); /* others open, and still it is no reason */
+    waits(r, 120);
+    bar(r, 0, OK);
+    pass_time(r, 1000);
+    take_all(r, 1, 600);
+}
+
+/* Nor does that time count. */
+static void what_failed_for_want_of_files_has_not_failed_before(void **state)
+{
+    struct rig *r = *state;
+    put(r, 600);
+    pass_time(r, 100);
+    crash(r);
+    bar(r, 0, BUSY);
+    waits(r, 25);
+    bar(r, 0, IO_FAILED);
+    waits(r, 25);
+    bar(r, 0, OK);
+    pass_time(r, 1000);
+    take_all(r, 1, 600);
+}
+
+/* As with damage: others go on behind it, after its time. */
+static void passes_over_a_file_that_never_opens(void **state)
+{
+    struct rig *r = *state;
+    put(r, 1000);
+    pass_time(r, 100);
+    crash(r);
+    uint64_t from = sim_now_ms(r->sim);
+    unsigned first = (unsigned)first_of(r, 1), second = (unsigned)first_of(r, 2);
+    bar(r, 1, IO_FAILED);
+    take_all(r, 1, first - 1);
+    assert_int_equal(wait_next(r), second);
+    assert_true(sim_now_ms(r->sim) >= from + QUEUE_UNREADABLE_MS);
+    assert_true(sim_now_ms(r->sim) <= from + QUEUE_UNREADABLE_MS + 5000);
+    assert_int_equal(queue_counts(r->queue).damaged, second - first);
+    take_all(r, second, 1000);
+    pass_time(r, 3000);
+    put(r, 100);
+    pass_time(r, 100);
+    take_all(r, 1001, 1100);
+    pass_time(r, 3000);
+    crash(r); /* it holds up no start either */
+    assert_int_equal(queue_counts(r->queue).waiting, 0);
+}
+
+static void a_file_that_does_not_open_holds_up_no_start(void **state)
+{
+    struct rig *r = *state;
+    put(r, 1000);
+    pass_time(r, 100);
+    crash(r);
+    unsigned second = (unsigned)first_of(r, 1);
+    bar(r, 0, IO_FAILED);
+    crash(r);
+    assert_int_equal(wait_next(r), second);
+    assert_int_equal(queue_counts(r->queue).damaged, second - 1);
+    take_all(r, second, 1000);
+}
+
+/* The newest segment: what is put from now on does not go there. */
+static void the_newest_file_takes_no_more_when_it_does_not_open(void **state)
+{
+    struct rig *r = *state;
+    put(r, 1000);
+    pass_time(r, 100);
+    crash(r);
+    unsigned n = 0;
+    char path[128];
+    while (segment(r, n + 1, path))
+        n++;
+    unsigned last = (unsigned)first_of(r, n);
+    bar(r, n, IO_FAILED);
+    take_all(r, 1, last - 1);
+    put(r, 100); /* into the file, for it is open */
+    pass_time(r, 100);
+    while (peek(r) == 0) {
+        put(r, 1);
+        pass_time(r, 1000);
+        assert_true(r->next < 1300);
+    }
+    assert_int_equal(peek(r), queue_counts(r->queue).damaged + last);
+    take_all(r, peek(r), r->next);
+}
+
+/* Nor when an older one shows that the disk is there. */
+static void nothing_is_written_behind_what_was_given_up(void **state)
+{
+    struct rig *r = *state;
+    put(r, 1000);
+    pass_time(r, 100);
+    crash(r);
+    unsigned n = 0;
+    char path[128];
+    while (segment(r, n + 1, path))
+        n++;
+    unsigned last = (unsigned)first_of(r, n);
+    struct queue_flight *oldest = take(r, 1);
+    bar(r, n, IO_FAILED);
+    take_all(r, 2, last - 1);
+    for (unsigned s = 0; s < 40; s++) {
         assert_int_equal(peek(r), 0);
-        sim_disk_fail(r->disk, SIM_DISK_OPEN, 0);
         pass_time(r, 1000);
     }
-    assert_int_equal(queue_counts(r->queue).damaged, 0);
-    for (unsigned i = 1; i <= 600; i++)
-        take_done(r, i);
+    assert_int_equal(queue_counts(r->queue).damaged, 1000 - last + 1);
+    for (int i = 0; i < 4; i++) { /* more than memory keeps */
+        put(r, 200);
+        pass_time(r, 100);
+    }
+    take_all(r, 1001, 1800);
+    queue_settle(r->queue, &oldest);
+}
+
+static void waits_for_a_directory_that_is_away(void **state)
+{
+    struct rig *r = *state;
+    put(r, 600);
+    pass_time(r, 100);
+    crash(r);
+    sim_disk_hide(r->disk, true);
+    waits(r, 300);
+    put(r, 100); /* are written when it is back, not where it was */
+    pass_time(r, 10000);
+    waits(r, 60);
+    assert_true(queue_counts(r->queue).failures > 0);
+    sim_disk_hide(r->disk, false);
+    pass_time(r, 3000);
+    take_all(r, 1, 700);
+}
+
+/* Its directory is there: it does not come back. */
+static void a_file_that_is_gone_is_passed_over_at_once(void **state)
+{
+    struct rig *r = *state;
+    char path[128];
+    put(r, 1000);
+    pass_time(r, 100);
+    crash(r);
+    unsigned first = (unsigned)first_of(r, 1), second = (unsigned)first_of(r, 2);
+    assert_true(segment(r, 1, path));
+    assert_true(sim_disk_vanish(r->disk, path));
+    take_all(r, 1, first - 1);
+    take_all(r, second, 1000);
+    assert_int_equal(queue_counts(r->queue).damaged, second - first);
+}
+
+/* A disk that was pulled out still seems to give what was read a moment ago. */
+static void what_memory_has_is_no_sign_of_the_disk(void **state)
+{
+    struct rig *r = *state;
+    char path[128];
+    put(r, 600);
+    pass_time(r, 100);
+    crash(r);
+    spoil(r, 0, UINT64_MAX);
+    for (unsigned n = 1; segment(r, n, path); n++)
+        assert_true(sim_disk_cache(r->disk, path));
+    waits(r, 300);
+    spoil(r, 0, 0);
+    pass_time(r, 2000);
+    take_all(r, 1, 600);
 }
 
 /* What failed before says nothing of what fails now. */
@@ -136,7 +360,15 @@ int main(void)
         TEST(waits_for_a_disk_that_reads_again),
         TEST(gives_up_what_the_disk_does_not_read),
         TEST(waits_for_a_disk_that_is_away_as_a_whole),
-        TEST(waits_for_a_file_that_cannot_be_opened),
+        TEST(waits_while_there_are_too_many_files),
+        TEST(what_failed_for_want_of_files_has_not_failed_before),
+        TEST(passes_over_a_file_that_never_opens),
+        TEST(a_file_that_does_not_open_holds_up_no_start),
+        TEST(the_newest_file_takes_no_more_when_it_does_not_open),
+        TEST(nothing_is_written_behind_what_was_given_up),
+        TEST(waits_for_a_directory_that_is_away),
+        TEST(a_file_that_is_gone_is_passed_over_at_once),
+        TEST(what_memory_has_is_no_sign_of_the_disk),
         TEST(each_segment_that_does_not_read_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,15 +9,12 @@
 
 #define REREAD_MS 1000 /* after a disk that failed to read */
 
-/* Where memory goes on from the disk: what lies before it in the log is to be read. */
+/* Where memory goes on from the disk: what lies before it in the log is to be read. Of the fresh ones those that the
+ * log does not have are the last. */
 static uint64_t edge(const struct queue *q)
 {
-    for (const struct link *l = q->fresh.head.next; l != &q->fresh.head; l = l->next) {
-        uint64_t sequence = LIST_OF(l, struct outgoing, link)->sequence;
-        if (sequence)
-            return sequence;
-    }
-    return store_log_next(q->log);
+    const struct outgoing *m = queue_first_fresh(q);
+    return m && m->sequence ? m->sequence : store_log_next(q->log);
 }
 
 static void count_damage(struct queue *q, uint64_t count, const char *what)
@@ -64,17 +61,21 @@ static void on_reread(void *arg)
         q->config.on_durable(q->config.arg);
 }
 
-/* Storage that is away as a whole is waited for, however long: that time counts for nothing. */
+/* Storage that is away as a whole is waited for, however long: that time counts for nothing. Nor does one in which
+ * files or memory lack. */
 static void rest(struct queue *q)
 {
-    bool hopeless = q->failing_ms >= QUEUE_UNREADABLE_MS;
-    bool given_up = hopeless && store_reader_give_up(q->reader);
-    if (!hopeless)
+    enum status s = AGAIN;
+    if (store_reader_lacks(q->reader))
+        q->failing_ms = 0;
+    else if (q->failing_ms < QUEUE_UNREADABLE_MS)
         q->failing_ms += REREAD_MS;
-    else if (!given_up)
+    else
+        s = store_reader_give_up(q->reader);
+    if (s != OK && s != AGAIN)
         q->failing_ms = 0;
     q->rests = true;
-    loop_timer_start(q->config.loop, &q->reread, given_up ? 0 : REREAD_MS, on_reread, q);
+    loop_timer_start(q->config.loop, &q->reread, s == OK ? 0 : REREAD_MS, on_reread, q);
 }
 
 /* The next record into q->record, or what cannot be read before it is passed over. */

@@ -23,6 +23,7 @@ struct store_commit {
     /* what is asked; the thread reads nothing else */
     struct store_disk *disk;
     const char *directory;
+    struct store_file *lock;
     struct store_segment segment; /* the last one, or the one to begin */
     bool begins;
     struct store_segment spare; /* whose file it is written over; .first 0: none */
@@ -114,6 +115,10 @@ static void remove_thread(const struct store_commit *c, const struct store_path 
 static void begin_thread(struct store_commit *c)
 {
     struct store_path path = store_segment_path(c->directory, &c->segment, "log");
+    if (!store_log_in_place(c->lock, c->directory)) {
+        c->status = IO_FAILED;
+        return;
+    }
     if (c->spare.first)
         take_over(c, &path);
     c->status = c->disk->ops->open(c->disk, path.text, true, &c->file);
@@ -220,6 +225,7 @@ static struct store_commit *prepare(struct store_log *l)
     c->log = l;
     c->disk = l->config.disk;
     c->directory = l->config.directory;
+    c->lock = l->lock;
     c->syncs = l->config.durability == STORE_FSYNC;
     c->begins = must_begin(l);
     if (c->begins && l->segments.count)

@@ -144,6 +144,39 @@ static void what_is_durable_outlives_any_crash(void **state)
         live(seed);
 }
 
+/* ---- names ---- */
+
+/* The log's directories, its segments, those that have another's file, and what is remembered: each has its name when
+ * it is told to be durable, and not only its bytes. */
+static void names_outlive_a_crash(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        bool reuse = seed % 2;
+        struct rig r = {.config = {.segment_bytes = 600, .retain_unread = reuse, .reuse = reuse}};
+        rig_start(&r, seed);
+        assert_int_equal(rig_open(&r), OK);
+        for (uint64_t n = 0; n < seed % 12 + 1; n++) {
+            rig_append_n(&r, 6);
+            rig_commit(&r);
+            store_cursor_set(r.log, SLICE("up"), r.durable - 2);
+            rig_pass(&r, 3000);
+        }
+        rig_append_n(&r, 6);
+        rig_commit(&r);
+        uint64_t durable = r.durable;
+        sim_disk_power_until(r.disk, 1);
+        store_log_close(&r.log);
+        sim_disk_crash(r.disk);
+        assert_int_equal(rig_open(&r), OK);
+        assert_int_equal(r.durable, durable);
+        assert_int_equal(store_cursor_get(r.log, SLICE("up")), durable - 8);
+        assert_int_equal(rig_read(&r, durable - 7, NULL, NULL), 8);
+        assert_int_equal(store_log_damaged(r.log), 0);
+        rig_stop(&r);
+    }
+}
+
 /* ---- the n-th call fails ---- */
 
 /* Returns false when the script ran without meeting the n-th call. */
@@ -316,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_durable_outlives_any_crash),
+        cmocka_unit_test(names_outlive_a_crash),
         cmocka_unit_test(the_nth_failure_of_any_call_loses_nothing_durable),
         cmocka_unit_test(a_disk_that_fills_loses_nothing_durable),
         cmocka_unit_test(each_flipped_bit_costs_one_record_and_is_counted),

@@ -27,6 +27,8 @@ static enum status failed(const char *what, const char *path)
         return NOT_FOUND;
     const char *name = strerrorname_np(error);
     log_error("disk failed what=%s path=%s error=%s", what, path, name ? name : "unknown");
+    if (error == EMFILE || error == ENFILE || error == ENOMEM)
+        return BUSY;
     return error == ENOSPC || error == EDQUOT ? FULL : IO_FAILED;
 }
 
@@ -36,25 +38,12 @@ static enum status file_failed(const char *what, const struct file *f)
     return s == NOT_FOUND ? IO_FAILED : s;
 }
 
-static enum status make_one(const char *path)
-{
-    return mkdir(path, 0700) == 0 || errno == EEXIST ? OK : failed("mkdir", path);
-}
-
 static enum status make_directory(struct store_disk *d, const char *path)
 {
     (void)d;
-    char *parent = memory_text(path);
-    enum status s = OK;
-    for (char *p = parent + 1; s == OK && *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = 0;
-        s = make_one(parent);
-        *p = '/';
-    }
-    free(parent);
-    return s == OK ? make_one(path) : s;
+    if (mkdir(path, 0700) == 0)
+        return OK;
+    return errno == EEXIST ? EXISTS : failed("mkdir", path);
 }
 
 static enum status list(struct store_disk *d, const char *directory, struct buffer *names)
@@ -81,10 +70,18 @@ static int open_again(const char *path, int flags)
     return fd;
 }
 
+/* A file system that its system made read-only after a failure still gives what it has. */
+static bool may_be_read(void)
+{
+    return errno == EROFS || errno == EACCES || errno == EPERM;
+}
+
 static enum status open_file(struct store_disk *d, const char *path, bool create,
                              struct store_file **out)
 {
     int fd = open_again(path, O_RDWR | (create ? O_CREAT : 0));
+    if (fd < 0 && !create && may_be_read())
+        fd = open_again(path, O_RDONLY);
     if (fd < 0)
         return failed("open", path);
     struct file *f = memory_new(sizeof(*f) + strlen(path) + 1);
@@ -98,11 +95,20 @@ static enum status open_file(struct store_disk *d, const char *path, bool create
 static enum status lock_file(struct store_disk *d, const char *path, struct store_file **out)
 {
     enum status s = open_file(d, path, true, out);
+    if (s == BUSY) /* which means something else here */
+        return IO_FAILED;
     if (s != OK || flock(((struct file *)*out)->fd, LOCK_EX | LOCK_NB) == 0)
         return s;
     s = errno == EWOULDBLOCK ? BUSY : failed("flock", path);
     d->ops->close(out);
     return s;
+}
+
+static bool is_at(struct store_file *file, const char *path)
+{
+    struct stat ours, found;
+    return fstat(((struct file *)file)->fd, &ours) == 0 && stat(path, &found) == 0 &&
+           ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
 }
 
 static enum status rename_file(struct store_disk *d, const char *from, const char *to)
@@ -122,8 +128,8 @@ static enum status sync_directory(struct store_disk *d, const char *directory)
     (void)d;
     int fd = open_again(directory, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
-        return failed("open", directory);
-    enum status s = fsync(fd) == 0 ? OK : failed("fsync", directory);
+        return errno == EACCES ? UNSUPPORTED : failed("open", directory);
+    enum status s = fsync(fd) == 0 ? OK : errno == EINVAL ? UNSUPPORTED : failed("fsync", directory);
     close(fd);
     return s;
 }
@@ -167,6 +173,11 @@ static enum status read_file(struct store_file *file, uint64_t at, size_t len, s
         at += (uint64_t)n;
     }
     return OK;
+}
+
+static void forget(struct store_file *file)
+{
+    posix_fadvise(((struct file *)file)->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 static enum status size_of(struct store_file *file, uint64_t *out)
@@ -215,12 +226,14 @@ static const struct store_disk_ops ops = {
     .list = list,
     .open = open_file,
     .lock = lock_file,
+    .is_at = is_at,
     .rename = rename_file,
     .remove = remove_file,
     .sync_directory = sync_directory,
     .reserve = reserve,
     .write = write_file,
     .read = read_file,
+    .forget = forget,
     .size = size_of,
     .truncate = truncate_file,
     .sync = sync_file,

@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cmocka.h"
+#include "store/directory.h"
 #include "store/log.h"
 
 static char folder[] = "/tmp/store-disk-XXXXXX";
@@ -26,8 +28,8 @@ static void files_hold_what_was_written(void **state)
     struct store_file *f;
     struct buffer got = {0};
     uint64_t size;
-    assert_int_equal(d->ops->make_directory(d, in_folder("a/b/c")), OK);
-    assert_int_equal(d->ops->make_directory(d, in_folder("a/b/c")), OK);
+    assert_int_equal(store_directory_make(d, in_folder("a/b/c")), OK);
+    assert_int_equal(store_directory_make(d, in_folder("a/b/c")), OK);
     assert_int_equal(d->ops->open(d, in_folder("a/b/c/x"), false, &f), NOT_FOUND);
     assert_int_equal(d->ops->open(d, in_folder("a/b/c/x"), true, &f), OK);
     assert_int_equal(d->ops->write(f, 5, SLICE("world")), OK);
@@ -79,7 +81,7 @@ static void names_are_listed_renamed_and_removed(void **state)
     struct store_disk *d = store_disk_real();
     struct store_file *f;
     struct buffer names = {0};
-    assert_int_equal(d->ops->make_directory(d, in_folder("names")), OK);
+    assert_int_equal(store_directory_make(d, in_folder("names")), OK);
     assert_int_equal(d->ops->open(d, in_folder("names/one"), true, &f), OK);
     d->ops->close(&f);
     char from[256];
@@ -104,13 +106,79 @@ static void a_file_where_a_directory_must_be_is_an_error(void **state)
     struct store_file *f;
     assert_int_equal(d->ops->open(d, in_folder("plain"), true, &f), OK);
     d->ops->close(&f);
-    assert_int_equal(d->ops->make_directory(d, in_folder("plain/below")), IO_FAILED);
+    assert_int_equal(store_directory_make(d, in_folder("plain/below")), IO_FAILED);
     struct loop *loop = loop_new();
     struct store_log *l = NULL;
     struct store_log_config config = {.loop = loop, .disk = d, .directory = in_folder("plain")};
     assert_int_equal(store_log_open(&config, &l), IO_FAILED);
     assert_null(l);
     loop_free(&loop);
+}
+
+static void a_file_is_told_from_another_of_its_name(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f, *other;
+    char path[256], elsewhere[256];
+    snprintf(path, sizeof path, "%s", in_folder("same"));
+    snprintf(elsewhere, sizeof elsewhere, "%s", in_folder("elsewhere"));
+    assert_int_equal(d->ops->open(d, path, true, &f), OK);
+    assert_true(d->ops->is_at(f, path));
+    assert_int_equal(d->ops->rename(d, path, elsewhere), OK);
+    assert_false(d->ops->is_at(f, path));
+    assert_true(d->ops->is_at(f, elsewhere));
+    assert_int_equal(d->ops->open(d, path, true, &other), OK);
+    assert_false(d->ops->is_at(f, path));
+    d->ops->close(&f);
+    d->ops->close(&other);
+}
+
+/* As on a file system that was made read-only: what it has is still given. */
+static void a_file_that_may_only_be_read_is_read(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f;
+    struct buffer got = {0};
+    bool root = geteuid() == 0;
+    assert_int_equal(d->ops->open(d, in_folder("locked"), true, &f), OK);
+    assert_int_equal(d->ops->write(f, 0, SLICE("hello")), OK);
+    d->ops->close(&f);
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(chmod(in_folder("locked"), 0444), 0);
+    if (root)
+        assert_int_equal(seteuid(65534), 0);
+    enum status s = d->ops->open(d, in_folder("locked"), false, &f);
+    enum status made = d->ops->open(d, in_folder("locked"), true, &(struct store_file *){NULL});
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(s, OK);
+    assert_int_equal(made, IO_FAILED);
+    d->ops->forget(f);
+    assert_int_equal(d->ops->read(f, 0, 100, &got), OK);
+    assert_slice(buffer_slice(&got), SLICE("hello"));
+    assert_int_equal(d->ops->write(f, 0, SLICE("x")), IO_FAILED);
+    d->ops->close(&f);
+    buffer_clear(&got);
+}
+
+static void too_many_files_are_no_failure_of_the_disk(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f = NULL, *none = NULL;
+    struct rlimit before, few;
+    assert_int_equal(d->ops->open(d, in_folder("one"), true, &f), OK);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    enum status s = d->ops->open(d, in_folder("one"), false, &none);
+    enum status locked = d->ops->lock(d, in_folder("lock"), &none);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(s, BUSY);
+    assert_int_equal(locked, IO_FAILED); /* nobody else has it */
+    d->ops->close(&f);
 }
 
 /* Writes with a full window, reads at the tail, drops what is old: all threads at work. */
@@ -246,6 +314,9 @@ int main(void)
         cmocka_unit_test(room_that_was_reserved_and_not_used_goes_back),
         cmocka_unit_test(names_are_listed_renamed_and_removed),
         cmocka_unit_test(a_file_where_a_directory_must_be_is_an_error),
+        cmocka_unit_test(a_file_is_told_from_another_of_its_name),
+        cmocka_unit_test(a_file_that_may_only_be_read_is_read),
+        cmocka_unit_test(too_many_files_are_no_failure_of_the_disk),
         cmocka_unit_test(a_log_on_real_files),
         cmocka_unit_test(closing_waits_for_the_thread),
     };

@@ -18,6 +18,15 @@ uint64_t store_log_age(const struct store_log *l)
     return l->age_at_open + (loop_now_ms(l->config.loop) - l->opened_ms);
 }
 
+bool store_log_in_place(struct store_file *lock, const char *directory)
+{
+    struct store_path path = store_path_in(directory, "lock");
+    bool in_place = lock->disk->ops->is_at(lock, path.text);
+    if (!in_place)
+        log_error("log directory is not there any more, or is another one directory=%s", directory);
+    return in_place;
+}
+
 static bool known_damage(struct store_log *l, uint64_t first, uint64_t last)
 {
     for (size_t i = 0; i < l->damage_count; i++) {
@@ -276,6 +285,7 @@ enum status store_log_open(const struct store_log_config *config, struct store_l
     l->config.directory = memory_text(config->directory ? config->directory : "");
     l->segment_bytes = choose_segment_bytes(config);
     l->next = 1;
+    l->present = AGAIN;
     l->opened_ms = loop_now_ms(config->loop);
     list_init(&l->blocks);
     if (!store_in_memory(l)) {
@@ -296,6 +306,7 @@ void store_log_close(struct store_log **log)
     if (l == NULL)
         return;
     assert(l->readers == 0);
+    store_log_presence_end(l);
     store_log_commit_all(l);
     l->config.reuse = false;
     store_log_doom_spares(l);

@@ -52,6 +52,9 @@ CHECKED enum status store_log_open(const struct store_log_config *config, struct
 /* Commits what has gathered (blocking), then closes. */
 void store_log_close(struct store_log **l);
 
+/* All that has gathered, in this thread and without callbacks: for the end. The log line says what failed. Blocks. */
+void store_log_commit_all(struct store_log *l);
+
 /* Copies the record. *sequence is its number; on_durable tells when it is safe. TOO_LARGE, FULL. */
 CHECKED enum status store_log_append(struct store_log *l, struct slice record, uint64_t wall_ms,
                                      uint64_t *sequence);
@@ -87,14 +90,19 @@ struct store_reader;
 
 /* Reads on from `sequence` (clamped to what is kept). Many readers may be open; each has one chunk of memory. */
 struct store_reader *store_reader_open(struct store_log *l, uint64_t sequence);
-/* OK; AGAIN at the durable end; IO_FAILED: the disk did, and may give it another time. Damage is skipped and counted. */
+/* OK; AGAIN at the durable end; IO_FAILED: the disk did, and may give it another time. Damage is skipped and counted,
+ * and so is a segment whose file somebody removed from its directory; while the directory itself is away that is
+ * IO_FAILED. */
 CHECKED enum status store_reader_next(struct store_reader *r, struct store_record *out);
 /* What it looks for: the records before were given, or cannot be read. */
 uint64_t store_reader_at(const struct store_reader *r);
-/* After IO_FAILED: a part of what could not be read is given up as damage, twice as much with each
- * call until a record was read. False, and nothing is: the file could not be opened, or nothing else of
- * the log can be read either, so that its storage may be away. Blocks for some reads. */
-CHECKED bool store_reader_give_up(struct store_reader *r);
+/* That IO_FAILED was for want of files or memory: it says nothing of the disk. */
+bool store_reader_lacks(const struct store_reader *r);
+/* Right after IO_FAILED. OK: a part of what could not be read was given up as damage, twice as much with each call
+ * until a record is read; all of the segment, if its file does not open. AGAIN: a helper thread finds out whether
+ * anything else of the log can be read; ask again after the next IO_FAILED. OFFLINE: nothing can, so that its storage
+ * may be away, and nothing was given up; nor with BUSY: see store_reader_lacks(). */
+CHECKED enum status store_reader_give_up(struct store_reader *r);
 void store_reader_seek(struct store_reader *r, uint64_t sequence);
 void store_reader_close(struct store_reader **r);
 

@@ -1,7 +1,7 @@
 /*
  * The inside of a log, shared by the files that make it: log.c (open, append, close), recover.c
  * (what open finds), commit.c (memory to disk), upkeep.c (what may be late), retention.c (what
- * goes), cursor.c, reader.c, find_time.c. Nobody else includes it.
+ * goes), presence.c (whether the disk is there), cursor.c, reader.c, find_time.c. Nobody else includes it.
  */
 #pragma once
 
@@ -19,6 +19,7 @@
 #define STORE_DIRECTORY_MAX (STORE_PATH_MAX - 64)
 
 struct store_commit;
+struct store_presence;
 struct store_upkeep;
 
 struct store_range {
@@ -49,6 +50,9 @@ struct store_log {
 
     struct store_commit *commit; /* at most one runs */
     struct store_upkeep *upkeep; /* the same */
+    struct store_presence *presence; /* the same */
+    enum status present;             /* what the last one found: OK, OFFLINE; AGAIN: none ended yet */
+    uint64_t present_ms;             /* when */
     struct store_remember remember;
     uint64_t remember_turn;
     bool remember_dirty;
@@ -100,14 +104,15 @@ void store_log_note_damage(struct store_log *l, uint64_t first, uint64_t last, c
 CHECKED enum status store_log_recover(struct store_log *l);
 /* The n-th segment's index is in memory. Blocks, the first time. */
 CHECKED enum status store_log_need_index(struct store_log *l, size_t n);
+/* The n-th segment's file, and its size, if that was not known. NOT_FOUND: somebody removed that file; IO_FAILED;
+ * BUSY (disk.h). */
+CHECKED enum status store_log_open_segment(struct store_log *l, size_t n, struct store_file **out);
 /* First sequence behind the n-th segment. */
 uint64_t store_log_limit(const struct store_log *l, size_t n);
 
 /* ---- commit.c ---- */
 /* Unless one runs or nothing waits. */
 void store_log_commit(struct store_log *l);
-/* All that waits, in this thread, without callbacks. */
-void store_log_commit_all(struct store_log *l);
 
 /* ---- upkeep.c ---- */
 void store_log_upkeep_soon(struct store_log *l);
@@ -125,6 +130,16 @@ void store_log_free_read(struct store_log *l);
 /* Room for `bytes` more where nothing unread may go. */
 bool store_log_may_grow(struct store_log *l, size_t bytes);
 
+/* ---- presence.c ---- */
+/* OK: another place of the log was read a moment ago, from the disk itself. OFFLINE: none could be. AGAIN: that is
+ * being found out. `sequence` is of a record that cannot be read. */
+CHECKED enum status store_log_presence(struct store_log *l, uint64_t sequence);
+/* Blocks while it is being found out. */
+void store_log_presence_end(struct store_log *l);
+
 /* ---- log.c ---- */
+/* The directory that was opened is still under its name: not so while it is not mounted, and what is written
+ * there then is elsewhere. From any thread. */
+bool store_log_in_place(struct store_file *lock, const char *directory);
 /* Appends answer FULL for a while. */
 void store_log_no_space(struct store_log *l);

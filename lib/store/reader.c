@@ -13,7 +13,7 @@ struct store_reader {
     size_t at;
     struct buffer joined; /* a record whose end is elsewhere */
     struct store_scan scan;
-    uint64_t scan_first; /* of the segment, for its place may change */
+    enum status failed; /* the last call: OK: it did not; BUSY (disk.h) */
 };
 
 static void leave(struct store_reader *r)
@@ -91,21 +91,20 @@ static void find_start(struct store_reader *r, size_t n, uint64_t *sequence, uin
     }
 }
 
-/* AGAIN: somebody removed the file. */
+/* AGAIN: somebody removed the file, and nothing brings it back. */
 static enum status begin_scan(struct store_reader *r)
 {
     struct store_log *l = r->log;
     size_t n = store_segments_find(&l->segments, r->next);
     const struct store_segment *s = &l->segments.at[n];
-    struct store_path path = store_segment_path(l->config.directory, s, "log");
     struct store_file *f;
-    enum status status = l->config.disk->ops->open(l->config.disk, path.text, false, &f);
+    enum status status = store_log_open_segment(l, n, &f);
     if (status == NOT_FOUND) {
-        pass_damage(r, s->first, store_log_limit(l, n));
+        pass_damage(r, r->next, store_log_limit(l, n));
         return AGAIN;
     }
     if (status != OK)
-        return IO_FAILED;
+        return status;
     uint64_t at, sequence;
     find_start(r, n, &sequence, &at);
     store_scan_init(&r->scan, f, store_segment_salt(s), at, s->size, sequence,
@@ -140,7 +139,7 @@ static bool is_written_over(const struct store_reader *r)
 
 /* ---- what log.h promised ---- */
 
-enum status store_reader_next(struct store_reader *r, struct store_record *out)
+static enum status next(struct store_reader *r, struct store_record *out)
 {
     for (;;) {
         if (r->block && r->next > r->log->durable)
@@ -168,48 +167,47 @@ enum status store_reader_next(struct store_reader *r, struct store_record *out)
     }
 }
 
+enum status store_reader_next(struct store_reader *r, struct store_record *out)
+{
+    enum status s = next(r, out);
+    r->failed = s == OK || s == AGAIN ? OK : s;
+    return r->failed ? IO_FAILED : s;
+}
+
 uint64_t store_reader_at(const struct store_reader *r)
 {
     return r->next;
 }
 
-/* A page in the middle or at the end: what comes first may be remembered. */
-static bool segment_reads(const struct store_log *l, size_t n)
+bool store_reader_lacks(const struct store_reader *r)
 {
-    const struct store_segment *s = &l->segments.at[n];
-    struct store_path path = store_segment_path(l->config.directory, s, "log");
-    struct store_disk *disk = l->config.disk;
-    struct buffer page = {0};
-    struct store_file *f;
-    if (s->size == 0 || disk->ops->open(disk, path.text, false, &f) != OK)
-        return false;
-    const uint64_t places[] = {s->size / 2, s->size - 1, 0};
-    bool reads = false;
-    for (size_t i = 0; i < sizeof places / sizeof places[0] && !reads; i++)
-        reads = disk->ops->read(f, places[i], 1, &page) == OK && page.len > 0;
-    disk->ops->close(&f);
-    buffer_clear(&page);
-    return reads;
+    return r->failed == BUSY;
 }
 
-/* Those that come next first: nobody has read them for long. */
-static bool others_read(const struct store_reader *r)
+/* All of the segment that is not read yet. The file takes no more, if it was the last. */
+static void pass_segment(struct store_reader *r)
 {
-    const struct store_log *l = r->log;
-    size_t count = l->segments.count, n = store_segments_find(&l->segments, r->next);
-    const size_t tried[] = {n + 1, n + 2, count - 1, 0, n};
-    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++)
-        if (tried[i] < count && segment_reads(l, tried[i]))
-            return true;
-    return false;
+    struct store_log *l = r->log;
+    size_t n = store_segments_find(&l->segments, r->next);
+    l->segments.at[n].worn = true;
+    if (n + 1 == l->segments.count)
+        l->roll = true;
+    pass_damage(r, r->next, store_log_limit(l, n));
 }
 
-bool store_reader_give_up(struct store_reader *r)
+enum status store_reader_give_up(struct store_reader *r)
 {
-    if (r->scan.file == NULL || !others_read(r))
-        return false;
-    store_scan_give_up(&r->scan);
-    return true;
+    assert(r->failed);
+    if (store_reader_lacks(r))
+        return BUSY;
+    enum status s = store_log_presence(r->log, r->next);
+    if (s != OK)
+        return s;
+    if (r->scan.file)
+        store_scan_give_up(&r->scan);
+    else
+        pass_segment(r);
+    return OK;
 }
 
 void store_reader_seek(struct store_reader *r, uint64_t sequence)

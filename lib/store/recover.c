@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "store/directory.h"
 #include "store/log_inside.h"
 #include "store/scan.h"
 #include "store/tear.h"
@@ -21,6 +22,31 @@ static enum status open_segment(struct store_log *l, const struct store_segment 
 {
     struct store_path path = store_segment_path(l->config.directory, s, "log");
     return l->config.disk->ops->open(l->config.disk, path.text, false, out);
+}
+
+static enum status find_size(struct store_log *l, struct store_segment *s, struct store_file *f)
+{
+    enum status status = f->disk->ops->size(f, &s->size);
+    s->unsized = status != OK;
+    if (status == OK)
+        l->bytes += s->size;
+    return status;
+}
+
+enum status store_log_open_segment(struct store_log *l, size_t n, struct store_file **out)
+{
+    struct store_segment *s = &l->segments.at[n];
+    enum status status = open_segment(l, s, out);
+    if (status == NOT_FOUND && !store_log_in_place(l->lock, l->config.directory))
+        return IO_FAILED;
+    if (status == NOT_FOUND) /* its directory may have come back between the two questions */
+        status = open_segment(l, s, out);
+    if (status == OK && s->unsized) {
+        status = find_size(l, s, *out);
+        if (status != OK)
+            l->config.disk->ops->close(out);
+    }
+    return status;
 }
 
 /* Notes every record in the index. What is missing before the last whole one is damage, or with a
@@ -60,7 +86,8 @@ static enum status load_index(struct store_log *l, struct store_segment *s)
         status = d->ops->read(f, 0, (size_t)size, &bytes);
     if (status == OK)
         status =
-            store_index_decode(buffer_slice(&bytes), store_segment_salt(s), s->size, &s->index);
+            store_index_decode(buffer_slice(&bytes), store_segment_salt(s),
+                               s->unsized ? UINT64_MAX : s->size, &s->index);
     buffer_clear(&bytes);
     d->ops->close(&f);
     s->indexed = status == OK;
@@ -76,7 +103,7 @@ static enum status rebuild_index(struct store_log *l, size_t n)
     struct store_file *f;
     struct store_scan scan;
     struct store_index index = {0};
-    enum status status = open_segment(l, s, &f);
+    enum status status = store_log_open_segment(l, n, &f);
     if (status != OK)
         return IO_FAILED;
     store_scan_init(&scan, f, store_segment_salt(s), 0, s->size, s->first, store_log_limit(l, n));
@@ -165,19 +192,22 @@ static enum status find_segments(struct store_log *l)
     return s;
 }
 
+/* One that does not open is no reason not to start, as long as where the log ends is known: who reads it waits
+ * for it, and may give it up. */
 static enum status find_sizes(struct store_log *l)
 {
     for (size_t n = 0; n < l->segments.count; n++) {
         struct store_file *f;
         struct store_segment *segment = &l->segments.at[n];
         enum status s = open_segment(l, segment, &f);
-        if (s != OK)
+        if (s == OK) {
+            s = find_size(l, segment, f);
+            f->disk->ops->close(&f);
+        }
+        segment->unsized = s != OK;
+        bool last = n + 1 == l->segments.count;
+        if (s != OK && (s != IO_FAILED || last))
             return s;
-        s = f->disk->ops->size(f, &segment->size);
-        f->disk->ops->close(&f);
-        if (s != OK)
-            return s;
-        l->bytes += segment->size;
     }
     return OK;
 }
@@ -323,7 +353,7 @@ static enum status prepare_directory(struct store_log *l)
     struct store_disk *d = l->config.disk;
     if (strlen(l->config.directory) > STORE_DIRECTORY_MAX)
         return TOO_LARGE;
-    enum status s = d->ops->make_directory(d, l->config.directory);
+    enum status s = store_directory_make(d, l->config.directory);
     struct store_path path = store_path_in(l->config.directory, "lock");
     if (s == OK)
         s = d->ops->lock(d, path.text, &l->lock);

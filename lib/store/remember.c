@@ -137,7 +137,7 @@ static bool is_blank(struct slice slot)
 /* NOT_FOUND: no slot was ever written. */
 static enum status read_slots(struct store_file *f, struct store_remember *out, uint64_t *turn)
 {
-    bool found = false, written = false;
+    bool found = false, written = false, unread = false;
     for (uint64_t n = 0; n < 2; n++) {
         struct buffer slot = {0};
         struct store_remember got = {0};
@@ -147,7 +147,8 @@ static enum status read_slots(struct store_file *f, struct store_remember *out, 
             s = store_remember_decode(buffer_slice(&slot), &got, &its_turn);
         written = written || !is_blank(buffer_slice(&slot));
         buffer_clear(&slot);
-        if (s == BAD_FORMAT)
+        unread = unread || s == IO_FAILED; /* the other one may be whole, and little older */
+        if (s == BAD_FORMAT || s == IO_FAILED)
             continue;
         if (s != OK)
             return s;
@@ -160,7 +161,7 @@ static enum status read_slots(struct store_file *f, struct store_remember *out, 
         }
         found = true;
     }
-    return found ? OK : written ? BAD_FORMAT : NOT_FOUND;
+    return found ? OK : unread ? IO_FAILED : written ? BAD_FORMAT : NOT_FOUND;
 }
 
 enum status store_remember_load(struct store_disk *d, const char *path, struct store_remember *out,

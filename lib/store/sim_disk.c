@@ -1,58 +1,10 @@
-#include "store/sim_disk.h"
+#include "store/sim_disk_inside.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "base/list.h"
 #include "base/memory.h"
 
 #define FILE_MAX (1u << 30)
-
-struct file;
-
-/* What a file holds; several handles may have it open, and it lives on without a name. */
-struct inode {
-    unsigned refs;
-    struct buffer now;    /* as programs read it */
-    struct buffer synced; /* as the power leaves it */
-    struct buffer dirty;  /* a byte per sector: written since the last sync */
-    bool resized;
-    uint64_t spoiled_from, spoiled_to; /* bytes that cannot be read */
-    struct file *locked; /* by this handle */
-};
-
-struct entry {
-    struct link link;
-    char *path;
-    struct inode *inode;
-};
-
-/* A change to a directory that is not synced. */
-struct change {
-    struct link link;
-    char *from;          /* remove, rename */
-    char *to;            /* create, rename */
-    struct inode *inode; /* create */
-};
-
-struct sim_disk {
-    struct store_disk base;
-    pthread_mutex_t lock;
-    uint64_t random;
-    uint64_t limit;
-    struct list now, synced; /* of entry */
-    struct list changes;     /* of change, oldest first */
-    uint64_t calls[SIM_DISK_ANY + 1];
-    uint64_t fail_at[SIM_DISK_ANY + 1]; /* call numbers */
-    uint64_t power_until;               /* call number; 0: no end is set */
-    unsigned life;                      /* grows with each crash */
-};
-
-struct file {
-    struct store_file base;
-    struct inode *inode;
-    unsigned life;
-};
 
 static uint64_t draw(struct sim_disk *d) /* splitmix64 */
 {
@@ -67,14 +19,14 @@ static bool coin(struct sim_disk *d)
     return draw(d) >> 63;
 }
 
-static struct sim_disk *lock(struct store_disk *disk)
+struct sim_disk *sim_disk_lock(struct store_disk *disk)
 {
     struct sim_disk *d = (struct sim_disk *)disk;
     pthread_mutex_lock(&d->lock);
     return d;
 }
 
-static void unlock(struct sim_disk *d)
+void sim_disk_unlock(struct sim_disk *d)
 {
     pthread_mutex_unlock(&d->lock);
 }
@@ -92,7 +44,7 @@ static bool count(struct sim_disk *d, enum sim_disk_kind kind)
 
 /* ---- inodes ---- */
 
-static void resize(struct buffer *b, size_t size)
+void sim_disk_resize(struct buffer *b, size_t size)
 {
     if (size > b->len)
         memset(buffer_reserve(b, size - b->len), 0, size - b->len);
@@ -115,7 +67,7 @@ static void mark(struct inode *i, uint64_t at, uint64_t len)
         return;
     size_t last = (size_t)((at + len - 1) / SIM_DISK_SECTOR);
     if (i->dirty.len <= last)
-        resize(&i->dirty, last + 1);
+        sim_disk_resize(&i->dirty, last + 1);
     for (size_t s = (size_t)(at / SIM_DISK_SECTOR); s <= last; s++)
         i->dirty.at[s] = 1;
 }
@@ -127,7 +79,7 @@ static void store_sector(struct inode *i, size_t sector)
     if (at >= end)
         return;
     if (i->synced.len < end)
-        resize(&i->synced, end);
+        sim_disk_resize(&i->synced, end);
     memcpy(i->synced.at + at, i->now.at + at, end - at);
 }
 
@@ -139,7 +91,7 @@ static void flush(struct sim_disk *d, struct inode *i, bool whole)
         if (i->dirty.at[s] && (whole || coin(d)))
             store_sector(i, s);
     if (whole || (i->resized && coin(d)))
-        resize(&i->synced, i->now.len);
+        sim_disk_resize(&i->synced, i->now.len);
     buffer_reset(&i->dirty);
     i->resized = false;
 }
@@ -147,7 +99,7 @@ static void flush(struct sim_disk *d, struct inode *i, bool whole)
 static void set_size(struct inode *i, uint64_t size)
 {
     size_t before = i->now.len;
-    resize(&i->now, (size_t)size);
+    sim_disk_resize(&i->now, (size_t)size);
     i->resized = true;
     if (size > before)
         mark(i, before, size - before);
@@ -155,7 +107,7 @@ static void set_size(struct inode *i, uint64_t size)
 
 /* ---- names ---- */
 
-static struct entry *find(struct list *names, const char *path)
+struct entry *sim_disk_find(struct list *names, const char *path)
 {
     LIST_EACH(l, names)
     {
@@ -166,9 +118,9 @@ static struct entry *find(struct list *names, const char *path)
     return NULL;
 }
 
-static void drop(struct list *names, const char *path)
+void sim_disk_unname(struct list *names, const char *path)
 {
-    struct entry *e = find(names, path);
+    struct entry *e = sim_disk_find(names, path);
     if (e == NULL)
         return;
     list_remove(&e->link);
@@ -177,10 +129,10 @@ static void drop(struct list *names, const char *path)
     free(e);
 }
 
-static void put(struct list *names, const char *path, struct inode *i)
+void sim_disk_name(struct list *names, const char *path, struct inode *i)
 {
     i->refs++;
-    drop(names, path);
+    sim_disk_unname(names, path);
     struct entry *e = MEMORY_NEW(struct entry);
     e->path = memory_text(path);
     e->inode = i;
@@ -190,7 +142,7 @@ static void put(struct list *names, const char *path, struct inode *i)
 static void clear_names(struct list *names)
 {
     while (!list_empty(names))
-        drop(names, LIST_OF(list_first(names), struct entry, link)->path);
+        sim_disk_unname(names, LIST_OF(list_first(names), struct entry, link)->path);
 }
 
 /* In the order of the names: listing must not tell the history. */
@@ -201,7 +153,7 @@ static void add_name(struct buffer *names, const char *name)
 
 static bool inside(const char *path, const char *directory)
 {
-    size_t len = strlen(directory);
+    size_t len = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
     return strncmp(path, directory, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/');
 }
 
@@ -209,15 +161,15 @@ static void apply(struct list *names, const struct change *c)
 {
     struct inode *i = c->inode;
     if (c->from) {
-        struct entry *e = find(names, c->from);
+        struct entry *e = sim_disk_find(names, c->from);
         if (e == NULL)
             return; /* what made it was lost */
         i = e->inode;
     }
     if (c->to)
-        put(names, c->to, i);
+        sim_disk_name(names, c->to, i);
     if (c->from)
-        drop(names, c->from);
+        sim_disk_unname(names, c->from);
 }
 
 static void change(struct sim_disk *d, const char *from, const char *to, struct inode *i)
@@ -245,22 +197,29 @@ static void forget(struct change *c)
 
 static enum status make_directory(struct store_disk *disk, const char *path)
 {
-    (void)disk, (void)path;
-    return OK;
+    struct sim_disk *d = sim_disk_lock(disk);
+    enum status s = d->hidden ? NOT_FOUND : sim_disk_find(&d->now, path) ? EXISTS : OK;
+    if (s == OK) {
+        struct inode *i = MEMORY_NEW(struct inode);
+        i->directory = true;
+        change(d, NULL, path, i);
+    }
+    sim_disk_unlock(d);
+    return s;
 }
 
 static enum status list_names(struct store_disk *disk, const char *directory, struct buffer *names)
 {
-    struct sim_disk *d = lock(disk);
-    bool fails = count(d, SIM_DISK_LIST);
+    struct sim_disk *d = sim_disk_lock(disk);
+    bool fails = count(d, SIM_DISK_LIST), hidden = d->hidden;
     LIST_EACH(l, &d->now)
     {
         const char *path = LIST_OF(l, struct entry, link)->path;
-        if (!fails && inside(path, directory))
+        if (!fails && !hidden && inside(path, directory))
             add_name(names, path + strlen(directory) + 1);
     }
-    unlock(d);
-    return fails ? IO_FAILED : OK;
+    sim_disk_unlock(d);
+    return fails ? IO_FAILED : hidden ? NOT_FOUND : OK;
 }
 
 static struct store_file *handle(struct sim_disk *d, struct inode *i)
@@ -276,19 +235,22 @@ static struct store_file *handle(struct sim_disk *d, struct inode *i)
 static enum status open_file(struct store_disk *disk, const char *path, bool create,
                              struct store_file **out)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     enum status s = count(d, SIM_DISK_OPEN) ? IO_FAILED : OK;
-    struct entry *e = find(&d->now, path);
+    struct entry *e = d->hidden ? NULL : sim_disk_find(&d->now, path);
     if (s == OK && e == NULL && !create)
         s = NOT_FOUND;
+    if (s == OK && e)
+        s = e->inode->directory ? IO_FAILED : e->inode->barred;
     if (s == OK && e == NULL) {
         struct inode *i = MEMORY_NEW(struct inode);
-        change(d, NULL, path, i);
-        e = find(&d->now, path);
-    }
-    if (s == OK)
+        if (!d->hidden)
+            change(d, NULL, path, i);
+        *out = handle(d, i);
+    } else if (s == OK) {
         *out = handle(d, e->inode);
-    unlock(d);
+    }
+    sim_disk_unlock(d);
     return s;
 }
 
@@ -298,12 +260,12 @@ static enum status lock_file(struct store_disk *disk, const char *path, struct s
     enum status s = open_file(disk, path, true, &f);
     if (s != OK)
         return s;
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     struct inode *i = ((struct file *)f)->inode;
     bool busy = i->locked && i->locked->life == d->life;
     if (!busy)
         i->locked = (struct file *)f;
-    unlock(d);
+    sim_disk_unlock(d);
     if (busy)
         disk->ops->close(&f);
     else
@@ -311,39 +273,57 @@ static enum status lock_file(struct store_disk *disk, const char *path, struct s
     return busy ? BUSY : OK;
 }
 
+static bool is_at(struct store_file *file, const char *path)
+{
+    struct sim_disk *d = sim_disk_lock(file->disk);
+    struct entry *e = d->hidden ? NULL : sim_disk_find(&d->now, path);
+    bool same = e && e->inode == ((struct file *)file)->inode;
+    sim_disk_unlock(d);
+    return same;
+}
+
+/* What a call answers that finds `path` by its name. */
+static enum status named(struct sim_disk *d, enum sim_disk_kind kind, const char *path)
+{
+    bool fails = count(d, kind);
+    return fails ? IO_FAILED : !d->hidden && sim_disk_find(&d->now, path) ? OK : NOT_FOUND;
+}
+
 static enum status rename_file(struct store_disk *disk, const char *from, const char *to)
 {
-    struct sim_disk *d = lock(disk);
-    enum status s = count(d, SIM_DISK_RENAME) ? IO_FAILED : find(&d->now, from) ? OK : NOT_FOUND;
+    struct sim_disk *d = sim_disk_lock(disk);
+    enum status s = named(d, SIM_DISK_RENAME, from);
     if (s == OK)
         change(d, from, to, NULL);
-    unlock(d);
+    sim_disk_unlock(d);
     return s;
 }
 
 static enum status remove_file(struct store_disk *disk, const char *path)
 {
-    struct sim_disk *d = lock(disk);
-    enum status s = count(d, SIM_DISK_REMOVE) ? IO_FAILED : find(&d->now, path) ? OK : NOT_FOUND;
+    struct sim_disk *d = sim_disk_lock(disk);
+    enum status s = named(d, SIM_DISK_REMOVE, path);
+    if (s == OK && sim_disk_find(&d->now, path)->inode->directory)
+        s = IO_FAILED;
     if (s == OK)
         change(d, path, NULL, NULL);
-    unlock(d);
+    sim_disk_unlock(d);
     return s;
 }
 
 static enum status sync_directory(struct store_disk *disk, const char *directory)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     bool fails = count(d, SIM_DISK_SYNC_DIRECTORY);
     LIST_EACH(l, &d->changes)
     {
         struct change *c = LIST_OF(l, struct change, link);
-        if (fails || !inside(c->to ? c->to : c->from, directory))
+        if (fails || d->hidden || !inside(c->to ? c->to : c->from, directory))
             continue;
         apply(&d->synced, c);
         forget(c);
     }
-    unlock(d);
+    sim_disk_unlock(d);
     return fails ? IO_FAILED : OK;
 }
 
@@ -363,7 +343,7 @@ static uint64_t room(struct sim_disk *d, const struct inode *i, uint64_t at, uin
 static enum status write_file(struct store_file *file, uint64_t at, struct slice bytes)
 {
     struct file *f = (struct file *)file;
-    struct sim_disk *d = lock(file->disk);
+    struct sim_disk *d = sim_disk_lock(file->disk);
     enum status s = count(d, SIM_DISK_WRITE) || f->life != d->life || at + bytes.len > FILE_MAX
                         ? IO_FAILED
                         : OK;
@@ -376,24 +356,32 @@ static enum status write_file(struct store_file *file, uint64_t at, struct slice
         memcpy(f->inode->now.at + at, bytes.at, len);
         mark(f->inode, at, len);
     }
-    unlock(d);
+    sim_disk_unlock(d);
     return s;
 }
 
 static enum status read_file(struct store_file *file, uint64_t at, size_t len, struct buffer *out)
 {
     struct file *f = (struct file *)file;
-    struct sim_disk *d = lock(file->disk);
+    struct sim_disk *d = sim_disk_lock(file->disk);
     bool fails = count(d, SIM_DISK_READ) || f->life != d->life;
-    if (!fails && f->inode->spoiled_from < at + len && at < f->inode->spoiled_to) {
+    bool spoiled = f->inode->spoiled_from < at + len && at < f->inode->spoiled_to;
+    if (!fails && spoiled && !f->inode->cached) {
         fails = true; /* what comes before is given, as real disks do */
         len = f->inode->spoiled_from > at ? (size_t)(f->inode->spoiled_from - at) : 0;
         buffer_put(out, slice_first(slice_skip(buffer_slice(&f->inode->now), (size_t)at), len));
     }
     if (!fails && at < f->inode->now.len)
         buffer_put(out, slice_first(slice_skip(buffer_slice(&f->inode->now), (size_t)at), len));
-    unlock(d);
+    sim_disk_unlock(d);
     return fails ? IO_FAILED : OK;
+}
+
+static void forget_pages(struct store_file *file)
+{
+    struct sim_disk *d = sim_disk_lock(file->disk);
+    ((struct file *)file)->inode->cached = false;
+    sim_disk_unlock(d);
 }
 
 static void reserve(struct store_file *file, uint64_t end)
@@ -404,33 +392,33 @@ static void reserve(struct store_file *file, uint64_t end)
 static enum status size_of(struct store_file *file, uint64_t *out)
 {
     struct file *f = (struct file *)file;
-    struct sim_disk *d = lock(file->disk);
+    struct sim_disk *d = sim_disk_lock(file->disk);
     bool fails = f->life != d->life;
     if (!fails)
         *out = f->inode->now.len;
-    unlock(d);
+    sim_disk_unlock(d);
     return fails ? IO_FAILED : OK;
 }
 
 static enum status truncate_file(struct store_file *file, uint64_t size)
 {
     struct file *f = (struct file *)file;
-    struct sim_disk *d = lock(file->disk);
+    struct sim_disk *d = sim_disk_lock(file->disk);
     bool fails = count(d, SIM_DISK_TRUNCATE) || f->life != d->life || size > FILE_MAX;
     if (!fails)
         set_size(f->inode, size);
-    unlock(d);
+    sim_disk_unlock(d);
     return fails ? IO_FAILED : OK;
 }
 
 static enum status sync_file(struct store_file *file)
 {
     struct file *f = (struct file *)file;
-    struct sim_disk *d = lock(file->disk);
+    struct sim_disk *d = sim_disk_lock(file->disk);
     bool fails = count(d, SIM_DISK_SYNC) || f->life != d->life;
     if (f->life == d->life)
         flush(d, f->inode, !fails);
-    unlock(d);
+    sim_disk_unlock(d);
     return fails ? IO_FAILED : OK;
 }
 
@@ -439,12 +427,12 @@ static void close_file(struct store_file **file)
     struct file *f = (struct file *)*file;
     if (f == NULL)
         return;
-    struct sim_disk *d = lock(f->base.disk);
+    struct sim_disk *d = sim_disk_lock(f->base.disk);
     if (f->inode->locked == f)
         f->inode->locked = NULL;
     inode_unref(f->inode);
     free(f);
-    unlock(d);
+    sim_disk_unlock(d);
     *file = NULL;
 }
 
@@ -453,12 +441,14 @@ static const struct store_disk_ops ops = {
     .list = list_names,
     .open = open_file,
     .lock = lock_file,
+    .is_at = is_at,
     .rename = rename_file,
     .remove = remove_file,
     .sync_directory = sync_directory,
     .reserve = reserve,
     .write = write_file,
     .read = read_file,
+    .forget = forget_pages,
     .size = size_of,
     .truncate = truncate_file,
     .sync = sync_file,
@@ -493,6 +483,18 @@ void sim_disk_free(struct store_disk **disk)
     *disk = NULL;
 }
 
+/* With all that it holds. */
+static void lose_directory(struct sim_disk *d, const char *path)
+{
+    size_t len = strlen(path);
+    LIST_EACH(l, &d->synced)
+    {
+        const char *name = LIST_OF(l, struct entry, link)->path;
+        if (strncmp(name, path, len) == 0 && name[len] == '/')
+            sim_disk_unname(&d->synced, name);
+    }
+}
+
 /* A journal keeps the order and loses an end; a file system without one may lose any of them. */
 static void settle_names(struct sim_disk *d)
 {
@@ -503,6 +505,8 @@ static void settle_names(struct sim_disk *d)
         lost = (journal && lost) || draw(d) % 4 == 0;
         if (!lost)
             apply(&d->synced, c);
+        else if (c->inode && c->inode->directory)
+            lose_directory(d, c->to);
         forget(c);
     }
 }
@@ -516,7 +520,7 @@ static void settle_bytes(struct sim_disk *d, struct inode *i)
 
 void sim_disk_crash(struct store_disk *disk)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     d->life++;
     d->power_until = 0;
     settle_names(d);
@@ -525,107 +529,46 @@ void sim_disk_crash(struct store_disk *disk)
     {
         struct entry *e = LIST_OF(l, struct entry, link);
         settle_bytes(d, e->inode);
-        put(&d->now, e->path, e->inode);
+        sim_disk_name(&d->now, e->path, e->inode);
     }
-    unlock(d);
+    sim_disk_unlock(d);
 }
 
 void sim_disk_power_until(struct store_disk *disk, uint64_t nth)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     d->power_until = nth ? d->calls[SIM_DISK_ANY] + nth : 0;
-    unlock(d);
+    sim_disk_unlock(d);
 }
 
 void sim_disk_limit(struct store_disk *disk, uint64_t bytes)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     d->limit = bytes;
-    unlock(d);
+    sim_disk_unlock(d);
 }
 
 uint64_t sim_disk_used(struct store_disk *disk)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     uint64_t used = 0;
     LIST_EACH(l, &d->now)
     used += LIST_OF(l, struct entry, link)->inode->now.len;
-    unlock(d);
+    sim_disk_unlock(d);
     return used;
 }
 
 void sim_disk_fail(struct store_disk *disk, enum sim_disk_kind kind, uint64_t nth)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     d->fail_at[kind] = nth ? d->calls[kind] + nth : 0;
-    unlock(d);
+    sim_disk_unlock(d);
 }
 
 uint64_t sim_disk_calls(struct store_disk *disk, enum sim_disk_kind kind)
 {
-    struct sim_disk *d = lock(disk);
+    struct sim_disk *d = sim_disk_lock(disk);
     uint64_t n = d->calls[kind];
-    unlock(d);
+    sim_disk_unlock(d);
     return n;
-}
-
-bool sim_disk_flip(struct store_disk *disk, const char *path, uint64_t byte, uint8_t mask)
-{
-    struct sim_disk *d = lock(disk);
-    struct entry *e = find(&d->now, path);
-    bool there = e && byte < e->inode->now.len;
-    if (there) {
-        e->inode->now.at[byte] ^= mask;
-        if (byte < e->inode->synced.len)
-            e->inode->synced.at[byte] ^= mask;
-    }
-    unlock(d);
-    return there;
-}
-
-bool sim_disk_spoil(struct store_disk *disk, const char *path, uint64_t from, uint64_t to)
-{
-    struct sim_disk *d = lock(disk);
-    struct entry *e = find(&d->now, path);
-    if (e) {
-        e->inode->spoiled_from = from;
-        e->inode->spoiled_to = to;
-    }
-    unlock(d);
-    return e != NULL;
-}
-
-bool sim_disk_cut(struct store_disk *disk, const char *path, uint64_t size)
-{
-    struct sim_disk *d = lock(disk);
-    struct entry *e = find(&d->now, path);
-    bool there = e && size <= e->inode->now.len;
-    if (there) {
-        resize(&e->inode->now, (size_t)size);
-        if (size < e->inode->synced.len)
-            resize(&e->inode->synced, (size_t)size);
-    }
-    unlock(d);
-    return there;
-}
-
-enum status sim_disk_copy(struct store_disk *disk, const char *path, struct buffer *out)
-{
-    struct sim_disk *d = lock(disk);
-    struct entry *e = find(&d->now, path);
-    if (e)
-        buffer_put(out, buffer_slice(&e->inode->now));
-    unlock(d);
-    return e ? OK : NOT_FOUND;
-}
-
-void sim_disk_put(struct store_disk *disk, const char *path, struct slice bytes)
-{
-    struct sim_disk *d = lock(disk);
-    struct inode *i = MEMORY_NEW(struct inode);
-    buffer_put(&i->now, bytes);
-    buffer_put(&i->synced, bytes);
-    put(&d->now, path, i);
-    put(&d->synced, path, i);
-    unlock(d);
 }

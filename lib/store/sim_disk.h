@@ -3,8 +3,8 @@
  * What was not synced is at the mercy of sim_disk_crash(): of each sector the old or the new bytes
  * stay, in any mix, and files that were created, renamed or removed without a sync of their
  * directory may be there or not. After a sync that failed, the sectors which it did not write are
- * never written by a later one. Directories themselves are there for good once made. Safe from any
- * thread.
+ * never written by a later one. So may directories that were made, and with them all that is in them. Safe
+ * from any thread.
  */
 #pragma once
 
@@ -47,8 +47,17 @@ uint64_t sim_disk_calls(struct store_disk *d, enum sim_disk_kind kind);
 
 /* Damage that the disk does not notice; synced bytes too. False when there is no such byte. */
 bool sim_disk_flip(struct store_disk *d, const char *path, uint64_t byte, uint8_t mask);
-/* Reads of these bytes of it fail from now on; of none of them with from == to. */
+/* Reads of these bytes of it fail from now on, unless memory has them; of none of them with from == to. */
 bool sim_disk_spoil(struct store_disk *d, const char *path, uint64_t from, uint64_t to);
+/* Memory has all of it: reads come from there until it is forgotten (disk.h). */
+bool sim_disk_cache(struct store_disk *d, const char *path);
+/* Opening it answers `why` from now on; OK: it opens. */
+bool sim_disk_bar(struct store_disk *d, const char *path, enum status why);
+/* Somebody else removed it, for good. */
+bool sim_disk_vanish(struct store_disk *d, const char *path);
+/* As while its file system is not mounted: nothing is found under any name, and what is made goes to a place that
+ * nobody sees again. What is open stays open. */
+void sim_disk_hide(struct store_disk *d, bool hidden);
 bool sim_disk_cut(struct store_disk *d, const char *path, uint64_t size);
 /* The file's bytes as they are read now; NOT_FOUND. */
 CHECKED enum status sim_disk_copy(struct store_disk *d, const char *path, struct buffer *out);

@@ -25,6 +25,7 @@ struct store_upkeep {
     struct store_log *log;
     struct store_disk *disk;
     const char *directory;
+    struct store_file *lock;
     struct buffer slot; /* empty: nothing to remember */
     uint64_t turn;
     bool syncs;
@@ -40,6 +41,10 @@ struct store_upkeep {
 static void remember_thread(struct store_upkeep *u)
 {
     struct store_path path = store_path_in(u->directory, "cursors");
+    if (!store_log_in_place(u->lock, u->directory)) {
+        u->status = IO_FAILED;
+        return;
+    }
     u->status = store_remember_save(u->disk, path.text, u->turn, buffer_slice(&u->slot), u->syncs);
     if (u->status == OK && u->syncs && u->turn == 1) /* it made the file */
         u->status = u->disk->ops->sync_directory(u->disk, u->directory);
@@ -145,6 +150,7 @@ static struct store_upkeep *prepare(struct store_log *l, bool syncs)
     u->log = l;
     u->disk = l->config.disk;
     u->directory = l->config.directory;
+    u->lock = l->lock;
     u->syncs = syncs;
     take_indexes(l, u);
     if (l->remember_dirty || l->doomed.count)

@@ -1,0 +1,7 @@
+/* Directories that are still there when the power comes back. Blocks. */
+#pragma once
+
+#include "store/disk.h"
+
+/* With its parents, and each name is on the disk then. OK when all were there already. */
+CHECKED enum status store_directory_make(struct store_disk *d, const char *path);
