@@ -98,21 +98,32 @@ static struct gap *newest(struct gaps *g, const struct gap_key *key, bool maybe)
     return NULL;
 }
 
-void gaps_add(struct gaps *g, const struct gap_key *key, enum gap_reason why, bool maybe)
+static void add(struct gaps *g, const struct gap_key *key, uint64_t last, enum gap_reason why,
+                bool maybe)
 {
     struct gap *gap = newest(g, key, maybe);
     bool next = gap && gap->why == why && key->sequence == gap->last + 1;
     bool full = g->count >= GAPS_MAX;
     if (gap && (next || full)) {
         gap->first = key->sequence < gap->first ? key->sequence : gap->first;
-        gap->last = key->sequence > gap->last ? key->sequence : gap->last;
+        gap->last = last > gap->last ? last : gap->last;
         return;
     }
     if (full) {
-        g->unnamed++;
+        g->unnamed += last - key->sequence + 1;
         return;
     }
-    put(g, key, key->sequence, why, maybe);
+    put(g, key, last, why, maybe);
+}
+
+void gaps_add(struct gaps *g, const struct gap_key *key, enum gap_reason why, bool maybe)
+{
+    add(g, key, key->sequence, why, maybe);
+}
+
+void gaps_add_range(struct gaps *g, const struct gap_key *key, uint64_t last, enum gap_reason why)
+{
+    add(g, key, last, why, false);
 }
 
 /* Cuts it out of what may be lost. */

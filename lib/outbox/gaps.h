@@ -50,6 +50,8 @@ void gaps_clear(struct gaps *g);
 /* `maybe`: the message may still arrive. It is told only when gaps_put() text was read by another
  * start of the program, unless gaps_arrived() came before. */
 void gaps_add(struct gaps *g, const struct gap_key *key, enum gap_reason why, bool maybe);
+/* The same for all from key->sequence up to `last`, which will not arrive. */
+void gaps_add_range(struct gaps *g, const struct gap_key *key, uint64_t last, enum gap_reason why);
 void gaps_arrived(struct gaps *g, const struct gap_key *key);
 
 /* Appends the properties that tell the oldest gap of that source; its number, or 0 when there is

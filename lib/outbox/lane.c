@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "outbox/refused_schemas.h"
+#include "outbox/seen.h"
 
 #define LOOK_MS                                                                                    \
     10000 /* how often what waits is looked at for its age, and the disk tried again               \
@@ -35,6 +36,7 @@ struct lane {
     bool pumping;
     struct refused_schemas *refused;
     struct gaps gaps;
+    struct seen seen;
     struct gaps_file *file; /* on its way to the disk */
     bool gaps_changed;
     struct loop_timer look;
@@ -123,6 +125,25 @@ static void add_gap(struct lane *l, struct slice properties, enum gap_reason why
     save_gaps(l);
 }
 
+/* It is the next of its source, and some before it may have lain where the disk does not read. */
+static void note_seen(struct lane *l, const struct gap_key *key)
+{
+    struct gap_key lost = *key;
+    if (!seen_note(&l->seen, key, &lost.sequence))
+        return;
+    gaps_add_range(&l->gaps, &lost, key->sequence - 1, GAP_DAMAGED);
+    save_gaps(l);
+}
+
+/* Given up in its turn. */
+static void give_up(struct lane *l, struct queue *q, const struct queue_next *n, enum gap_reason why)
+{
+    struct gap_key key;
+    if (gap_key_of(n->view.properties, &key))
+        note_seen(l, &key);
+    queue_drop(q, why);
+}
+
 /* ---- what a queue says ---- */
 
 static void say_schema_lost(enum gap_reason why)
@@ -156,6 +177,11 @@ static void on_schemas_damaged(void *arg, uint64_t count)
 {
     (void)arg, (void)count;
     say_schema_lost(GAP_DAMAGED);
+}
+
+static void on_damaged(void *arg, uint64_t count)
+{
+    seen_damage(&((struct lane *)arg)->seen, count);
 }
 
 static void on_exposed(void *arg, struct slice properties)
@@ -200,7 +226,7 @@ static enum status open_queue(struct lane *l, unsigned which)
                                .on_dropped = on_dropped,
                                .on_memory = on_memory,
                                .on_durable = on_durable,
-                               .on_damaged = which == SCHEMAS ? on_schemas_damaged : NULL,
+                               .on_damaged = which == SCHEMAS ? on_schemas_damaged : on_damaged,
                                .arg = l},
         &l->queues[which]);
     if (s == OK)
@@ -263,7 +289,7 @@ static enum status send_one(struct lane *l, struct queue *q)
     if (queue_peek(q, &n) != OK)
         return AGAIN;
     if (is_too_old(l, &n, &why)) {
-        queue_drop(q, why);
+        give_up(l, q, &n, why);
         return OK;
     }
     struct flight f = {.bytes = n.view.body.len, .values = n.view.values};
@@ -273,6 +299,8 @@ static enum status send_one(struct lane *l, struct queue *q)
     if (n.view.ttl_ms)
         n.view.ttl_ms -= n.age_ms;
     f.named = gap_key_of(n.view.properties, &f.key);
+    if (f.named)
+        note_seen(l, &f.key);
     f.gap = tell_gap(l, &n.view, f.named, &f.key);
     enum status s = l->transport->ops->send(l->transport, &n.view, l->next_token);
     if (s == OK) {
@@ -296,7 +324,7 @@ static void refuse_all(struct lane *l)
     struct queue_next n;
     for (int i = 0; i < LANE_QUEUES; i++)
         while (l->queues[i] && queue_peek(l->queues[i], &n) == OK)
-            queue_drop(l->queues[i], GAP_REFUSED);
+            give_up(l, l->queues[i], &n, GAP_REFUSED);
 }
 
 /* The disk has schemas that it does not give yet. */
@@ -399,7 +427,7 @@ static void on_look(void *arg)
     enum gap_reason why;
     for (int i = 0; i < LANE_QUEUES; i++)
         while (l->queues[i] && queue_peek(l->queues[i], &n) == OK && is_too_old(l, &n, &why))
-            queue_drop(l->queues[i], why);
+            give_up(l, l->queues[i], &n, why);
     pump(l);
     loop_timer_start(l->config.loop, &l->look, LOOK_MS, on_look, l);
 }
@@ -488,6 +516,7 @@ void lane_close(struct lane **lane)
     if (l->gaps_changed)
         write_last_gaps(l);
     gaps_clear(&l->gaps);
+    seen_clear(&l->seen);
     buffer_clear(&l->properties);
     free((char *)l->config.directory);
     free(l);

@@ -395,6 +395,35 @@ static void a_damaged_schema_is_counted_and_messages_go_on(void **state)
     assert_int_equal(lane_queue_counts(r->lane).damaged, 0); /* once */
 }
 
+/* Nobody can read its name, but which numbers are missing is known on both sides. */
+static void what_the_disk_does_not_give_back_is_told_as_a_gap(void **state)
+{
+    struct rig *r = *state;
+    wire.full = true;
+    put(r, "a", 0, 0);
+    put(r, "b", 0, 0);
+    put(r, "c", 0, 0);
+    pass_time(r, 5000);
+    lane_close(&r->lane);
+    spoil(r, "priority-0", 1); /* c */
+    assert_int_equal(lane_open(&r->config, &r->lane), OK);
+    pass_time(r, 1);
+    expect(0, "a");
+    expect(1, "b");
+    put(r, "d", 0, 0);
+    expect(2, "d gap=7:3-3:damaged");
+    assert_int_equal(lane_queue_counts(r->lane).damaged, 1);
+    answer(0, OK);
+    answer(1, OK);
+    answer(2, CANCELLED); /* d was not acknowledged: it is told again */
+    pass_time(r, 5000);
+    start_again(r);
+    expect(0, "d gap=7:3-3:damaged");
+    answer(0, OK);
+    put(r, "e", 0, 0);
+    expect(1, "e");
+}
+
 static void a_schema_that_is_refused_is_counted(void **state)
 {
     struct rig *r = *state;
@@ -522,6 +551,7 @@ int main(void)
         TEST(schemas_go_before_what_may_name_them),
         TEST(schemas_stay_when_messages_go),
         TEST(a_damaged_schema_is_counted_and_messages_go_on),
+        TEST(what_the_disk_does_not_give_back_is_told_as_a_gap),
         TEST(a_schema_that_is_refused_is_counted),
         TEST(a_schema_that_is_refused_is_offered_again),
         TEST(a_newer_schema_takes_the_place_of_a_refused_one),
