@@ -6,7 +6,6 @@
 #include "base/reader.h"
 
 #define VERSION 1
-#define TEXT_MAX 65535u
 
 enum { RETAIN = 1, SCHEMA = 2 };
 
@@ -87,8 +86,8 @@ static struct slice text(struct reader *r)
 
 enum status outgoing_encode_head(const struct outgoing_view *v, struct buffer *out)
 {
-    if (v->content_type.len > TEXT_MAX || v->content_encoding.len > TEXT_MAX ||
-        v->topic.len > TEXT_MAX)
+    if (v->content_type.len > OUTGOING_TEXT_MAX || v->content_encoding.len > OUTGOING_TEXT_MAX ||
+        v->topic.len > OUTGOING_TEXT_MAX)
         return TOO_LARGE;
     size_t head =
         32 + v->content_type.len + v->content_encoding.len + v->topic.len + v->properties.len;

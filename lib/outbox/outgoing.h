@@ -11,6 +11,7 @@
 struct outbox_route;
 
 #define OUTGOING_SHARED_MIN (32u << 10) /* bytes of a body from which on it is not copied to be kept in two places */
+#define OUTGOING_TEXT_MAX 65535u       /* of a record: topic, types */
 #define OUTGOING_HEAD_MAX (192u << 10) /* of a record: texts and properties, before the body */
 
 struct outgoing {

@@ -70,6 +70,7 @@ static bool append(struct queue *q, struct outgoing *m)
     else if (s == OK)
         s = store_log_append_parts(q->log, buffer_slice(&q->scratch), v.body, m->stamp_ms,
                                    &m->sequence);
+    q->held = s == FULL;
     if (s != OK) {
         m->sequence = 0;
         return false;
@@ -137,31 +138,36 @@ static void evict(struct queue *q)
 
 /* ---- when there is no room ---- */
 
+/* What it is called; empty when the disk does not give it. They are asked for in their order. */
+static struct slice properties_of(const struct queue_flight *f, struct store_reader *r)
+{
+    struct store_record record;
+    struct outgoing_view v;
+    if (f->message)
+        return outgoing_view(f->message).properties;
+    if (store_reader_at(r) != f->sequence)
+        store_reader_seek(r, f->sequence);
+    if (store_reader_next(r, &record) != OK || record.sequence != f->sequence ||
+        outgoing_decode(record.bytes, &v) != OK)
+        return (struct slice){0};
+    return v.properties;
+}
+
 /* The log cannot drop what lies before a cursor that does not move: what is flying there has only
  * its transport's memory from now on. */
 static void expose(struct queue *q)
 {
+    struct store_reader *r = store_reader_open(q->log, q->settled + 1);
     LIST_EACH(l, &q->flying)
     {
         struct queue_flight *f = LIST_OF(l, struct queue_flight, link);
-        struct store_reader *r = NULL;
-        struct store_record record;
-        struct outgoing_view v;
         if (f->done || f->sequence == 0)
             continue;
-        if (f->message) {
-            v = outgoing_view(f->message);
-        } else {
-            r = store_reader_open(q->log, f->sequence);
-            if (store_reader_next(r, &record) != OK || outgoing_decode(record.bytes, &v) != OK)
-                v = (struct outgoing_view){0};
-        }
         if (q->on_exposed)
-            q->on_exposed(q->exposed_arg, v.properties);
-        if (r)
-            store_reader_close(&r);
+            q->on_exposed(q->exposed_arg, properties_of(f, r));
         f->sequence = 0;
     }
+    store_reader_close(&r);
 }
 
 /* More waits to be stored than memory is for. */
@@ -332,6 +338,22 @@ enum status queue_open(const struct queue_config *config, struct queue **out)
     return OK;
 }
 
+/* The log takes so much at a time, and not all of it may be in there yet. */
+static void store_rest(struct queue *q)
+{
+    uint64_t before;
+    append_all(q);
+    do {
+        before = q->unstored;
+        if (before)
+            store_log_commit_all(q->log);
+        append_all(q);
+    } while (q->unstored < before);
+    if (q->unstored)
+        log_error("queue ends with messages that the disk did not take directory=%s count=%" PRIu64,
+                  q->config.directory, q->unstored);
+}
+
 void queue_close(struct queue **queue)
 {
     struct queue *q = *queue;
@@ -340,7 +362,8 @@ void queue_close(struct queue **queue)
     struct link *l;
     loop_timer_stop(&q->retry);
     loop_timer_stop(&q->reread);
-    append_all(q);
+    if (q->log)
+        store_rest(q);
     while ((l = list_pop(&q->flying))) {
         struct queue_flight *f = LIST_OF(l, struct queue_flight, link);
         if (f->message)
@@ -367,7 +390,8 @@ void queue_on_exposed(struct queue *q, queue_exposed_fn *fn, void *arg)
 static bool too_large(const struct queue *q, const struct outgoing *m)
 {
     return q->log && (outgoing_body(m).len > STORE_RECORD_MAX - OUTGOING_HEAD_MAX ||
-                      m->properties.len > OUTGOING_HEAD_MAX / 2);
+                      m->properties.len > OUTGOING_HEAD_MAX / 2 ||
+                      (m->topic && strlen(m->topic) > OUTGOING_TEXT_MAX));
 }
 
 void queue_put(struct queue *q, struct outgoing *m)
@@ -388,7 +412,8 @@ void queue_put(struct queue *q, struct outgoing *m)
         q->unstored++;
         q->unstored_bytes += size_of(m);
     }
-    append_all(q);
+    if (!q->held) /* else all that waits would be walked over, with each message */
+        append_all(q);
     make_room(q);
     evict(q);
 }

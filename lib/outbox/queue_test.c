@@ -41,6 +41,41 @@ static void begins_with_what_was_not_done_after_a_crash(void **state)
     assert_int_equal(r->dropped, 0);
 }
 
+/* Else it would stand before all that come after it. */
+static void a_topic_that_no_record_holds_holds_up_nothing(void **state)
+{
+    struct rig *r = *state;
+    struct outgoing *m = outgoing_new();
+    m->content_type = "text/plain";
+    m->topic = memory_new(OUTGOING_TEXT_MAX + 2);
+    memset(m->topic, 't', OUTGOING_TEXT_MAX + 1);
+    buffer_text(&m->body, "1         ");
+    queue_put(r->queue, m);
+    assert_int_equal(r->dropped, 1);
+    assert_int_equal(r->why, GAP_LARGE);
+    put(r, 3);
+    pass_time(r, 100);
+    assert_int_equal(queue_counts(r->queue).unstored, 0);
+    crash(r);
+    for (unsigned i = 1; i <= 3; i++)
+        take_done(r, i);
+}
+
+/* More than a commit takes. */
+static void ends_with_all_on_the_disk(void **state)
+{
+    struct rig *r = *state;
+    queue_close(&r->queue);
+    r->config.bytes_max = 200 << 20;
+    r->config.memory_bytes = 100 << 20;
+    open_queue(r);
+    put(r, 70000);
+    queue_close(&r->queue);
+    open_queue(r);
+    assert_int_equal(queue_counts(r->queue).waiting, 70000);
+    take_done(r, 1);
+}
+
 /* Acknowledged before it was durable: the cursor follows when it is. */
 static void forgets_what_was_done_before_it_was_durable(void **state)
 {
@@ -336,6 +371,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gives_messages_in_their_order_at_once),
         TEST(begins_with_what_was_not_done_after_a_crash),
+        TEST(ends_with_all_on_the_disk),
+        TEST(a_topic_that_no_record_holds_holds_up_nothing),
         TEST(forgets_what_was_done_before_it_was_durable),
         TEST(reads_from_the_disk_what_memory_does_not_hold),
         TEST(the_oldest_go_when_the_bound_is_reached),
