@@ -66,6 +66,23 @@ static void link_close(struct link_of_two *l)
     buffer_clear(&l->to_server);
 }
 
+/* ClientHello (RFC 8446, 4.1.2): heads of record and message, version, random, session id, suites. */
+static void a_client_would_like_aes_128_first(void **state)
+{
+    (void)state;
+    struct tls_session *t =
+        tls_session_connect(certificates.tls_client, "localhost", clock_wall_ms());
+    struct buffer hello = {0};
+    assert_int_equal(tls_session_handshake(t, &hello), AGAIN);
+    size_t at = 5 + 4 + 2 + 32;
+    assert_true(hello.len > at);
+    at += 1u + hello.at[at] + 2;
+    assert_true(hello.len > at + 4);
+    assert_memory_equal(hello.at + at, "\x13\x01\x13\x02", 4);
+    buffer_clear(&hello);
+    tls_session_free(&t);
+}
+
 static void plain_bytes_arrive_and_a_goodbye_is_heard(void **state)
 {
     (void)state;
@@ -378,6 +395,7 @@ int main(void)
 {
     certificates = test_certificates_make();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_client_would_like_aes_128_first),
         cmocka_unit_test(plain_bytes_arrive_and_a_goodbye_is_heard),
         cmocka_unit_test(unread_bytes_are_kept_for_later),
         cmocka_unit_test(a_wrong_name_is_refused),

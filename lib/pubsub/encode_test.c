@@ -62,6 +62,29 @@ static void times_are_alike_that_come_again_and_change_in_turns(void **state)
     }
 }
 
+static void ticks_are_alike(void **state)
+{
+    (void)state;
+    UA_Int32 number = 1;
+    for (UA_DateTime tick = 0; tick < 10000000; tick = 3 * tick + 1 + tick % 7) {
+        UA_DataValue v = {.hasValue = true,
+                          .hasSourceTimestamp = true,
+                          .hasServerTimestamp = true,
+                          .sourceTimestamp = 134000000010000000 + tick,
+                          .serverTimestamp = 134000000020000000 - 1 - tick};
+        UA_Variant_setScalar(&v.value, &number, &UA_TYPES[UA_TYPES_INT32]);
+        assert_alike(&v);
+    }
+    for (UA_DateTime tick = 9; tick < 10000000; tick = 10 * tick + 9) /* each digit at its end */
+        for (UA_DateTime near = tick - 1; near <= tick + 1; near++) {
+            UA_DataValue v = {.hasValue = true,
+                              .hasSourceTimestamp = true,
+                              .sourceTimestamp = 134000000010000000 + near};
+            UA_Variant_setScalar(&v.value, &number, &UA_TYPES[UA_TYPES_INT32]);
+            assert_alike(&v);
+        }
+}
+
 static void numbers_are_alike(void **state)
 {
     (void)state;
@@ -118,6 +141,7 @@ static void what_is_not_known_is_left_to_the_general_encoder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ticks_are_alike),
         cmocka_unit_test(numbers_are_alike),
         cmocka_unit_test(times_are_alike_that_come_again_and_change_in_turns),
         cmocka_unit_test(doubles_and_booleans_are_alike),

@@ -13,7 +13,7 @@ struct chain {
     uint32_t first, last;
 };
 
-#define AHEAD 8       /* values, whose items are asked for before it is their turn */
+#define AHEAD 8       /* values, whose items are asked for before it is their turn, and their places as long before */
 #define CHAINS_MAX 64 /* writers in one pass; a notification for more takes more passes */
 
 static void reserve(struct sources *s, size_t count)
@@ -40,6 +40,15 @@ static struct chain *chain_of(struct chain *chains, size_t *count, struct writer
     return &chains[(*count)++];
 }
 
+/* Items of a large configuration are in no cache, and neither are the places that point to them. */
+static inline void expect(const struct source *s, const UA_MonitoredItemNotification *values, size_t i, size_t count)
+{
+    if (i + 2 * AHEAD < count && values[i + 2 * AHEAD].clientHandle < s->item_cap)
+        __builtin_prefetch(&s->items[values[i + 2 * AHEAD].clientHandle]);
+    if (i + AHEAD < count && values[i + AHEAD].clientHandle < s->item_cap)
+        __builtin_prefetch(s->items[values[i + AHEAD].clientHandle]);
+}
+
 /* Sorts values from `from` on by writer; returns where the next pass begins. */
 static size_t sort(struct source *s, const UA_MonitoredItemNotification *values, size_t from,
                    size_t count, struct chain *chains, size_t *chain_count)
@@ -47,8 +56,7 @@ static size_t sort(struct source *s, const UA_MonitoredItemNotification *values,
     uint32_t *next = s->owner->next;
     struct chain *c = NULL;
     for (size_t i = from; i < count; i++) {
-        if (i + AHEAD < count) /* items of a large configuration are in no cache */
-            __builtin_prefetch(source_item_at(s, values[i + AHEAD].clientHandle));
+        expect(s, values, i, count);
         struct source_item *item = source_item_at(s, values[i].clientHandle);
         if (!item)
             continue; /* removed meanwhile */
