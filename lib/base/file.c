@@ -110,7 +110,8 @@ static enum status replace(const char *path, struct slice bytes, mode_t mode,
     buffer_cstr(&draft);
     int fd = mkostemp(name, O_CLOEXEC); /* mode 0600 */
     if (fd < 0) {
-        enum status status = failed("create", path);
+        bool closed = errno == EACCES || errno == EPERM || errno == EROFS; /* the folder, not the file */
+        enum status status = like && closed ? overwrite(path, bytes) : failed("create", path);
         buffer_clear(&draft);
         return status;
     }

@@ -19,8 +19,8 @@ CHECKED enum status file_write(const char *path, struct slice bytes);
 CHECKED enum status file_write_public(const char *path, struct slice bytes);
 
 /* The same for a file that people and other programs have too: mode and owner stay as they are, and a link to it
- * stays a link. A file that no other can take the place of, because it is mounted by itself, is written in place:
- * then a crash can leave a part of it. */
+ * stays a link. A file that no other can take the place of, because it is mounted by itself or nothing may be made
+ * in its folder, is written in place: then a crash can leave a part of it. */
 CHECKED enum status file_rewrite(const char *path, struct slice bytes);
 
 /* With its parents, for the user alone. OK when it is there already. */

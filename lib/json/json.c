@@ -11,7 +11,7 @@
 /* A value is the parser's own; struct json only keeps its name out of our headers. */
 struct json_doc {
     yyjson_doc *parsed;
-    char *text; /* JSON_CONFIG: as it was read, for json_where() */
+    char *text; /* not of JSON_STRICT: as it was read, for json_where() */
     size_t text_len;
 };
 
@@ -31,7 +31,15 @@ struct flaw {
     const struct json *at;
 };
 
-static bool find_flaw(const struct json *v, int depth, struct flaw *flaw)
+static const struct json *twice_in(const struct json *v)
+{
+    struct json_index names = json_index(json_is(v, JSON_OBJECT) ? v : NULL);
+    const struct json *twice = json_index_duplicate(&names);
+    json_index_clear(&names);
+    return twice;
+}
+
+static bool find_flaw(const struct json *v, int depth, bool lax, struct flaw *flaw)
 {
     enum json_type type = json_type(v);
     if (type != JSON_ARRAY && type != JSON_OBJECT)
@@ -40,16 +48,14 @@ static bool find_flaw(const struct json *v, int depth, struct flaw *flaw)
         *flaw = (struct flaw){"nested too deep", v};
         return true;
     }
-    struct json_index names = json_index(type == JSON_OBJECT ? v : NULL);
-    const struct json *twice = json_index_duplicate(&names);
-    json_index_clear(&names);
+    const struct json *twice = lax ? NULL : twice_in(v);
     if (twice) {
         *flaw = (struct flaw){"the same name twice",
                               json(val(twice) - 1)}; /* its name stands before it */
         return true;
     }
     for (struct json_walk w = json_walk(v); json_next(&w);)
-        if (find_flaw(w.value, depth + 1, flaw))
+        if (find_flaw(w.value, depth + 1, lax, flaw))
             return true;
     return false;
 }
@@ -77,9 +83,9 @@ without_mark(struct slice text) /* some editors begin a file with a byte order m
 enum status json_parse(struct slice text, enum json_flavour flavour, struct json_doc **out,
                        struct json_error *error)
 {
-    if (flavour == JSON_CONFIG)
+    if (flavour != JSON_STRICT)
         text = without_mark(text);
-    yyjson_read_flag flags = flavour == JSON_CONFIG
+    yyjson_read_flag flags = flavour != JSON_STRICT
                                  ? YYJSON_READ_ALLOW_COMMENTS | YYJSON_READ_ALLOW_TRAILING_COMMAS
                                  : YYJSON_READ_NOFLAG;
     if (text.len == 0)
@@ -89,14 +95,14 @@ enum status json_parse(struct slice text, enum json_flavour flavour, struct json
     if (!parsed)
         return refuse(text, why.msg, why.pos, error);
     struct flaw flaw;
-    if (find_flaw(json(yyjson_doc_get_root(parsed)), 1, &flaw)) {
+    if (find_flaw(json(yyjson_doc_get_root(parsed)), 1, flavour == JSON_LAX, &flaw)) {
         size_t at = json_token_at(text, index_of(parsed, flaw.at));
         yyjson_doc_free(parsed);
         return refuse(text, flaw.what, at, error);
     }
     struct json_doc *doc = MEMORY_NEW(struct json_doc);
     doc->parsed = parsed;
-    if (flavour == JSON_CONFIG) {
+    if (flavour != JSON_STRICT) {
         doc->text = slice_dup(text);
         doc->text_len = text.len;
     }
@@ -272,6 +278,16 @@ static bool arrays_equal(const struct json *a, const struct json *b)
         if (!json_equal(x.value, y.value))
             return false;
     return true;
+}
+
+const struct json *json_twice(const struct json *v)
+{
+    if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT)
+        return NULL;
+    const struct json *twice = twice_in(v);
+    for (struct json_walk w = json_walk(v); !twice && json_next(&w);)
+        twice = json_twice(w.value);
+    return twice;
 }
 
 bool json_equal(const struct json *a, const struct json *b)

@@ -24,6 +24,7 @@ struct json_error {
 enum json_flavour {
     JSON_STRICT,
     JSON_CONFIG, /* comments and trailing commas, for files that people write; duplicate names are errors in both */
+    JSON_LAX,    /* the same, and a name may stand twice: who reads it says what that means */
 };
 
 /* Copies what it needs. BAD_FORMAT fills *error (may be NULL). */
@@ -64,10 +65,13 @@ bool json_u64(const struct json *v, uint64_t *out);
 /* How the number stands in the text: integers that fit, or doubles. */
 bool json_number_is_integer(const struct json *v);
 
+/* Of a name that stands twice in one object, anywhere in the value, the second one's value; or NULL. */
+const struct json *json_twice(const struct json *v);
+
 /* The same JSON value: members in any order. */
 bool json_equal(const struct json *a, const struct json *b);
 
-/* Where a value began in the text, for messages about files: only for documents parsed as JSON_CONFIG. False when unknown. */
+/* Where a value began in the text, for messages about files: not for documents parsed as JSON_STRICT. False when unknown. */
 bool json_where(const struct json_doc *doc, const struct json *v, unsigned *line, unsigned *column);
 /* It is unknown from now on, and the text's memory free. */
 void json_forget_text(struct json_doc *doc);

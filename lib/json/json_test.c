@@ -138,6 +138,25 @@ static void refuses_the_same_name_twice_and_says_where(void **state)
     buffer_clear(&many);
 }
 
+static void a_name_may_stand_twice_where_the_reader_judges(void **state)
+{
+    (void)state;
+    struct json_doc *doc;
+    struct json_error e;
+    assert_int_equal(json_parse(SLICE("[{\"a\":1, \"b\":[{\"c\":2, \"c\":3}], \"a\":4}, {\"a\":1}]"),
+                                JSON_LAX, &doc, &e),
+                     OK);
+    const struct json *first = json_at(json_root(doc), 0);
+    int64_t n;
+    assert_true(json_i64(json_twice(first), &n) && n == 4);
+    assert_true(json_i64(json_twice(json_get(first, "b")), &n) && n == 3);
+    assert_null(json_twice(json_at(json_root(doc), 1)));
+    unsigned line, column;
+    assert_true(json_where(doc, json_twice(first), &line, &column));
+    assert_int_equal(column, 36);
+    json_free(&doc);
+}
+
 static void refuses_more_depth_than_the_limit(void **state)
 {
     (void)state;
@@ -289,6 +308,7 @@ int main(void)
         cmocka_unit_test(an_exact_name_wins_over_one_in_another_case),
         cmocka_unit_test(refuses_what_is_not_json),
         cmocka_unit_test(refuses_the_same_name_twice_and_says_where),
+        cmocka_unit_test(a_name_may_stand_twice_where_the_reader_judges),
         cmocka_unit_test(refuses_more_depth_than_the_limit),
         cmocka_unit_test(a_syntax_error_has_a_place),
         cmocka_unit_test(a_file_of_people_may_have_comments_and_every_value_a_place),

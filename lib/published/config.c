@@ -1,5 +1,6 @@
 #include "published/config.h"
 
+#include "opcua/node_id.h"
 #include "published/config_table.h"
 
 #define PLACES_BYTES (256u << 20) /* of text that is looked through for lines and columns */
@@ -49,10 +50,23 @@ static bool check_node(struct config *c, const struct json *at, const struct nod
     return false;
 }
 
+/* As servers will say; but OPC Publisher has such nodes in its file and in its answers, so they stay. */
+static void hint_at_id(struct config *c, const struct config_node *n)
+{
+    UA_NodeId id = UA_NODEID_NULL;
+    struct buffer why = {0};
+    enum status s = n->id.len ? opcua_node_id_parse(n->id, NULL, &id, NULL) : OK;
+    if (s != OK && s != NOT_FOUND && opcua_node_id_parse(n->id, NULL, &id, &why) != OK)
+        config_find(c, n->at, SLICE("Id"), false, "will not be found: %s", buffer_cstr(&why));
+    UA_NodeId_clear(&id);
+    buffer_clear(&why);
+}
+
 /* What has no effect is said, so that nobody looks for it in vain. */
 static void hint_at_node(struct config *c, const struct node_draft *d)
 {
     const struct config_node_rare *r = &d->rare;
+    hint_at_id(c, &d->node);
     bool snapshots = r->snapshot_ms != CONFIG_UNSET && r->snapshot_ms > 0;
     if (r->condition && !d->node.event_filter)
         config_find(c, r->condition, SLICE("ConditionHandling"), false,
@@ -228,7 +242,7 @@ enum status config_read(struct slice text, struct config *c)
     if (slice_trim(text).len == 0)
         return OK; /* as good as an empty array */
     struct json_error error;
-    enum status s = json_parse(text, JSON_CONFIG, &c->doc, &error);
+    enum status s = json_parse(text, JSON_LAX, &c->doc, &error);
     if (s != OK)
         return refuse_all(c, s, error.line, error.column, "not JSON: %s", error.what);
     const struct json *root = json_root(c->doc);

@@ -30,6 +30,16 @@ static struct slice known_name(const struct fields *fields, struct slice name)
     return f ? slice_of(f->name) : name;
 }
 
+/* Of a name that stands twice, in any spelling, the last one counts, as for the reader. */
+static bool comes_again(struct json_walk w)
+{
+    struct slice name = w.name;
+    while (json_next(&w))
+        if (slice_eq_nocase(w.name, name) && !json_is(w.value, JSON_NULL))
+            return true;
+    return false;
+}
+
 static bool is_set(const struct document_node *n, struct slice name)
 {
     for (size_t i = 0; i < n->member_count; i++)
@@ -43,7 +53,7 @@ static void put_node(const struct document_node *n, struct pretty in, struct buf
     bool any = false;
     struct json_walk w = json_walk(n->json);
     while (json_next(&w)) {
-        if (json_is(w.value, JSON_NULL) || is_set(n, w.name))
+        if (json_is(w.value, JSON_NULL) || is_set(n, w.name) || comes_again(w))
             continue;
         begin_member(known_name(&config_node_fields, w.name), &any, in, out);
         pretty_put(w.value, pretty_deeper(in), out);
@@ -144,7 +154,7 @@ static void put_new_entry(struct document *d, const struct document_entry *e, st
     struct json_walk w = json_walk(e->json);
     while (json_next(&w)) {
         struct slice name = known_name(&config_entry_fields, w.name);
-        if (json_is(w.value, JSON_NULL) || slice_eq(name, SLICE("OpcNodes")) ||
+        if (json_is(w.value, JSON_NULL) || comes_again(w) || slice_eq(name, SLICE("OpcNodes")) ||
             slice_eq(name, SLICE("NodeId")) || slice_eq(name, SLICE("Version")) ||
             slice_starts(name, SLICE("LastChange")))
             continue;
@@ -268,7 +278,7 @@ void document_put_node(const struct document_node *n, struct buffer *out)
     json_object(&w);
     struct json_walk walk = json_walk(n->json);
     while (json_next(&walk)) {
-        if (json_is(walk.value, JSON_NULL) || is_set(n, walk.name))
+        if (json_is(walk.value, JSON_NULL) || is_set(n, walk.name) || comes_again(walk))
             continue;
         json_name_slice(&w, known_name(&config_node_fields, walk.name));
         json_put_value(&w, walk.value);
@@ -297,7 +307,7 @@ void document_put_entry(const struct document_entry *e, bool with_nodes, struct 
     json_object(&w);
     struct json_walk walk = json_walk(e->json);
     while (json_next(&walk)) {
-        if (json_is(walk.value, JSON_NULL) || !is_told(walk.name))
+        if (json_is(walk.value, JSON_NULL) || !is_told(walk.name) || comes_again(walk))
             continue;
         json_name_slice(&w, known_name(&config_entry_fields, walk.name));
         json_put_value(&w, walk.value);

@@ -58,6 +58,20 @@ static const char *text(void)
 
 /* ---- what is kept ---- */
 
+/* Answers have a name once: programs refuse them otherwise. */
+static void of_a_name_that_stands_twice_the_last_one_is_told(void **state)
+{
+    (void)state;
+    hold("[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetName\": \"x\", \"datasetname\": \"y\", \"OpcNodes\": "
+         "[{\"Id\": \"i=1\", \"QueueSize\": 1, \"QueueSize\": 2}]}]");
+    assert_string_equal(good("GetConfiguredEndpoints", "{\"includeNodes\": true}"),
+                        "{\"endpoints\":[{\"EndpointUrl\":\"opc.tcp://a\",\"DataSetName\":\"y\",\"OpcNodes\":"
+                        "[{\"Id\":\"i=1\",\"QueueSize\":2}]}]}");
+    good("PublishNodes", "{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetName\": \"y\", \"OpcNodes\": [{\"Id\": \"i=2\"}]}");
+    assert_non_null(strstr(text(), "\"QueueSize\": 1, \"QueueSize\": 2")); /* as it stood */
+    assert_non_null(strstr(text(), "i=2"));
+}
+
 static void an_empty_file_gets_its_first_entry(void **state)
 {
     (void)state;
@@ -469,6 +483,7 @@ static void items_are_published_in_bulk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(of_a_name_that_stands_twice_the_last_one_is_told, tear_down),
         cmocka_unit_test_teardown(an_empty_file_gets_its_first_entry, tear_down),
         cmocka_unit_test_teardown(what_is_not_touched_stays_as_it_is_written, tear_down),
         cmocka_unit_test_teardown(versions_count_and_the_time_is_of_the_last_change, tear_down),

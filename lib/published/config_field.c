@@ -1,9 +1,12 @@
 #include "published/config_field.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 
 #include "base/clock.h"
+
+#define FIELDS_MAX 128 /* of one table */
 
 /* ---- findings ---- */
 
@@ -204,12 +207,24 @@ static bool read_object(struct config *c, const struct field *f, const struct js
     return !f->inside || config_fields_read(c, v, f->inside, into);
 }
 
+/* What stands in it is copied as it is, or read by others. */
+static bool holds_a_name_twice(struct config *c, const struct json *v, struct slice name)
+{
+    const struct json *twice = json_twice(v);
+    if (twice)
+        config_find(c, twice, name, true, "holds the same name twice; take one of them out");
+    return twice != NULL;
+}
+
 static bool read_field(struct config *c, const struct field *f, const struct json *v,
                        struct slice name, void *into)
 {
     void *at = (char *)into + f->offset;
     if (json_is(v, JSON_NULL))
         return true;
+    if (f->kind >= FIELD_OBJECT && f->kind != FIELD_TEXTS && f->kind != FIELD_NODES &&
+        holds_a_name_twice(c, v, name))
+        return false;
     switch (f->kind) {
     case FIELD_TEXT:
         *(struct slice *)at = json_string(v);
@@ -259,19 +274,33 @@ const struct field *config_field(const struct fields *fields, struct slice name)
     return NULL;
 }
 
+/* OPC Publisher takes the last one; of lists nobody knows what it takes. False: refused. */
+static bool say_twice(struct config *c, const struct field *f, const struct json *v, struct slice name)
+{
+    bool list = f->kind >= FIELD_OBJECT;
+    config_find(c, v, name, list,
+                list ? "stands here twice; make one of them" : "stands here twice; the last one counts");
+    return !list;
+}
+
 static bool read_pass(struct config *c, const struct json *object, const struct fields *fields,
                       bool spans, bool *more, void *into)
 {
-    bool good = true;
+    bool good = true, seen[FIELDS_MAX] = {false};
+    assert(fields->count <= FIELDS_MAX);
     struct json_walk w = json_walk(object);
     while (json_next(&w)) {
         const struct field *f = config_field(fields, w.name);
-        if (f && (f->kind == FIELD_SPAN) == spans)
+        if (f && (f->kind == FIELD_SPAN) == spans) {
+            bool *before = &seen[f - fields->at];
+            good = (!*before || say_twice(c, f, w.value, w.name)) && good;
+            *before = true;
             good = read_field(c, f, w.value, w.name, into) && good;
-        else if (f)
+        } else if (f) {
             *more = true;
-        else if (!spans)
+        } else if (!spans) {
             config_find(c, w.value, w.name, false, "is not a known name; it is ignored");
+        }
     }
     return good;
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "published/credentials.h"
+#include "published/text_file.h"
 
 /* Of its own, because the store may be freed while a helper thread has it. */
 struct call {
@@ -116,12 +117,12 @@ static bool try_once(struct call *c)
 {
     struct stat before = look(c->path);
     struct buffer text = {0};
-    enum status s = file_read(c->path, &text);
+    enum status s = text_file_read(c->path, &text);
     config_answer_clear(&c->answer);
     if (s == OK || s == NOT_FOUND)
         edit(c, buffer_slice(&text));
     else
-        refuse(c, s == TOO_LARGE ? TOO_LARGE : IO_FAILED, "the configuration file cannot be read");
+        refuse(c, s == TOO_LARGE ? TOO_LARGE : IO_FAILED, "the configuration file cannot be read, the log says why; nothing was changed");
     if (c->before.len)
         explicit_bzero(c->before.at, c->before.len);
     buffer_clear(&c->before);
@@ -134,7 +135,7 @@ static bool try_once(struct call *c)
     if (!watch_is_same(&before, &after))
         return false;
     if (file_rewrite(c->path, buffer_slice(&c->answer.text)) != OK)
-        refuse(c, IO_FAILED, "the configuration file cannot be written; nothing was changed");
+        refuse(c, IO_FAILED, "the configuration file cannot be written, the log says why; nothing was changed");
     return true;
 }
 

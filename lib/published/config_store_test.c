@@ -226,6 +226,41 @@ static void the_file_keeps_its_mode_and_a_link_stays_one(void **state)
     unlink(link);
 }
 
+/* Of a configuration that an administrator owns the folder. */
+static void a_file_in_a_closed_folder_is_written_in_place(void **state)
+{
+    (void)state;
+    const uid_t nobody = 65534;
+    bool root = geteuid() == 0;
+    write_file("[]");
+    assert_int_equal(chmod(world.folder, 0555), 0);
+    assert_int_equal(chmod(world.path, 0666), 0);
+    if (root)
+        assert_int_equal(seteuid(nobody), 0);
+    open_store(false);
+    call("PublishNodes", PUBLISH("i=1"));
+    run_seconds(3);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod(world.folder, 0755), 0);
+    assert_int_equal(world.answer_status, OK);
+    assert_non_null(strstr(file_text(), "i=1"));
+}
+
+static void utf_16_is_read_and_utf_8_is_written(void **state)
+{
+    (void)state;
+    assert_int_equal(file_write(world.path, SLICE("\xff\xfe[\0]\0")), OK);
+    open_store(false);
+    run_seconds(2);
+    assert_slice(buffer_slice(&world.content), SLICE("[]"));
+    call("PublishNodes", PUBLISH("i=1"));
+    run_seconds(3);
+    assert_int_equal(world.answer_status, OK);
+    assert_int_equal(file_text()[0], '[');
+    assert_non_null(strstr(file_text(), "i=1"));
+}
+
 static void what_cannot_be_written_is_said(void **state)
 {
     (void)state;
@@ -235,7 +270,7 @@ static void what_cannot_be_written_is_said(void **state)
     run_seconds(3);
     assert_int_equal(world.answer_status, IO_FAILED);
     assert_slice(buffer_slice(&world.body),
-                 SLICE("the configuration file cannot be written; nothing was changed"));
+                 SLICE("the configuration file cannot be written, the log says why; nothing was changed"));
 }
 
 int main(void)
@@ -254,6 +289,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_file_keeps_its_mode_and_a_link_stays_one, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_file_in_a_closed_folder_is_written_in_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(utf_16_is_read_and_utf_8_is_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_said, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,6 +279,41 @@ static void findings_have_a_bound(void **state)
     buffer_clear(&text);
 }
 
+/* OPC Publisher takes the last one; no such slip may cost the other entries of the file. */
+static void a_name_that_stands_twice_costs_no_other_entry(void **state)
+{
+    (void)state;
+    read_text("[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetWriterGroup\": \"one\", \"DataSetWriterGroup\": \"two\",\n"
+              "  \"OpcNodes\": [{\"Id\": \"i=1\", \"QueueSize\": 3, \"queuesize\": 4}]},\n"
+              " {\"EndpointUrl\": \"opc.tcp://b\", \"OpcNodes\": [{\"Id\": \"i=1\"}],\n"
+              "  \"OpcNodes\": [{\"Id\": \"i=2\"}]},\n"
+              " {\"EndpointUrl\": \"opc.tcp://c\", \"DataSetExtensionFields\": {\"x\": 1, \"x\": 2}},\n"
+              " {\"EndpointUrl\": \"opc.tcp://d\", \"OpcNodes\": [{\"Id\": \"i=4\"}]}]");
+    assert_int_equal(config.entry_count, 2);
+    assert_int_equal(config.refused, 2);
+    assert_slice(config.entries[0].group, SLICE("two"));
+    assert_int_equal(config.entries[0].nodes[0].queue_size, 4);
+    assert_slice(config.entries[1].endpoint_url, SLICE("opc.tcp://d"));
+    assert_string_equal(
+        findings(),
+        "pn.json:1:84: DataSetWriterGroup: stands here twice; the last one counts\n"
+        "pn.json:2:59: queuesize: stands here twice; the last one counts\n"
+        "pn.json:4:15: OpcNodes: stands here twice; make one of them\n"
+        "pn.json:5:73: DataSetExtensionFields: holds the same name twice; take one of them out\n");
+}
+
+/* Namespaces are the server's to know. */
+static void what_is_no_node_id_is_said_before_a_server_does(void **state)
+{
+    (void)state;
+    read_text("[{\"EndpointUrl\": \"opc.tcp://a\", \"OpcNodes\": [{\"Id\": \"nsu=urn:x;s=a\"}, {\"Id\": \"http://x/#i=1\"},"
+              "{\"Id\": \"ns=7;b=AAE=\"},\n{\"Id\": \"ns=2;x=Flow\"}, {\"BrowsePath\": [\"Objects\"]}]}]");
+    assert_int_equal(config.entries[0].node_count, 5);
+    assert_int_equal(config.refused, 0);
+    assert_string_equal(findings(), "pn.json:2:1: Id: will not be found: 'ns=2;x=Flow' is not a node id: expected i=, s=, g= or b= "
+                        "behind ns=, nsu= or a namespace uri and #.\n");
+}
+
 static void words_mean_the_same_everywhere(void **state)
 {
     (void)state;
@@ -309,6 +344,8 @@ int main(void)
         cmocka_unit_test_teardown(unknown_names_are_passed_over_with_a_hint, tear_down),
         cmocka_unit_test_teardown(broken_text_gives_nothing_but_a_place, tear_down),
         cmocka_unit_test_teardown(findings_have_a_bound, tear_down),
+        cmocka_unit_test_teardown(a_name_that_stands_twice_costs_no_other_entry, tear_down),
+        cmocka_unit_test_teardown(what_is_no_node_id_is_said_before_a_server_does, tear_down),
         cmocka_unit_test(words_mean_the_same_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "base/memory.h"
+#include "published/text_file.h"
 
 struct watch {
     struct loop *loop;
@@ -15,7 +15,9 @@ struct watch {
     struct stat seen;
     enum status status; /* of the last look */
     uint64_t hash;
+    unsigned failed; /* looks since the file could be read */
     bool any;
+    bool emptied; /* of what stood in it nothing was left at the last look */
 };
 
 /* Of its own, because the watch may be freed meanwhile. */
@@ -32,6 +34,7 @@ struct look {
 bool watch_is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec &&
            a->st_size == b->st_size && a->st_ino == b->st_ino;
 }
 
@@ -43,18 +46,32 @@ static void look_at_file(void *arg) /* on a helper thread */
     l->changed = l->force || !watch_is_same(&now, &l->seen);
     l->seen = now;
     if (l->changed)
-        l->status = there ? file_read(l->path, &l->content) : NOT_FOUND;
+        l->status = there ? text_file_read(l->path, &l->content) : NOT_FOUND;
 }
 
 static void on_timer(void *arg);
 
+/* An editor that writes in place empties the file first: only who finds it empty twice may stop everything. */
+static bool is_being_written(struct watch *w, const struct look *l)
+{
+    bool empty = l->status == OK && slice_trim(buffer_slice(&l->content)).len == 0;
+    bool first = empty && !w->emptied && w->any;
+    w->emptied = first;
+    if (first)
+        w->seen = (struct stat){0}; /* so that the next look reads it, whatever its time is */
+    return first;
+}
+
 static void take(struct watch *w, const struct look *l)
 {
+    if (is_being_written(w, l))
+        return;
     uint64_t hash = slice_hash(buffer_slice(&l->content));
     bool same = w->any && l->status == w->status && hash == w->hash;
     w->seen = l->seen;
     w->status = l->status;
     w->hash = hash;
+    w->failed = 0;
     w->any = true;
     if (!same)
         w->fn(w->arg, l->status, buffer_slice(&l->content));
@@ -96,7 +113,9 @@ static void on_timer(void *arg)
     w->look->watch = w;
     w->look->path = memory_text(w->path);
     w->look->seen = w->seen;
-    w->look->force = !w->any;
+    bool failed = w->any && w->status != OK && w->status != NOT_FOUND;
+    w->failed += failed;
+    w->look->force = !w->any || (failed && w->failed % WATCH_FAILED_LOOKS == 0);
     loop_work_or_drop(w->loop, look_at_file, on_looked, on_dropped, w->look);
 }
 
@@ -130,6 +149,7 @@ void watch_know(struct watch *w, struct slice content)
     w->status = OK;
     w->hash = slice_hash(content);
     w->any = true;
+    w->emptied = false;
     if (w->look)
         w->look->outdated = true;
 }

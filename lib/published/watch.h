@@ -1,6 +1,6 @@
 /*
  * A file that people and tools change while we run: read when its time or size changed, and handed
- * over when its content did. It is looked at once a second (a timer, not inotify: files on network
+ * over when its content did, as UTF-8 (text_file.h); empty, when it is at two looks in a row. It is looked at once a second (a timer, not inotify: files on network
  * shares and mounted configuration maps change without telling).
  */
 #pragma once
@@ -11,6 +11,7 @@
 #include "io/loop.h"
 
 #define WATCH_MS 1000
+#define WATCH_FAILED_LOOKS 30 /* after so many one reads again what could not be read, though it looks the same */
 
 struct watch;
 
@@ -24,5 +25,5 @@ void watch_free(struct watch **w);
 /* We wrote the file ourselves: that content is no change, and what a look under way saw is nothing. */
 void watch_know(struct watch *w, struct slice content);
 
-/* Whether a file was not written between two looks at it. */
+/* Whether a file was not written, and nobody was given or denied it, between two looks at it. */
 bool watch_is_same(const struct stat *a, const struct stat *b);

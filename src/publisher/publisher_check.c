@@ -5,14 +5,14 @@
 
 #include <stdio.h>
 
-#include "base/file.h"
 #include "published/config_schema.h"
 #include "published/credentials.h"
+#include "published/text_file.h"
 
 int publisher_check(const struct publisher_config *config)
 {
     struct buffer text = {0}, line = {0};
-    enum status s = file_read(config->path, &text);
+    enum status s = text_file_read(config->path, &text);
     if (s != OK) {
         fprintf(stderr, "%s: cannot be read: %s\n", config->path, status_name(s));
         return 2;

@@ -210,8 +210,12 @@ void publisher_on_file(void *arg, enum status s, struct slice content)
 {
     struct publisher *p = arg;
     if (s != OK) {
-        log_warn("publisher file not there, what runs goes on path=%s status=%s", p->path,
-                 status_name(s));
+        if (s == NOT_FOUND)
+            log_warn("publisher file not there, what runs goes on path=%s do=\"make it, or name another with file (--pf); "
+                     "file.create (--cf) makes an empty one\"", p->path);
+        else
+            log_error("publisher file cannot be read, what runs goes on path=%s status=%s do=\"see the line before; it is "
+                      "read again when it changes\"", p->path, status_name(s));
         return;
     }
     if (!p->load) {
