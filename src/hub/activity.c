@@ -14,14 +14,14 @@ static void on_turn(void *arg)
 {
     struct hub_loop *l = arg;
     struct hub_activity *a = &l->activity;
-    struct hub_registry_activity *all = memory_new(HUB_ACTIVITY_MAX * sizeof(*all));
+    struct registry_activity *all = memory_new(HUB_ACTIVITY_MAX * sizeof(*all));
     struct hub_device *told[HUB_ACTIVITY_MAX];
     size_t count = 0;
     for (struct link *link; count < HUB_ACTIVITY_MAX && (link = list_pop(&a->devices)); count++) {
         struct hub_device *d = told[count] = LIST_OF(link, struct hub_device, active.link);
-        all[count] = (struct hub_registry_activity){d->id, d->active.wall_ms};
+        all[count] = (struct registry_activity){d->id, d->active.wall_ms};
     }
-    hub_registry_active(l->hub->registry, all, count);
+    registry_active(l->hub->registry, all, count);
     free(all);
     while (count)
         hub_device_unref(&told[--count]);

@@ -7,8 +7,8 @@
 #include "base/memory.h"
 #include "crypto/digest.h"
 #include "dps/amqp.h"
+#include "events/events.h"
 #include "heads/amqp_device.h"
-#include "hub/events.h"
 #include "hub/service_links.h"
 #include "token/sas.h"
 
@@ -82,7 +82,7 @@ static bool is_of_device(const struct heads_amqp_token *token)
 }
 
 /* Tokens of policies, as SAS over $cbs or in SASL PLAIN, or SASL PLAIN with the policy's name and
- * key. A grant's rights are enum hub_permission. */
+ * key. A grant's rights are enum iot_permission. */
 static void verify(void *arg, struct heads_amqp_check *check, const struct heads_amqp_token *token)
 {
     const struct hub_amqp *a = arg;
@@ -135,11 +135,11 @@ static void serve_node(struct hub_amqp *a, const struct heads_amqp_node *node, v
 }
 
 /* A part that is served over AMQP is a line here; its header says what and for whom. */
-static void serve_all(struct hub_amqp *a, struct hub_events *events)
+static void serve_all(struct hub_amqp *a, struct events *events)
 {
-    serve(a, hub_events_reader_kinds, HUB_EVENTS_READER_KINDS, events);
-    serve(a, hub_events_sender_kinds, HUB_EVENTS_SENDER_KINDS, events);
-    serve_node(a, &hub_events_node, events);
+    serve(a, events_reader_kinds, EVENTS_READER_KINDS, events);
+    serve(a, events_sender_kinds, EVENTS_SENDER_KINDS, events);
+    serve_node(a, &events_node, events);
     if (a->hub->service)
         serve(a, hub_service_kinds, hub_service_kinds_count, a->hub->service);
     serve(a, heads_amqp_device_kinds, HEADS_AMQP_DEVICE_KINDS, a->devices);
@@ -156,7 +156,7 @@ static void on_gone(void *arg, struct heads_amqp *h)
     __atomic_fetch_sub(&a->connections, 1, __ATOMIC_RELAXED);
 }
 
-struct hub_amqp *hub_amqp_new(struct hub *hub, struct hub_events *events)
+struct hub_amqp *hub_amqp_new(struct hub *hub, struct events *events)
 {
     struct hub_amqp *a = MEMORY_NEW(struct hub_amqp);
     a->hub = hub;

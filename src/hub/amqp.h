@@ -3,7 +3,7 @@
  * token decides what of it a peer may use. Here is the list of what there is (serve_all() in
  * amqp.c), and who may by a shared access policy; what a link does is its part's:
  *
- *     events.h                applications that read the stream, or send into it
+ *     events/events.h                applications that read the stream, or send into it
  *     service_links.h         services that send messages to devices
  *     heads/amqp_device.h     devices and modules
  *     dps/amqp.h              devices that want to be provisioned
@@ -14,10 +14,10 @@
 #include "hub/hub.h"
 
 struct hub_amqp;
-struct hub_events;
+struct events;
 
 /* The hub's policies must be there. `hub` and the parts outlive it. */
-struct hub_amqp *hub_amqp_new(struct hub *hub, struct hub_events *events);
+struct hub_amqp *hub_amqp_new(struct hub *hub, struct events *events);
 /* When no loop runs any more. */
 void hub_amqp_free(struct hub_amqp **a);
 

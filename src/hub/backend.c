@@ -25,7 +25,7 @@ struct sign_in {
     struct arena arena;
 };
 
-static hub_identity_fn on_target;
+static registry_identity_fn on_target;
 
 /* The head may be told only when nothing of the sign in is needed any more. */
 static void sign_in_end(struct sign_in *in, enum status why, struct heads_attendance *attendance)
@@ -65,7 +65,7 @@ static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t 
         if (in->session->presence == HEADS_LIVE) {
             log_info("connected device=%s peer=%.*s", in->device->key, SLICE_FMT(in->credentials.peer));
             __atomic_fetch_add(&in->owner->count.connects, 1, __ATOMIC_RELAXED);
-            hub_registry_model(in->owner->hub->registry, in->device->id, in->credentials.model_id);
+            registry_model(in->owner->hub->registry, in->device->id, in->credentials.model_id);
         }
         if (in->session->presence == HEADS_LIVE)
             hub_device_came_through(in->device, in->actor);
@@ -81,7 +81,7 @@ static void sign_in_admit(struct sign_in *in, const char *auth_method, uint64_t 
 
 static void sign_in_ask(struct sign_in *in)
 {
-    hub_registry_identity(in->owner->hub->registry, in->owner->loop, in->credentials.id, on_target, in);
+    registry_identity(in->owner->hub->registry, in->owner->loop, in->credentials.id, on_target, in);
 }
 
 static void sign_in_check(struct sign_in *in)
@@ -104,7 +104,7 @@ static void sign_in_check(struct sign_in *in)
             .target = in->target,
             .actor = in->actor,
             .actor_device = in->actor_device,
-            .policy_key = hub_policy_device_key,
+            .policy_key = iot_policy_device_key,
             .policy_arg = hub->policies,
             .authorities = in->authorities,
             .hosts = hub->aliases,
@@ -133,7 +133,7 @@ static void sign_in_judge(struct sign_in *in)
 {
     const struct heads_identity *signer = in->actor ? in->actor : in->target;
     if (signer->auth == HEADS_AUTH_CA && in->credentials.certificate.len)
-        hub_registry_authorities(in->owner->hub->registry, in->owner->loop, on_authorities, in);
+        registry_authorities(in->owner->hub->registry, in->owner->loop, on_authorities, in);
     else
         sign_in_check(in);
 }
@@ -157,8 +157,8 @@ static void on_actor(void *arg, enum status why, const struct heads_identity *id
         return;
     }
     in->actor = heads_identity_ref(identity);
-    hub_registry_identity(in->owner->hub->registry, in->owner->loop,
-                          (struct iot_id){.device = in->actor_id.device}, on_actor_device, in);
+    registry_identity(in->owner->hub->registry, in->owner->loop,
+                      (struct iot_id){.device = in->actor_id.device}, on_actor_device, in);
 }
 
 static void on_target(void *arg, enum status why, const struct heads_identity *identity)
@@ -170,7 +170,7 @@ static void on_target(void *arg, enum status why, const struct heads_identity *i
     }
     in->target = heads_identity_ref(identity);
     if (in->actor_id.device.len)
-        hub_registry_identity(in->owner->hub->registry, in->owner->loop, in->actor_id, on_actor, in);
+        registry_identity(in->owner->hub->registry, in->owner->loop, in->actor_id, on_actor, in);
     else
         sign_in_judge(in);
 }
@@ -289,7 +289,7 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
         .message = *m,
     };
     enum status s = d->owner->routing ? hub_routing_send(a, &e, token)
-                                      : hub_partition_send(d->partition, &e, a, token);
+                                      : partition_send(d->partition, &e, a, token);
     if (s == OK) {
         count(&d->owner->count.messages, 1);
         count(&d->owner->count.bytes, m->body.len);
@@ -331,7 +331,7 @@ static void twin_get(struct heads_device *device, uint64_t token)
 {
     struct asked *a = ask(device, token);
     struct hub_device *d = heard_of(a->from);
-    hub_registry_twin(d->owner->hub->registry, d->owner->loop, d->id, on_twin, a);
+    registry_twin(d->owner->hub->registry, d->owner->loop, d->id, on_twin, a);
 }
 
 static void on_reported(void *arg, enum status why, uint64_t version)
@@ -347,7 +347,7 @@ static void twin_report(struct heads_device *device, struct slice patch, uint64_
 {
     struct asked *a = ask(device, token);
     struct hub_device *d = heard_of(a->from);
-    hub_registry_report(d->owner->hub->registry, d->owner->loop, d->id, patch, on_reported, a);
+    registry_report(d->owner->hub->registry, d->owner->loop, d->id, patch, on_reported, a);
 }
 
 /* ---- the rest of the table ---- */
@@ -392,7 +392,7 @@ static void settle(struct heads_device *device, struct slice lock, enum heads_ou
 static void keep(struct heads_device *device, unsigned what)
 {
     struct hub_device *d = hub_device_of(heads_attendance_of(device));
-    hub_registry_keep(d->owner->hub->registry, d->id, what);
+    registry_keep(d->owner->hub->registry, d->id, what);
 }
 
 const struct heads_backend_ops hub_backend_ops = {

@@ -106,7 +106,7 @@ static void look_again(void *arg)
     struct hub_device *d = hub_device_find(l, n->id);
     hub_sign_ins_again(l, n->id);
     if (d && d->place.live)
-        hub_registry_identity(n->hub->registry, l->loop, n->id, on_identity_again, n);
+        registry_identity(n->hub->registry, l->loop, n->id, on_identity_again, n);
     else
         news_free(n);
 }
@@ -154,7 +154,7 @@ static void look_at_edge(void *arg)
 {
     struct edge_news *e = arg;
     hub_sign_ins_again(e->on, e->news->id);
-    hub_registry_identity(e->news->hub->registry, e->on->loop, e->news->id, on_edge_again, e);
+    registry_identity(e->news->hub->registry, e->on->loop, e->news->id, on_edge_again, e);
 }
 
 static void tell_loops(struct hub *hub, struct iot_id edge_hub)

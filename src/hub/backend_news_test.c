@@ -53,9 +53,9 @@ static int begin(void **state)
     struct hub *hub = &house.hub;
     house.loop = loop_new();
     hub_rig_begin(hub, house.loop, names);
-    return hub_registry_open(
+    return registry_open(
         ":memory:", &hub->limits,
-        &(struct hub_registry_events){.on_identity = hub_backend_identity_changed, .arg = hub},
+        &(struct registry_events){.on_identity = hub_backend_identity_changed, .arg = hub},
         &hub->registry);
 }
 
@@ -69,14 +69,14 @@ static int finish(void **state)
 {
     (void)state;
     loop_run_until(house.loop, never, NULL, 10); /* what is still told */
-    hub_registry_close(&house.hub.registry);
+    registry_close(&house.hub.registry);
     loop_free(&house.loop);
     map_clear(&house.hub.loops[0].devices);
     memset(&house, 0, sizeof(house));
     return 0;
 }
 
-static void on_answer(void *arg, const struct hub_registry_answer *a)
+static void on_answer(void *arg, const struct registry_answer *a)
 {
     *(enum status *)arg = a->why;
     house.answered = true;
@@ -88,17 +88,17 @@ static bool is_answered(void *arg)
     return house.answered;
 }
 
-static void change(enum hub_registry_what what, const char *device, const char *module,
+static void change(const struct registry_work *what, const char *device, const char *module,
                    const char *body, const char *if_match)
 {
     enum status why = OK;
     house.answered = false;
-    hub_registry_ask(house.hub.registry, house.loop,
-                     &(struct hub_registry_ask){.what = what,
-                                                .id = {slice_of(device), slice_of(module)},
-                                                .body = slice_of(body),
-                                                .if_match = slice_of(if_match)},
-                     on_answer, &why);
+    registry_ask(house.hub.registry, house.loop,
+                 &(struct registry_ask){.what = what,
+                                        .id = {slice_of(device), slice_of(module)},
+                                        .body = slice_of(body),
+                                        .if_match = slice_of(if_match)},
+                 on_answer, &why);
     assert_true(loop_run_until(house.loop, is_answered, NULL, WAIT_MS));
     assert_int_equal(why, OK);
 }
@@ -108,7 +108,7 @@ static void make(const char *device, const char *module, const char *more)
     char body[512];
     snprintf(body, sizeof(body),
              "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" KEY "\"}}%s}", more);
-    change(HUB_IDENTITY_PUT, device, module, body,
+    change(&registry_identity_put, device, module, body,
            slice_eq(slice_of(module), SLICE("$edgeHub")) ? "*" : "");
 }
 
@@ -176,12 +176,12 @@ static void who_is_disabled_goes_and_others_stay(void **state)
     make("b", "", "");
     come(&one, "a", NULL);
     come(&two, "b", NULL);
-    change(HUB_IDENTITY_PUT, "a", "", "{\"statusReason\":\"nothing that matters\"}", "*");
+    change(&registry_identity_put, "a", "", "{\"statusReason\":\"nothing that matters\"}", "*");
     may_stay(&one);
-    change(HUB_IDENTITY_PUT, "a", "", "{\"status\":\"disabled\"}", "*");
+    change(&registry_identity_put, "a", "", "{\"status\":\"disabled\"}", "*");
     must_go(&one);
     may_stay(&two);
-    change(HUB_IDENTITY_DELETE, "b", "", "", "*");
+    change(&registry_identity_delete, "b", "", "", "*");
     must_go(&two);
 }
 
@@ -196,8 +196,8 @@ static struct slice scope_of(const char *edge, struct buffer *out)
 {
     house.answered = false;
     buffer_reset(out);
-    hub_registry_identity(house.hub.registry, house.loop, (struct iot_id){.device = slice_of(edge)},
-                          on_found, out);
+    registry_identity(house.hub.registry, house.loop, (struct iot_id){.device = slice_of(edge)},
+                      on_found, out);
     assert_true(loop_run_until(house.loop, is_answered, NULL, WAIT_MS));
     return buffer_slice(out);
 }
@@ -229,13 +229,13 @@ static void who_came_through_an_edge_goes_with_it(void **state)
     come(&leaf, "x", "e");
     come(&alone, "y", NULL); /* in its scope, and came by itself */
     come(&other, "z", "f");
-    change(HUB_IDENTITY_PUT, "e", "", "{\"statusReason\":\"nothing that matters\"}", "*");
+    change(&registry_identity_put, "e", "", "{\"statusReason\":\"nothing that matters\"}", "*");
     may_stay(&leaf);
-    change(HUB_IDENTITY_PUT, "e", "", "{\"status\":\"disabled\"}", "*");
+    change(&registry_identity_put, "e", "", "{\"status\":\"disabled\"}", "*");
     must_go(&leaf);
     may_stay(&alone);
     may_stay(&other);
-    change(HUB_IDENTITY_PUT, "f", "$edgeHub",
+    change(&registry_identity_put, "f", "$edgeHub",
            "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"\"}}}", "*");
     must_go(&other);
     leave(&alone);
@@ -250,9 +250,9 @@ static void a_leaf_that_leaves_its_edge_goes_from_there(void **state)
     make_leaf("y", "e");
     come(&leaf, "x", "e");
     come(&alone, "y", NULL);
-    change(HUB_IDENTITY_PUT, "y", "", "{\"deviceScope\":\"\"}", "*");
+    change(&registry_identity_put, "y", "", "{\"deviceScope\":\"\"}", "*");
     may_stay(&alone);
-    change(HUB_IDENTITY_PUT, "x", "", "{\"deviceScope\":\"\"}", "*");
+    change(&registry_identity_put, "x", "", "{\"deviceScope\":\"\"}", "*");
     must_go(&leaf);
     leave(&alone);
 }
@@ -265,7 +265,7 @@ static void who_is_on_the_way_in_is_looked_at_again(void **state)
     make_edge("e");
     make_leaf("x", "e");
     knock(&leaf, "x", "e");
-    change(HUB_IDENTITY_PUT, "e", "", "{\"status\":\"disabled\"}", "*");
+    change(&registry_identity_put, "e", "", "{\"status\":\"disabled\"}", "*");
     assert_true(loop_run_until(house.loop, has_answer, &leaf, WAIT_MS));
     if (leaf.why == OK)
         must_go(&leaf);

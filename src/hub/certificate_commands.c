@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "crypto/certificate.h"
-#include "hub/registry_tables.h"
+#include "registry/tables.h"
 #include "json/write.h"
 
 static const struct setting table[] = {
@@ -37,12 +37,14 @@ static const struct settings_program program = {
 
 static const struct command {
     const char *word;
-    enum hub_registry_what what;
+    const struct registry_work *what;
     bool needs_name, needs_file;
 } commands[] = {
-    {"list", HUB_CERTIFICATE_LIST, false, false},    {"add", HUB_CERTIFICATE_PUT, true, true},
-    {"code", HUB_CERTIFICATE_CODE, true, false},     {"verify", HUB_CERTIFICATE_VERIFY, true, true},
-    {"remove", HUB_CERTIFICATE_DELETE, true, false},
+    {"list", &registry_certificate_list, false, false},
+    {"add", &registry_certificate_put, true, true},
+    {"code", &registry_certificate_code, true, false},
+    {"verify", &registry_certificate_verify, true, true},
+    {"remove", &registry_certificate_delete, true, false},
 };
 
 static const struct command *find_command(const char *word)
@@ -82,7 +84,7 @@ static enum status make_body(const char *path, bool verified, struct buffer *bod
 static enum status run(struct store_table *t, void *arg)
 {
     struct registry_errand *j = arg;
-    return j->answer.why = registry_work[j->ask.what](t, j);
+    return j->answer.why = j->ask.what->run(t, j);
 }
 
 static void print_certificate(const struct json *c)
@@ -101,10 +103,10 @@ static void print_answer(const struct registry_errand *j)
     if (json_parse(buffer_slice(&j->json), JSON_STRICT, &doc, NULL) != OK)
         return; /* removed: there is nothing to tell */
     const struct json *root = json_root(doc);
-    if (j->ask.what == HUB_CERTIFICATE_CODE)
+    if (j->ask.what == &registry_certificate_code)
         printf("%.*s\n",
                SLICE_FMT(json_string(json_get(json_get(root, "properties"), "verificationCode"))));
-    else if (j->ask.what == HUB_CERTIFICATE_LIST)
+    else if (j->ask.what == &registry_certificate_list)
         for (struct json_walk w = json_walk(json_get(root, "value")); json_next(&w);)
             print_certificate(w.value);
     else
@@ -115,10 +117,10 @@ static void print_answer(const struct registry_errand *j)
 static int carry_out(const struct command *c, const struct settings *s, struct slice body)
 {
     struct store_table *t = NULL;
-    struct hub_limits limits = hub_limits_azure();
-    struct hub_registry registry = {.limits = &limits};
+    struct iot_limits limits = iot_limits_azure();
+    struct registry registry = {.limits = &limits};
     struct registry_errand j = {.registry = &registry, .now_ms = clock_wall_ms()};
-    j.ask = (struct hub_registry_ask){
+    j.ask = (struct registry_ask){
         .what = c->what, .name = slice_of(settings_text(s, "name")), .body = body};
     enum status status = registry_tables_open(settings_text(s, "data"), &t);
     if (status == OK)

@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "blob/account.h"
-#include "hub/policy.h"
 #include "hub/provisioning.h"
-#include "hub/registry_tables.h"
 #include "iot/connection_string.h"
+#include "iot/policy.h"
+#include "registry/tables.h"
 #include "settings/settings.h"
 
 static const struct setting table[] = {
@@ -157,7 +157,7 @@ int hub_connection_strings(int argc, char **argv)
         code = of_device(s);
     } else if (settings_bool(s, "blobs")) {
         code = of_blobs(s);
-    } else if (hub_policies_load(buffer_cstr(&path), &policies) == OK) {
+    } else if (iot_policies_load(buffer_cstr(&path), &policies) == OK) {
         code = of_policy(s, policies);
         policies_free(&policies);
     } else {

@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "c2d/c2d.h"
 #include "hub/device.h"
-#include "hub/messages.h"
 
 #define AGAIN_MS 1000u /* after the registry could not answer */
 
@@ -13,10 +13,10 @@
 struct handed {
     struct link link;
     uint64_t token;
-    char lock[HUB_LOCK_LEN + 1];
+    char lock[C2D_LOCK_LEN + 1];
 };
 
-static struct hub_registry *registry_of(const struct hub_device *d)
+static struct registry *registry_of(const struct hub_device *d)
 {
     return d->owner->hub->registry;
 }
@@ -27,18 +27,18 @@ static struct slice queue_of(const struct hub_device *d)
     return slice_of(d->key);
 }
 
-static struct slice lock_slice(const char lock[HUB_LOCK_LEN + 1])
+static struct slice lock_slice(const char lock[C2D_LOCK_LEN + 1])
 {
-    return slice_from(lock, HUB_LOCK_LEN);
+    return slice_from(lock, C2D_LOCK_LEN);
 }
 
-static void give_back(const struct hub_device *d, const struct hub_message *m)
+static void give_back(const struct hub_device *d, const struct c2d_message *m)
 {
-    hub_message_settle(registry_of(d), d->owner->loop, queue_of(d), lock_slice(m->lock),
-                       HEADS_RETURN, NULL, NULL);
+    c2d_settle(registry_of(d), d->owner->loop, queue_of(d), lock_slice(m->lock), HEADS_RETURN, NULL,
+               NULL);
 }
 
-static struct heads_delivery delivery_of(const struct hub_message *m, uint64_t token)
+static struct heads_delivery delivery_of(const struct c2d_message *m, uint64_t token)
 {
     return (struct heads_delivery){
         .token = token,
@@ -46,7 +46,7 @@ static struct heads_delivery delivery_of(const struct hub_message *m, uint64_t t
         .enqueued_ms = m->enqueued_ms,
         .sequence = m->sequence,
         .count = m->delivery_count,
-        .ack = m->ack == HUB_ACK_NONE ? (struct slice){0} : hub_ack_word(m->ack),
+        .ack = m->ack == C2D_ACK_NONE ? (struct slice){0} : c2d_ack_word(m->ack),
         .lock = lock_slice(m->lock),
     };
 }
@@ -58,7 +58,7 @@ static bool listens(const struct heads_attendance *a)
     return a && a->session && a->subscribed[HEADS_C2D];
 }
 
-static void hand_over(struct hub_device *d, struct heads_attendance *a, const struct hub_message *m)
+static void hand_over(struct hub_device *d, struct heads_attendance *a, const struct c2d_message *m)
 {
     struct handed *h = MEMORY_NEW(struct handed);
     h->token = ++d->deliveries.last_token;
@@ -71,7 +71,7 @@ static void hand_over(struct hub_device *d, struct heads_attendance *a, const st
     a->session->ops->message(a->session, &delivery);
 }
 
-static void on_taken(void *arg, enum status why, const struct hub_message *m, unsigned count);
+static void on_taken(void *arg, enum status why, const struct c2d_message *m, unsigned count);
 
 static void pump(struct hub_device *d)
 {
@@ -80,14 +80,13 @@ static void pump(struct hub_device *d)
     if (q->asking || !q->waits || !listens(a) || a->credit[HEADS_C2D] == 0)
         return;
     uint32_t credit = a->credit[HEADS_C2D];
-    q->asked = credit < HUB_MESSAGES_TAKE_MAX ? credit : HUB_MESSAGES_TAKE_MAX;
+    q->asked = credit < C2D_TAKE_MAX ? credit : C2D_TAKE_MAX;
     q->asking = true;
     q->waits = false;
-    hub_messages_take(
-        registry_of(d), d->owner->loop,
-        &(struct hub_message_want){
-            .device = queue_of(d), .count = q->asked, .live = true, .fresh = q->fresh},
-        on_taken, heads_attendance_ref(a));
+    c2d_take(registry_of(d), d->owner->loop,
+             &(struct c2d_want){
+                 .device = queue_of(d), .count = q->asked, .live = true, .fresh = q->fresh},
+             on_taken, heads_attendance_ref(a));
     q->fresh = false;
 }
 
@@ -97,7 +96,7 @@ static void on_again(void *arg)
 }
 
 /* In order; from the first that the session does not want any more, all go back. */
-static void on_taken(void *arg, enum status why, const struct hub_message *m, unsigned count)
+static void on_taken(void *arg, enum status why, const struct c2d_message *m, unsigned count)
 {
     struct heads_attendance *a = arg;
     struct hub_device *d = hub_device_of(a);
@@ -168,8 +167,8 @@ void hub_deliveries_answer(struct hub_device *d, uint64_t token, enum heads_outc
         struct handed *h = LIST_OF(l, struct handed, link);
         if (h->token != token)
             continue;
-        hub_message_settle(registry_of(d), d->owner->loop, queue_of(d), lock_slice(h->lock), how,
-                           NULL, NULL);
+        c2d_settle(registry_of(d), d->owner->loop, queue_of(d), lock_slice(h->lock), how, NULL,
+                   NULL);
         list_remove(&h->link);
         free(h);
         return;
@@ -197,7 +196,7 @@ static void visit_free(struct visit *v)
     free(v);
 }
 
-static void on_received(void *arg, enum status why, const struct hub_message *m, unsigned count)
+static void on_received(void *arg, enum status why, const struct c2d_message *m, unsigned count)
 {
     struct visit *v = arg;
     struct heads_session *s = v->from->session;
@@ -217,10 +216,9 @@ static void on_received(void *arg, enum status why, const struct hub_message *m,
 void hub_deliveries_receive(struct heads_attendance *a, uint64_t lock_ms, uint64_t token)
 {
     struct hub_device *d = hub_device_of(a);
-    hub_messages_take(
-        registry_of(d), d->owner->loop,
-        &(struct hub_message_want){.device = queue_of(d), .count = 1, .lock_ms = lock_ms},
-        on_received, visit_new(a, token));
+    c2d_take(registry_of(d), d->owner->loop,
+             &(struct c2d_want){.device = queue_of(d), .count = 1, .lock_ms = lock_ms}, on_received,
+             visit_new(a, token));
 }
 
 static void on_settled(void *arg, enum status why)
@@ -236,6 +234,6 @@ void hub_deliveries_settle(struct heads_attendance *a, struct slice lock, enum h
                            uint64_t token)
 {
     struct hub_device *d = hub_device_of(a);
-    hub_message_settle(registry_of(d), d->owner->loop, queue_of(d), lock, how, on_settled,
-                       visit_new(a, token));
+    c2d_settle(registry_of(d), d->owner->loop, queue_of(d), lock, how, on_settled,
+               visit_new(a, token));
 }

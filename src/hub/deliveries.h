@@ -1,5 +1,5 @@
 /*
- * Messages on their way to a device: from its queue (messages.h) to its live session as far as that
+ * Messages on their way to a device: from its queue (c2d/c2d.h) to its live session as far as that
  * allows, or to a visit that asks for one. On the loop that owns the device.
  *
  * The queue is asked only when something may wait: its length came with the identity at sign in,

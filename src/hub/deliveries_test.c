@@ -5,10 +5,10 @@
 
 #include "base/clock.h"
 #include "base/cmocka.h"
-#include "hub/hub_rig.h"
+#include "c2d/c2d.h"
 #include "hub/backend.h"
 #include "hub/device.h"
-#include "hub/messages.h"
+#include "hub/hub_rig.h"
 #include "io/sim.h"
 #include "token/sas.h"
 #include "json/json.h"
@@ -21,7 +21,7 @@ struct robot {
     struct heads_device *device;  /* NULL: not signed in */
     struct buffer heard;          /* "a b c " */
     struct heads_delivery last;
-    char lock[HUB_LOCK_LEN + 1];
+    char lock[C2D_LOCK_LEN + 1];
     uint64_t tokens[64];
     unsigned count;
     bool completes; /* at once */
@@ -33,7 +33,7 @@ static struct {
     struct sim *sim;
     struct hub hub;
     struct loop *loop;
-    struct hub_messages_clock clock;
+    struct c2d_clock clock;
     struct buffer token;
     struct robot robots[3];
     bool answered;
@@ -58,8 +58,8 @@ static void note(struct robot *r, const struct heads_delivery *d)
     buffer_put(&r->heard, d->message->body);
     buffer_u8(&r->heard, ' ');
     r->last = *d;
-    assert_int_equal(d->lock.len, HUB_LOCK_LEN);
-    memcpy(r->lock, d->lock.at, HUB_LOCK_LEN);
+    assert_int_equal(d->lock.len, C2D_LOCK_LEN);
+    memcpy(r->lock, d->lock.at, C2D_LOCK_LEN);
 }
 
 static void on_message(struct heads_session *s, const struct heads_delivery *d)
@@ -181,7 +181,7 @@ static void answer(struct robot *r, unsigned at, enum heads_outcome how)
 
 /* ---- the house ---- */
 
-static void on_identity(void *arg, const struct hub_registry_answer *a)
+static void on_identity(void *arg, const struct registry_answer *a)
 {
     (void)arg;
     struct json_doc *doc;
@@ -203,11 +203,11 @@ static void on_identity(void *arg, const struct hub_registry_answer *a)
 static void make(const char *module)
 {
     house.answered = false;
-    hub_registry_ask(house.hub.registry, house.loop,
-                     &(struct hub_registry_ask){.what = HUB_IDENTITY_PUT,
-                                                .id = {SLICE("d"), slice_of(module)},
-                                                .body = SLICE("{}")},
-                     on_identity, NULL);
+    registry_ask(house.hub.registry, house.loop,
+                 &(struct registry_ask){.what = &registry_identity_put,
+                                        .id = {SLICE("d"), slice_of(module)},
+                                        .body = SLICE("{}")},
+                 on_identity, NULL);
     go(1);
     assert_true(house.answered);
 }
@@ -220,17 +220,17 @@ static int begin(void **state)
     house.sim = sim_new(1);
     house.loop = sim_loop_new(house.sim, "hub");
     hub_rig_begin(hub, house.loop, names);
-    hub->policies = hub_policies_random();
+    hub->policies = iot_policies_random();
     assert_int_equal(
-        hub_registry_open(":memory:", &hub->limits,
-                          &(struct hub_registry_events){.on_identity = hub_backend_identity_changed,
-                                                        .on_message = hub_backend_message_waits,
-                                                        .on_feedback = hub_backend_feedback_waits,
-                                                        .owner = hub_backend_owner,
-                                                        .arg = hub},
-                          &hub->registry),
+        registry_open(":memory:", &hub->limits,
+                      &(struct registry_events){.on_identity = hub_backend_identity_changed,
+                                                .on_message = hub_backend_message_waits,
+                                                .on_feedback = hub_backend_feedback_waits,
+                                                .owner = hub_backend_owner,
+                                                .arg = hub},
+                      &hub->registry),
         OK);
-    hub_messages_clock_start(&house.clock, hub->registry, house.loop);
+    c2d_clock_start(&house.clock, hub->registry, house.loop);
     make(NULL);
     return 0;
 }
@@ -245,7 +245,7 @@ static int finish(void **state)
     }
     go(HUB_ACTIVITY_MS + 1000);
     assert_int_equal(house.hub.loops[0].devices.count, 0);
-    hub_registry_close(&house.hub.registry);
+    registry_close(&house.hub.registry);
     sim_free(&house.sim);
     policies_free(&house.hub.policies);
     map_clear(&house.hub.loops[0].devices);
@@ -261,12 +261,12 @@ static void on_sent(void *arg, enum status s, const char *why)
     house.why = s;
 }
 
-static void send_acked(const char *body, enum hub_ack ack)
+static void send_acked(const char *body, enum c2d_ack ack)
 {
     house.answered = false;
-    hub_message_send(house.hub.registry, house.loop, SLICE("d"),
-                     &(struct iot_message){.body = slice_of(body), .message_id = slice_of(body)},
-                     ack, on_sent, NULL);
+    c2d_send(house.hub.registry, house.loop, SLICE("d"),
+             &(struct iot_message){.body = slice_of(body), .message_id = slice_of(body)}, ack,
+             on_sent, NULL);
     go(1);
     assert_true(house.answered);
     assert_int_equal(house.why, OK);
@@ -274,7 +274,7 @@ static void send_acked(const char *body, enum hub_ack ack)
 
 static void send(const char *body)
 {
-    send_acked(body, HUB_ACK_NONE);
+    send_acked(body, C2D_ACK_NONE);
 }
 
 static void on_count(void *arg, enum status why, const struct heads_identity *i)
@@ -283,7 +283,7 @@ static void on_count(void *arg, enum status why, const struct heads_identity *i)
     *(unsigned *)arg = i->message_count;
 }
 
-static void on_document(void *arg, const struct hub_registry_answer *a)
+static void on_document(void *arg, const struct registry_answer *a)
 {
     (void)arg;
     buffer_put(&house.document, a->json);
@@ -292,8 +292,8 @@ static void on_document(void *arg, const struct hub_registry_answer *a)
 static unsigned waiting(void)
 {
     unsigned n = 0;
-    hub_registry_identity(house.hub.registry, house.loop, (struct iot_id){.device = SLICE("d")},
-                          on_count, &n);
+    registry_identity(house.hub.registry, house.loop, (struct iot_id){.device = SLICE("d")},
+                      on_count, &n);
     go(1);
     return n;
 }
@@ -340,8 +340,8 @@ static void no_more_is_handed_over_than_was_allowed(void **state)
 static void what_is_handed_over_says_all_of_it(void **state)
 {
     (void)state;
-    send_acked("a", HUB_ACK_POSITIVE);
-    send_acked("b", HUB_ACK_NONE);
+    send_acked("a", C2D_ACK_POSITIVE);
+    send_acked("b", C2D_ACK_NONE);
     struct robot *r = connect(0, 1);
     assert_int_equal(r->last.count, 0);
     assert_true(r->last.enqueued_ms > 0 && r->last.sequence > 0);
@@ -463,7 +463,7 @@ static void a_visit_takes_one_by_one_and_settles_by_its_lock(void **state)
     send("a");
     send("b");
     struct robot *r = visit(0);
-    char first[HUB_LOCK_LEN + 1];
+    char first[C2D_LOCK_LEN + 1];
     assert_int_equal(receive(r), OK);
     heard(r, "a ");
     memcpy(first, r->lock, sizeof(first));
@@ -533,9 +533,9 @@ static void what_a_head_keeps_is_found_by_the_next_session(void **state)
 static bool known(const char *text)
 {
     buffer_reset(&house.document);
-    hub_registry_ask(
+    registry_ask(
         house.hub.registry, house.loop,
-        &(struct hub_registry_ask){.what = HUB_IDENTITY_GET, .id = {.device = SLICE("d")}},
+        &(struct registry_ask){.what = &registry_identity_get, .id = {.device = SLICE("d")}},
         on_document, NULL);
     go(1);
     struct slice all = buffer_slice(&house.document);

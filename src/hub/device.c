@@ -15,7 +15,7 @@ static struct hub_device *of(struct heads_place *p)
 
 static void tell_registry(struct hub_device *d, bool connected)
 {
-    hub_registry_connection(d->owner->hub->registry, d->id, connected, loop_wall_ms(d->owner->loop));
+    registry_connection(d->owner->hub->registry, d->id, connected, loop_wall_ms(d->owner->loop));
     hub_sources_connection(d, connected);
 }
 

@@ -15,7 +15,7 @@ struct hub_device {
     struct heads_place place; /* first: who is there */
     unsigned refs;
     struct hub_loop *owner;
-    struct hub_partition *partition;
+    struct partition *partition;
     struct iot_id id;   /* its bytes are `key` */
     char *key;          /* "device" or "device/module" */
     struct list calls;  /* struct hub_call, methods.c */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/encoding.h"
-#include "hub/events_encode.h"
+#include "events/encode.h"
 #include "hub/routing_view.h"
 
 /* ---- parts ---- */
@@ -94,7 +94,7 @@ static void put_telemetry(const struct hub_event_json *e, struct json_writer *w)
     json_member(w, "iothub-connection-auth-method", v->auth_method);
     json_member(w, "iothub-connection-auth-generation-id", v->generation_id);
     put_time(w, "iothub-enqueuedtime", v->enqueued_ms);
-    json_member(w, "iothub-message-source", hub_events_source_name(v->source));
+    json_member(w, "iothub-message-source", events_source_name(v->source));
     put_id(w, "message-id", v->message.message_id, v->message.message_id_type);
     put_id(w, "correlation-id", v->message.correlation_id, v->message.correlation_id_type);
     json_member(w, "dt-subject", v->message.subject);
@@ -211,7 +211,7 @@ void hub_event_line_put(const struct hub_event_json *e, struct json_writer *w)
     put_id(w, "correlationId", v->message.correlation_id, v->message.correlation_id_type);
     json_member(w, "dt-subject", v->message.subject);
     json_member(w, "dt-dataschema", v->message.schema);
-    json_member(w, "messageSource", hub_events_source_name(v->source));
+    json_member(w, "messageSource", events_source_name(v->source));
     put_time(w, "enqueuedTime", v->enqueued_ms);
     json_end_object(w);
     json_name(w, "Body"), put_body(&v->message, w);

@@ -1,16 +1,16 @@
 /* What the tests of the stream's AMQP side share: a hub with its partitions, and a client's engine. */
 #pragma once
 
-#include <stdio.h>
-#include <stdlib.h>
 #include "base/cmocka.h"
 #include "base/encoding.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
+#include "events/events.h"
 #include "hub/amqp.h"
-#include "hub/events.h"
 #include "store/sim_disk.h"
 #include "token/sas.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { PARTITIONS = 2, LINKS = 8 };
 
@@ -25,7 +25,7 @@ struct reading {
 
 struct world {
     struct hub hub;
-    struct hub_events *events;
+    struct events *events;
     struct hub_amqp *amqp;
     struct loop *loop;
     struct store_disk *disk;
@@ -47,10 +47,10 @@ struct world {
 
 /* ---- the hub ---- */
 
-static inline void on_appended(struct hub_append *a, enum status why)
+static inline void on_appended(struct partition_append *a, enum status why)
 {
     assert_int_equal(why, OK);
-    hub_append_clear(a);
+    partition_append_clear(a);
     free(a);
 }
 
@@ -73,10 +73,10 @@ static inline void append(struct world *w, unsigned partition, unsigned number)
                     .content_type = SLICE("application/json"),
                     .properties = buffer_slice(&properties)},
     };
-    struct hub_append *a = MEMORY_NEW(struct hub_append);
+    struct partition_append *a = MEMORY_NEW(struct partition_append);
     a->done = on_appended;
-    hub_append_add(a, &e);
-    hub_partition_append(w->hub.partitions[partition], a);
+    partition_append_add(a, &e);
+    partition_append(w->hub.partitions[partition], a);
     buffer_clear(&properties);
 }
 
@@ -84,7 +84,7 @@ static inline bool all_durable(void *arg)
 {
     struct world *w = arg;
     for (unsigned i = 0; i < PARTITIONS; i++) {
-        struct store_log *log = hub_partition_log(w->hub.partitions[i]);
+        struct store_log *log = partition_log(w->hub.partitions[i]);
         if (store_log_durable(log) + 1 != store_log_next(log))
             return false;
     }
@@ -245,7 +245,7 @@ static inline bool can_ask(void *arg)
 static inline bool nobody_is_left(void *arg)
 {
     struct world *w = arg;
-    return hub_events_count(w->events).readers == 0 && hub_amqp_connections(w->amqp) == 0;
+    return events_count(w->events).readers == 0 && hub_amqp_connections(w->amqp) == 0;
 }
 
 static const char *const plain[] = {"PLAIN", NULL};
@@ -260,19 +260,18 @@ static inline void start_hub(struct world *w)
     w->hub.aliases = names;
     w->hub.events_name = "Events";
     w->hub.partition_count = PARTITIONS;
-    w->hub.policies = hub_policies_random();
+    w->hub.policies = iot_policies_random();
     w->hub.created_ms = 1600000000000;
     for (unsigned i = 0; i < PARTITIONS; i++) {
         char directory[16];
         snprintf(directory, sizeof(directory), "/events/%u", i);
-        assert_int_equal(
-            hub_partition_open(&(struct hub_partition_config){.loop = w->loop,
-                                                              .disk = w->disk,
-                                                              .directory = directory,
-                                                              .index = i,
-                                                              .durability = STORE_MEMORY},
-                               &w->hub.partitions[i]),
-            OK);
+        assert_int_equal(partition_open(&(struct partition_config){.loop = w->loop,
+                                                                   .disk = w->disk,
+                                                                   .directory = directory,
+                                                                   .index = i,
+                                                                   .durability = STORE_MEMORY},
+                                        &w->hub.partitions[i]),
+                         OK);
     }
     w->events = hub_events_new(&w->hub);
     w->amqp = hub_amqp_new(&w->hub, w->events);
@@ -322,10 +321,10 @@ static inline void stop(struct world *w)
     amqp_connection_free(&w->client);
     listener_close(&w->listener);
     for (unsigned i = 0; i < PARTITIONS; i++)
-        hub_partition_close(&w->hub.partitions[i]);
+        partition_close(&w->hub.partitions[i]);
     loop_free(&w->loop);
     hub_amqp_free(&w->amqp);
-    hub_events_free(&w->events);
+    events_free(&w->events);
     policies_free(&w->hub.policies);
     sim_disk_free(&w->disk);
     buffer_clear(&w->last);

@@ -61,7 +61,7 @@ static void clients_send_into_a_partition_or_any(void **state)
     UNTIL(&w, is_refused_or_can_send);
     assert_int_equal(send_body(&w, to_one, SLICE("\x00\x53\x75\xa0\x02hi")),
                      AMQP_OUTCOME_ACCEPTED);
-    assert_int_equal(store_log_durable(hub_partition_log(w.hub.partitions[1])), 2);
+    assert_int_equal(store_log_durable(partition_log(w.hub.partitions[1])), 2);
     struct reading *r =
         attach(&w, 1, (struct wish){.address = "Events/ConsumerGroups/$Default/Partitions/1"});
     take(&w, r, 10, 2);
@@ -74,10 +74,10 @@ static void clients_send_into_a_partition_or_any(void **state)
     for (int i = 0; i < 2; i++) /* in turn */
         assert_int_equal(send_body(&w, to_any, SLICE("\x00\x53\x75\xa0\x02hi")),
                          AMQP_OUTCOME_ACCEPTED);
-    assert_int_equal(store_log_durable(hub_partition_log(w.hub.partitions[0])), 1);
-    assert_int_equal(store_log_durable(hub_partition_log(w.hub.partitions[1])), 3);
+    assert_int_equal(store_log_durable(partition_log(w.hub.partitions[0])), 1);
+    assert_int_equal(store_log_durable(partition_log(w.hub.partitions[1])), 3);
     assert_int_equal(send_body(&w, to_any, SLICE("rubbish")), AMQP_OUTCOME_REJECTED);
-    assert_int_equal(hub_events_count(w.events).sent, 3);
+    assert_int_equal(events_count(w.events).sent, 3);
     stop(&w);
 }
 

@@ -177,9 +177,9 @@ static void readers_without_an_owner_have_a_bound(void **state)
     (void)state;
     struct world w = {0};
     start(&w, "service");
-    for (unsigned i = 0; i < HUB_EVENTS_READERS_MAX; i++)
+    for (unsigned i = 0; i < EVENTS_READERS_MAX; i++)
         assert_true(attach_at(&w, i, NULL)->attached);
-    struct reading *r = attach_at(&w, HUB_EVENTS_READERS_MAX, NULL);
+    struct reading *r = attach_at(&w, EVENTS_READERS_MAX, NULL);
     w.watched = r;
     UNTIL(&w, is_detached);
     assert_string_equal(r->condition, "amqp:resource-limit-exceeded");

@@ -1,6 +1,10 @@
 #include "hub/hub.h"
 
+#include "events/events.h"
 #include "hub/backend.h"
+#include "hub/methods.h"
+#include "hub/sources.h"
+#include "jobs/jobs.h"
 
 unsigned hub_partition_of(const struct hub *hub, struct iot_id id)
 {
@@ -21,4 +25,47 @@ void hub_init(struct hub *hub)
         list_init(&hub->loops[i].sign_ins);
         hub_activity_init(&hub->loops[i].activity);
     }
+}
+
+struct events *hub_events_new(const struct hub *hub)
+{
+    return events_new(&(struct events_config){
+        .name = hub->events_name,
+        .groups = hub->groups,
+        .created_ms = hub->created_ms,
+        .partitions = hub->partitions,
+        .partition_count = hub->partition_count,
+    });
+}
+
+/* ---- what scheduled jobs need of the hub ---- */
+
+static void invoke(void *hub, struct loop *loop, const struct iot_method_call *call,
+                   iot_method_fn *fn, void *fn_arg)
+{
+    hub_method_invoke(hub, loop, call, fn, fn_arg);
+}
+
+static bool wants_rows(void *hub)
+{
+    return hub_sources_wants(hub) & 1u << IOT_SOURCE_DEVICE_JOB_LIFECYCLE;
+}
+
+static void on_row(void *hub, struct iot_id id, struct slice job_id, struct slice body,
+                   uint64_t wall_ms)
+{
+    hub_sources_job(hub, id, job_id, body, wall_ms);
+}
+
+struct jobs *hub_jobs_new(struct hub *hub)
+{
+    return jobs_new(&(struct jobs_config){
+        .registry = hub->registry,
+        .loop = hub->loops[0].loop,
+        .limits = &hub->limits,
+        .invoke = invoke,
+        .wants_rows = wants_rows,
+        .on_row = on_row,
+        .arg = hub,
+    });
 }

@@ -7,24 +7,24 @@
 
 #include "base/list.h"
 #include "base/map.h"
-#include "hub/activity.h"
-#include "hub/limits.h"
-#include "hub/partition.h"
-#include "hub/policy.h"
-#include "hub/registry.h"
+#include "events/partition.h"
 #include "heads/backend.h"
+#include "hub/activity.h"
 #include "io/loop.h"
 #include "iot/identity.h"
+#include "iot/limits.h"
+#include "iot/policy.h"
+#include "registry/registry.h"
 
 struct audit;
 struct hub_service;
 
 #define HUB_LOOPS_MAX 64
-#define HUB_PARTITIONS_MAX 32
 
 struct blob_store;
 struct hub;
 struct dps;
+struct events;
 
 /* What one loop owns. Only its own thread looks inside. */
 struct hub_loop {
@@ -49,16 +49,16 @@ struct hub {
     const char *const *aliases;   /* further names that tokens may be made for; ends with NULL */
     const char *events_name;      /* of the Event-Hub-compatible entity */
     const char *const *groups;    /* consumer groups besides $Default; NULL: any name is one; ends with NULL */
-    struct hub_limits limits;
+    struct iot_limits limits;
     unsigned loop_count, partition_count;
     struct hub_loop loops[HUB_LOOPS_MAX];
-    struct hub_partition *partitions[HUB_PARTITIONS_MAX];
-    struct hub_registry *registry;
-    struct hub_jobs *jobs; /* scheduled ones, jobs.h */
+    struct partition *partitions[EVENTS_PARTITIONS_MAX];
+    struct registry *registry;
+    struct jobs *jobs; /* scheduled ones, jobs/jobs.h */
     struct policies *policies;
     struct audit *audit;         /* what services change and call, audit.h; may be NULL */
     struct hub_service *service; /* links of services, service_links.h; may be NULL */
-    struct hub_transfers *transfers; /* import and export jobs, transfers.h; may be NULL */
+    struct transfers *transfers; /* import and export jobs, transfers/transfers.h; may be NULL */
     struct blob_store *blobs; /* uploaded files, exports; NULL in the simulation */
     const char *uploads_container; /* of blobs, for files of devices */
     bool uploads_notify;           /* tell of them */
@@ -71,6 +71,10 @@ struct hub {
 
 unsigned hub_partition_of(const struct hub *hub, struct iot_id id);
 struct hub_loop *hub_owner(struct hub *hub, struct iot_id id);
+
+/* Its stream as applications read it, and its scheduled jobs, with what they need of the hub. */
+struct events *hub_events_new(const struct hub *hub);
+struct jobs *hub_jobs_new(struct hub *hub);
 
 /* Everything that has no file or socket: used by hub_main() and by the simulation. Call after loops,
  * limits, partitions, registry and policies are set. */

@@ -15,56 +15,80 @@
 #include "blob/account.h"
 #include "blob/http.h"
 #include "blob/name.h"
+#include "c2d/c2d.h"
+#include "configurations/configurer.h"
 #include "crypto/server_files.h"
 #include "dps/mqtt.h"
 #include "dps/routes.h"
+#include "events/events.h"
 #include "heads/http.h"
 #include "heads/mqtt.h"
 #include "hub/amqp.h"
 #include "hub/backend.h"
 #include "hub/certificate_commands.h"
-#include "hub/configurer.h"
 #include "hub/connection_strings.h"
-#include "hub/events.h"
 #include "hub/hub_metrics.h"
-#include "hub/jobs.h"
-#include "hub/messages.h"
 #include "hub/provisioning.h"
 #include "hub/rest.h"
 #include "hub/routing.h"
 #include "hub/service_links.h"
 #include "hub/sources.h"
-#include "hub/transfers.h"
 #include "io/server_tls.h"
 #include "io/trim.h"
+#include "jobs/jobs.h"
 #include "rest/health.h"
 #include "rest/server.h"
 #include "settings/settings.h"
+#include "transfers/transfers.h"
 
 static const struct setting own_settings[] = {
-    {"name", SETTING_TEXT, "localhost", "host name of the hub, as in connection strings", 0, 0, NULL, false},
-    {"alias", SETTING_LIST, NULL, "further names and addresses that clients use", 0, 0, NULL, false},
-    {"data", SETTING_PATH, "~/.local/state/millrace/hub", "folder for everything that is kept", 0, 0, NULL, false},
+    {"name", SETTING_TEXT, "localhost", "host name of the hub, as in connection strings", 0, 0,
+     NULL, false},
+    {"alias", SETTING_LIST, NULL, "further names and addresses that clients use", 0, 0, NULL,
+     false},
+    {"data", SETTING_PATH, "~/.local/state/millrace/hub", "folder for everything that is kept", 0,
+     0, NULL, false},
     {"listen", SETTING_TEXT, "0.0.0.0", "address to listen on", 0, 0, NULL, false},
     {"mqtt.port", SETTING_INTEGER, "8883", "MQTT over TLS", 0, 65535, NULL, false},
     {"amqp.port", SETTING_INTEGER, "5671", "AMQP 1.0 over TLS", 0, 65535, NULL, false},
-    {"https.port", SETTING_INTEGER, "443", "REST, and MQTT and AMQP over WebSocket", 0, 65535, NULL, false},
-    {"mqtt.plain", SETTING_TEXT, NULL, "loopback address:port for MQTT without TLS; for benchmarks", 0, 0, NULL, false},
-    {"tls.certificate", SETTING_PATH, NULL, "PEM file with the chain; made at first start when absent", 0, 0, NULL, false},
+    {"https.port", SETTING_INTEGER, "443", "REST, and MQTT and AMQP over WebSocket", 0, 65535, NULL,
+     false},
+    {"mqtt.plain", SETTING_TEXT, NULL, "loopback address:port for MQTT without TLS; for benchmarks",
+     0, 0, NULL, false},
+    {"tls.certificate", SETTING_PATH, NULL,
+     "PEM file with the chain; made at first start when absent", 0, 0, NULL, false},
     {"tls.key", SETTING_PATH, NULL, "PEM file of its key", 0, 0, NULL, false},
-    {"loops", SETTING_INTEGER, "0", "threads that serve; 0: as many as cores", 0, HUB_LOOPS_MAX, NULL, false},
-    {"events.name", SETTING_TEXT, "millrace", "name of the Event-Hub-compatible entity", 0, 0, NULL, false},
-    {"events.groups", SETTING_LIST, NULL, "consumer groups besides $Default; when absent, any name is one", 0, 0, NULL, false},
-    {"events.partitions", SETTING_INTEGER, "4", "partitions of the stream; fixed after first start", 1, HUB_PARTITIONS_MAX, NULL, false},
+    {"loops", SETTING_INTEGER, "0", "threads that serve; 0: as many as cores", 0, HUB_LOOPS_MAX,
+     NULL, false},
+    {"events.name", SETTING_TEXT, "millrace", "name of the Event-Hub-compatible entity", 0, 0, NULL,
+     false},
+    {"events.groups", SETTING_LIST, NULL,
+     "consumer groups besides $Default; when absent, any name is one", 0, 0, NULL, false},
+    {"events.partitions", SETTING_INTEGER, "4", "partitions of the stream; fixed after first start",
+     1, EVENTS_PARTITIONS_MAX, NULL, false},
     {"events.retain", SETTING_DURATION, "7d", "how long events are kept", 0, 0, NULL, false},
-    {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX, NULL, false},
-    {"transfers.ca", SETTING_PATH, NULL, "PEM file of authorities for the storage of import and export jobs; whom the machine trusts when absent", 0, 0, NULL, false},
-    {"uploads.container", SETTING_TEXT, "uploads", "container of blobs for files that devices upload", 0, 0, NULL, false},
-    {"uploads.notify", SETTING_BOOL, "true", "tell services of them: messages/serviceBound/filenotifications", 0, 0, NULL, false},
-    {"blobs.bytes", SETTING_SIZE, "64GiB", "how much all uploaded files and exports may hold together", 1 << 20, INT64_MAX, NULL, false},
-    {"routing", SETTING_PATH, NULL, "file of routes, endpoints and enrichments; routing.json in the data folder when absent", 0, 0, NULL, false},
-    {"durability", SETTING_WORD, "fsync", "when a message counts as safe: on the disk, with the system, or not at all", 0, 0, STORE_DURABILITY_WORDS, false},
-    {"audit", SETTING_BOOL, "true", "records in audit.log of the data folder what services change and call; 'millrace audit FOLDER' looks at it", 0, 0, NULL, false},
+    {"events.bytes", SETTING_SIZE, "8GiB", "how much of each partition is kept", 1 << 20, INT64_MAX,
+     NULL, false},
+    {"transfers.ca", SETTING_PATH, NULL,
+     "PEM file of authorities for the storage of import and export jobs; whom the machine trusts "
+     "when absent",
+     0, 0, NULL, false},
+    {"uploads.container", SETTING_TEXT, "uploads",
+     "container of blobs for files that devices upload", 0, 0, NULL, false},
+    {"uploads.notify", SETTING_BOOL, "true",
+     "tell services of them: messages/serviceBound/filenotifications", 0, 0, NULL, false},
+    {"blobs.bytes", SETTING_SIZE, "64GiB",
+     "how much all uploaded files and exports may hold together", 1 << 20, INT64_MAX, NULL, false},
+    {"routing", SETTING_PATH, NULL,
+     "file of routes, endpoints and enrichments; routing.json in the data folder when absent", 0, 0,
+     NULL, false},
+    {"durability", SETTING_WORD, "fsync",
+     "when a message counts as safe: on the disk, with the system, or not at all", 0, 0,
+     STORE_DURABILITY_WORDS, false},
+    {"audit", SETTING_BOOL, "true",
+     "records in audit.log of the data folder what services change and call; 'millrace audit "
+     "FOLDER' looks at it",
+     0, 0, NULL, false},
     SETTINGS_LOG,
 };
 
@@ -92,10 +116,10 @@ struct program {
     struct heads_mqtt *mqtt;
     struct heads_http *http;
     struct hub_provisioning provisioning;
-    struct hub_configurer *configurer;
-    struct hub_events *events;
+    struct configurer *configurer;
+    struct events *events;
     struct hub_amqp *amqp;
-    struct hub_messages_clock messages_clock;
+    struct c2d_clock messages_clock;
     struct trim trim;
     struct listener *listeners[4];
     pthread_t threads[HUB_LOOPS_MAX];
@@ -120,8 +144,8 @@ static void add_rows(struct program *p, const struct setting *rows, size_t count
 static void add_settings(struct program *p)
 {
     add_rows(p, own_settings, sizeof(own_settings) / sizeof(own_settings[0]));
-    for (size_t i = 0; i < hub_limits_settings_count; i++)
-        add_rows(p, hub_limits_setting(i), 1);
+    for (size_t i = 0; i < iot_limits_settings_count; i++)
+        add_rows(p, iot_limits_setting(i), 1);
     add_rows(p, hub_provisioning_settings, hub_provisioning_settings_count);
 }
 
@@ -187,8 +211,8 @@ static enum status open_partitions(struct program *p)
     for (unsigned i = 0; i < hub->partition_count; i++) {
         struct buffer directory = {0};
         buffer_printf(&directory, "%s/events/%02u", settings_text(p->settings, "data"), i);
-        enum status s = hub_partition_open(
-            &(struct hub_partition_config){
+        enum status s = partition_open(
+            &(struct partition_config){
                 .loop = hub->loops[i % hub->loop_count].loop,
                 .disk = store_disk_real(),
                 .directory = buffer_cstr(&directory),
@@ -209,22 +233,22 @@ static enum status open_registry(struct program *p)
 {
     struct buffer path = {0};
     buffer_printf(&path, "%s/registry.db", settings_text(p->settings, "data"));
-    enum status s = hub_registry_open(buffer_cstr(&path), &p->hub.limits,
-                                      &(struct hub_registry_events){
-                                          .on_identity = hub_backend_identity_changed,
-                                          .on_desired = hub_backend_desired_changed,
-                                          .on_message = hub_backend_message_waits,
-                                          .on_feedback = hub_backend_feedback_waits,
-                                          .on_event = hub_sources_registry_event,
-                                          .wants = hub_sources_wants,
-                                          .owner = hub_backend_owner,
-                                          .arg = &p->hub,
-                                      },
-                                      &p->hub.registry);
+    enum status s = registry_open(buffer_cstr(&path), &p->hub.limits,
+                                  &(struct registry_events){
+                                      .on_identity = hub_backend_identity_changed,
+                                      .on_desired = hub_backend_desired_changed,
+                                      .on_message = hub_backend_message_waits,
+                                      .on_feedback = hub_backend_feedback_waits,
+                                      .on_event = hub_sources_registry_event,
+                                      .wants = hub_sources_wants,
+                                      .owner = hub_backend_owner,
+                                      .arg = &p->hub,
+                                  },
+                                  &p->hub.registry);
     buffer_reset(&path);
     buffer_printf(&path, "%s/policies.json", settings_text(p->settings, "data"));
     if (s == OK)
-        s = hub_policies_load(buffer_cstr(&path), &p->hub.policies);
+        s = iot_policies_load(buffer_cstr(&path), &p->hub.policies);
     buffer_clear(&path);
     return s;
 }
@@ -397,8 +421,9 @@ static void make_transfers(struct program *p)
 {
     struct buffer own = {0};
     buffer_printf(&own, "%s/ca.pem", p->tls_directory);
-    p->hub.transfers = hub_transfers_new(&(struct hub_transfers_config){
-        .hub = &p->hub,
+    p->hub.transfers = transfers_new(&(struct transfers_config){
+        .registry = p->hub.registry,
+        .own_names = p->hub.aliases,
         .loop = p->hub.loops[0].loop,
         .ca_file = settings_text(p->settings, "transfers.ca"),
         .own_ca_file = access(buffer_cstr(&own), R_OK) == 0 ? buffer_cstr(&own) : NULL,
@@ -448,7 +473,7 @@ static enum status start(struct program *p)
     enum status s = file_make_directory(settings_text(p->settings, "data"));
     if (s != OK)
         return s;
-    p->hub.limits = hub_limits_read(p->settings);
+    p->hub.limits = iot_limits_read(p->settings);
     make_loops(p);
     hub_init(&p->hub);
     s = open_tls(p);
@@ -474,17 +499,19 @@ static enum status start(struct program *p)
                                                          .message_bytes = p->hub.limits.message_bytes,
                                                          .batch_items = p->hub.limits.batch_items});
     if (p->hub.dps)
-        heads_mqtt_divert(p->mqtt, &(struct heads_mqtt_other){dps_mqtt_claims, accept_provisioning, p->hub.dps});
-    p->events = hub_events_new(&p->hub);
+        heads_mqtt_divert(
+            p->mqtt, &(struct heads_mqtt_other){dps_mqtt_claims, accept_provisioning, p->hub.dps});
     s = read_groups(p);
-    if (s == OK)
-        s = open_routing(p);
+    if (s != OK)
+        return s;
+    p->events = hub_events_new(&p->hub);
+    s = open_routing(p);
     if (s != OK)
         return s;
     p->hub.service = hub_service_new(&p->hub);
-    p->configurer = hub_configurer_start(p->hub.registry, p->hub.loops[0].loop);
+    p->configurer = configurer_start(p->hub.registry, p->hub.loops[0].loop);
     p->amqp = hub_amqp_new(&p->hub, p->events);
-    hub_messages_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
+    c2d_clock_start(&p->messages_clock, p->hub.registry, p->hub.loops[0].loop);
     make_transfers(p);
     p->hub.jobs = hub_jobs_new(&p->hub);
     p->counted = (struct hub_metrics){&p->hub, p->events, p->amqp};
@@ -512,16 +539,16 @@ static void run(struct program *p)
 static void finish(struct program *p)
 {
     trim_stop(&p->trim);
-    hub_transfers_free(&p->hub.transfers);
+    transfers_free(&p->hub.transfers);
     hub_amqp_free(&p->amqp);
     hub_provisioning_close(&p->provisioning);
-    hub_events_free(&p->events);
+    events_free(&p->events);
     hub_routing_close(&p->hub.router);
     hub_service_free(&p->hub.service);
     for (unsigned i = 0; i < p->hub.partition_count; i++)
-        hub_partition_close(&p->hub.partitions[i]);
-    hub_configurer_stop(&p->configurer);
-    hub_registry_close(&p->hub.registry);
+        partition_close(&p->hub.partitions[i]);
+    configurer_stop(&p->configurer);
+    registry_close(&p->hub.registry);
     audit_close(&p->hub.audit);
     blob_store_close(&p->hub.blobs);
 }

@@ -4,16 +4,16 @@
 #include <stdio.h>
 
 #include "blob/store.h"
+#include "c2d/c2d.h"
+#include "events/events.h"
 #include "hub/amqp.h"
-#include "hub/events.h"
-#include "hub/messages.h"
 #include "hub/provisioning.h"
 #include "hub/routing.h"
 
 /* clang-format off: one row for each */
 static void put_events(const struct hub_metrics *m, struct buffer *out)
 {
-    struct hub_events_count c = hub_events_count(m->events);
+    struct events_count c = events_count(m->events);
     const struct {
         const char *name, *help;
         enum rest_metric_type type;
@@ -33,7 +33,7 @@ static void put_events(const struct hub_metrics *m, struct buffer *out)
 
 static void put_messages(const struct hub_metrics *m, struct buffer *out)
 {
-    struct hub_messages_count c = hub_messages_count(m->hub->registry);
+    struct registry_messages c = c2d_count(m->hub->registry);
     const struct {
         const char *name, *help;
         uint64_t value;

@@ -5,11 +5,11 @@
 #include "rest/health.h"
 
 struct hub_amqp;
-struct hub_events;
+struct events;
 
 struct hub_metrics {
     const struct hub *hub;
-    struct hub_events *events;
+    struct events *events;
     struct hub_amqp *amqp;
 };
 

@@ -11,7 +11,7 @@ static inline void hub_rig_begin(struct hub *hub, struct loop *loop, const char 
     hub->aliases = names;
     hub->loop_count = hub->partition_count = 1;
     hub->loops[0].loop = loop;
-    hub->limits = hub_limits_azure();
+    hub->limits = iot_limits_azure();
     hub_init(hub);
 }
 

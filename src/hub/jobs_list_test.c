@@ -45,14 +45,14 @@ static void refuses_what_is_no_job(void **state)
     assert_int_equal(put("a/b", TWIN("*")), BAD_ARGUMENT);
     assert_int_equal(put("j", TWIN("*")), OK);
     assert_int_equal(put("j", TWIN("*")), EXISTS);
-    assert_int_equal(ask(HUB_JOB_GET, (struct iot_id){0}, "none", NULL), NOT_FOUND);
+    assert_int_equal(ask(&job_get, (struct iot_id){0}, "none", NULL), NOT_FOUND);
     wait_for("j", "\"status\":\"failed\"");
 }
 
 static enum status list(const char *type, const char *status, size_t page, const char *continuation)
 {
-    hub_registry_jobs(house.hub.registry, house.loop, slice_of(type), slice_of(status), page,
-                      slice_of(continuation), on_rows, NULL);
+    jobs_list(house.hub.registry, house.loop, slice_of(type), slice_of(status), page,
+              slice_of(continuation), on_rows, NULL);
     return wait_for_answer();
 }
 
@@ -97,7 +97,7 @@ static void old_jobs_are_forgotten(void **state)
         ;
     house.hub.limits.job_history_ms = 0;
     assert_int_equal(put("new", TWIN("*")), OK); /* whose beginning looks around */
-    for (int i = 0; i < 1000 && ask(HUB_JOB_GET, (struct iot_id){0}, "old", NULL) == OK; i++)
+    for (int i = 0; i < 1000 && ask(&job_get, (struct iot_id){0}, "old", NULL) == OK; i++)
         ;
     assert_int_equal(house.why, NOT_FOUND);
     assert_string_equal(query("SELECT * FROM devices.jobs WHERE jobId = 'old'"), "[]");

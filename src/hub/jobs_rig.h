@@ -2,7 +2,7 @@
  * at a time. */
 #pragma once
 
-#include "hub/jobs.h"
+#include "jobs/jobs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "base/cmocka.h"
 #include "hub/device.h"
 #include "hub/hub_rig.h"
-#include "hub/registry_jobs.h"
+#include "jobs/rows.h"
 #include "json/json.h"
 
 #define ROBOTS_MAX 200
@@ -47,7 +47,7 @@ static int begin_at(const char *path)
     struct hub *hub = &house.hub;
     house.loop = loop_new();
     hub_rig_begin(hub, house.loop, names);
-    return hub_registry_open(path, &hub->limits, &(struct hub_registry_events){0}, &hub->registry);
+    return registry_open(path, &hub->limits, &(struct registry_events){0}, &hub->registry);
 }
 
 static int begin(void **state)
@@ -78,7 +78,7 @@ static enum status wait_for_answer(void)
     return house.why;
 }
 
-static void on_answer(void *arg, const struct hub_registry_answer *a)
+static void on_answer(void *arg, const struct registry_answer *a)
 {
     (void)arg;
     house.why = a->why;
@@ -87,17 +87,18 @@ static void on_answer(void *arg, const struct hub_registry_answer *a)
     house.answered = true;
 }
 
-static enum status ask(enum hub_registry_what what, struct iot_id id, const char *name,
+static enum status ask(const struct registry_work *what, struct iot_id id, const char *name,
                        const char *body)
 {
-    hub_registry_ask(house.hub.registry, house.loop,
-                     &(struct hub_registry_ask){
-                         .what = what,
-                         .id = id,
-                         .name = slice_of(name),
-                         .body = slice_of(body),
-                         .if_match = what == HUB_IDENTITY_DELETE ? SLICE("*") : (struct slice){0}},
-                     on_answer, NULL);
+    registry_ask(house.hub.registry, house.loop,
+                 &(struct registry_ask){.what = what,
+                                        .id = id,
+                                        .name = slice_of(name),
+                                        .body = slice_of(body),
+                                        .if_match = what == &registry_identity_delete
+                                                        ? SLICE("*")
+                                                        : (struct slice){0}},
+                 on_answer, NULL);
     return wait_for_answer();
 }
 
@@ -105,13 +106,13 @@ static int finish(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) /* what is asked of the registry is answered before this is */
-        assert_int_equal(ask(HUB_STATISTICS_SERVICE, (struct iot_id){0}, NULL, NULL), OK);
+        assert_int_equal(ask(&registry_statistics_service, (struct iot_id){0}, NULL, NULL), OK);
     for (size_t i = 0; i < house.robot_count; i++) {
         heads_attendance_end(house.robots[i].here);
         hub_device_unref(&house.robots[i].device);
     }
-    hub_jobs_free(&house.hub.jobs);
-    hub_registry_close(&house.hub.registry);
+    jobs_free(&house.hub.jobs);
+    registry_close(&house.hub.registry);
     loop_free(&house.loop);
     map_clear(&house.hub.loops[0].devices);
     buffer_clear(&house.json);
@@ -125,12 +126,12 @@ static int finish(void **state)
 static void device(const char *id, const char *twin)
 {
     struct iot_id d = {.device = slice_of(id)};
-    assert_int_equal(ask(HUB_IDENTITY_PUT, d, NULL, "{}"), OK);
+    assert_int_equal(ask(&registry_identity_put, d, NULL, "{}"), OK);
     if (twin)
-        assert_int_equal(ask(HUB_TWIN_PATCH, d, NULL, twin), OK);
+        assert_int_equal(ask(&registry_twin_patch, d, NULL, twin), OK);
 }
 
-static void on_rows(void *arg, const struct hub_query_answer *a)
+static void on_rows(void *arg, const struct query_answer *a)
 {
     (void)arg;
     house.why = a->why;
@@ -142,8 +143,8 @@ static void on_rows(void *arg, const struct hub_query_answer *a)
 
 static const char *query(const char *text)
 {
-    hub_registry_query(house.hub.registry, house.loop,
-                       &(struct hub_query_ask){.text = slice_of(text)}, on_rows, NULL);
+    query_run(house.hub.registry, house.loop, &(struct query_ask){.text = slice_of(text)}, on_rows,
+              NULL);
     if (wait_for_answer() != OK)
         fail_msg("%s: %s", text, buffer_cstr(&house.text));
     return buffer_cstr(&house.json);
@@ -207,15 +208,15 @@ static inline void robots(int count)
 
 static enum status put(const char *id, const char *body)
 {
-    enum status s = ask(HUB_JOB_PUT, (struct iot_id){0}, id, body);
+    enum status s = ask(&job_put, (struct iot_id){0}, id, body);
     if (s == OK && house.hub.jobs)
-        hub_jobs_changed(house.hub.jobs);
+        jobs_changed(house.hub.jobs);
     return s;
 }
 
 static const char *get(const char *id)
 {
-    assert_int_equal(ask(HUB_JOB_GET, (struct iot_id){0}, id, NULL), OK);
+    assert_int_equal(ask(&job_get, (struct iot_id){0}, id, NULL), OK);
     return buffer_cstr(&house.json);
 }
 

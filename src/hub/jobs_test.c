@@ -82,10 +82,9 @@ static void devices_jobs_are_searched_like_twins(void **state)
             fail_msg("%s: %s", rows[i].where, buffer_cstr(&house.json));
         json_free(&doc);
     }
-    hub_registry_query(
-        house.hub.registry, house.loop,
-        &(struct hub_query_ask){.text = SLICE("SELECT * FROM devices.jobs WHERE tags.x = 1")},
-        on_rows, NULL);
+    query_run(house.hub.registry, house.loop,
+              &(struct query_ask){.text = SLICE("SELECT * FROM devices.jobs WHERE tags.x = 1")},
+              on_rows, NULL);
     assert_int_equal(wait_for_answer(), BAD_ARGUMENT);
     assert_non_null(strstr(buffer_cstr(&house.text), "position 34: a job has no tags.x"));
 }
@@ -94,8 +93,8 @@ static void modules_are_targets_too(void **state)
 {
     (void)state;
     device("a", NULL);
-    assert_int_equal(ask(HUB_IDENTITY_PUT, (struct iot_id){SLICE("a"), SLICE("m")}, NULL, "{}"),
-                     OK);
+    assert_int_equal(
+        ask(&registry_identity_put, (struct iot_id){SLICE("a"), SLICE("m")}, NULL, "{}"), OK);
     assert_int_equal(put("j", TWIN("FROM devices.modules WHERE moduleId = 'm'")), OK);
     wait_for("j", "\"status\":\"completed\"");
     expect("\"deviceCount\":1");
@@ -131,12 +130,12 @@ static void a_job_of_the_future_waits_and_can_be_cancelled(void **state)
     wait_for("now", "\"status\":\"completed\"");
     get("j");
     expect("\"status\":\"queued\"");
-    assert_int_equal(ask(HUB_JOB_CANCEL, (struct iot_id){0}, "j", NULL), OK);
+    assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "j", NULL), OK);
     expect("\"status\":\"cancelled\"");
-    hub_jobs_changed(house.hub.jobs);
-    assert_int_equal(ask(HUB_JOB_CANCEL, (struct iot_id){0}, "now", NULL), OK);
+    jobs_changed(house.hub.jobs);
+    assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "now", NULL), OK);
     expect("\"status\":\"completed\"");
-    assert_int_equal(ask(HUB_JOB_CANCEL, (struct iot_id){0}, "none", NULL), NOT_FOUND);
+    assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "none", NULL), NOT_FOUND);
 }
 
 static void starts_when_its_time_comes(void **state)
@@ -166,7 +165,7 @@ static void answer_all(void)
 static bool all_places_taken(void *arg)
 {
     (void)arg;
-    return house.under_way == HUB_JOB_DEVICES_MAX;
+    return house.under_way == JOB_DEVICES_MAX;
 }
 
 static void so_many_devices_are_done_at_once(void **state)
@@ -186,7 +185,7 @@ static void so_many_devices_are_done_at_once(void **state)
     house.silent = false;
     answer_all();
     wait_for("j", "\"status\":\"completed\"");
-    assert_int_equal(house.most_under_way, HUB_JOB_DEVICES_MAX);
+    assert_int_equal(house.most_under_way, JOB_DEVICES_MAX);
     for (size_t i = 0; i < house.robot_count; i++)
         assert_int_equal(house.robots[i].calls, 1);
 }
@@ -198,9 +197,9 @@ static void cancelling_lets_those_under_way_end_and_begins_no_more(void **state)
     robots(100);
     assert_int_equal(put("j", METHOD("*")), OK);
     assert_true(loop_run_until(house.loop, all_places_taken, NULL, 10000));
-    assert_int_equal(ask(HUB_JOB_CANCEL, (struct iot_id){0}, "j", NULL), OK);
+    assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "j", NULL), OK);
     expect("\"status\":\"cancelled\"");
-    hub_jobs_changed(house.hub.jobs);
+    jobs_changed(house.hub.jobs);
     wait_for("j", "\"pendingCount\":0");
     expect("\"runningCount\":64");
     answer_all();
@@ -208,7 +207,7 @@ static void cancelling_lets_those_under_way_end_and_begins_no_more(void **state)
     expect("\"status\":\"cancelled\"");
     query("SELECT * FROM devices.jobs WHERE status = 'canceled' AND jobId = 'j'");
     expect("\"deviceId\":\"r64\"");
-    assert_int_equal(house.most_under_way, HUB_JOB_DEVICES_MAX);
+    assert_int_equal(house.most_under_way, JOB_DEVICES_MAX);
 }
 
 static void a_job_ends_when_its_time_has_run_out(void **state)
@@ -252,8 +251,8 @@ static void a_device_that_goes_meanwhile_fails(void **state)
     robots(65);
     assert_int_equal(put("j", METHOD("*")), OK);
     assert_true(loop_run_until(house.loop, all_places_taken, NULL, 10000));
-    assert_int_equal(ask(HUB_IDENTITY_DELETE, (struct iot_id){.device = SLICE("r64")}, NULL, NULL),
-                     OK);
+    assert_int_equal(
+        ask(&registry_identity_delete, (struct iot_id){.device = SLICE("r64")}, NULL, NULL), OK);
     answer_all();
     wait_for("j", "\"status\":\"completed\"");
     expect("\"failedCount\":1,\"succeededCount\":64");
@@ -262,19 +261,17 @@ static void a_device_that_goes_meanwhile_fails(void **state)
 }
 /* ---- a hub that died ---- */
 
-/* What jobs.c asks of the registry, step by step. */
+/* What jobs/jobs.c asks of the registry, step by step. */
 struct step {
-    struct registry_jobs_due *due;
-    struct registry_job_turn *turn;
-    struct registry_job_result *result;
+    struct jobs_due *due;
+    struct job_turn *turn;
+    struct job_result *result;
 };
 
 static enum status run_step(struct store_table *t, void *arg)
 {
     struct step *s = arg;
-    return s->due    ? registry_jobs_due(t, s->due)
-           : s->turn ? registry_job_turn(t, s->turn)
-                     : registry_job_record(t, s->result);
+    return s->due ? jobs_due(t, s->due) : s->turn ? job_turn(t, s->turn) : job_record(t, s->result);
 }
 
 static void on_step(void *arg, enum status why)
@@ -303,17 +300,17 @@ static void a_job_goes_on_after_a_restart(void **state)
         device(id, NULL);
     }
     assert_int_equal(put("j", METHOD("*")), OK);
-    struct registry_jobs_due due = {.now_ms = clock_wall_ms(), .history_ms = 1000000, .limit = 10};
+    struct jobs_due due = {.now_ms = clock_wall_ms(), .history_ms = 1000000, .limit = 10};
     step((struct step){.due = &due});
     assert_int_equal(due.count, 1);
-    struct registry_job_turn t = {.job = due.jobs[0].number, .want = 4, .now_ms = due.now_ms};
+    struct job_turn t = {.job = due.jobs[0].number, .want = 4, .now_ms = due.now_ms};
     do
         step((struct step){.turn = &t});
-    while (t.turn == HUB_JOB_TURN_AGAIN);
+    while (t.turn == JOB_TURN_AGAIN);
     assert_int_equal(t.count, 4);
     for (int i = 0; i < 2; i++)
         step((struct step){
-            .result = &(struct registry_job_result){
+            .result = &(struct job_result){
                 .job = t.job, .number = t.devices[i].number, .done = true, .now_ms = due.now_ms}});
     arena_clear(&due.arena);
     arena_clear(&t.arena);
@@ -324,7 +321,8 @@ static void a_job_goes_on_after_a_restart(void **state)
         char id[16];
         snprintf(id, sizeof(id), "r%d", i);
         assert_int_equal(
-            ask(HUB_IDENTITY_DELETE, (struct iot_id){.device = slice_of(id)}, NULL, NULL), OK);
+            ask(&registry_identity_delete, (struct iot_id){.device = slice_of(id)}, NULL, NULL),
+            OK);
         robot(id);
     }
     house.hub.jobs = hub_jobs_new(&house.hub);

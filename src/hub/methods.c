@@ -13,10 +13,10 @@ struct hub_call {
     struct hub *hub;
     struct hub_device *device;
     struct loop *asked_on;
-    hub_method_fn *fn;
+    iot_method_fn *fn;
     void *arg;
     struct arena arena; /* what the slices point into */
-    struct hub_method_call wanted;
+    struct iot_method_call wanted;
     uint64_t rid; /* 0: not sent yet */
     struct loop_timer deadline;
     enum status why;
@@ -90,8 +90,8 @@ static void begin(void *arg)
                          on_not_connected, c);
 }
 
-void hub_method_invoke(struct hub *hub, struct loop *loop, const struct hub_method_call *call,
-                       hub_method_fn *fn, void *arg)
+void hub_method_invoke(struct hub *hub, struct loop *loop, const struct iot_method_call *call,
+                       iot_method_fn *fn, void *arg)
 {
     struct hub_call *c = MEMORY_NEW(struct hub_call);
     c->hub = hub;

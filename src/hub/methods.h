@@ -5,20 +5,9 @@
 #pragma once
 
 #include "hub/hub.h"
+#include "iot/method.h"
 
-struct hub_method_call {
-    struct iot_id id;
-    struct slice name;
-    struct slice payload;        /* JSON text; empty when there is none */
-    uint64_t connect_timeout_ms; /* 0: OFFLINE at once when nobody listens */
-    uint64_t response_timeout_ms;
-    const char *call_id;         /* for log lines; copied */
-};
-
-/* OK: the device answered with `status` and, it says, JSON. OFFLINE, TIMED_OUT; BUSY: HUB_DEVICE_CALLS_MAX are under
- * way; TOO_LARGE: the answer. OFFLINE does not say whether there is such an identity: the caller asks. */
-typedef void hub_method_fn(void *arg, enum status why, int status, struct slice payload);
-
-/* Copies the call. fn(arg) comes exactly once, on `loop`. */
-void hub_method_invoke(struct hub *hub, struct loop *loop, const struct hub_method_call *call,
-                       hub_method_fn *fn, void *arg);
+/* Copies the call. fn(arg) comes exactly once, on `loop`. BUSY: HUB_DEVICE_CALLS_MAX are under way.
+ * OFFLINE does not say whether there is such an identity: the caller asks. */
+void hub_method_invoke(struct hub *hub, struct loop *loop, const struct iot_method_call *call,
+                       iot_method_fn *fn, void *arg);

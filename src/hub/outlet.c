@@ -12,13 +12,13 @@
 
 struct hub_outlet {
     struct loop *loop;
-    struct hub_partition *partition;
+    struct partition *partition;
     struct hub_routing_config *config; /* a reference */
     const struct hub_endpoint *endpoint;
     struct hub_endpoint_state *state;
     const struct hub_sink_ops *ops;
     void *sink;
-    struct hub_partition_watch watch;
+    struct partition_watch watch;
     struct store_reader *reader;
     struct loop_timer timer;
     struct hub_batch batch;
@@ -150,8 +150,8 @@ static void wait_ms(struct hub_outlet *o, uint64_t ms)
 
 static void tell_behind(struct hub_outlet *o)
 {
-    uint64_t done = store_cursor_get(hub_partition_log(o->partition), cursor_name(o));
-    uint64_t durable = store_log_durable(hub_partition_log(o->partition));
+    uint64_t done = store_cursor_get(partition_log(o->partition), cursor_name(o));
+    uint64_t durable = store_log_durable(partition_log(o->partition));
     __atomic_store_n(&o->state->behind[o->batch.partition], durable > done ? durable - done : 0,
                      __ATOMIC_RELAXED);
 }
@@ -189,7 +189,7 @@ static void pump(struct hub_outlet *o)
     if (o->batch.count)
         deliver(o);
     else if (o->last)
-        store_cursor_set(hub_partition_log(o->partition), cursor_name(o), o->last);
+        store_cursor_set(partition_log(o->partition), cursor_name(o), o->last);
     if (s == BUSY && !o->flying)
         wait_ms(o, 0);
     else if (!o->flying)
@@ -217,7 +217,7 @@ static void forget(struct hub_outlet *o)
 static void delivered(struct hub_outlet *o)
 {
     struct hub_batch *b = &o->batch;
-    store_cursor_set(hub_partition_log(o->partition), cursor_name(o), o->last);
+    store_cursor_set(partition_log(o->partition), cursor_name(o), o->last);
     __atomic_fetch_add(b->sink.dead ? &o->state->dead : &o->state->delivered, b->count,
                        __ATOMIC_RELAXED);
     if (!b->sink.dead)
@@ -275,7 +275,7 @@ void hub_batch_drop(struct hub_batch *b)
 struct hub_outlet *hub_outlet_new(const struct hub_outlet_config *c)
 {
     struct hub_outlet *o = MEMORY_NEW(struct hub_outlet);
-    struct store_log *log = hub_partition_log(c->partition);
+    struct store_log *log = partition_log(c->partition);
     o->loop = c->loop;
     o->partition = c->partition;
     o->config = hub_routing_config_ref(c->config);
@@ -291,8 +291,8 @@ struct hub_outlet *hub_outlet_new(const struct hub_outlet_config *c)
         store_cursor_set(log, cursor_name(o), store_log_next(log) - 1);
     o->next = store_cursor_get(log, cursor_name(o)) + 1;
     o->reader = store_reader_open(log, o->next);
-    o->watch = (struct hub_partition_watch){.fn = on_durable, .arg = o};
-    hub_partition_watch(c->partition, &o->watch);
+    o->watch = (struct partition_watch){.fn = on_durable, .arg = o};
+    partition_watch(c->partition, &o->watch);
     wait_ms(o, 0);
     return o;
 }
@@ -320,16 +320,16 @@ unsigned hub_outlet_partition(const struct hub_outlet *o)
     return o->batch.partition;
 }
 
-void hub_outlet_forget(struct hub_partition *p, uint16_t id)
+void hub_outlet_forget(struct partition *p, uint16_t id)
 {
     char name[CURSOR_NAME_MAX];
     print_cursor_name(name, id);
-    store_cursor_drop(hub_partition_log(p), slice_of(name));
+    store_cursor_drop(partition_log(p), slice_of(name));
 }
 
 static void leave(struct hub_outlet *o)
 {
-    hub_partition_unwatch(o->partition, &o->watch);
+    partition_unwatch(o->partition, &o->watch);
     store_reader_close(&o->reader);
     loop_timer_stop(&o->timer);
     o->stopped = true;

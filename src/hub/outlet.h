@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "hub/partition.h"
+#include "events/partition.h"
 #include "hub/routing_config.h"
 #include "io/loop.h"
 
@@ -71,7 +71,7 @@ struct hub_sink_ops {
 
 struct hub_outlet_config {
     struct loop *loop;
-    struct hub_partition *partition;
+    struct partition *partition;
     unsigned index; /* of the partition */
     struct hub_routing_config *config;
     const struct hub_endpoint *endpoint;
@@ -96,7 +96,7 @@ void hub_outlet_stop(struct hub_outlet **o);
 void hub_outlet_free(struct hub_outlet **o);
 
 /* The endpoint is no more: what is remembered of it goes. */
-void hub_outlet_forget(struct hub_partition *p, uint16_t id);
+void hub_outlet_forget(struct partition *p, uint16_t id);
 
 /* Whoever has a reference to a config drops it here: routing_config's `refs`. */
 struct hub_routing_config *hub_routing_config_ref(struct hub_routing_config *c);

@@ -45,12 +45,12 @@ static unsigned permission_of(enum rest_access access)
 {
     switch (access) {
     case REST_READ:
-        return HUB_REGISTRY_READ;
+        return IOT_REGISTRY_READ;
     case REST_WRITE:
     case REST_ADMIN:
-        return HUB_REGISTRY_WRITE;
+        return IOT_REGISTRY_WRITE;
     default:
-        return HUB_SERVICE_CONNECT;
+        return IOT_SERVICE_CONNECT;
     }
 }
 
@@ -90,8 +90,9 @@ void hub_rest_authorize(struct rest_request *r)
     struct hub *hub = r->app;
     struct slice token = rest_header(r, "Authorization");
     if (r->route->access == REST_DEVICE) {
-        hub_registry_identity(hub->registry, r->loop, (struct iot_id){rest_param(r, "id"), SLICE("$edgeHub")},
-                              on_edge_identity, r);
+        registry_identity(hub->registry, r->loop,
+                          (struct iot_id){rest_param(r, "id"), SLICE("$edgeHub")}, on_edge_identity,
+                          r);
         return;
     }
     if (r->route->access == REST_CALL && rest_header(r, "x-ms-edge-moduleId").len) {
@@ -115,7 +116,7 @@ struct asked {
     int created;
 };
 
-static void on_answer(void *arg, const struct hub_registry_answer *a)
+static void on_answer(void *arg, const struct registry_answer *a)
 {
     struct asked *asked = arg;
     struct rest_request *r = asked->request;
@@ -131,10 +132,10 @@ static void on_answer(void *arg, const struct hub_registry_answer *a)
     free(asked);
 }
 
-void hub_rest_ask(struct rest_request *r, const struct hub_registry_ask *ask, int created)
+void hub_rest_ask(struct rest_request *r, const struct registry_ask *ask, int created)
 {
     struct asked *asked = MEMORY_NEW(struct asked);
     asked->request = r;
     asked->created = created;
-    hub_registry_ask(((struct hub *)r->app)->registry, r->loop, ask, on_answer, asked);
+    registry_ask(((struct hub *)r->app)->registry, r->loop, ask, on_answer, asked);
 }

@@ -32,10 +32,10 @@ struct slice hub_rest_if_match(const struct rest_request *r);
 void hub_rest_error(struct rest_request *r, enum status why, enum iot_thing of, const char *text);
 
 /* Asks the registry and answers the request with what it says: `created` is the status of success. */
-void hub_rest_ask(struct rest_request *r, const struct hub_registry_ask *ask, int created);
+void hub_rest_ask(struct rest_request *r, const struct registry_ask *ask, int created);
 
 /* rest_query.c: rows as the answer of a request, which is `arg`; how many a page is to have (0: it
  * was not said), false when that was no number and the request has been refused. */
-struct hub_query_answer;
-void hub_rest_rows(void *arg, const struct hub_query_answer *a);
+struct query_answer;
+void hub_rest_rows(void *arg, const struct query_answer *a);
 bool hub_rest_page(struct rest_request *r, uint64_t *rows);

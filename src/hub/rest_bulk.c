@@ -92,7 +92,7 @@ static const char *keep(struct bulk *b, const char *text)
     return text ? arena_text(&b->request->arena, slice_of(text)) : NULL;
 }
 
-static void on_item(void *arg, const struct hub_registry_answer *a)
+static void on_item(void *arg, const struct registry_answer *a)
 {
     struct item *item = arg;
     struct bulk *b = item->bulk;
@@ -105,15 +105,14 @@ static void on_item(void *arg, const struct hub_registry_answer *a)
         answer(b);
 }
 
-static struct hub_registry_ask ask_of(struct bulk *b, const struct item *item,
-                                      const struct json *value)
+static struct registry_ask ask_of(struct bulk *b, const struct item *item, const struct json *value)
 {
     struct buffer text = {0};
     struct json_writer w = json_writer(&text);
     json_put_value(&w, value);
-    struct hub_registry_ask ask = {.what = HUB_IMPORT,
-                                   .id = item->id,
-                                   .body = arena_copy(&b->request->arena, buffer_slice(&text))};
+    struct registry_ask ask = {.what = &registry_import,
+                               .id = item->id,
+                               .body = arena_copy(&b->request->arena, buffer_slice(&text))};
     buffer_clear(&text);
     return ask;
 }
@@ -142,7 +141,7 @@ static void read_item(struct bulk *b, struct item *item, const struct json *valu
 static void ask_all(struct bulk *b, const struct json *array)
 {
     struct arena *a = &b->request->arena;
-    struct hub_registry_ask *asks = ARENA_TAKE_N(a, struct hub_registry_ask, b->count);
+    struct registry_ask *asks = ARENA_TAKE_N(a, struct registry_ask, b->count);
     void **args = ARENA_TAKE_N(a, void *, b->count);
     size_t n = 0;
     for (struct json_walk w = json_walk(array); json_next(&w); n++) {
@@ -154,8 +153,8 @@ static void ask_all(struct bulk *b, const struct json *array)
     if (b->waiting == 0)
         answer(b);
     else
-        hub_registry_ask_all(((struct hub *)b->request->app)->registry, b->request->loop, asks,
-                             b->waiting, on_item, args);
+        registry_ask_all(((struct hub *)b->request->app)->registry, b->request->loop, asks,
+                         b->waiting, on_item, args);
 }
 
 static void begin_all(struct rest_request *r, const struct json *array, size_t count)

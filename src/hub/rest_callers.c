@@ -32,7 +32,7 @@ static void end(struct reach *c, enum status why, const char *reason)
     rest_authorized(r, why, NULL);
 }
 
-static struct hub_registry *registry_of(const struct reach *c)
+static struct registry *registry_of(const struct reach *c)
 {
     return ((struct hub *)c->request->app)->registry;
 }
@@ -54,8 +54,8 @@ static void on_edge(void *arg, enum status why, const struct heads_identity *edg
         return;
     }
     c->edge = heads_identity_ref(edge);
-    hub_registry_identity(registry_of(c), c->request->loop,
-                          (struct iot_id){.device = rest_param(c->request, "id")}, on_target, c);
+    registry_identity(registry_of(c), c->request->loop,
+                      (struct iot_id){.device = rest_param(c->request, "id")}, on_target, c);
 }
 
 static void on_known(struct heads_visit *v, enum status why)
@@ -66,8 +66,8 @@ static void on_known(struct heads_visit *v, enum status why)
     else if (slice_eq(c->caller.device, rest_param(c->request, "id")))
         end(c, OK, "");
     else
-        hub_registry_identity(registry_of(c), c->request->loop,
-                              (struct iot_id){.device = c->caller.device}, on_edge, c);
+        registry_identity(registry_of(c), c->request->loop,
+                          (struct iot_id){.device = c->caller.device}, on_edge, c);
 }
 
 static const struct heads_visit_work work = {.answer = on_known};

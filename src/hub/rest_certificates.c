@@ -1,9 +1,9 @@
 #include "hub/rest.h"
 
-static void ask(struct rest_request *r, enum hub_registry_what what)
+static void ask(struct rest_request *r, const struct registry_work *what)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
+                 &(struct registry_ask){
                      .what = what,
                      .name = rest_param(r, "name"),
                      .body = r->body,
@@ -14,32 +14,32 @@ static void ask(struct rest_request *r, enum hub_registry_what what)
 
 static void list(struct rest_request *r)
 {
-    ask(r, HUB_CERTIFICATE_LIST);
+    ask(r, &registry_certificate_list);
 }
 
 static void get(struct rest_request *r)
 {
-    ask(r, HUB_CERTIFICATE_GET);
+    ask(r, &registry_certificate_get);
 }
 
 static void put(struct rest_request *r)
 {
-    ask(r, HUB_CERTIFICATE_PUT);
+    ask(r, &registry_certificate_put);
 }
 
 static void delete (struct rest_request *r)
 {
-    ask(r, HUB_CERTIFICATE_DELETE);
+    ask(r, &registry_certificate_delete);
 }
 
 static void code(struct rest_request *r)
 {
-    ask(r, HUB_CERTIFICATE_CODE);
+    ask(r, &registry_certificate_code);
 }
 
 static void verify(struct rest_request *r)
 {
-    ask(r, HUB_CERTIFICATE_VERIFY);
+    ask(r, &registry_certificate_verify);
 }
 
 /* clang-format off */

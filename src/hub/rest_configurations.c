@@ -1,4 +1,5 @@
-#include "hub/configuration_metrics.h"
+#include "configurations/metrics.h"
+#include "configurations/rows.h"
 #include "hub/rest.h"
 
 /* ---- reading: the counts of the metrics come last ---- */
@@ -12,7 +13,7 @@ static void on_counted(void *arg, enum status why, struct slice json)
         hub_rest_error(r, why, IOT_CONFIGURATION, "the metrics could not be counted");
 }
 
-static void on_read(void *arg, const struct hub_registry_answer *a)
+static void on_read(void *arg, const struct registry_answer *a)
 {
     struct rest_request *r = arg;
     if (a->why != OK) {
@@ -21,14 +22,14 @@ static void on_read(void *arg, const struct hub_registry_answer *a)
     }
     if (a->etag.len)
         rest_add_header(r, "ETag", slice_of(arena_printf(&r->arena, "\"%.*s\"", SLICE_FMT(a->etag))));
-    hub_configuration_metrics(((struct hub *)r->app)->registry, r->loop, a->json, on_counted, r);
+    configuration_metrics(((struct hub *)r->app)->registry, r->loop, a->json, on_counted, r);
 }
 
 static void get(struct rest_request *r)
 {
-    hub_registry_ask(((struct hub *)r->app)->registry, r->loop,
-                     &(struct hub_registry_ask){.what = HUB_CONFIGURATION_GET, .name = rest_param(r, "name")},
-                     on_read, r);
+    registry_ask(((struct hub *)r->app)->registry, r->loop,
+                 &(struct registry_ask){.what = &configuration_get, .name = rest_param(r, "name")},
+                 on_read, r);
 }
 
 static void list(struct rest_request *r)
@@ -38,8 +39,8 @@ static void list(struct rest_request *r)
         hub_rest_error(r, BAD_ARGUMENT, IOT_CONFIGURATION, "top must be a whole number from 1 on");
         return;
     }
-    hub_registry_ask(((struct hub *)r->app)->registry, r->loop,
-                     &(struct hub_registry_ask){.what = HUB_CONFIGURATION_LIST, .top = top}, on_read, r);
+    registry_ask(((struct hub *)r->app)->registry, r->loop,
+                 &(struct registry_ask){.what = &configuration_list, .top = top}, on_read, r);
 }
 
 /* ---- changing ---- */
@@ -47,8 +48,8 @@ static void list(struct rest_request *r)
 static void put(struct rest_request *r)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
-                     .what = HUB_CONFIGURATION_PUT,
+                 &(struct registry_ask){
+                     .what = &configuration_put,
                      .name = rest_param(r, "name"),
                      .body = r->body,
                      .if_match = hub_rest_if_match(r),
@@ -59,23 +60,23 @@ static void put(struct rest_request *r)
 static void delete (struct rest_request *r)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){.what = HUB_CONFIGURATION_DELETE,
-                                            .name = rest_param(r, "name"),
-                                            .if_match = hub_rest_if_match(r)},
+                 &(struct registry_ask){.what = &configuration_delete,
+                                        .name = rest_param(r, "name"),
+                                        .if_match = hub_rest_if_match(r)},
                  200);
 }
 
 static void content(struct rest_request *r)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
-                     .what = HUB_CONFIGURATION_CONTENT, .id = hub_rest_id(r), .body = r->body},
+                 &(struct registry_ask){
+                     .what = &configuration_content, .id = hub_rest_id(r), .body = r->body},
                  204);
 }
 
 static void test_queries(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_CONFIGURATION_TEST, .body = r->body}, 200);
+    hub_rest_ask(r, &(struct registry_ask){.what = &configuration_test, .body = r->body}, 200);
 }
 
 /* clang-format off */

@@ -8,21 +8,22 @@ static void list(struct rest_request *r)
         return;
     }
     hub_rest_ask(
-        r, &(struct hub_registry_ask){.what = HUB_IDENTITY_LIST, .id = hub_rest_id(r), .top = top},
+        r,
+        &(struct registry_ask){.what = &registry_identity_list, .id = hub_rest_id(r), .top = top},
         200);
 }
 
 static void get(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_IDENTITY_GET, .id = hub_rest_id(r)},
+    hub_rest_ask(r, &(struct registry_ask){.what = &registry_identity_get, .id = hub_rest_id(r)},
                  200);
 }
 
 static void put(struct rest_request *r)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
-                     .what = HUB_IDENTITY_PUT,
+                 &(struct registry_ask){
+                     .what = &registry_identity_put,
                      .id = hub_rest_id(r),
                      .body = r->body,
                      .if_match = hub_rest_if_match(r),
@@ -33,20 +34,20 @@ static void put(struct rest_request *r)
 static void delete (struct rest_request *r)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){.what = HUB_IDENTITY_DELETE,
-                                            .id = hub_rest_id(r),
-                                            .if_match = hub_rest_if_match(r)},
+                 &(struct registry_ask){.what = &registry_identity_delete,
+                                        .id = hub_rest_id(r),
+                                        .if_match = hub_rest_if_match(r)},
                  200);
 }
 
 static void statistics_devices(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_STATISTICS_DEVICES}, 200);
+    hub_rest_ask(r, &(struct registry_ask){.what = &registry_statistics_devices}, 200);
 }
 
 static void statistics_service(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_STATISTICS_SERVICE}, 200);
+    hub_rest_ask(r, &(struct registry_ask){.what = &registry_statistics_service}, 200);
 }
 
 /* ---- an edge asks who belongs to it ---- */
@@ -59,8 +60,8 @@ static void scope_list(struct rest_request *r)
         return;
     }
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
-                     .what = HUB_SCOPE_LIST,
+                 &(struct registry_ask){
+                     .what = &registry_scope_list,
                      .id = hub_rest_id(r),
                      .target = {.device = rest_query(r, "continuationToken")},
                      .top = top,
@@ -71,8 +72,8 @@ static void scope_list(struct rest_request *r)
 static void scope_one(struct rest_request *r)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
-                     .what = HUB_SCOPE_ONE,
+                 &(struct registry_ask){
+                     .what = &registry_scope_one,
                      .id = hub_rest_id(r),
                      .target = {rest_query(r, "targetDeviceId"), rest_query(r, "targetModuleId")},
                  },

@@ -244,8 +244,8 @@ static void on_sent(void *arg, enum status s, const char *why)
 static void send_some(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        hub_message_send(house.hub.registry, house.loop, SLICE("d"),
-                         &(struct iot_message){.message_id = SLICE("m")}, HUB_ACK_FULL, on_sent, NULL);
+        c2d_send(house.hub.registry, house.loop, SLICE("d"),
+                 &(struct iot_message){.message_id = SLICE("m")}, C2D_ACK_FULL, on_sent, NULL);
         loop_run(house.loop);
     }
 }
@@ -276,23 +276,23 @@ static int settle_feedback(const char *method, const char *lock, const char *end
 static void feedback_is_locked_until_it_is_completed(void **state)
 {
     (void)state;
-    char lock[HUB_LOCK_LEN + 1] = "";
+    char lock[C2D_LOCK_LEN + 1] = "";
     assert_int_equal(call("PUT", "/devices/d", "{}"), 200);
     assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 204);
-    for (unsigned left = HUB_FEEDBACK_RECORDS_MAX; left; left -= left < 32 ? left : 32) {
+    for (unsigned left = C2D_FEEDBACK_RECORDS_MAX; left; left -= left < 32 ? left : 32) {
         send_some(32);
         assert_int_equal(call("DELETE", "/devices/d/commands", NULL), 200);
     }
     assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 200);
     assert_true(slice_starts(buffer_slice(&house.body), SLICE("[{\"originalMessageId\":\"m\"")));
-    assert_int_equal(house.etag.len, HUB_LOCK_LEN + 2); /* in quotes */
-    memcpy(lock, house.etag.at + 1, HUB_LOCK_LEN);
+    assert_int_equal(house.etag.len, C2D_LOCK_LEN + 2); /* in quotes */
+    memcpy(lock, house.etag.at + 1, C2D_LOCK_LEN);
     assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 204);
     assert_int_equal(settle_feedback("POST", lock, "/abandon"), 204);
     assert_int_equal(settle_feedback("DELETE", lock, ""), 412);
     assert_slice(buffer_slice(&house.code), SLICE("DeviceMessageLockLost"));
     assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 200);
-    memcpy(lock, house.etag.at + 1, HUB_LOCK_LEN);
+    memcpy(lock, house.etag.at + 1, C2D_LOCK_LEN);
     assert_int_equal(settle_feedback("DELETE", lock, ""), 204);
     assert_int_equal(call("GET", "/messages/serviceBound/feedback", NULL), 204);
 }

@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "blob/name.h"
 #include "blob/store.h"
+#include "c2d/uploads.h"
 #include "heads/http_visit.h"
 #include "hub/rest.h"
-#include "hub/uploads.h"
 #include "json/json.h"
 #include "json/write.h"
 
@@ -124,7 +124,7 @@ static void on_container(struct blob_job *j, enum status why)
 {
     struct file *f = j->arg;
     if (why == OK || why == EXISTS)
-        hub_upload_begin(f->hub->registry, f->request->loop, f->device, f->blob, on_begun, f);
+        c2d_upload_begin(f->hub->registry, f->request->loop, f->device, f->blob, on_begun, f);
     else
         fail(f, IO_FAILED, "the container of uploads could not be made");
 }
@@ -213,7 +213,7 @@ static void end(struct file *f, bool tell)
     struct buffer notification = {0};
     if (tell)
         put_notification(f, &notification);
-    hub_upload_end(f->hub->registry, f->request->loop, f->device, f->id,
+    c2d_upload_end(f->hub->registry, f->request->loop, f->device, f->id,
                    buffer_slice(&notification), on_ended, f);
     buffer_clear(&notification);
 }
@@ -247,7 +247,7 @@ static void on_reporter_known(struct heads_visit *v, enum status why)
 {
     struct file *f = v->state;
     if (why == OK) {
-        hub_upload_find(f->hub->registry, f->request->loop, f->device, f->id, on_found, f);
+        c2d_upload_find(f->hub->registry, f->request->loop, f->device, f->id, on_found, f);
     } else {
         heads_visit_fail(v, why);
         file_free(f);

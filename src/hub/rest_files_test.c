@@ -8,10 +8,10 @@
 
 #include "base/clock.h"
 #include "base/cmocka.h"
-#include "hub/hub_rig.h"
 #include "blob/http.h"
+#include "c2d/c2d.h"
 #include "hub/device.h"
-#include "hub/messages.h"
+#include "hub/hub_rig.h"
 #include "rest/client.h"
 #include "token/sas.h"
 #include "json/json.h"
@@ -52,7 +52,7 @@ static void wait(void)
     house.answered = false;
 }
 
-static void on_asked(void *arg, const struct hub_registry_answer *a)
+static void on_asked(void *arg, const struct registry_answer *a)
 {
     (void)arg;
     house.answered = true;
@@ -66,11 +66,11 @@ static void make_device(const char *id)
         body, sizeof(body),
         "{\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"%s\",\"secondaryKey\":\"%s\"}}}",
         KEY, KEY);
-    hub_registry_ask(house.hub.registry, house.loop,
-                     &(struct hub_registry_ask){.what = HUB_IDENTITY_PUT,
-                                                .id = {.device = slice_of(id)},
-                                                .body = slice_of(body)},
-                     on_asked, NULL);
+    registry_ask(house.hub.registry, house.loop,
+                 &(struct registry_ask){.what = &registry_identity_put,
+                                        .id = {.device = slice_of(id)},
+                                        .body = slice_of(body)},
+                 on_asked, NULL);
     wait();
     assert_int_equal(house.why, OK);
 }
@@ -83,12 +83,11 @@ static int begin(void **state)
     hub->uploads_container = "uploads";
     hub->uploads_notify = true;
     hub_rig_begin(hub, house.loop, names);
-    hub->policies = hub_policies_random();
+    hub->policies = iot_policies_random();
     strcpy(house.directory, "/tmp/millrace-files-XXXXXX");
     assert_non_null(mkdtemp(house.directory));
-    assert_int_equal(hub_registry_open(":memory:", &hub->limits, &(struct hub_registry_events){0},
-                                       &hub->registry),
-                     OK);
+    assert_int_equal(
+        registry_open(":memory:", &hub->limits, &(struct registry_events){0}, &hub->registry), OK);
     assert_int_equal(blob_store_open(&(struct blob_store_config){.directory = house.directory,
                                                                  .disk = store_disk_real(),
                                                                  .bytes_max = 1u << 30},
@@ -127,7 +126,7 @@ static int finish(void **state)
     rest_client_free(&house.client);
     listener_close(&house.listener);
     rest_server_free(&house.server);
-    hub_registry_close(&house.hub.registry);
+    registry_close(&house.hub.registry);
     blob_store_close(&house.hub.blobs);
     policies_free(&house.hub.policies);
     loop_free(&house.loop);
@@ -196,7 +195,7 @@ static void expect_body(const char *part)
         fail_msg("no '%s' in '%s'", part, buffer_cstr(&house.body));
 }
 
-static void on_taken(void *arg, enum status why, const struct hub_feedback *f)
+static void on_taken(void *arg, enum status why, const struct c2d_feedback *f)
 {
     (void)arg;
     house.answered = true;
@@ -208,7 +207,7 @@ static void on_taken(void *arg, enum status why, const struct hub_feedback *f)
 
 static enum status take(void)
 {
-    hub_feedback_take(house.hub.registry, house.loop, HUB_FEED_UPLOADS, on_taken, NULL);
+    c2d_feedback_take(house.hub.registry, house.loop, C2D_FEED_UPLOADS, on_taken, NULL);
     wait();
     return house.why;
 }

@@ -1,51 +1,49 @@
 
-#include "hub/jobs.h"
-#include "hub/registry_jobs.h"
 #include "hub/rest.h"
+#include "jobs/jobs.h"
+#include "jobs/rows.h"
 
 static void get(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_JOB_GET, .name = rest_param(r, "id")},
-                 200);
+    hub_rest_ask(r, &(struct registry_ask){.what = &job_get, .name = rest_param(r, "id")}, 200);
 }
 
 /* A change is told to those who do the jobs, before the caller is. */
-static void on_change(void *arg, const struct hub_registry_answer *a)
+static void on_change(void *arg, const struct registry_answer *a)
 {
     struct rest_request *r = arg;
     if (a->why != OK) {
         hub_rest_error(r, a->why, a->of, a->text);
         return;
     }
-    hub_jobs_changed(((struct hub *)r->app)->jobs);
+    jobs_changed(((struct hub *)r->app)->jobs);
     rest_reply_json(r, 200, a->json);
 }
 
-static void change(struct rest_request *r, enum hub_registry_what what)
+static void change(struct rest_request *r, const struct registry_work *what)
 {
-    hub_registry_ask(
-        ((struct hub *)r->app)->registry, r->loop,
-        &(struct hub_registry_ask){.what = what, .name = rest_param(r, "id"), .body = r->body},
-        on_change, r);
+    registry_ask(((struct hub *)r->app)->registry, r->loop,
+                 &(struct registry_ask){.what = what, .name = rest_param(r, "id"), .body = r->body},
+                 on_change, r);
 }
 
 static void put(struct rest_request *r)
 {
-    change(r, HUB_JOB_PUT);
+    change(r, &job_put);
 }
 
 static void cancel(struct rest_request *r)
 {
-    change(r, HUB_JOB_CANCEL);
+    change(r, &job_cancel);
 }
 
 static void list(struct rest_request *r)
 {
     uint64_t page;
     if (hub_rest_page(r, &page))
-        hub_registry_jobs(((struct hub *)r->app)->registry, r->loop, rest_query(r, "jobType"),
-                          rest_query(r, "jobStatus"), page,
-                          slice_trim(rest_header(r, "x-ms-continuation")), hub_rest_rows, r);
+        jobs_list(((struct hub *)r->app)->registry, r->loop, rest_query(r, "jobType"),
+                  rest_query(r, "jobStatus"), page, slice_trim(rest_header(r, "x-ms-continuation")),
+                  hub_rest_rows, r);
 }
 
 static const struct rest_route routes[] = {

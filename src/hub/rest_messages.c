@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "hub/messages.h"
+#include "c2d/c2d.h"
 #include "hub/rest.h"
 #include "json/write.h"
 
@@ -30,13 +30,12 @@ static void on_purged(void *arg, enum status why, unsigned count)
 
 static void purge(struct rest_request *r)
 {
-    hub_messages_purge(((struct hub *)r->app)->registry, r->loop, rest_param(r, "id"), on_purged,
-                       r);
+    c2d_purge(((struct hub *)r->app)->registry, r->loop, rest_param(r, "id"), on_purged, r);
 }
 
 /* ---- feedback ---- */
 
-static void on_batch(void *arg, enum status why, const struct hub_feedback *f)
+static void on_batch(void *arg, enum status why, const struct c2d_feedback *f)
 {
     struct rest_request *r = arg;
     if (why == NOT_FOUND) {
@@ -45,13 +44,13 @@ static void on_batch(void *arg, enum status why, const struct hub_feedback *f)
         hub_rest_error(r, why, IOT_DEVICE, "feedback could not be read");
     } else {
         rest_add_header(r, "ETag", slice_of(arena_printf(&r->arena, "\"%s\"", f->lock)));
-        rest_reply(r, 200, HUB_FEEDBACK_CONTENT_TYPE, f->json);
+        rest_reply(r, 200, C2D_FEEDBACK_CONTENT_TYPE, f->json);
     }
 }
 
 static void feedback_get(struct rest_request *r)
 {
-    hub_feedback_take(((struct hub *)r->app)->registry, r->loop, HUB_FEED_MESSAGES, on_batch, r);
+    c2d_feedback_take(((struct hub *)r->app)->registry, r->loop, C2D_FEED_MESSAGES, on_batch, r);
 }
 
 static void on_settled(void *arg, enum status why)
@@ -76,7 +75,7 @@ static struct slice lock_of(const struct rest_request *r)
 
 static void settle(struct rest_request *r, enum heads_outcome how)
 {
-    hub_feedback_settle(((struct hub *)r->app)->registry, r->loop, lock_of(r), how, on_settled, r);
+    c2d_feedback_settle(((struct hub *)r->app)->registry, r->loop, lock_of(r), how, on_settled, r);
 }
 
 static void feedback_complete(struct rest_request *r)

@@ -1,16 +1,16 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "hub/method_body.h"
 #include "hub/methods.h"
 #include "hub/rest.h"
 #include "iot/error.h"
+#include "iot/method.h"
 #include "json/json.h"
 #include "json/write.h"
 
 struct method {
     struct rest_request *request;
-    struct hub_method_call call;
+    struct iot_method_call call;
     bool command; /* of a digital twin: the answer is the payload alone */
 };
 
@@ -30,7 +30,7 @@ static void answer(struct method *m, int status, struct slice payload)
 {
     struct buffer body = {0};
     struct json_writer w = json_writer(&body);
-    hub_method_put(&w, status, payload);
+    iot_method_put(&w, status, payload);
     rest_reply_json(m->request, 200, buffer_slice(&body));
     buffer_clear(&body);
 }
@@ -45,7 +45,7 @@ static void answer_command(struct method *m, int status, struct slice payload)
 static void on_method(void *arg, enum status why, int status, struct slice payload)
 {
     struct method *m = arg;
-    if (why == OK && !hub_method_payload_ok(payload))
+    if (why == OK && !iot_method_payload_ok(payload))
         hub_rest_error(m->request, PEER_FAILED, IOT_DEVICE, "the device's answer is not JSON");
     else if (why == OK)
         (m->command ? answer_command : answer)(m, status, payload);
@@ -80,14 +80,14 @@ static void on_tried(void *arg, enum status why, int status, struct slice payloa
     struct method *m = arg;
     struct rest_request *r = m->request;
     if (why == OFFLINE)
-        hub_registry_identity(((struct hub *)r->app)->registry, r->loop, m->call.id, on_identity, m);
+        registry_identity(((struct hub *)r->app)->registry, r->loop, m->call.id, on_identity, m);
     else
         on_method(m, why, status, payload);
 }
 
 static void try_at_once(struct method *m)
 {
-    struct hub_method_call now = m->call;
+    struct iot_method_call now = m->call;
     now.connect_timeout_ms = 0;
     hub_method_invoke(m->request->app, m->request->loop, &now, on_tried, m);
 }
@@ -98,8 +98,9 @@ static void invoke(struct rest_request *r)
     struct json_doc *doc = NULL;
     struct method *m = MEMORY_NEW(struct method);
     m->request = r;
-    m->call = (struct hub_method_call){.id = hub_rest_id(r), .call_id = r->id};
-    const char *wrong = json_parse(r->body, JSON_STRICT, &doc, NULL) == OK ? hub_method_read(&r->arena, &hub->limits, json_root(doc), &m->call)
+    m->call = (struct iot_method_call){.id = hub_rest_id(r), .call_id = r->id};
+    const char *wrong = json_parse(r->body, JSON_STRICT, &doc, NULL) == OK
+                            ? iot_method_read(&r->arena, &hub->limits, json_root(doc), &m->call)
                             : "the body must be a JSON object";
     json_free(&doc);
     if (wrong) {
@@ -119,22 +120,23 @@ static bool query_seconds(struct rest_request *r, const char *name, uint64_t lea
     if (given.len && !slice_to_u64(given, &s))
         return false;
     *ms = s * 1000;
-    return s >= least && s <= HUB_METHOD_SECONDS_MAX;
+    return s >= least && s <= IOT_METHOD_SECONDS_MAX;
 }
 
-static const char *read_command(struct rest_request *r, struct hub_method_call *call)
+static const char *read_command(struct rest_request *r, struct iot_method_call *call)
 {
     struct slice component = rest_param(r, "component"), command = rest_param(r, "command");
     call->name = component.len ? slice_of(arena_printf(&r->arena, "%.*s*%.*s", SLICE_FMT(component), SLICE_FMT(command)))
                                : command;
     call->payload = r->body;
-    if (call->name.len > HUB_METHOD_NAME_MAX)
+    if (call->name.len > IOT_METHOD_NAME_MAX)
         return "component and command have up to 99 characters together";
-    if (!query_seconds(r, "responseTimeoutInSeconds", HUB_METHOD_SECONDS_MIN, HUB_METHOD_RESPONSE_SECONDS, &call->response_timeout_ms))
+    if (!query_seconds(r, "responseTimeoutInSeconds", IOT_METHOD_SECONDS_MIN,
+                       IOT_METHOD_RESPONSE_SECONDS, &call->response_timeout_ms))
         return "responseTimeoutInSeconds must be a whole number from 5 to 300";
     if (!query_seconds(r, "connectTimeoutInSeconds", 0, 0, &call->connect_timeout_ms))
         return "connectTimeoutInSeconds must be a whole number from 0 to 300";
-    if (call->payload.len && !hub_method_payload_ok(call->payload))
+    if (call->payload.len && !iot_method_payload_ok(call->payload))
         return "the body must be JSON: it is the command's argument";
     return call->payload.len > ((struct hub *)r->app)->limits.method_bytes
                ? "the body is larger than limits.method allows"
@@ -143,7 +145,7 @@ static const char *read_command(struct rest_request *r, struct hub_method_call *
 
 static void command(struct rest_request *r)
 {
-    struct hub_method_call call = {.id = hub_rest_id(r), .call_id = r->id};
+    struct iot_method_call call = {.id = hub_rest_id(r), .call_id = r->id};
     const char *wrong = read_command(r, &call);
     if (wrong) {
         hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE, wrong);

@@ -1,8 +1,8 @@
-#include "hub/registry_query.h"
 #include "hub/rest.h"
+#include "query/query.h"
 #include "json/json.h"
 
-void hub_rest_rows(void *arg, const struct hub_query_answer *a)
+void hub_rest_rows(void *arg, const struct query_answer *a)
 {
     struct rest_request *r = arg;
     if (a->why != OK) {
@@ -37,13 +37,13 @@ static void query(struct rest_request *r)
         hub_rest_error(r, BAD_ARGUMENT, IOT_DEVICE,
                        "the body must be a JSON object with a text named query");
     else if (hub_rest_page(r, &page))
-        hub_registry_query(((struct hub *)r->app)->registry, r->loop,
-                           &(struct hub_query_ask){
-                               .text = text,
-                               .page = page,
-                               .continuation = slice_trim(rest_header(r, "x-ms-continuation")),
-                           },
-                           hub_rest_rows, r);
+        query_run(((struct hub *)r->app)->registry, r->loop,
+                  &(struct query_ask){
+                      .text = text,
+                      .page = page,
+                      .continuation = slice_trim(rest_header(r, "x-ms-continuation")),
+                  },
+                  hub_rest_rows, r);
     json_free(&doc);
 }
 

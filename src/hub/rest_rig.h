@@ -1,19 +1,19 @@
 /* What the tests of the hub's REST share: a hub behind a server, and a caller with tokens. */
 #pragma once
 
-#include <stdio.h>
-#include <stdlib.h>
 #include "base/clock.h"
 #include "base/cmocka.h"
+#include "c2d/c2d.h"
 #include "hub/device.h"
 #include "hub/hub_rig.h"
-#include "hub/jobs.h"
-#include "hub/messages.h"
 #include "hub/methods.h"
 #include "hub/rest.h"
-#include "json/json.h"
+#include "jobs/jobs.h"
 #include "rest/client.h"
 #include "token/sas.h"
+#include "json/json.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 static const char *const names[] = {"127.0.0.1", "hub.example", NULL};
 
@@ -60,9 +60,9 @@ static inline int begin(void **state)
     struct hub *hub = &house.hub;
     house.loop = loop_new();
     hub_rig_begin(hub, house.loop, names);
-    hub->policies = hub_policies_random();
+    hub->policies = iot_policies_random();
     assert_int_equal(
-        hub_registry_open(":memory:", &hub->limits, &(struct hub_registry_events){0}, &hub->registry), OK);
+        registry_open(":memory:", &hub->limits, &(struct registry_events){0}, &hub->registry), OK);
     hub->jobs = hub_jobs_new(hub);
     start_server();
     house.client = rest_client_new(&(struct rest_client_config){.loop = house.loop});
@@ -76,8 +76,8 @@ static inline int finish(void **state)
     rest_client_free(&house.client);
     listener_close(&house.listener);
     rest_server_free(&house.server);
-    hub_jobs_free(&house.hub.jobs);
-    hub_registry_close(&house.hub.registry);
+    jobs_free(&house.hub.jobs);
+    registry_close(&house.hub.registry);
     loop_free(&house.loop);
     policies_free(&house.hub.policies);
     map_clear(&house.hub.loops[0].devices);

@@ -124,7 +124,7 @@ static void put_endpoint(struct json_writer *w, const struct hub_endpoint_view *
 {
     const struct hub_endpoint_state *s = v->state;
     uint64_t waiting = 0, http = __atomic_load_n(&s->http_status, __ATOMIC_RELAXED);
-    for (unsigned i = 0; i < HUB_PARTITIONS_MAX; i++)
+    for (unsigned i = 0; i < EVENTS_PARTITIONS_MAX; i++)
         waiting += __atomic_load_n(&s->behind[i], __ATOMIC_RELAXED);
     json_object(w);
     json_name(w, "endpointId"), json_put_text(w, v->name);

@@ -22,9 +22,9 @@ static void path_of(const struct rest_route *route, char out[256])
 
 static unsigned needed(enum rest_access access)
 {
-    return access == REST_READ                            ? HUB_REGISTRY_READ
-           : access == REST_WRITE || access == REST_ADMIN ? HUB_REGISTRY_WRITE
-                                                          : HUB_SERVICE_CONNECT;
+    return access == REST_READ                            ? IOT_REGISTRY_READ
+           : access == REST_WRITE || access == REST_ADMIN ? IOT_REGISTRY_WRITE
+                                                          : IOT_SERVICE_CONNECT;
 }
 
 typedef void row_fn(const struct rest_route *route, const char *path);

@@ -1,6 +1,7 @@
 #include "http/url.h"
 #include "hub/rest.h"
-#include "hub/transfers.h"
+#include "transfers/rows.h"
+#include "transfers/transfers.h"
 
 #define BLOB_NAME_MAX 1024
 
@@ -43,17 +44,17 @@ static const char *check_body(const struct json *body)
 
 /* ---- the routes ---- */
 
-static void on_created(void *arg, const struct hub_registry_answer *a)
+static void on_created(void *arg, const struct registry_answer *a)
 {
     struct rest_request *r = arg;
-    struct hub_transfers *transfers = ((struct hub *)r->app)->transfers;
+    struct transfers *transfers = ((struct hub *)r->app)->transfers;
     if (a->why != OK) {
         hub_rest_error(r, a->why, a->of, a->text);
         return;
     }
     rest_reply_json(r, 200, a->json);
     if (transfers)
-        hub_transfers_look(transfers);
+        transfers_look(transfers);
 }
 
 static void create(struct rest_request *r)
@@ -66,29 +67,29 @@ static void create(struct rest_request *r)
     if (wrong)
         hub_rest_error(r, BAD_ARGUMENT, IOT_JOB, wrong);
     else
-        hub_registry_ask(((struct hub *)r->app)->registry, r->loop,
-                         &(struct hub_registry_ask){.what = HUB_TRANSFER_CREATE, .body = r->body},
-                         on_created, r);
+        registry_ask(((struct hub *)r->app)->registry, r->loop,
+                     &(struct registry_ask){.what = &transfer_row_create, .body = r->body},
+                     on_created, r);
 }
 
-static void ask(struct rest_request *r, enum hub_registry_what what)
+static void ask(struct rest_request *r, const struct registry_work *what)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = what, .name = rest_param(r, "id")}, 200);
+    hub_rest_ask(r, &(struct registry_ask){.what = what, .name = rest_param(r, "id")}, 200);
 }
 
 static void list(struct rest_request *r)
 {
-    ask(r, HUB_TRANSFER_LIST);
+    ask(r, &transfer_row_list);
 }
 
 static void get(struct rest_request *r)
 {
-    ask(r, HUB_TRANSFER_GET);
+    ask(r, &transfer_row_get);
 }
 
 static void cancel(struct rest_request *r)
 {
-    ask(r, HUB_TRANSFER_CANCEL);
+    ask(r, &transfer_row_cancel);
 }
 
 static const struct rest_route routes[] = {

@@ -3,13 +3,13 @@
 
 static void get(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_TWIN_GET, .id = hub_rest_id(r)}, 200);
+    hub_rest_ask(r, &(struct registry_ask){.what = &registry_twin_get, .id = hub_rest_id(r)}, 200);
 }
 
-static void change(struct rest_request *r, enum hub_registry_what what)
+static void change(struct rest_request *r, const struct registry_work *what)
 {
     hub_rest_ask(r,
-                 &(struct hub_registry_ask){
+                 &(struct registry_ask){
                      .what = what,
                      .id = hub_rest_id(r),
                      .body = r->body,
@@ -20,21 +20,22 @@ static void change(struct rest_request *r, enum hub_registry_what what)
 
 static void patch(struct rest_request *r)
 {
-    change(r, HUB_TWIN_PATCH);
+    change(r, &registry_twin_patch);
 }
 
 static void put(struct rest_request *r)
 {
-    change(r, HUB_TWIN_PUT);
+    change(r, &registry_twin_put);
 }
 
 static void get_digital(struct rest_request *r)
 {
-    hub_rest_ask(r, &(struct hub_registry_ask){.what = HUB_DIGITAL_TWIN_GET, .id = hub_rest_id(r)}, 200);
+    hub_rest_ask(
+        r, &(struct registry_ask){.what = &registry_digital_twin_get, .id = hub_rest_id(r)}, 200);
 }
 
 /* 202, and where to read what became of it. */
-static void on_patched(void *arg, const struct hub_registry_answer *a)
+static void on_patched(void *arg, const struct registry_answer *a)
 {
     struct rest_request *r = arg;
     if (a->why != OK) {
@@ -53,14 +54,14 @@ static void on_patched(void *arg, const struct hub_registry_answer *a)
 
 static void patch_digital(struct rest_request *r)
 {
-    hub_registry_ask(((struct hub *)r->app)->registry, r->loop,
-                     &(struct hub_registry_ask){
-                         .what = HUB_DIGITAL_TWIN_PATCH,
-                         .id = hub_rest_id(r),
-                         .body = r->body,
-                         .if_match = hub_rest_if_match(r),
-                     },
-                     on_patched, r);
+    registry_ask(((struct hub *)r->app)->registry, r->loop,
+                 &(struct registry_ask){
+                     .what = &registry_digital_twin_patch,
+                     .id = hub_rest_id(r),
+                     .body = r->body,
+                     .if_match = hub_rest_if_match(r),
+                 },
+                 on_patched, r);
 }
 
 static const struct rest_route routes[] = {

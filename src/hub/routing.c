@@ -37,9 +37,9 @@ enum status hub_routing_send_now(struct heads_attendance *from, struct iot_event
     struct hub_routing_loop *r = d->owner->routing;
     if (hub_routing_decide(r->config, slice_of(d->owner->hub->name), hub_routing_twin(d), e,
                            &r->scratch))
-        return hub_partition_send(d->partition, e, from, token);
+        return partition_send(d->partition, e, from, token);
     __atomic_fetch_add(&d->owner->count.nowhere, 1, __ATOMIC_RELAXED);
-    hub_partition_pass(d->partition, from, token);
+    partition_pass(d->partition, from, token);
     return OK;
 }
 
@@ -130,7 +130,7 @@ static void endpoint_free(struct routing_endpoint *e)
 {
     hub_file_sink_free(&e->file);
     for (unsigned i = 0; i < HUB_STREAM_PARTITIONS_MAX; i++)
-        hub_partition_close(&e->stream.partitions[i]);
+        partition_close(&e->stream.partitions[i]);
     free(e->name);
     free(e);
 }

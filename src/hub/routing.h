@@ -11,8 +11,8 @@
  */
 #pragma once
 
+#include "events/events.h"
 #include "hub/device.h"
-#include "hub/events.h"
 #include "hub/outlet.h"
 #include "hub/routing_decide.h"
 #include "store/log.h"
@@ -24,7 +24,7 @@ struct hub_routing_loop {
     struct hub_loop *owner;
     struct hub_routing_config *config; /* a reference */
     struct hub_routing_scratch scratch;
-    struct hub_outlet *outlets[HUB_ENDPOINTS_MAX * HUB_PARTITIONS_MAX];
+    struct hub_outlet *outlets[HUB_ENDPOINTS_MAX * EVENTS_PARTITIONS_MAX];
     size_t outlet_count;
     /* sources.c */
     size_t telling;
@@ -33,7 +33,7 @@ struct hub_routing_loop {
 
 struct hub_routing_setup {
     struct hub *hub;
-    struct hub_events *events;
+    struct events *events;
     const char *path; /* of the configuration; need not be there */
     const char
         *folder; /* for streams, files, dead letters, and what is remembered; made when absent */
@@ -74,7 +74,7 @@ bool hub_routing_next_endpoint(struct hub_routing *r, void **at, struct hub_endp
 
 /* False: no route takes it. */
 bool hub_routing_decide_on(struct hub_loop *owner, struct iot_id id, struct iot_event *e);
-/* What a device sends: as hub_partition_send(). */
+/* What a device sends: as partition_send(). */
 CHECKED enum status hub_routing_send(struct heads_attendance *from, struct iot_event *e,
                                      uint64_t token);
 /* The same with what is known of its twin: routing_twins.c has waited for it. */

@@ -191,7 +191,7 @@ static void taken_over(struct change *c)
     struct hub *hub = hub_of(c);
     unsigned wants = c->config->sources & ~(1u << IOT_SOURCE_TELEMETRY);
     if (c->config->wants_twins)
-        wants |= HUB_REGISTRY_WANTS_TWINS;
+        wants |= REGISTRY_WANTS_TWINS;
     __atomic_store_n(&hub->wants, wants, __ATOMIC_RELAXED);
     log_info("routing routes=%zu endpoints=%zu enrichments=%zu fallback=%s", c->config->route_count,
              c->config->endpoint_count - 1, c->config->enrichment_count,
@@ -224,7 +224,7 @@ static void mark_gone(struct change *c)
             continue;
         __atomic_store_n(&e->gone, true, __ATOMIC_RELAXED);
         if (e->served)
-            hub_events_serve(c->routing->setup.events, e->name, false);
+            events_serve(c->routing->setup.events, e->name, false);
     }
 }
 
@@ -259,8 +259,8 @@ static enum status open_partition(struct change *c, struct routing_endpoint *e,
     const struct hub_routing_setup *setup = &c->routing->setup;
     struct buffer directory = {0};
     buffer_printf(&directory, "%s/streams/%s/%02u", c->routing->folder, e->name, n);
-    enum status s = hub_partition_open(
-        &(struct hub_partition_config){
+    enum status s = partition_open(
+        &(struct partition_config){
             .loop = setup->hub->loops[n % setup->hub->loop_count].loop,
             .disk = setup->disk,
             .directory = buffer_cstr(&directory),
@@ -299,10 +299,10 @@ static void streams_opened(struct change *c)
         if (e->kind != HUB_ENDPOINT_STREAM)
             continue;
         if (e->served)
-            hub_events_serve(c->routing->setup.events, e->name, true);
+            events_serve(c->routing->setup.events, e->name, true);
         else
-            hub_events_add(c->routing->setup.events, e->name, e->created_ms, e->stream.partitions,
-                           e->stream.partition_count);
+            events_add(c->routing->setup.events, e->name, e->created_ms, e->stream.partitions,
+                       e->stream.partition_count);
         e->served = true;
     }
     keep(c);

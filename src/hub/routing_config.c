@@ -11,7 +11,7 @@ struct reading {
     struct arena *arena;
     const struct json_doc *doc; /* NULL: places are not known */
     struct hub_routing_problem *problem;
-    const struct hub_limits *limits;
+    const struct iot_limits *limits;
 };
 
 __attribute__((format(printf, 3, 4))) static enum status
@@ -533,7 +533,7 @@ static enum status read_all(struct reading *r, const struct json *root, const ch
     return s == OK ? read_enrichments(r, json_get(root, "enrichments")) : s;
 }
 
-enum status hub_routing_config_read(struct slice text, const struct hub_limits *limits,
+enum status hub_routing_config_read(struct slice text, const struct iot_limits *limits,
                                     const char *events_name, struct hub_routing_config **out,
                                     struct hub_routing_problem *problem)
 {

@@ -15,7 +15,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "hub/limits.h"
+#include "iot/limits.h"
 #include "iot/message.h"
 #include "iot/query.h"
 #include "rest/route.h"
@@ -94,7 +94,7 @@ struct hub_routing_problem {
 
 /* An empty text is a hub without routes. BAD_FORMAT: no JSON. BAD_ARGUMENT: *problem says where and
  * what. */
-CHECKED enum status hub_routing_config_read(struct slice text, const struct hub_limits *limits,
+CHECKED enum status hub_routing_config_read(struct slice text, const struct iot_limits *limits,
                                             const char *events_name,
                                             struct hub_routing_config **out,
                                             struct hub_routing_problem *problem);

@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct hub_limits limits = hub_limits_azure();
+    struct iot_limits limits = iot_limits_azure();
     struct hub_routing_config *c = NULL;
     struct hub_routing_problem problem;
     if (hub_routing_config_read(slice_from(data, size), &limits, "millrace", &c, &problem) == OK) {

@@ -35,7 +35,7 @@ static const char whole[] =
 static enum status read(const char *text, struct hub_routing_config **c,
                         struct hub_routing_problem *p)
 {
-    struct hub_limits limits = hub_limits_azure();
+    struct iot_limits limits = iot_limits_azure();
     return hub_routing_config_read(slice_of(text), &limits, "millrace", c, p);
 }
 
@@ -156,7 +156,7 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 static void limits_hold(void **state)
 {
     (void)state;
-    struct hub_limits limits = hub_limits_azure();
+    struct iot_limits limits = iot_limits_azure();
     struct hub_routing_config *c;
     struct hub_routing_problem p;
     limits.routes = 2;

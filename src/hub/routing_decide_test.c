@@ -15,7 +15,7 @@ struct world {
 
 static void start(struct world *w, const char *config)
 {
-    struct hub_limits limits = hub_limits_azure();
+    struct iot_limits limits = iot_limits_azure();
     struct hub_routing_problem p;
     if (hub_routing_config_read(slice_of(config), &limits, "millrace", &w->c, &p) != OK)
         fail_msg("%s", p.text);

@@ -31,7 +31,7 @@ static struct {
     struct hub hub;
     struct loop *loop;
     struct store_disk *disk;
-    struct hub_events *events;
+    struct events *events;
     char folder[64], path[96];
     uint64_t segment_bytes, retain_bytes;
     struct sender senders[SENDERS];
@@ -108,13 +108,13 @@ static inline void open_partitions(void)
         char directory[16];
         snprintf(directory, sizeof(directory), "/events/%u", i);
         assert_int_equal(
-            hub_partition_open(&(struct hub_partition_config){.loop = house.loop,
-                                                              .disk = house.disk,
-                                                              .directory = directory,
-                                                              .index = i,
-                                                              .segment_bytes = house.segment_bytes,
-                                                              .retain_bytes = house.retain_bytes},
-                               &house.hub.partitions[i]),
+            partition_open(&(struct partition_config){.loop = house.loop,
+                                                      .disk = house.disk,
+                                                      .directory = directory,
+                                                      .index = i,
+                                                      .segment_bytes = house.segment_bytes,
+                                                      .retain_bytes = house.retain_bytes},
+                           &house.hub.partitions[i]),
             OK);
     }
     house.events = hub_events_new(&house.hub);
@@ -159,9 +159,9 @@ static inline void close_routing(void)
     if (house.hub.router)
         UNTIL(no_batch_is_under_way);
     hub_routing_close(&house.hub.router);
-    hub_events_free(&house.events);
+    events_free(&house.events);
     for (unsigned i = 0; i < PARTITIONS; i++)
-        hub_partition_close(&house.hub.partitions[i]);
+        partition_close(&house.hub.partitions[i]);
     int turns = 5; /* of what was posted before the end */
     (void)loop_run_until(house.loop, some_turns_later, &turns, 1000);
 }
@@ -190,19 +190,18 @@ static inline int begin(void **state)
     hub->loop_count = 1;
     hub->partition_count = PARTITIONS;
     hub->loops[0].loop = house.loop;
-    hub->limits = hub_limits_azure();
+    hub->limits = iot_limits_azure();
     hub_init(hub);
     snprintf(house.folder, sizeof(house.folder), "/tmp/millrace-routing-XXXXXX");
     assert_non_null(mkdtemp(house.folder));
     snprintf(house.path, sizeof(house.path), "%s/routing.json", house.folder);
-    assert_int_equal(
-        hub_registry_open(":memory:", &hub->limits,
-                          &(struct hub_registry_events){.on_event = hub_sources_registry_event,
-                                                        .wants = hub_sources_wants,
-                                                        .owner = hub_backend_owner,
-                                                        .arg = hub},
-                          &hub->registry),
-        OK);
+    assert_int_equal(registry_open(":memory:", &hub->limits,
+                                   &(struct registry_events){.on_event = hub_sources_registry_event,
+                                                             .wants = hub_sources_wants,
+                                                             .owner = hub_backend_owner,
+                                                             .arg = hub},
+                                   &hub->registry),
+                     OK);
     open_partitions();
     open_webhook();
     return 0;
@@ -254,7 +253,7 @@ static inline int finish(void **state)
     close_routing();
     listener_close(&house.listener);
     rest_server_free(&house.server);
-    hub_registry_close(&house.hub.registry);
+    registry_close(&house.hub.registry);
     loop_free(&house.loop);
     sim_disk_free(&house.disk);
     map_clear(&house.hub.loops[0].devices);
@@ -430,6 +429,6 @@ static inline unsigned count_builtin(void)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < PARTITIONS; i++)
-        n += count_records(hub_partition_log(house.hub.partitions[i]), 0, NULL, NULL);
+        n += count_records(partition_log(house.hub.partitions[i]), 0, NULL, NULL);
     return n;
 }

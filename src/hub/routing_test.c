@@ -83,7 +83,7 @@ static void a_stream_of_its_own_has_copies_with_enrichments(void **state)
     struct buffer bytes = {0}, scratch = {0};
     unsigned n = 0, partitions = 0;
     for (unsigned i = 0; i < 3; i++) {
-        unsigned here = count_records(hub_partition_log(e->stream.partitions[i]), 0, &last, &bytes);
+        unsigned here = count_records(partition_log(e->stream.partitions[i]), 0, &last, &bytes);
         n += here;
         partitions += here > 0;
     }
@@ -365,7 +365,7 @@ static void a_stream_that_is_removed_and_comes_back_has_its_events(void **state)
     house.wanted = 3;
     assert_true(loop_run_until(house.loop, is_delivered, (void *)"alarms", 20000));
     struct routing_endpoint *e = house.hub.router->endpoints;
-    assert_int_equal(count_records(hub_partition_log(e->stream.partitions[0]), 0, NULL, NULL), 3);
+    assert_int_equal(count_records(partition_log(e->stream.partitions[0]), 0, NULL, NULL), 3);
 }
 
 static void only_one_change_at_a_time_and_only_of_what_was_read(void **state)
@@ -404,12 +404,12 @@ static void what_no_route_takes_is_accepted_in_its_order_and_written_nowhere(voi
                  "\"endpointNames\":[\"disk\"]}]}");
     assert_int_equal(open_routing(), OK);
     struct sender *s = sign_in(0, "plc-1");
-    struct hub_partition *p =
+    struct partition *p =
         house.hub
             .partitions[hub_partition_of(&house.hub, (struct iot_id){.device = SLICE("plc-1")})];
     send_many(s, 1, 5);
     assert_int_equal(s->accepted, 5);
-    assert_int_equal(store_log_next(hub_partition_log(p)), 1);
+    assert_int_equal(store_log_next(partition_log(p)), 1);
     assert_int_equal(house.hub.loops[0].count.nowhere, 5);
     send(s, 6, "{\"n\":-1}");
     send(s, 7, "{\"n\":1}"); /* behind one that has to be committed */
@@ -417,9 +417,8 @@ static void what_no_route_takes_is_accepted_in_its_order_and_written_nowhere(voi
     send(s, 9, "{\"n\":92}");
     house.wanted = 9;
     assert_true(loop_run_until(house.loop, all_accepted, s, 20000));
-    assert_int_equal(store_log_durable(hub_partition_log(p)), 3);
-    assert_int_equal(hub_partition_newest(p),
-                     1); /* the stream's readers have caught up with this */
+    assert_int_equal(store_log_durable(partition_log(p)), 3);
+    assert_int_equal(partition_newest(p), 1); /* the stream's readers have caught up with this */
     house.wanted = 2;
     assert_true(loop_run_until(house.loop, is_delivered, (void *)"disk", 20000));
     sign_out(s);
@@ -427,8 +426,8 @@ static void what_no_route_takes_is_accepted_in_its_order_and_written_nowhere(voi
     restart();
     p = house.hub
             .partitions[hub_partition_of(&house.hub, (struct iot_id){.device = SLICE("plc-1")})];
-    assert_int_equal(store_log_durable(hub_partition_log(p)), 3);
-    assert_int_equal(hub_partition_newest(p), 1);
+    assert_int_equal(store_log_durable(partition_log(p)), 3);
+    assert_int_equal(partition_newest(p), 1);
 }
 
 int main(void)

@@ -70,7 +70,7 @@ static enum status send(struct waiting *w)
         return s;
     if (owner->routing) /* the routes may have gone meanwhile */
         return hub_routing_send_now(w->from, &e, w->token);
-    return hub_partition_send(hub_device_of(w->from)->partition, &e, w->from, w->token);
+    return partition_send(hub_device_of(w->from)->partition, &e, w->from, w->token);
 }
 
 static void resume(struct hub_routing_twin *t)
@@ -115,7 +115,7 @@ static void set(struct hub_routing_twin *t, struct slice json)
         t->doc = NULL;
 }
 
-static void on_twin(void *arg, const struct hub_registry_answer *a)
+static void on_twin(void *arg, const struct registry_answer *a)
 {
     struct hub_device *d = arg;
     struct hub_routing_twin *t = d->twin;
@@ -133,9 +133,9 @@ static void load(struct hub_routing_twin *t)
 {
     struct hub_loop *owner = t->device->owner;
     t->asked = true;
-    hub_registry_ask(owner->hub->registry, owner->loop,
-                     &(struct hub_registry_ask){.what = HUB_TWIN_GET, .id = t->device->id}, on_twin,
-                     hub_device_ref(t->device));
+    registry_ask(owner->hub->registry, owner->loop,
+                 &(struct registry_ask){.what = &registry_twin_get, .id = t->device->id}, on_twin,
+                 hub_device_ref(t->device));
 }
 
 static struct waiting *waiting_new(struct heads_attendance *from, uint64_t token)

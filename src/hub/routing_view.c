@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
-#include "hub/events_encode.h"
+#include "events/encode.h"
 
 /* ---- system properties ---- */
 
@@ -52,7 +52,7 @@ static bool system_property(struct hub_routing_view *v, struct slice name, struc
         }
     if (slice_eq_nocase(name, SLICE("$messageSource")) ||
         slice_eq_nocase(name, SLICE("$iothub-message-source")))
-        *out = text(hub_events_source_name(e->source));
+        *out = text(events_source_name(e->source));
     else if (slice_eq_nocase(name, SLICE("$enqueuedTime")) ||
              slice_eq_nocase(name, SLICE("$iothub-enqueuedtime")))
         *out = time_text(v->arena, e->enqueued_ms);

@@ -4,10 +4,10 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "c2d/c2d.h"
 #include "hub/audit.h"
-#include "hub/messages.h"
-#include "iotamqp/message.h"
 #include "iot/status_wire.h"
+#include "iotamqp/message.h"
 
 #define SENDS_WINDOW 100 /* messages of one link that are not stored yet */
 
@@ -19,7 +19,7 @@ struct hub_service {
 
 static bool allowed(struct heads_amqp_link *l)
 {
-    return heads_amqp_granted(l->head, HUB_SERVICE_CONNECT, &l->address);
+    return heads_amqp_granted(l->head, IOT_SERVICE_CONNECT, &l->address);
 }
 
 /* ---- messages/devicebound ---- */
@@ -85,15 +85,15 @@ static enum status read_to(struct slice to, struct arena *a, struct slice *devic
 }
 
 /* Takes iothub-ack out of the properties: it is the hub's. */
-static enum status read_ack(struct iot_message *m, struct buffer *rest, enum hub_ack *ack,
+static enum status read_ack(struct iot_message *m, struct buffer *rest, enum c2d_ack *ack,
                             const char **why)
 {
     struct slice list = m->properties, name, value;
-    *ack = HUB_ACK_NONE;
+    *ack = C2D_ACK_NONE;
     while (iot_property_next(&list, &name, &value)) {
         if (!slice_eq_nocase(name, SLICE("iothub-ack"))) {
             (void)iot_property_put(rest, name, value); /* it fitted before */
-        } else if (!hub_ack_of(value, ack)) {
+        } else if (!c2d_ack_of(value, ack)) {
             *why = "iothub-ack must be none, positive, negative or full";
             return BAD_ARGUMENT;
         }
@@ -117,7 +117,7 @@ static void on_transfer(struct heads_amqp_link *l, const struct amqp_delivery *d
     struct buffer properties = {0};
     struct iot_message m;
     struct slice device;
-    enum hub_ack ack;
+    enum c2d_ack ack;
     const char *why = "";
     enum status s = iotamqp_message_read(d->bytes, &memory, &m);
     if (s != OK)
@@ -130,9 +130,10 @@ static void on_transfer(struct heads_amqp_link *l, const struct amqp_delivery *d
         struct sending *sending = MEMORY_NEW(struct sending);
         *sending = (struct sending){.on = on, .delivery = d->id, .settled = d->settled};
         on->refs++;
-        hub_audit_message(service->hub, heads_amqp_granted_token(l->head, HUB_SERVICE_CONNECT, &l->address), &m);
-        hub_message_send(service->hub->registry, heads_amqp_loop(l->head), device, &m, ack, on_sent,
-                         sending);
+        hub_audit_message(service->hub,
+                          heads_amqp_granted_token(l->head, IOT_SERVICE_CONNECT, &l->address), &m);
+        c2d_send(service->hub->registry, heads_amqp_loop(l->head), device, &m, ack, on_sent,
+                 sending);
     } else {
         answer(on, d->id, d->settled, s, why);
     }
@@ -165,7 +166,7 @@ struct feedback_link {
     struct hub_service *service;
     struct loop *loop;
     struct heads_amqp_link *link; /* NULL: it has gone */
-    enum hub_feed feed;
+    enum c2d_feed feed;
     bool waits;                   /* there may be a batch */
     bool asking;                  /* for one */
     bool blocked;                 /* the peer is slow to read */
@@ -177,7 +178,7 @@ struct feedback_link {
 struct handed {
     struct link node;
     uint64_t token;
-    char lock[HUB_LOCK_LEN + 1];
+    char lock[C2D_LOCK_LEN + 1];
 };
 
 static void feedback_unref(struct feedback_link *f)
@@ -188,19 +189,21 @@ static void feedback_unref(struct feedback_link *f)
 
 static void settle(const struct feedback_link *f, const char *lock, enum heads_outcome how)
 {
-    hub_feedback_settle(f->service->hub->registry, f->loop, slice_from(lock, HUB_LOCK_LEN), how,
+    c2d_feedback_settle(f->service->hub->registry, f->loop, slice_from(lock, C2D_LOCK_LEN), how,
                         NULL, NULL);
 }
 
 static const struct feed {
     struct slice to, content_type;
-} feeds[HUB_FEED_COUNT] = {
-    [HUB_FEED_MESSAGES] = {SLICE_INIT("/messages/serviceBound/feedback"), SLICE_INIT(HUB_FEEDBACK_CONTENT_TYPE)},
-    [HUB_FEED_UPLOADS] = {SLICE_INIT("/messages/serviceBound/filenotifications"), SLICE_INIT("application/json")},
+} feeds[C2D_FEED_COUNT] = {
+    [C2D_FEED_MESSAGES] = {SLICE_INIT("/messages/serviceBound/feedback"),
+                           SLICE_INIT(C2D_FEEDBACK_CONTENT_TYPE)},
+    [C2D_FEED_UPLOADS] = {SLICE_INIT("/messages/serviceBound/filenotifications"),
+                          SLICE_INIT("application/json")},
 };
 
 static void write_batch(struct buffer *b, const struct feedback_link *f,
-                        const struct hub_feedback *batch)
+                        const struct c2d_feedback *batch)
 {
     struct amqp_header header = {
         .priority = AMQP_ABSENT, .ttl_ms = AMQP_ABSENT, .delivery_count = batch->delivery_count};
@@ -215,7 +218,7 @@ static void write_batch(struct buffer *b, const struct feedback_link *f,
     amqp_write_end(b, map, 6);
     struct amqp_properties p = amqp_properties_none();
     struct buffer id = {0};
-    amqp_write_string(&id, slice_from(batch->lock, HUB_LOCK_LEN));
+    amqp_write_string(&id, slice_from(batch->lock, C2D_LOCK_LEN));
     p.message_id = buffer_slice(&id);
     p.user_id = slice_of(f->service->hub->name);
     p.to = feeds[f->feed].to;
@@ -227,12 +230,12 @@ static void write_batch(struct buffer *b, const struct feedback_link *f,
 }
 
 /* The lock's bytes are the delivery's tag: it is where .NET looks for its token. */
-static enum status send_batch(struct feedback_link *f, const struct hub_feedback *batch,
+static enum status send_batch(struct feedback_link *f, const struct c2d_feedback *batch,
                               uint64_t token)
 {
     struct buffer message = {0};
     uint8_t tag[16];
-    if (!uuid_parse(slice_from(batch->lock, HUB_LOCK_LEN), tag))
+    if (!uuid_parse(slice_from(batch->lock, C2D_LOCK_LEN), tag))
         return IO_FAILED;
     write_batch(&message, f, batch);
     enum status s = heads_amqp_send(
@@ -242,7 +245,7 @@ static enum status send_batch(struct feedback_link *f, const struct hub_feedback
     return s;
 }
 
-static void hand_over(struct feedback_link *f, const struct hub_feedback *batch)
+static void hand_over(struct feedback_link *f, const struct c2d_feedback *batch)
 {
     struct heads_amqp_link *l = f->link;
     bool settled = amqp_link_send_settle(l->link) == AMQP_SEND_SETTLED;
@@ -263,7 +266,7 @@ static void hand_over(struct feedback_link *f, const struct hub_feedback *batch)
 
 static void ask(struct feedback_link *f);
 
-static void on_batch(void *arg, enum status why, const struct hub_feedback *batch)
+static void on_batch(void *arg, enum status why, const struct c2d_feedback *batch)
 {
     struct feedback_link *f = arg;
     f->asking = false;
@@ -284,7 +287,7 @@ static void ask(struct feedback_link *f)
         f->asking = true;
         f->waits = false;
         f->refs++;
-        hub_feedback_take(f->service->hub->registry, f->loop, f->feed, on_batch, f);
+        c2d_feedback_take(f->service->hub->registry, f->loop, f->feed, on_batch, f);
     } else if (!f->waits && amqp_link_draining(f->link->link)) {
         amqp_link_drained(f->link->link);
     }
@@ -334,7 +337,7 @@ static unsigned loop_index(const struct hub *hub, const struct loop *loop)
     return i;
 }
 
-static void feed_attach(struct heads_amqp_link *l, enum hub_feed feed)
+static void feed_attach(struct heads_amqp_link *l, enum c2d_feed feed)
 {
     struct hub_service *s = l->kind->arg;
     struct feedback_link *f = MEMORY_NEW(struct feedback_link);
@@ -354,13 +357,13 @@ static void feed_attach(struct heads_amqp_link *l, enum hub_feed feed)
 static void feedback_attach(struct heads_amqp_link *l, const struct amqp_attach *a)
 {
     (void)a;
-    feed_attach(l, HUB_FEED_MESSAGES);
+    feed_attach(l, C2D_FEED_MESSAGES);
 }
 
 static void notifications_attach(struct heads_amqp_link *l, const struct amqp_attach *a)
 {
     (void)a;
-    feed_attach(l, HUB_FEED_UPLOADS);
+    feed_attach(l, C2D_FEED_UPLOADS);
 }
 
 static void feedback_detach(struct heads_amqp_link *l)

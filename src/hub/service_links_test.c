@@ -4,10 +4,10 @@
 #include <stdio.h>
 
 #include "base/cmocka.h"
-#include "hub/hub_rig.h"
+#include "c2d/c2d.h"
 #include "hub/amqp.h"
 #include "hub/backend.h"
-#include "hub/messages.h"
+#include "hub/hub_rig.h"
 #include "io/sim.h"
 #include "io/stream.h"
 
@@ -20,7 +20,7 @@ static struct {
     struct loop *loop;
     struct hub hub;
     struct hub_amqp *amqp;
-    struct hub_messages_clock clock;
+    struct c2d_clock clock;
     struct listener *listener;
     /* The client. */
     struct stream *stream;
@@ -36,9 +36,9 @@ static struct {
     /* The registry's last answer. */
     bool answered;
     enum status why;
-    struct hub_message taken;
+    struct c2d_message taken;
     struct buffer body, id, properties;
-    enum hub_ack ack;
+    enum c2d_ack ack;
     unsigned count;
 } house;
 
@@ -244,14 +244,14 @@ static const char *send(struct letter letter)
 
 /* ---- the registry ---- */
 
-static void on_identity(void *arg, const struct hub_registry_answer *a)
+static void on_identity(void *arg, const struct registry_answer *a)
 {
     (void)arg;
     assert_int_equal(a->why, OK);
     house.answered = true;
 }
 
-static void on_taken(void *arg, enum status why, const struct hub_message *m, unsigned count)
+static void on_taken(void *arg, enum status why, const struct c2d_message *m, unsigned count)
 {
     (void)arg;
     house.why = why;
@@ -270,9 +270,8 @@ static void on_taken(void *arg, enum status why, const struct hub_message *m, un
 
 static unsigned take(void)
 {
-    hub_messages_take(house.hub.registry, house.loop,
-                      &(struct hub_message_want){.device = SLICE("d$1"), .count = 1}, on_taken,
-                      NULL);
+    c2d_take(house.hub.registry, house.loop, &(struct c2d_want){.device = SLICE("d$1"), .count = 1},
+             on_taken, NULL);
     go(1);
     return house.count;
 }
@@ -284,9 +283,9 @@ static void make_feedback(void)
         send((struct letter){.to = "/devices/d$1/messages/devicebound", .ack = "full"}),
         "accepted");
     assert_int_equal(take(), 1);
-    hub_message_settle(house.hub.registry, house.loop, SLICE("d$1"),
-                       slice_from(house.taken.lock, HUB_LOCK_LEN), HEADS_REJECT, NULL, NULL);
-    go(HUB_FEEDBACK_GATHER_MS + 2000);
+    c2d_settle(house.hub.registry, house.loop, SLICE("d$1"),
+               slice_from(house.taken.lock, C2D_LOCK_LEN), HEADS_REJECT, NULL, NULL);
+    go(C2D_FEEDBACK_GATHER_MS + 2000);
 }
 
 /* ---- the house ---- */
@@ -300,15 +299,15 @@ static int begin(void **state)
     house.loop = sim_loop_new(house.sim, "hub");
     hub->events_name = "events";
     hub_rig_begin(hub, house.loop, names);
-    hub->policies = hub_policies_random();
+    hub->policies = iot_policies_random();
     assert_int_equal(
-        hub_registry_open(":memory:", &hub->limits,
-                          &(struct hub_registry_events){.on_message = hub_backend_message_waits,
-                                                        .on_feedback = hub_backend_feedback_waits,
-                                                        .arg = hub},
-                          &hub->registry),
+        registry_open(":memory:", &hub->limits,
+                      &(struct registry_events){.on_message = hub_backend_message_waits,
+                                                .on_feedback = hub_backend_feedback_waits,
+                                                .arg = hub},
+                      &hub->registry),
         OK);
-    hub_messages_clock_start(&house.clock, hub->registry, house.loop);
+    c2d_clock_start(&house.clock, hub->registry, house.loop);
     hub->service = hub_service_new(hub);
     house.amqp = hub_amqp_new(hub, NULL) /* no stream is read */;
     assert_int_equal(
@@ -316,11 +315,11 @@ static int begin(void **state)
             &(struct listen_config){.loop = house.loop, .host = "hub", .on_accept = on_accept},
             &house.listener),
         OK);
-    hub_registry_ask(hub->registry, house.loop,
-                     &(struct hub_registry_ask){.what = HUB_IDENTITY_PUT,
-                                                .id = {.device = SLICE("d$1")},
-                                                .body = SLICE("{}")},
-                     on_identity, NULL);
+    registry_ask(hub->registry, house.loop,
+                 &(struct registry_ask){.what = &registry_identity_put,
+                                        .id = {.device = SLICE("d$1")},
+                                        .body = SLICE("{}")},
+                 on_identity, NULL);
     go(1);
     assert_true(house.answered);
     connect_as("service");
@@ -333,7 +332,7 @@ static int finish(void **state)
     disconnect();
     assert_int_equal(hub_amqp_connections(house.amqp), 0);
     listener_close(&house.listener);
-    hub_registry_close(&house.hub.registry);
+    registry_close(&house.hub.registry);
     sim_free(&house.sim);
     hub_amqp_free(&house.amqp);
     hub_service_free(&house.hub.service);
@@ -359,7 +358,7 @@ static void a_message_is_stored_as_it_was_sent(void **state)
     assert_int_equal(house.taken.message.message_id_type, IOT_MESSAGE_ID_UUID);
     assert_int_equal(house.id.len, 16);
     assert_int_equal(house.id.at[3], 4);
-    assert_int_equal(house.taken.ack, HUB_ACK_FULL);
+    assert_int_equal(house.taken.ack, C2D_ACK_FULL);
     struct slice list = buffer_slice(&house.properties), name, value;
     assert_true(iot_property_next(&list, &name, &value));
     assert_true(slice_eq(name, SLICE("color")));
@@ -450,7 +449,7 @@ static void a_batch_has_the_shape_that_the_sdks_expect(void **state)
     assert_int_equal(house.batches, 1);
     assert_int_equal(house.tag.len, 16); /* .NET's lock token */
     assert_int_equal(amqp_message_read(buffer_slice(&house.received), &m), OK);
-    assert_true(slice_eq(m.properties.content_type, SLICE(HUB_FEEDBACK_CONTENT_TYPE)));
+    assert_true(slice_eq(m.properties.content_type, SLICE(C2D_FEEDBACK_CONTENT_TYPE)));
     assert_true(slice_eq(m.properties.user_id, SLICE("hub.example")));
     assert_true(amqp_map_find(&m.message_annotations, SLICE("iothub-enqueuedtime"), &v));
     assert_int_equal(v.type, AMQP_TIMESTAMP);

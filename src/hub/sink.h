@@ -14,8 +14,7 @@
 struct hub_stream {
     char *name;
     unsigned partition_count;
-    struct hub_partition
-        *partitions[HUB_STREAM_PARTITIONS_MAX]; /* each on the loop that it names */
+    struct partition *partitions[HUB_STREAM_PARTITIONS_MAX]; /* each on the loop that it names */
 };
 
 extern const struct hub_sink_ops hub_sink_stream; /* the sink is a struct hub_stream */

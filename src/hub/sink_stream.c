@@ -6,9 +6,9 @@
 
 /* What of a batch goes to one partition of the stream. */
 struct part {
-    struct hub_append append;
+    struct partition_append append;
     struct hub_batch *batch;
-    struct hub_partition *to;
+    struct partition *to;
     enum status why;
 };
 
@@ -18,13 +18,13 @@ static void part_arrives(void *arg)
     struct hub_batch *b = p->batch;
     if (p->why != OK)
         b->why = p->why;
-    hub_append_clear(&p->append);
+    partition_append_clear(&p->append);
     free(p);
     if (--b->sink.left == 0)
         hub_batch_done(b, b->why);
 }
 
-static void on_appended(struct hub_append *a, enum status why)
+static void on_appended(struct partition_append *a, enum status why)
 {
     struct part *p = (struct part *)a; /* its first member */
     p->why = why;
@@ -32,19 +32,19 @@ static void on_appended(struct hub_append *a, enum status why)
         loop_post(p->batch->home, part_arrives, p);
         return;
     }
-    hub_append_clear(a);
+    partition_append_clear(a);
     free(p);
 }
 
 static void append_arrives(void *arg)
 {
     struct part *p = arg;
-    hub_partition_append(p->to, &p->append);
+    partition_append(p->to, &p->append);
 }
 
 /* The event as the stream has it: enqueued now, with the enrichments among its properties, and the
  * time of the first beside it. */
-static void add_copy(struct hub_append *a, const struct iot_event *e, uint16_t endpoint,
+static void add_copy(struct partition_append *a, const struct iot_event *e, uint16_t endpoint,
                      uint64_t wall_ms, struct buffer *scratch, struct buffer *annotations)
 {
     struct iot_event copy = *e;
@@ -55,7 +55,7 @@ static void add_copy(struct hub_append *a, const struct iot_event *e, uint16_t e
     copy.annotations = buffer_slice(annotations);
     copy.message.properties = iot_event_properties(e, endpoint, scratch);
     copy.endpoints = copy.stamps = (struct slice){0};
-    hub_append_add(a, &copy);
+    partition_append_add(a, &copy);
 }
 
 static void share_out(const struct hub_stream *stream, struct hub_batch *b, struct part **parts)
@@ -91,7 +91,7 @@ static void deliver(void *sink, struct hub_batch *b)
         b->sink.left += parts[i] != NULL;
     for (unsigned i = 0; i < stream->partition_count; i++)
         if (parts[i])
-            loop_post(hub_partition_loop(parts[i]->to), append_arrives, parts[i]);
+            loop_post(partition_loop(parts[i]->to), append_arrives, parts[i]);
 }
 
 const struct hub_sink_ops hub_sink_stream = {deliver};

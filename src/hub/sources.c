@@ -62,18 +62,18 @@ void hub_source_event(const struct hub_source *s, const char *hub_name, struct s
 /* ---- into the log ---- */
 
 struct telling {
-    struct hub_append append;
+    struct partition_append append;
     struct hub_routing_loop *routing;
 };
 
-static void on_appended(struct hub_append *a, enum status why)
+static void on_appended(struct partition_append *a, enum status why)
 {
     struct telling *t = (struct telling *)a; /* its first member */
     if (why != CANCELLED)                    /* else routing is gone before */
         t->routing->telling--;
     if (why != OK && why != CANCELLED)
         log_error("an event of the hub itself could not be stored status=%s", status_name(why));
-    hub_append_clear(a);
+    partition_append_clear(a);
     free(t);
 }
 
@@ -100,9 +100,8 @@ static void publish(struct hub_loop *owner, const struct hub_source *s)
         t->append.done = on_appended;
         t->routing = routing;
         routing->telling++;
-        hub_append_add(&t->append, &e);
-        hub_partition_append(owner->hub->partitions[hub_partition_of(owner->hub, s->id)],
-                             &t->append);
+        partition_append_add(&t->append, &e);
+        partition_append(owner->hub->partitions[hub_partition_of(owner->hub, s->id)], &t->append);
     }
     buffer_clear(&properties);
 }
@@ -140,7 +139,7 @@ static void post(struct hub *hub, const struct hub_source *s, bool is_twin)
     loop_post(hub_owner(hub, s->id)->loop, news_arrives, n);
 }
 
-void hub_sources_registry_event(void *hub, const struct hub_registry_event *e)
+void hub_sources_registry_event(void *hub, const struct registry_event *e)
 {
     post(hub,
          &(struct hub_source){.source = e->source,

@@ -8,13 +8,13 @@
 #pragma once
 
 #include "hub/device.h"
-#include "hub/registry.h"
+#include "registry/registry.h"
 
 /* On their way into a loop's partitions; beyond it an event is dropped, counted and logged. */
 #define HUB_SOURCES_WAITING_MAX 20000
 
-/* For hub_registry_events: `hub` is the hub. From any thread. */
-void hub_sources_registry_event(void *hub, const struct hub_registry_event *e);
+/* For registry_events: `hub` is the hub. From any thread. */
+void hub_sources_registry_event(void *hub, const struct registry_event *e);
 unsigned hub_sources_wants(void *hub);
 
 /* On the device's loop. */

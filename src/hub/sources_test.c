@@ -20,22 +20,22 @@ static bool is_answered(void *arg)
     return last.answered;
 }
 
-static void on_answer(void *arg, const struct hub_registry_answer *a)
+static void on_answer(void *arg, const struct registry_answer *a)
 {
     (void)arg;
     last.answered = true;
     last.why = a->why;
 }
 
-static void ask(enum hub_registry_what what, const char *key, const char *body,
+static void ask(const struct registry_work *what, const char *key, const char *body,
                 const char *if_match)
 {
     struct iot_id id;
     assert_true(iot_id_parse(slice_of(key), &id));
     last.answered = false;
-    hub_registry_ask(
+    registry_ask(
         house.hub.registry, house.loop,
-        &(struct hub_registry_ask){
+        &(struct registry_ask){
             .what = what, .id = id, .body = slice_of(body), .if_match = slice_of(if_match)},
         on_answer, NULL);
     UNTIL(is_answered);
@@ -54,12 +54,12 @@ static void report(const char *key, const char *patch)
     struct iot_id id;
     assert_true(iot_id_parse(slice_of(key), &id));
     last.answered = false;
-    hub_registry_report(house.hub.registry, house.loop, id, slice_of(patch), on_report, NULL);
+    registry_report(house.hub.registry, house.loop, id, slice_of(patch), on_report, NULL);
     UNTIL(is_answered);
     assert_int_equal(last.why, OK);
 }
 
-static struct hub_partition *partition_of(const char *device)
+static struct partition *partition_of(const char *device)
 {
     return house.hub
         .partitions[hub_partition_of(&house.hub, (struct iot_id){.device = slice_of(device)})];
@@ -67,13 +67,13 @@ static struct hub_partition *partition_of(const char *device)
 
 static bool has_records(void *arg)
 {
-    return store_log_durable(hub_partition_log(arg)) >= house.wanted;
+    return store_log_durable(partition_log(arg)) >= house.wanted;
 }
 
 /* The n-th event of the device's partition. */
 static const struct iot_event *event(const char *device, uint64_t n)
 {
-    struct store_log *log = hub_partition_log(partition_of(device));
+    struct store_log *log = partition_log(partition_of(device));
     struct store_record record;
     house.wanted = n;
     assert_true(loop_run_until(house.loop, has_records, partition_of(device), 20000));
@@ -128,7 +128,7 @@ static void life_cycles_are_told_with_the_twin(void **state)
 {
     (void)state;
     start(ROUTE("DeviceLifecycleEvents") "," ROUTE("ModuleLifecycleEvents"));
-    ask(HUB_IDENTITY_PUT, "plc-1", "{}", NULL);
+    ask(&registry_identity_put, "plc-1", "{}", NULL);
     const struct iot_event *e = event("plc-1", 1);
     assert_int_equal(e->source, IOT_SOURCE_DEVICE_LIFECYCLE);
     assert_slice(e->from.device, SLICE("plc-1"));
@@ -145,17 +145,17 @@ static void life_cycles_are_told_with_the_twin(void **state)
     assert_int_equal(time.len, strlen("2026-01-01T00:00:00.0000000Z"));
     body_has(e, "\"deviceId\":\"plc-1\"");
     body_has(e, "\"desired\":{\"$metadata\":{\"$lastUpdated\":");
-    ask(HUB_IDENTITY_PUT, "plc-1/mod", "{}", NULL);
+    ask(&registry_identity_put, "plc-1/mod", "{}", NULL);
     e = event("plc-1", 2);
     assert_int_equal(e->source, IOT_SOURCE_MODULE_LIFECYCLE);
     assert_slice(e->from.module, SLICE("mod"));
     has(e, "moduleId", "mod");
     has(e, "opType", "createModuleIdentity");
     has(e, "iothub-message-schema", "moduleLifecycleNotification");
-    ask(HUB_IDENTITY_DELETE, "plc-1/mod", NULL, "*");
+    ask(&registry_identity_delete, "plc-1/mod", NULL, "*");
     has(event("plc-1", 3), "opType", "deleteModuleIdentity");
-    ask(HUB_TWIN_PATCH, "plc-1", "{\"tags\":{\"a\":1}}", NULL); /* not asked for */
-    ask(HUB_IDENTITY_DELETE, "plc-1", NULL, "*");
+    ask(&registry_twin_patch, "plc-1", "{\"tags\":{\"a\":1}}", NULL); /* not asked for */
+    ask(&registry_identity_delete, "plc-1", NULL, "*");
     e = event("plc-1", 4);
     has(e, "opType", "deleteDeviceIdentity");
     body_has(e, "\"tags\":{\"a\":1}");
@@ -165,8 +165,8 @@ static void changes_of_twins_are_told_with_what_changed(void **state)
 {
     (void)state;
     start(ROUTE("TwinChangeEvents"));
-    ask(HUB_IDENTITY_PUT, "plc-1", "{}", NULL);
-    ask(HUB_TWIN_PATCH, "plc-1",
+    ask(&registry_identity_put, "plc-1", "{}", NULL);
+    ask(&registry_twin_patch, "plc-1",
         "{\"tags\":{\"site\":\"north\"},\"properties\":{\"desired\":{\"limit\":5,\"old\":null}}}",
         NULL);
     const struct iot_event *e = event("plc-1", 1);
@@ -184,7 +184,7 @@ static void changes_of_twins_are_told_with_what_changed(void **state)
     body_has(e, "\"properties\":{\"reported\":{\"temperature\":21.5,\"$metadata\":");
     body_lacks(e, "\"desired\"");
     body_lacks(e, "\"tags\"");
-    ask(HUB_TWIN_PUT, "plc-1", "{\"properties\":{\"desired\":{\"limit\":6}}}", NULL);
+    ask(&registry_twin_put, "plc-1", "{\"properties\":{\"desired\":{\"limit\":6}}}", NULL);
     e = event("plc-1", 3);
     has(e, "opType", "replaceTwin");
     body_has(e, "\"deviceId\":\"plc-1\",\"etag\":");
@@ -196,9 +196,9 @@ static void digital_twins_are_told_as_json_patches(void **state)
 {
     (void)state;
     start(ROUTE("DigitalTwinChangeEvents"));
-    ask(HUB_IDENTITY_PUT, "plc-1", "{}", NULL);
-    ask(HUB_TWIN_PATCH, "plc-1", "{\"tags\":{\"a\":1}}", NULL); /* no property */
-    ask(HUB_TWIN_PATCH, "plc-1",
+    ask(&registry_identity_put, "plc-1", "{}", NULL);
+    ask(&registry_twin_patch, "plc-1", "{\"tags\":{\"a\":1}}", NULL); /* no property */
+    ask(&registry_twin_patch, "plc-1",
         "{\"properties\":{\"desired\":{\"thermostat1\":{\"__t\":\"c\",\"target\":21.8}}}}", NULL);
     const struct iot_event *e = event("plc-1", 1);
     assert_int_equal(e->source, IOT_SOURCE_DIGITAL_TWIN_CHANGE);
@@ -260,7 +260,7 @@ static void nothing_is_told_that_no_route_wants(void **state)
 {
     (void)state;
     assert_int_equal(open_routing(), OK);
-    ask(HUB_IDENTITY_PUT, "plc-1", "{}", NULL);
+    ask(&registry_identity_put, "plc-1", "{}", NULL);
     report("plc-1", "{\"a\":1}");
     struct sender *s = sign_in(0, "plc-1");
     send_many(s, 1, 1);
@@ -277,8 +277,8 @@ static void routes_see_the_twin_as_it_is_now(void **state)
                  "\"enrichments\":[{\"key\":\"site\",\"value\":\"$twin.tags.site\","
                  "\"endpointNames\":[\"events\"]}]}");
     assert_int_equal(open_routing(), OK);
-    ask(HUB_IDENTITY_PUT, "plc-1", "{}", NULL);
-    ask(HUB_TWIN_PATCH, "plc-1", "{\"tags\":{\"site\":\"north\"}}", NULL);
+    ask(&registry_identity_put, "plc-1", "{}", NULL);
+    ask(&registry_twin_patch, "plc-1", "{\"tags\":{\"site\":\"north\"}}", NULL);
     struct sender *s = sign_in(0, "plc-1");
     send_many(s, 1, 3); /* they wait for the twin, and are accepted in their order */
     const struct iot_event *e = event("plc-1", 3);
@@ -287,14 +287,14 @@ static void routes_see_the_twin_as_it_is_now(void **state)
     assert_slice(e->message.body, SLICE("{\"n\":3}"));
     assert_true(iot_property_find(iot_event_properties(e, 0, &scratch), SLICE("site"), &value));
     assert_slice(value, SLICE("north"));
-    ask(HUB_TWIN_PATCH, "plc-1", "{\"tags\":{\"alarm\":true,\"site\":\"south\"}}", NULL);
+    ask(&registry_twin_patch, "plc-1", "{\"tags\":{\"alarm\":true,\"site\":\"south\"}}", NULL);
     int turns = 3;
     (void)loop_run_until(house.loop, some_turns_later, &turns, 1000);
     send_many(s, 4, 1);
     e = event("plc-1", 4);
     assert_true(iot_event_goes_to(e, 1)); /* the file's */
     assert_false(iot_event_goes_to(e, 0));
-    ask(HUB_TWIN_PATCH, "plc-1", "{\"tags\":{\"alarm\":null}}", NULL);
+    ask(&registry_twin_patch, "plc-1", "{\"tags\":{\"alarm\":null}}", NULL);
     turns = 3;
     (void)loop_run_until(house.loop, some_turns_later, &turns, 1000);
     send_many(s, 5, 1);

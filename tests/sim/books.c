@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "hub/partition.h"
+#include "events/partition.h"
 #include "sim/world.h"
 
 /* ---- sets of numbers ---- */
@@ -103,7 +103,7 @@ static void enter(struct world *w, struct book *books, const struct iot_event *e
 
 static void read_partition(struct world *w, struct book *books, unsigned i)
 {
-    struct store_log *log = hub_partition_log(w->hub->partitions[i]);
+    struct store_log *log = partition_log(w->hub->partitions[i]);
     struct store_reader *r = store_reader_open(log, 1);
     struct store_record record;
     while (store_reader_next(r, &record) == OK) {

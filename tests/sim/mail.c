@@ -86,8 +86,8 @@ static void send_next(void *arg)
     struct sending *s = MEMORY_NEW(struct sending);
     *s = (struct sending){mail, ++mail->sent};
     int len = snprintf(body, sizeof(body), "%llu", (unsigned long long)s->number);
-    hub_message_send(w->registry, w->service, SLICE("robot"),
-                     &(struct iot_message){.body = slice_from(body, (size_t)len)}, HUB_ACK_NONE,
+    c2d_send(w->registry, w->service, SLICE("robot"),
+                     &(struct iot_message){.body = slice_from(body, (size_t)len)}, C2D_ACK_NONE,
                      on_accepted, s);
     loop_timer_start(w->service, &mail->next, 100 + sim_below(w->sim, 3000), send_next, mail);
 }
@@ -104,13 +104,13 @@ static uint64_t missing(const struct world_mail *mail)
 
 bool world_mail_settled(const struct world *w)
 {
-    struct hub_messages_count c = hub_messages_count(w->registry);
+    struct registry_messages c = c2d_count(w->registry);
     return c.waiting == 0 && missing(w->mail) <= c.dead;
 }
 
 void world_mail_check(struct world *w)
 {
-    struct hub_messages_count c = hub_messages_count(w->registry);
+    struct registry_messages c = c2d_count(w->registry);
     if (c.sent != w->mail->accepted.count)
         world_wrong(w, "the hub has taken %llu messages to the robot, and said so of %llu",
                     (unsigned long long)c.sent, (unsigned long long)w->mail->accepted.count);

@@ -152,7 +152,7 @@ static void call(struct world *w, struct world_module *m, bool must)
     c->must = must;
     buffer_printf(&payload, "{\"call\":%llu}", (unsigned long long)c->number);
     hub_method_invoke(w->hub, w->hub->loops[sim_below(w->sim, w->hub_loops)].loop,
-                      &(struct hub_method_call){.id = world_module_id(m),
+                      &(struct iot_method_call){.id = world_module_id(m),
                                                 .name = SLICE("count"),
                                                 .payload = buffer_slice(&payload),
                                                 .connect_timeout_ms = c->connect_ms,

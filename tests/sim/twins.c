@@ -220,7 +220,7 @@ void world_twin_stop(struct world_module *m)
 
 /* ---- services desire ---- */
 
-static void on_desired(void *arg, const struct hub_registry_answer *a)
+static void on_desired(void *arg, const struct registry_answer *a)
 {
     if (a->why != OK)
         world_wrong(arg, "a twin was not changed: %s", status_name(a->why));
@@ -255,8 +255,8 @@ static void desire(void *arg)
     struct world_module *m = &w->modules[sim_below(w->sim, WORLD_MODULES)];
     put_desire(w, whole);
     if (w->hub) /* who asks for it is at one of the hub's loops */
-        hub_registry_ask(w->registry, w->hub->loops[sim_below(w->sim, w->hub_loops)].loop,
-                         &(struct hub_registry_ask){.what = whole ? HUB_TWIN_PUT : HUB_TWIN_PATCH,
+        registry_ask(w->registry, w->hub->loops[sim_below(w->sim, w->hub_loops)].loop,
+                         &(struct registry_ask){.what = whole ? &registry_twin_put : &registry_twin_patch,
                                                     .id = world_module_id(m),
                                                     .body = buffer_slice(&w->desire)},
                          on_desired, w);
@@ -290,7 +290,7 @@ static void on_look(void *arg, enum status why, struct slice json)
 void world_twins_look(struct world *w)
 {
     for (unsigned i = 0; i < WORLD_MODULES; i++)
-        hub_registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_look,
+        registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_look,
                           &w->modules[i]);
 }
 
@@ -342,7 +342,7 @@ static void on_check(void *arg, enum status why, struct slice json)
 void world_twins_check(struct world *w)
 {
     for (unsigned i = 0; i < WORLD_MODULES; i++)
-        hub_registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_check,
+        registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_check,
                           &w->modules[i]);
     sim_run(w->sim, sim_now_ms(w->sim) + 100);
 }

@@ -129,8 +129,8 @@ static bool open_partitions(struct world *w)
     for (unsigned i = 0; i < w->hub->partition_count; i++) {
         char directory[32];
         snprintf(directory, sizeof(directory), "/hub/%u", i);
-        enum status s = hub_partition_open(
-            &(struct hub_partition_config){
+        enum status s = partition_open(
+            &(struct partition_config){
                 .loop = w->hub->loops[i % w->hub->loop_count].loop,
                 .disk = w->hub_disk,
                 .directory = directory,
@@ -150,7 +150,7 @@ static void stop_hub(struct world *w)
         listener_close(&w->hub_listener);
     loop_timer_stop(&w->messages_clock.timer);
     for (unsigned i = 0; i < w->hub->partition_count; i++)
-        hub_partition_close(&w->hub->partitions[i]);
+        partition_close(&w->hub->partitions[i]);
     for (unsigned i = 0; i < w->hub->loop_count; i++)
         loop_free(&w->hub->loops[i].loop);
     heads_mqtt_free(&w->hub_mqtt);
@@ -186,8 +186,8 @@ bool world_start_hub(struct world *w)
                                                           .arg = w},
                                   &w->hub_listener);
     assert(s == OK);
-    w->messages_clock = (struct hub_messages_clock){0};
-    hub_messages_clock_start(&w->messages_clock, w->registry, hub->loops[0].loop);
+    w->messages_clock = (struct c2d_clock){0};
+    c2d_clock_start(&w->messages_clock, w->registry, hub->loops[0].loop);
     return true;
 }
 
@@ -235,7 +235,7 @@ static struct loop *owner(void *arg, struct iot_id id)
     return w->hub ? hub_backend_owner(w->hub, id) : w->service;
 }
 
-static void on_made(void *arg, const struct hub_registry_answer *a)
+static void on_made(void *arg, const struct registry_answer *a)
 {
     (void)arg;
     assert(a->why == OK);
@@ -243,8 +243,8 @@ static void on_made(void *arg, const struct hub_registry_answer *a)
 
 static void make(struct world *w, struct iot_id id, const char *body, const char *if_match)
 {
-    hub_registry_ask(w->registry, w->service,
-                     &(struct hub_registry_ask){.what = HUB_IDENTITY_PUT,
+    registry_ask(w->registry, w->service,
+                     &(struct registry_ask){.what = &registry_identity_put,
                                                 .id = id,
                                                 .body = slice_of(body),
                                                 .if_match = slice_of(if_match)},
@@ -274,15 +274,15 @@ static void make_identities(struct world *w)
 
 static void open_registry(struct world *w)
 {
-    w->limits = hub_limits_azure();
-    const struct hub_registry_events events = {.on_identity = on_identity,
+    w->limits = iot_limits_azure();
+    const struct registry_events events = {.on_identity = on_identity,
                                                .on_desired = on_desired,
                                                .on_message = on_message,
                                                .owner = owner,
                                                .arg = w};
-    enum status s = hub_registry_open(":memory:", &w->limits, &events, &w->registry);
+    enum status s = registry_open(":memory:", &w->limits, &events, &w->registry);
     assert(s == OK);
-    w->policies = hub_policies_random();
+    w->policies = iot_policies_random();
     make_identities(w);
 }
 
@@ -341,7 +341,7 @@ void world_free(struct world **world)
     loop_timer_stop(&w->desire_next);
     loop_timer_stop(&w->call_next);
     loop_free(&w->service);
-    hub_registry_close(&w->registry);
+    registry_close(&w->registry);
     policies_free(&w->policies);
     sim_free(&w->sim);
     sim_disk_free(&w->edge_disk);

@@ -28,7 +28,7 @@
 #include "edge/twins.h"
 #include "heads/mqtt.h"
 #include "hub/hub.h"
-#include "hub/messages.h"
+#include "c2d/c2d.h"
 #include "io/sim.h"
 #include "store/sim_disk.h"
 
@@ -114,15 +114,15 @@ struct world {
     struct listener *edge_listener;
 
     struct store_disk *hub_disk;
-    struct hub_registry *registry;
+    struct registry *registry;
     struct policies *policies;
-    struct hub_limits limits;
+    struct iot_limits limits;
     struct hub *hub;   /* NULL while it is dead */
     uint64_t hub_life; /* counts its starts and ends */
     struct heads_mqtt *hub_mqtt;
     struct listener *hub_listener;
     unsigned hub_loops;
-    struct hub_messages_clock messages_clock;
+    struct c2d_clock messages_clock;
     struct world_mail *mail;
 
     struct loop *service; /* of those who use the hub; never killed */
