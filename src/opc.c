@@ -14,6 +14,7 @@
 #include "discovery/discovery_settings.h"
 #include "io/trim.h"
 #include "opcua/thread.h"
+#include "outbox/transport.h"
 #include "publisher/api.h"
 #include "publisher/api_check.h"
 #include "publisher/changes.h"
@@ -113,20 +114,39 @@ static void add_rows(struct opc *o, const struct setting *rows, size_t count)
 
 /* ---- what the roles share ---- */
 
+/* Of a transport that needs no hub: the setting that says where it leads. */
+static const struct other_way {
+    const char *transport, *setting;
+} other_ways[] = {{"Mqtt", "mqtt.connection"},   {"EventHub", "eventhub.connection"}, {"Kafka", "kafka.connection"},
+                  {"Dapr", "dapr.connection"},   {"Http", "http.connection"},         {"FileSystem", "output"}};
+
+static enum status refuse_way(const char *transport)
+{
+    const char *refusal = transport ? transport_refusal(transport) : NULL;
+    if (refusal) {
+        log_error("transport %s is not there: %s", transport, refusal);
+        return BAD_ARGUMENT;
+    }
+    for (size_t i = 0; transport && i < sizeof(other_ways) / sizeof(other_ways[0]); i++)
+        if (strcmp(transport, other_ways[i].transport) == 0) {
+            log_error("transport %s needs the setting '%s', which says where it leads", transport,
+                      other_ways[i].setting);
+            return BAD_ARGUMENT;
+        }
+    log_error("the setting 'connection' is needed: the connection string of this module; or another "
+              "transport for a publisher alone, such as mqtt.connection, http.connection or output");
+    return BAD_ARGUMENT;
+}
+
 /* A publisher alone may have another transport; what else there is needs the module's connection. */
 static enum status do_without_hub(struct opc *o)
 {
-    static const char *const others[] = {"mqtt.connection", "eventhub.connection", "kafka.connection",
-                                         "dapr.connection", "http.connection", "output"};
     const char *transport = settings_text(o->settings, "transport");
     o->without_hub = transport && strcmp(transport, "Null") == 0;
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        o->without_hub |= settings_text(o->settings, others[i]) != NULL;
-    if (!o->without_hub) {
-        log_error("the setting 'connection' is needed: the connection string of this module; or another "
-                  "transport for a publisher alone");
-        return BAD_ARGUMENT;
-    }
+    for (size_t i = 0; i < sizeof(other_ways) / sizeof(other_ways[0]); i++)
+        o->without_hub |= settings_text(o->settings, other_ways[i].setting) != NULL;
+    if (!o->without_hub)
+        return refuse_way(transport);
     if (gethostname(o->host, sizeof(o->host) - 1) != 0)
         strcpy(o->host, "publisher");
     o->access.device.device_id = o->host;

@@ -87,7 +87,7 @@ static long find(const struct settings *s, struct slice name)
 static void unknown(struct settings *s, const char *where, struct slice name)
 {
     const char *best = NULL;
-    size_t least = 4; /* beyond that it is no typo */
+    size_t least = name.len < 6 ? name.len / 2 + 1 : 4; /* from there on it is no typo */
     for (size_t i = 0; i < s->program->count; i++) {
         size_t d = settings_distance(s->program->table[i].name, name);
         if (d < least) {

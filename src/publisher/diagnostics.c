@@ -186,10 +186,11 @@ void diagnostics_log(const struct diagnostics *d, const struct survey *s,
         struct figures f = figures_of(d, s, i);
         log_info(
             "publisher diagnostics group=\"%.*s\" running_s=%llu nodes=%zu live=%zu failed=%zu "
+            "writers_connected=%zu writers_disconnected=%zu "
             "values=%llu values_last_minute=%llu events=%llu heartbeats=%llu messages=%llu "
             "messages_per_s=%.2f bytes_per_message=%.0f too_large=%llu waiting=%llu",
             SLICE_FMT(s->groups[i].name), (unsigned long long)(f.ingestion_ms / 1000), f.items,
-            f.live, f.failed, (unsigned long long)f.counts.values,
+            f.live, f.failed, f.connected, f.disconnected, (unsigned long long)f.counts.values,
             (unsigned long long)f.minute.values, (unsigned long long)f.counts.events,
             (unsigned long long)f.counts.heartbeats, (unsigned long long)f.counts.messages,
             f.messages_per_second, f.bytes_per_message, (unsigned long long)f.counts.too_large,

@@ -23,6 +23,17 @@ static bool interval(struct slice v, struct buffer *out)
     return seconds(slice_starts(v, SLICE("-")) ? SLICE("0") : v, out);
 }
 
+/* 2.8 has milliseconds, 2.9 seconds: nobody means 1000 s and more, nor less than a second. */
+static bool seconds_or_ms(struct slice v, struct buffer *out)
+{
+    uint64_t n;
+    if (slice_to_u64(v, &n) && n >= 1000) {
+        buffer_put(out, v);
+        return true;
+    }
+    return seconds(v, out);
+}
+
 static bool negated(struct slice v, struct buffer *out)
 {
     bool yes = slice_eq_nocase(v, SLICE("true")) || slice_eq(v, SLICE("1"));
@@ -222,7 +233,7 @@ static const struct settings_option options[] = {
     {"mr reconnectperiod", "MinReconnectDelay", "reconnect.min", NULL, NULL, "100 ms by default"},
     {"xr maxreconnectperiod", "MaxReconnectDelay", "reconnect.max", NULL, NULL, "10 s by default"},
     {"sto sessiontimeout", "DefaultSessionTimeout", "session.timeout", seconds, NULL, "in seconds; 120 by default"},
-    {"ki keepaliveinterval", "KeepAliveInterval", "session.keepalive", seconds, NULL, "in seconds; 5 by default"},
+    {"ki keepaliveinterval", "KeepAliveInterval", "session.keepalive", seconds_or_ms, NULL, "in seconds, as 2.9 has it; 1000 and more are milliseconds, as in 2.8; 5 s by default"},
     {"ot operationtimeout", "OperationTimeout", "session.call", NULL, NULL, "10 s by default"},
     {"sct servicecalltimeout", "DefaultServiceCallTimeout", NULL, NULL, NULL, "each call has the time of who asks, or session.call"},
     {"cto connecttimeout", "DefaultConnectTimeout", NULL, NULL, NULL, "part of session.connect"},

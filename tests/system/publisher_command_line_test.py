@@ -58,6 +58,25 @@ LogFileFlushTimeSpan BypassCertVerification PublishedNodesSchemaFile
 """.split()
 
 READ = "publisher/publisher_options_test every_name_of_an_option_sets_what_the_table_says"
+# That test fails when a setting of the publisher, of its sessions or of its certificates has no row in it.
+EFFECT = "publisher/option_effects_test every_option_has_its_effect"
+API = "tests/system/publisher_api_test.py "
+# Of the program around the publisher: there is no row for these.
+OF_THE_HOST = {
+    "connection": ["client/module_access_test a_module_connects_to_its_gateway",
+                   "publisher_runtime it says that it starts and runs, who it is, and the counts of its groups"],
+    "connection.transport": ["client/module_access_test ways_have_the_names_of_opc_publisher"],
+    "ca": ["publisher_runtime it says that it starts and runs, who it is, and the counts of its groups"],
+    "site": ["publisher_runtime it says that it starts and runs, who it is, and the counts of its groups"],
+    "api.port": [API + "a_certificate_is_kept_until_another_is_wanted"],
+    "api.port.plain": [API + "what_is_no_key_opens_nothing"],
+    "api.key": [API + "what_is_no_key_opens_nothing"],
+    "api.certificate.renew": [API + "a_certificate_is_kept_until_another_is_wanted"],
+    "api.openapi": [API + "the_openapi_document_is_served_as_asked_for"],
+    "api.openapi.3": [API + "the_openapi_document_is_served_as_asked_for"],
+    "log.level": ["tests/system/publisher_command_line_test.py logs_are_as_asked_for"],
+    "log.format": ["tests/system/publisher_command_line_test.py logs_are_as_asked_for"],
+}
 
 # What shows that a setting has its effect, beyond that the option sets it.
 SHOWN = {
@@ -90,7 +109,7 @@ def options():
             setting = re.match(r"`([^`]+)`", cells[2])
             row = {"option": names, "setting": setting[1] if setting else None}
             if setting:
-                row["shown_by"] = [READ] + SHOWN.get(setting[1], [])
+                row["shown_by"] = [READ] + OF_THE_HOST.get(setting[1], [EFFECT]) + SHOWN.get(setting[1], [])
             else:
                 row["why"] = cells[2].removeprefix("none: ")
             yield row
@@ -104,7 +123,48 @@ def every_option_has_a_setting_or_a_reason():
     assert all(row["setting"] or row["why"] for row in rows)
     gone = sorted({test for row in rows for test in row.get("shown_by", []) if not exists(test)})
     assert not gone, f"tests that do not exist: {gone}"
+    strangers = set(OF_THE_HOST) - {row["setting"] for row in rows}
+    assert not strangers, f"no option sets {strangers}"
     write_report("options", rows)
+
+
+def run_for_a_moment(*words):
+    """What it says until it ends: by itself, or because its start-up file says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        init = os.path.join(folder, "start.init")
+        with open(init, "w", encoding="utf-8") as f:
+            f.write("Shutdown_V2\n\nfalse\n")
+        line = [MILLRACE, "publisher", f"--pi={init}", "--health.port=0", "--api.port=-1", "--audit=none", f"--pki={folder}/pki",
+                f"--queue.path={folder}/queue", f"--pf={folder}/none.json", *words]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stderr
+
+
+def logs_are_as_asked_for():
+    for level, least in (("Trace", "debug"), ("debug", "debug"), ("Information", "info"), ("WARNING", "warn"), ("Error", "error"), ("None", "error")):
+        code, said = run_for_a_moment("-t=Null", f"--ll={level}")
+        levels = {line.split()[1] for line in said.splitlines()}
+        order = ["debug", "info", "warn", "error"]
+        assert code == 0 and not levels & set(order[:order.index(least)]), (level, said)
+        assert ("info" in levels) == (least in ("debug", "info")) and ("debug" in levels) == (least == "debug"), (level, said)
+    for form in ("simple", "syslog", "systemd"):
+        code, said = run_for_a_moment("-t=Null", "--lfm", form)
+        assert code == 0 and re.search(r"^\S+Z info +publisher: ready ", said, re.M), (form, said)
+    code, said = run_for_a_moment("-t=Null", "--log.format=json")
+    assert code == 0 and all(line.startswith("{") for line in said.splitlines()), said
+    code, said = run_for_a_moment("-t=Null", "--ll=Loud")
+    assert code == 2 and "--ll: cannot be 'Loud'" in said, said
+
+
+def a_transport_without_an_address_is_said():
+    for transport, setting in (("Mqtt", "mqtt.connection"), ("EventHub", "eventhub.connection"), ("Dapr", "dapr.connection"),
+                               ("Http", "http.connection"), ("FileSystem", "output"), ("Kafka", "kafka.connection")):
+        code, said = run_for_a_moment("-t", transport)
+        assert code == 1 and f"transport {transport} needs the setting '{setting}'" in said, said
+    code, said = run_for_a_moment("-t=AioMqtt")
+    assert code == 1 and "transport AioMqtt is not there: it belongs to the broker of Azure IoT Operations" in said, said
+    code, said = run_for_a_moment()
+    assert code == 1 and "the setting 'connection' is needed" in said, said
 
 
 def a_deployments_command_line_is_accepted():
@@ -133,5 +193,5 @@ def where_a_value_comes_from_is_shown_in_its_own_words():
 
 
 if __name__ == "__main__":
-    run_tests(every_option_has_a_setting_or_a_reason, a_deployments_command_line_is_accepted,
+    run_tests(every_option_has_a_setting_or_a_reason, logs_are_as_asked_for, a_transport_without_an_address_is_said, a_deployments_command_line_is_accepted,
               an_option_that_came_later_stops_nothing_but_a_check, where_a_value_comes_from_is_shown_in_its_own_words)

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """publishednodes.json as people leave it behind: typos, other editors' bytes, a file that is replaced, emptied, taken away,
 closed, or very large. What is good runs, what is not is said with its place, and what runs goes on."""
-import http.client
 import json
 import os
 import re
 import subprocess
 
-from platform_of_tests import MILLRACE, Folder, Program, free_port, run_tests, wait_for
-from site_of_tests import PLC, Plant
+from platform_of_tests import MILLRACE, Folder, run_tests, wait_for
+from site_of_tests import PLC, Plant, Publisher
 
 GOOD = '{"EndpointUrl": "opc.tcp://good", "OpcNodes": [{"Id": "i=1"}]}'
 
@@ -97,35 +96,6 @@ def a_large_file_is_checked_to_its_end():
         assert (code, nodes) == (2, 85 * 5000 - 1) and "QueueSize: must be a whole number" in said, (code, nodes, said)
 
 
-class Publisher(Program):
-    """By itself, into files."""
-
-    def __init__(self, folder, path, *more):
-        self.health = free_port()
-        self.out = os.path.join(folder, "out")
-        os.mkdir(self.out)
-        super().__init__("publisher", folder, "--file", path, "--outdir", self.out, "--health.port", self.health, "--api.port", -1,
-                         "--pki", os.path.join(folder, "pki"), "--queue.path", os.path.join(folder, "queue"),
-                         "--audit", "none", "--bs", 1, *more)
-
-    def metric(self, name):
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.health, timeout=10)
-            connection.request("GET", "/metrics")
-            text = connection.getresponse().read().decode()
-            connection.close()
-        except OSError:
-            return 0
-        return next((float(line.split(" ")[1]) for line in text.splitlines() if line.startswith(name + " ")), 0)
-
-    def live(self, count):
-        wait_for(f"{count} nodes to be live", lambda: self.metric("millrace_publisher_items_live") == count)
-
-    def goes_on(self):
-        before = self.metric("millrace_publisher_sent_values_total")
-        wait_for("values to go on", lambda: self.metric("millrace_publisher_sent_values_total") > before + 5)
-
-
 def what_runs_goes_on_whatever_becomes_of_the_file():
     with Folder("file") as folder:
         plant = Plant(folder, "--nodes", 5, "--interval", "50ms").start()
@@ -141,7 +111,7 @@ def what_runs_goes_on_whatever_becomes_of_the_file():
             with open(path, "wb") as f:
                 f.write(content if isinstance(content, bytes) else content.encode())
 
-        publisher = Publisher(folder, path).start()
+        publisher = Publisher(folder, path, "--api.port", -1).start()
         wait_for("the missing file to be told", lambda: "publisher file not there" in publisher.text())
         write(text(1))
         publisher.live(1)

@@ -151,6 +151,9 @@ WHY = {
 
 def exists(test, seen={}):
     where, name = test.split(" ", 1)
+    if where.endswith(".py"):
+        with open(os.path.join(ROOT, where), encoding="utf-8") as f:
+            return re.search(rf"^def {name}\(", f.read(), re.M) is not None
     path = os.path.join(ROOT, "tests/interop", where + ".test.mjs")
     if os.path.exists(path):
         with open(path, encoding="utf-8") as f:

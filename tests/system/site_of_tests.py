@@ -69,6 +69,35 @@ class Opc(Program):
         return self
 
 
+class Publisher(Program):
+    """By itself, without a hub: what it publishes goes to files in the folder `out`."""
+
+    def __init__(self, folder, path, *more, environment=None):
+        self.health = free_port()
+        self.out = os.path.join(folder, "out")
+        self.pki = os.path.join(folder, "pki")
+        super().__init__("publisher", folder, "--file", path, "--outdir", self.out, "--health.port", self.health,
+                         "--pki", self.pki, "--queue.path", os.path.join(folder, "queue"), "--audit", "none", "--bs", 1, *more,
+                         environment=environment)
+
+    def metric(self, name):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.health, timeout=10)
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+            connection.close()
+        except OSError:
+            return 0
+        return next((float(line.split(" ")[1]) for line in text.splitlines() if line.startswith(name + " ")), 0)
+
+    def live(self, count):
+        wait_for(f"{count} nodes to be live", lambda: self.metric("millrace_publisher_items_live") == count)
+
+    def goes_on(self):
+        before = self.metric("millrace_publisher_sent_values_total")
+        wait_for("values to go on", lambda: self.metric("millrace_publisher_sent_values_total") > before + 5)
+
+
 def entry(plant, nodes, **more):
     """An entry of publishednodes.json for counters of the plant."""
     return {"EndpointUrl": plant.url, "UseSecurity": False, "MessagingMode": "PubSub", "DataSetWriterGroup": "group",
