@@ -59,12 +59,12 @@ static void open_queue(struct rig *r)
     queue_on_exposed(r->queue, on_exposed, r);
 }
 
-static int set_up(void **state)
+static struct rig *new_rig(uint64_t seed)
 {
     struct rig *r = MEMORY_NEW(struct rig);
-    r->sim = sim_new(1);
+    r->sim = sim_new(seed);
     r->loop = sim_loop_new(r->sim, "host");
-    r->disk = sim_disk_new(1);
+    r->disk = sim_disk_new(seed);
     r->config = (struct queue_config){.loop = r->loop,
                                       .disk = r->disk,
                                       .directory = "/queue",
@@ -74,7 +74,12 @@ static int set_up(void **state)
                                       .on_memory = on_memory,
                                       .arg = r};
     open_queue(r);
-    *state = r;
+    return r;
+}
+
+static int set_up(void **state)
+{
+    *state = new_rig(1);
     return 0;
 }
 

@@ -177,6 +177,43 @@ static void names_outlive_a_crash(void **state)
     }
 }
 
+/* ---- a sync that failed ---- */
+
+/* The process is killed before it can cut off what was not written: memory still has all of it and calls it clean, so
+ * that the next sync has nothing to do. */
+static void what_a_failed_sync_left_in_memory_is_not_believed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct rig r = {0};
+        rig_start(&r, seed);
+        assert_int_equal(rig_open(&r), OK);
+        rig_append_n(&r, 20);
+        rig_commit(&r);
+        sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
+        sim_disk_fail(r.disk, SIM_DISK_TRUNCATE, 1);
+        rig_append_n(&r, 20);
+        rig_commit(&r);
+        assert_int_equal(r.failures, 1);
+        sim_disk_power_until(r.disk, 1);
+        store_log_close(&r.log);
+        sim_disk_power_until(r.disk, 0); /* only the process went */
+        assert_int_equal(rig_open(&r), OK);
+        assert_true(r.durable >= 20);
+        rig_append_n(&r, 20);
+        rig_commit(&r);
+        uint64_t durable = r.durable;
+        sim_disk_power_until(r.disk, 1);
+        store_log_close(&r.log);
+        sim_disk_crash(r.disk);
+        assert_int_equal(rig_open(&r), OK);
+        assert_int_equal(r.durable, durable);
+        assert_int_equal(rig_read(&r, 1, NULL, NULL), durable);
+        assert_int_equal(store_log_damaged(r.log), 0);
+        rig_stop(&r);
+    }
+}
+
 /* ---- the n-th call fails ---- */
 
 /* Returns false when the script ran without meeting the n-th call. */
@@ -350,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_durable_outlives_any_crash),
         cmocka_unit_test(names_outlive_a_crash),
+        cmocka_unit_test(what_a_failed_sync_left_in_memory_is_not_believed),
         cmocka_unit_test(the_nth_failure_of_any_call_loses_nothing_durable),
         cmocka_unit_test(a_disk_that_fills_loses_nothing_durable),
         cmocka_unit_test(each_flipped_bit_costs_one_record_and_is_counted),

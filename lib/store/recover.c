@@ -292,6 +292,7 @@ static enum status read_last(struct store_log *l, struct store_segment *segment,
     enum status s = open_segment(l, segment, &f);
     if (s != OK)
         return s;
+    f->disk->ops->forget(f); /* what a sync that failed left in memory would pass for written */
     s = scan_last(l, segment, f, &tear, &end);
     bool torn = s == OK && tear.holes && store_tear_found(&tear, *seen);
     if (s == OK && tear.holes) { /* once more, for now it is known what is damage */

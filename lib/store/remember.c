@@ -171,6 +171,7 @@ enum status store_remember_load(struct store_disk *d, const char *path, struct s
     enum status s = d->ops->open(d, path, false, &f);
     if (s != OK)
         return s;
+    d->ops->forget(f); /* as the disk has it: a sync may have failed before the kill */
     s = read_slots(f, out, turn);
     d->ops->close(&f);
     return s;

@@ -377,10 +377,26 @@ static enum status read_file(struct store_file *file, uint64_t at, size_t len, s
     return fails ? IO_FAILED : OK;
 }
 
+static bool is_dirty(const struct inode *i, size_t sector)
+{
+    return sector < i->dirty.len && i->dirty.at[sector];
+}
+
+/* What a sync that failed did not write is called clean, and is not on the disk. */
 static void forget_pages(struct store_file *file)
 {
     struct sim_disk *d = sim_disk_lock(file->disk);
-    ((struct file *)file)->inode->cached = false;
+    struct inode *i = ((struct file *)file)->inode;
+    i->cached = false;
+    for (size_t at = 0; at < i->now.len; at += SIM_DISK_SECTOR) {
+        size_t left = i->now.len - at, len = left < SIM_DISK_SECTOR ? left : SIM_DISK_SECTOR;
+        if (is_dirty(i, at / SIM_DISK_SECTOR))
+            continue;
+        struct slice kept = slice_first(slice_skip(buffer_slice(&i->synced), at), len);
+        memset(i->now.at + at, 0, len);
+        if (kept.len)
+            memcpy(i->now.at + at, kept.at, kept.len);
+    }
     sim_disk_unlock(d);
 }
 
