@@ -4,10 +4,10 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/device.h"
-#include "hub/routing.h"
-#include "hub/service_links.h"
 #include "heads/sign_in.h"
+#include "hub/device.h"
+#include "hub/routed.h"
+#include "hub/service_links.h"
 
 /* ---- signing in: identities are asked for one after the other, then checked ---- */
 
@@ -288,7 +288,7 @@ static enum status telemetry(struct heads_device *device, const struct iot_messa
         .source = IOT_SOURCE_TELEMETRY,
         .message = *m,
     };
-    enum status s = d->owner->routing ? hub_routing_send(a, &e, token)
+    enum status s = d->owner->routing ? hub_routed_send(a, &e, token)
                                       : partition_send(d->partition, &e, a, token);
     if (s == OK) {
         count(&d->owner->count.messages, 1);

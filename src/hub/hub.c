@@ -5,6 +5,7 @@
 #include "hub/methods.h"
 #include "hub/sources.h"
 #include "jobs/jobs.h"
+#include "routing/routing.h"
 
 unsigned hub_partition_of(const struct hub *hub, struct iot_id id)
 {
@@ -36,6 +37,40 @@ struct events *hub_events_new(const struct hub *hub)
         .partitions = hub->partitions,
         .partition_count = hub->partition_count,
     });
+}
+
+/* ---- what routes need of the hub ---- */
+
+_Static_assert(HUB_LOOPS_MAX <= ROUTING_LOOPS_MAX, "every loop has its part of the routing");
+
+static void on_taken_over(void *arg, unsigned loop, struct routing_loop *now)
+{
+    ((struct hub *)arg)->loops[loop].routing = now;
+}
+
+static void on_wants(void *arg, unsigned sources, bool twins)
+{
+    unsigned wants = sources & ~(1u << IOT_SOURCE_TELEMETRY);
+    if (twins)
+        wants |= REGISTRY_WANTS_TWINS;
+    __atomic_store_n(&((struct hub *)arg)->wants, wants, __ATOMIC_RELAXED);
+}
+
+enum status hub_routing_open(struct hub *hub, const struct routing_setup *files)
+{
+    struct routing_setup setup = *files;
+    setup.hub_name = hub->name;
+    setup.events_name = hub->events_name;
+    setup.limits = &hub->limits;
+    for (unsigned i = 0; i < hub->loop_count; i++)
+        setup.loops[i] = hub->loops[i].loop;
+    setup.loop_count = hub->loop_count;
+    setup.partitions = hub->partitions;
+    setup.partition_count = hub->partition_count;
+    setup.on_taken_over = on_taken_over;
+    setup.on_wants = on_wants;
+    setup.arg = hub;
+    return routing_open(&setup, &hub->router);
 }
 
 /* ---- what scheduled jobs need of the hub ---- */

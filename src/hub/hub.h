@@ -36,7 +36,11 @@ struct hub_loop {
     uint64_t next_rid;  /* of direct methods */
     struct sas_memo tokens; /* of services, rest.c */
     struct hub_activity activity;
-    struct hub_routing_loop *routing; /* routing.h; NULL: all goes to the built-in stream, as it is */
+    struct routing_loop *routing; /* lib/routing; NULL: all goes to the built-in stream, as it is */
+    struct {                      /* sources.c: events of the hub itself */
+        size_t under_way;
+        uint64_t connection_number;
+    } sources;
     struct {            /* read by /metrics from other threads: relaxed atomics */
         uint64_t messages, bytes, refused, connected, connects, methods, deliveries;
         uint64_t nowhere, untold; /* messages that no route took; events of the hub itself that were dropped */
@@ -65,15 +69,19 @@ struct hub {
     int https_port;
     uint64_t created_ms;
     struct dps *dps; /* the provisioning service beside it; NULL: none */
-    struct hub_routing *router; /* routing.h; may be NULL: then nothing is routed */
+    struct routing *router; /* routing/routing.h; may be NULL: then nothing is routed */
     unsigned wants; /* of what the hub itself tells, for routes: hub_sources_wants(); relaxed atomic */
 };
 
 unsigned hub_partition_of(const struct hub *hub, struct iot_id id);
 struct hub_loop *hub_owner(struct hub *hub, struct iot_id id);
 
-/* Its stream as applications read it, and its scheduled jobs, with what they need of the hub. */
+/* Its stream as applications read it, its routes, and its scheduled jobs, with what they need of
+ * the hub. */
 struct events *hub_events_new(const struct hub *hub);
+/* `files` says which stream, paths and disk; the rest is filled in here. */
+struct routing_setup;
+CHECKED enum status hub_routing_open(struct hub *hub, const struct routing_setup *files);
 struct jobs *hub_jobs_new(struct hub *hub);
 
 /* Everything that has no file or socket: used by hub_main() and by the simulation. Call after loops,

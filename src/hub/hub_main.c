@@ -30,7 +30,6 @@
 #include "hub/hub_metrics.h"
 #include "hub/provisioning.h"
 #include "hub/rest.h"
-#include "hub/routing.h"
 #include "hub/service_links.h"
 #include "hub/sources.h"
 #include "io/server_tls.h"
@@ -38,6 +37,7 @@
 #include "jobs/jobs.h"
 #include "rest/health.h"
 #include "rest/server.h"
+#include "routing/routing.h"
 #include "settings/settings.h"
 #include "transfers/transfers.h"
 
@@ -451,15 +451,13 @@ static enum status open_routing(struct program *p)
     buffer_printf(&folder, "%s/routing", settings_text(p->settings, "data"));
     buffer_printf(&path, "%s.json", buffer_cstr(&folder));
     enum status s = hub_routing_open(
-        &(struct hub_routing_setup){
-            .hub = &p->hub,
-            .events = p->events,
-            .path = given ? given : buffer_cstr(&path),
-            .folder = buffer_cstr(&folder),
-            .disk = store_disk_real(),
-            .durability = store_durability(settings_text(p->settings, "durability")),
-        },
-        &p->hub.router);
+        &p->hub, &(struct routing_setup){
+                     .events = p->events,
+                     .path = given ? given : buffer_cstr(&path),
+                     .folder = buffer_cstr(&folder),
+                     .disk = store_disk_real(),
+                     .durability = store_durability(settings_text(p->settings, "durability")),
+                 });
     buffer_clear(&path);
     buffer_clear(&folder);
     return s;
@@ -543,7 +541,7 @@ static void finish(struct program *p)
     hub_amqp_free(&p->amqp);
     hub_provisioning_close(&p->provisioning);
     events_free(&p->events);
-    hub_routing_close(&p->hub.router);
+    routing_close(&p->hub.router);
     hub_service_free(&p->hub.service);
     for (unsigned i = 0; i < p->hub.partition_count; i++)
         partition_close(&p->hub.partitions[i]);

@@ -8,7 +8,7 @@
 #include "events/events.h"
 #include "hub/amqp.h"
 #include "hub/provisioning.h"
-#include "hub/routing.h"
+#include "routing/routing.h"
 
 /* clang-format off: one row for each */
 static void put_events(const struct hub_metrics *m, struct buffer *out)
@@ -58,17 +58,21 @@ static void put_endpoints(const struct hub_metrics *m, struct buffer *out)
         const char *name, *help;
         size_t offset;
     } rows[] = {
-        {"millrace_hub_endpoint_delivered_total", "events that an endpoint of routes took", offsetof(struct hub_endpoint_state, delivered)},
-        {"millrace_hub_endpoint_failures_total", "attempts that failed", offsetof(struct hub_endpoint_state, failures)},
-        {"millrace_hub_endpoint_dead_total", "events that were given up", offsetof(struct hub_endpoint_state, dead)},
-        {"millrace_hub_endpoint_lost_total", "records that were dropped by retention before", offsetof(struct hub_endpoint_state, lost)},
+        {"millrace_hub_endpoint_delivered_total", "events that an endpoint of routes took",
+         offsetof(struct routing_endpoint_state, delivered)},
+        {"millrace_hub_endpoint_failures_total", "attempts that failed",
+         offsetof(struct routing_endpoint_state, failures)},
+        {"millrace_hub_endpoint_dead_total", "events that were given up",
+         offsetof(struct routing_endpoint_state, dead)},
+        {"millrace_hub_endpoint_lost_total", "records that were dropped by retention before",
+         offsetof(struct routing_endpoint_state, lost)},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct hub_endpoint_view v;
+        struct routing_endpoint_view v;
         void *at = NULL;
         rest_metrics_put_head(out, rows[i].name, REST_COUNTER, rows[i].help);
-        while (hub_routing_next_endpoint(m->hub->router, &at, &v)) {
-            char labels[HUB_ENDPOINT_NAME_MAX + 20];
+        while (routing_next_endpoint(m->hub->router, &at, &v)) {
+            char labels[ROUTING_ENDPOINT_NAME_MAX + 20];
             snprintf(labels, sizeof(labels), "endpoint=\"%s\"", v.name);
             uint64_t n = __atomic_load_n((const uint64_t *)((const char *)v.state + rows[i].offset), __ATOMIC_RELAXED);
             rest_metrics_put(out, rows[i].name, labels, (double)n);

@@ -5,21 +5,21 @@
 
 #include "base/memory.h"
 #include "hub/rest.h"
-#include "hub/routing.h"
+#include "routing/routing.h"
 
-static struct hub_routing *routing_of(const struct rest_request *r)
+static struct routing *routing_of(const struct rest_request *r)
 {
     return ((struct hub *)r->app)->router;
 }
 
-static const struct hub_routing_config *config_of(const struct rest_request *r)
+static const struct routing_config *config_of(const struct rest_request *r)
 {
-    return hub_routing_now(routing_of(r), r->loop);
+    return routing_now(routing_of(r), r->loop);
 }
 
 /* ---- the configuration ---- */
 
-static void put_names(struct json_writer *w, const struct hub_routing_config *c, uint32_t endpoints)
+static void put_names(struct json_writer *w, const struct routing_config *c, uint32_t endpoints)
 {
     json_name(w, "endpointNames"), json_array(w);
     for (size_t i = 0; c && i < c->endpoint_count; i++)
@@ -28,12 +28,12 @@ static void put_names(struct json_writer *w, const struct hub_routing_config *c,
     json_end_array(w);
 }
 
-static void put_route(struct json_writer *w, const struct hub_routing_config *c,
-                      const struct hub_route *route)
+static void put_route(struct json_writer *w, const struct routing_config *c,
+                      const struct routing_route *route)
 {
     json_object(w);
     json_name(w, "name"), json_put_text(w, route->name);
-    json_name(w, "source"), json_put_text(w, hub_routing_source_name(route->source));
+    json_name(w, "source"), json_put_text(w, routing_source_name(route->source));
     json_name(w, "condition"),
         json_put_text(w, route->condition_text ? route->condition_text : "true");
     put_names(w, c, route->endpoints);
@@ -42,7 +42,7 @@ static void put_route(struct json_writer *w, const struct hub_routing_config *c,
 }
 
 /* As it was written; a hub that has none answers with what that means. */
-static void put_config(struct json_writer *w, const struct hub_routing_config *c)
+static void put_config(struct json_writer *w, const struct routing_config *c)
 {
     if (c->doc) {
         json_put_value(w, json_root(c->doc));
@@ -58,17 +58,17 @@ static void put_config(struct json_writer *w, const struct hub_routing_config *c
 
 static void reply_config(struct rest_request *r)
 {
-    char etag[HUB_ROUTING_ETAG_LEN + 1];
+    char etag[ROUTING_ETAG_LEN + 1];
     struct buffer b = {0};
     struct json_writer w = json_writer(&b);
     put_config(&w, config_of(r));
-    hub_routing_etag(config_of(r), etag);
+    routing_etag(config_of(r), etag);
     rest_add_header(r, "ETag", slice_of(arena_printf(&r->arena, "\"%s\"", etag)));
     rest_reply_json(r, 200, buffer_slice(&b));
     buffer_clear(&b);
 }
 
-static void refuse(struct rest_request *r, enum status why, const struct hub_routing_problem *p)
+static void refuse(struct rest_request *r, enum status why, const struct routing_problem *p)
 {
     const char *text =
         why == CONFLICT ? "the routes have changed since they were read: their etag is "
@@ -83,7 +83,7 @@ static void refuse(struct rest_request *r, enum status why, const struct hub_rou
     hub_rest_error(r, why, IOT_REGISTRY, text);
 }
 
-static void on_replaced(void *arg, enum status why, const struct hub_routing_problem *problem)
+static void on_replaced(void *arg, enum status why, const struct routing_problem *problem)
 {
     struct rest_request *r = arg;
     if (why == OK)
@@ -94,7 +94,7 @@ static void on_replaced(void *arg, enum status why, const struct hub_routing_pro
 
 static void replace(struct rest_request *r)
 {
-    hub_routing_replace(routing_of(r), r->loop, r->body, hub_rest_if_match(r), on_replaced, r);
+    routing_replace(routing_of(r), r->loop, r->body, hub_rest_if_match(r), on_replaced, r);
 }
 
 /* ---- health ---- */
@@ -111,7 +111,7 @@ static void put_count(struct json_writer *w, const char *name, const uint64_t *n
     json_name(w, name), json_put_u64(w, __atomic_load_n(n, __ATOMIC_RELAXED));
 }
 
-static const char *health_of(const struct hub_endpoint_state *s)
+static const char *health_of(const struct routing_endpoint_state *s)
 {
     uint64_t failed = __atomic_load_n(&s->failure_ms, __ATOMIC_RELAXED);
     uint64_t good = __atomic_load_n(&s->success_ms, __ATOMIC_RELAXED);
@@ -120,9 +120,9 @@ static const char *health_of(const struct hub_endpoint_state *s)
     return failed > good ? "unhealthy" : "healthy";
 }
 
-static void put_endpoint(struct json_writer *w, const struct hub_endpoint_view *v)
+static void put_endpoint(struct json_writer *w, const struct routing_endpoint_view *v)
 {
-    const struct hub_endpoint_state *s = v->state;
+    const struct routing_endpoint_state *s = v->state;
     uint64_t waiting = 0, http = __atomic_load_n(&s->http_status, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < EVENTS_PARTITIONS_MAX; i++)
         waiting += __atomic_load_n(&s->behind[i], __ATOMIC_RELAXED);
@@ -146,11 +146,11 @@ static void health(struct rest_request *r)
 {
     struct buffer b = {0};
     struct json_writer w = json_writer(&b);
-    struct hub_endpoint_view v;
+    struct routing_endpoint_view v;
     void *at = NULL;
     json_object(&w);
     json_name(&w, "value"), json_array(&w);
-    while (hub_routing_next_endpoint(routing_of(r), &at, &v))
+    while (routing_next_endpoint(routing_of(r), &at, &v))
         put_endpoint(&w, &v);
     json_end_array(&w);
     json_end_object(&w);
@@ -209,7 +209,7 @@ static enum status trial_read(struct rest_request *r, struct trial *t)
     t->root = json_root(t->doc);
     t->twin = json_get(t->root, "twin");
     struct slice name = json_string(json_get(t->root, "routingSource"));
-    if (name.len && !hub_routing_source(name, &source)) {
+    if (name.len && !routing_source(name, &source)) {
         hub_rest_error(r, BAD_ARGUMENT, IOT_REGISTRY, "routingSource: there is no such source");
         return BAD_ARGUMENT;
     }
@@ -237,8 +237,8 @@ static void trial_clear(struct trial *t)
     buffer_clear(&t->properties);
 }
 
-static void put_result(struct json_writer *w, const struct hub_routing_config *c,
-                       const struct hub_route *route)
+static void put_result(struct json_writer *w, const struct routing_config *c,
+                       const struct routing_route *route)
 {
     json_object(w);
     json_name(w, "properties"), put_route(w, c, route);
@@ -247,18 +247,18 @@ static void put_result(struct json_writer *w, const struct hub_routing_config *c
 
 static void put_takers(struct rest_request *r, const struct trial *t, struct json_writer *w)
 {
-    const struct hub_routing_config *c = config_of(r);
+    const struct routing_config *c = config_of(r);
     bool taken = false;
     for (size_t i = 0; i < c->route_count; i++) {
-        const struct hub_route *route = &c->routes[i];
+        const struct routing_route *route = &c->routes[i];
         if (!route->enabled || route->source != t->event.source ||
-            !iot_value_is_true(hub_routing_try(route, t->twin, &t->event, &r->arena)))
+            !iot_value_is_true(routing_try(route, t->twin, &t->event, &r->arena)))
             continue;
         put_result(w, c, route);
         taken = true;
     }
     if (!taken && t->event.source == IOT_SOURCE_TELEMETRY && c->fallback.enabled &&
-        iot_value_is_true(hub_routing_try(&c->fallback, t->twin, &t->event, &r->arena)))
+        iot_value_is_true(routing_try(&c->fallback, t->twin, &t->event, &r->arena)))
         put_result(w, c, &c->fallback);
 }
 
@@ -309,12 +309,12 @@ static void put_error(struct json_writer *w, const char *text)
 
 static void put_trial(struct rest_request *r, const struct trial *t, struct json_writer *w)
 {
-    struct hub_route route;
-    struct hub_routing_problem problem = {0};
-    enum status s = hub_routing_route_read(json_get(t->root, "route"), &r->arena, &route, &problem);
+    struct routing_route route;
+    struct routing_problem problem = {0};
+    enum status s = routing_route_read(json_get(t->root, "route"), &r->arena, &route, &problem);
     struct iot_value v = iot_value_undefined();
     if (s == OK && route.source == t->event.source)
-        v = hub_routing_try(&route, t->twin, &t->event, &r->arena);
+        v = routing_try(&route, t->twin, &t->event, &r->arena);
     else if (s == OK)
         v = iot_value_bool(false); /* of another source */
     json_object(w);
@@ -338,7 +338,7 @@ static void test_new(struct rest_request *r)
         struct json_writer w = json_writer(&b);
         if (json_get(t.root, "routingSource") == NULL) {
             unsigned source = t.event.source;
-            hub_routing_source(json_string(json_get(json_get(t.root, "route"), "source")), &source);
+            routing_source(json_string(json_get(json_get(t.root, "route"), "source")), &source);
             t.event.source = (enum iot_source)source;
         }
         put_trial(r, &t, &w);

@@ -2,8 +2,8 @@
  * fails when it is told to, and what was told to whom. */
 #pragma once
 
-#include "hub/routing_change.h"
 #include "hub/sources.h"
+#include "routing/routing.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static struct {
     struct buffer taken, headers; /* bodies that it answered with 200 */
     /* The last change. */
     enum status why;
-    struct hub_routing_problem problem;
+    struct routing_problem problem;
     bool changed;
     size_t wanted;
 } house;
@@ -122,25 +122,16 @@ static inline void open_partitions(void)
 
 static inline enum status open_routing(void)
 {
-    return hub_routing_open(&(struct hub_routing_setup){.hub = &house.hub,
-                                                        .events = house.events,
-                                                        .path = house.path,
-                                                        .folder = house.folder,
-                                                        .disk = house.disk},
-                            &house.hub.router);
+    return hub_routing_open(&house.hub, &(struct routing_setup){.events = house.events,
+                                                                .path = house.path,
+                                                                .folder = house.folder,
+                                                                .disk = house.disk});
 }
 
 static inline bool no_batch_is_under_way(void *arg)
 {
     (void)arg;
-    const struct hub_routing_loop *l = &house.hub.router->loops[0];
-    for (size_t i = 0; i < l->outlet_count; i++)
-        if (!hub_outlet_is_idle(l->outlets[i]))
-            return false;
-    for (struct routing_endpoint *e = house.hub.router->endpoints; e; e = e->next)
-        if (e->file && !hub_file_sink_is_idle(e->file))
-            return false;
-    return true;
+    return routing_is_idle(house.hub.router);
 }
 
 static inline void nothing(void *arg)
@@ -158,7 +149,7 @@ static inline void close_routing(void)
 {
     if (house.hub.router)
         UNTIL(no_batch_is_under_way);
-    hub_routing_close(&house.hub.router);
+    routing_close(&house.hub.router);
     events_free(&house.events);
     for (unsigned i = 0; i < PARTITIONS; i++)
         partition_close(&house.hub.partitions[i]);
@@ -336,7 +327,7 @@ static inline void send_many(struct sender *s, unsigned first, unsigned count)
 
 /* ---- changes ---- */
 
-static inline void on_changed(void *arg, enum status why, const struct hub_routing_problem *p)
+static inline void on_changed(void *arg, enum status why, const struct routing_problem *p)
 {
     (void)arg;
     house.why = why;
@@ -353,8 +344,8 @@ static inline bool is_changed(void *arg)
 static inline enum status change(const char *json)
 {
     house.changed = false;
-    hub_routing_replace(house.hub.router, house.loop, slice_of(json), (struct slice){0}, on_changed,
-                        NULL);
+    routing_replace(house.hub.router, house.loop, slice_of(json), (struct slice){0}, on_changed,
+                    NULL);
     UNTIL(is_changed);
     return house.why;
 }
@@ -372,15 +363,20 @@ static inline const char *with_port(const char *json)
 
 /* ---- what was told ---- */
 
-static inline const struct hub_endpoint_state *state_of(const char *name)
+static inline struct routing_endpoint_view view_of(const char *name)
 {
-    struct hub_endpoint_view v;
+    struct routing_endpoint_view v;
     void *at = NULL;
-    while (hub_routing_next_endpoint(house.hub.router, &at, &v))
+    while (routing_next_endpoint(house.hub.router, &at, &v))
         if (strcmp(v.name, name) == 0)
-            return v.state;
+            return v;
     fail_msg("no endpoint %s", name);
-    return NULL;
+    return (struct routing_endpoint_view){0};
+}
+
+static inline const struct routing_endpoint_state *state_of(const char *name)
+{
+    return view_of(name).state;
 }
 
 static inline bool taken_enough(void *arg)

@@ -78,12 +78,12 @@ static void a_stream_of_its_own_has_copies_with_enrichments(void **state)
     send_many(s, 1, 50);
     house.wanted = 50;
     assert_true(loop_run_until(house.loop, is_delivered, (void *)"alarms", 20000));
-    struct routing_endpoint *e = house.hub.router->endpoints;
+    const struct routing_stream *alarms = view_of("alarms").stream;
     struct iot_event last = {0};
     struct buffer bytes = {0}, scratch = {0};
     unsigned n = 0, partitions = 0;
     for (unsigned i = 0; i < 3; i++) {
-        unsigned here = count_records(partition_log(e->stream.partitions[i]), 0, &last, &bytes);
+        unsigned here = count_records(partition_log(alarms->partitions[i]), 0, &last, &bytes);
         n += here;
         partitions += here > 0;
     }
@@ -364,22 +364,21 @@ static void a_stream_that_is_removed_and_comes_back_has_its_events(void **state)
     send_many(s, 4, 1);
     house.wanted = 3;
     assert_true(loop_run_until(house.loop, is_delivered, (void *)"alarms", 20000));
-    struct routing_endpoint *e = house.hub.router->endpoints;
-    assert_int_equal(count_records(partition_log(e->stream.partitions[0]), 0, NULL, NULL), 3);
+    assert_int_equal(
+        count_records(partition_log(view_of("alarms").stream->partitions[0]), 0, NULL, NULL), 3);
 }
 
 static void only_one_change_at_a_time_and_only_of_what_was_read(void **state)
 {
     (void)state;
     assert_int_equal(open_routing(), OK);
-    hub_routing_replace(house.hub.router, house.loop, SLICE("{}"), SLICE("0000"), on_changed, NULL);
+    routing_replace(house.hub.router, house.loop, SLICE("{}"), SLICE("0000"), on_changed, NULL);
     UNTIL(is_changed);
     assert_int_equal(house.why, CONFLICT);
-    char etag[HUB_ROUTING_ETAG_LEN + 1];
-    hub_routing_etag(hub_routing_now(house.hub.router, house.loop), etag);
+    char etag[ROUTING_ETAG_LEN + 1];
+    routing_etag(routing_now(house.hub.router, house.loop), etag);
     house.changed = false;
-    hub_routing_replace(house.hub.router, house.loop, SLICE("{}"), slice_of(etag), on_changed,
-                        NULL);
+    routing_replace(house.hub.router, house.loop, SLICE("{}"), slice_of(etag), on_changed, NULL);
     UNTIL(is_changed);
     assert_int_equal(house.why, OK);
 }

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/routing.h"
+#include "hub/routed.h"
 
 #define AGAIN_MS 20 /* the partition had no room */
 
@@ -69,7 +69,7 @@ static enum status send(struct waiting *w)
     if (s != OK)
         return s;
     if (owner->routing) /* the routes may have gone meanwhile */
-        return hub_routing_send_now(w->from, &e, w->token);
+        return hub_routed_send_now(w->from, &e, w->token);
     return partition_send(hub_device_of(w->from)->partition, &e, w->from, w->token);
 }
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/routing.h"
+#include "hub/routed.h"
 #include "hub/routing_twins.h"
 
 /* ---- the event ---- */
@@ -63,14 +63,13 @@ void hub_source_event(const struct hub_source *s, const char *hub_name, struct s
 
 struct telling {
     struct partition_append append;
-    struct hub_routing_loop *routing;
+    struct hub_loop *owner;
 };
 
 static void on_appended(struct partition_append *a, enum status why)
 {
     struct telling *t = (struct telling *)a; /* its first member */
-    if (why != CANCELLED)                    /* else routing is gone before */
-        t->routing->telling--;
+    t->owner->sources.under_way--;
     if (why != OK && why != CANCELLED)
         log_error("an event of the hub itself could not be stored status=%s", status_name(why));
     partition_append_clear(a);
@@ -80,10 +79,9 @@ static void on_appended(struct partition_append *a, enum status why)
 /* On the loop that owns the device. */
 static void publish(struct hub_loop *owner, const struct hub_source *s)
 {
-    struct hub_routing_loop *routing = owner->routing;
-    if (routing == NULL || !(routing->config->sources & 1u << s->source))
+    if (owner->routing == NULL || !(owner->routing->config->sources & 1u << s->source))
         return; /* the routes have changed meanwhile */
-    if (routing->telling >= HUB_SOURCES_WAITING_MAX) {
+    if (owner->sources.under_way >= HUB_SOURCES_WAITING_MAX) {
         __atomic_fetch_add(&owner->count.untold, 1, __ATOMIC_RELAXED);
         log_warn("an event of the hub itself is dropped: too many wait device=%.*s",
                  SLICE_FMT(s->id.device));
@@ -95,11 +93,11 @@ static void publish(struct hub_loop *owner, const struct hub_source *s)
     snprintf(correlation, sizeof(correlation), "%llx",
              (unsigned long long)loop_random_u64(owner->loop));
     hub_source_event(s, owner->hub->name, slice_of(correlation), &properties, &e);
-    if (hub_routing_decide_on(owner, s->id, &e)) {
+    if (hub_routed_decide(owner, s->id, &e)) {
         struct telling *t = MEMORY_NEW(struct telling);
         t->append.done = on_appended;
-        t->routing = routing;
-        routing->telling++;
+        t->owner = owner;
+        owner->sources.under_way++;
         partition_append_add(&t->append, &e);
         partition_append(owner->hub->partitions[hub_partition_of(owner->hub, s->id)], &t->append);
     }
@@ -174,7 +172,7 @@ void hub_sources_job(struct hub *hub, struct iot_id id, struct slice job_id, str
 /* Grows for ever, over restarts too: the time, and a count within it. */
 static uint64_t next_number(struct hub_loop *owner, uint64_t wall_ms)
 {
-    uint64_t from_time = wall_ms << 16, *last = &owner->routing->connection_number;
+    uint64_t from_time = wall_ms << 16, *last = &owner->sources.connection_number;
     *last = from_time > *last ? from_time : *last + 1;
     return *last;
 }

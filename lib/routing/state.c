@@ -5,29 +5,29 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/routing_change.h"
+#include "routing/routing_priv.h"
 
 static const char *const kinds[] = {
-    [HUB_ENDPOINT_EVENTS] = "events",
-    [HUB_ENDPOINT_STREAM] = "eventStreams",
-    [HUB_ENDPOINT_WEBHOOK] = "webhooks",
-    [HUB_ENDPOINT_FILE] = "files",
+    [ROUTING_ENDPOINT_EVENTS] = "events",
+    [ROUTING_ENDPOINT_STREAM] = "eventStreams",
+    [ROUTING_ENDPOINT_WEBHOOK] = "webhooks",
+    [ROUTING_ENDPOINT_FILE] = "files",
 };
 
-struct routing_endpoint *routing_state_find(struct hub_routing *r, const char *name,
-                                            enum hub_endpoint_kind kind)
+struct routing_known *routing_state_find(struct routing *r, const char *name,
+                                         enum routing_endpoint_kind kind)
 {
-    for (struct routing_endpoint *e = r->endpoints; e; e = e->next)
+    for (struct routing_known *e = r->endpoints; e; e = e->next)
         if (e->kind == kind && slice_eq_nocase(slice_of(e->name), slice_of(name)))
             return e;
     return NULL;
 }
 
-struct routing_endpoint *routing_state_add(struct hub_routing *r, const char *name,
-                                           enum hub_endpoint_kind kind, uint16_t id,
-                                           uint64_t created_ms)
+struct routing_known *routing_state_add(struct routing *r, const char *name,
+                                        enum routing_endpoint_kind kind, uint16_t id,
+                                        uint64_t created_ms)
 {
-    struct routing_endpoint *e = MEMORY_NEW(struct routing_endpoint);
+    struct routing_known *e = MEMORY_NEW(struct routing_known);
     e->name = memory_text(name);
     e->kind = kind;
     e->id = id;
@@ -38,7 +38,7 @@ struct routing_endpoint *routing_state_add(struct hub_routing *r, const char *na
     return e;
 }
 
-bool routing_is_named(const struct hub_routing_config *c, uint16_t id)
+bool routing_is_named(const struct routing_config *c, uint16_t id)
 {
     for (size_t i = 1; i < c->endpoint_count; i++)
         if (c->endpoints[i].id == id)
@@ -46,14 +46,14 @@ bool routing_is_named(const struct hub_routing_config *c, uint16_t id)
     return false;
 }
 
-void routing_state_print(const struct hub_routing *r, const struct hub_routing_config *c,
+void routing_state_print(const struct routing *r, const struct routing_config *c,
                          struct buffer *out)
 {
     struct json_writer w = json_writer(out);
     json_object(&w);
     json_name(&w, "next"), json_put_u64(&w, r->next_id);
     json_name(&w, "endpoints"), json_array(&w);
-    for (const struct routing_endpoint *e = r->endpoints; e; e = e->next) {
+    for (const struct routing_known *e = r->endpoints; e; e = e->next) {
         if (!routing_is_named(c, e->id))
             continue;
         json_object(&w);
@@ -68,21 +68,20 @@ void routing_state_print(const struct hub_routing *r, const struct hub_routing_c
     json_end_object(&w);
 }
 
-static bool load_endpoint(struct hub_routing *r, const struct json *v)
+static bool load_endpoint(struct routing *r, const struct json *v)
 {
     uint64_t id, partitions, created_ms;
     struct slice name = json_string(json_get(v, "name"));
-    for (unsigned k = HUB_ENDPOINT_STREAM; k <= HUB_ENDPOINT_FILE; k++) {
+    for (unsigned k = ROUTING_ENDPOINT_STREAM; k <= ROUTING_ENDPOINT_FILE; k++) {
         if (!slice_eq(json_string(json_get(v, "kind")), slice_of(kinds[k])))
             continue;
         if (name.len == 0 || !json_u64(json_get(v, "id"), &id) || id == 0 || id >= r->next_id ||
             !json_u64(json_get(v, "partitionCount"), &partitions) ||
-            partitions > HUB_STREAM_PARTITIONS_MAX ||
-            !json_u64(json_get(v, "createdMs"), &created_ms))
+            partitions > EVENTS_PARTITIONS_MAX || !json_u64(json_get(v, "createdMs"), &created_ms))
             return false;
         char *text = slice_dup(name);
-        struct routing_endpoint *e =
-            routing_state_add(r, text, (enum hub_endpoint_kind)k, (uint16_t)id, created_ms);
+        struct routing_known *e =
+            routing_state_add(r, text, (enum routing_endpoint_kind)k, (uint16_t)id, created_ms);
         e->stream.partition_count = (unsigned)partitions;
         free(text);
         return true;
@@ -90,7 +89,7 @@ static bool load_endpoint(struct hub_routing *r, const struct json *v)
     return false;
 }
 
-static bool load(struct hub_routing *r, const struct json *root)
+static bool load(struct routing *r, const struct json *root)
 {
     uint64_t next;
     if (!json_u64(json_get(root, "next"), &next) || next == 0 || next > UINT16_MAX)
@@ -103,7 +102,7 @@ static bool load(struct hub_routing *r, const struct json *root)
     return true;
 }
 
-enum status routing_state_load(struct hub_routing *r)
+enum status routing_state_load(struct routing *r)
 {
     struct buffer text = {0};
     struct json_doc *doc = NULL;

@@ -9,7 +9,7 @@
 #include "iot/query_eval.h"
 #include "json/json.h"
 
-struct hub_routing_view {
+struct routing_view {
     const struct iot_event *event;
     const struct json
         *twin; /* {"tags":…,"properties":{"desired":…,"reported":…}}; NULL: not known */
@@ -18,9 +18,9 @@ struct hub_routing_view {
     bool body_read;
 };
 
-/* `view` is a struct hub_routing_view. */
-struct iot_value hub_routing_lookup(void *view, const struct iot_query_path *path);
-void hub_routing_view_clear(struct hub_routing_view *v);
+/* `view` is a struct routing_view. */
+struct iot_value routing_lookup(void *view, const struct iot_query_path *path);
+void routing_view_clear(struct routing_view *v);
 
 /* Whether the event says that its body is JSON in UTF-8; others' bodies are bytes. */
-bool hub_event_is_json(const struct iot_message *m);
+bool routing_event_is_json(const struct iot_message *m);

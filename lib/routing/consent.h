@@ -5,22 +5,22 @@
  */
 #pragma once
 
-#include "hub/routing_config.h"
 #include "rest/client.h"
+#include "routing/config.h"
 
 /* URLs that have agreed. `{0}` is empty. */
-struct hub_consents {
-    struct hub_consent *first;
+struct consents {
+    struct consent *first;
 };
 
-void hub_consents_clear(struct hub_consents *c);
-bool hub_consent_given(const struct hub_consents *c, const struct hub_endpoint *e);
+void consents_clear(struct consents *c);
+bool consent_given(const struct consents *c, const struct routing_endpoint *e);
 
 /* OK: it agreed, and that is remembered. Otherwise what the call ended with; PEER_FAILED for an answer that
  * does not agree, with its status (0: there was none). */
-typedef void hub_consent_fn(void *arg, enum status why, int http_status);
+typedef void consent_fn(void *arg, enum status why, int http_status);
 
 /* `done` follows after OK alone. Calls under way end with the client. The endpoint lives until then. */
-CHECKED enum status hub_consent_ask(struct hub_consents *c, struct rest_client *client, struct loop *loop,
-                                    const char *hub_name, const struct hub_endpoint *e,
-                                    hub_consent_fn *done, void *arg);
+CHECKED enum status consent_ask(struct consents *c, struct rest_client *client, struct loop *loop,
+                                const char *hub_name, const struct routing_endpoint *e,
+                                consent_fn *done, void *arg);

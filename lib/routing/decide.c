@@ -1,8 +1,8 @@
-#include "hub/routing_decide.h"
+#include "routing/decide.h"
 
-#include "hub/routing_view.h"
+#include "routing/view.h"
 
-void hub_routing_scratch_clear(struct hub_routing_scratch *s)
+void routing_scratch_clear(struct routing_scratch *s)
 {
     arena_clear(&s->arena);
     buffer_clear(&s->endpoints);
@@ -11,12 +11,12 @@ void hub_routing_scratch_clear(struct hub_routing_scratch *s)
 
 /* ---- routes ---- */
 
-static uint32_t choose(const struct hub_routing_config *c, enum iot_source source,
+static uint32_t choose(const struct routing_config *c, enum iot_source source,
                        const struct iot_query_scope *scope)
 {
     uint32_t endpoints = 0;
     for (size_t i = 0; i < c->route_count; i++) {
-        const struct hub_route *r = &c->routes[i];
+        const struct routing_route *r = &c->routes[i];
         if (r->enabled && r->source == source && (r->endpoints & ~endpoints) &&
             iot_query_holds(r->condition, scope))
             endpoints |= r->endpoints;
@@ -27,19 +27,19 @@ static uint32_t choose(const struct hub_routing_config *c, enum iot_source sourc
     return endpoints;
 }
 
-struct iot_value hub_routing_try(const struct hub_route *r, const struct json *twin,
-                                 const struct iot_event *e, struct arena *arena)
+struct iot_value routing_try(const struct routing_route *r, const struct json *twin,
+                             const struct iot_event *e, struct arena *arena)
 {
-    struct hub_routing_view view = {.event = e, .twin = twin, .arena = arena};
-    struct iot_query_scope scope = {hub_routing_lookup, &view, arena};
+    struct routing_view view = {.event = e, .twin = twin, .arena = arena};
+    struct iot_query_scope scope = {routing_lookup, &view, arena};
     struct iot_value v = r->condition ? iot_query_eval(r->condition, &scope) : iot_value_bool(true);
-    hub_routing_view_clear(&view);
+    routing_view_clear(&view);
     return v.type == IOT_VALUE_BOOL ? v : iot_value_undefined();
 }
 
 /* ---- enrichments ---- */
 
-static struct slice stamp_text(const struct hub_enrichment *e, struct slice hub_name,
+static struct slice stamp_text(const struct routing_enrichment *e, struct slice hub_name,
                                const struct json *twin, struct arena *a)
 {
     struct slice literal = slice_of(e->value);
@@ -60,7 +60,7 @@ static struct slice stamp_text(const struct hub_enrichment *e, struct slice hub_
     return text;
 }
 
-static void stamp(const struct hub_routing_config *c, const struct hub_enrichment *e,
+static void stamp(const struct routing_config *c, const struct routing_enrichment *e,
                   uint32_t endpoints, struct slice text, struct buffer *out)
 {
     for (size_t i = 0; i < c->endpoint_count; i++) {
@@ -73,7 +73,7 @@ static void stamp(const struct hub_routing_config *c, const struct hub_enrichmen
     }
 }
 
-static void put_ids(const struct hub_routing_config *c, uint32_t endpoints, struct buffer *out)
+static void put_ids(const struct routing_config *c, uint32_t endpoints, struct buffer *out)
 {
     if (endpoints == 1)
         return; /* what a record without a list says */
@@ -82,22 +82,21 @@ static void put_ids(const struct hub_routing_config *c, uint32_t endpoints, stru
             buffer_u16(out, c->endpoints[i].id);
 }
 
-bool hub_routing_decide(const struct hub_routing_config *c, struct slice hub_name,
-                        const struct json *twin, struct iot_event *e,
-                        struct hub_routing_scratch *scratch)
+bool routing_decide(const struct routing_config *c, struct slice hub_name, const struct json *twin,
+                    struct iot_event *e, struct routing_scratch *scratch)
 {
     arena_reset(&scratch->arena);
     buffer_reset(&scratch->endpoints);
     buffer_reset(&scratch->stamps);
-    struct hub_routing_view view = {.event = e, .twin = twin, .arena = &scratch->arena};
+    struct routing_view view = {.event = e, .twin = twin, .arena = &scratch->arena};
     uint32_t endpoints =
-        choose(c, e->source, &(struct iot_query_scope){hub_routing_lookup, &view, &scratch->arena});
-    hub_routing_view_clear(&view);
+        choose(c, e->source, &(struct iot_query_scope){routing_lookup, &view, &scratch->arena});
+    routing_view_clear(&view);
     if (endpoints == 0)
         return false;
     put_ids(c, endpoints, &scratch->endpoints);
     for (size_t i = 0; i < c->enrichment_count; i++) {
-        const struct hub_enrichment *en = &c->enrichments[i];
+        const struct routing_enrichment *en = &c->enrichments[i];
         if (en->endpoints & endpoints)
             stamp(c, en, endpoints, stamp_text(en, hub_name, twin, &scratch->arena),
                   &scratch->stamps);

@@ -8,9 +8,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/sink.h"
-#include "hub/webhook_consent.h"
 #include "rest/client.h"
+#include "routing/consent.h"
+#include "routing/sink.h"
 
 /* One for each file of authorities. */
 struct client {
@@ -19,26 +19,26 @@ struct client {
     struct client *next;
 };
 
-struct hub_webhooks {
+struct sink_webhooks {
     struct loop *loop;
     const char *hub_name;
     char *folder;
     struct client *clients;
-    struct hub_consents consents;
+    struct consents consents;
 };
 
-struct hub_webhooks *hub_webhooks_new(struct loop *loop, const char *hub_name, const char *folder)
+struct sink_webhooks *sink_webhooks_new(struct loop *loop, const char *hub_name, const char *folder)
 {
-    struct hub_webhooks *w = MEMORY_NEW(struct hub_webhooks);
+    struct sink_webhooks *w = MEMORY_NEW(struct sink_webhooks);
     w->loop = loop;
     w->hub_name = hub_name;
     w->folder = memory_text(folder);
     return w;
 }
 
-void hub_webhooks_free(struct hub_webhooks **webhooks)
+void sink_webhooks_free(struct sink_webhooks **webhooks)
 {
-    struct hub_webhooks *w = *webhooks;
+    struct sink_webhooks *w = *webhooks;
     *webhooks = NULL;
     for (struct client *c = w ? w->clients : NULL, *next; c; c = next) {
         next = c->next;
@@ -47,13 +47,13 @@ void hub_webhooks_free(struct hub_webhooks **webhooks)
         free(c);
     }
     if (w) {
-        hub_consents_clear(&w->consents);
+        consents_clear(&w->consents);
         free(w->folder);
     }
     free(w);
 }
 
-static struct rest_client *client_for(struct hub_webhooks *w, const char *ca_file)
+static struct rest_client *client_for(struct sink_webhooks *w, const char *ca_file)
 {
     for (struct client *c = w->clients; c; c = c->next)
         if (c->ca_file == NULL ? ca_file == NULL : ca_file && strcmp(c->ca_file, ca_file) == 0)
@@ -68,7 +68,7 @@ static struct rest_client *client_for(struct hub_webhooks *w, const char *ca_fil
 
 /* ---- what is given up ---- */
 
-static void put_dead(struct json_writer *w, const struct hub_batch *b, const char *reason,
+static void put_dead(struct json_writer *w, const struct outlet_batch *b, const char *reason,
                      uint64_t wall_ms)
 {
     json_name(w, "deadLetterProperties"), json_object(w);
@@ -80,21 +80,21 @@ static void put_dead(struct json_writer *w, const struct hub_batch *b, const cha
     json_end_object(w);
 }
 
-static void put_event(const struct hub_webhooks *w, const struct hub_batch *b, size_t n,
+static void put_event(const struct sink_webhooks *w, const struct outlet_batch *b, size_t n,
                       struct json_writer *json)
 {
     struct iot_event e;
-    struct hub_event_json one = {&e, w->hub_name, b->endpoint->id, b->partition, 0};
-    if (hub_batch_event(b, n, &e, &one.sequence) != OK)
+    struct event_json one = {&e, w->hub_name, b->endpoint->id, b->partition, 0};
+    if (outlet_batch_event(b, n, &e, &one.sequence) != OK)
         json_put_null(json);
-    else if (b->endpoint->webhook.schema == HUB_WEBHOOK_CLOUD_EVENTS)
-        hub_cloud_event_put(&one, json);
+    else if (b->endpoint->webhook.schema == ROUTING_WEBHOOK_CLOUD_EVENTS)
+        event_json_put_cloud(&one, json);
     else
-        hub_event_grid_put(&one, json);
+        event_json_put_grid(&one, json);
 }
 
 struct burial {
-    struct hub_batch *batch;
+    struct outlet_batch *batch;
     struct buffer path, lines;
     enum status why;
 };
@@ -116,7 +116,7 @@ static void make_room(const char *path)
 {
     struct stat st;
     struct buffer older = {0};
-    if (stat(path, &st) != 0 || st.st_size < HUB_DEAD_LETTERS_BYTES_MAX)
+    if (stat(path, &st) != 0 || st.st_size < SINK_DEAD_LETTERS_BYTES_MAX)
         return;
     buffer_printf(&older, "%.*s.1.jsonl", (int)(strlen(path) - strlen(".jsonl")), path);
     if (rename(path, buffer_cstr(&older)) != 0)
@@ -141,13 +141,13 @@ static void buried(void *arg)
 {
     struct burial *d = arg;
     d->batch->sink.dead = d->why == OK;
-    hub_batch_done(d->batch, d->why);
+    outlet_batch_done(d->batch, d->why);
     buffer_clear(&d->path);
     buffer_clear(&d->lines);
     free(d);
 }
 
-static void give_up(struct hub_webhooks *w, struct hub_batch *b, const char *reason)
+static void give_up(struct sink_webhooks *w, struct outlet_batch *b, const char *reason)
 {
     struct burial *d = MEMORY_NEW(struct burial);
     struct buffer folder = {0};
@@ -174,14 +174,14 @@ static void give_up(struct hub_webhooks *w, struct hub_batch *b, const char *rea
 /* ---- calls ---- */
 
 struct call {
-    struct hub_webhooks *webhooks;
-    struct hub_batch *batch;
+    struct sink_webhooks *webhooks;
+    struct outlet_batch *batch;
 };
 
 /* Event Grid's rules: what the other side will never take is not tried again. */
-static const char *no_more(const struct hub_webhooks *w, const struct hub_batch *b)
+static const char *no_more(const struct sink_webhooks *w, const struct outlet_batch *b)
 {
-    const struct hub_endpoint *e = b->endpoint;
+    const struct routing_endpoint *e = b->endpoint;
     if (b->sink.http_status == 400 || b->sink.http_status == 413)
         return "Undeliverable";
     if (b->attempts + 1 >= e->webhook.attempts_max)
@@ -192,33 +192,33 @@ static const char *no_more(const struct hub_webhooks *w, const struct hub_batch 
 }
 
 /* This attempt came to nothing. */
-static void failed(struct hub_webhooks *w, struct hub_batch *b, enum status why)
+static void failed(struct sink_webhooks *w, struct outlet_batch *b, enum status why)
 {
     const char *reason = no_more(w, b);
     if (why == CANCELLED) /* the hub ends; the cursor has not moved */
-        hub_batch_drop(b);
+        outlet_batch_drop(b);
     else if (reason)
         give_up(w, b, reason);
     else
-        hub_batch_done(b, why);
+        outlet_batch_done(b, why);
 }
 
 static void on_answer(void *arg, enum status why, const struct rest_answer *a)
 {
     struct call *c = arg;
-    struct hub_webhooks *w = c->webhooks;
-    struct hub_batch *b = c->batch;
+    struct sink_webhooks *w = c->webhooks;
+    struct outlet_batch *b = c->batch;
     free(c);
     b->sink.http_status = a ? a->status : 0;
     if (why == OK && a->status >= 200 && a->status < 300)
-        hub_batch_done(b, OK);
+        outlet_batch_done(b, OK);
     else
         failed(w, b, why == OK ? PEER_FAILED : why);
 }
 
-static const char *content_type(const struct hub_endpoint *e)
+static const char *content_type(const struct routing_endpoint *e)
 {
-    if (e->webhook.schema != HUB_WEBHOOK_CLOUD_EVENTS)
+    if (e->webhook.schema != ROUTING_WEBHOOK_CLOUD_EVENTS)
         return "application/json; charset=utf-8";
     return e->webhook.events_max > 1 ? "application/cloudevents-batch+json; charset=utf-8"
                                      : "application/cloudevents+json; charset=utf-8";
@@ -226,8 +226,8 @@ static const char *content_type(const struct hub_endpoint *e)
 
 static void send(struct call *c)
 {
-    struct hub_batch *b = c->batch;
-    const struct hub_endpoint *e = b->endpoint;
+    struct outlet_batch *b = c->batch;
+    const struct routing_endpoint *e = b->endpoint;
     struct arena arena = {0};
     struct rest_field *headers =
         ARENA_TAKE_N(&arena, struct rest_field, e->webhook.header_count + 3);
@@ -249,7 +249,7 @@ static void send(struct call *c)
     arena_clear(&arena);
     if (s != OK) {
         free(c);
-        hub_batch_done(b, s);
+        outlet_batch_done(b, s);
     }
 }
 
@@ -261,8 +261,8 @@ static void on_consent(void *arg, enum status why, int http_status)
         send(c);
         return;
     }
-    struct hub_webhooks *w = c->webhooks;
-    struct hub_batch *b = c->batch;
+    struct sink_webhooks *w = c->webhooks;
+    struct outlet_batch *b = c->batch;
     free(c);
     b->sink.http_status = http_status == 400 || http_status == 413 ? 0 : http_status;
     failed(w, b, why);
@@ -271,24 +271,24 @@ static void on_consent(void *arg, enum status why, int http_status)
 static void call_arrives(void *arg)
 {
     struct call *c = arg;
-    struct hub_webhooks *w = c->webhooks;
-    const struct hub_endpoint *e = c->batch->endpoint;
-    if (!e->webhook.validate || hub_consent_given(&w->consents, e)) {
+    struct sink_webhooks *w = c->webhooks;
+    const struct routing_endpoint *e = c->batch->endpoint;
+    if (!e->webhook.validate || consent_given(&w->consents, e)) {
         send(c);
         return;
     }
-    enum status s = hub_consent_ask(&w->consents, client_for(w, e->webhook.ca_file), w->loop, w->hub_name,
-                                    e, on_consent, c);
+    enum status s = consent_ask(&w->consents, client_for(w, e->webhook.ca_file), w->loop,
+                                w->hub_name, e, on_consent, c);
     if (s != OK) {
-        hub_batch_done(c->batch, s);
+        outlet_batch_done(c->batch, s);
         free(c);
     }
 }
 
-static void deliver(void *sink, struct hub_batch *b)
+static void deliver(void *sink, struct outlet_batch *b)
 {
-    struct hub_webhooks *w = sink;
-    bool single = b->endpoint->webhook.schema == HUB_WEBHOOK_CLOUD_EVENTS &&
+    struct sink_webhooks *w = sink;
+    bool single = b->endpoint->webhook.schema == ROUTING_WEBHOOK_CLOUD_EVENTS &&
                   b->endpoint->webhook.events_max == 1;
     buffer_reset(&b->sink.text);
     struct json_writer json = json_writer(&b->sink.text);
@@ -304,4 +304,4 @@ static void deliver(void *sink, struct hub_batch *b)
     loop_post(w->loop, call_arrives, c);
 }
 
-const struct hub_sink_ops hub_sink_webhook = {deliver};
+const struct sink_ops sink_webhook = {deliver};

@@ -2,8 +2,8 @@
  * What is routed where: routes, endpoints and enrichments, out of the JSON that a person wrote or
  * PUT. Pure, and immutable once read. The shape is that of an IoT Hub's routing properties;
  * endpoints have the members of Event Hubs, of Event Grid's webhooks and of storage containers, as
- * far as they mean something here. A webhook with "validateEndpoint": true is asked whether it agrees first
- * (webhook_consent.h):
+ * far as they mean something here. A webhook with "validateEndpoint": true is asked whether it
+ * agrees first (consent.h):
  *
  *   { "routes": [ { "name": "alarms", "source": "DeviceMessages", "condition": "$body.level > 3",
  *                   "endpointNames": [ "hook" ], "isEnabled": true } ],
@@ -21,33 +21,33 @@
 #include "rest/route.h"
 #include "json/json.h"
 
-#define HUB_ENDPOINTS_MAX 32 /* the built-in one among them: a bit each in a set */
-#define HUB_ENDPOINT_NAME_MAX 64
-#define HUB_ROUTING_TEXT_MAX (1u << 20)
+#define ROUTING_ENDPOINTS_MAX 32 /* the built-in one among them: a bit each in a set */
+#define ROUTING_ENDPOINT_NAME_MAX 64
+#define ROUTING_TEXT_MAX (1u << 20)
 
-enum hub_endpoint_kind {
-    HUB_ENDPOINT_EVENTS, /* the built-in stream: the first of every config */
-    HUB_ENDPOINT_STREAM, /* a stream of its own, under its name */
-    HUB_ENDPOINT_WEBHOOK,
-    HUB_ENDPOINT_FILE,
+enum routing_endpoint_kind {
+    ROUTING_ENDPOINT_EVENTS, /* the built-in stream: the first of every config */
+    ROUTING_ENDPOINT_STREAM, /* a stream of its own, under its name */
+    ROUTING_ENDPOINT_WEBHOOK,
+    ROUTING_ENDPOINT_FILE,
 };
 
-enum hub_webhook_schema { HUB_WEBHOOK_EVENT_GRID, HUB_WEBHOOK_CLOUD_EVENTS };
+enum routing_webhook_schema { ROUTING_WEBHOOK_EVENT_GRID, ROUTING_WEBHOOK_CLOUD_EVENTS };
 
-struct hub_endpoint {
+struct routing_endpoint {
     const char *name;
-    enum hub_endpoint_kind kind;
-    uint16_t id; /* in records, for ever: given by routing_state.c; 0 is the built-in one */
+    enum routing_endpoint_kind kind;
+    uint16_t id; /* in records, for ever: given by state.c; 0 is the built-in one */
     struct {
         uint64_t partitions, retain_s, retain_bytes;
     } stream;
     struct {
         const char *url;
-        unsigned schema; /* enum hub_webhook_schema */
+        unsigned schema; /* enum routing_webhook_schema */
         struct rest_field *headers;
         size_t header_count;
         const char *ca_file; /* NULL: the machine's authorities */
-        bool validate;       /* it is asked first: webhook_consent.h */
+        bool validate;       /* it is asked first: consent.h */
         uint64_t events_max, kilobytes_max, timeout_s;
         uint64_t attempts_max, ttl_minutes;
     } webhook;
@@ -57,7 +57,7 @@ struct hub_endpoint {
     } file;
 };
 
-struct hub_route {
+struct routing_route {
     const char *name;
     unsigned source; /* enum iot_source */
     const char *condition_text;
@@ -66,46 +66,44 @@ struct hub_route {
     bool enabled;
 };
 
-struct hub_enrichment {
+struct routing_enrichment {
     const char *key, *value;
     bool is_hub_name;
     const struct iot_query_path *path; /* below $twin; NULL: none */
     uint32_t endpoints;
 };
 
-struct hub_routing_config {
+struct routing_config {
     struct arena arena;
     struct json_doc *doc;
     struct slice text; /* as it was written */
-    struct hub_endpoint *endpoints;
-    struct hub_route *routes;
-    struct hub_enrichment *enrichments;
+    struct routing_endpoint *endpoints;
+    struct routing_route *routes;
+    struct routing_enrichment *enrichments;
     size_t endpoint_count, route_count, enrichment_count;
-    struct hub_route fallback; /* of messages that no route takes */
+    struct routing_route fallback; /* of messages that no route takes */
     uint32_t sources;          /* bits: enum iot_source of enabled routes */
     bool wants_twins;          /* a condition or an enrichment looks at $twin */
     unsigned refs;             /* atomic: routing.c */
 };
 
-struct hub_routing_problem {
+struct routing_problem {
     unsigned line, column; /* 0: of the whole */
     char text[400];        /* "routes[2].condition: position 15: expected a value" */
 };
 
 /* An empty text is a hub without routes. BAD_FORMAT: no JSON. BAD_ARGUMENT: *problem says where and
  * what. */
-CHECKED enum status hub_routing_config_read(struct slice text, const struct iot_limits *limits,
-                                            const char *events_name,
-                                            struct hub_routing_config **out,
-                                            struct hub_routing_problem *problem);
-void hub_routing_config_free(struct hub_routing_config **c);
+CHECKED enum status routing_config_read(struct slice text, const struct iot_limits *limits,
+                                        const char *events_name, struct routing_config **out,
+                                        struct routing_problem *problem);
+void routing_config_free(struct routing_config **c);
 
 /* A route on its own, for a test of it: `json` is an object as in "routes"; endpoints are not
  * looked up. */
-CHECKED enum status hub_routing_route_read(const struct json *json, struct arena *a,
-                                           struct hub_route *out,
-                                           struct hub_routing_problem *problem);
+CHECKED enum status routing_route_read(const struct json *json, struct arena *a,
+                                       struct routing_route *out, struct routing_problem *problem);
 
 /* "DeviceMessages" and its kin, in any case. */
-bool hub_routing_source(struct slice name, unsigned *source);
-const char *hub_routing_source_name(unsigned source);
+bool routing_source(struct slice name, unsigned *source);
+const char *routing_source_name(unsigned source);

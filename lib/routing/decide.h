@@ -5,21 +5,20 @@
  */
 #pragma once
 
-#include "hub/routing_config.h"
+#include "routing/config.h"
 
 /* Reused from event to event. */
-struct hub_routing_scratch {
+struct routing_scratch {
     struct arena arena;
     struct buffer endpoints, stamps;
 };
-void hub_routing_scratch_clear(struct hub_routing_scratch *s);
+void routing_scratch_clear(struct routing_scratch *s);
 
 /* False: it goes nowhere. True: e->endpoints and e->stamps are set, and point into the scratch
  * until its next use. `twin` may be NULL. */
-bool hub_routing_decide(const struct hub_routing_config *c, struct slice hub_name,
-                        const struct json *twin, struct iot_event *e,
-                        struct hub_routing_scratch *scratch);
+bool routing_decide(const struct routing_config *c, struct slice hub_name, const struct json *twin,
+                    struct iot_event *e, struct routing_scratch *scratch);
 
 /* Whether one route takes it, enabled or not: IOT_VALUE_BOOL, or undefined. */
-struct iot_value hub_routing_try(const struct hub_route *r, const struct json *twin,
-                                 const struct iot_event *e, struct arena *arena);
+struct iot_value routing_try(const struct routing_route *r, const struct json *twin,
+                             const struct iot_event *e, struct arena *arena);

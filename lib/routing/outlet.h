@@ -12,28 +12,28 @@
 #pragma once
 
 #include "events/partition.h"
-#include "hub/routing_config.h"
 #include "io/loop.h"
+#include "routing/config.h"
 
 #define OUTLET_RETRY_MS 500
 #define OUTLET_RETRY_MS_MAX 60000
 #define OUTLET_LOOKS_MAX 4096 /* records in one turn of the loop, whomever they are for */
 
 /* An endpoint's state for people, from any thread: relaxed atomics. */
-struct hub_endpoint_state {
+struct routing_endpoint_state {
     uint64_t delivered, failures, dead, lost; /* events; attempts; given up; dropped by retention */
     uint64_t success_ms, failure_ms, attempt_ms; /* wall clock of the last one */
     uint64_t http_status;                        /* of the last failure; 0: no answer */
     uint64_t behind[32];                         /* records that wait, by partition */
 };
 
-struct hub_outlet;
+struct outlet;
 
-/* What is to be delivered; the sink's from deliver() until hub_batch_done(). */
-struct hub_batch {
-    struct hub_outlet *outlet;
-    struct hub_routing_config *config; /* a reference, as long as the sink has it */
-    const struct hub_endpoint *endpoint;
+/* What is to be delivered; the sink's from deliver() until outlet_batch_done(). */
+struct outlet_batch {
+    struct outlet *outlet;
+    struct routing_config *config; /* a reference, as long as the sink has it */
+    const struct routing_endpoint *endpoint;
     struct buffer records;   /* encoded events, one after the other */
     struct buffer ends;      /* uint32_t each */
     struct buffer sequences; /* uint64_t each */
@@ -54,50 +54,50 @@ struct hub_batch {
 };
 
 /* Decodes the n-th. */
-CHECKED enum status hub_batch_event(const struct hub_batch *b, size_t n, struct iot_event *e,
-                                    uint64_t *sequence);
+CHECKED enum status outlet_batch_event(const struct outlet_batch *b, size_t n, struct iot_event *e,
+                                       uint64_t *sequence);
 
 /* From any thread. OK: delivered, or given up and kept elsewhere (batch->sink.dead). Anything else:
  * to be tried again. */
-void hub_batch_done(struct hub_batch *b, enum status why);
+void outlet_batch_done(struct outlet_batch *b, enum status why);
 
 /* When no loop runs any more: the sink does not have it any longer. */
-void hub_batch_drop(struct hub_batch *b);
+void outlet_batch_drop(struct outlet_batch *b);
 
-struct hub_sink_ops {
+struct sink_ops {
     /* On the outlet's loop. */
-    void (*deliver)(void *sink, struct hub_batch *b);
+    void (*deliver)(void *sink, struct outlet_batch *b);
 };
 
-struct hub_outlet_config {
+struct outlet_config {
     struct loop *loop;
     struct partition *partition;
     unsigned index; /* of the partition */
-    struct hub_routing_config *config;
-    const struct hub_endpoint *endpoint;
-    struct hub_endpoint_state *state;
-    const struct hub_sink_ops *ops;
+    struct routing_config *config;
+    const struct routing_endpoint *endpoint;
+    struct routing_endpoint_state *state;
+    const struct sink_ops *ops;
     void *sink;
     bool from_now; /* a new endpoint: what is in the log is not its */
 };
 
 /* On the partition's loop, as all that follows. */
-struct hub_outlet *hub_outlet_new(const struct hub_outlet_config *config);
+struct outlet *outlet_new(const struct outlet_config *config);
 /* The same endpoint in a newer config; used from the next batch on. */
-void hub_outlet_change(struct hub_outlet *o, struct hub_routing_config *config,
-                       const struct hub_endpoint *endpoint);
-uint16_t hub_outlet_id(const struct hub_outlet *o);
-unsigned hub_outlet_partition(const struct hub_outlet *o);
-bool hub_outlet_is_idle(const struct hub_outlet *o); /* no sink has a batch of it */
+void outlet_change(struct outlet *o, struct routing_config *config,
+                   const struct routing_endpoint *endpoint);
+uint16_t outlet_id(const struct outlet *o);
+unsigned outlet_partition(const struct outlet *o);
+bool outlet_is_idle(const struct outlet *o); /* no sink has a batch of it */
 /* Freed when the batch that is under way is done. */
-void hub_outlet_stop(struct hub_outlet **o);
+void outlet_stop(struct outlet **o);
 /* When no loop runs any more. One whose batch a helper thread may still have is left to the system.
  */
-void hub_outlet_free(struct hub_outlet **o);
+void outlet_free(struct outlet **o);
 
 /* The endpoint is no more: what is remembered of it goes. */
-void hub_outlet_forget(struct partition *p, uint16_t id);
+void outlet_forget(struct partition *p, uint16_t id);
 
 /* Whoever has a reference to a config drops it here: routing_config's `refs`. */
-struct hub_routing_config *hub_routing_config_ref(struct hub_routing_config *c);
-void hub_routing_config_unref(struct hub_routing_config **c);
+struct routing_config *routing_config_ref(struct routing_config *c);
+void routing_config_unref(struct routing_config **c);

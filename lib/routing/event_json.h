@@ -8,10 +8,10 @@
  */
 #pragma once
 
-#include "hub/routing_config.h"
+#include "routing/config.h"
 #include "json/write.h"
 
-struct hub_event_json {
+struct event_json {
     const struct iot_event *event;
     const char *hub_name;
     uint16_t endpoint;  /* whose enrichments are put in */
@@ -19,6 +19,6 @@ struct hub_event_json {
     uint64_t sequence;
 };
 
-void hub_event_grid_put(const struct hub_event_json *e, struct json_writer *w);
-void hub_cloud_event_put(const struct hub_event_json *e, struct json_writer *w);
-void hub_event_line_put(const struct hub_event_json *e, struct json_writer *w);
+void event_json_put_grid(const struct event_json *e, struct json_writer *w);
+void event_json_put_cloud(const struct event_json *e, struct json_writer *w);
+void event_json_put_line(const struct event_json *e, struct json_writer *w);

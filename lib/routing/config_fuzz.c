@@ -1,18 +1,18 @@
 /* Whatever is read is bounded, and whatever is refused says why. */
 #include <stdlib.h>
 
-#include "hub/routing_config.h"
+#include "routing/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct iot_limits limits = iot_limits_azure();
-    struct hub_routing_config *c = NULL;
-    struct hub_routing_problem problem;
-    if (hub_routing_config_read(slice_from(data, size), &limits, "millrace", &c, &problem) == OK) {
-        if (c->endpoint_count == 0 || c->endpoint_count > HUB_ENDPOINTS_MAX)
+    struct routing_config *c = NULL;
+    struct routing_problem problem;
+    if (routing_config_read(slice_from(data, size), &limits, "millrace", &c, &problem) == OK) {
+        if (c->endpoint_count == 0 || c->endpoint_count > ROUTING_ENDPOINTS_MAX)
             abort();
-        hub_routing_config_free(&c);
+        routing_config_free(&c);
     } else if (problem.text[0] == 0) {
         abort();
     }

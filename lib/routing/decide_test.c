@@ -1,4 +1,4 @@
-#include "hub/routing_decide.h"
+#include "routing/decide.h"
 
 #include "base/cmocka.h"
 
@@ -6,8 +6,8 @@
 #define ENDPOINTS "\"endpoints\":{\"files\":[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"}]}"
 
 struct world {
-    struct hub_routing_config *c;
-    struct hub_routing_scratch scratch;
+    struct routing_config *c;
+    struct routing_scratch scratch;
     struct json_doc *twin;
     struct buffer properties;
     struct iot_event e;
@@ -16,8 +16,8 @@ struct world {
 static void start(struct world *w, const char *config)
 {
     struct iot_limits limits = iot_limits_azure();
-    struct hub_routing_problem p;
-    if (hub_routing_config_read(slice_of(config), &limits, "millrace", &w->c, &p) != OK)
+    struct routing_problem p;
+    if (routing_config_read(slice_of(config), &limits, "millrace", &w->c, &p) != OK)
         fail_msg("%s", p.text);
     for (size_t i = 0; i < w->c->endpoint_count; i++)
         w->c->endpoints[i].id = (uint16_t)i;
@@ -43,15 +43,15 @@ static void start(struct world *w, const char *config)
 
 static void stop(struct world *w)
 {
-    hub_routing_config_free(&w->c);
-    hub_routing_scratch_clear(&w->scratch);
+    routing_config_free(&w->c);
+    routing_scratch_clear(&w->scratch);
     json_free(&w->twin);
     buffer_clear(&w->properties);
 }
 
 static bool decide(struct world *w)
 {
-    return hub_routing_decide(w->c, SLICE("hub-1"), json_root(w->twin), &w->e, &w->scratch);
+    return routing_decide(w->c, SLICE("hub-1"), json_root(w->twin), &w->e, &w->scratch);
 }
 
 static void every_kind_of_condition_sees_the_event(void **state)
@@ -178,7 +178,7 @@ static void enrichments_are_for_their_endpoints(void **state)
     assert_slice(stamped(&w, 0, "lost"), SLICE("$twin.tags.lost"));
     assert_slice(stamped(&w, 0, "alert"), SLICE("true"));
     assert_slice(stamped(&w, 1, "alert"), SLICE("by the hub"));
-    assert_true(hub_routing_decide(w.c, SLICE("hub-1"), NULL, &w.e, &w.scratch));
+    assert_true(routing_decide(w.c, SLICE("hub-1"), NULL, &w.e, &w.scratch));
     assert_slice(stamped(&w, 0, "site"), SLICE("$twin.tags.site"));
     stop(&w);
 }

@@ -1,5 +1,5 @@
 /* From one configuration to the next: checked and prepared on loop 0, taken over by every loop. */
-#include "hub/routing_change.h"
+#include "routing/routing_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,32 +7,31 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/sources.h"
 
 struct change {
-    struct hub_routing *routing;
-    struct hub_routing_config *config;
-    struct routing_endpoint
-        *endpoints[HUB_ENDPOINTS_MAX]; /* by their place in the config; not the first */
-    bool is_new[HUB_ENDPOINTS_MAX];
+    struct routing *routing;
+    struct routing_config *config;
+    struct routing_known
+        *endpoints[ROUTING_ENDPOINTS_MAX]; /* by their place in the config; not the first */
+    bool is_new[ROUTING_ENDPOINTS_MAX];
     bool at_start; /* no loop runs: all is done at once, on this thread */
     struct slice text, if_match;
     struct buffer state;
     enum status why;
-    struct hub_routing_problem problem;
+    struct routing_problem problem;
     unsigned left;
     void (*step)(struct change *c, unsigned loop);
     void (*next)(struct change *c);
     /* who asked */
     struct loop *asked_on;
-    hub_routing_fn *fn;
+    routing_fn *fn;
     void *arg;
     struct arena arena;
 };
 
-static struct hub *hub_of(const struct change *c)
+static const struct routing_setup *setup_of(const struct change *c)
 {
-    return c->routing->setup.hub;
+    return &c->routing->setup;
 }
 
 /* ---- a step on every loop, then the next on loop 0 ---- */
@@ -54,7 +53,7 @@ static void visit_arrives(void *arg)
     struct visit *v = arg;
     struct change *c = v->change;
     c->step(c, v->loop);
-    loop_post(hub_of(c)->loops[0].loop, visited, c);
+    loop_post(setup_of(c)->loops[0], visited, c);
     free(v);
 }
 
@@ -63,15 +62,15 @@ static void on_every_loop(struct change *c, void (*step)(struct change *c, unsig
 {
     c->step = step;
     c->next = next;
-    c->left = hub_of(c)->loop_count;
-    for (unsigned i = 0; i < hub_of(c)->loop_count; i++) {
+    c->left = setup_of(c)->loop_count;
+    for (unsigned i = 0; i < setup_of(c)->loop_count; i++) {
         if (c->at_start) {
             step(c, i);
             continue;
         }
         struct visit *v = MEMORY_NEW(struct visit);
         *v = (struct visit){c, i};
-        loop_post(hub_of(c)->loops[i].loop, visit_arrives, v);
+        loop_post(setup_of(c)->loops[i], visit_arrives, v);
     }
     if (c->at_start)
         next(c);
@@ -81,7 +80,7 @@ static void on_every_loop(struct change *c, void (*step)(struct change *c, unsig
 
 static void change_free(struct change *c)
 {
-    hub_routing_config_unref(&c->config);
+    routing_config_unref(&c->config);
     buffer_clear(&c->state);
     arena_clear(&c->arena);
     free(c);
@@ -116,35 +115,34 @@ static void finish(struct change *c, enum status why)
 /* ---- the last step: every loop takes it over ---- */
 
 /* All goes to the built-in stream, as it is. */
-static bool is_plain(const struct hub_routing_config *c)
+static bool is_plain(const struct routing_config *c)
 {
     return c->sources == 0 && c->enrichment_count == 0 && c->fallback.enabled &&
            c->fallback.endpoints == 1 && c->fallback.condition == NULL;
 }
 
-static struct hub_outlet **find_outlet(struct hub_routing_loop *l, uint16_t id, unsigned partition)
+static struct outlet **find_outlet(struct routing_loop *l, uint16_t id, unsigned partition)
 {
     for (size_t i = 0; i < l->outlet_count; i++)
-        if (hub_outlet_id(l->outlets[i]) == id && hub_outlet_partition(l->outlets[i]) == partition)
+        if (outlet_id(l->outlets[i]) == id && outlet_partition(l->outlets[i]) == partition)
             return &l->outlets[i];
     return NULL;
 }
 
-static void open_outlet(struct change *c, struct hub_routing_loop *l, size_t place,
-                        unsigned partition)
+static void open_outlet(struct change *c, struct routing_loop *l, size_t place, unsigned partition)
 {
-    struct routing_endpoint *e = c->endpoints[place];
+    struct routing_known *e = c->endpoints[place];
     const struct {
-        const struct hub_sink_ops *ops;
+        const struct sink_ops *ops;
         void *sink;
     } sinks[] = {
-        [HUB_ENDPOINT_STREAM] = {&hub_sink_stream, &e->stream},
-        [HUB_ENDPOINT_WEBHOOK] = {&hub_sink_webhook, c->routing->webhooks},
-        [HUB_ENDPOINT_FILE] = {&hub_sink_file, e->file},
+        [ROUTING_ENDPOINT_STREAM] = {&sink_stream, &e->stream},
+        [ROUTING_ENDPOINT_WEBHOOK] = {&sink_webhook, c->routing->webhooks},
+        [ROUTING_ENDPOINT_FILE] = {&sink_file, e->file},
     };
-    l->outlets[l->outlet_count++] = hub_outlet_new(&(struct hub_outlet_config){
-        .loop = l->owner->loop,
-        .partition = hub_of(c)->partitions[partition],
+    l->outlets[l->outlet_count++] = outlet_new(&(struct outlet_config){
+        .loop = setup_of(c)->loops[partition % setup_of(c)->loop_count],
+        .partition = setup_of(c)->partitions[partition],
         .index = partition,
         .config = c->config,
         .endpoint = &c->config->endpoints[place],
@@ -155,44 +153,41 @@ static void open_outlet(struct change *c, struct hub_routing_loop *l, size_t pla
     });
 }
 
-static void close_others(struct change *c, struct hub_routing_loop *l)
+static void close_others(struct change *c, struct routing_loop *l)
 {
     for (size_t i = l->outlet_count; i-- > 0;) {
-        uint16_t id = hub_outlet_id(l->outlets[i]);
-        unsigned partition = hub_outlet_partition(l->outlets[i]);
+        uint16_t id = outlet_id(l->outlets[i]);
+        unsigned partition = outlet_partition(l->outlets[i]);
         if (routing_is_named(c->config, id))
             continue;
-        hub_outlet_stop(&l->outlets[i]);
-        hub_outlet_forget(hub_of(c)->partitions[partition], id);
+        outlet_stop(&l->outlets[i]);
+        outlet_forget(setup_of(c)->partitions[partition], id);
         l->outlets[i] = l->outlets[--l->outlet_count];
     }
 }
 
 static void take_over(struct change *c, unsigned loop)
 {
-    struct hub_routing_loop *l = &c->routing->loops[loop];
-    struct hub *hub = hub_of(c);
+    struct routing_loop *l = &c->routing->loops[loop];
+    const struct routing_setup *setup = setup_of(c);
     close_others(c, l);
     for (size_t place = 1; place < c->config->endpoint_count; place++)
-        for (unsigned p = loop; p < hub->partition_count; p += hub->loop_count) {
-            struct hub_outlet **there = find_outlet(l, c->config->endpoints[place].id, p);
+        for (unsigned p = loop; p < setup->partition_count; p += setup->loop_count) {
+            struct outlet **there = find_outlet(l, c->config->endpoints[place].id, p);
             if (there)
-                hub_outlet_change(*there, c->config, &c->config->endpoints[place]);
+                outlet_change(*there, c->config, &c->config->endpoints[place]);
             else
                 open_outlet(c, l, place, p);
         }
-    hub_routing_config_unref(&l->config);
-    l->config = hub_routing_config_ref(c->config);
-    hub->loops[loop].routing = is_plain(c->config) ? NULL : l;
+    routing_config_unref(&l->config);
+    l->config = routing_config_ref(c->config);
+    setup->on_taken_over(setup->arg, loop, is_plain(c->config) ? NULL : l);
 }
 
 static void taken_over(struct change *c)
 {
-    struct hub *hub = hub_of(c);
-    unsigned wants = c->config->sources & ~(1u << IOT_SOURCE_TELEMETRY);
-    if (c->config->wants_twins)
-        wants |= REGISTRY_WANTS_TWINS;
-    __atomic_store_n(&hub->wants, wants, __ATOMIC_RELAXED);
+    const struct routing_setup *setup = setup_of(c);
+    setup->on_wants(setup->arg, c->config->sources, c->config->wants_twins);
     log_info("routing routes=%zu endpoints=%zu enrichments=%zu fallback=%s", c->config->route_count,
              c->config->endpoint_count - 1, c->config->enrichment_count,
              c->config->fallback.enabled ? "on" : "off");
@@ -219,12 +214,12 @@ static void write_files(void *arg)
 
 static void mark_gone(struct change *c)
 {
-    for (struct routing_endpoint *e = c->routing->endpoints; e; e = e->next) {
+    for (struct routing_known *e = c->routing->endpoints; e; e = e->next) {
         if (e->gone || routing_is_named(c->config, e->id))
             continue;
         __atomic_store_n(&e->gone, true, __ATOMIC_RELAXED);
         if (e->served)
-            events_serve(c->routing->setup.events, e->name, false);
+            events_serve(setup_of(c)->events, e->name, false);
     }
 }
 
@@ -243,7 +238,7 @@ static void keep(struct change *c)
 {
     routing_state_print(c->routing, c->config, &c->state);
     if (!c->at_start) {
-        loop_work(hub_of(c)->loops[0].loop, write_files, files_written, c);
+        loop_work(setup_of(c)->loops[0], write_files, files_written, c);
         return;
     }
     if (anything_new(c))
@@ -253,15 +248,15 @@ static void keep(struct change *c)
 
 /* ---- the step before: streams ---- */
 
-static enum status open_partition(struct change *c, struct routing_endpoint *e,
-                                  const struct hub_endpoint *endpoint, unsigned n)
+static enum status open_partition(struct change *c, struct routing_known *e,
+                                  const struct routing_endpoint *endpoint, unsigned n)
 {
-    const struct hub_routing_setup *setup = &c->routing->setup;
+    const struct routing_setup *setup = setup_of(c);
     struct buffer directory = {0};
     buffer_printf(&directory, "%s/streams/%s/%02u", c->routing->folder, e->name, n);
     enum status s = partition_open(
         &(struct partition_config){
-            .loop = setup->hub->loops[n % setup->hub->loop_count].loop,
+            .loop = setup->loops[n % setup->loop_count],
             .disk = setup->disk,
             .directory = buffer_cstr(&directory),
             .index = n,
@@ -276,12 +271,12 @@ static enum status open_partition(struct change *c, struct routing_endpoint *e,
 
 static void open_streams(struct change *c, unsigned loop)
 {
-    struct hub *hub = hub_of(c);
+    const struct routing_setup *setup = setup_of(c);
     for (size_t i = 1; i < c->config->endpoint_count; i++) {
-        struct routing_endpoint *e = c->endpoints[i];
-        if (e->kind != HUB_ENDPOINT_STREAM || e->served)
+        struct routing_known *e = c->endpoints[i];
+        if (e->kind != ROUTING_ENDPOINT_STREAM || e->served)
             continue;
-        for (unsigned n = loop; n < e->stream.partition_count; n += hub->loop_count)
+        for (unsigned n = loop; n < e->stream.partition_count; n += setup->loop_count)
             if (e->stream.partitions[n] == NULL &&
                 open_partition(c, e, &c->config->endpoints[i], n) != OK)
                 __atomic_store_n(&c->why, IO_FAILED, __ATOMIC_RELAXED);
@@ -295,13 +290,13 @@ static void streams_opened(struct change *c)
         return;
     }
     for (size_t i = 1; i < c->config->endpoint_count; i++) {
-        struct routing_endpoint *e = c->endpoints[i];
-        if (e->kind != HUB_ENDPOINT_STREAM)
+        struct routing_known *e = c->endpoints[i];
+        if (e->kind != ROUTING_ENDPOINT_STREAM)
             continue;
         if (e->served)
-            events_serve(c->routing->setup.events, e->name, true);
+            events_serve(setup_of(c)->events, e->name, true);
         else
-            events_add(c->routing->setup.events, e->name, e->created_ms, e->stream.partitions,
+            events_add(setup_of(c)->events, e->name, e->created_ms, e->stream.partitions,
                        e->stream.partition_count);
         e->served = true;
     }
@@ -319,15 +314,15 @@ static enum status refuse(struct change *c, const char *format, const char *name
 
 static enum status adopt(struct change *c, size_t place)
 {
-    struct hub_routing *r = c->routing;
-    struct hub_endpoint *want = &c->config->endpoints[place];
-    struct routing_endpoint *e = routing_state_find(r, want->name, want->kind);
+    struct routing *r = c->routing;
+    struct routing_endpoint *want = &c->config->endpoints[place];
+    struct routing_known *e = routing_state_find(r, want->name, want->kind);
     if (e == NULL) {
         if (r->next_id == UINT16_MAX)
             return refuse(c, "endpoint \"%s\": %llu endpoints were made, and there are no more ids",
                           want->name, UINT16_MAX);
         e = routing_state_add(r, want->name, want->kind, r->next_id++,
-                              loop_wall_ms(hub_of(c)->loops[0].loop));
+                              loop_wall_ms(setup_of(c)->loops[0]));
         e->stream.partition_count = (unsigned)want->stream.partitions;
         c->is_new[place] = true;
     } else if (e->gone && e->stream.partition_count == want->stream.partitions) { /* it is back */
@@ -338,11 +333,11 @@ static enum status adopt(struct change *c, size_t place)
                       "endpoints.eventStreams: \"%s\" has %llu partitions, which cannot be changed",
                       want->name, e->stream.partition_count);
     }
-    if (e->kind == HUB_ENDPOINT_FILE && e->file == NULL) {
+    if (e->kind == ROUTING_ENDPOINT_FILE && e->file == NULL) {
         struct buffer folder = {0};
         buffer_printf(&folder, "%s/files", r->folder);
-        e->file = hub_file_sink_new(hub_of(c)->loops[0].loop, hub_of(c)->name, buffer_cstr(&folder),
-                                    e->name);
+        e->file = sink_file_new(setup_of(c)->loops[0], setup_of(c)->hub_name, buffer_cstr(&folder),
+                                e->name);
         buffer_clear(&folder);
     }
     want->id = e->id;
@@ -352,9 +347,9 @@ static enum status adopt(struct change *c, size_t place)
 
 static enum status prepare(struct change *c)
 {
-    struct hub *hub = hub_of(c);
+    const struct routing_setup *setup = setup_of(c);
     enum status s =
-        hub_routing_config_read(c->text, &hub->limits, hub->events_name, &c->config, &c->problem);
+        routing_config_read(c->text, setup->limits, setup->events_name, &c->config, &c->problem);
     for (size_t i = 1; s == OK && i < c->config->endpoint_count; i++)
         s = adopt(c, i);
     return s;
@@ -370,7 +365,7 @@ static void begin(struct change *c)
         finish(c, s);
 }
 
-enum status routing_change_at_start(struct hub_routing *r, struct slice text)
+enum status routing_change_at_start(struct routing *r, struct slice text)
 {
     struct change *c = MEMORY_NEW(struct change);
     c->routing = r;
@@ -389,8 +384,8 @@ enum status routing_change_at_start(struct hub_routing *r, struct slice text)
 
 static bool matches(const struct change *c)
 {
-    char etag[HUB_ROUTING_ETAG_LEN + 1];
-    hub_routing_etag(c->routing->loops[0].config, etag);
+    char etag[ROUTING_ETAG_LEN + 1];
+    routing_etag(c->routing->loops[0].config, etag);
     return c->if_match.len == 0 || slice_eq(c->if_match, SLICE("*")) ||
            slice_eq(c->if_match, slice_of(etag));
 }
@@ -408,8 +403,8 @@ static void replace_arrives(void *arg)
     begin(c);
 }
 
-void hub_routing_replace(struct hub_routing *r, struct loop *loop, struct slice text,
-                         struct slice if_match, hub_routing_fn *fn, void *arg)
+void routing_replace(struct routing *r, struct loop *loop, struct slice text, struct slice if_match,
+                     routing_fn *fn, void *arg)
 {
     struct change *c = MEMORY_NEW(struct change);
     c->routing = r;
@@ -418,5 +413,5 @@ void hub_routing_replace(struct hub_routing *r, struct loop *loop, struct slice 
     c->asked_on = loop;
     c->fn = fn;
     c->arg = arg;
-    loop_post(r->setup.hub->loops[0].loop, replace_arrives, c);
+    loop_post(r->setup.loops[0], replace_arrives, c);
 }

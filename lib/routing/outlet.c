@@ -1,4 +1,4 @@
-#include "hub/outlet.h"
+#include "routing/outlet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +10,18 @@
 #define BATCH_EVENTS_MAX 1000
 #define CURSOR_NAME_MAX 32
 
-struct hub_outlet {
+struct outlet {
     struct loop *loop;
     struct partition *partition;
-    struct hub_routing_config *config; /* a reference */
-    const struct hub_endpoint *endpoint;
-    struct hub_endpoint_state *state;
-    const struct hub_sink_ops *ops;
+    struct routing_config *config; /* a reference */
+    const struct routing_endpoint *endpoint;
+    struct routing_endpoint_state *state;
+    const struct sink_ops *ops;
     void *sink;
     struct partition_watch watch;
     struct store_reader *reader;
     struct loop_timer timer;
-    struct hub_batch batch;
+    struct outlet_batch batch;
     char cursor[CURSOR_NAME_MAX];
     uint64_t next; /* record to be looked at */
     uint64_t last; /* the batch's last, and what lies before the next one */
@@ -32,24 +32,24 @@ struct hub_outlet {
 
 /* ---- configs ---- */
 
-struct hub_routing_config *hub_routing_config_ref(struct hub_routing_config *c)
+struct routing_config *routing_config_ref(struct routing_config *c)
 {
     __atomic_fetch_add(&c->refs, 1, __ATOMIC_RELAXED);
     return c;
 }
 
-void hub_routing_config_unref(struct hub_routing_config **config)
+void routing_config_unref(struct routing_config **config)
 {
-    struct hub_routing_config *c = *config;
+    struct routing_config *c = *config;
     *config = NULL;
     if (c && __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) == 0)
-        hub_routing_config_free(&c);
+        routing_config_free(&c);
 }
 
 /* ---- batches ---- */
 
-enum status hub_batch_event(const struct hub_batch *b, size_t n, struct iot_event *e,
-                            uint64_t *sequence)
+enum status outlet_batch_event(const struct outlet_batch *b, size_t n, struct iot_event *e,
+                               uint64_t *sequence)
 {
     uint32_t from = 0, to;
     if (n)
@@ -59,7 +59,7 @@ enum status hub_batch_event(const struct hub_batch *b, size_t n, struct iot_even
     return iot_event_decode(slice_from(b->records.at + from, to - from), e);
 }
 
-static void batch_reset(struct hub_batch *b)
+static void batch_reset(struct outlet_batch *b)
 {
     buffer_reset(&b->records);
     buffer_reset(&b->ends);
@@ -69,7 +69,7 @@ static void batch_reset(struct hub_batch *b)
     b->first_try_ms = 0;
 }
 
-static void batch_add(struct hub_batch *b, const struct store_record *r)
+static void batch_add(struct outlet_batch *b, const struct store_record *r)
 {
     buffer_put(&b->records, r->bytes);
     uint32_t end = (uint32_t)b->records.len;
@@ -78,14 +78,14 @@ static void batch_add(struct hub_batch *b, const struct store_record *r)
     b->count++;
 }
 
-static size_t events_max(const struct hub_endpoint *e)
+static size_t events_max(const struct routing_endpoint *e)
 {
-    return e->kind == HUB_ENDPOINT_WEBHOOK ? e->webhook.events_max : BATCH_EVENTS_MAX;
+    return e->kind == ROUTING_ENDPOINT_WEBHOOK ? e->webhook.events_max : BATCH_EVENTS_MAX;
 }
 
-static size_t bytes_max(const struct hub_endpoint *e)
+static size_t bytes_max(const struct routing_endpoint *e)
 {
-    return e->kind == HUB_ENDPOINT_WEBHOOK ? e->webhook.kilobytes_max << 10 : BATCH_BYTES_MAX;
+    return e->kind == ROUTING_ENDPOINT_WEBHOOK ? e->webhook.kilobytes_max << 10 : BATCH_BYTES_MAX;
 }
 
 /* ---- reading ---- */
@@ -95,12 +95,12 @@ static void print_cursor_name(char name[CURSOR_NAME_MAX], uint16_t id)
     snprintf(name, CURSOR_NAME_MAX, "endpoint-%u", id);
 }
 
-static struct slice cursor_name(const struct hub_outlet *o)
+static struct slice cursor_name(const struct outlet *o)
 {
     return slice_of(o->cursor);
 }
 
-static void note_lost(struct hub_outlet *o, uint64_t sequence)
+static void note_lost(struct outlet *o, uint64_t sequence)
 {
     uint64_t lost = sequence - o->next;
     if (lost == 0)
@@ -112,9 +112,9 @@ static void note_lost(struct hub_outlet *o, uint64_t sequence)
 }
 
 /* OK: the batch is full. AGAIN at the durable end. BUSY: enough was looked at for one turn. */
-static enum status fill(struct hub_outlet *o)
+static enum status fill(struct outlet *o)
 {
-    struct hub_batch *b = &o->batch;
+    struct outlet_batch *b = &o->batch;
     uint16_t id = o->endpoint->id;
     for (unsigned looks = 0; looks < OUTLET_LOOKS_MAX; looks++) {
         struct store_record record;
@@ -133,22 +133,22 @@ static enum status fill(struct hub_outlet *o)
     return BUSY;
 }
 
-static void pump(struct hub_outlet *o);
+static void pump(struct outlet *o);
 
 static void on_timer(void *arg)
 {
-    struct hub_outlet *o = arg;
+    struct outlet *o = arg;
     o->waits = false;
     pump(o);
 }
 
-static void wait_ms(struct hub_outlet *o, uint64_t ms)
+static void wait_ms(struct outlet *o, uint64_t ms)
 {
     o->waits = true;
     loop_timer_start(o->loop, &o->timer, ms, on_timer, o);
 }
 
-static void tell_behind(struct hub_outlet *o)
+static void tell_behind(struct outlet *o)
 {
     uint64_t done = store_cursor_get(partition_log(o->partition), cursor_name(o));
     uint64_t durable = store_log_durable(partition_log(o->partition));
@@ -156,13 +156,13 @@ static void tell_behind(struct hub_outlet *o)
                      __ATOMIC_RELAXED);
 }
 
-static void deliver(struct hub_outlet *o)
+static void deliver(struct outlet *o)
 {
-    struct hub_batch *b = &o->batch;
+    struct outlet_batch *b = &o->batch;
     uint64_t now = loop_wall_ms(o->loop);
     if (b->attempts == 0)
         b->first_try_ms = now;
-    b->config = hub_routing_config_ref(o->config); /* a newer one may come meanwhile */
+    b->config = routing_config_ref(o->config); /* a newer one may come meanwhile */
     b->endpoint = o->endpoint;
     b->sink.dead = false;
     b->sink.http_status = 0;
@@ -172,7 +172,7 @@ static void deliver(struct hub_outlet *o)
     o->ops->deliver(o->sink, b);
 }
 
-static void pump(struct hub_outlet *o)
+static void pump(struct outlet *o)
 {
     if (o->flying || o->waits || o->stopped)
         return;
@@ -203,20 +203,20 @@ static void on_durable(void *arg)
 
 /* ---- what became of it ---- */
 
-static void forget(struct hub_outlet *o)
+static void forget(struct outlet *o)
 {
     buffer_clear(&o->batch.records);
     buffer_clear(&o->batch.ends);
     buffer_clear(&o->batch.sequences);
     buffer_clear(&o->batch.sink.text);
-    hub_routing_config_unref(&o->batch.config);
-    hub_routing_config_unref(&o->config);
+    routing_config_unref(&o->batch.config);
+    routing_config_unref(&o->config);
     free(o);
 }
 
-static void delivered(struct hub_outlet *o)
+static void delivered(struct outlet *o)
 {
-    struct hub_batch *b = &o->batch;
+    struct outlet_batch *b = &o->batch;
     store_cursor_set(partition_log(o->partition), cursor_name(o), o->last);
     __atomic_fetch_add(b->sink.dead ? &o->state->dead : &o->state->delivered, b->count,
                        __ATOMIC_RELAXED);
@@ -227,9 +227,9 @@ static void delivered(struct hub_outlet *o)
     pump(o);
 }
 
-static void failed(struct hub_outlet *o)
+static void failed(struct outlet *o)
 {
-    struct hub_batch *b = &o->batch;
+    struct outlet_batch *b = &o->batch;
     uint64_t ms = OUTLET_RETRY_MS;
     for (unsigned i = 0; i < b->attempts && ms < OUTLET_RETRY_MS_MAX; i++)
         ms *= 2;
@@ -247,10 +247,10 @@ static void failed(struct hub_outlet *o)
 
 static void done_arrives(void *arg)
 {
-    struct hub_batch *b = arg;
-    struct hub_outlet *o = b->outlet;
+    struct outlet_batch *b = arg;
+    struct outlet *o = b->outlet;
     o->flying = false;
-    hub_routing_config_unref(&b->config);
+    routing_config_unref(&b->config);
     if (o->stopped)
         forget(o);
     else if (b->why == OK)
@@ -259,26 +259,26 @@ static void done_arrives(void *arg)
         failed(o);
 }
 
-void hub_batch_done(struct hub_batch *b, enum status why)
+void outlet_batch_done(struct outlet_batch *b, enum status why)
 {
     b->why = why;
     loop_post(b->home, done_arrives, b);
 }
 
-void hub_batch_drop(struct hub_batch *b)
+void outlet_batch_drop(struct outlet_batch *b)
 {
     b->outlet->flying = false;
 }
 
 /* ---- beginning and end ---- */
 
-struct hub_outlet *hub_outlet_new(const struct hub_outlet_config *c)
+struct outlet *outlet_new(const struct outlet_config *c)
 {
-    struct hub_outlet *o = MEMORY_NEW(struct hub_outlet);
+    struct outlet *o = MEMORY_NEW(struct outlet);
     struct store_log *log = partition_log(c->partition);
     o->loop = c->loop;
     o->partition = c->partition;
-    o->config = hub_routing_config_ref(c->config);
+    o->config = routing_config_ref(c->config);
     o->endpoint = c->endpoint;
     o->state = c->state;
     o->ops = c->ops;
@@ -297,37 +297,37 @@ struct hub_outlet *hub_outlet_new(const struct hub_outlet_config *c)
     return o;
 }
 
-void hub_outlet_change(struct hub_outlet *o, struct hub_routing_config *config,
-                       const struct hub_endpoint *endpoint)
+void outlet_change(struct outlet *o, struct routing_config *config,
+                   const struct routing_endpoint *endpoint)
 {
-    hub_routing_config_unref(&o->config);
-    o->config = hub_routing_config_ref(config);
+    routing_config_unref(&o->config);
+    o->config = routing_config_ref(config);
     o->endpoint = endpoint;
 }
 
-uint16_t hub_outlet_id(const struct hub_outlet *o)
+uint16_t outlet_id(const struct outlet *o)
 {
     return o->endpoint->id;
 }
 
-bool hub_outlet_is_idle(const struct hub_outlet *o)
+bool outlet_is_idle(const struct outlet *o)
 {
     return !o->flying;
 }
 
-unsigned hub_outlet_partition(const struct hub_outlet *o)
+unsigned outlet_partition(const struct outlet *o)
 {
     return o->batch.partition;
 }
 
-void hub_outlet_forget(struct partition *p, uint16_t id)
+void outlet_forget(struct partition *p, uint16_t id)
 {
     char name[CURSOR_NAME_MAX];
     print_cursor_name(name, id);
     store_cursor_drop(partition_log(p), slice_of(name));
 }
 
-static void leave(struct hub_outlet *o)
+static void leave(struct outlet *o)
 {
     partition_unwatch(o->partition, &o->watch);
     store_reader_close(&o->reader);
@@ -335,18 +335,18 @@ static void leave(struct hub_outlet *o)
     o->stopped = true;
 }
 
-void hub_outlet_stop(struct hub_outlet **outlet)
+void outlet_stop(struct outlet **outlet)
 {
-    struct hub_outlet *o = *outlet;
+    struct outlet *o = *outlet;
     *outlet = NULL;
     leave(o);
     if (!o->flying)
         forget(o);
 }
 
-void hub_outlet_free(struct hub_outlet **outlet)
+void outlet_free(struct outlet **outlet)
 {
-    struct hub_outlet *o = *outlet;
+    struct outlet *o = *outlet;
     *outlet = NULL;
     leave(o);
     if (!o->flying)

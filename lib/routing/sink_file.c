@@ -11,10 +11,10 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "hub/sink.h"
+#include "routing/sink.h"
 
 /* On its loop, but for what a helper thread has while `busy`: file, batches of the job. */
-struct hub_file_sink {
+struct sink_file {
     struct loop *loop;
     const char *hub_name;
     char *folder;
@@ -37,7 +37,7 @@ struct hub_file_sink {
 /* ---- on a helper thread ---- */
 
 /* Its name without ".open" says that it is whole. */
-static void finish(struct hub_file_sink *s, const char *path)
+static void finish(struct sink_file *s, const char *path)
 {
     struct buffer whole = {0};
     buffer_put(&whole, slice_first(slice_of(path), strlen(path) - strlen(".open")));
@@ -46,7 +46,7 @@ static void finish(struct hub_file_sink *s, const char *path)
     buffer_clear(&whole);
 }
 
-static void close_file(struct hub_file_sink *s)
+static void close_file(struct sink_file *s)
 {
     if (s->file.fd < 0)
         return;
@@ -75,7 +75,7 @@ static off_t whole_lines(int fd, off_t len)
 }
 
 /* What a crash left open ends with its last whole line: the rest comes again. */
-static void recover_file(struct hub_file_sink *s, const char *path)
+static void recover_file(struct sink_file *s, const char *path)
 {
     struct stat st;
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -86,7 +86,7 @@ static void recover_file(struct hub_file_sink *s, const char *path)
     finish(s, path);
 }
 
-static void recover(struct hub_file_sink *s)
+static void recover(struct sink_file *s)
 {
     DIR *d = opendir(s->folder);
     struct dirent *entry;
@@ -102,7 +102,7 @@ static void recover(struct hub_file_sink *s)
     s->file.recovered = true;
 }
 
-static enum status open_file(struct hub_file_sink *s)
+static enum status open_file(struct sink_file *s)
 {
     if (file_make_directory(s->folder) != OK)
         return IO_FAILED;
@@ -128,7 +128,7 @@ static enum status open_file(struct hub_file_sink *s)
     return file_sync_directory(s->folder) ? OK : IO_FAILED;
 }
 
-static enum status append(struct hub_file_sink *s, struct slice text)
+static enum status append(struct sink_file *s, struct slice text)
 {
     while (text.len) {
         ssize_t n = pwrite(s->file.fd, text.at, text.len, (off_t)s->file.bytes);
@@ -142,13 +142,13 @@ static enum status append(struct hub_file_sink *s, struct slice text)
     return OK;
 }
 
-static bool is_due(const struct hub_file_sink *s)
+static bool is_due(const struct sink_file *s)
 {
     return s->file.fd >= 0 &&
            (s->file.bytes >= s->bytes_max || s->now_ms >= s->file.opened_ms + s->ms_max);
 }
 
-static enum status write_batch(struct hub_file_sink *s, struct slice text)
+static enum status write_batch(struct sink_file *s, struct slice text)
 {
     if (is_due(s))
         close_file(s);
@@ -158,13 +158,13 @@ static enum status write_batch(struct hub_file_sink *s, struct slice text)
 
 static void run(void *arg)
 {
-    struct hub_file_sink *s = arg;
+    struct sink_file *s = arg;
     s->why = OK;
     if (is_due(s))
         close_file(s);
     LIST_EACH(l, &s->under_way)
     {
-        struct hub_batch *b = LIST_OF(l, struct hub_batch, sink.node);
+        struct outlet_batch *b = LIST_OF(l, struct outlet_batch, sink.node);
         if (s->why == OK)
             s->why = write_batch(s, buffer_slice(&b->sink.text));
     }
@@ -183,14 +183,14 @@ static void run(void *arg)
 
 /* ---- on the sink's loop ---- */
 
-static void start(struct hub_file_sink *s);
+static void start(struct sink_file *s);
 
 static void on_time(void *arg)
 {
     start(arg);
 }
 
-static uint64_t due_in(const struct hub_file_sink *s)
+static uint64_t due_in(const struct sink_file *s)
 {
     uint64_t due = s->file.opened_ms + s->ms_max, now = loop_wall_ms(s->loop);
     return due > now ? due - now : 0;
@@ -198,18 +198,18 @@ static uint64_t due_in(const struct hub_file_sink *s)
 
 static void done(void *arg)
 {
-    struct hub_file_sink *s = arg;
+    struct sink_file *s = arg;
     struct link *l;
     s->busy = false;
     while ((l = list_pop(&s->under_way)))
-        hub_batch_done(LIST_OF(l, struct hub_batch, sink.node), s->why);
+        outlet_batch_done(LIST_OF(l, struct outlet_batch, sink.node), s->why);
     if (!list_empty(&s->waiting))
         start(s);
     else if (s->file.fd >= 0)
         loop_timer_start(s->loop, &s->timer, due_in(s), on_time, s);
 }
 
-static void start(struct hub_file_sink *s)
+static void start(struct sink_file *s)
 {
     struct link *l;
     if (s->busy)
@@ -224,8 +224,8 @@ static void start(struct hub_file_sink *s)
 
 static void batch_arrives(void *arg)
 {
-    struct hub_batch *b = arg;
-    struct hub_file_sink *s = b->sink.more;
+    struct outlet_batch *b = arg;
+    struct sink_file *s = b->sink.more;
     s->bytes_max = b->endpoint->file.bytes_max;
     s->ms_max = b->endpoint->file.seconds_max * 1000;
     list_push(&s->waiting, &b->sink.node);
@@ -233,29 +233,29 @@ static void batch_arrives(void *arg)
 }
 
 /* On the outlet's loop. */
-static void deliver(void *sink, struct hub_batch *b)
+static void deliver(void *sink, struct outlet_batch *b)
 {
-    struct hub_file_sink *s = sink;
+    struct sink_file *s = sink;
     buffer_reset(&b->sink.text);
     for (size_t n = 0; n < b->count; n++) {
         struct iot_event e;
-        struct hub_event_json one = {&e, s->hub_name, b->endpoint->id, b->partition, 0};
+        struct event_json one = {&e, s->hub_name, b->endpoint->id, b->partition, 0};
         struct json_writer json = json_writer(&b->sink.text);
-        if (hub_batch_event(b, n, &e, &one.sequence) != OK)
+        if (outlet_batch_event(b, n, &e, &one.sequence) != OK)
             continue;
-        hub_event_line_put(&one, &json);
+        event_json_put_line(&one, &json);
         buffer_u8(&b->sink.text, '\n');
     }
     b->sink.more = s;
     loop_post(s->loop, batch_arrives, b);
 }
 
-const struct hub_sink_ops hub_sink_file = {deliver};
+const struct sink_ops sink_file = {deliver};
 
-struct hub_file_sink *hub_file_sink_new(struct loop *loop, const char *hub_name, const char *folder,
-                                        const char *name)
+struct sink_file *sink_file_new(struct loop *loop, const char *hub_name, const char *folder,
+                                const char *name)
 {
-    struct hub_file_sink *s = MEMORY_NEW(struct hub_file_sink);
+    struct sink_file *s = MEMORY_NEW(struct sink_file);
     struct buffer path = {0};
     buffer_printf(&path, "%s/%s", folder, name);
     s->loop = loop;
@@ -268,14 +268,14 @@ struct hub_file_sink *hub_file_sink_new(struct loop *loop, const char *hub_name,
     return s;
 }
 
-bool hub_file_sink_is_idle(const struct hub_file_sink *s)
+bool sink_file_is_idle(const struct sink_file *s)
 {
     return !s->busy;
 }
 
-void hub_file_sink_free(struct hub_file_sink **sink)
+void sink_file_free(struct sink_file **sink)
 {
-    struct hub_file_sink *s = *sink;
+    struct sink_file *s = *sink;
     *sink = NULL;
     if (s == NULL || s->busy)
         return;

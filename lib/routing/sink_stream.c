@@ -2,12 +2,12 @@
 
 #include "amqp/types.h"
 #include "base/memory.h"
-#include "hub/sink.h"
+#include "routing/sink.h"
 
 /* What of a batch goes to one partition of the stream. */
 struct part {
     struct partition_append append;
-    struct hub_batch *batch;
+    struct outlet_batch *batch;
     struct partition *to;
     enum status why;
 };
@@ -15,13 +15,13 @@ struct part {
 static void part_arrives(void *arg)
 {
     struct part *p = arg;
-    struct hub_batch *b = p->batch;
+    struct outlet_batch *b = p->batch;
     if (p->why != OK)
         b->why = p->why;
     partition_append_clear(&p->append);
     free(p);
     if (--b->sink.left == 0)
-        hub_batch_done(b, b->why);
+        outlet_batch_done(b, b->why);
 }
 
 static void on_appended(struct partition_append *a, enum status why)
@@ -58,14 +58,15 @@ static void add_copy(struct partition_append *a, const struct iot_event *e, uint
     partition_append_add(a, &copy);
 }
 
-static void share_out(const struct hub_stream *stream, struct hub_batch *b, struct part **parts)
+static void share_out(const struct routing_stream *stream, struct outlet_batch *b,
+                      struct part **parts)
 {
     struct buffer scratch = {0}, annotations = {0};
     uint64_t now = loop_wall_ms(b->home);
     for (size_t n = 0; n < b->count; n++) {
         struct iot_event e;
         uint64_t sequence;
-        if (hub_batch_event(b, n, &e, &sequence) != OK)
+        if (outlet_batch_event(b, n, &e, &sequence) != OK)
             continue;
         unsigned to = iot_id_part(e.from, stream->partition_count);
         if (parts[to] == NULL) {
@@ -80,10 +81,10 @@ static void share_out(const struct hub_stream *stream, struct hub_batch *b, stru
     buffer_clear(&annotations);
 }
 
-static void deliver(void *sink, struct hub_batch *b)
+static void deliver(void *sink, struct outlet_batch *b)
 {
-    const struct hub_stream *stream = sink;
-    struct part *parts[HUB_STREAM_PARTITIONS_MAX] = {0};
+    const struct routing_stream *stream = sink;
+    struct part *parts[EVENTS_PARTITIONS_MAX] = {0};
     share_out(stream, b, parts);
     b->why = OK;
     b->sink.left = 0;
@@ -94,4 +95,4 @@ static void deliver(void *sink, struct hub_batch *b)
             loop_post(partition_loop(parts[i]->to), append_arrives, parts[i]);
 }
 
-const struct hub_sink_ops hub_sink_stream = {deliver};
+const struct sink_ops sink_stream = {deliver};

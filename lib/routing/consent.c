@@ -1,4 +1,4 @@
-#include "hub/webhook_consent.h"
+#include "routing/consent.h"
 
 #include <stdlib.h>
 
@@ -8,40 +8,40 @@
 #include "json/json.h"
 #include "json/write.h"
 
-struct hub_consent {
-    struct hub_consent *next;
+struct consent {
+    struct consent *next;
     unsigned schema;
     char url[];
 };
 
 struct asking {
-    struct hub_consents *consents;
-    const struct hub_endpoint *endpoint;
+    struct consents *consents;
+    const struct routing_endpoint *endpoint;
     const char *hub_name;
     char code[UUID_TEXT_LEN + 1];
-    hub_consent_fn *done;
+    consent_fn *done;
     void *arg;
 };
 
-void hub_consents_clear(struct hub_consents *c)
+void consents_clear(struct consents *c)
 {
-    for (struct hub_consent *one; (one = c->first);) {
+    for (struct consent *one; (one = c->first);) {
         c->first = one->next;
         free(one);
     }
 }
 
-bool hub_consent_given(const struct hub_consents *c, const struct hub_endpoint *e)
+bool consent_given(const struct consents *c, const struct routing_endpoint *e)
 {
-    for (const struct hub_consent *one = c->first; one; one = one->next)
+    for (const struct consent *one = c->first; one; one = one->next)
         if (one->schema == e->webhook.schema && strcmp(one->url, e->webhook.url) == 0)
             return true;
     return false;
 }
 
-static void remember(struct hub_consents *c, const struct hub_endpoint *e)
+static void remember(struct consents *c, const struct routing_endpoint *e)
 {
-    struct hub_consent *one = memory_new(sizeof(*one) + strlen(e->webhook.url) + 1);
+    struct consent *one = memory_new(sizeof(*one) + strlen(e->webhook.url) + 1);
     one->schema = e->webhook.schema;
     strcpy(one->url, e->webhook.url);
     one->next = c->first;
@@ -70,8 +70,8 @@ static bool agrees(const struct asking *a, const struct rest_answer *answer)
 {
     if (answer->status < 200 || answer->status >= 300)
         return false;
-    return a->endpoint->webhook.schema == HUB_WEBHOOK_CLOUD_EVENTS ? allows_origin(a, answer)
-                                                                   : sends_code_back(a, answer);
+    return a->endpoint->webhook.schema == ROUTING_WEBHOOK_CLOUD_EVENTS ? allows_origin(a, answer)
+                                                                       : sends_code_back(a, answer);
 }
 
 static void on_answer(void *arg, enum status why, const struct rest_answer *answer)
@@ -79,7 +79,7 @@ static void on_answer(void *arg, enum status why, const struct rest_answer *answ
     struct asking *a = arg;
     if (why == OK && !agrees(a, answer)) {
         log_warn("webhook does not agree to events: it must %s endpoint=%s http=%d",
-                 a->endpoint->webhook.schema == HUB_WEBHOOK_CLOUD_EVENTS
+                 a->endpoint->webhook.schema == ROUTING_WEBHOOK_CLOUD_EVENTS
                      ? "answer OPTIONS with WebHook-Allowed-Origin"
                      : "answer with the validationCode as validationResponse",
                  a->endpoint->name, answer->status);
@@ -118,8 +118,8 @@ static void put_validation(const struct asking *a, uint64_t wall_ms, struct buff
 
 static enum status send(struct asking *a, struct rest_client *client, struct loop *loop)
 {
-    const struct hub_endpoint *e = a->endpoint;
-    bool cloud = e->webhook.schema == HUB_WEBHOOK_CLOUD_EVENTS;
+    const struct routing_endpoint *e = a->endpoint;
+    bool cloud = e->webhook.schema == ROUTING_WEBHOOK_CLOUD_EVENTS;
     struct buffer body = {0};
     struct arena arena = {0};
     struct rest_field *headers = ARENA_TAKE_N(&arena, struct rest_field, e->webhook.header_count + 2);
@@ -146,9 +146,9 @@ static enum status send(struct asking *a, struct rest_client *client, struct loo
     return s;
 }
 
-enum status hub_consent_ask(struct hub_consents *c, struct rest_client *client, struct loop *loop,
-                            const char *hub_name, const struct hub_endpoint *e, hub_consent_fn *done,
-                            void *arg)
+enum status consent_ask(struct consents *c, struct rest_client *client, struct loop *loop,
+                        const char *hub_name, const struct routing_endpoint *e, consent_fn *done,
+                        void *arg)
 {
     struct asking *a = MEMORY_NEW(struct asking);
     *a = (struct asking){.consents = c, .endpoint = e, .hub_name = hub_name, .done = done, .arg = arg};

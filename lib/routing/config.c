@@ -1,4 +1,4 @@
-#include "hub/routing_config.h"
+#include "routing/config.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,10 +7,10 @@
 #include "base/memory.h"
 
 struct reading {
-    struct hub_routing_config *config; /* NULL: a route alone */
+    struct routing_config *config; /* NULL: a route alone */
     struct arena *arena;
     const struct json_doc *doc; /* NULL: places are not known */
-    struct hub_routing_problem *problem;
+    struct routing_problem *problem;
     const struct iot_limits *limits;
 };
 
@@ -125,7 +125,7 @@ static bool name_ok(const char *name)
         if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
               (name[i] >= '0' && name[i] <= '9') || strchr("-._", name[i])))
             return false;
-    return len > 0 && len <= HUB_ENDPOINT_NAME_MAX;
+    return len > 0 && len <= ROUTING_ENDPOINT_NAME_MAX;
 }
 
 #define NAME_RULE "must have up to 64 letters, digits and - . _"
@@ -143,7 +143,7 @@ static const char *const source_names[] = {
     NULL,
 };
 
-bool hub_routing_source(struct slice name, unsigned *source)
+bool routing_source(struct slice name, unsigned *source)
 {
     for (unsigned i = 0; source_names[i]; i++)
         if (slice_eq_nocase(name, slice_of(source_names[i]))) {
@@ -153,7 +153,7 @@ bool hub_routing_source(struct slice name, unsigned *source)
     return false;
 }
 
-const char *hub_routing_source_name(unsigned source)
+const char *routing_source_name(unsigned source)
 {
     return source < COUNT_OF(source_names) - 1 ? source_names[source] : "";
 }
@@ -165,37 +165,37 @@ static const char *const encoding_words[] = {"JSON", NULL};
 
 /* clang-format off */
 static const struct member stream_members[] = {
-    {"name", MEMBER_TEXT, offsetof(struct hub_endpoint, name), true},
-    {"partitionCount", MEMBER_COUNT, offsetof(struct hub_endpoint, stream.partitions), false, 1, 32},
-    {"retentionInSeconds", MEMBER_COUNT, offsetof(struct hub_endpoint, stream.retain_s), false, 60, 3650ull * 86400},
-    {"retentionInBytes", MEMBER_COUNT, offsetof(struct hub_endpoint, stream.retain_bytes), false, 1 << 20, INT64_MAX},
+    {"name", MEMBER_TEXT, offsetof(struct routing_endpoint, name), true},
+    {"partitionCount", MEMBER_COUNT, offsetof(struct routing_endpoint, stream.partitions), false, 1, 32},
+    {"retentionInSeconds", MEMBER_COUNT, offsetof(struct routing_endpoint, stream.retain_s), false, 60, 3650ull * 86400},
+    {"retentionInBytes", MEMBER_COUNT, offsetof(struct routing_endpoint, stream.retain_bytes), false, 1 << 20, INT64_MAX},
 };
 static const struct member webhook_members[] = {
-    {"name", MEMBER_TEXT, offsetof(struct hub_endpoint, name), true},
-    {"endpointUrl", MEMBER_TEXT, offsetof(struct hub_endpoint, webhook.url), true},
-    {"deliverySchema", MEMBER_WORD, offsetof(struct hub_endpoint, webhook.schema), .words = schema_words},
+    {"name", MEMBER_TEXT, offsetof(struct routing_endpoint, name), true},
+    {"endpointUrl", MEMBER_TEXT, offsetof(struct routing_endpoint, webhook.url), true},
+    {"deliverySchema", MEMBER_WORD, offsetof(struct routing_endpoint, webhook.schema), .words = schema_words},
     {"headers", MEMBER_OTHER},
-    {"caFile", MEMBER_TEXT, offsetof(struct hub_endpoint, webhook.ca_file)},
-    {"validateEndpoint", MEMBER_BOOL, offsetof(struct hub_endpoint, webhook.validate)},
-    {"maxEventsPerBatch", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.events_max), false, 1, 5000},
-    {"preferredBatchSizeInKilobytes", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.kilobytes_max), false, 1, 1024},
-    {"timeoutInSeconds", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.timeout_s), false, 1, 300},
+    {"caFile", MEMBER_TEXT, offsetof(struct routing_endpoint, webhook.ca_file)},
+    {"validateEndpoint", MEMBER_BOOL, offsetof(struct routing_endpoint, webhook.validate)},
+    {"maxEventsPerBatch", MEMBER_COUNT, offsetof(struct routing_endpoint, webhook.events_max), false, 1, 5000},
+    {"preferredBatchSizeInKilobytes", MEMBER_COUNT, offsetof(struct routing_endpoint, webhook.kilobytes_max), false, 1, 1024},
+    {"timeoutInSeconds", MEMBER_COUNT, offsetof(struct routing_endpoint, webhook.timeout_s), false, 1, 300},
     {"retryPolicy", MEMBER_OTHER},
 };
 static const struct member retry_members[] = {
-    {"maxDeliveryAttempts", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.attempts_max), false, 1, 1000000},
-    {"eventTimeToLiveInMinutes", MEMBER_COUNT, offsetof(struct hub_endpoint, webhook.ttl_minutes), false, 1, 10080},
+    {"maxDeliveryAttempts", MEMBER_COUNT, offsetof(struct routing_endpoint, webhook.attempts_max), false, 1, 1000000},
+    {"eventTimeToLiveInMinutes", MEMBER_COUNT, offsetof(struct routing_endpoint, webhook.ttl_minutes), false, 1, 10080},
 };
 static const struct member file_members[] = {
-    {"name", MEMBER_TEXT, offsetof(struct hub_endpoint, name), true},
-    {"encoding", MEMBER_WORD, offsetof(struct hub_endpoint, file.encoding), .words = encoding_words},
-    {"maxChunkSizeInBytes", MEMBER_COUNT, offsetof(struct hub_endpoint, file.bytes_max), false, 1024, 1ull << 40},
-    {"batchFrequencyInSeconds", MEMBER_COUNT, offsetof(struct hub_endpoint, file.seconds_max), false, 1, 86400},
+    {"name", MEMBER_TEXT, offsetof(struct routing_endpoint, name), true},
+    {"encoding", MEMBER_WORD, offsetof(struct routing_endpoint, file.encoding), .words = encoding_words},
+    {"maxChunkSizeInBytes", MEMBER_COUNT, offsetof(struct routing_endpoint, file.bytes_max), false, 1024, 1ull << 40},
+    {"batchFrequencyInSeconds", MEMBER_COUNT, offsetof(struct routing_endpoint, file.seconds_max), false, 1, 86400},
 };
 /* clang-format on */
 
 static enum status read_headers(struct reading *r, const struct json *headers, const char *path,
-                                struct hub_endpoint *e)
+                                struct routing_endpoint *e)
 {
     if (headers == NULL)
         return OK;
@@ -216,7 +216,7 @@ static enum status read_headers(struct reading *r, const struct json *headers, c
 }
 
 static enum status read_stream(struct reading *r, const struct json *v, const char *path,
-                               struct hub_endpoint *e)
+                               struct routing_endpoint *e)
 {
     e->stream.partitions = 4;
     e->stream.retain_s = 7 * 86400;
@@ -225,7 +225,7 @@ static enum status read_stream(struct reading *r, const struct json *v, const ch
 }
 
 static enum status read_webhook(struct reading *r, const struct json *v, const char *path,
-                                struct hub_endpoint *e)
+                                struct routing_endpoint *e)
 {
     e->webhook.events_max = 100;
     e->webhook.kilobytes_max = 64;
@@ -249,7 +249,7 @@ static enum status read_webhook(struct reading *r, const struct json *v, const c
 }
 
 static enum status read_file_endpoint(struct reading *r, const struct json *v, const char *path,
-                                      struct hub_endpoint *e)
+                                      struct routing_endpoint *e)
 {
     e->file.bytes_max = 100ull << 20;
     e->file.seconds_max = 300;
@@ -258,16 +258,16 @@ static enum status read_file_endpoint(struct reading *r, const struct json *v, c
 
 static const struct kind {
     const char *member;
-    enum hub_endpoint_kind kind;
+    enum routing_endpoint_kind kind;
     enum status (*read)(struct reading *r, const struct json *v, const char *path,
-                        struct hub_endpoint *e);
+                        struct routing_endpoint *e);
 } kinds[] = {
-    {"eventStreams", HUB_ENDPOINT_STREAM, read_stream},
-    {"webhooks", HUB_ENDPOINT_WEBHOOK, read_webhook},
-    {"files", HUB_ENDPOINT_FILE, read_file_endpoint},
+    {"eventStreams", ROUTING_ENDPOINT_STREAM, read_stream},
+    {"webhooks", ROUTING_ENDPOINT_WEBHOOK, read_webhook},
+    {"files", ROUTING_ENDPOINT_FILE, read_file_endpoint},
 };
 
-static int find_endpoint(const struct hub_routing_config *c, struct slice name)
+static int find_endpoint(const struct routing_config *c, struct slice name)
 {
     for (size_t i = 0; i < c->endpoint_count; i++)
         if (slice_eq_nocase(slice_of(c->endpoints[i].name), name))
@@ -278,11 +278,11 @@ static int find_endpoint(const struct hub_routing_config *c, struct slice name)
 static enum status add_endpoint(struct reading *r, const struct kind *k, const struct json *v,
                                 const char *path, const char *events_name)
 {
-    struct hub_routing_config *c = r->config;
-    if (c->endpoint_count >= HUB_ENDPOINTS_MAX || c->endpoint_count > r->limits->endpoints)
+    struct routing_config *c = r->config;
+    if (c->endpoint_count >= ROUTING_ENDPOINTS_MAX || c->endpoint_count > r->limits->endpoints)
         return refuse(r, v, "%s: there are at most %llu endpoints (limits.endpoints)", path,
                       (unsigned long long)r->limits->endpoints);
-    struct hub_endpoint e = {.kind = k->kind};
+    struct routing_endpoint e = {.kind = k->kind};
     enum status s = k->read(r, v, path, &e);
     if (s != OK)
         return s;
@@ -301,10 +301,10 @@ static enum status read_endpoints(struct reading *r, const struct json *endpoint
 {
     static const struct member members[] = {
         {"eventStreams", MEMBER_OTHER}, {"webhooks", MEMBER_OTHER}, {"files", MEMBER_OTHER}};
-    struct hub_routing_config *c = r->config;
-    c->endpoints = ARENA_TAKE_N(r->arena, struct hub_endpoint, HUB_ENDPOINTS_MAX);
+    struct routing_config *c = r->config;
+    c->endpoints = ARENA_TAKE_N(r->arena, struct routing_endpoint, ROUTING_ENDPOINTS_MAX);
     c->endpoints[c->endpoint_count++] =
-        (struct hub_endpoint){.name = "events", .kind = HUB_ENDPOINT_EVENTS};
+        (struct routing_endpoint){.name = "events", .kind = ROUTING_ENDPOINT_EVENTS};
     if (endpoints == NULL)
         return OK;
     enum status s = read_members(r, endpoints, "endpoints", members, COUNT_OF(members), NULL);
@@ -324,11 +324,11 @@ static enum status read_endpoints(struct reading *r, const struct json *endpoint
 /* ---- routes ---- */
 
 static const struct member route_members[] = {
-    {"name", MEMBER_TEXT, offsetof(struct hub_route, name), true},
-    {"source", MEMBER_WORD, offsetof(struct hub_route, source), .words = source_names},
-    {"condition", MEMBER_TEXT, offsetof(struct hub_route, condition_text)},
+    {"name", MEMBER_TEXT, offsetof(struct routing_route, name), true},
+    {"source", MEMBER_WORD, offsetof(struct routing_route, source), .words = source_names},
+    {"condition", MEMBER_TEXT, offsetof(struct routing_route, condition_text)},
     {"endpointNames", MEMBER_OTHER},
-    {"isEnabled", MEMBER_BOOL, offsetof(struct hub_route, enabled)},
+    {"isEnabled", MEMBER_BOOL, offsetof(struct routing_route, enabled)},
 };
 
 static enum status read_names(struct reading *r, const struct json *object, const char *path,
@@ -350,7 +350,7 @@ static enum status read_names(struct reading *r, const struct json *object, cons
 }
 
 static enum status read_condition(struct reading *r, const struct json *v, const char *path,
-                                  struct hub_route *route)
+                                  struct routing_route *route)
 {
     const char *why = NULL;
     if (route->condition_text == NULL)
@@ -364,7 +364,7 @@ static enum status read_condition(struct reading *r, const struct json *v, const
 }
 
 static enum status read_route(struct reading *r, const struct json *v, const char *path,
-                              struct hub_route *route)
+                              struct routing_route *route)
 {
     route->enabled = true;
     enum status s = read_members(r, v, path, route_members, COUNT_OF(route_members), route);
@@ -373,11 +373,11 @@ static enum status read_route(struct reading *r, const struct json *v, const cha
     return s == OK ? read_condition(r, json_get(v, "condition"), path, route) : s;
 }
 
-enum status hub_routing_route_read(const struct json *json, struct arena *a, struct hub_route *out,
-                                   struct hub_routing_problem *problem)
+enum status routing_route_read(const struct json *json, struct arena *a, struct routing_route *out,
+                               struct routing_problem *problem)
 {
     struct reading r = {.arena = a, .problem = problem};
-    struct hub_route route = {0};
+    struct routing_route route = {0};
     enum status s = read_route(&r, json, "route", &route);
     if (s == OK)
         *out = route;
@@ -386,17 +386,17 @@ enum status hub_routing_route_read(const struct json *json, struct arena *a, str
 
 static enum status read_routes(struct reading *r, const struct json *list)
 {
-    struct hub_routing_config *c = r->config;
+    struct routing_config *c = r->config;
     if (list && !json_is(list, JSON_ARRAY))
         return refuse(r, list, "routes must be an array");
     if (json_count(list) > r->limits->routes)
         return refuse(r, list, "routes: there are at most %llu routes (limits.routes)",
                       (unsigned long long)r->limits->routes);
-    c->routes = ARENA_TAKE_N(r->arena, struct hub_route, json_count(list) + 1);
+    c->routes = ARENA_TAKE_N(r->arena, struct routing_route, json_count(list) + 1);
     struct json_walk w = json_walk(list);
     while (json_next(&w)) {
         const char *path = arena_printf(r->arena, "routes[%zu]", c->route_count);
-        struct hub_route *route = &c->routes[c->route_count];
+        struct routing_route *route = &c->routes[c->route_count];
         enum status s = read_route(r, w.value, path, route);
         if (s == OK)
             s = read_names(r, w.value, path, &route->endpoints);
@@ -413,16 +413,16 @@ static enum status read_routes(struct reading *r, const struct json *list)
 
 static enum status read_fallback(struct reading *r, const struct json *v)
 {
-    struct hub_route *f = &r->config->fallback;
-    *f = (struct hub_route){.name = "$fallback", .endpoints = 1, .enabled = true};
+    struct routing_route *f = &r->config->fallback;
+    *f = (struct routing_route){.name = "$fallback", .endpoints = 1, .enabled = true};
     if (v == NULL)
         return OK;
     static const struct member members[] = {
-        {"name", MEMBER_TEXT, offsetof(struct hub_route, name)},
-        {"source", MEMBER_WORD, offsetof(struct hub_route, source), .words = source_names},
-        {"condition", MEMBER_TEXT, offsetof(struct hub_route, condition_text)},
+        {"name", MEMBER_TEXT, offsetof(struct routing_route, name)},
+        {"source", MEMBER_WORD, offsetof(struct routing_route, source), .words = source_names},
+        {"condition", MEMBER_TEXT, offsetof(struct routing_route, condition_text)},
         {"endpointNames", MEMBER_OTHER},
-        {"isEnabled", MEMBER_BOOL, offsetof(struct hub_route, enabled)},
+        {"isEnabled", MEMBER_BOOL, offsetof(struct routing_route, enabled)},
     };
     enum status s = read_members(r, v, "fallbackRoute", members, COUNT_OF(members), f);
     if (s == OK)
@@ -439,7 +439,7 @@ static enum status read_fallback(struct reading *r, const struct json *v)
 /* ---- enrichments ---- */
 
 static enum status read_value(struct reading *r, const struct json *v, const char *path,
-                              struct hub_enrichment *e)
+                              struct routing_enrichment *e)
 {
     struct slice value = slice_of(e->value);
     const struct iot_query_expr *expr;
@@ -461,21 +461,21 @@ static enum status read_value(struct reading *r, const struct json *v, const cha
 static enum status read_enrichments(struct reading *r, const struct json *list)
 {
     static const struct member members[] = {
-        {"key", MEMBER_TEXT, offsetof(struct hub_enrichment, key), true},
-        {"value", MEMBER_TEXT, offsetof(struct hub_enrichment, value), true},
+        {"key", MEMBER_TEXT, offsetof(struct routing_enrichment, key), true},
+        {"value", MEMBER_TEXT, offsetof(struct routing_enrichment, value), true},
         {"endpointNames", MEMBER_OTHER},
     };
-    struct hub_routing_config *c = r->config;
+    struct routing_config *c = r->config;
     if (list && !json_is(list, JSON_ARRAY))
         return refuse(r, list, "enrichments must be an array");
     if (json_count(list) > r->limits->enrichments)
         return refuse(r, list, "enrichments: there are at most %llu (limits.enrichments)",
                       (unsigned long long)r->limits->enrichments);
-    c->enrichments = ARENA_TAKE_N(r->arena, struct hub_enrichment, json_count(list) + 1);
+    c->enrichments = ARENA_TAKE_N(r->arena, struct routing_enrichment, json_count(list) + 1);
     struct json_walk w = json_walk(list);
     while (json_next(&w)) {
         const char *path = arena_printf(r->arena, "enrichments[%zu]", c->enrichment_count);
-        struct hub_enrichment *e = &c->enrichments[c->enrichment_count++];
+        struct routing_enrichment *e = &c->enrichments[c->enrichment_count++];
         enum status s = read_members(r, w.value, path, members, COUNT_OF(members), e);
         if (s == OK && !name_ok(e->key))
             s = refuse(r, json_get(w.value, "key"), "%s.key " NAME_RULE, path);
@@ -505,7 +505,7 @@ static bool looks_at_twin(const struct iot_query_expr *e)
     return false;
 }
 
-static void sum_up(struct hub_routing_config *c)
+static void sum_up(struct routing_config *c)
 {
     for (size_t i = 0; i < c->route_count; i++)
         if (c->routes[i].enabled) {
@@ -533,15 +533,15 @@ static enum status read_all(struct reading *r, const struct json *root, const ch
     return s == OK ? read_enrichments(r, json_get(root, "enrichments")) : s;
 }
 
-enum status hub_routing_config_read(struct slice text, const struct iot_limits *limits,
-                                    const char *events_name, struct hub_routing_config **out,
-                                    struct hub_routing_problem *problem)
+enum status routing_config_read(struct slice text, const struct iot_limits *limits,
+                                const char *events_name, struct routing_config **out,
+                                struct routing_problem *problem)
 {
-    struct hub_routing_config *c = MEMORY_NEW(struct hub_routing_config);
+    struct routing_config *c = MEMORY_NEW(struct routing_config);
     struct json_error error = {0};
     enum status s = OK;
-    *problem = (struct hub_routing_problem){0};
-    if (text.len > HUB_ROUTING_TEXT_MAX) {
+    *problem = (struct routing_problem){0};
+    if (text.len > ROUTING_TEXT_MAX) {
         snprintf(problem->text, sizeof(problem->text), "it is larger than 1 MiB");
         s = TOO_LARGE;
     } else if (slice_trim(text).len && json_parse(text, JSON_CONFIG, &c->doc, &error) != OK) {
@@ -556,7 +556,7 @@ enum status hub_routing_config_read(struct slice text, const struct iot_limits *
     if (s == OK)
         s = read_all(&r, c->doc ? json_root(c->doc) : NULL, events_name);
     if (s != OK) {
-        hub_routing_config_free(&c);
+        routing_config_free(&c);
         return s;
     }
     sum_up(c);
@@ -564,9 +564,9 @@ enum status hub_routing_config_read(struct slice text, const struct iot_limits *
     return OK;
 }
 
-void hub_routing_config_free(struct hub_routing_config **config)
+void routing_config_free(struct routing_config **config)
 {
-    struct hub_routing_config *c = *config;
+    struct routing_config *c = *config;
     if (c == NULL)
         return;
     json_free(&c->doc);

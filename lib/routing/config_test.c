@@ -1,4 +1,4 @@
-#include "hub/routing_config.h"
+#include "routing/config.h"
 
 #include "base/cmocka.h"
 
@@ -32,25 +32,24 @@ static const char whole[] =
     "  ],\n"
     "}\n";
 
-static enum status read(const char *text, struct hub_routing_config **c,
-                        struct hub_routing_problem *p)
+static enum status read(const char *text, struct routing_config **c, struct routing_problem *p)
 {
     struct iot_limits limits = iot_limits_azure();
-    return hub_routing_config_read(slice_of(text), &limits, "millrace", c, p);
+    return routing_config_read(slice_of(text), &limits, "millrace", c, p);
 }
 
 static void all_of_it_is_read(void **state)
 {
     (void)state;
-    struct hub_routing_config *c;
-    struct hub_routing_problem p;
+    struct routing_config *c;
+    struct routing_problem p;
     assert_int_equal(read(whole, &c, &p), OK);
     assert_int_equal(c->endpoint_count, 4);
-    assert_int_equal(c->endpoints[0].kind, HUB_ENDPOINT_EVENTS);
-    assert_int_equal(c->endpoints[1].kind, HUB_ENDPOINT_STREAM);
+    assert_int_equal(c->endpoints[0].kind, ROUTING_ENDPOINT_EVENTS);
+    assert_int_equal(c->endpoints[1].kind, ROUTING_ENDPOINT_STREAM);
     assert_int_equal(c->endpoints[1].stream.partitions, 2);
     assert_int_equal(c->endpoints[1].stream.retain_s, 3600);
-    assert_int_equal(c->endpoints[2].webhook.schema, HUB_WEBHOOK_CLOUD_EVENTS);
+    assert_int_equal(c->endpoints[2].webhook.schema, ROUTING_WEBHOOK_CLOUD_EVENTS);
     assert_int_equal(c->endpoints[2].webhook.events_max, 5);
     assert_int_equal(c->endpoints[2].webhook.attempts_max, 3);
     assert_int_equal(c->endpoints[2].webhook.ttl_minutes, 1440);
@@ -70,7 +69,7 @@ static void all_of_it_is_read(void **state)
     assert_true(c->enrichments[0].is_hub_name);
     assert_int_equal(c->enrichments[1].path->count, 3);
     assert_null(c->enrichments[2].path);
-    hub_routing_config_free(&c);
+    routing_config_free(&c);
 }
 
 static void nothing_is_a_hub_without_routes(void **state)
@@ -78,14 +77,14 @@ static void nothing_is_a_hub_without_routes(void **state)
     (void)state;
     static const char *const texts[] = {"", " \n", "{}", "{\"routes\": []}"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct hub_routing_config *c;
-        struct hub_routing_problem p;
+        struct routing_config *c;
+        struct routing_problem p;
         assert_int_equal(read(texts[i], &c, &p), OK);
         assert_int_equal(c->endpoint_count, 1);
         assert_true(c->fallback.enabled);
         assert_int_equal(c->fallback.endpoints, 1);
         assert_false(c->wants_twins);
-        hub_routing_config_free(&c);
+        routing_config_free(&c);
     }
 }
 
@@ -143,8 +142,8 @@ static void what_is_wrong_is_said_with_its_place(void **state)
          "enrichments[0].key must be a text", 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct hub_routing_config *c = NULL;
-        struct hub_routing_problem p;
+        struct routing_config *c = NULL;
+        struct routing_problem p;
         assert_int_not_equal(read(cases[i].text, &c, &p), OK);
         assert_null(c);
         if (strncmp(p.text, cases[i].says, strlen(cases[i].says)) != 0)
@@ -157,16 +156,16 @@ static void limits_hold(void **state)
 {
     (void)state;
     struct iot_limits limits = iot_limits_azure();
-    struct hub_routing_config *c;
-    struct hub_routing_problem p;
+    struct routing_config *c;
+    struct routing_problem p;
     limits.routes = 2;
-    assert_int_equal(hub_routing_config_read(slice_of(whole), &limits, "m", &c, &p), BAD_ARGUMENT);
+    assert_int_equal(routing_config_read(slice_of(whole), &limits, "m", &c, &p), BAD_ARGUMENT);
     assert_non_null(strstr(p.text, "limits.routes"));
     limits.routes = 3, limits.endpoints = 2;
-    assert_int_equal(hub_routing_config_read(slice_of(whole), &limits, "m", &c, &p), BAD_ARGUMENT);
+    assert_int_equal(routing_config_read(slice_of(whole), &limits, "m", &c, &p), BAD_ARGUMENT);
     assert_non_null(strstr(p.text, "limits.endpoints"));
     limits.endpoints = 3, limits.enrichments = 2;
-    assert_int_equal(hub_routing_config_read(slice_of(whole), &limits, "m", &c, &p), BAD_ARGUMENT);
+    assert_int_equal(routing_config_read(slice_of(whole), &limits, "m", &c, &p), BAD_ARGUMENT);
     assert_non_null(strstr(p.text, "limits.enrichments"));
 }
 

@@ -1,4 +1,4 @@
-#include "hub/routing_view.h"
+#include "routing/view.h"
 
 #include <stddef.h>
 
@@ -42,7 +42,7 @@ static struct iot_value time_text(struct arena *a, uint64_t ms)
     return iot_value_string(arena_copy(a, slice_from(t, clock_iso8601_ticks(ms * 10000, t))));
 }
 
-static bool system_property(struct hub_routing_view *v, struct slice name, struct iot_value *out)
+static bool system_property(struct routing_view *v, struct slice name, struct iot_value *out)
 {
     const struct iot_event *e = v->event;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -72,7 +72,7 @@ static bool is_utf8(struct slice encoding)
     return slice_eq_nocase(encoding, SLICE("utf-8")) || slice_eq_nocase(encoding, SLICE("utf8"));
 }
 
-bool hub_event_is_json(const struct iot_message *m)
+bool routing_event_is_json(const struct iot_message *m)
 {
     struct slice type = m->content_type;
     type = slice_trim(slice_first(type, slice_find(type, ';')));
@@ -81,10 +81,10 @@ bool hub_event_is_json(const struct iot_message *m)
            is_utf8(slice_trim(m->content_encoding));
 }
 
-static const struct json *body(struct hub_routing_view *v)
+static const struct json *body(struct routing_view *v)
 {
     const struct iot_message *m = &v->event->message;
-    if (!v->body_read && hub_event_is_json(m) &&
+    if (!v->body_read && routing_event_is_json(m) &&
         json_parse(m->body, JSON_STRICT, &v->body, NULL) != OK)
         v->body = NULL;
     v->body_read = true;
@@ -93,7 +93,7 @@ static const struct json *body(struct hub_routing_view *v)
 
 /* ---- paths ---- */
 
-static struct iot_value application_property(struct hub_routing_view *v,
+static struct iot_value application_property(struct routing_view *v,
                                              const struct iot_query_path *path)
 {
     struct slice name = path->steps[0].name, value;
@@ -104,9 +104,9 @@ static struct iot_value application_property(struct hub_routing_view *v,
     return iot_value_string(value);
 }
 
-struct iot_value hub_routing_lookup(void *arg, const struct iot_query_path *path)
+struct iot_value routing_lookup(void *arg, const struct iot_query_path *path)
 {
-    struct hub_routing_view *v = arg;
+    struct routing_view *v = arg;
     struct slice first = path->steps[0].name;
     struct iot_value found = iot_value_undefined();
     if (slice_eq_nocase(first, SLICE("$body")))
@@ -122,7 +122,7 @@ struct iot_value hub_routing_lookup(void *arg, const struct iot_query_path *path
     return found;
 }
 
-void hub_routing_view_clear(struct hub_routing_view *v)
+void routing_view_clear(struct routing_view *v)
 {
     json_free(&v->body);
     v->body_read = false;

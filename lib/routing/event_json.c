@@ -1,10 +1,10 @@
-#include "hub/event_json.h"
+#include "routing/event_json.h"
 
 #include <stdio.h>
 
 #include "base/encoding.h"
 #include "events/encode.h"
-#include "hub/routing_view.h"
+#include "routing/view.h"
 
 /* ---- parts ---- */
 
@@ -12,7 +12,7 @@
 static void put_body(const struct iot_message *m, struct json_writer *w)
 {
     struct json_doc *doc = NULL;
-    if (hub_event_is_json(m) && json_parse(m->body, JSON_STRICT, &doc, NULL) == OK) {
+    if (routing_event_is_json(m) && json_parse(m->body, JSON_STRICT, &doc, NULL) == OK) {
         json_put_value(w, json_root(doc));
         json_free(&doc);
         return;
@@ -23,7 +23,7 @@ static void put_body(const struct iot_message *m, struct json_writer *w)
     buffer_clear(&text);
 }
 
-static void put_properties(const struct hub_event_json *e, struct json_writer *w)
+static void put_properties(const struct event_json *e, struct json_writer *w)
 {
     struct buffer scratch = {0};
     struct slice list = iot_event_properties(e->event, e->endpoint, &scratch), name, value;
@@ -52,7 +52,7 @@ static void put_id(struct json_writer *w, const char *name, struct slice id, uin
     buffer_clear(&text);
 }
 
-static void put_id_of(const struct hub_event_json *e, struct json_writer *w)
+static void put_id_of(const struct event_json *e, struct json_writer *w)
 {
     char id[80];
     int len = snprintf(id, sizeof(id), "%llx-%u-%llx", (unsigned long long)e->event->enqueued_ms,
@@ -60,7 +60,7 @@ static void put_id_of(const struct hub_event_json *e, struct json_writer *w)
     json_member(w, "id", slice_from(id, (size_t)len));
 }
 
-static void put_subject(const struct hub_event_json *e, struct json_writer *w)
+static void put_subject(const struct event_json *e, struct json_writer *w)
 {
     const struct iot_id from = e->event->from;
     struct buffer b = {0};
@@ -71,7 +71,7 @@ static void put_subject(const struct hub_event_json *e, struct json_writer *w)
     buffer_clear(&b);
 }
 
-static void put_topic(const struct hub_event_json *e, const char *name, struct json_writer *w)
+static void put_topic(const struct event_json *e, const char *name, struct json_writer *w)
 {
     struct buffer b = {0};
     buffer_printf(&b, "/providers/Microsoft.Devices/IotHubs/%s", e->hub_name);
@@ -81,7 +81,7 @@ static void put_topic(const struct hub_event_json *e, const char *name, struct j
 
 /* ---- what Event Grid calls data ---- */
 
-static void put_telemetry(const struct hub_event_json *e, struct json_writer *w)
+static void put_telemetry(const struct event_json *e, struct json_writer *w)
 {
     const struct iot_event *v = e->event;
     json_object(w);
@@ -104,14 +104,14 @@ static void put_telemetry(const struct hub_event_json *e, struct json_writer *w)
     json_end_object(w);
 }
 
-static void put_who(const struct hub_event_json *e, struct json_writer *w)
+static void put_who(const struct event_json *e, struct json_writer *w)
 {
     json_name(w, "hubName"), json_put_text(w, e->hub_name);
     json_member(w, "deviceId", e->event->from.device);
     json_member(w, "moduleId", e->event->from.module);
 }
 
-static void put_lifecycle(const struct hub_event_json *e, struct json_writer *w)
+static void put_lifecycle(const struct event_json *e, struct json_writer *w)
 {
     json_object(w);
     json_name(w, "twin"), put_body(&e->event->message, w);
@@ -119,7 +119,7 @@ static void put_lifecycle(const struct hub_event_json *e, struct json_writer *w)
     json_end_object(w);
 }
 
-static void put_connection(const struct hub_event_json *e, struct json_writer *w)
+static void put_connection(const struct event_json *e, struct json_writer *w)
 {
     json_object(w);
     json_name(w, "deviceConnectionStateEventInfo"), put_body(&e->event->message, w);
@@ -131,7 +131,7 @@ static const struct type {
     enum iot_source source;
     const char *operation; /* opType; NULL: any */
     const char *name;
-    void (*put_data)(const struct hub_event_json *e, struct json_writer *w);
+    void (*put_data)(const struct event_json *e, struct json_writer *w);
 } types[] = {
     {IOT_SOURCE_TELEMETRY, NULL, "Microsoft.Devices.DeviceTelemetry", put_telemetry},
     {IOT_SOURCE_DEVICE_LIFECYCLE, "createDeviceIdentity", "Microsoft.Devices.DeviceCreated",
@@ -164,7 +164,7 @@ static const struct type *type_of(const struct iot_event *e)
 
 /* ---- the forms ---- */
 
-void hub_event_grid_put(const struct hub_event_json *e, struct json_writer *w)
+void event_json_put_grid(const struct event_json *e, struct json_writer *w)
 {
     const struct type *t = type_of(e->event);
     json_object(w);
@@ -179,7 +179,7 @@ void hub_event_grid_put(const struct hub_event_json *e, struct json_writer *w)
     json_end_object(w);
 }
 
-void hub_cloud_event_put(const struct hub_event_json *e, struct json_writer *w)
+void event_json_put_cloud(const struct event_json *e, struct json_writer *w)
 {
     const struct type *t = type_of(e->event);
     json_object(w);
@@ -194,7 +194,7 @@ void hub_cloud_event_put(const struct hub_event_json *e, struct json_writer *w)
     json_end_object(w);
 }
 
-void hub_event_line_put(const struct hub_event_json *e, struct json_writer *w)
+void event_json_put_line(const struct event_json *e, struct json_writer *w)
 {
     const struct iot_event *v = e->event;
     json_object(w);
