@@ -47,7 +47,7 @@ static void open_house(void)
     must(blob_store_open(&(struct blob_store_config){.directory = directory,
                                                      .disk = house.disk,
                                                      .bytes_max = 1 << 20,
-                                                     .inline_jobs = true},
+                                                     .inline_errands = true},
                          &house.store) == OK);
     struct blob_sas all = {.permissions = 63, .expires_ms = loop_wall_ms(house.loop) + 100ull * 365 * 86400 * 1000};
     must(blob_sas_make(blob_store_account(house.store), &all, &house.sas) == OK);

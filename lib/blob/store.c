@@ -238,7 +238,7 @@ static enum status find_files(struct blob_store *s, struct sweep *w)
     return status;
 }
 
-static enum status open_table(struct blob_store *s, bool inline_jobs)
+static enum status open_table(struct blob_store *s, bool inline_errands)
 {
     struct buffer path = {0};
     buffer_printf(&path, "%s/blobs.db", s->directory);
@@ -248,7 +248,7 @@ static enum status open_table(struct blob_store *s, bool inline_jobs)
                                                       .migration_count = blob_migration_count,
                                                       .statements = blob_statements,
                                                       .statement_count = SQL_COUNT,
-                                                      .inline_jobs = inline_jobs},
+                                                      .inline_errands = inline_errands},
                          &s->table);
     buffer_clear(&path);
     return status;
@@ -268,7 +268,7 @@ enum status blob_store_open(const struct blob_store_config *config, struct blob_
     if (status == OK)
         status = find_files(s, w);
     if (status == OK)
-        status = open_table(s, config->inline_jobs);
+        status = open_table(s, config->inline_errands);
     if (status == OK)
         status = store_table_post(s->table, NULL, read_totals, NULL, s);
     if (status != OK) {

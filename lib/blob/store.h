@@ -25,7 +25,7 @@ struct blob_store_config {
     const char *directory; /* made when absent; the account's key is in it, too */
     struct store_disk *disk;
     uint64_t bytes_max; /* of all files; FULL beyond it */
-    bool inline_jobs;   /* store/table.h; for tests */
+    bool inline_errands; /* store/table.h; for tests */
 };
 
 CHECKED enum status blob_store_open(const struct blob_store_config *config,

@@ -34,22 +34,22 @@ struct slice c2d_ack_word(enum c2d_ack ack)
 
 static struct c2d_errand *errand_new(struct registry *r, struct loop *loop, void *arg)
 {
-    struct c2d_errand *j = MEMORY_NEW(struct c2d_errand);
-    j->registry = r;
-    j->now_ms = loop_wall_ms(loop);
-    j->arg = arg;
-    return j;
+    struct c2d_errand *e = MEMORY_NEW(struct c2d_errand);
+    e->registry = r;
+    e->now_ms = loop_wall_ms(loop);
+    e->arg = arg;
+    return e;
 }
 
-static void errand_free(struct c2d_errand *j)
+static void errand_free(struct c2d_errand *e)
 {
-    arena_clear(&j->arena);
-    free(j);
+    arena_clear(&e->arena);
+    free(e);
 }
 
-void c2d_due(struct c2d_errand *j, uint64_t wall_ms)
+void c2d_due(struct c2d_errand *e, uint64_t wall_ms)
 {
-    uint64_t *due_ms = &j->registry->messages_due_ms;
+    uint64_t *due_ms = &e->registry->messages_due_ms;
     uint64_t before_ms = __atomic_load_n(due_ms, __ATOMIC_RELAXED);
     while (wall_ms < before_ms && !__atomic_compare_exchange_n(due_ms, &before_ms, wall_ms, true,
                                                                __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -74,31 +74,32 @@ struct registry_messages c2d_count(const struct registry *r)
 }
 
 /* After the commit: who waits for what has changed, and the counters. */
-static void tell(struct c2d_errand *j)
+static void tell(struct c2d_errand *e)
 {
-    struct registry *r = j->registry;
+    struct registry *r = e->registry;
     const struct registry_events *events = &r->events;
-    for (size_t i = 0; events->on_message && i < j->waiting_count; i++)
-        events->on_message(events->arg, (struct iot_id){.device = j->waiting[i]});
-    if (j->batch_waits && events->on_feedback)
+    for (size_t i = 0; events->on_message && i < e->waiting_count; i++)
+        events->on_message(events->arg, (struct iot_id){.device = e->waiting[i]});
+    if (e->batch_waits && events->on_feedback)
         events->on_feedback(events->arg);
-    add(&r->messages.sent, j->ended.sent);
-    add(&r->messages.completed, j->ended.completed);
-    add(&r->messages.dead, j->ended.dead);
-    add(&r->messages.feedback, j->ended.feedback);
-    add(&r->messages.waiting, j->ended.sent - j->ended.completed - j->ended.dead); /* around zero, both ways */
+    add(&r->messages.sent, e->ended.sent);
+    add(&r->messages.completed, e->ended.completed);
+    add(&r->messages.dead, e->ended.dead);
+    add(&r->messages.feedback, e->ended.feedback);
+    add(&r->messages.waiting,
+        e->ended.sent - e->ended.completed - e->ended.dead); /* around zero, both ways */
 }
 
 /* ---- sending ---- */
 
 static void end_send(void *arg, enum status why)
 {
-    struct c2d_errand *j = arg;
+    struct c2d_errand *e = arg;
     if (why == OK)
-        tell(j);
-    if (j->sent_fn)
-        j->sent_fn(j->arg, why, j->text ? j->text : "the message could not be stored");
-    errand_free(j);
+        tell(e);
+    if (e->sent_fn)
+        e->sent_fn(e->arg, why, e->text ? e->text : "the message could not be stored");
+    errand_free(e);
 }
 
 static struct iot_message copy(struct arena *a, const struct iot_message *m)
@@ -120,25 +121,25 @@ static size_t bytes_of(const struct iot_message *m)
            m->subject.len;
 }
 
-static enum status check(struct c2d_errand *j, const struct iot_message *m)
+static enum status check(struct c2d_errand *e, const struct iot_message *m)
 {
-    const struct iot_limits *l = j->registry->limits;
+    const struct iot_limits *l = e->registry->limits;
     if (bytes_of(m) > l->c2d_bytes) {
-        j->text = arena_printf(&j->arena,
+        e->text = arena_printf(&e->arena,
                                "a message to a device has at most %llu bytes with its properties",
                                (unsigned long long)l->c2d_bytes);
         return TOO_LARGE;
     }
     if (m->message_id.len > IOT_MESSAGE_ID_MAX) {
-        j->text = "a message id has at most 128 characters";
+        e->text = "a message id has at most 128 characters";
         return BAD_ARGUMENT;
     }
-    if (m->expiry_ms && m->expiry_ms <= j->now_ms) {
-        j->text = "absolute-expiry-time is past";
+    if (m->expiry_ms && m->expiry_ms <= e->now_ms) {
+        e->text = "absolute-expiry-time is past";
         return BAD_ARGUMENT;
     }
-    if (m->expiry_ms > j->now_ms + l->c2d_ttl_ms_max) {
-        j->text = arena_printf(&j->arena, "absolute-expiry-time is more than %llu hours away",
+    if (m->expiry_ms > e->now_ms + l->c2d_ttl_ms_max) {
+        e->text = arena_printf(&e->arena, "absolute-expiry-time is more than %llu hours away",
                                (unsigned long long)(l->c2d_ttl_ms_max / 3600000));
         return BAD_ARGUMENT;
     }
@@ -147,24 +148,24 @@ static enum status check(struct c2d_errand *j, const struct iot_message *m)
 
 static void refuse_send(void *arg)
 {
-    struct c2d_errand *j = arg;
-    end_send(j, j->refused);
+    struct c2d_errand *e = arg;
+    end_send(e, e->refused);
 }
 
 void c2d_send(struct registry *r, struct loop *loop, struct slice device,
               const struct iot_message *m, enum c2d_ack ack, c2d_sent_fn *fn, void *arg)
 {
-    struct c2d_errand *j = errand_new(r, loop, arg);
-    j->sent_fn = fn;
-    j->refused = check(j, m);
-    if (j->refused != OK) {
-        loop_defer(loop, refuse_send, j);
+    struct c2d_errand *e = errand_new(r, loop, arg);
+    e->sent_fn = fn;
+    e->refused = check(e, m);
+    if (e->refused != OK) {
+        loop_defer(loop, refuse_send, e);
         return;
     }
-    j->device = arena_copy(&j->arena, device);
-    j->message = copy(&j->arena, m);
-    j->ack = ack;
-    registry_post(r, loop, c2d_queue_send, end_send, j);
+    e->device = arena_copy(&e->arena, device);
+    e->message = copy(&e->arena, m);
+    e->ack = ack;
+    registry_post(r, loop, c2d_queue_send, end_send, e);
 }
 
 /* ---- taking and settling ---- */
@@ -174,9 +175,9 @@ static uint64_t bounded(uint64_t ms)
     return ms < C2D_LOCK_MS_MIN ? C2D_LOCK_MS_MIN : ms > C2D_LOCK_MS_MAX ? C2D_LOCK_MS_MAX : ms;
 }
 
-uint64_t c2d_lock_ms_max(const struct c2d_errand *j)
+uint64_t c2d_lock_ms_max(const struct c2d_errand *e)
 {
-    const struct iot_limits *l = j->registry->limits;
+    const struct iot_limits *l = e->registry->limits;
     uint64_t most = l->c2d_lock_ms > l->feedback_lock_ms ? l->c2d_lock_ms : l->feedback_lock_ms;
     most = most > l->notification_lock_ms ? most : l->notification_lock_ms;
     return most > C2D_LOCK_MS_MAX ? most : C2D_LOCK_MS_MAX;
@@ -184,97 +185,97 @@ uint64_t c2d_lock_ms_max(const struct c2d_errand *j)
 
 static void end_take(void *arg, enum status why)
 {
-    struct c2d_errand *j = arg;
+    struct c2d_errand *e = arg;
     if (why == OK)
-        tell(j);
-    j->taken_fn(j->arg, why, j->taken, why == OK ? j->count : 0);
-    errand_free(j);
+        tell(e);
+    e->taken_fn(e->arg, why, e->taken, why == OK ? e->count : 0);
+    errand_free(e);
 }
 
 void c2d_take(struct registry *r, struct loop *loop, const struct c2d_want *want, c2d_taken_fn *fn,
               void *arg)
 {
-    struct c2d_errand *j = errand_new(r, loop, arg);
-    j->want = *want;
-    j->device = arena_copy(&j->arena, want->device);
-    j->want.lock_ms = want->lock_ms ? bounded(want->lock_ms) : r->limits->c2d_lock_ms;
-    if (j->want.count > C2D_TAKE_MAX)
-        j->want.count = C2D_TAKE_MAX;
-    loop_random(loop, j->random, j->want.count * sizeof(j->random[0]));
-    j->taken_fn = fn;
-    registry_post(r, loop, c2d_queue_take, end_take, j);
+    struct c2d_errand *e = errand_new(r, loop, arg);
+    e->want = *want;
+    e->device = arena_copy(&e->arena, want->device);
+    e->want.lock_ms = want->lock_ms ? bounded(want->lock_ms) : r->limits->c2d_lock_ms;
+    if (e->want.count > C2D_TAKE_MAX)
+        e->want.count = C2D_TAKE_MAX;
+    loop_random(loop, e->random, e->want.count * sizeof(e->random[0]));
+    e->taken_fn = fn;
+    registry_post(r, loop, c2d_queue_take, end_take, e);
 }
 
 static void end_settle(void *arg, enum status why)
 {
-    struct c2d_errand *j = arg;
+    struct c2d_errand *e = arg;
     if (why == OK)
-        tell(j);
-    if (j->settled_fn)
-        j->settled_fn(j->arg, why);
-    errand_free(j);
+        tell(e);
+    if (e->settled_fn)
+        e->settled_fn(e->arg, why);
+    errand_free(e);
 }
 
-static void settle(struct registry *r, struct loop *loop, struct c2d_errand *j, struct slice lock,
-                   enum heads_outcome how, store_table_job *run)
+static void settle(struct registry *r, struct loop *loop, struct c2d_errand *e, struct slice lock,
+                   enum heads_outcome how, store_table_errand *run)
 {
-    j->lock = arena_copy(&j->arena, lock);
-    j->how = how;
-    registry_post(r, loop, run, end_settle, j);
+    e->lock = arena_copy(&e->arena, lock);
+    e->how = how;
+    registry_post(r, loop, run, end_settle, e);
 }
 
 void c2d_settle(struct registry *r, struct loop *loop, struct slice device, struct slice lock,
                 enum heads_outcome how, c2d_settled_fn *fn, void *arg)
 {
-    struct c2d_errand *j = errand_new(r, loop, arg);
-    j->device = arena_copy(&j->arena, device);
-    j->settled_fn = fn;
-    settle(r, loop, j, lock, how, c2d_queue_settle);
+    struct c2d_errand *e = errand_new(r, loop, arg);
+    e->device = arena_copy(&e->arena, device);
+    e->settled_fn = fn;
+    settle(r, loop, e, lock, how, c2d_queue_settle);
 }
 
 static void end_purge(void *arg, enum status why)
 {
-    struct c2d_errand *j = arg;
+    struct c2d_errand *e = arg;
     if (why == OK)
-        tell(j);
-    j->purged_fn(j->arg, why, j->count);
-    errand_free(j);
+        tell(e);
+    e->purged_fn(e->arg, why, e->count);
+    errand_free(e);
 }
 
 void c2d_purge(struct registry *r, struct loop *loop, struct slice device, c2d_purged_fn *fn,
                void *arg)
 {
-    struct c2d_errand *j = errand_new(r, loop, arg);
-    j->device = arena_copy(&j->arena, device);
-    j->purged_fn = fn;
-    registry_post(r, loop, c2d_queue_purge, end_purge, j);
+    struct c2d_errand *e = errand_new(r, loop, arg);
+    e->device = arena_copy(&e->arena, device);
+    e->purged_fn = fn;
+    registry_post(r, loop, c2d_queue_purge, end_purge, e);
 }
 
 /* ---- feedback ---- */
 
 static void end_feedback(void *arg, enum status why)
 {
-    struct c2d_errand *j = arg;
-    j->feedback_fn(j->arg, why, &j->feedback);
-    errand_free(j);
+    struct c2d_errand *e = arg;
+    e->feedback_fn(e->arg, why, &e->feedback);
+    errand_free(e);
 }
 
 void c2d_feedback_take(struct registry *r, struct loop *loop, enum c2d_feed feed,
                        c2d_feedback_fn *fn, void *arg)
 {
-    struct c2d_errand *j = errand_new(r, loop, arg);
-    j->feed = feed;
-    loop_random(loop, j->random, sizeof(j->random[0]));
-    j->feedback_fn = fn;
-    registry_post(r, loop, c2d_batch_take, end_feedback, j);
+    struct c2d_errand *e = errand_new(r, loop, arg);
+    e->feed = feed;
+    loop_random(loop, e->random, sizeof(e->random[0]));
+    e->feedback_fn = fn;
+    registry_post(r, loop, c2d_batch_take, end_feedback, e);
 }
 
 void c2d_feedback_settle(struct registry *r, struct loop *loop, struct slice lock,
                          enum heads_outcome how, c2d_settled_fn *fn, void *arg)
 {
-    struct c2d_errand *j = errand_new(r, loop, arg);
-    j->settled_fn = fn;
-    settle(r, loop, j, lock, how, c2d_batch_settle);
+    struct c2d_errand *e = errand_new(r, loop, arg);
+    e->settled_fn = fn;
+    settle(r, loop, e, lock, how, c2d_batch_settle);
 }
 
 /* ---- time ---- */
@@ -286,16 +287,16 @@ static void on_tick(void *arg);
 
 static void end_sweep(void *arg, enum status why)
 {
-    struct c2d_errand *j = arg;
-    struct c2d_clock *c = j->arg;
+    struct c2d_errand *e = arg;
+    struct c2d_clock *c = e->arg;
     if (why == OK) {
-        tell(j);
+        tell(e);
     } else { /* again with the next tick; the log line says what failed */
-        c->jumped_ms += j->jumped_ms;
-        c2d_due(j, 0);
+        c->jumped_ms += e->jumped_ms;
+        c2d_due(e, 0);
     }
     c->sweeping = false;
-    errand_free(j);
+    errand_free(e);
 }
 
 /* How far the wall clock went beyond the time that has passed since the last tick. */
@@ -315,12 +316,12 @@ static void see_jump(struct c2d_clock *c)
 
 static void sweep(struct c2d_clock *c)
 {
-    struct c2d_errand *j = errand_new(c->registry, c->loop, c);
-    j->jumped_ms = c->jumped_ms;
-    j->jumped_at_ms = c->jumped_at_ms;
+    struct c2d_errand *e = errand_new(c->registry, c->loop, c);
+    e->jumped_ms = c->jumped_ms;
+    e->jumped_at_ms = c->jumped_at_ms;
     c->jumped_ms = 0;
     c->sweeping = true;
-    registry_post(c->registry, c->loop, c2d_queue_sweep, end_sweep, j);
+    registry_post(c->registry, c->loop, c2d_queue_sweep, end_sweep, e);
 }
 
 /* Looks at the time often, and at the database when something is due. */

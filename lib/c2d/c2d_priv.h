@@ -55,12 +55,12 @@ struct c2d_errand {
 };
 
 /* There will be something to do at that time. */
-void c2d_due(struct c2d_errand *j, uint64_t wall_ms);
+void c2d_due(struct c2d_errand *e, uint64_t wall_ms);
 
 /* No lock lasts longer. */
-uint64_t c2d_lock_ms_max(const struct c2d_errand *j);
+uint64_t c2d_lock_ms_max(const struct c2d_errand *e);
 
-/* The work, each a store_table_job on the table's thread; `arg` is the errand. queue.c: */
+/* The work, each a store_table_errand on the table's thread; `arg` is the errand. queue.c: */
 enum status c2d_queue_send(struct store_table *t, void *arg);
 enum status c2d_queue_take(struct store_table *t, void *arg);
 enum status c2d_queue_settle(struct store_table *t, void *arg);
@@ -73,12 +73,12 @@ struct c2d_ended {
     enum c2d_end how;
 };
 /* Notes what became of it, for whoever reads feedback. */
-CHECKED enum status c2d_feedback_add(struct store_table *t, struct c2d_errand *j,
+CHECKED enum status c2d_feedback_add(struct store_table *t, struct c2d_errand *e,
                                      const struct c2d_ended *m);
 /* Of an upload: a batch of its own. */
-CHECKED enum status c2d_feedback_put_notification(struct store_table *t, struct c2d_errand *j,
+CHECKED enum status c2d_feedback_put_notification(struct store_table *t, struct c2d_errand *e,
                                                   struct slice record);
 /* Of batches; and closes the one that gathers when its time has come. *full: there may be more. */
-CHECKED enum status c2d_feedback_sweep(struct store_table *t, struct c2d_errand *j, bool *full);
+CHECKED enum status c2d_feedback_sweep(struct store_table *t, struct c2d_errand *e, bool *full);
 enum status c2d_batch_take(struct store_table *t, void *arg);
 enum status c2d_batch_settle(struct store_table *t, void *arg);

@@ -115,20 +115,20 @@ static enum status apply(struct store_table *t, struct configuring *c, struct io
 
 static enum status make_module(struct store_table *t, struct configuring *c, struct iot_id id)
 {
-    struct registry_errand j = {
+    struct registry_errand errand = {
         .registry = c->registry,
         .ask = {.what = &registry_identity_put,
                 .id = id,
                 .body = SLICE("{\"managedBy\":\"IotEdge\"}")},
         .now_ms = c->now_ms,
     };
-    enum status s = registry_identity_put.run(t, &j);
+    enum status s = registry_identity_put.run(t, &errand);
     if (s != OK)
         log_warn("module of a deployment could not be made device=%.*s module=%.*s reason=\"%s\"",
                  SLICE_FMT(id.device), SLICE_FMT(id.module),
-                 j.answer.text ? j.answer.text : status_name(s));
-    buffer_clear(&j.json);
-    arena_clear(&j.arena);
+                 errand.answer.text ? errand.answer.text : status_name(s));
+    buffer_clear(&errand.json);
+    arena_clear(&errand.arena);
     return s;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Brings configurations to the twins that they are for: looks now and then at what the registry
- * says is to be done (rows.h), and has each twin configured in a job of its own, told on the loop
- * that owns it as every change of a twin is. Rests while there are no configurations.
+ * says is to be done (rows.h), and has each twin configured in an errand of its own, told on the
+ * loop that owns it as every change of a twin is. Rests while there are no configurations.
  */
 #pragma once
 

@@ -143,16 +143,16 @@ static void put_member(struct json_writer *w, const struct json *body, const cha
 }
 
 /* The row that `statement` stands on. */
-static enum status print(struct store_table *t, struct registry_errand *j, size_t statement,
+static enum status print(struct store_table *t, struct registry_errand *e, size_t statement,
                          struct json_writer *w)
 {
-    struct configuration c = {.id = arena_copy(&j->arena, store_column(t, statement, 0))};
+    struct configuration c = {.id = arena_copy(&e->arena, store_column(t, statement, 0))};
     struct json_doc *doc = NULL;
     const char *why;
     enum status s = json_parse(store_column(t, statement, 4), JSON_STRICT, &doc, NULL);
     const struct json *body = json_root(doc);
     if (s == OK)
-        s = configuration_content_read(&j->arena, json_get(body, "content"), &c, &why);
+        s = configuration_content_read(&e->arena, json_get(body, "content"), &c, &why);
     if (s != OK) {
         json_free(&doc);
         return s;
@@ -169,7 +169,7 @@ static enum status print(struct store_table *t, struct registry_errand *j, size_
         json_put_time(w, (uint64_t)store_column_i64(t, statement, 2));
     json_name(w, "priority");
     json_put_i64(w, store_column_i64(t, statement, 5));
-    put_system_metrics(t, w, &j->arena, &c);
+    put_system_metrics(t, w, &e->arena, &c);
     json_name(w, "metrics"), json_object(w);
     json_name(w, "results"), json_object(w), json_end_object(w); /* metrics.c */
     json_name(w, "queries");
@@ -181,54 +181,54 @@ static enum status print(struct store_table *t, struct registry_errand *j, size_
     json_end_object(w);
     json_member(w, "etag", store_column(t, statement, 3));
     json_end_object(w);
-    j->answer.etag = arena_copy(&j->arena, store_column(t, statement, 3));
+    e->answer.etag = arena_copy(&e->arena, store_column(t, statement, 3));
     json_free(&doc);
     return OK;
 }
 
 /* ---- reading ---- */
 
-static enum status find(struct store_table *t, struct registry_errand *j)
+static enum status find(struct store_table *t, struct registry_errand *e)
 {
-    store_bind(t, SQL_CONFIGURATION_GET, 1, j->ask.name);
+    store_bind(t, SQL_CONFIGURATION_GET, 1, e->ask.name);
     enum status s = store_step(t, SQL_CONFIGURATION_GET);
-    return s == NOT_FOUND ? registry_refuse(j, s, "there is no such configuration") : s;
+    return s == NOT_FOUND ? registry_refuse(e, s, "there is no such configuration") : s;
 }
 
-static enum status run_get(struct store_table *t, struct registry_errand *j)
+static enum status run_get(struct store_table *t, struct registry_errand *e)
 {
-    enum status s = find(t, j);
+    enum status s = find(t, e);
     if (s != OK)
         return s;
-    struct json_writer w = json_writer(&j->json);
-    s = print(t, j, SQL_CONFIGURATION_GET, &w);
+    struct json_writer w = json_writer(&e->json);
+    s = print(t, e, SQL_CONFIGURATION_GET, &w);
     store_reset(t, SQL_CONFIGURATION_GET);
     return s;
 }
 
-static enum status run_list(struct store_table *t, struct registry_errand *j)
+static enum status run_list(struct store_table *t, struct registry_errand *e)
 {
-    size_t most = j->registry->limits->configurations;
-    size_t top = j->ask.top && j->ask.top < most ? j->ask.top : most, n = 0;
-    struct json_writer w = json_writer(&j->json);
+    size_t most = e->registry->limits->configurations;
+    size_t top = e->ask.top && e->ask.top < most ? e->ask.top : most, n = 0;
+    struct json_writer w = json_writer(&e->json);
     enum status s;
     json_array(&w);
     while ((s = store_step(t, SQL_CONFIGURATIONS)) == OK) {
         if (n++ < top)
-            s = print(t, j, SQL_CONFIGURATIONS, &w);
+            s = print(t, e, SQL_CONFIGURATIONS, &w);
         if (s != OK || n == top) {
             store_reset(t, SQL_CONFIGURATIONS);
             break;
         }
     }
     json_end_array(&w);
-    j->answer.etag = (struct slice){0};
+    e->answer.etag = (struct slice){0};
     return s == NOT_FOUND ? OK : s;
 }
 
 /* ---- writing ---- */
 
-static enum status refuse_part(struct registry_errand *j, enum configuration_part part,
+static enum status refuse_part(struct registry_errand *e, enum configuration_part part,
                                const char *why)
 {
     static const enum iot_thing things[] = {
@@ -236,36 +236,36 @@ static enum status refuse_part(struct registry_errand *j, enum configuration_par
         [CONFIGURATION_TARGET] = IOT_CONFIGURATION_TARGET,
         [CONFIGURATION_METRIC] = IOT_CONFIGURATION_METRIC,
     };
-    j->answer.of = things[part];
-    return registry_refuse(j, BAD_ARGUMENT, why);
+    e->answer.of = things[part];
+    return registry_refuse(e, BAD_ARGUMENT, why);
 }
 
-static enum status check(struct registry_errand *j, const struct json *body)
+static enum status check(struct registry_errand *e, const struct json *body)
 {
     struct configuration c = {0};
     struct iot_query q;
     enum configuration_part part;
     const char *why;
     struct slice id = json_string(json_get(body, "id"));
-    if (!configuration_id_ok(j->ask.name))
-        return registry_refuse(j, BAD_ARGUMENT,
+    if (!configuration_id_ok(e->ask.name))
+        return registry_refuse(e, BAD_ARGUMENT,
                                "an id has up to 128 lower-case letters, digits and "
                                "- : + % _ # * ? ! ( ) , = @ ; '");
-    if (id.len && !slice_eq(id, j->ask.name))
-        return registry_refuse(j, BAD_ARGUMENT, "the body's id is not the path's");
-    enum status s = configuration_read(&j->arena, j->registry->limits, body, &c, &why, &part);
+    if (id.len && !slice_eq(id, e->ask.name))
+        return registry_refuse(e, BAD_ARGUMENT, "the body's id is not the path's");
+    enum status s = configuration_read(&e->arena, e->registry->limits, body, &c, &why, &part);
     if (s == OK && c.target.len) {
         part = CONFIGURATION_TARGET;
-        s = query_target(c.target, &j->arena, &q, &why);
+        s = query_target(c.target, &e->arena, &q, &why);
     }
     for (struct json_walk m = json_walk(json_get(json_get(body, "metrics"), "queries"));
          s == OK && json_next(&m);) {
         part = CONFIGURATION_METRIC;
-        s = iot_query_parse(json_string(m.value), &j->arena, &q, &why);
+        s = iot_query_parse(json_string(m.value), &e->arena, &q, &why);
         if (s != OK)
-            why = arena_printf(&j->arena, "metrics.queries.%.*s: %s", SLICE_FMT(m.name), why);
+            why = arena_printf(&e->arena, "metrics.queries.%.*s: %s", SLICE_FMT(m.name), why);
     }
-    return s == OK ? OK : refuse_part(j, part, why);
+    return s == OK ? OK : refuse_part(e, part, why);
 }
 
 static bool same_content(const struct json *a, const struct json *b)
@@ -274,29 +274,29 @@ static bool same_content(const struct json *a, const struct json *b)
 }
 
 /* What may be there already: its content stays as it is for ever. */
-static enum status check_update(struct store_table *t, struct registry_errand *j,
+static enum status check_update(struct store_table *t, struct registry_errand *e,
                                 const struct json *body, bool *exists)
 {
     struct json_doc *doc = NULL;
-    enum status s = find(t, j);
+    enum status s = find(t, e);
     *exists = s == OK;
     if (s == NOT_FOUND) {
-        j->answer.text = NULL;
-        return j->ask.if_match.len && !slice_eq(j->ask.if_match, SLICE("*"))
-                   ? registry_refuse(j, NOT_FOUND, "there is no such configuration")
+        e->answer.text = NULL;
+        return e->ask.if_match.len && !slice_eq(e->ask.if_match, SLICE("*"))
+                   ? registry_refuse(e, NOT_FOUND, "there is no such configuration")
                    : OK;
     }
     if (s != OK)
         return s;
-    if (j->ask.if_match.len == 0)
-        s = registry_refuse(j, EXISTS, "there is a configuration of this id; If-Match updates it");
-    else if (!registry_etag_matches(j, store_column(t, SQL_CONFIGURATION_GET, 3)))
-        s = registry_refuse(j, CONFLICT,
+    if (e->ask.if_match.len == 0)
+        s = registry_refuse(e, EXISTS, "there is a configuration of this id; If-Match updates it");
+    else if (!registry_etag_matches(e, store_column(t, SQL_CONFIGURATION_GET, 3)))
+        s = registry_refuse(e, CONFLICT,
                             "it has changed since it was read: its etag is another one");
     else
         s = json_parse(store_column(t, SQL_CONFIGURATION_GET, 4), JSON_STRICT, &doc, NULL);
     if (s == OK && !same_content(json_get(json_root(doc), "content"), json_get(body, "content")))
-        s = registry_refuse(j, UNSUPPORTED,
+        s = registry_refuse(e, UNSUPPORTED,
                             "content cannot be changed: make a configuration of another id");
     json_free(&doc);
     store_reset(t, SQL_CONFIGURATION_GET);
@@ -317,127 +317,127 @@ static enum status mark_work(struct store_table *t, struct slice name)
     return store_run(t, SQL_CONFIGURATION_WORK_INSERT);
 }
 
-static enum status store(struct store_table *t, struct registry_errand *j, const struct json *body)
+static enum status store(struct store_table *t, struct registry_errand *e, const struct json *body)
 {
     int64_t priority = 0;
     json_i64(json_get(body, "priority"), &priority);
-    store_bind(t, SQL_CONFIGURATION_PUT, 1, j->ask.name);
-    store_bind_i64(t, SQL_CONFIGURATION_PUT, 2, (int64_t)j->now_ms);
-    store_bind(t, SQL_CONFIGURATION_PUT, 3, registry_new_etag(&j->arena));
-    store_bind(t, SQL_CONFIGURATION_PUT, 4, j->ask.body);
+    store_bind(t, SQL_CONFIGURATION_PUT, 1, e->ask.name);
+    store_bind_i64(t, SQL_CONFIGURATION_PUT, 2, (int64_t)e->now_ms);
+    store_bind(t, SQL_CONFIGURATION_PUT, 3, registry_new_etag(&e->arena));
+    store_bind(t, SQL_CONFIGURATION_PUT, 4, e->ask.body);
     store_bind_i64(t, SQL_CONFIGURATION_PUT, 5, priority);
     enum status s = store_run(t, SQL_CONFIGURATION_PUT);
     if (s == OK)
-        s = mark_work(t, j->ask.name);
-    configurations_forget(j->registry);
+        s = mark_work(t, e->ask.name);
+    configurations_forget(e->registry);
     return s;
 }
 
-static enum status put(struct store_table *t, struct registry_errand *j, const struct json *body)
+static enum status put(struct store_table *t, struct registry_errand *e, const struct json *body)
 {
     bool exists;
     size_t count;
-    enum status s = check(j, body);
+    enum status s = check(e, body);
     if (s == OK)
-        s = check_update(t, j, body, &exists);
+        s = check_update(t, e, body, &exists);
     if (s != OK)
         return s;
-    if (!exists && (s = count_of(t, &count)) == OK && count >= j->registry->limits->configurations)
-        return registry_refuse(j, FULL,
+    if (!exists && (s = count_of(t, &count)) == OK && count >= e->registry->limits->configurations)
+        return registry_refuse(e, FULL,
                                "there are as many configurations as "
                                "limits.configurations allows");
     if (s == OK)
-        s = store(t, j, body);
-    j->configure = s == OK;
-    return s == OK ? run_get(t, j) : s;
+        s = store(t, e, body);
+    e->configure = s == OK;
+    return s == OK ? run_get(t, e) : s;
 }
 
-static enum status run_put(struct store_table *t, struct registry_errand *j)
+static enum status run_put(struct store_table *t, struct registry_errand *e)
 {
     struct json_doc *doc = NULL;
-    if (j->ask.body.len > CONFIGURATION_TEXT_MAX ||
-        json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||
+    if (e->ask.body.len > CONFIGURATION_TEXT_MAX ||
+        json_parse(e->ask.body, JSON_STRICT, &doc, NULL) != OK ||
         !json_is(json_root(doc), JSON_OBJECT)) {
         json_free(&doc);
-        return registry_refuse(j, BAD_ARGUMENT, "the body must be a JSON object of at most 512 KB");
+        return registry_refuse(e, BAD_ARGUMENT, "the body must be a JSON object of at most 512 KB");
     }
-    enum status s = put(t, j, json_root(doc));
+    enum status s = put(t, e, json_root(doc));
     json_free(&doc);
     return s;
 }
 
-static enum status run_delete(struct store_table *t, struct registry_errand *j)
+static enum status run_delete(struct store_table *t, struct registry_errand *e)
 {
-    enum status s = find(t, j);
+    enum status s = find(t, e);
     if (s != OK)
         return s;
-    bool same = j->ask.if_match.len == 0 ||
-                registry_etag_matches(j, store_column(t, SQL_CONFIGURATION_GET, 3));
+    bool same = e->ask.if_match.len == 0 ||
+                registry_etag_matches(e, store_column(t, SQL_CONFIGURATION_GET, 3));
     store_reset(t, SQL_CONFIGURATION_GET);
     if (!same)
-        return registry_refuse(j, CONFLICT,
+        return registry_refuse(e, CONFLICT,
                                "it has changed since it was read: its etag is another one");
-    store_bind(t, SQL_CONFIGURATION_DELETE, 1, j->ask.name);
+    store_bind(t, SQL_CONFIGURATION_DELETE, 1, e->ask.name);
     s = store_run(t, SQL_CONFIGURATION_DELETE);
     if (s == OK)
-        s = mark_work(t, j->ask.name);
-    configurations_forget(j->registry);
-    j->configure = s == OK;
+        s = mark_work(t, e->ask.name);
+    configurations_forget(e->registry);
+    e->configure = s == OK;
     return s;
 }
 
 /* ---- content for one device, and queries to be tried ---- */
 
-static enum status run_content(struct store_table *t, struct registry_errand *j)
+static enum status run_content(struct store_table *t, struct registry_errand *e)
 {
-    struct configuring c = {.registry = j->registry, .arena = &j->arena, .now_ms = j->now_ms};
+    struct configuring c = {.registry = e->registry, .arena = &e->arena, .now_ms = e->now_ms};
     struct configuration content = {0};
     struct registry_row row;
     struct json_doc *doc = NULL;
     const char *why = "the body must be a JSON object";
-    enum status s = registry_row_get(t, j->ask.id, &row);
+    enum status s = registry_row_get(t, e->ask.id, &row);
     if (s != OK)
         return s;
     store_reset(t, SQL_IDENTITY_GET);
-    s = json_parse(j->ask.body, JSON_STRICT, &doc, NULL) == OK
-            ? configuration_content_read(&j->arena, json_root(doc), &content, &why)
+    s = json_parse(e->ask.body, JSON_STRICT, &doc, NULL) == OK
+            ? configuration_content_read(&e->arena, json_root(doc), &content, &why)
             : BAD_ARGUMENT;
     if (s == OK && content.kind == CONFIGURATION_MODULE) {
         s = BAD_ARGUMENT;
         why = "moduleContent is for configurations; a device takes modulesContent or deviceContent";
     }
     if (s == BAD_ARGUMENT)
-        s = refuse_part(j, CONFIGURATION_BODY, why);
+        s = refuse_part(e, CONFIGURATION_BODY, why);
     if (s == OK)
-        s = configure_content(t, &c, j->ask.id, &content);
-    j->news = c.news;
-    j->news_count = s == OK ? c.count : 0;
-    j->announcements = c.announcements;
+        s = configure_content(t, &c, e->ask.id, &content);
+    e->news = c.news;
+    e->news_count = s == OK ? c.count : 0;
+    e->announcements = c.announcements;
     json_free(&doc);
     return s;
 }
 
 /* {"targetCondition":…,"customMetricQueries":{…}} in, what is wrong with them out. */
-static enum status run_test(struct store_table *t, struct registry_errand *j)
+static enum status run_test(struct store_table *t, struct registry_errand *e)
 {
     struct json_doc *doc = NULL;
     struct iot_query q;
     const char *why;
     (void)t;
-    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK)
-        return registry_refuse(j, BAD_ARGUMENT, "the body must be a JSON object");
+    if (json_parse(e->ask.body, JSON_STRICT, &doc, NULL) != OK)
+        return registry_refuse(e, BAD_ARGUMENT, "the body must be a JSON object");
     struct slice target = slice_trim(json_string(json_get(json_root(doc), "targetCondition")));
-    struct json_writer w = json_writer(&j->json);
+    struct json_writer w = json_writer(&e->json);
     json_object(&w);
     json_name(&w, "targetConditionError");
-    if (target.len && query_target(target, &j->arena, &q, &why) != OK)
+    if (target.len && query_target(target, &e->arena, &q, &why) != OK)
         json_put_text(&w, why);
     else
         json_put_null(&w);
     json_name(&w, "customMetricQueryErrors"), json_object(&w);
     for (struct json_walk m = json_walk(json_get(json_root(doc), "customMetricQueries"));
          json_next(&m);)
-        if (iot_query_parse(json_string(m.value), &j->arena, &q, &why) != OK)
+        if (iot_query_parse(json_string(m.value), &e->arena, &q, &why) != OK)
             json_name_slice(&w, m.name), json_put_text(&w, why);
     json_end_object(&w);
     json_end_object(&w);

@@ -153,7 +153,7 @@ static enum status open_table(struct dps *d, const char *path)
             .statements = dps_statements,
             .statement_count = SQL_COUNT,
             .first = interrupted,
-            .inline_jobs = strcmp(path, ":memory:") == 0,
+            .inline_errands = strcmp(path, ":memory:") == 0,
         },
         &d->table);
 }
@@ -222,7 +222,7 @@ static void answer_busy(void *arg)
     free(f);
 }
 
-void dps_post(struct dps *d, struct loop *loop, store_table_job *run, store_table_done *done,
+void dps_post(struct dps *d, struct loop *loop, store_table_errand *run, store_table_done *done,
               void *arg)
 {
     if (store_table_post(d->table, loop, run, done, arg) == OK)

@@ -84,5 +84,5 @@ void dps_operation_put(const struct dps_operation *o, struct json_writer *w);
 const struct dps_hub *dps_hub_named(const struct dps *d, struct slice name); /* NULL */
 
 /* When the table's queue is full, `done` comes with BUSY, on a later turn as always. */
-void dps_post(struct dps *d, struct loop *loop, store_table_job *run, store_table_done *done,
+void dps_post(struct dps *d, struct loop *loop, store_table_errand *run, store_table_done *done,
               void *arg);

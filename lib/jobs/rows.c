@@ -84,77 +84,77 @@ void job_print(const struct job *job, struct json_writer *w)
     json_end_object(w);
 }
 
-static enum status load(struct store_table *t, struct registry_errand *j, struct job *out)
+static enum status load(struct store_table *t, struct registry_errand *e, struct job *out)
 {
-    store_bind(t, SQL_JOB_BY_ID, 1, j->ask.name);
+    store_bind(t, SQL_JOB_BY_ID, 1, e->ask.name);
     enum status s = store_step(t, SQL_JOB_BY_ID);
     if (s == NOT_FOUND)
-        return registry_refuse(j, s, "there is no job of that name");
+        return registry_refuse(e, s, "there is no job of that name");
     if (s != OK)
         return s;
-    *out = job_read(t, SQL_JOB_BY_ID, &j->arena);
+    *out = job_read(t, SQL_JOB_BY_ID, &e->arena);
     store_reset(t, SQL_JOB_BY_ID);
     return OK;
 }
 
-static enum status answer(struct store_table *t, struct registry_errand *j)
+static enum status answer(struct store_table *t, struct registry_errand *e)
 {
     struct job job;
-    enum status s = load(t, j, &job);
+    enum status s = load(t, e, &job);
     if (s == OK) {
-        struct json_writer w = json_writer(&j->json);
+        struct json_writer w = json_writer(&e->json);
         job_print(&job, &w);
     }
     return s;
 }
 
-static enum status run_get(struct store_table *t, struct registry_errand *j)
+static enum status run_get(struct store_table *t, struct registry_errand *e)
 {
-    return answer(t, j);
+    return answer(t, e);
 }
 
-static enum status run_cancel(struct store_table *t, struct registry_errand *j)
+static enum status run_cancel(struct store_table *t, struct registry_errand *e)
 {
     struct job job;
-    enum status s = load(t, j, &job);
+    enum status s = load(t, e, &job);
     if (s == OK && job.status <= JOB_RUNNING) {
         store_bind_i64(t, SQL_JOB_END, 1, job.number);
         store_bind_i64(t, SQL_JOB_END, 2, JOB_CANCELLED);
-        store_bind_i64(t, SQL_JOB_END, 3, (int64_t)j->now_ms);
+        store_bind_i64(t, SQL_JOB_END, 3, (int64_t)e->now_ms);
         store_bind_null(t, SQL_JOB_END, 4);
         store_bind(t, SQL_JOB_END, 5, SLICE("the job was cancelled"));
         s = store_run(t, SQL_JOB_END);
     }
-    return s == OK ? answer(t, j) : s;
+    return s == OK ? answer(t, e) : s;
 }
 
 /* ---- a request as a job ---- */
 
-static enum status want_method(struct registry_errand *j, const struct json *what)
+static enum status want_method(struct registry_errand *e, const struct json *what)
 {
     struct iot_method_call call = {0};
     const char *wrong = json_is(what, JSON_OBJECT)
-                            ? iot_method_read(&j->arena, j->registry->limits, what, &call)
+                            ? iot_method_read(&e->arena, e->registry->limits, what, &call)
                             : "it must be an object";
-    return wrong ? registry_refuse(j, BAD_ARGUMENT,
-                                   arena_printf(&j->arena, "cloudToDeviceMethod: %s", wrong))
+    return wrong ? registry_refuse(e, BAD_ARGUMENT,
+                                   arena_printf(&e->arena, "cloudToDeviceMethod: %s", wrong))
                  : OK;
 }
 
 /* Whether a twin would take it: asked of an empty one. */
-static enum status want_twin(struct registry_errand *j, const struct json *what)
+static enum status want_twin(struct registry_errand *e, const struct json *what)
 {
     struct iot_twin_change change;
-    struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
+    struct iot_twin twin = iot_twin_new(&e->arena, e->now_ms);
     const char *wrong = "it must be an object";
     if (json_is(what, JSON_OBJECT) &&
-        iot_twin_update(&twin, &j->registry->limits->twin, &j->arena, what, IOT_TWIN_MERGE,
-                        j->now_ms, &change, &wrong) == OK)
+        iot_twin_update(&twin, &e->registry->limits->twin, &e->arena, what, IOT_TWIN_MERGE,
+                        e->now_ms, &change, &wrong) == OK)
         return OK;
-    return registry_refuse(j, BAD_ARGUMENT, arena_printf(&j->arena, "updateTwin: %s", wrong));
+    return registry_refuse(e, BAD_ARGUMENT, arena_printf(&e->arena, "updateTwin: %s", wrong));
 }
 
-static enum status want_what(struct registry_errand *j, const struct json *body, struct job *job)
+static enum status want_what(struct registry_errand *e, const struct json *body, struct job *job)
 {
     struct slice type = json_string(json_get(body, "type"));
     if (slice_eq_nocase(type, slice_of(query_job_types[QUERY_JOB_METHOD])))
@@ -162,7 +162,7 @@ static enum status want_what(struct registry_errand *j, const struct json *body,
     else if (slice_eq_nocase(type, slice_of(query_job_types[QUERY_JOB_TWIN])))
         job->type = QUERY_JOB_TWIN;
     else
-        return registry_refuse(j, BAD_ARGUMENT,
+        return registry_refuse(e, BAD_ARGUMENT,
                                "type must be scheduleDeviceMethod or scheduleUpdateTwin");
     const struct json *what =
         json_get(body, job->type == QUERY_JOB_METHOD ? "cloudToDeviceMethod" : "updateTwin");
@@ -170,67 +170,67 @@ static enum status want_what(struct registry_errand *j, const struct json *body,
     struct json_writer w = json_writer(&text);
     if (what)
         json_put_value(&w, what);
-    job->what = arena_copy(&j->arena, buffer_slice(&text));
+    job->what = arena_copy(&e->arena, buffer_slice(&text));
     buffer_clear(&text);
-    return job->type == QUERY_JOB_METHOD ? want_method(j, what) : want_twin(j, what);
+    return job->type == QUERY_JOB_METHOD ? want_method(e, what) : want_twin(e, what);
 }
 
-static enum status want_condition(struct registry_errand *j, const struct json *body,
+static enum status want_condition(struct registry_errand *e, const struct json *body,
                                   struct job *job)
 {
     struct iot_query target;
     const char *why = NULL;
-    job->condition = arena_copy(&j->arena, json_string(json_get(body, "queryCondition")));
+    job->condition = arena_copy(&e->arena, json_string(json_get(body, "queryCondition")));
     if (job->condition.len == 0)
-        return registry_refuse(j, BAD_ARGUMENT,
+        return registry_refuse(e, BAD_ARGUMENT,
                                "queryCondition must say for which devices, such as deviceId IN "
                                "['a', 'b'], or * for all");
-    if (job->condition.len > j->registry->limits->query_bytes)
-        return registry_refuse(j, BAD_ARGUMENT, "queryCondition is longer than limits.query");
-    if (query_target(job->condition, &j->arena, &target, &why) != OK)
-        return registry_refuse(j, BAD_ARGUMENT, arena_printf(&j->arena, "queryCondition: %s", why));
+    if (job->condition.len > e->registry->limits->query_bytes)
+        return registry_refuse(e, BAD_ARGUMENT, "queryCondition is longer than limits.query");
+    if (query_target(job->condition, &e->arena, &target, &why) != OK)
+        return registry_refuse(e, BAD_ARGUMENT, arena_printf(&e->arena, "queryCondition: %s", why));
     return OK;
 }
 
-static enum status want_times(struct registry_errand *j, const struct json *body, struct job *job)
+static enum status want_times(struct registry_errand *e, const struct json *body, struct job *job)
 {
     const struct json *start = json_get(body, "startTime");
     const struct json *most = json_get(body, "maxExecutionTimeInSeconds");
     uint64_t seconds = JOB_SECONDS_DEFAULT;
-    job->created_ms = job->start_ms = j->now_ms;
+    job->created_ms = job->start_ms = e->now_ms;
     if (start && !json_is(start, JSON_NULL) &&
         !clock_parse_iso8601(json_string(start), &job->start_ms))
-        return registry_refuse(j, BAD_ARGUMENT,
+        return registry_refuse(e, BAD_ARGUMENT,
                                "startTime must be a time such as 2026-11-26T14:00:00Z");
     if (job->start_ms > INT64_MAX)
-        return registry_refuse(j, BAD_ARGUMENT, "startTime is too far away");
+        return registry_refuse(e, BAD_ARGUMENT, "startTime is too far away");
     if (most && !json_is(most, JSON_NULL) &&
         (!json_u64(most, &seconds) || seconds == 0 || seconds > JOB_SECONDS_MAX))
         return registry_refuse(
-            j, BAD_ARGUMENT,
+            e, BAD_ARGUMENT,
             "maxExecutionTimeInSeconds must be a whole number from 1 to 2592000 (30 days)");
     job->max_ms = seconds * 1000;
     return OK;
 }
 
-static enum status want(struct registry_errand *j, const struct json *body, struct job *job)
+static enum status want(struct registry_errand *e, const struct json *body, struct job *job)
 {
     struct slice id = json_string(json_get(body, "jobId"));
     if (!json_is(body, JSON_OBJECT))
-        return registry_refuse(j, BAD_FORMAT, "the body must be a JSON object");
-    if (!iot_id_name_ok(j->ask.name))
+        return registry_refuse(e, BAD_FORMAT, "the body must be a JSON object");
+    if (!iot_id_name_ok(e->ask.name))
         return registry_refuse(
-            j, BAD_ARGUMENT,
+            e, BAD_ARGUMENT,
             "a job's id has up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;");
-    if (id.len && !slice_eq(id, j->ask.name))
-        return registry_refuse(j, BAD_ARGUMENT, "jobId in the body is not the one in the path");
-    enum status s = want_what(j, body, job);
+    if (id.len && !slice_eq(id, e->ask.name))
+        return registry_refuse(e, BAD_ARGUMENT, "jobId in the body is not the one in the path");
+    enum status s = want_what(e, body, job);
     if (s == OK)
-        s = want_condition(j, body, job);
-    return s == OK ? want_times(j, body, job) : s;
+        s = want_condition(e, body, job);
+    return s == OK ? want_times(e, body, job) : s;
 }
 
-static enum status check_room(struct store_table *t, struct registry_errand *j)
+static enum status check_room(struct store_table *t, struct registry_errand *e)
 {
     enum status s = store_step(t, SQL_JOBS_WAITING);
     if (s != OK)
@@ -239,12 +239,12 @@ static enum status check_room(struct store_table *t, struct registry_errand *j)
     store_reset(t, SQL_JOBS_WAITING);
     return count < JOBS_WAITING_MAX
                ? OK
-               : registry_refuse(j, FULL, "1000 jobs are queued or running: wait for an end");
+               : registry_refuse(e, FULL, "1000 jobs are queued or running: wait for an end");
 }
 
-static enum status insert(struct store_table *t, struct registry_errand *j, const struct job *job)
+static enum status insert(struct store_table *t, struct registry_errand *e, const struct job *job)
 {
-    store_bind(t, SQL_JOB_INSERT, 1, j->ask.name);
+    store_bind(t, SQL_JOB_INSERT, 1, e->ask.name);
     store_bind_i64(t, SQL_JOB_INSERT, 2, job->type);
     store_bind(t, SQL_JOB_INSERT, 3, job->condition);
     store_bind(t, SQL_JOB_INSERT, 4, job->what);
@@ -252,23 +252,23 @@ static enum status insert(struct store_table *t, struct registry_errand *j, cons
     store_bind_i64(t, SQL_JOB_INSERT, 6, (int64_t)job->start_ms);
     store_bind_i64(t, SQL_JOB_INSERT, 7, (int64_t)job->max_ms);
     enum status s = store_run(t, SQL_JOB_INSERT);
-    return s == EXISTS ? registry_refuse(j, s, "there is a job of that name already") : s;
+    return s == EXISTS ? registry_refuse(e, s, "there is a job of that name already") : s;
 }
 
-static enum status run_put(struct store_table *t, struct registry_errand *j)
+static enum status run_put(struct store_table *t, struct registry_errand *e)
 {
     struct json_doc *doc = NULL;
     struct job job = {0};
-    enum status s = json_parse(j->ask.body, JSON_STRICT, &doc, NULL);
+    enum status s = json_parse(e->ask.body, JSON_STRICT, &doc, NULL);
     if (s != OK)
-        return registry_refuse(j, BAD_FORMAT, "the body must be a JSON object");
-    s = want(j, json_root(doc), &job);
+        return registry_refuse(e, BAD_FORMAT, "the body must be a JSON object");
+    s = want(e, json_root(doc), &job);
     json_free(&doc);
     if (s == OK)
-        s = check_room(t, j);
+        s = check_room(t, e);
     if (s == OK)
-        s = insert(t, j, &job);
-    return s == OK ? answer(t, j) : s;
+        s = insert(t, e, &job);
+    return s == OK ? answer(t, e) : s;
 }
 
 /* ---- lists ---- */

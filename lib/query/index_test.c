@@ -16,7 +16,7 @@ static void expect_plan(enum registry_statement n, const char *want, const char 
                                                       .migration_count = registry_migration_count,
                                                       .statements = explain,
                                                       .statement_count = 1,
-                                                      .inline_jobs = true},
+                                                      .inline_errands = true},
                          &t),
         OK);
     while (store_step(t, 0) == OK) {
@@ -182,7 +182,7 @@ static void an_older_database_is_indexed(void **state)
                                                       .migration_count = before,
                                                       .statements = insert,
                                                       .statement_count = 2,
-                                                      .inline_jobs = true},
+                                                      .inline_errands = true},
                          &t),
         OK);
     for (int i = 0; i < 30; i++) {

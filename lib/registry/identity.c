@@ -5,28 +5,28 @@
 
 /* .NET's ticks since 1970, as IoT Hub has it; a device that is made again is never the same
  * generation. */
-static struct slice new_generation(struct registry_errand *j)
+static struct slice new_generation(struct registry_errand *e)
 {
-    uint64_t ticks = j->now_ms * 10000, *last = &j->registry->last_generation;
+    uint64_t ticks = e->now_ms * 10000, *last = &e->registry->last_generation;
     *last = ticks > *last ? ticks : *last + 1;
-    return slice_of(arena_printf(&j->arena, "%llu", (unsigned long long)*last));
+    return slice_of(arena_printf(&e->arena, "%llu", (unsigned long long)*last));
 }
 
 /* ---- reading ---- */
 
-static void answer_row(struct registry_errand *j, const struct registry_row *row)
+static void answer_row(struct registry_errand *e, const struct registry_row *row)
 {
-    struct json_writer w = json_writer(&j->json);
+    struct json_writer w = json_writer(&e->json);
     registry_row_print(row, &w);
-    j->answer.etag = arena_copy(&j->arena, row->i.etag);
+    e->answer.etag = arena_copy(&e->arena, row->i.etag);
 }
 
-static enum status run_identity_get(struct store_table *t, struct registry_errand *j)
+static enum status run_identity_get(struct store_table *t, struct registry_errand *e)
 {
     struct registry_row row;
-    enum status s = registry_row_get(t, j->ask.id, &row);
+    enum status s = registry_row_get(t, e->ask.id, &row);
     if (s == OK) {
-        answer_row(j, &row);
+        answer_row(e, &row);
         store_reset(t, SQL_IDENTITY_GET);
     }
     return s;
@@ -41,18 +41,18 @@ static enum status must_exist(struct store_table *t, struct iot_id id)
     return s;
 }
 
-static enum status run_identity_list(struct store_table *t, struct registry_errand *j)
+static enum status run_identity_list(struct store_table *t, struct registry_errand *e)
 {
-    struct json_writer w = json_writer(&j->json);
-    size_t most = j->registry->limits->list_items;
-    size_t top = j->ask.top && j->ask.top < most ? j->ask.top : most;
-    bool modules = j->ask.id.device.len > 0;
+    struct json_writer w = json_writer(&e->json);
+    size_t most = e->registry->limits->list_items;
+    size_t top = e->ask.top && e->ask.top < most ? e->ask.top : most;
+    bool modules = e->ask.id.device.len > 0;
     size_t n = modules ? SQL_MODULES_LIST : SQL_DEVICES_LIST;
     if (modules) {
-        enum status s = must_exist(t, j->ask.id);
+        enum status s = must_exist(t, e->ask.id);
         if (s != OK)
             return s;
-        store_bind(t, n, 1, j->ask.id.device);
+        store_bind(t, n, 1, e->ask.id.device);
     }
     store_bind_i64(t, n, modules ? 2 : 1, (int64_t)top);
     json_array(&w);
@@ -92,20 +92,20 @@ static enum status write_row(struct store_table *t, size_t n, const struct regis
     return store_run(t, n);
 }
 
-static enum status insert(struct store_table *t, struct registry_errand *j,
+static enum status insert(struct store_table *t, struct registry_errand *e,
                           const struct registry_row *row)
 {
-    struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms);
+    struct iot_twin twin = iot_twin_new(&e->arena, e->now_ms);
     enum status s = write_row(t, SQL_IDENTITY_INSERT, row);
     if (s == OK)
         s = registry_twin_store(t, row->i.id, NULL, &twin);
     if (s == OK)
-        registry_announce_lifecycle(&j->announcements, j->registry, &j->arena, row->i.id, true, &twin,
-                                j->now_ms);
+        registry_announce_lifecycle(&e->announcements, e->registry, &e->arena, row->i.id, true,
+                                    &twin, e->now_ms);
     return s;
 }
 
-static enum status add_system_module(struct store_table *t, struct registry_errand *j,
+static enum status add_system_module(struct store_table *t, struct registry_errand *e,
                                      struct iot_id device, const char *name)
 {
     struct registry_row row = {
@@ -113,143 +113,146 @@ static enum status add_system_module(struct store_table *t, struct registry_erra
             {
                 .id = {device.device, slice_of(name)},
                 .enabled = true,
-                .generation_id = new_generation(j),
-                .etag = registry_new_etag(&j->arena),
-                .primary_key = registry_new_key(&j->arena),
-                .secondary_key = registry_new_key(&j->arena),
+                .generation_id = new_generation(e),
+                .etag = registry_new_etag(&e->arena),
+                .primary_key = registry_new_key(&e->arena),
+                .secondary_key = registry_new_key(&e->arena),
             },
         .managed_by = SLICE("iotEdge"),
     };
-    enum status s = insert(t, j, &row);
+    enum status s = insert(t, e, &row);
     return s == EXISTS ? OK : s;
 }
 
-static enum status add_system_modules(struct store_table *t, struct registry_errand *j,
+static enum status add_system_modules(struct store_table *t, struct registry_errand *e,
                                       const struct registry_row *row)
 {
     if (row->i.id.module.len || !row->i.edge)
         return OK;
-    enum status s = add_system_module(t, j, row->i.id, "$edgeAgent");
-    return s == OK ? add_system_module(t, j, row->i.id, "$edgeHub") : s;
+    enum status s = add_system_module(t, e, row->i.id, "$edgeAgent");
+    return s == OK ? add_system_module(t, e, row->i.id, "$edgeHub") : s;
 }
 
-static enum status check_new_module(struct store_table *t, struct registry_errand *j)
+static enum status check_new_module(struct store_table *t, struct registry_errand *e)
 {
     struct registry_row device;
-    enum status s = registry_row_get(t, (struct iot_id){.device = j->ask.id.device}, &device);
-    j->no_device = s == NOT_FOUND;
+    enum status s = registry_row_get(t, (struct iot_id){.device = e->ask.id.device}, &device);
+    e->no_device = s == NOT_FOUND;
     if (s != OK)
-        return s == NOT_FOUND ? registry_refuse(j, NOT_FOUND, "there is no such device") : s;
+        return s == NOT_FOUND ? registry_refuse(e, NOT_FOUND, "there is no such device") : s;
     store_reset(t, SQL_IDENTITY_GET);
-    store_bind(t, SQL_MODULES_COUNT, 1, j->ask.id.device);
+    store_bind(t, SQL_MODULES_COUNT, 1, e->ask.id.device);
     s = store_step(t, SQL_MODULES_COUNT);
     if (s != OK)
         return s;
     int64_t count = store_column_i64(t, SQL_MODULES_COUNT, 0);
     store_reset(t, SQL_MODULES_COUNT);
-    return count < (int64_t)j->registry->limits->modules
+    return count < (int64_t)e->registry->limits->modules
                ? OK
-               : registry_refuse(j, FULL, "the device has as many modules as limits.modules allows");
+               : registry_refuse(e, FULL,
+                                 "the device has as many modules as limits.modules allows");
 }
 
-static enum status check_new_device(struct store_table *t, struct registry_errand *j)
+static enum status check_new_device(struct store_table *t, struct registry_errand *e)
 {
     enum status s = store_step(t, SQL_STATISTICS_DEVICES);
     if (s != OK)
         return s;
     int64_t count = store_column_i64(t, SQL_STATISTICS_DEVICES, 0);
     store_reset(t, SQL_STATISTICS_DEVICES);
-    return count < (int64_t)j->registry->limits->devices
+    return count < (int64_t)e->registry->limits->devices
                ? OK
-               : registry_refuse(j, FULL, "there are as many devices as limits.devices allows");
+               : registry_refuse(e, FULL, "there are as many devices as limits.devices allows");
 }
 
-enum status registry_identity_create(struct store_table *t, struct registry_errand *j,
+enum status registry_identity_create(struct store_table *t, struct registry_errand *e,
                                      const struct json *body)
 {
     struct registry_row row = {
-        .i = {.id = j->ask.id, .enabled = true, .generation_id = new_generation(j)}};
-    row.i.etag = registry_new_etag(&j->arena);
-    if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
-        return registry_refuse(j, FORBIDDEN, "system modules come with their edge device");
-    enum status s = j->ask.id.module.len ? check_new_module(t, j) : check_new_device(t, j);
+        .i = {.id = e->ask.id, .enabled = true, .generation_id = new_generation(e)}};
+    row.i.etag = registry_new_etag(&e->arena);
+    if (e->ask.id.module.len && e->ask.id.module.at[0] == '$')
+        return registry_refuse(e, FORBIDDEN, "system modules come with their edge device");
+    enum status s = e->ask.id.module.len ? check_new_module(t, e) : check_new_device(t, e);
     if (s == OK)
-        s = registry_want(t, j, body, &row);
+        s = registry_want(t, e, body, &row);
     if (s == OK)
-        s = insert(t, j, &row);
+        s = insert(t, e, &row);
     if (s == OK)
-        s = add_system_modules(t, j, &row);
+        s = add_system_modules(t, e, &row);
     if (s == OK)
-        answer_row(j, &row);
+        answer_row(e, &row);
     return s;
 }
 
 /* The names of a device's modules, which may be connected and look again with it. */
-static enum status collect_modules(struct store_table *t, struct registry_errand *j)
+static enum status collect_modules(struct store_table *t, struct registry_errand *e)
 {
     enum status s = OK;
-    if (j->ask.id.module.len)
+    if (e->ask.id.module.len)
         return OK;
-    size_t most = j->registry->limits->modules + 2; /* an edge's own may be two more */
-    j->modules = ARENA_TAKE_N(&j->arena, struct slice, most);
-    store_bind(t, SQL_MODULE_NAMES, 1, j->ask.id.device);
-    while (j->module_count < most && (s = store_step(t, SQL_MODULE_NAMES)) == OK)
-        j->modules[j->module_count++] = arena_copy(&j->arena, store_column(t, SQL_MODULE_NAMES, 0));
+    size_t most = e->registry->limits->modules + 2; /* an edge's own may be two more */
+    e->modules = ARENA_TAKE_N(&e->arena, struct slice, most);
+    store_bind(t, SQL_MODULE_NAMES, 1, e->ask.id.device);
+    while (e->module_count < most && (s = store_step(t, SQL_MODULE_NAMES)) == OK)
+        e->modules[e->module_count++] = arena_copy(&e->arena, store_column(t, SQL_MODULE_NAMES, 0));
     if (s == OK)
         store_reset(t, SQL_MODULE_NAMES);
     return s == NOT_FOUND ? OK : s;
 }
 
-enum status registry_identity_update(struct store_table *t, struct registry_errand *j,
+enum status registry_identity_update(struct store_table *t, struct registry_errand *e,
                                      const struct json *body, struct registry_row *row)
 {
-    if (!registry_etag_matches(j, row->i.etag))
-        return registry_refuse(j, CONFLICT,
-                      "the identity has changed since it was read: its etag is another one");
-    row->i.etag = registry_new_etag(&j->arena);
-    enum status s = registry_want(t, j, body, row);
+    if (!registry_etag_matches(e, row->i.etag))
+        return registry_refuse(
+            e, CONFLICT, "the identity has changed since it was read: its etag is another one");
+    row->i.etag = registry_new_etag(&e->arena);
+    enum status s = registry_want(t, e, body, row);
     if (s == OK)
         s = write_row(t, SQL_IDENTITY_UPDATE, row);
     if (s == OK)
-        s = add_system_modules(t, j, row);
+        s = add_system_modules(t, e, row);
     if (s == OK)
-        s = collect_modules(t, j);
+        s = collect_modules(t, e);
     if (s == OK)
-        answer_row(j, row);
-    j->tell_identity = s == OK;
+        answer_row(e, row);
+    e->tell_identity = s == OK;
     return s;
 }
 
-static enum status create_or_update(struct store_table *t, struct registry_errand *j,
+static enum status create_or_update(struct store_table *t, struct registry_errand *e,
                                     const struct json *body)
 {
     struct registry_row row;
-    enum status s = registry_row_get(t, j->ask.id, &row);
+    enum status s = registry_row_get(t, e->ask.id, &row);
     if (s == NOT_FOUND)
-        return j->ask.if_match.len ? NOT_FOUND
-                                   : registry_identity_create(t, j, body); /* If-Match says that it must be there */
+        return e->ask.if_match.len
+                   ? NOT_FOUND
+                   : registry_identity_create(t, e, body); /* If-Match says that it must be there */
     if (s != OK)
         return s;
-    registry_row_keep(&j->arena, &row);
+    registry_row_keep(&e->arena, &row);
     store_reset(t, SQL_IDENTITY_GET);
-    if (j->ask.if_match.len == 0)
-        return registry_refuse(j, EXISTS, "it exists already; send If-Match to change it");
-    return registry_identity_update(t, j, body, &row);
+    if (e->ask.if_match.len == 0)
+        return registry_refuse(e, EXISTS, "it exists already; send If-Match to change it");
+    return registry_identity_update(t, e, body, &row);
 }
 
-static enum status run_identity_put(struct store_table *t, struct registry_errand *j)
+static enum status run_identity_put(struct store_table *t, struct registry_errand *e)
 {
     struct json_doc *doc = NULL;
-    if (!iot_id_name_ok(j->ask.id.device) ||
-        (j->ask.id.module.len && !iot_id_name_ok(j->ask.id.module)))
-        return registry_refuse(j, BAD_ARGUMENT,
-                      "ids have up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;");
-    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||
+    if (!iot_id_name_ok(e->ask.id.device) ||
+        (e->ask.id.module.len && !iot_id_name_ok(e->ask.id.module)))
+        return registry_refuse(
+            e, BAD_ARGUMENT,
+            "ids have up to 128 letters, digits and - . + % _ # * ? ! ( ) , = @ $ ' : ;");
+    if (json_parse(e->ask.body, JSON_STRICT, &doc, NULL) != OK ||
         !json_is(json_root(doc), JSON_OBJECT)) {
         json_free(&doc);
-        return registry_refuse(j, BAD_FORMAT, "the body must be a JSON object");
+        return registry_refuse(e, BAD_FORMAT, "the body must be a JSON object");
     }
-    enum status s = create_or_update(t, j, json_root(doc));
+    enum status s = create_or_update(t, e, json_root(doc));
     json_free(&doc);
     return s;
 }
@@ -257,13 +260,13 @@ static enum status run_identity_put(struct store_table *t, struct registry_erran
 /* ---- deleting ---- */
 
 /* Its twin goes with it, and is told of for the last time. */
-static enum status tell_deleted(struct store_table *t, struct registry_errand *j)
+static enum status tell_deleted(struct store_table *t, struct registry_errand *e)
 {
     struct iot_twin twin;
-    enum status s = registry_twin_load(t, &j->arena, j->ask.id, &twin);
+    enum status s = registry_twin_load(t, &e->arena, e->ask.id, &twin);
     if (s == OK)
-        registry_announce_lifecycle(&j->announcements, j->registry, &j->arena, j->ask.id, false, &twin,
-                                j->now_ms);
+        registry_announce_lifecycle(&e->announcements, e->registry, &e->arena, e->ask.id, false,
+                                    &twin, e->now_ms);
     return s;
 }
 
@@ -282,32 +285,32 @@ static enum status delete_rows(struct store_table *t, struct iot_id id)
     return s == OK ? store_run(t, twins) : s;
 }
 
-static enum status run_identity_delete(struct store_table *t, struct registry_errand *j)
+static enum status run_identity_delete(struct store_table *t, struct registry_errand *e)
 {
     struct registry_row row;
-    enum status s = registry_row_get(t, j->ask.id, &row);
+    enum status s = registry_row_get(t, e->ask.id, &row);
     if (s != OK)
         return s;
-    bool same = j->ask.if_match.len == 0 || registry_etag_matches(j, row.i.etag);
-    j->messages_gone = j->ask.id.module.len ? 0 : row.i.message_count;
+    bool same = e->ask.if_match.len == 0 || registry_etag_matches(e, row.i.etag);
+    e->messages_gone = e->ask.id.module.len ? 0 : row.i.message_count;
     store_reset(t, SQL_IDENTITY_GET);
     if (!same)
-        return registry_refuse(j, CONFLICT,
-                      "the identity has changed since it was read: its etag is another one");
-    if (j->ask.id.module.len && j->ask.id.module.at[0] == '$')
-        return registry_refuse(j, FORBIDDEN, "system modules go with their edge device");
-    s = collect_modules(t, j);
+        return registry_refuse(
+            e, CONFLICT, "the identity has changed since it was read: its etag is another one");
+    if (e->ask.id.module.len && e->ask.id.module.at[0] == '$')
+        return registry_refuse(e, FORBIDDEN, "system modules go with their edge device");
+    s = collect_modules(t, e);
     if (s == OK)
-        s = tell_deleted(t, j);
+        s = tell_deleted(t, e);
     if (s == OK)
-        s = delete_rows(t, j->ask.id);
-    j->tell_identity = s == OK;
+        s = delete_rows(t, e->ask.id);
+    e->tell_identity = s == OK;
     return s;
 }
 
 /* ---- statistics ---- */
 
-static enum status run_statistics_devices(struct store_table *t, struct registry_errand *j)
+static enum status run_statistics_devices(struct store_table *t, struct registry_errand *e)
 {
     enum status s = store_step(t, SQL_STATISTICS_DEVICES);
     if (s != OK)
@@ -316,18 +319,18 @@ static enum status run_statistics_devices(struct store_table *t, struct registry
     int64_t enabled = store_column_i64(t, SQL_STATISTICS_DEVICES, 1);
     store_reset(t, SQL_STATISTICS_DEVICES);
     buffer_printf(
-        &j->json,
+        &e->json,
         "{\"totalDeviceCount\":%lld,\"enabledDeviceCount\":%lld,\"disabledDeviceCount\":%lld}",
         (long long)total, (long long)enabled, (long long)(total - enabled));
     return OK;
 }
 
-static enum status run_statistics_service(struct store_table *t, struct registry_errand *j)
+static enum status run_statistics_service(struct store_table *t, struct registry_errand *e)
 {
     enum status s = store_step(t, SQL_STATISTICS_SERVICE);
     if (s != OK)
         return s;
-    buffer_printf(&j->json, "{\"connectedDeviceCount\":%lld}",
+    buffer_printf(&e->json, "{\"connectedDeviceCount\":%lld}",
                   (long long)store_column_i64(t, SQL_STATISTICS_SERVICE, 0));
     store_reset(t, SQL_STATISTICS_SERVICE);
     return OK;

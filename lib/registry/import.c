@@ -49,117 +49,117 @@ static bool has_twin(const struct json *item)
     return json_is(json_get(item, "tags"), JSON_OBJECT) || json_is(desired, JSON_OBJECT);
 }
 
-static enum status check_twin_etag(struct registry_errand *j, const struct json *item,
+static enum status check_twin_etag(struct registry_errand *e, const struct json *item,
                                    const struct iot_twin *twin, bool needed)
 {
     struct slice wanted = json_string(json_get_nocase(item, "twinETag"));
     char etag[IOT_TWIN_ETAG_LEN + 1];
     iot_twin_etag(twin->version, etag);
     if (wanted.len == 0 && needed)
-        return registry_refuse(j, BAD_ARGUMENT, "the importMode needs twinETag");
+        return registry_refuse(e, BAD_ARGUMENT, "the importMode needs twinETag");
     return wanted.len == 0 || slice_eq(wanted, SLICE("*")) || slice_eq(wanted, slice_of(etag))
                ? OK
-               : registry_refuse(j, CONFLICT, "the twin has changed: its etag is another one");
+               : registry_refuse(e, CONFLICT, "the twin has changed: its etag is another one");
 }
 
-static enum status change_twin(struct store_table *t, struct registry_errand *j,
+static enum status change_twin(struct store_table *t, struct registry_errand *e,
                                const struct json *item, enum iot_twin_how how, bool etag_needed)
 {
     struct iot_twin twin = {0};
     struct iot_twin_change made = {0};
-    enum status s = registry_twin_load(t, &j->arena, j->ask.id, &twin);
+    enum status s = registry_twin_load(t, &e->arena, e->ask.id, &twin);
     if (s == OK)
-        s = check_twin_etag(j, item, &twin, etag_needed);
+        s = check_twin_etag(e, item, &twin, etag_needed);
     const struct iot_twin before = twin;
     if (s == OK)
-        s = iot_twin_update(&twin, &j->registry->limits->twin, &j->arena, item, how, j->now_ms,
-                            &made, &j->answer.text);
+        s = iot_twin_update(&twin, &e->registry->limits->twin, &e->arena, item, how, e->now_ms,
+                            &made, &e->answer.text);
     if (s == OK && (made.tags || made.desired))
-        s = registry_twin_store(t, j->ask.id, &before, &twin);
+        s = registry_twin_store(t, e->ask.id, &before, &twin);
     if (s == OK)
-        registry_announce_update(&j->announcements, j->registry, &j->arena, j->ask.id, &twin, item,
-                                 &made, how, j->now_ms);
-    j->tell_desired = s == OK && made.desired;
-    j->desired_patch = made.desired_patch;
-    j->desired_version = twin.desired.version;
+        registry_announce_update(&e->announcements, e->registry, &e->arena, e->ask.id, &twin, item,
+                                 &made, how, e->now_ms);
+    e->tell_desired = s == OK && made.desired;
+    e->desired_patch = made.desired_patch;
+    e->desired_version = twin.desired.version;
     return s;
 }
 
 /* A new twin begins with all that the item has, what the device once reported too. A device whose
  * twin breaks a rule is made without it, as IoT Hub does. */
-static enum status begin_twin(struct store_table *t, struct registry_errand *j,
+static enum status begin_twin(struct store_table *t, struct registry_errand *e,
                               const struct json *item)
 {
-    struct iot_twin twin = iot_twin_new(&j->arena, j->now_ms), before = twin;
-    const struct iot_twin_limits *limits = &j->registry->limits->twin;
+    struct iot_twin twin = iot_twin_new(&e->arena, e->now_ms), before = twin;
+    const struct iot_twin_limits *limits = &e->registry->limits->twin;
     const struct json *reported = json_get(json_get(item, "properties"), "reported");
     struct iot_twin_change made = {0};
     enum status s = OK;
     if (has_twin(item))
-        s = iot_twin_update(&twin, limits, &j->arena, item, IOT_TWIN_MERGE, j->now_ms, &made,
-                            &j->answer.warning);
+        s = iot_twin_update(&twin, limits, &e->arena, item, IOT_TWIN_MERGE, e->now_ms, &made,
+                            &e->answer.warning);
     if (s == OK && json_is(reported, JSON_OBJECT) && json_count(reported))
-        s = iot_twin_report(&twin, limits, &j->arena, reported, j->now_ms, &j->answer.warning);
-    return s == OK ? registry_twin_store(t, j->ask.id, &before, &twin) : OK;
+        s = iot_twin_report(&twin, limits, &e->arena, reported, e->now_ms, &e->answer.warning);
+    return s == OK ? registry_twin_store(t, e->ask.id, &before, &twin) : OK;
 }
 
 /* ---- what the mode says ---- */
 
-static enum status carry_out(struct store_table *t, struct registry_errand *j, const struct json *item,
-                             unsigned does)
+static enum status carry_out(struct store_table *t, struct registry_errand *e,
+                             const struct json *item, unsigned does)
 {
     struct registry_row row;
-    enum status s = registry_row_get(t, j->ask.id, &row);
+    enum status s = registry_row_get(t, e->ask.id, &row);
     bool there = s == OK;
     if (s != OK && s != NOT_FOUND)
         return s;
     if (there) {
-        registry_row_keep(&j->arena, &row);
+        registry_row_keep(&e->arena, &row);
         store_reset(t, SQL_IDENTITY_GET);
     }
     if (!there) {
-        s = does & CREATES ? registry_identity_create(t, j, item) : NOT_FOUND;
-        return s == OK ? begin_twin(t, j, item) : s;
+        s = does & CREATES ? registry_identity_create(t, e, item) : NOT_FOUND;
+        return s == OK ? begin_twin(t, e, item) : s;
     }
     if (does & TWIN)
-        return change_twin(t, j, item, IOT_TWIN_MERGE, does & MATCHES);
+        return change_twin(t, e, item, IOT_TWIN_MERGE, does & MATCHES);
     if (does & DELETES)
-        return registry_identity_delete.run(t, j);
+        return registry_identity_delete.run(t, e);
     if (!(does & UPDATES))
-        return registry_refuse(j, EXISTS, "it exists already");
-    s = registry_identity_update(t, j, item, &row);
+        return registry_refuse(e, EXISTS, "it exists already");
+    s = registry_identity_update(t, e, item, &row);
     return s == OK && does & CREATES && has_twin(item)
-               ? change_twin(t, j, item, IOT_TWIN_REPLACE, false)
+               ? change_twin(t, e, item, IOT_TWIN_REPLACE, false)
                : s;
 }
 
-static enum status run(struct store_table *t, struct registry_errand *j, const struct json *item)
+static enum status run(struct store_table *t, struct registry_errand *e, const struct json *item)
 {
     struct iot_id id;
     const struct mode *mode = mode_of(item);
     if (!registry_import_id(item, &id))
-        return registry_refuse(j, BAD_ARGUMENT,
+        return registry_refuse(e, BAD_ARGUMENT,
                                "id and moduleId must be ids of a device and of a module");
     if (mode == NULL)
-        return registry_refuse(j, BAD_ARGUMENT, "importMode is none of IoT Hub's");
-    j->ask.if_match = SLICE("*");
+        return registry_refuse(e, BAD_ARGUMENT, "importMode is none of IoT Hub's");
+    e->ask.if_match = SLICE("*");
     if ((mode->does & MATCHES) && !(mode->does & TWIN)) {
-        j->ask.if_match = arena_copy(&j->arena, json_string(json_get_nocase(item, "eTag")));
-        if (j->ask.if_match.len == 0)
-            return registry_refuse(j, BAD_ARGUMENT, "the importMode needs eTag");
+        e->ask.if_match = arena_copy(&e->arena, json_string(json_get_nocase(item, "eTag")));
+        if (e->ask.if_match.len == 0)
+            return registry_refuse(e, BAD_ARGUMENT, "the importMode needs eTag");
     }
-    return carry_out(t, j, item, mode->does);
+    return carry_out(t, e, item, mode->does);
 }
 
-static enum status run_import(struct store_table *t, struct registry_errand *j)
+static enum status run_import(struct store_table *t, struct registry_errand *e)
 {
     struct json_doc *doc = NULL;
-    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||
+    if (json_parse(e->ask.body, JSON_STRICT, &doc, NULL) != OK ||
         !json_is(json_root(doc), JSON_OBJECT)) {
         json_free(&doc);
-        return registry_refuse(j, BAD_FORMAT, "an item must be a JSON object");
+        return registry_refuse(e, BAD_FORMAT, "an item must be a JSON object");
     }
-    enum status s = run(t, j, json_root(doc));
+    enum status s = run(t, e, json_root(doc));
     json_free(&doc);
     return s;
 }

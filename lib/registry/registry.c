@@ -44,7 +44,7 @@ enum status registry_open(const char *path, const struct iot_limits *limits,
             .statement_count = SQL_COUNT,
             .first = begin_anew,
             .first_arg = r,
-            .inline_jobs = strcmp(path, ":memory:") == 0,
+            .inline_errands = strcmp(path, ":memory:") == 0,
         },
         &r->table);
     if (s != OK) {
@@ -90,7 +90,7 @@ static void refuse(struct loop *loop, store_table_done *done, void *arg)
     loop_post(loop, answer_full, f);
 }
 
-void registry_post(struct registry *r, struct loop *loop, store_table_job *run,
+void registry_post(struct registry *r, struct loop *loop, store_table_errand *run,
                    store_table_done *done, void *arg)
 {
     if (store_table_post(r->table, loop, run, done, arg) != OK)
@@ -101,53 +101,53 @@ void registry_post(struct registry *r, struct loop *loop, store_table_job *run,
 
 static enum status run_ask(struct store_table *t, void *arg)
 {
-    struct registry_errand *j = arg;
-    return j->ask.what->run(t, j);
+    struct registry_errand *e = arg;
+    return e->ask.what->run(t, e);
 }
 
-static void tell(const struct registry_errand *j)
+static void tell(const struct registry_errand *e)
 {
-    const struct registry_events *events = &j->registry->events;
-    __atomic_fetch_sub(&j->registry->messages.waiting, j->messages_gone, __ATOMIC_RELAXED);
-    if (j->tell_identity && events->on_identity) {
-        events->on_identity(events->arg, j->ask.id);
-        for (size_t n = 0; n < j->module_count; n++)
-            events->on_identity(events->arg, (struct iot_id){j->ask.id.device, j->modules[n]});
+    const struct registry_events *events = &e->registry->events;
+    __atomic_fetch_sub(&e->registry->messages.waiting, e->messages_gone, __ATOMIC_RELAXED);
+    if (e->tell_identity && events->on_identity) {
+        events->on_identity(events->arg, e->ask.id);
+        for (size_t n = 0; n < e->module_count; n++)
+            events->on_identity(events->arg, (struct iot_id){e->ask.id.device, e->modules[n]});
     }
-    for (size_t n = 0; n < j->news_count && events->on_desired; n++)
-        events->on_desired(events->arg, j->news[n].id, j->news[n].patch, j->news[n].version);
-    if (j->configure && j->registry->configurations.changed)
-        j->registry->configurations.changed(j->registry->configurations.arg);
-    if (j->tell_desired && events->on_desired)
-        events->on_desired(events->arg, j->ask.id, j->desired_patch, j->desired_version);
-    registry_announce(&j->announcements, j->registry);
+    for (size_t n = 0; n < e->news_count && events->on_desired; n++)
+        events->on_desired(events->arg, e->news[n].id, e->news[n].patch, e->news[n].version);
+    if (e->configure && e->registry->configurations.changed)
+        e->registry->configurations.changed(e->registry->configurations.arg);
+    if (e->tell_desired && events->on_desired)
+        events->on_desired(events->arg, e->ask.id, e->desired_patch, e->desired_version);
+    registry_announce(&e->announcements, e->registry);
 }
 
 static void answer(void *arg)
 {
-    struct registry_errand *j = arg;
-    j->fn(j->arg, &j->answer);
-    buffer_clear(&j->json);
-    arena_clear(&j->arena);
-    free(j);
+    struct registry_errand *e = arg;
+    e->fn(e->arg, &e->answer);
+    buffer_clear(&e->json);
+    arena_clear(&e->arena);
+    free(e);
 }
 
 /* Without a reason of ours, FULL is the disk. */
-static enum iot_thing thing(const struct registry_errand *j, enum status why)
+static enum iot_thing thing(const struct registry_errand *e, enum status why)
 {
-    if (j->ask.what->of != IOT_DEVICE)
-        return j->ask.what->of;
-    if (j->ask.id.module.len && !j->no_device)
+    if (e->ask.what->of != IOT_DEVICE)
+        return e->ask.what->of;
+    if (e->ask.id.module.len && !e->no_device)
         return IOT_MODULE;
     return why == FULL ? IOT_REGISTRY : IOT_DEVICE;
 }
 
-void registry_errand_name(struct registry_errand *j, enum status why)
+void registry_errand_name(struct registry_errand *e, enum status why)
 {
-    if (j->answer.of == IOT_DEVICE) /* the work may have said it more closely */
-        j->answer.of = thing(j, why);
-    if (why != OK && j->answer.text == NULL)
-        j->answer.text =
+    if (e->answer.of == IOT_DEVICE) /* the work may have said it more closely */
+        e->answer.of = thing(e, why);
+    if (why != OK && e->answer.text == NULL)
+        e->answer.text =
             why == NOT_FOUND ? "there is no such identity" : "the registry could not do it";
 }
 
@@ -155,46 +155,46 @@ void registry_errand_name(struct registry_errand *j, enum status why)
  * behind us. */
 static void end_ask(void *arg, enum status why)
 {
-    struct registry_errand *j = arg;
-    if (why == OK && !j->nothing_done)
-        tell(j);
-    if (why == FULL && j->answer.text == NULL)
+    struct registry_errand *e = arg;
+    if (why == OK && !e->nothing_done)
+        tell(e);
+    if (why == FULL && e->answer.text == NULL)
         why = IO_FAILED;
-    j->answer.why = why;
-    registry_errand_name(j, why);
-    j->answer.json = buffer_slice(&j->json);
-    if (j->told_on == j->asked_on)
-        answer(j);
+    e->answer.why = why;
+    registry_errand_name(e, why);
+    e->answer.json = buffer_slice(&e->json);
+    if (e->told_on == e->asked_on)
+        answer(e);
     else
-        loop_post(j->asked_on, answer, j);
+        loop_post(e->asked_on, answer, e);
 }
 
 static struct registry_errand *errand_new(struct registry *r, struct loop *loop,
                                           const struct registry_ask *ask, registry_fn *fn,
                                           void *arg)
 {
-    struct registry_errand *j = MEMORY_NEW(struct registry_errand);
-    j->registry = r;
-    j->ask = *ask;
-    j->ask.id = iot_id_copy(&j->arena, ask->id);
-    j->ask.target = iot_id_copy(&j->arena, ask->target);
-    j->ask.name = arena_copy(&j->arena, ask->name);
-    j->ask.body = arena_copy(&j->arena, ask->body);
-    j->ask.if_match = arena_copy(&j->arena, ask->if_match);
-    j->fn = fn;
-    j->arg = arg;
-    j->now_ms = loop_wall_ms(loop);
-    j->asked_on = j->told_on = loop;
+    struct registry_errand *e = MEMORY_NEW(struct registry_errand);
+    e->registry = r;
+    e->ask = *ask;
+    e->ask.id = iot_id_copy(&e->arena, ask->id);
+    e->ask.target = iot_id_copy(&e->arena, ask->target);
+    e->ask.name = arena_copy(&e->arena, ask->name);
+    e->ask.body = arena_copy(&e->arena, ask->body);
+    e->ask.if_match = arena_copy(&e->arena, ask->if_match);
+    e->fn = fn;
+    e->arg = arg;
+    e->now_ms = loop_wall_ms(loop);
+    e->asked_on = e->told_on = loop;
     if (ask->what->changes && r->events.owner)
-        j->told_on = r->events.owner(r->events.arg, j->ask.id);
-    return j;
+        e->told_on = r->events.owner(r->events.arg, e->ask.id);
+    return e;
 }
 
 void registry_ask(struct registry *r, struct loop *loop, const struct registry_ask *ask,
                   registry_fn *fn, void *arg)
 {
-    struct registry_errand *j = errand_new(r, loop, ask, fn, arg);
-    registry_post(r, j->told_on, run_ask, end_ask, j);
+    struct registry_errand *e = errand_new(r, loop, ask, fn, arg);
+    registry_post(r, e->told_on, run_ask, end_ask, e);
 }
 
 void registry_ask_all(struct registry *r, struct loop *loop, const struct registry_ask *asks,
@@ -203,8 +203,8 @@ void registry_ask_all(struct registry *r, struct loop *loop, const struct regist
     struct arena a = {0};
     struct store_table_ask *posts = ARENA_TAKE_N(&a, struct store_table_ask, count);
     for (size_t i = 0; i < count; i++) {
-        struct registry_errand *j = errand_new(r, loop, &asks[i], fn, args[i]);
-        posts[i] = (struct store_table_ask){j->told_on, run_ask, end_ask, j};
+        struct registry_errand *e = errand_new(r, loop, &asks[i], fn, args[i]);
+        posts[i] = (struct store_table_ask){e->told_on, run_ask, end_ask, e};
     }
     if (store_table_post_all(r->table, posts, count) != OK)
         for (size_t i = 0; i < count; i++)

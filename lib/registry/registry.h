@@ -106,7 +106,7 @@ void registry_model(struct registry *r, struct iot_id id, struct slice model_id)
  * that keep rows of their own in the same database have more of them: configurations/rows.h,
  * jobs/rows.h, transfers/rows.h. */
 struct registry_work {
-    enum status (*run)(struct store_table *t, struct registry_errand *j);
+    enum status (*run)(struct store_table *t, struct registry_errand *e);
     enum iot_thing of; /* whose an error is; IOT_DEVICE: of whom the id names */
     bool changes;      /* identities or twins: the loop that owns the device is told first */
 };

@@ -5,9 +5,9 @@
 
 /* ---- what the work shares ---- */
 
-enum status registry_refuse(struct registry_errand *j, enum status why, const char *text)
+enum status registry_refuse(struct registry_errand *e, enum status why, const char *text)
 {
-    j->answer.text = text;
+    e->answer.text = text;
     return why;
 }
 
@@ -25,9 +25,9 @@ struct slice registry_new_etag(struct arena *a)
     return etag;
 }
 
-bool registry_etag_matches(const struct registry_errand *j, struct slice etag)
+bool registry_etag_matches(const struct registry_errand *e, struct slice etag)
 {
-    return slice_eq(j->ask.if_match, SLICE("*")) || slice_eq(j->ask.if_match, etag);
+    return slice_eq(e->ask.if_match, SLICE("*")) || slice_eq(e->ask.if_match, etag);
 }
 
 /* ---- rows ---- */

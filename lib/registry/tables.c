@@ -157,7 +157,8 @@ const char *const registry_migrations[] = {
     "ALTER TABLE transfers ADD COLUMN configurations TEXT;",
     /* Messages to devices whose time to live is counted from when they came. */
     "ALTER TABLE messages ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;",
-    /* Where a job goes on after a restart: transfers/lines.c. */
+    /* Where a transfer goes on after a restart: transfers/lines.c. Its column "job" is the
+       transfer's id. */
     "ALTER TABLE transfers ADD COLUMN mark TEXT;"
     "CREATE TABLE transfer_lines ("
     " job TEXT NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL,"
@@ -177,7 +178,7 @@ enum status registry_tables_open(const char *directory, struct store_table **out
             .migration_count = registry_migration_count,
             .statements = registry_statements,
             .statement_count = SQL_COUNT,
-            .inline_jobs = true,
+            .inline_errands = true,
         },
         out);
     buffer_clear(&path);

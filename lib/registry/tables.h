@@ -37,7 +37,7 @@ struct registry {
 };
 
 /* Runs an errand on the table's thread. When its queue is full, `done` gets BUSY, on a later turn as always. */
-void registry_post(struct registry *r, struct loop *loop, store_table_job *run,
+void registry_post(struct registry *r, struct loop *loop, store_table_errand *run,
                    store_table_done *done, void *arg);
 
 /* So many devices, with their modules, stand on one page of what belongs to an edge. */
@@ -102,30 +102,30 @@ struct registry_errand {
 CHECKED enum status registry_certificates_verified(struct store_table *t, struct buffer *ders);
 
 /* Sets answer.text: a refusal and its reason. */
-enum status registry_refuse(struct registry_errand *j, enum status why, const char *text);
+enum status registry_refuse(struct registry_errand *e, enum status why, const char *text);
 /* Sets answer.of and answer.text as far as the work did not: what an error is named for, and what it tells. */
-void registry_errand_name(struct registry_errand *j, enum status why);
+void registry_errand_name(struct registry_errand *e, enum status why);
 struct slice registry_new_key(struct arena *a); /* base64 */
 /* Opaque, and never the same twice. */
 struct slice registry_new_etag(struct arena *a);
 /* What If-Match says is that etag, or any. */
-bool registry_etag_matches(const struct registry_errand *j, struct slice etag);
+bool registry_etag_matches(const struct registry_errand *e, struct slice etag);
 
 /* Parts of an import: a body that is an object; with the row that is there, kept. */
-CHECKED enum status registry_identity_create(struct store_table *t, struct registry_errand *j,
+CHECKED enum status registry_identity_create(struct store_table *t, struct registry_errand *e,
                                              const struct json *body);
-CHECKED enum status registry_identity_update(struct store_table *t, struct registry_errand *j,
+CHECKED enum status registry_identity_update(struct store_table *t, struct registry_errand *e,
                                              const struct json *body, struct registry_row *row);
 
 /* What a body wants: makes it of *row, or refuses. */
-CHECKED enum status registry_want(struct store_table *t, struct registry_errand *j, const struct json *body,
-                                  struct registry_row *row);
+CHECKED enum status registry_want(struct store_table *t, struct registry_errand *e,
+                                  const struct json *body, struct registry_row *row);
 
 /* Of an item; its bytes are the document's. */
 bool registry_import_id(const struct json *item, struct iot_id *id);
 
 /* The part of a device's body that says to which edge it belongs, or which edge it is. */
-CHECKED enum status registry_scope_want(struct store_table *t, struct registry_errand *j,
+CHECKED enum status registry_scope_want(struct store_table *t, struct registry_errand *e,
                                         const struct json *body, struct registry_row *row);
 
 /* The service's view of a twin, into an object that is open; and the members of it that come from the identity alone. */

@@ -100,31 +100,31 @@ void registry_twin_print(const struct registry_row *row, const struct iot_twin *
     iot_twin_put_service(twin, w);
 }
 
-static void print_twin(struct registry_errand *j, const struct registry_row *row,
+static void print_twin(struct registry_errand *e, const struct registry_row *row,
                        const struct iot_twin *twin)
 {
-    struct json_writer w = json_writer(&j->json);
-    iot_twin_etag(twin->version, j->etag);
-    j->answer.etag = slice_of(j->etag);
+    struct json_writer w = json_writer(&e->json);
+    iot_twin_etag(twin->version, e->etag);
+    e->answer.etag = slice_of(e->etag);
     json_object(&w);
     registry_twin_print(row, twin, &w);
     json_end_object(&w);
 }
 
-static enum status load_both(struct store_table *t, struct registry_errand *j,
+static enum status load_both(struct store_table *t, struct registry_errand *e,
                              struct registry_row *row, struct iot_twin *twin)
 {
-    enum status s = registry_twin_load(t, &j->arena, j->ask.id, twin);
-    return s == OK ? registry_row_get(t, j->ask.id, row) : s;
+    enum status s = registry_twin_load(t, &e->arena, e->ask.id, twin);
+    return s == OK ? registry_row_get(t, e->ask.id, row) : s;
 }
 
-static enum status run_twin_get(struct store_table *t, struct registry_errand *j)
+static enum status run_twin_get(struct store_table *t, struct registry_errand *e)
 {
     struct registry_row row;
     struct iot_twin twin;
-    enum status s = load_both(t, j, &row, &twin);
+    enum status s = load_both(t, e, &row, &twin);
     if (s == OK) {
-        print_twin(j, &row, &twin);
+        print_twin(e, &row, &twin);
         store_reset(t, SQL_IDENTITY_GET);
     }
     return s;
@@ -132,97 +132,98 @@ static enum status run_twin_get(struct store_table *t, struct registry_errand *j
 
 /* ---- the digital twin ---- */
 
-static enum status run_digital_twin_get(struct store_table *t, struct registry_errand *j)
+static enum status run_digital_twin_get(struct store_table *t, struct registry_errand *e)
 {
     struct registry_row row;
     struct iot_twin twin;
-    enum status s = load_both(t, j, &row, &twin);
+    enum status s = load_both(t, e, &row, &twin);
     if (s != OK)
         return s;
-    struct json_writer w = json_writer(&j->json);
-    iot_digital_twin_put(&twin, j->ask.id.device, row.model_id, &w);
-    iot_twin_etag(twin.version, j->etag);
-    j->answer.etag = slice_of(j->etag);
+    struct json_writer w = json_writer(&e->json);
+    iot_digital_twin_put(&twin, e->ask.id.device, row.model_id, &w);
+    iot_twin_etag(twin.version, e->etag);
+    e->answer.etag = slice_of(e->etag);
     store_reset(t, SQL_IDENTITY_GET);
     return OK;
 }
 
 /* ---- changes ---- */
 
-static enum status change(struct store_table *t, struct registry_errand *j, const struct json *body,
+static enum status change(struct store_table *t, struct registry_errand *e, const struct json *body,
                           struct iot_twin *twin)
 {
     struct iot_twin_change made = {0};
     const struct iot_twin before = *twin;
     char etag[IOT_TWIN_ETAG_LEN + 1];
     iot_twin_etag(twin->version, etag);
-    if (j->ask.if_match.len && !slice_eq(j->ask.if_match, SLICE("*")) &&
-        !slice_eq(j->ask.if_match, slice_of(etag))) {
-        j->answer.text = "the twin has changed since it was read: its etag is another one";
+    if (e->ask.if_match.len && !slice_eq(e->ask.if_match, SLICE("*")) &&
+        !slice_eq(e->ask.if_match, slice_of(etag))) {
+        e->answer.text = "the twin has changed since it was read: its etag is another one";
         return CONFLICT;
     }
-    enum iot_twin_how how = j->ask.what == &registry_twin_put ? IOT_TWIN_REPLACE : IOT_TWIN_MERGE;
-    enum status s = iot_twin_update(twin, &j->registry->limits->twin, &j->arena, body, how,
-                                    j->now_ms, &made, &j->answer.text);
+    enum iot_twin_how how = e->ask.what == &registry_twin_put ? IOT_TWIN_REPLACE : IOT_TWIN_MERGE;
+    enum status s = iot_twin_update(twin, &e->registry->limits->twin, &e->arena, body, how,
+                                    e->now_ms, &made, &e->answer.text);
     if (s == OK && (made.tags || made.desired))
-        s = registry_twin_store(t, j->ask.id, &before, twin);
+        s = registry_twin_store(t, e->ask.id, &before, twin);
     if (s == OK)
-        registry_announce_update(&j->announcements, j->registry, &j->arena, j->ask.id, twin, body,
-                                 &made, how, j->now_ms);
-    j->tell_desired = s == OK && made.desired;
-    j->desired_patch = made.desired_patch;
-    j->desired_version = twin->desired.version;
+        registry_announce_update(&e->announcements, e->registry, &e->arena, e->ask.id, twin, body,
+                                 &made, how, e->now_ms);
+    e->tell_desired = s == OK && made.desired;
+    e->desired_patch = made.desired_patch;
+    e->desired_version = twin->desired.version;
     return s;
 }
 
-static enum status run_twin_change(struct store_table *t, struct registry_errand *j)
+static enum status run_twin_change(struct store_table *t, struct registry_errand *e)
 {
     struct registry_row row;
     struct iot_twin twin;
     struct json_doc *doc = NULL;
-    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK ||
+    if (json_parse(e->ask.body, JSON_STRICT, &doc, NULL) != OK ||
         !json_is(json_root(doc), JSON_OBJECT)) {
         json_free(&doc);
-        j->answer.text = "the body must be a JSON object";
+        e->answer.text = "the body must be a JSON object";
         return BAD_FORMAT;
     }
-    enum status s = load_both(t, j, &row, &twin);
+    enum status s = load_both(t, e, &row, &twin);
     if (s == OK) {
-        s = change(t, j, json_root(doc), &twin);
+        s = change(t, e, json_root(doc), &twin);
         if (s == OK)
-            print_twin(j, &row, &twin);
+            print_twin(e, &row, &twin);
         store_reset(t, SQL_IDENTITY_GET);
     }
     json_free(&doc);
     return s;
 }
 
-static enum status patch(struct store_table *t, struct registry_errand *j, const struct json *operations)
+static enum status patch(struct store_table *t, struct registry_errand *e,
+                         const struct json *operations)
 {
     struct iot_twin twin;
     struct slice text = {0};
     struct json_doc *body = NULL;
-    enum status s = registry_twin_load(t, &j->arena, j->ask.id, &twin);
+    enum status s = registry_twin_load(t, &e->arena, e->ask.id, &twin);
     if (s == OK)
-        s = iot_digital_twin_patch(&twin, &j->arena, operations, &text, &j->answer.text);
+        s = iot_digital_twin_patch(&twin, &e->arena, operations, &text, &e->answer.text);
     if (s == OK)
         s = json_parse(text, JSON_STRICT, &body, NULL);
     if (s == OK)
-        s = change(t, j, json_root(body), &twin);
+        s = change(t, e, json_root(body), &twin);
     json_free(&body);
     if (s == OK) {
-        iot_twin_etag(twin.version, j->etag);
-        j->answer.etag = slice_of(j->etag);
+        iot_twin_etag(twin.version, e->etag);
+        e->answer.etag = slice_of(e->etag);
     }
     return s;
 }
 
-static enum status run_digital_twin_patch(struct store_table *t, struct registry_errand *j)
+static enum status run_digital_twin_patch(struct store_table *t, struct registry_errand *e)
 {
     struct json_doc *doc = NULL;
-    if (json_parse(j->ask.body, JSON_STRICT, &doc, NULL) != OK)
-        return registry_refuse(j, BAD_FORMAT, "the body must be a JSON array");
-    enum status s = patch(t, j, json_root(doc));
+    if (json_parse(e->ask.body, JSON_STRICT, &doc, NULL) != OK)
+        return registry_refuse(e, BAD_FORMAT, "the body must be a JSON array");
+    enum status s = patch(t, e, json_root(doc));
     json_free(&doc);
     return s;
 }

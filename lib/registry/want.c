@@ -23,20 +23,20 @@ struct slice registry_new_key(struct arena *a)
     return key;
 }
 
-static struct slice text_of(struct registry_errand *j, const struct json *v, struct slice otherwise)
+static struct slice text_of(struct registry_errand *e, const struct json *v, struct slice otherwise)
 {
-    return v && !json_is(v, JSON_NULL) ? arena_copy(&j->arena, json_string(v)) : otherwise;
+    return v && !json_is(v, JSON_NULL) ? arena_copy(&e->arena, json_string(v)) : otherwise;
 }
 
 /* The same where null takes away what is there. */
-static struct slice text_or_none(struct registry_errand *j, const struct json *v,
+static struct slice text_or_none(struct registry_errand *e, const struct json *v,
                                  struct slice otherwise)
 {
-    return json_is(v, JSON_NULL) ? (struct slice){0} : text_of(j, v, otherwise);
+    return json_is(v, JSON_NULL) ? (struct slice){0} : text_of(e, v, otherwise);
 }
 
 /* A member of another type than IoT Hub's is a mistake to be told of, not one to be passed over. */
-static enum status check_types(struct registry_errand *j, const struct json *body)
+static enum status check_types(struct registry_errand *e, const struct json *body)
 {
     static const struct {
         const char *parent, *name, *type_name;
@@ -60,8 +60,8 @@ static enum status check_types(struct registry_errand *j, const struct json *bod
         const char *parent = members[i].parent;
         const struct json *v = json_get(parent ? json_get(body, parent) : body, members[i].name);
         if (v && !json_is(v, JSON_NULL) && !json_is(v, members[i].type))
-            return registry_refuse(j, BAD_ARGUMENT,
-                                   arena_printf(&j->arena, "%s%s%s must be %s",
+            return registry_refuse(e, BAD_ARGUMENT,
+                                   arena_printf(&e->arena, "%s%s%s must be %s",
                                                 parent ? parent : "", parent ? "." : "",
                                                 members[i].name, members[i].type_name));
     }
@@ -71,7 +71,7 @@ static enum status check_types(struct registry_errand *j, const struct json *bod
 /* ---- authentication ---- */
 
 /* Without a type it is what the credentials are for. */
-static enum status want_type(struct registry_errand *j, const struct json *authentication,
+static enum status want_type(struct registry_errand *e, const struct json *authentication,
                              struct heads_identity *i)
 {
     static const char *const types[] = {"sas", "selfSigned", "certificateAuthority", "none"};
@@ -88,7 +88,7 @@ static enum status want_type(struct registry_errand *j, const struct json *authe
             return OK;
         }
     return registry_refuse(
-        j, BAD_ARGUMENT,
+        e, BAD_ARGUMENT,
         "authentication.type must be sas, selfSigned, certificateAuthority or none");
 }
 
@@ -101,22 +101,22 @@ static bool key_ok(struct slice key)
     return ok;
 }
 
-static enum status want_keys(struct registry_errand *j, const struct json *keys,
+static enum status want_keys(struct registry_errand *e, const struct json *keys,
                              struct heads_identity *i)
 {
     if (i->auth != HEADS_AUTH_SAS) {
         i->primary_key = i->secondary_key = (struct slice){0};
         return OK;
     }
-    i->primary_key = text_of(j, json_get(keys, "primaryKey"), i->primary_key);
-    i->secondary_key = text_of(j, json_get(keys, "secondaryKey"), i->secondary_key);
+    i->primary_key = text_of(e, json_get(keys, "primaryKey"), i->primary_key);
+    i->secondary_key = text_of(e, json_get(keys, "secondaryKey"), i->secondary_key);
     if (i->primary_key.len == 0)
-        i->primary_key = registry_new_key(&j->arena);
+        i->primary_key = registry_new_key(&e->arena);
     if (i->secondary_key.len == 0)
-        i->secondary_key = registry_new_key(&j->arena);
+        i->secondary_key = registry_new_key(&e->arena);
     return key_ok(i->primary_key) && key_ok(i->secondary_key)
                ? OK
-               : registry_refuse(j, BAD_ARGUMENT,
+               : registry_refuse(e, BAD_ARGUMENT,
                                  "authentication.symmetricKey: keys are base64 of 16 to 64 bytes");
 }
 
@@ -126,7 +126,7 @@ static bool is_hex(uint8_t c)
 }
 
 /* As tools print it, "AB:CD:…" or with blanks, and as it is compared. False when it is none. */
-static bool thumbprint_of(struct registry_errand *j, struct slice given, struct slice *out)
+static bool thumbprint_of(struct registry_errand *e, struct slice given, struct slice *out)
 {
     struct buffer hex = {0};
     for (size_t n = 0; n < given.len; n++) {
@@ -136,7 +136,7 @@ static bool thumbprint_of(struct registry_errand *j, struct slice given, struct 
             break;
         if (n + 1 == given.len &&
             (hex.len == 2 * CRYPTO_SHA1_LEN || hex.len == 2 * CRYPTO_SHA256_LEN)) {
-            *out = arena_copy(&j->arena, buffer_slice(&hex));
+            *out = arena_copy(&e->arena, buffer_slice(&hex));
             buffer_clear(&hex);
             return true;
         }
@@ -146,7 +146,7 @@ static bool thumbprint_of(struct registry_errand *j, struct slice given, struct 
     return given.len == 0;
 }
 
-static enum status want_thumbprints(struct registry_errand *j, const struct json *thumbprints,
+static enum status want_thumbprints(struct registry_errand *e, const struct json *thumbprints,
                                     struct heads_identity *i)
 {
     if (i->auth != HEADS_AUTH_SELF_SIGNED) {
@@ -154,28 +154,28 @@ static enum status want_thumbprints(struct registry_errand *j, const struct json
         return OK;
     }
     struct slice first =
-        text_of(j, json_get(thumbprints, "primaryThumbprint"), i->primary_thumbprint);
+        text_of(e, json_get(thumbprints, "primaryThumbprint"), i->primary_thumbprint);
     struct slice second =
-        text_of(j, json_get(thumbprints, "secondaryThumbprint"), i->secondary_thumbprint);
-    if (!thumbprint_of(j, first, &i->primary_thumbprint) ||
-        !thumbprint_of(j, second, &i->secondary_thumbprint))
+        text_of(e, json_get(thumbprints, "secondaryThumbprint"), i->secondary_thumbprint);
+    if (!thumbprint_of(e, first, &i->primary_thumbprint) ||
+        !thumbprint_of(e, second, &i->secondary_thumbprint))
         return registry_refuse(
-            j, BAD_ARGUMENT,
+            e, BAD_ARGUMENT,
             "authentication.x509Thumbprint: a thumbprint is the SHA-1 or SHA-256 of "
             "the certificate, 40 or 64 hexadecimal digits");
     return i->primary_thumbprint.len + i->secondary_thumbprint.len
                ? OK
-               : registry_refuse(j, BAD_ARGUMENT,
+               : registry_refuse(e, BAD_ARGUMENT,
                                  "authentication.x509Thumbprint: selfSigned needs a thumbprint");
 }
 
-static enum status want_authentication(struct registry_errand *j, const struct json *authentication,
+static enum status want_authentication(struct registry_errand *e, const struct json *authentication,
                                        struct heads_identity *i)
 {
-    enum status s = want_type(j, authentication, i);
+    enum status s = want_type(e, authentication, i);
     if (s == OK)
-        s = want_keys(j, json_get(authentication, "symmetricKey"), i);
-    return s == OK ? want_thumbprints(j, json_get(authentication, "x509Thumbprint"), i) : s;
+        s = want_keys(e, json_get(authentication, "symmetricKey"), i);
+    return s == OK ? want_thumbprints(e, json_get(authentication, "x509Thumbprint"), i) : s;
 }
 
 /* ---- the rest ---- */
@@ -188,43 +188,43 @@ static size_t characters(struct slice utf8)
     return n;
 }
 
-static enum status want_device(struct registry_errand *j, const struct json *body,
+static enum status want_device(struct registry_errand *e, const struct json *body,
                                struct registry_row *row)
 {
     struct slice status = json_string(json_get(body, "status"));
     bool was = row->i.enabled;
     if (status.len && !slice_eq_nocase(status, SLICE("enabled")) &&
         !slice_eq_nocase(status, SLICE("disabled")))
-        return registry_refuse(j, BAD_ARGUMENT, "status must be enabled or disabled");
+        return registry_refuse(e, BAD_ARGUMENT, "status must be enabled or disabled");
     if (status.len)
         row->i.enabled = slice_eq_nocase(status, SLICE("enabled"));
     if (row->i.enabled != was)
-        row->status_ms = (int64_t)j->now_ms;
-    row->status_reason = text_or_none(j, json_get(body, "statusReason"), row->status_reason);
+        row->status_ms = (int64_t)e->now_ms;
+    row->status_reason = text_or_none(e, json_get(body, "statusReason"), row->status_reason);
     if (characters(row->status_reason) > STATUS_REASON_MAX)
-        return registry_refuse(j, BAD_ARGUMENT, "statusReason is longer than 128 characters");
+        return registry_refuse(e, BAD_ARGUMENT, "statusReason is longer than 128 characters");
     row->i.edge = json_bool(json_get(json_get(body, "capabilities"), "iotEdge"), row->i.edge);
     return OK;
 }
 
-enum status registry_want(struct store_table *t, struct registry_errand *j, const struct json *body,
+enum status registry_want(struct store_table *t, struct registry_errand *e, const struct json *body,
                           struct registry_row *row)
 {
     struct slice device = json_string(json_get(body, "deviceId")),
                  module = json_string(json_get(body, "moduleId"));
-    enum status s = check_types(j, body);
+    enum status s = check_types(e, body);
     if (s != OK)
         return s;
     if (device.len && !slice_eq(device, row->i.id.device))
-        return registry_refuse(j, BAD_ARGUMENT, "deviceId in the body is not the one in the path");
+        return registry_refuse(e, BAD_ARGUMENT, "deviceId in the body is not the one in the path");
     if (module.len && !slice_eq(module, row->i.id.module))
-        return registry_refuse(j, BAD_ARGUMENT, "moduleId in the body is not the one in the path");
-    s = want_authentication(j, json_get(body, "authentication"), &row->i);
+        return registry_refuse(e, BAD_ARGUMENT, "moduleId in the body is not the one in the path");
+    s = want_authentication(e, json_get(body, "authentication"), &row->i);
     if (row->i.id.module.len) {
-        row->managed_by = text_or_none(j, json_get(body, "managedBy"), row->managed_by);
+        row->managed_by = text_or_none(e, json_get(body, "managedBy"), row->managed_by);
         return s;
     }
     if (s == OK)
-        s = want_device(j, body, row);
-    return s == OK ? registry_scope_want(t, j, body, row) : s;
+        s = want_device(e, body, row);
+    return s == OK ? registry_scope_want(t, e, body, row) : s;
 }

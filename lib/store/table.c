@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-struct job {
+struct errand {
     struct link link;
-    store_table_job *run;
+    store_table_errand *run;
     store_table_done *done;
     struct loop *loop;
     void *arg;
@@ -19,12 +19,14 @@ struct job {
     bool together; /* with the next one */
 };
 
-/* What goes round each batch and each job: compiled once, it is a tenth of a read's work otherwise. */
-enum frame { BEGIN, COMMIT, ROLLBACK, JOB, JOB_END, JOB_UNDO, FRAME_COUNT };
+/* What goes round each batch and each errand: compiled once, it is a tenth of a read's work
+ * otherwise. */
+enum frame { BEGIN, COMMIT, ROLLBACK, ERRAND, ERRAND_END, ERRAND_UNDO, FRAME_COUNT };
 
 static const char *const frames[] = {
-    [BEGIN] = "BEGIN IMMEDIATE",   [COMMIT] = "COMMIT",       [ROLLBACK] = "ROLLBACK",
-    [JOB] = "SAVEPOINT job",       [JOB_END] = "RELEASE job", [JOB_UNDO] = "ROLLBACK TO job",
+    [BEGIN] = "BEGIN IMMEDIATE",     [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",         [ERRAND] = "SAVEPOINT errand",
+    [ERRAND_END] = "RELEASE errand", [ERRAND_UNDO] = "ROLLBACK TO errand",
 };
 
 struct store_table {
@@ -32,7 +34,7 @@ struct store_table {
     sqlite3_stmt *frames[FRAME_COUNT];
     sqlite3_stmt **statements;
     size_t statement_count;
-    bool inline_jobs;
+    bool inline_errands;
     pthread_t thread;
     pthread_mutex_t lock; /* over the three below */
     pthread_cond_t wake;
@@ -140,7 +142,7 @@ static void close_database(struct store_table *t)
     sqlite3_close(t->db);
 }
 
-/* ---- jobs ---- */
+/* ---- errands ---- */
 
 /* Some failures (the disk, RAISE(ROLLBACK)) undo the whole transaction: then what ran before in it
  * did not happen, and nothing may run on outside of it. */
@@ -149,35 +151,35 @@ static bool in_transaction(struct store_table *t)
     return sqlite3_get_autocommit(t->db) == 0;
 }
 
-static enum status run_alone(struct store_table *t, struct job *j)
+static enum status run_alone(struct store_table *t, struct errand *e)
 {
-    enum status s = frame(t, JOB);
+    enum status s = frame(t, ERRAND);
     if (s != OK)
         return s;
-    s = j->run(t, j->arg);
+    s = e->run(t, e->arg);
     if (!in_transaction(t))
         return s == OK ? IO_FAILED : s;
-    enum status end = s == OK ? OK : frame(t, JOB_UNDO);
+    enum status end = s == OK ? OK : frame(t, ERRAND_UNDO);
     if (end == OK)
-        end = frame(t, JOB_END);
+        end = frame(t, ERRAND_END);
     return s == OK ? end : s;
 }
 
 static void tell(void *arg)
 {
-    struct job *j = arg;
-    j->done(j->arg, j->why);
-    free(j);
+    struct errand *e = arg;
+    e->done(e->arg, e->why);
+    free(e);
 }
 
-static void answer(struct job *j, bool deferred)
+static void answer(struct errand *e, bool deferred)
 {
-    if (j->done == NULL || j->loop == NULL)
-        free(j);
+    if (e->done == NULL || e->loop == NULL)
+        free(e);
     else if (deferred)
-        loop_defer(j->loop, tell, j);
+        loop_defer(e->loop, tell, e);
     else
-        loop_post(j->loop, tell, j);
+        loop_post(e->loop, tell, e);
 }
 
 /* All in one transaction; when the commit fails, none of them happened. */
@@ -186,18 +188,18 @@ static void run_batch(struct store_table *t, struct list *batch)
     enum status begun = frame(t, BEGIN);
     LIST_EACH(l, batch)
     {
-        struct job *j = LIST_OF(l, struct job, link);
+        struct errand *e = LIST_OF(l, struct errand, link);
         enum status gone = begun == OK ? IO_FAILED : begun;
-        j->why = in_transaction(t) ? run_alone(t, j) : gone;
+        e->why = in_transaction(t) ? run_alone(t, e) : gone;
     }
     enum status committed = in_transaction(t) ? frame(t, COMMIT) : IO_FAILED;
     if (in_transaction(t) && frame(t, ROLLBACK) != OK)
         log_error("table: a transaction could not be ended");
     for (struct link *l; (l = list_pop(batch));) {
-        struct job *j = LIST_OF(l, struct job, link);
-        if (j->why == OK)
-            j->why = committed;
-        answer(j, t->inline_jobs);
+        struct errand *e = LIST_OF(l, struct errand, link);
+        if (e->why == OK)
+            e->why = committed;
+        answer(e, t->inline_errands);
     }
 }
 
@@ -208,10 +210,10 @@ static bool take_batch(struct store_table *t, struct list *batch)
         pthread_cond_wait(&t->wake, &t->lock);
     bool together = false;
     for (size_t n = 0; (n < STORE_TABLE_BATCH_MAX || together) && !list_empty(&t->waiting); n++) {
-        struct job *j = LIST_OF(list_pop(&t->waiting), struct job, link);
-        list_push(batch, &j->link);
+        struct errand *e = LIST_OF(list_pop(&t->waiting), struct errand, link);
+        list_push(batch, &e->link);
         t->waiting_count--;
-        together = j->together;
+        together = e->together;
     }
     pthread_mutex_unlock(&t->lock);
     return !list_empty(batch);
@@ -227,49 +229,49 @@ static void *serve(void *arg)
     return NULL;
 }
 
-enum status store_table_post(struct store_table *t, struct loop *loop, store_table_job *run,
+enum status store_table_post(struct store_table *t, struct loop *loop, store_table_errand *run,
                              store_table_done *done, void *arg)
 {
     return store_table_post_all(t, &(struct store_table_ask){loop, run, done, arg}, 1);
 }
 
-static void make_jobs(const struct store_table_ask *asks, size_t count, struct list *jobs)
+static void make_errands(const struct store_table_ask *asks, size_t count, struct list *errands)
 {
-    list_init(jobs);
+    list_init(errands);
     for (size_t i = 0; i < count; i++) {
-        struct job *j = MEMORY_NEW(struct job);
-        *j = (struct job){.run = asks[i].run,
-                          .done = asks[i].done,
-                          .loop = asks[i].loop,
-                          .arg = asks[i].arg,
-                          .together = i + 1 < count};
-        list_push(jobs, &j->link);
+        struct errand *e = MEMORY_NEW(struct errand);
+        *e = (struct errand){.run = asks[i].run,
+                             .done = asks[i].done,
+                             .loop = asks[i].loop,
+                             .arg = asks[i].arg,
+                             .together = i + 1 < count};
+        list_push(errands, &e->link);
     }
 }
 
 enum status store_table_post_all(struct store_table *t, const struct store_table_ask *asks,
                                  size_t count)
 {
-    struct list jobs;
-    make_jobs(asks, count, &jobs);
-    if (t->inline_jobs) {
-        run_batch(t, &jobs);
+    struct list errands;
+    make_errands(asks, count, &errands);
+    if (t->inline_errands) {
+        run_batch(t, &errands);
         return OK;
     }
     pthread_mutex_lock(&t->lock);
-    bool full = t->waiting_count + count > STORE_TABLE_JOBS_MAX;
-    for (struct link *l; !full && (l = list_pop(&jobs));) {
+    bool full = t->waiting_count + count > STORE_TABLE_ERRANDS_MAX;
+    for (struct link *l; !full && (l = list_pop(&errands));) {
         list_push(&t->waiting, l);
         t->waiting_count++;
     }
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->lock);
-    for (struct link *l; (l = list_pop(&jobs));)
-        free(LIST_OF(l, struct job, link));
+    for (struct link *l; (l = list_pop(&errands));)
+        free(LIST_OF(l, struct errand, link));
     return full ? FULL : OK;
 }
 
-static enum status run_first(struct store_table *t, store_table_job *first, void *arg)
+static enum status run_first(struct store_table *t, store_table_errand *first, void *arg)
 {
     enum status s = execute(t, "BEGIN IMMEDIATE");
     if (s == OK)
@@ -280,7 +282,7 @@ static enum status run_first(struct store_table *t, store_table_job *first, void
 enum status store_table_open(const struct store_table_config *config, struct store_table **out)
 {
     struct store_table *t = MEMORY_NEW(struct store_table);
-    t->inline_jobs = config->inline_jobs;
+    t->inline_errands = config->inline_errands;
     list_init(&t->waiting);
     enum status s = open_database(t, config);
     if (s == OK && config->first)
@@ -295,7 +297,7 @@ enum status store_table_open(const struct store_table_config *config, struct sto
     }
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->wake, NULL);
-    if (!t->inline_jobs && pthread_create(&t->thread, NULL, serve, t) != 0)
+    if (!t->inline_errands && pthread_create(&t->thread, NULL, serve, t) != 0)
         abort(); /* no thread at start: the machine has none left */
     *out = t;
     return OK;
@@ -310,7 +312,7 @@ void store_table_close(struct store_table **table)
     t->closing = true;
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->lock);
-    if (!t->inline_jobs)
+    if (!t->inline_errands)
         pthread_join(t->thread, NULL);
     pthread_mutex_destroy(&t->lock);
     pthread_cond_destroy(&t->wake);
@@ -319,7 +321,7 @@ void store_table_close(struct store_table **table)
     *table = NULL;
 }
 
-/* ---- inside a job ---- */
+/* ---- inside an errand ---- */
 
 void store_bind(struct store_table *t, size_t n, int at, struct slice text)
 {

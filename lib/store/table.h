@@ -1,8 +1,8 @@
 /*
  * A database of tables in one file, on a thread of its own: what must be found again by name, where
- * the log keeps what must be read again in order. Jobs run one after the other on that thread; all
- * that wait go into one transaction, and are answered on the loop that asked after it was committed
- * (WAL, synchronous=FULL). A job that fails is rolled back alone.
+ * the log keeps what must be read again in order. Errands run one after the other on that thread;
+ * all that wait go into one transaction, and are answered on the loop that asked after it was
+ * committed (WAL, synchronous=FULL). An errand that fails is rolled back alone.
  */
 #pragma once
 
@@ -10,11 +10,11 @@
 
 struct store_table;
 
-#define STORE_TABLE_JOBS_MAX 100000 /* waiting; store_table_post() answers FULL beyond it */
-#define STORE_TABLE_BATCH_MAX 1000  /* jobs in one transaction */
+#define STORE_TABLE_ERRANDS_MAX 100000 /* waiting; store_table_post() answers FULL beyond it */
+#define STORE_TABLE_BATCH_MAX 1000     /* errands in one transaction */
 
-/* On the table's thread. Other than OK rolls the job's changes back. */
-typedef enum status store_table_job(struct store_table *t, void *arg);
+/* On the table's thread. Other than OK rolls the errand's changes back. */
+typedef enum status store_table_errand(struct store_table *t, void *arg);
 
 struct store_table_config {
     const char *path; /* or ":memory:" */
@@ -23,10 +23,10 @@ struct store_table_config {
     size_t migration_count;
     const char *const *statements; /* SQL, prepared once, named by index */
     size_t statement_count;
-    bool inline_jobs; /* no thread: a job runs and commits within store_table_post(), `done` is
-                       * deferred on the loop. For the simulation and for tests */
-    store_table_job *first; /* run and committed before the table is open; when it fails, so does
-                             * that. May be NULL */
+    bool inline_errands; /* no thread: an errand runs and commits within store_table_post(), `done`
+                          * is deferred on the loop. For the simulation and for tests */
+    store_table_errand *first; /* run and committed before the table is open; when it fails, so does
+                                * that. May be NULL */
     void *first_arg;
 };
 
@@ -37,16 +37,16 @@ CHECKED enum status store_table_open(const struct store_table_config *config,
 /* Runs what waits, then closes; their `done` are posted. */
 void store_table_close(struct store_table **t);
 
-/* On the loop: what the job returned, or IO_FAILED when the commit failed. */
+/* On the loop: what the errand returned, or IO_FAILED when the commit failed. */
 typedef void store_table_done(void *arg, enum status why);
 
 /* From any thread. FULL, and nothing happens. `done` and `loop` may be NULL: nobody waits. */
-CHECKED enum status store_table_post(struct store_table *t, struct loop *loop, store_table_job *run,
-                                     store_table_done *done, void *arg);
+CHECKED enum status store_table_post(struct store_table *t, struct loop *loop,
+                                     store_table_errand *run, store_table_done *done, void *arg);
 
 struct store_table_ask {
     struct loop *loop;
-    store_table_job *run;
+    store_table_errand *run;
     store_table_done *done;
     void *arg;
 };
@@ -56,7 +56,7 @@ struct store_table_ask {
 CHECKED enum status store_table_post_all(struct store_table *t, const struct store_table_ask *asks,
                                          size_t count);
 
-/* ---- inside a job: statement `n` of the config's list ---- */
+/* ---- inside an errand: statement `n` of the config's list ---- */
 
 /* Parameters count from 1. Texts are bound as TEXT and must live until the step. */
 void store_bind(struct store_table *t, size_t n, int at, struct slice text);

@@ -20,12 +20,12 @@ static const char *const statements[] = {
     [BREAK] = "INSERT INTO broken VALUES (1)",
 };
 
-static struct store_table *table_at(const char *path, size_t migration_count, bool inline_jobs)
+static struct store_table *table_at(const char *path, size_t migration_count, bool inline_errands)
 {
     struct store_table *t = NULL;
     enum status s = store_table_open(
         &(struct store_table_config){path, migrations, migration_count, statements,
-                                     sizeof(statements) / sizeof(statements[0]), inline_jobs},
+                                     sizeof(statements) / sizeof(statements[0]), inline_errands},
         &t);
     if (s != OK)
         assert_null(t);
@@ -65,8 +65,8 @@ static enum status count(struct store_table *t, void *arg)
     return s;
 }
 
-/* Many jobs share transactions; one that fails takes nothing of the others with it. */
-static void a_failing_job_is_rolled_back_alone(void **state)
+/* Many errands share transactions; one that fails takes nothing of the others with it. */
+static void a_failing_errand_is_rolled_back_alone(void **state)
 {
     (void)state;
     enum { N = 3000 };
@@ -97,7 +97,7 @@ static void a_failing_job_is_rolled_back_alone(void **state)
     remove(path);
 }
 
-/* ---- a thread that is held while jobs gather behind ---- */
+/* ---- a thread that is held while errands gather behind ---- */
 
 struct gate {
     pthread_mutex_t lock;
@@ -144,7 +144,7 @@ static enum status break_all(struct store_table *t, void *arg)
 
 /* Nobody is told OK for what was undone with the transaction, and nothing runs on outside of one.
  */
-static void a_transaction_that_ends_takes_all_its_jobs(void **state)
+static void a_transaction_that_ends_takes_all_its_errands(void **state)
 {
     (void)state;
     struct store_table *t = table_at(":memory:", 2, false);
@@ -175,14 +175,14 @@ static void a_transaction_that_ends_takes_all_its_jobs(void **state)
     loop_free(&loop);
 }
 
-static void jobs_that_wait_have_a_bound(void **state)
+static void errands_that_wait_have_a_bound(void **state)
 {
     (void)state;
     struct store_table *t = table_at(":memory:", 2, false);
     struct gate gate;
     int64_t rows;
     hold(t, &gate);
-    for (int i = 0; i < STORE_TABLE_JOBS_MAX; i++)
+    for (int i = 0; i < STORE_TABLE_ERRANDS_MAX; i++)
         assert_int_equal(store_table_post(t, NULL, count, NULL, &rows), OK);
     assert_int_equal(store_table_post(t, NULL, count, NULL, &rows), FULL);
     let_go(&gate);
@@ -192,7 +192,7 @@ static void jobs_that_wait_have_a_bound(void **state)
 
 /* Those that belong together are not parted where a transaction is full, and all of them are refused
  * when there is not room for all. */
-static void jobs_of_one_ask_share_a_transaction(void **state)
+static void errands_of_one_ask_share_a_transaction(void **state)
 {
     (void)state;
     enum { N = STORE_TABLE_BATCH_MAX + 500 };
@@ -200,7 +200,7 @@ static void jobs_of_one_ask_share_a_transaction(void **state)
     struct loop *loop = loop_new();
     struct gate gate;
     static struct word words[N];
-    static struct store_table_ask asks[N], many[STORE_TABLE_JOBS_MAX];
+    static struct store_table_ask asks[N], many[STORE_TABLE_ERRANDS_MAX];
     unsigned left = N;
     for (int i = 0; i < N; i++) {
         words[i] = (struct word){.left = &left, .loop = loop};
@@ -211,7 +211,7 @@ static void jobs_of_one_ask_share_a_transaction(void **state)
     asks[N - 1].run = break_all; /* undoes all that is in the same transaction */
     hold(t, &gate);
     assert_int_equal(store_table_post_all(t, asks, N), OK);
-    assert_int_equal(store_table_post_all(t, many, STORE_TABLE_JOBS_MAX), FULL);
+    assert_int_equal(store_table_post_all(t, many, STORE_TABLE_ERRANDS_MAX), FULL);
     let_go(&gate);
     loop_run(loop);
     for (int i = 0; i < N - 1; i++)
@@ -236,10 +236,10 @@ static void a_file_that_is_no_database_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_failing_job_is_rolled_back_alone),
-        cmocka_unit_test(a_transaction_that_ends_takes_all_its_jobs),
-        cmocka_unit_test(jobs_that_wait_have_a_bound),
-        cmocka_unit_test(jobs_of_one_ask_share_a_transaction),
+        cmocka_unit_test(a_failing_errand_is_rolled_back_alone),
+        cmocka_unit_test(a_transaction_that_ends_takes_all_its_errands),
+        cmocka_unit_test(errands_that_wait_have_a_bound),
+        cmocka_unit_test(errands_of_one_ask_share_a_transaction),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The mark of a job: all that a hub which starts again must know to go on with it. An export's is
- * behind a block that was written, an import's before a range that is to be read.
+ * The mark of a transfer: all that a hub which starts again must know to go on with it. An export's
+ * is behind a block that was written, an import's before a range that is to be read.
  */
 #include <stdio.h>
 
@@ -10,7 +10,7 @@
 
 static void on_marked(void *arg, const struct registry_answer *a)
 {
-    (void)arg; /* the job may have ended */
+    (void)arg; /* the transfer may have ended */
     if (a->why != OK)
         log_debug("a job's mark was not kept status=%s", status_name(a->why));
 }

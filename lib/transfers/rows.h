@@ -18,7 +18,8 @@ extern const struct registry_work transfer_row_begin;    /* the next one runs: t
 extern const struct registry_work transfer_row_progress; /* `top` percent are done. CANCELLED: it is to stop */
 extern const struct registry_work transfer_row_mark; /* the body is where it goes on after a restart, lines to `top` are done */
 extern const struct registry_work transfer_row_end;  /* with a body it failed, and that is why */
-/* registry_import for line `top` of job `name`: once, however often it is asked for. OK with answer.code: refused. */
+/* registry_import for line `top` of transfer `name`: once, however often it is asked for. OK with
+ * answer.code: refused. */
 extern const struct registry_work transfer_row_line;
 /* Lines of identities with twins, those after `id`: answer.last, .count; with `top` without keys. */
 extern const struct registry_work transfer_row_page;

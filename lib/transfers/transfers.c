@@ -20,7 +20,7 @@ struct transfers {
 
 static void look(void *arg);
 
-/* ---- the job that runs ---- */
+/* ---- the transfer that runs ---- */
 
 static void free_transfer(struct transfer *x)
 {
@@ -102,7 +102,7 @@ static const char *text(struct transfer *x, const struct json *job, const char *
     return v.len ? arena_text(&x->arena, v) : otherwise;
 }
 
-static void begin_job(struct transfers *t, const struct json *job)
+static void begin_transfer(struct transfers *t, const struct json *job)
 {
     struct transfer *x = t->running = MEMORY_NEW(struct transfer);
     x->owner = t;
@@ -135,7 +135,7 @@ static void on_next(void *arg, const struct registry_answer *a)
     struct json_doc *doc = NULL;
     t->looking = false;
     if (a->why == OK && json_parse(a->json, JSON_STRICT, &doc, NULL) == OK)
-        begin_job(t, json_root(doc));
+        begin_transfer(t, json_root(doc));
     else if (a->why == BUSY)
         loop_timer_start(t->config.loop, &t->retry, RETRY_MS, look, t);
     else if (a->why != NOT_FOUND)

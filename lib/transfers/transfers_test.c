@@ -215,7 +215,7 @@ static void make_job(const char *type, const char *container, const char *more, 
     assert_string_equal(member("status"), "enqueued");
 }
 
-/* The job is looked at every few milliseconds until it has ended. */
+/* The transfer is looked at every few milliseconds until it has ended. */
 struct watch {
     const char *id;
     struct loop_timer timer;
@@ -488,7 +488,8 @@ static void end_transfers(void)
     transfers_free(&house.transfers);
 }
 
-/* A registry on the disk, in which a job of that type runs: as far as the test says, and then it is killed. */
+/* A registry on the disk, in which a transfer of that type runs: as far as the test says, and then
+ * it is killed. */
 static void begin_on_disk(const char *type, struct registry **memory, char path[128], char id[64])
 {
     *memory = house.registry;

@@ -83,8 +83,8 @@ static enum status make_body(const char *path, bool verified, struct buffer *bod
 
 static enum status run(struct store_table *t, void *arg)
 {
-    struct registry_errand *j = arg;
-    return j->answer.why = j->ask.what->run(t, j);
+    struct registry_errand *e = arg;
+    return e->answer.why = e->ask.what->run(t, e);
 }
 
 static void print_certificate(const struct json *c)
@@ -97,16 +97,16 @@ static void print_certificate(const struct json *c)
            SLICE_FMT(json_string(json_get(p, "subject"))));
 }
 
-static void print_answer(const struct registry_errand *j)
+static void print_answer(const struct registry_errand *e)
 {
     struct json_doc *doc = NULL;
-    if (json_parse(buffer_slice(&j->json), JSON_STRICT, &doc, NULL) != OK)
+    if (json_parse(buffer_slice(&e->json), JSON_STRICT, &doc, NULL) != OK)
         return; /* removed: there is nothing to tell */
     const struct json *root = json_root(doc);
-    if (j->ask.what == &registry_certificate_code)
+    if (e->ask.what == &registry_certificate_code)
         printf("%.*s\n",
                SLICE_FMT(json_string(json_get(json_get(root, "properties"), "verificationCode"))));
-    else if (j->ask.what == &registry_certificate_list)
+    else if (e->ask.what == &registry_certificate_list)
         for (struct json_walk w = json_walk(json_get(root, "value")); json_next(&w);)
             print_certificate(w.value);
     else
@@ -119,21 +119,21 @@ static int carry_out(const struct command *c, const struct settings *s, struct s
     struct store_table *t = NULL;
     struct iot_limits limits = iot_limits_azure();
     struct registry registry = {.limits = &limits};
-    struct registry_errand j = {.registry = &registry, .now_ms = clock_wall_ms()};
-    j.ask = (struct registry_ask){
+    struct registry_errand e = {.registry = &registry, .now_ms = clock_wall_ms()};
+    e.ask = (struct registry_ask){
         .what = c->what, .name = slice_of(settings_text(s, "name")), .body = body};
     enum status status = registry_tables_open(settings_text(s, "data"), &t);
     if (status == OK)
-        status = store_table_post(t, NULL, run, NULL, &j);
-    if (status == OK && j.answer.why == OK)
-        print_answer(&j);
+        status = store_table_post(t, NULL, run, NULL, &e);
+    if (status == OK && e.answer.why == OK)
+        print_answer(&e);
     else if (status == OK)
         fprintf(stderr, "%s\n",
-                j.answer.text ? j.answer.text : "the hub's database could not do it");
+                e.answer.text ? e.answer.text : "the hub's database could not do it");
     store_table_close(&t);
-    buffer_clear(&j.json);
-    arena_clear(&j.arena);
-    return status == OK && j.answer.why == OK ? 0 : 1;
+    buffer_clear(&e.json);
+    arena_clear(&e.arena);
+    return status == OK && e.answer.why == OK ? 0 : 1;
 }
 
 static int run_command(const struct settings *s)

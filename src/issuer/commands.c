@@ -89,7 +89,7 @@ static enum status count(struct store_table *t, void *arg)
 }
 
 /* The table runs its jobs within the post. */
-static enum status run(struct store_table *t, store_table_job *job, struct user_command *c)
+static enum status run(struct store_table *t, store_table_errand *job, struct user_command *c)
 {
     c->why = IO_FAILED;
     enum status s = store_table_post(t, NULL, job, NULL, c);

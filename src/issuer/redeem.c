@@ -181,7 +181,7 @@ static void on_person(void *arg, enum status why)
         refuse(d, why == UNAUTHORIZED ? &bad_code : &failed);
 }
 
-static void post(struct redeeming *d, store_table_job *run, store_table_done *done)
+static void post(struct redeeming *d, store_table_errand *run, store_table_done *done)
 {
     if (store_table_post(d->issuer->tables, d->issuer->loop, run, done, d) != OK)
         refuse(d, &failed);

@@ -41,13 +41,13 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_REFRESH_REMOVE_OLD] = "DELETE FROM refresh_tokens WHERE expires_ms < ?1",
 };
 
-enum status issuer_tables_open(const char *path, bool inline_jobs, struct store_table **out)
+enum status issuer_tables_open(const char *path, bool inline_errands, struct store_table **out)
 {
     return store_table_open(&(struct store_table_config){.path = path,
                                                          .migrations = migrations,
                                                          .migration_count = 1,
                                                          .statements = statements,
                                                          .statement_count = SQL_COUNT,
-                                                         .inline_jobs = inline_jobs},
+                                                         .inline_errands = inline_errands},
                             out);
 }

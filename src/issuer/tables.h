@@ -22,6 +22,6 @@ enum issuer_statement {
     SQL_COUNT
 };
 
-/* At `path`, or ":memory:". `inline_jobs` as in struct store_table_config. */
-CHECKED enum status issuer_tables_open(const char *path, bool inline_jobs,
+/* At `path`, or ":memory:". `inline_errands` as in struct store_table_config. */
+CHECKED enum status issuer_tables_open(const char *path, bool inline_errands,
                                        struct store_table **out);

@@ -188,7 +188,8 @@ enum status services_registry_open(const char *path, struct loop *loop,
     struct services_registry *r = MEMORY_NEW(struct services_registry);
     r->loop = loop;
     r->version = 1;
-    struct store_table_config config = {.path = path, .inline_jobs = strcmp(path, ":memory:") == 0};
+    struct store_table_config config = {.path = path,
+                                        .inline_errands = strcmp(path, ":memory:") == 0};
     services_registry_tables(&config);
     enum status s = store_table_open(&config, &r->table);
     if (s != OK) {
