@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "opcua/server_priv.h"
+#include "opcua/session_rig.h"
 
 #include "base/cmocka.h"
 
@@ -13,11 +14,6 @@
 #define PAGE 7       /* references in one answer */
 
 static struct world {
-    struct opcua_server *server;
-    uint16_t space;
-    struct loop *loop;
-    struct opcua_thread *thread;
-    struct opcua_session *session;
     _Atomic uint32_t bears, bears_now; /* nodes of one call; 0: any */
     UA_StatusCode status, first;       /* of all; of the first node */
     size_t nodes, references, bad;
@@ -27,7 +23,7 @@ static struct world {
 static void limit(void *arg)
 {
     (void)arg;
-    UA_Server_getConfig(opcua_server_stack(world.server))->maxNodesPerBrowse = world.bears;
+    UA_Server_getConfig(opcua_server_stack(rig.server))->maxNodesPerBrowse = world.bears;
     world.bears_now = world.bears;
 }
 
@@ -36,12 +32,12 @@ static void add_folder(int i)
     char folder[16];
     UA_Int32 zero = 0;
     snprintf(folder, sizeof folder, "f%d", i);
-    struct opcua_place at = {world.space, folder};
-    opcua_server_add_folder(world.server, (struct opcua_place){0}, at, folder);
+    struct opcua_place at = {rig.space, folder};
+    opcua_server_add_folder(rig.server, (struct opcua_place){0}, at, folder);
     for (int k = 0; k < VARIABLES; k++) {
         char id[32];
         snprintf(id, sizeof id, "f%d.v%d", i, k);
-        opcua_server_add_variable(world.server, at, (struct opcua_place){world.space, id}, id,
+        opcua_server_add_variable(rig.server, at, (struct opcua_place){rig.space, id}, id,
                                   &zero, &UA_TYPES[UA_TYPES_INT32], false);
     }
 }
@@ -49,36 +45,19 @@ static void add_folder(int i)
 static int setup(void **state)
 {
     (void)state;
-    struct opcua_server_config config = {.host = "127.0.0.1", .references_per_node = PAGE};
-    assert_int_equal(opcua_server_open(&config, &world.server), OK);
-    world.space = opcua_server_namespace(world.server, "urn:test");
+    rig_open((struct opcua_server_config){.references_per_node = PAGE});
     for (int i = 0; i < FOLDERS; i++)
         add_folder(i);
-    opcua_server_every(world.server, 10, limit, NULL);
-    assert_int_equal(opcua_server_start(world.server), OK);
-    world.loop = loop_new();
-    world.thread =
-        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
-    world.session = opcua_session_get(
-        world.thread,
-        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    opcua_server_every(rig.server, 10, limit, NULL);
+    rig_start(0);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    opcua_session_unref(&world.session);
-    opcua_thread_free(&world.thread);
-    opcua_server_close(&world.server);
-    loop_free(&world.loop);
+    rig_close();
     return 0;
-}
-
-static bool is_ready(void *arg)
-{
-    (void)arg;
-    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
 }
 
 static bool is_done(void *arg)
@@ -106,19 +85,19 @@ static void browse(const char *instead, size_t references_max)
 {
     static char names[FOLDERS][16];
     UA_BrowseDescription what[FOLDERS];
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    RIG_WAIT(rig_is_ready);
     for (int i = 0; i < FOLDERS; i++) {
         snprintf(names[i], sizeof names[i], "f%d", i);
         char *name = i == 0 && instead ? (char *)(uintptr_t)instead : names[i];
         what[i] =
-            (UA_BrowseDescription){.nodeId = UA_NODEID_STRING(world.space, name),
+            (UA_BrowseDescription){.nodeId = UA_NODEID_STRING(rig.space, name),
                                    .referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES),
                                    .resultMask = UA_BROWSERESULTMASK_BROWSENAME};
     }
     world.done = false;
-    opcua_browse_many(world.session, what, FOLDERS, references_max, on_browsed, NULL, WAIT_MS);
+    opcua_browse_many(rig.session, what, FOLDERS, references_max, on_browsed, NULL, WAIT_MS);
     assert_false(world.done);
-    assert_true(loop_run_until(world.loop, is_done, NULL, WAIT_MS));
+    RIG_WAIT(is_done);
 }
 
 static bool is_limited(void *arg)
@@ -130,7 +109,7 @@ static bool is_limited(void *arg)
 static void let_bear(uint32_t nodes)
 {
     world.bears = nodes;
-    assert_true(loop_run_until(world.loop, is_limited, NULL, WAIT_MS));
+    RIG_WAIT(is_limited);
 }
 
 /* The server tells them in pieces, and does not keep as many pieces as there are nodes. */
@@ -178,8 +157,8 @@ static void a_server_that_bears_less_than_it_says_is_asked_for_less(void **state
 static void a_server_that_went_is_an_error_of_the_whole(void **state)
 {
     (void)state;
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
-    opcua_server_close(&world.server);
+    RIG_WAIT(rig_is_ready);
+    opcua_server_close(&rig.server);
     browse(NULL, 100000);
     assert_true(UA_StatusCode_isBad(world.status));
     assert_int_equal(world.references, 0);

@@ -1,17 +1,18 @@
 /* Structures of a server of before OPC UA 1.04, out of its type dictionary. */
 #include "opcua/dictionaries.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 
+#include "opcua/answers_rig.h"
 #include "opcua/server_priv.h"
+#include "opcua/session_rig.h"
 #include "opcua/types_priv.h"
 #include "opcua/value_json.h"
 
 #include "base/cmocka.h"
 
 #define WAIT_MS 20000
-#define SPACE "urn:machines"
+#define SPACE "urn:test"
 
 #define FIELD(name, type, more) "<opc:Field Name='" name "' TypeName='" type "' " more "/>"
 #define STRUCTURE(name, fields)                                                                    \
@@ -58,74 +59,14 @@ struct change {
 };
 
 static struct world {
-    struct opcua_server *server;
-    struct loop *loop;
-    struct opcua_thread *thread;
-    struct opcua_session *session;
     struct opcua_types *known; /* a reference */
     const UA_DataType *told;
     size_t answers;
-    uint16_t space;
     struct change change;
     _Atomic uint32_t bears, bears_now; /* nodes in one question, since it was connected; 0: any */
 } world;
 
-static bool is_ready(void *arg)
-{
-    (void)arg;
-    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
-}
-
-static void bear_less(void *arg)
-{
-    (void)arg;
-    UA_ServerConfig *config = UA_Server_getConfig(opcua_server_stack(world.server));
-    config->maxNodesPerBrowse = world.bears;
-    config->maxNodesPerRead = world.bears ? world.bears + 1 : 0; /* what one type takes */
-    world.bears_now = world.bears;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    assert_int_equal(
-        opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1"}, &world.server), OK);
-    world.space = opcua_server_namespace(world.server, SPACE);
-    opcua_server_add_dictionary(world.server, world.space, dictionary, types,
-                                sizeof types / sizeof types[0]);
-    opcua_server_every(world.server, 10, bear_less, NULL);
-    assert_int_equal(opcua_server_start(world.server), OK);
-    world.loop = loop_new();
-    world.thread =
-        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
-    world.session = opcua_session_get(
-        world.thread,
-        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
-    world.known = opcua_types_ref(opcua_session_types(world.session));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    opcua_types_unref(&world.known);
-    opcua_session_unref(&world.session);
-    opcua_thread_free(&world.thread);
-    opcua_server_close(&world.server);
-    loop_free(&world.loop);
-    return 0;
-}
-
 /* ---- answers, changed on their way ---- */
-
-struct answer {
-    UA_ClientAsyncServiceCallback callback;
-    void *arg;
-    size_t asked;
-    UA_UInt32 attribute; /* 0: no read */
-    bool browse_back;
-};
 
 static void refuse(UA_DataValue *v, UA_StatusCode status)
 {
@@ -136,57 +77,71 @@ static void refuse(UA_DataValue *v, UA_StatusCode status)
     v->status = status;
 }
 
-static void change_read(const struct answer *a, UA_ReadResponse *r)
+static void change_read(const UA_ReadRequest *asked, UA_ReadResponse *r)
 {
     const struct change *c = &world.change;
-    if (a->attribute == UA_ATTRIBUTEID_DATATYPEDEFINITION && r->resultsSize == 3) {
+    uint32_t attribute = asked->nodesToReadSize ? asked->nodesToRead->attributeId : 0;
+    if (attribute == UA_ATTRIBUTEID_DATATYPEDEFINITION && r->resultsSize == 3) {
         refuse(&r->results[0], c->of_definition);
         refuse(&r->results[2], c->of_abstract);
     }
-    if (a->attribute != UA_ATTRIBUTEID_VALUE || a->asked == 1)
+    if (attribute != UA_ATTRIBUTEID_VALUE || asked->nodesToReadSize == 1)
         return;
     for (size_t i = 0; i < c->names_lost && i < r->resultsSize; i++)
         refuse(&r->results[i], UA_STATUSCODE_BADOUTOFMEMORY);
-    if (c->of_many && a->asked > c->bears_values)
+    if (c->of_many && asked->nodesToReadSize > c->bears_values)
         r->responseHeader.serviceResult = c->of_many;
 }
 
-static void on_answer(UA_Client *client, void *arg, UA_UInt32 id, void *response)
+static void change_browse(const UA_BrowseRequest *asked, UA_BrowseResponse *r)
 {
-    struct answer a = *(struct answer *)arg;
-    UA_BrowseResponse *r = response;
-    free(arg);
-    if (a.attribute)
-        change_read(&a, response);
-    if (a.browse_back && world.change.no_data_type && r->resultsSize == 1) {
+    bool back = asked->nodesToBrowseSize == 1 &&
+                asked->nodesToBrowse->browseDirection == UA_BROWSEDIRECTION_INVERSE;
+    if (back && world.change.no_data_type && r->resultsSize == 1) {
         UA_BrowseResult_clear(&r->results[0]);
         UA_BrowseResult_init(&r->results[0]);
     }
-    a.callback(client, a.arg, id, response);
 }
 
-/* In the place of the stack's, which it calls. */
-UA_StatusCode __UA_Client_AsyncService(UA_Client *client, const void *request,
-                                       const UA_DataType *request_type,
-                                       UA_ClientAsyncServiceCallback callback,
-                                       const UA_DataType *response_type, void *arg, UA_UInt32 *id)
+static void change(const UA_DataType *type, const void *request, void *answer)
 {
-    __typeof__(&__UA_Client_AsyncService) real;
-    *(void **)&real = dlsym(RTLD_NEXT, "__UA_Client_AsyncService");
-    const UA_ReadRequest *read = request_type == &UA_TYPES[UA_TYPES_READREQUEST] ? request : NULL;
-    const UA_BrowseRequest *browse = request_type == &UA_TYPES[UA_TYPES_BROWSEREQUEST] ? request : NULL;
-    struct answer *a = calloc(1, sizeof *a);
-    *a = (struct answer){.callback = callback, .arg = arg};
-    if (read && read->nodesToReadSize) {
-        a->asked = read->nodesToReadSize;
-        a->attribute = read->nodesToRead->attributeId;
-    }
-    a->browse_back = browse && browse->nodesToBrowseSize == 1 &&
-                     browse->nodesToBrowse->browseDirection == UA_BROWSEDIRECTION_INVERSE;
-    UA_StatusCode status = real(client, request, request_type, on_answer, response_type, a, id);
-    if (status != UA_STATUSCODE_GOOD)
-        free(a);
-    return status;
+    if (ANSWERS_OF(type, READ))
+        change_read(request, answer);
+    else if (ANSWERS_OF(type, BROWSE))
+        change_browse(request, answer);
+}
+
+/* ---- the server ---- */
+
+static void bear_less(void *arg)
+{
+    (void)arg;
+    UA_ServerConfig *config = UA_Server_getConfig(opcua_server_stack(rig.server));
+    config->maxNodesPerBrowse = world.bears;
+    config->maxNodesPerRead = world.bears ? world.bears + 1 : 0; /* what one type takes */
+    world.bears_now = world.bears;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    answers_change = change;
+    rig_open((struct opcua_server_config){0});
+    opcua_server_add_dictionary(rig.server, rig.space, dictionary, types,
+                                sizeof types / sizeof types[0]);
+    opcua_server_every(rig.server, 10, bear_less, NULL);
+    rig_start(0);
+    RIG_WAIT(rig_is_ready);
+    world.known = opcua_types_ref(opcua_session_types(rig.session));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    opcua_types_unref(&world.known);
+    rig_close();
+    return 0;
 }
 
 /* ---- asking ---- */
@@ -205,8 +160,8 @@ static bool are_answered(void *arg)
 
 static void ask(uint32_t number, bool encoding)
 {
-    UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
-    opcua_types_load(world.known, world.session,
+    UA_NodeId id = UA_NODEID_NUMERIC(rig.space, number);
+    opcua_types_load(world.known, rig.session,
                      &(struct opcua_types_question){
                          .id = &id, .encoding = encoding, .timeout_ms = WAIT_MS, .fn = on_type});
 }
@@ -216,7 +171,7 @@ static const UA_DataType *load(uint32_t number, bool encoding)
     size_t one = 1;
     world.answers = 0;
     ask(number, encoding);
-    assert_true(loop_run_until(world.loop, are_answered, &one, WAIT_MS));
+    assert_true(loop_run_until(rig.loop, are_answered, &one, WAIT_MS));
     return world.told;
 }
 
@@ -225,9 +180,9 @@ static void check(uint32_t encoding, struct slice bytes, bool reversible, const 
 {
     UA_ExtensionObject o = {
         .encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING,
-        .content.encoded = {UA_NODEID_NUMERIC(world.space, encoding),
+        .content.encoded = {UA_NODEID_NUMERIC(rig.space, encoding),
                             {bytes.len, (UA_Byte *)(uintptr_t)bytes.at}}};
-    const struct opcua_value_form form = {.names = opcua_session_namespaces(world.session),
+    const struct opcua_value_form form = {.names = opcua_session_namespaces(rig.session),
                                           .reversible = reversible,
                                           .strict = reversible};
     struct buffer out = {0};
@@ -284,15 +239,10 @@ static void what_cannot_be_read_stays_in_its_bytes(void **state)
 static void begin_anew(void)
 {
     opcua_types_unref(&world.known);
-    opcua_session_unref(&world.session);
-    opcua_thread_free(&world.thread);
-    world.thread =
-        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
-    world.session = opcua_session_get(
-        world.thread,
-        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
-    world.known = opcua_types_ref(opcua_session_types(world.session));
+    rig_disconnect();
+    rig_connect(0);
+    RIG_WAIT(rig_is_ready);
+    world.known = opcua_types_ref(opcua_session_types(rig.session));
 }
 
 /* One question for all who come meanwhile. */
@@ -305,9 +255,9 @@ static void who_asks_together_is_answered_together(void **state)
     ask(10, false);
     ask(111, true);
     ask(13, false);
-    assert_true(loop_run_until(world.loop, are_answered, &all, WAIT_MS));
+    assert_true(loop_run_until(rig.loop, are_answered, &all, WAIT_MS));
     for (uint32_t number = 10; number <= 13; number++) {
-        UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
+        UA_NodeId id = UA_NODEID_NUMERIC(rig.space, number);
         if (number != 12)
             assert_non_null(opcua_types_find(world.known, &id));
     }
@@ -322,7 +272,7 @@ static bool bears_it(void *arg)
 static void let_bear(uint32_t nodes)
 {
     world.bears = nodes;
-    assert_true(loop_run_until(world.loop, bears_it, NULL, WAIT_MS));
+    RIG_WAIT(bears_it);
 }
 
 /* It says so only when it is asked for more: BadTooManyOperations, which is not that it has nothing. */
@@ -352,7 +302,7 @@ static void what_is_too_much_for_many_is_asked_for_fewer(void **state)
 
 static bool was_refused(uint32_t number)
 {
-    UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
+    UA_NodeId id = UA_NODEID_NUMERIC(rig.space, number);
     return opcua_types_was_refused(world.known, &id);
 }
 
@@ -404,7 +354,7 @@ static void what_was_asked_for_is_known_as_that(void **state)
 
 static const struct opcua_described *described(uint32_t number)
 {
-    UA_NodeId id = UA_NODEID_NUMERIC(world.space, number);
+    UA_NodeId id = UA_NODEID_NUMERIC(rig.space, number);
     return opcua_types_described(world.known, &id);
 }
 

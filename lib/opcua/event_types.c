@@ -170,7 +170,8 @@ static void take_child(struct entry *e, const UA_ReferenceDescription *r)
         add_field(e, &above, &r->browseName);
     bool is_property = r->referenceTypeId.namespaceIndex == 0 &&
                        r->referenceTypeId.identifier.numeric == UA_NS0ID_HASPROPERTY;
-    if (!is_property && above.depth + 1 < OPCUA_EVENT_TYPE_DEPTH_MAX && r->nodeId.serverIndex == 0)
+    if (!is_property && above.depth + 1 < OPCUA_EVENT_TYPE_DEPTH_MAX &&
+        e->place_count < OPCUA_EVENT_TYPE_NODES_MAX && r->nodeId.serverIndex == 0)
         add_place(e, &r->nodeId.nodeId, &above, &r->browseName);
 }
 

@@ -12,6 +12,7 @@
 #define OPCUA_EVENT_TYPE_FIELDS_MAX 240 /* of one type; the rest is left out, and said */
 #define OPCUA_EVENT_TYPE_DEPTH_MAX 5    /* of a field's path */
 #define OPCUA_EVENT_TYPES_MAX 2000      /* known of one server; more are not asked for */
+#define OPCUA_EVENT_TYPE_NODES_MAX 1000 /* of one type with its supertypes, that are looked at; the rest is left out */
 
 struct opcua_event_types; /* of one session */
 

@@ -160,6 +160,14 @@ void items_call_free(struct item_call *c)
     free(c);
 }
 
+/* Sent once more at once: the connection was lost, fewer may be borne, or the subscription begins anew. Otherwise
+ * the server would say the same again, as often as it is asked. */
+bool items_call_again(UA_StatusCode why, size_t count)
+{
+    return opcua_call_was_lost(why) || why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID ||
+           (session_call_was_too_much(why) && count > 1);
+}
+
 /* The whole call failed. */
 void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why)
 {
@@ -167,7 +175,7 @@ void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode
         s->batch = (uint32_t)count / 2;
     if (why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID || why == UA_STATUSCODE_BADTIMEOUT)
         subscription_restart(s, why); /* after a time-out nobody knows which items are there */
-    if (session_call_was_too_much(why))
+    if (!opcua_call_was_lost(why))
         log_warn("opcua items refused url=%s count=%zu status=%s next_batch=%u", s->session->url,
                  count, UA_StatusCode_name(why), items_batch(s));
 }
@@ -230,16 +238,17 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
         s->config.events->on_filter(s->config.arg, index, r->statusCode, &r->filterResult);
 }
 
-/* The answer did not come, or the server did none: as if it had not been asked. */
+/* The answer did not come, or the server did none: as if it had not been asked, or as if each of them had been
+ * refused. */
 static void undo_creating(struct opcua_subscription *s, uint32_t index, UA_StatusCode why,
-                          bool alone)
+                          bool again)
 {
     if (s->slots[index].state == ITEM_REMOVED)
         items_free_index(s, index);
-    else if (alone && session_call_was_too_much(why))
-        items_fail(s, index, why);
-    else
+    else if (again)
         items_make_new(s, index);
+    else
+        items_fail(s, index, why);
 }
 
 static void on_created(void *arg, UA_StatusCode status, void *response)
@@ -248,11 +257,13 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
     struct opcua_subscription *s = c->subscription;
     UA_CreateMonitoredItemsResponse *r = response;
     bool answered = r && r->resultsSize == c->count;
+    status = r && !answered ? UA_STATUSCODE_BADUNEXPECTEDERROR : status;
+    bool again = items_call_again(status, c->count);
     for (size_t i = 0; i < c->count; i++)
         if (answered)
             end_creating(s, c->indexes[i], &r->results[i]);
         else
-            undo_creating(s, c->indexes[i], status, c->count == 1);
+            undo_creating(s, c->indexes[i], status, again);
     size_t count = c->count;
     if (answered)
         learn_batch(s, c);
@@ -396,8 +407,10 @@ static void on_deleted(void *arg, UA_StatusCode status, void *response)
         else
             items_delete_later(s, c->indexes[i]);
     items_call_free(c);
-    if (!response)
+    if (!response) {
+        s->deletes_wait = !items_call_again(status, count);
         items_call_failed(s, count, status);
+    }
     items_pump(s);
 }
 
@@ -405,7 +418,7 @@ static bool delete_some(struct opcua_subscription *s)
 {
     size_t most = items_batch(s);
     most = most < s->to_delete_count ? most : s->to_delete_count;
-    if (most == 0)
+    if (most == 0 || s->deletes_wait)
         return false;
     struct item_call *c = items_call_new(s, most);
     UA_UInt32 *ids = memory_new(most * sizeof *ids);
@@ -427,6 +440,7 @@ static void on_retry(void *arg)
 {
     struct opcua_subscription *s = arg;
     uint32_t now = now_s(s);
+    s->deletes_wait = false;
     for (uint32_t i = 0; i < s->slot_count && s->failed_count > 0; i++)
         if (s->slots[i].state == ITEM_FAILED && now >= s->slots[i].retry_s) {
             s->failed_count--;
@@ -449,7 +463,7 @@ void items_pump(struct opcua_subscription *s)
                                                              items_modify_some(s) ||
                                                              items_link_some(s)))
             ;
-    if (s->failed_count > 0)
+    if (s->failed_count > 0 || s->deletes_wait)
         loop_timer_start(s->loop, &s->retry, retry_look_ms(s), on_retry, s);
 }
 
@@ -489,6 +503,7 @@ void items_restart(struct opcua_subscription *s)
     drop_calls(s);
     items_stop_looking(s);
     s->to_delete_count = s->to_modify_count = 0;
+    s->deletes_wait = false;
     items_unlink_all(s);
     s->new_count = s->failed_count = s->live_count = 0;
     s->new_from = s->slot_count;

@@ -40,12 +40,14 @@ static void on_modified(void *arg, UA_StatusCode status, void *response)
     struct opcua_subscription *s = c->subscription;
     UA_ModifyMonitoredItemsResponse *r = response;
     bool answered = r && r->resultsSize == c->count;
+    status = r && !answered ? UA_STATUSCODE_BADUNEXPECTEDERROR : status;
     for (size_t i = 0; i < c->count; i++)
         if (answered)
             end_modifying(s, c->indexes[i], &r->results[i]);
-        else if (opcua_call_was_lost(status) ||
-                 (session_call_was_too_much(status) && c->count > 1))
+        else if (items_call_again(status, c->count))
             items_modify(s, c->indexes[i]);
+        else if (s->slots[c->indexes[i]].state == ITEM_LIVE)
+            items_tell(s, c->indexes[i], status, false);
     size_t count = c->count;
     items_call_free(c);
     if (!answered)

@@ -247,8 +247,16 @@ static void forget(struct notification_changes *c)
     c->count = 0;
 }
 
+static bool are_too_many(struct bytes b)
+{
+    int32_t count;
+    return take(&b, &count, sizeof count) && count > (int32_t)NOTIFICATION_CHANGES_MAX;
+}
+
 UA_StatusCode notification_changes_decode(struct slice body, struct notification_changes *out)
 {
+    if (are_too_many((struct bytes){body.at, body.at + body.len}))
+        return UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED;
     if (take_all((struct bytes){body.at, body.at + body.len}, out))
         return UA_STATUSCODE_GOOD;
     forget(out);

@@ -51,6 +51,9 @@ extern const UA_DataType notification_type, publish_answer_type, republish_answe
 /* Whether the part's body is that type's, in binary. */
 bool notification_is(const struct notification_part *part, const UA_DataType *type);
 
+/* Of one notification: a hundred times what is asked for, and all items of a subscription. */
+#define NOTIFICATION_CHANGES_MAX (1u << 20)
+
 /* The values of a DataChangeNotification. They point into its body, which must outlive them. */
 struct notification_changes {
     UA_MonitoredItemNotification *items;
@@ -60,7 +63,7 @@ struct notification_changes {
     UA_DataChangeNotification whole; /* what the stack decoded; owns `items` when it has any */
 };
 
-/* `out` is {0}, or was cleared. BadDecodingError; then it has no items. */
+/* `out` is {0}, or was cleared. BadDecodingError, BadEncodingLimitsExceeded; then it has no items. */
 UA_StatusCode notification_changes_decode(struct slice body, struct notification_changes *out);
 /* Keeps a room that is not large. */
 void notification_changes_clear(struct notification_changes *c);

@@ -135,6 +135,25 @@ static void more_values_than_bytes_are_refused(void **state)
     assert_null(c.room);
 }
 
+/* A value takes twenty times as much here as on the wire: a message of the largest size must not. */
+static void more_values_than_a_subscription_has_are_refused(void **state)
+{
+    (void)state;
+    struct notification_changes c = {0};
+    uint32_t count = NOTIFICATION_CHANGES_MAX + 1;
+    size_t len = 4 + 5 * (size_t)count + 4; /* each: a handle, and that there is nothing */
+    uint8_t *body = calloc(1, len);
+    memcpy(body, &count, sizeof count);
+    assert_int_equal(notification_changes_decode(slice_from(body, len), &c),
+                     UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED);
+    assert_int_equal(c.room_cap, 0);
+    memcpy(body, &(uint32_t){count - 1}, sizeof count);
+    assert_int_equal(notification_changes_decode(slice_from(body, len), &c), UA_STATUSCODE_GOOD);
+    assert_int_equal(c.count, NOTIFICATION_CHANGES_MAX);
+    notification_changes_free(&c);
+    free(body);
+}
+
 static void the_room_is_used_again(void **state)
 {
     (void)state;
@@ -195,6 +214,7 @@ int main(void)
         cmocka_unit_test(the_rest_is_left_to_the_stack),
         cmocka_unit_test(what_is_cut_off_is_refused),
         cmocka_unit_test(more_values_than_bytes_are_refused),
+        cmocka_unit_test(more_values_than_a_subscription_has_are_refused),
         cmocka_unit_test(the_room_is_used_again),
         cmocka_unit_test(an_answer_keeps_its_parts_as_they_came),
     };

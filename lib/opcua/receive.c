@@ -6,12 +6,15 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "opcua/refusal.h"
 #include "opcua/subscription_priv.h"
 
 #define REPUBLISH_MS 10000
+#define UNANSWERED_MAX 2 /* Republish calls in a row, until the rest of a gap is given up */
 #define ASKED_MAX 4096 /* messages of one gap, of a server that does not say which it keeps */
 #define ANEW_COUNT 3   /* messages from behind in a row */
 #define ANEW_MAX 16    /* that are kept, while it cannot be decided */
+#define REPEATED_MAX 100 /* repetitions in a row: then they are none */
 
 static uint32_t next_of(uint32_t sequence)
 {
@@ -31,22 +34,29 @@ static uint32_t distance(uint32_t from, uint32_t end)
 
 /* ---- telling ---- */
 
-static void not_told(struct opcua_subscription *s, const char *what)
+/* Said once; each is a gap. */
+static void not_told(struct opcua_subscription *s, uint32_t sequence, const char *what)
 {
-    log_warn("opcua notification not understood url=%s subscription=%u what=%s", s->session->url,
+    log_line(s->misunderstood ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+             "opcua notification not understood url=%s subscription=%u what=%s", s->session->url,
              s->id, what);
+    s->misunderstood = true;
+    s->counts.gaps++;
+    if (s->config.events->on_gap)
+        s->config.events->on_gap(s->config.arg, sequence, 1);
 }
 
 /* Values of one part are decoded into room of the thread, which a callback that tells others of
  * theirs must not find. */
-static bool tell_changes(struct opcua_subscription *s, const struct notification_part *part)
+static bool tell_changes(struct opcua_subscription *s, uint32_t sequence,
+                         const struct notification_part *part)
 {
     struct notification_changes *of_thread = &s->session->thread->changes, c = *of_thread;
     *of_thread = (struct notification_changes){0};
     bool told = true;
     struct slice body = slice_from(part->body.data, part->body.length);
     if (notification_changes_decode(body, &c) != UA_STATUSCODE_GOOD)
-        not_told(s, "values");
+        not_told(s, sequence, "values");
     else if (c.count)
         told = s->config.events->on_data(s->config.arg, c.items, c.count);
     notification_changes_clear(&c);
@@ -55,11 +65,12 @@ static bool tell_changes(struct opcua_subscription *s, const struct notification
     return told;
 }
 
-static bool tell_events(struct opcua_subscription *s, const struct notification_part *part)
+static bool tell_events(struct opcua_subscription *s, uint32_t sequence,
+                        const struct notification_part *part)
 {
     UA_EventNotificationList n;
     if (UA_decodeBinary(&part->body, &n, &UA_TYPES[UA_TYPES_EVENTNOTIFICATIONLIST], NULL)) {
-        not_told(s, "events");
+        not_told(s, sequence, "events");
         return true;
     }
     bool told =
@@ -68,11 +79,12 @@ static bool tell_events(struct opcua_subscription *s, const struct notification_
     return told;
 }
 
-static void tell_status(struct opcua_subscription *s, const struct notification_part *part)
+static void tell_status(struct opcua_subscription *s, uint32_t sequence,
+                        const struct notification_part *part)
 {
     UA_StatusChangeNotification n;
     if (UA_decodeBinary(&part->body, &n, &UA_TYPES[UA_TYPES_STATUSCHANGENOTIFICATION], NULL)) {
-        not_told(s, "status");
+        not_told(s, sequence, "status");
         return;
     }
     subscription_restart(s, n.status);
@@ -80,14 +92,15 @@ static void tell_status(struct opcua_subscription *s, const struct notification_
 }
 
 /* A kind of notification that nobody knows counts as told. */
-static bool tell_part(struct opcua_subscription *s, const struct notification_part *part)
+static bool tell_part(struct opcua_subscription *s, uint32_t sequence,
+                      const struct notification_part *part)
 {
     if (notification_is(part, &UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION]))
-        return tell_changes(s, part);
+        return tell_changes(s, sequence, part);
     if (notification_is(part, &UA_TYPES[UA_TYPES_EVENTNOTIFICATIONLIST]))
-        return !s->config.events->on_events || tell_events(s, part);
+        return !s->config.events->on_events || tell_events(s, sequence, part);
     if (notification_is(part, &UA_TYPES[UA_TYPES_STATUSCHANGENOTIFICATION]))
-        tell_status(s, part);
+        tell_status(s, sequence, part);
     return true;
 }
 
@@ -96,7 +109,7 @@ static bool tell(struct opcua_subscription *s, const struct notification *m, siz
 {
     s->telling = true;
     s->published = m->published;
-    while (*told < m->part_count && tell_part(s, &m->parts[*told]))
+    while (*told < m->part_count && tell_part(s, m->sequence, &m->parts[*told]))
         ++*told;
     s->telling = false;
     return *told == m->part_count;
@@ -114,13 +127,32 @@ static bool goes_before(const struct held_message *a, const struct held_message 
     return !b->old && is_before(a->message.sequence, b->message.sequence);
 }
 
-static void hold(struct opcua_subscription *s, struct notification *m, size_t told)
+static size_t bytes_of(const struct notification *m)
 {
-    if (s->held_count >= OPCUA_SUBSCRIPTION_HELD_MAX)
+    size_t bytes = sizeof(struct held_message);
+    for (size_t i = 0; i < m->part_count; i++)
+        bytes += sizeof m->parts[i] + m->parts[i].body.length;
+    return bytes;
+}
+
+static bool has_room(const struct opcua_subscription *s, const struct notification *m, bool old)
+{
+    if (!old && m->sequence == s->expected)
+        return true; /* part of it may have been told, and the others wait for it */
+    return s->held_count < OPCUA_SUBSCRIPTION_HELD_MAX &&
+           s->held_bytes + bytes_of(m) <= OPCUA_SUBSCRIPTION_HELD_BYTES_MAX;
+}
+
+static void hold(struct opcua_subscription *s, struct notification *m, size_t told, bool old)
+{
+    if (!has_room(s, m, old))
         return; /* not acknowledged: it will be asked for again */
     struct held_message *h = MEMORY_NEW(struct held_message);
     h->message = *m;
     h->told = told;
+    h->old = old;
+    h->bytes = bytes_of(m);
+    s->held_bytes += h->bytes;
     UA_init(m, &notification_type);
     struct link *after = s->held.head.prev;
     while (after != &s->held.head && goes_before(h, LIST_OF(after, struct held_message, link)))
@@ -156,6 +188,7 @@ static void held_free(struct held_message *h)
 static void let_go(struct opcua_subscription *s, struct held_message *h)
 {
     s->held_count--;
+    s->held_bytes -= h->bytes;
     held_free(h);
 }
 
@@ -175,6 +208,7 @@ static void report_gap(struct opcua_subscription *s, uint32_t count)
 static void after_one(struct opcua_subscription *s, uint32_t sequence)
 {
     s->expected = next_of(sequence);
+    s->repeated = 0;
     s->counts.notifications++;
     publish_acknowledge(s, sequence);
 }
@@ -210,6 +244,25 @@ static uint32_t count_gone(const struct opcua_subscription *s, uint32_t missing)
     return gone;
 }
 
+/* Where what is missing ends; `expected` when nothing is. */
+static uint32_t gap_end(struct opcua_subscription *s)
+{
+    struct held_message *h = first_held(s);
+    if (h && !h->old)
+        return h->message.sequence;
+    return is_before(s->expected, s->known_next) ? s->known_next : s->expected;
+}
+
+/* How many are lost with the one that was asked for: one by one, unless the server would say the same of each. */
+static uint32_t count_lost(struct opcua_subscription *s, UA_StatusCode status)
+{
+    bool of_one = !UA_StatusCode_isBad(status) || status == UA_STATUSCODE_BADMESSAGENOTAVAILABLE;
+    bool for_ever = !of_one && opcua_refusal_of(status) == OPCUA_REFUSAL_FINAL;
+    s->unanswered = of_one ? 0 : s->unanswered + 1;
+    uint32_t missing = distance(s->expected, gap_end(s));
+    return missing > 0 && (for_ever || s->unanswered >= UNANSWERED_MAX) ? missing : 1;
+}
+
 static void on_republish(void *arg, UA_StatusCode status, void *response)
 {
     struct opcua_subscription *s = arg;
@@ -226,9 +279,10 @@ static void on_republish(void *arg, UA_StatusCode status, void *response)
     } else if (r && r->message.sequence == s->expected &&
                r->message.part_count) {
         s->counts.republished++;
-        hold(s, &r->message, 0);
+        s->unanswered = 0;
+        hold(s, &r->message, 0, false);
     } else {
-        report_gap(s, 1);
+        report_gap(s, count_lost(s, status));
     }
     receive_resume(s);
     publish_refill(s->session);
@@ -242,15 +296,6 @@ static void ask_again(struct opcua_subscription *s)
     s->republish = opcua_session_call(s->session, OPCUA_CALL_NOW, &request,
                                       &UA_TYPES[UA_TYPES_REPUBLISHREQUEST], &republish_answer_type,
                                       on_republish, s, REPUBLISH_MS);
-}
-
-/* Where what is missing ends; `expected` when nothing is. */
-static uint32_t gap_end(struct opcua_subscription *s)
-{
-    struct held_message *h = first_held(s);
-    if (h && !h->old)
-        return h->message.sequence;
-    return is_before(s->expected, s->known_next) ? s->known_next : s->expected;
 }
 
 /* Gets what is missing, one by one; what the server has no more is a gap. */
@@ -319,7 +364,7 @@ static void keep_anew(struct opcua_subscription *s, struct notification *m)
 static void take_anew(struct opcua_subscription *s)
 {
     for (struct held_message *h; (h = first_anew(s));) {
-        hold(s, &h->message, 0);
+        hold(s, &h->message, 0, false);
         held_free(h);
     }
     s->anew_count = 0;
@@ -331,6 +376,8 @@ static void look_for_new_count(struct opcua_subscription *s, struct notification
 {
     if (m->published <= s->published) {
         publish_acknowledge(s, m->sequence);
+        if (++s->repeated >= REPEATED_MAX) /* a server without a clock, which begins to count anew */
+            subscription_restart(s, UA_STATUSCODE_BADSEQUENCENUMBERINVALID);
         return;
     }
     if (s->anew_count == 0 || m->sequence != s->anew_next) {
@@ -359,7 +406,7 @@ static void look_for_new_count(struct opcua_subscription *s, struct notification
 static void on_keep_alive(struct opcua_subscription *s, struct notification *m)
 {
     s->counts.keep_alives++;
-    if (is_before(s->expected, m->sequence)) {
+    if (m->sequence != 0 && is_before(s->expected, m->sequence)) {
         s->known_next = m->sequence;
         receive_resume(s);
     } else if (s->config.events->on_keep_alive) {
@@ -367,11 +414,31 @@ static void on_keep_alive(struct opcua_subscription *s, struct notification *m)
     }
 }
 
+/* No message has the number 0, but those of servers that count on to it from the last one, or that do not count:
+ * taken as they come. */
+static void take_without_number(struct opcua_subscription *s, struct notification *m)
+{
+    size_t told = 0;
+    bool waits = s->paused || s->held_count > 0;
+    if (!waits && tell(s, m, &told)) {
+        s->counts.notifications++;
+        publish_acknowledge(s, 0);
+        return;
+    }
+    s->paused = s->paused || !waits;
+    hold(s, m, told, true);
+    receive_resume(s);
+}
+
 void receive_message(struct opcua_subscription *s, struct notification *m)
 {
     s->heard_ms = loop_now_ms(s->loop);
     if (m->part_count == 0) {
         on_keep_alive(s, m);
+        return;
+    }
+    if (m->sequence == 0) {
+        take_without_number(s, m);
         return;
     }
     uint32_t sequence = m->sequence;
@@ -389,7 +456,7 @@ void receive_message(struct opcua_subscription *s, struct notification *m)
         return;
     }
     s->paused = s->paused || sequence == s->expected;
-    hold(s, m, told);
+    hold(s, m, told, false);
     receive_resume(s);
 }
 
@@ -423,6 +490,7 @@ void receive_stop(struct opcua_subscription *s)
 void receive_restart(struct opcua_subscription *s)
 {
     forget_anew(s);
+    s->unanswered = s->repeated = 0;
     begin_to_count(s, 1);
 }
 

@@ -1,6 +1,7 @@
 #include "opcua/subscription.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #define KEEP_ALIVE_MS 10000
 #define LIFETIME_MS 120000 /* as long as a session lasts without us */
 #define NOTIFICATIONS_MAX 10000
+#define DAY_MS 86400000.0
 
 static void create(struct opcua_subscription *s);
 
@@ -90,6 +92,20 @@ static struct intervals intervals_of(const struct opcua_subscription_config *c)
     return (struct intervals){keep_alive, lifetime > 3 * keep_alive ? lifetime : 3 * keep_alive};
 }
 
+/* A server may give others than it was asked for. What is none, or would let nobody see for more than a day that it is
+ * silent (unless that was asked for), is not believed. */
+static void take_revised(struct opcua_subscription *s, double interval_ms, uint32_t keep_alive)
+{
+    struct intervals asked = intervals_of(&s->config);
+    double most = fmax(DAY_MS, s->config.publishing_ms * asked.keep_alive);
+    bool is_interval = interval_ms > 0 && interval_ms <= most; /* not of NaN */
+    s->publishing_ms = is_interval ? interval_ms : s->config.publishing_ms;
+    double count_max = fmax(1, floor(most / s->publishing_ms));
+    s->keep_alive_count = keep_alive == 0         ? asked.keep_alive
+                          : keep_alive > count_max ? (uint32_t)count_max
+                                                   : keep_alive;
+}
+
 static uint32_t notifications_max(const struct opcua_subscription_config *c)
 {
     return c->notifications_max ? c->notifications_max : NOTIFICATIONS_MAX;
@@ -101,8 +117,7 @@ static void on_modified(void *arg, UA_StatusCode status, void *response)
     const UA_ModifySubscriptionResponse *r = response;
     s->modify = NULL;
     if (r) {
-        s->publishing_ms = r->revisedPublishingInterval;
-        s->keep_alive_count = r->revisedMaxKeepAliveCount;
+        take_revised(s, r->revisedPublishingInterval, r->revisedMaxKeepAliveCount);
     } else if (opcua_call_was_lost(status)) {
         s->outdated = true; /* again when it is back */
     } else {
@@ -174,8 +189,7 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
         return;
     }
     s->id = r->subscriptionId;
-    s->publishing_ms = r->revisedPublishingInterval;
-    s->keep_alive_count = r->revisedMaxKeepAliveCount;
+    take_revised(s, r->revisedPublishingInterval, r->revisedMaxKeepAliveCount);
     s->counts.made++;
     receive_restart(s);
     items_restart(s);

@@ -20,6 +20,7 @@ struct opcua_subscription;
 #define OPCUA_ITEMS_PER_CALL_MAX 1000 /* or less: opcua/profile.h */
 #define OPCUA_SUBSCRIPTION_HELD_MAX                                                                \
     64 /* notifications held while the callback says no; more are left to Republish */
+#define OPCUA_SUBSCRIPTION_HELD_BYTES_MAX (64u << 20) /* likewise; the one that is next is held in any case */
 
 /* What to watch. The texts and the filter are borrowed. */
 struct opcua_item {

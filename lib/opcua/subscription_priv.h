@@ -23,7 +23,8 @@ struct held_message {
     struct link link;
     struct notification message; /* moved out of its response */
     size_t told;                 /* parts of it that were delivered */
-    bool old;                    /* of a subscription that the server no longer has */
+    size_t bytes;
+    bool old;                    /* of a subscription that the server no longer has, or without a number */
 };
 
 enum item_state {
@@ -96,12 +97,15 @@ struct opcua_subscription {
     uint32_t expected;   /* the next sequence number */
     uint32_t known_next; /* what the server's next one is at least */
     struct list held;    /* in order of their sequence numbers */
-    size_t held_count;
+    size_t held_count, held_bytes;
     bool paused;  /* the callback said no */
     bool telling; /* in the midst of it */
     UA_DateTime published; /* the notification that is told, or was last */
     struct opcua_call *republish;
     uint32_t asked;      /* what `republish` is for */
+    unsigned unanswered; /* of these in a row */
+    unsigned repeated;   /* messages in a row that seem to be repetitions */
+    bool misunderstood;  /* and it was said */
     uint32_t *available; /* sequence numbers that the server keeps, as it last said */
     size_t available_count;
     struct list anew;    /* messages in a row with numbers from before, the last of them */
@@ -118,6 +122,7 @@ struct opcua_subscription {
     size_t found_count, found_cap;
     uint32_t *to_delete; /* indexes */
     size_t to_delete_count, to_delete_cap;
+    bool deletes_wait; /* the server refused to; until the next retry */
     uint32_t *to_modify; /* indexes; some may be gone since */
     size_t to_modify_count, to_modify_cap;
     struct item_link *links; /* items_link.c */
@@ -183,6 +188,7 @@ void items_delete_later(struct opcua_subscription *s, uint32_t index);
 uint32_t items_batch(const struct opcua_subscription *s); /* of one call */
 struct item_call *items_call_new(struct opcua_subscription *s, size_t room);
 void items_call_free(struct item_call *c);
+bool items_call_again(UA_StatusCode why, size_t count);
 void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why);
 
 /* ---- items_find.c ---- */

@@ -248,14 +248,15 @@ static const struct opcua_subscription_events events = {.item = item,
 static const struct opcua_item count_item = {.node = SLICE_INIT("nsu=urn:test;s=Count"),
                                              .queue_size = 5000};
 
-static uint32_t silence_ms, subscription_silence_ms; /* of the next world; 0: as usual */
+static uint32_t silence_ms, subscription_silence_ms, item_retry_s; /* of the next world; 0: as usual */
 
 static struct world *world_new(uint32_t keep_alive_count, bool no_transfer)
 {
     struct world *w = MEMORY_NEW(struct world);
     w->loop = loop_new();
     w->thread = opcua_thread_new(
-        &(struct opcua_thread_config){.loop = w->loop, .lease_ms = 1, .silence_ms = silence_ms, .tuning.subscription_silence_ms = subscription_silence_ms});
+        &(struct opcua_thread_config){.loop = w->loop, .lease_ms = 1, .silence_ms = silence_ms,
+        .tuning = {.subscription_silence_ms = subscription_silence_ms, .item_retry_s = item_retry_s}});
     start_server(w);
     w->proxy = (struct proxy){.loop = w->loop, .server_port = w->port};
     struct listen_config listen = {
@@ -307,7 +308,7 @@ static bool is_alive(void *arg)
     return ((struct world *)arg)->alive;
 }
 
-static bool is_dead(void *arg)
+static inline bool is_dead(void *arg)
 {
     return !is_alive(arg);
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "opcua/server.h"
+#include "opcua/session_rig.h"
 
 #include "base/cmocka.h"
 
@@ -16,14 +16,10 @@
 #define NAME_BYTES 600
 
 static struct world {
-    struct opcua_server *server;
     UA_DataType types[2 * CHAIN + WIDE_TYPES];
     UA_DataTypeMember members[2 * CHAIN], wide[WIDE_FIELDS], all[WIDE_TYPES];
     size_t type_count, member_count;
     char long_name[NAME_BYTES + 1];
-    struct loop *loop;
-    struct opcua_thread *thread;
-    struct opcua_session *session;
     struct opcua_types *known;
     const UA_DataType *told;
     bool answered;
@@ -69,39 +65,23 @@ static void add_wide(void)
 static int setup(void **state)
 {
     (void)state;
-    assert_int_equal(
-        opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1"}, &world.server), OK);
+    rig_open((struct opcua_server_config){0});
     add_chain(1, false);
     add_chain(FIRST_ARRAY, true);
     add_wide();
-    opcua_server_add_structures(world.server, world.types, world.type_count);
-    assert_int_equal(opcua_server_start(world.server), OK);
-    world.loop = loop_new();
-    world.thread =
-        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
-    world.session = opcua_session_get(
-        world.thread,
-        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    opcua_server_add_structures(rig.server, world.types, world.type_count);
+    rig_start(0);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    opcua_session_unref(&world.session);
-    opcua_thread_free(&world.thread);
-    opcua_server_close(&world.server);
-    loop_free(&world.loop);
+    rig_close();
     return 0;
 }
 
 /* ---- asking ---- */
-
-static bool is_ready(void *arg)
-{
-    (void)arg;
-    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
-}
 
 static void on_type(void *arg, const UA_DataType *type)
 {
@@ -122,8 +102,8 @@ static int begin(void **state)
 {
     (void)state;
     list_init(&all);
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
-    world.known = opcua_types_get(&all, world.session);
+    RIG_WAIT(rig_is_ready);
+    world.known = opcua_types_get(&all, rig.session);
     return 0;
 }
 
@@ -140,9 +120,9 @@ static const UA_DataType *load(uint32_t n)
     UA_NodeId id = UA_NODEID_NUMERIC(1, n);
     world.answered = false;
     opcua_types_load(
-        world.known, world.session,
+        world.known, rig.session,
         &(struct opcua_types_question){.id = &id, .timeout_ms = WAIT_MS, .fn = on_type});
-    assert_true(loop_run_until(world.loop, is_answered, NULL, WAIT_MS));
+    RIG_WAIT(is_answered);
     return world.told;
 }
 

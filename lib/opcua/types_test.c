@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "opcua/server_priv.h"
+#include "opcua/session_rig.h"
 
 #include "base/cmocka.h"
 
@@ -17,16 +18,12 @@
 #define OTHER UA_NODEID_NUMERIC(1, 5003)
 
 static struct world {
-    struct opcua_server *server;
     pthread_mutex_t held; /* who has it keeps the server from answering */
     atomic_bool waits;    /* the server does */
     UA_DataTypeMember members[BITS + 1];
     atomic_int refuses;   /* turns */
     atomic_bool refusing, asked;
     UA_DataType types[3];
-    struct loop *loop;
-    struct opcua_thread *thread;
-    struct opcua_session *session;
     struct list all;
     struct opcua_types *known;
     const UA_DataType *told;
@@ -67,7 +64,7 @@ static bool waits(void *arg)
 static void refuse_for_a_while(void *arg)
 {
     (void)arg;
-    UA_ServerConfig *config = UA_Server_getConfig(opcua_server_stack(world.server));
+    UA_ServerConfig *config = UA_Server_getConfig(opcua_server_stack(rig.server));
     config->maxNodesPerRead = world.refuses > 0 ? 2 : 0;
     world.refusing = world.refuses > 0;
     world.refuses -= world.refuses > 0 && world.asked;
@@ -75,12 +72,10 @@ static void refuse_for_a_while(void *arg)
 
 static void open_server(int port)
 {
-    assert_int_equal(
-        opcua_server_open(&(struct opcua_server_config){.host = "127.0.0.1", .port = port}, &world.server), OK);
-    opcua_server_add_structures(world.server, world.types, 3);
-    opcua_server_every(world.server, 10, wait_while_held, NULL);
-    opcua_server_every(world.server, 10, refuse_for_a_while, NULL);
-    assert_int_equal(opcua_server_start(world.server), OK);
+    rig_open((struct opcua_server_config){.port = port});
+    opcua_server_add_structures(rig.server, world.types, 3);
+    opcua_server_every(rig.server, 10, wait_while_held, NULL);
+    opcua_server_every(rig.server, 10, refuse_for_a_while, NULL);
 }
 
 static int setup(void **state)
@@ -93,12 +88,7 @@ static int setup(void **state)
     world.types[1] = structure("TooMany", TOO_MANY, BITS + 1);
     world.types[2] = structure("Other", OTHER, 1);
     open_server(0);
-    world.loop = loop_new();
-    world.thread =
-        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 1});
-    world.session = opcua_session_get(
-        world.thread,
-        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    rig_start(0);
     list_init(&world.all);
     return 0;
 }
@@ -108,20 +98,11 @@ static int teardown(void **state)
     (void)state;
     opcua_types_unref(&world.known);
     opcua_types_forget_all(&world.all);
-    opcua_session_unref(&world.session);
-    opcua_thread_free(&world.thread);
-    opcua_server_close(&world.server);
-    loop_free(&world.loop);
+    rig_close();
     return 0;
 }
 
 /* ---- asking ---- */
-
-static bool is_ready(void *arg)
-{
-    (void)arg;
-    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
-}
 
 static void on_type(void *arg, const UA_DataType *type)
 {
@@ -138,14 +119,14 @@ static bool is_answered(void *arg)
 
 static const UA_DataType *load(UA_NodeId id, uint32_t timeout_ms)
 {
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    RIG_WAIT(rig_is_ready);
     if (world.known == NULL)
-        world.known = opcua_types_get(&world.all, world.session);
+        world.known = opcua_types_get(&world.all, rig.session);
     world.answered = false;
     opcua_types_load(
-        world.known, world.session,
+        world.known, rig.session,
         &(struct opcua_types_question){.id = &id, .timeout_ms = timeout_ms, .fn = on_type});
-    assert_true(loop_run_until(world.loop, is_answered, NULL, WAIT_MS));
+    RIG_WAIT(is_answered);
     return world.told;
 }
 
@@ -161,9 +142,9 @@ static void connect_anew(void)
 static void a_server_that_did_not_answer_in_time_is_asked_again(void **state)
 {
     (void)state;
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    RIG_WAIT(rig_is_ready);
     pthread_mutex_lock(&world.held);
-    assert_true(loop_run_until(world.loop, waits, NULL, WAIT_MS));
+    RIG_WAIT(waits);
     const UA_DataType *type = load(FITS, PATIENCE_MS);
     pthread_mutex_unlock(&world.held);
     assert_null(type);
@@ -182,9 +163,9 @@ static bool is_refusing(void *arg)
 static void what_is_refused_for_now_is_asked_again_within_its_time(void **state)
 {
     (void)state;
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    RIG_WAIT(rig_is_ready);
     world.refuses = 20;
-    assert_true(loop_run_until(world.loop, is_refusing, NULL, WAIT_MS));
+    RIG_WAIT(is_refusing);
     world.asked = true;
     assert_non_null(load(OTHER, WAIT_MS));
     UA_NodeId id = OTHER;
@@ -199,7 +180,7 @@ static void a_type_that_there_is_not_is_remembered_as_that(void **state)
     assert_null(load(id, WAIT_MS));
     assert_false(opcua_types_was_refused(world.known, &id));
     world.answered = false;
-    opcua_types_load(world.known, world.session,
+    opcua_types_load(world.known, rig.session,
                      &(struct opcua_types_question){.id = &id, .timeout_ms = WAIT_MS, .fn = on_type});
     assert_true(world.answered);
 }
@@ -213,23 +194,19 @@ static void no_more_fields_are_optional_than_a_mask_has_bits(void **state)
     assert_null(load(TOO_MANY, WAIT_MS));
 }
 
-static bool is_lost(void *arg)
-{
-    return !is_ready(arg);
-}
-
 /* A program that was changed: the same names, other members. */
 static void a_server_that_began_anew_is_asked_anew(void **state)
 {
     (void)state;
     const UA_DataType *before = load(FITS, WAIT_MS);
     assert_int_equal(before->membersSize, BITS);
-    int port = atoi(strrchr(opcua_server_url(world.server), ':') + 1);
-    opcua_server_close(&world.server);
-    assert_true(loop_run_until(world.loop, is_lost, NULL, WAIT_MS));
+    int port = rig_port();
+    opcua_server_close(&rig.server);
+    RIG_WAIT(rig_is_lost);
     opcua_types_unref(&world.known);
     world.types[0] = structure("Fits", FITS, 1);
     open_server(port);
+    assert_int_equal(opcua_server_start(rig.server), OK);
     const UA_DataType *after = load(FITS, WAIT_MS);
     assert_non_null(after);
     assert_int_equal(after->membersSize, 1);

@@ -4,6 +4,8 @@
 
 #include "base/memory.h"
 
+#define AHEAD_MAX (24 * 3600 * (UA_DateTime)UA_DATETIME_SEC) /* that a server's clock is before ours */
+
 /* ---- gaps ---- */
 
 static void enqueue(struct backfill_item *i)
@@ -90,12 +92,18 @@ static void close_gap(struct backfill_item *i, UA_DateTime time)
         enqueue(i);
 }
 
+/* A clock that stood in the future for a while would leave nothing to be missed afterwards. */
+static bool is_believed(UA_DateTime time)
+{
+    return time != 0 && time < UA_DateTime_now() + AHEAD_MAX;
+}
+
 void backfill_value(struct backfill_item *i, const UA_DataValue *v)
 {
     UA_DateTime time = v->hasSourceTimestamp   ? v->sourceTimestamp
                        : v->hasServerTimestamp ? v->serverTimestamp
                                                : 0;
-    if (time == 0)
+    if (!is_believed(time))
         return;
     if (i->open)
         close_gap(i, time);

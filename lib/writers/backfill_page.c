@@ -9,6 +9,7 @@
 
 #define TYPE_MS 5000 /* until one is given up */
 #define FAILURES_MAX 8
+#define EMPTY_MAX 100 /* pages in a row in which nothing is new */
 
 struct backfill_page {
     struct backfill_item *item;
@@ -60,8 +61,16 @@ static void end_page(struct backfill_item *i, UA_HistoryReadResult *r)
     r->continuationPoint = UA_BYTESTRING_NULL;
     /* A full page without a continuation may be all, or all that this server gives at once. */
     bool more = b->continuation.length > 0 || (count >= BACKFILL_PAGE && told > 0);
-    if (!more)
+    b->empty = told > 0 ? 0 : b->empty + 1;
+    if (more && b->empty > EMPTY_MAX) { /* the server has nothing, and does not come to an end */
+        backfill_drop_continuation(b);
+        backfill_tell_lost(i, i->gaps[0].from, i->gaps[0].until);
+        more = false;
+    }
+    if (!more) {
+        b->empty = 0;
         backfill_drop_gap(i, 0);
+    }
     backfill_pump_later(b, b->config.rate ? count * 1000 / b->config.rate : 0);
 }
 

@@ -39,6 +39,7 @@ struct backfill {
     struct backfill_asking *out;    /* a call */
     struct backfill_page *page;     /* an answer whose values are not told yet; NULL: none */
     UA_ByteString continuation;     /* of the first item's gap */
+    unsigned empty;                 /* pages of it in a row that had nothing */
     struct backfill_gap_span asked; /* the same for all pages of a continuation */
     unsigned refs;
 };

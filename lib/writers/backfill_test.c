@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "opcua/answers_rig.h"
 #include "opcua/server.h"
 #include "opcua/value_json.h"
 
@@ -33,7 +34,7 @@ static struct world {
     size_t late, lost, out_of_order, out_of_place;
     UA_DateTime began, last, from, until, lost_from, lost_until;
     UA_Int32 value;
-    size_t twice;
+    size_t twice, pages;
     UA_DataTypeMember member;
     UA_DataType type;
     size_t own, own_known; /* values of it, and those whose type was known when they were told */
@@ -296,6 +297,45 @@ static void the_same_value_again_is_no_gap(void **state)
     assert_int_equal(world.counts.waiting, 0);
 }
 
+/* Of a server whose clock was in the year 9999 for a moment: later values would all be before it. */
+static void a_value_of_the_future_is_not_where_history_goes_on(void **state)
+{
+    (void)state;
+    UA_DateTime now = UA_DateTime_now();
+    world.item = item_of(WITH, NULL);
+    live(now);
+    live(now + 365 * 24 * 3600 * (UA_DateTime)UA_DATETIME_SEC);
+    live(INT64_MAX);
+    assert_true(backfill_told(world.item) == now);
+}
+
+/* Where to go on, again and again, and nothing there. */
+static void change(const UA_DataType *type, const void *request, void *answer)
+{
+    UA_HistoryReadResponse *r = answer;
+    (void)request;
+    if (!ANSWERS_OF(type, HISTORYREAD))
+        return;
+    world.pages++;
+    for (size_t i = 0; i < r->resultsSize; i++) {
+        UA_HistoryReadResult_clear(&r->results[i]);
+        UA_HistoryReadResult_init(&r->results[i]);
+        r->results[i].continuationPoint = UA_BYTESTRING_ALLOC("on");
+    }
+}
+
+static void a_history_without_an_end_is_given_up(void **state)
+{
+    (void)state;
+    answers_change = change;
+    miss(WITH, world.began, UA_DateTime_now());
+    assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
+    answers_change = NULL;
+    assert_int_equal(world.late, 0);
+    assert_int_equal(world.lost, 1);
+    assert_true(world.pages > 10 && world.pages < 200);
+}
+
 static void a_gap_without_history_is_told_as_lost(void **state)
 {
     (void)state;
@@ -392,6 +432,8 @@ int main(void)
         TEST(what_an_earlier_start_told_is_where_history_begins),
         TEST(a_node_may_be_known_by_its_path),
         TEST(the_same_value_again_is_no_gap),
+        TEST(a_value_of_the_future_is_not_where_history_goes_on),
+        TEST(a_history_without_an_end_is_given_up),
         TEST(a_gap_without_history_is_told_as_lost),
         TEST(gaps_beyond_the_bound_are_told_as_lost),
         TEST(waits_for_room),

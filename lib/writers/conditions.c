@@ -70,9 +70,8 @@ void conditions_free(struct conditions **conditions)
 
 /* ---- events ---- */
 
-static bool has_room(struct conditions *c, size_t bytes)
+static bool note_room(struct conditions *c, bool full)
 {
-    bool full = c->all.count >= CONDITIONS_MAX || c->bytes + bytes > CONDITIONS_BYTES_MAX;
     if (full && !c->full)
         log_warn("publisher more retained conditions than are kept count=%zu bytes=%zu",
                  c->all.count, c->bytes);
@@ -80,10 +79,25 @@ static bool has_room(struct conditions *c, size_t bytes)
     return !full;
 }
 
+static bool has_room(struct conditions *c, size_t bytes)
+{
+    return note_room(c, c->all.count >= CONDITIONS_MAX || c->bytes + bytes > CONDITIONS_BYTES_MAX);
+}
+
+/* In the place of one that has so many. */
+static bool has_room_for_more(struct conditions *c, size_t bytes, size_t before)
+{
+    return note_room(c, c->bytes - before + bytes > CONDITIONS_BYTES_MAX);
+}
+
 static void put(struct conditions *c, struct slice key, const UA_EventFieldList *event)
 {
     struct condition *one = map_get(&c->all, key);
     size_t bytes = UA_calcSizeBinary(event, &UA_TYPES[UA_TYPES_EVENTFIELDLIST]);
+    if (one && !has_room_for_more(c, bytes, one->bytes)) {
+        drop(c, one); /* better none than one that is not true any more */
+        return;
+    }
     if (one) {
         c->bytes -= one->bytes;
         UA_EventFieldList_clear(&one->event);

@@ -19,15 +19,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static bool take(uint32_t id, UA_Boolean retain, UA_UInt16 severity)
+static bool take_field(uint32_t id, UA_Boolean retain, void *field, const UA_DataType *type)
 {
     UA_NodeId node = UA_NODEID_NUMERIC(1, id);
     UA_Variant fields[3];
     UA_Variant_setScalar(&fields[0], &node, &UA_TYPES[UA_TYPES_NODEID]);
     UA_Variant_setScalar(&fields[1], &retain, &UA_TYPES[UA_TYPES_BOOLEAN]);
-    UA_Variant_setScalar(&fields[2], &severity, &UA_TYPES[UA_TYPES_UINT16]);
+    UA_Variant_setScalar(&fields[2], field, type);
     UA_EventFieldList event = {.eventFieldsSize = 3, .eventFields = fields};
     return conditions_take(conditions, &event, &filter);
+}
+
+static bool take(uint32_t id, UA_Boolean retain, UA_UInt16 severity)
+{
+    return take_field(id, retain, &severity, &UA_TYPES[UA_TYPES_UINT16]);
 }
 
 /* What was told last of a condition; 0: it is not there. */
@@ -54,6 +59,21 @@ static void keeps_the_last_event_of_each_while_it_is_retained(void **state)
     assert_int_equal(severity_of(1), 0);
     assert_true(take(3, false, 100)); /* never known */
     assert_int_equal(conditions_count(conditions), 1);
+}
+
+/* Each of them may be told again with more than before. */
+static void later_events_have_the_same_bound(void **state)
+{
+    (void)state;
+    UA_ByteString large = UA_BYTESTRING_NULL;
+    assert_int_equal(UA_ByteString_allocBuffer(&large, CONDITIONS_BYTES_MAX / 3), 0);
+    for (uint32_t id = 1; id <= 4; id++)
+        assert_true(take(id, true, 100));
+    for (uint32_t id = 1; id <= 4; id++)
+        assert_true(take_field(id, true, &large, &UA_TYPES[UA_TYPES_BYTESTRING]));
+    assert_int_equal(conditions_count(conditions), 2);
+    assert_int_equal(severity_of(3) + severity_of(4), 0); /* nor as they were */
+    UA_ByteString_clear(&large);
 }
 
 static void other_events_are_not_conditions(void **state)
@@ -138,6 +158,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(keeps_the_last_event_of_each_while_it_is_retained),
+        TEST(later_events_have_the_same_bound),
         TEST(other_events_are_not_conditions),
         TEST(all_are_due_at_the_interval_and_sooner_after_a_change),
         TEST(a_refresh_drops_what_it_does_not_tell),

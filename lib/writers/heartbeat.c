@@ -20,11 +20,18 @@ struct heartbeat {
     bool any, disconnected, running;
 };
 
+/* A clock may stand where there is no more time. */
+static UA_DateTime later(UA_DateTime time, UA_DateTime passed)
+{
+    UA_DateTime sum;
+    return __builtin_add_overflow(time, passed, &sum) ? INT64_MAX : sum;
+}
+
 static void move_times(const struct heartbeat *h, UA_DataValue *v)
 {
     UA_DateTime passed = (UA_DateTime)(loop_now_ms(h->loop) - h->received_ms) * TICKS_PER_MS;
-    v->sourceTimestamp += passed;
-    v->serverTimestamp += passed;
+    v->sourceTimestamp = later(v->sourceTimestamp, passed);
+    v->serverTimestamp = later(v->serverTimestamp, passed);
 }
 
 static void say_disconnected(UA_DataValue *v)

@@ -184,6 +184,21 @@ static void times_move_on(void **state)
     world_free(w);
 }
 
+/* There is no time behind the last one. */
+static void a_clock_at_its_end_stays_there(void **state)
+{
+    (void)state;
+    struct world *w = world_live(HEARTBEAT_TIMESTAMPS);
+    UA_Int32 one = 1;
+    UA_DataValue v = {.hasValue = true, .hasSourceTimestamp = true, .sourceTimestamp = INT64_MAX - 1};
+    UA_Variant_setScalar(&v.value, &one, &UA_TYPES[UA_TYPES_INT32]);
+    heartbeat_value(w->heartbeat, &v);
+    pass(w, 2000);
+    assert_int_equal(w->beats, 2);
+    assert_true(w->time == INT64_MAX);
+    world_free(w);
+}
+
 static void some_are_only_counted(void **state)
 {
     (void)state;
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test(the_last_known_good_value_is_no_bad_one),
         cmocka_unit_test(without_a_connection_the_value_is_uncertain),
         cmocka_unit_test(times_move_on),
+        cmocka_unit_test(a_clock_at_its_end_stays_there),
         cmocka_unit_test(some_are_only_counted),
         cmocka_unit_test(values_are_dropped_for_heartbeats_alone),
         cmocka_unit_test(another_interval_keeps_the_value),

@@ -58,8 +58,8 @@ static size_t sort(struct source *s, const UA_MonitoredItemNotification *values,
     for (size_t i = from; i < count; i++) {
         expect(s, values, i, count);
         struct source_item *item = source_item_at(s, values[i].clientHandle);
-        if (!item)
-            continue; /* removed meanwhile */
+        if (!item || item->late_filter)
+            continue; /* removed meanwhile; or it watches events, which no server should mistake */
         if (!c || c->writer != item->writer)
             c = chain_of(chains, chain_count, item->writer);
         if (!c)
@@ -129,11 +129,18 @@ static bool on_data(void *arg, const UA_MonitoredItemNotification *values, size_
     return true;
 }
 
+/* Events are of items that watch some, whatever a server says. */
+static struct source_item *event_item_at(struct source *s, uint32_t index)
+{
+    struct source_item *item = source_item_at(s, index);
+    return item && item->late_filter ? item : NULL;
+}
+
 /* Events are told in their order: nobody goes ahead of one that waits. */
 static bool are_ready(struct source *s, const UA_EventFieldList *events, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct source_item *item = source_item_at(s, events[i].clientHandle);
+        struct source_item *item = event_item_at(s, events[i].clientHandle);
         if (item && !s->owner->events->is_event_ready(item, &events[i])) {
             s->waits_for = item;
             return false;
@@ -151,7 +158,7 @@ static bool on_events(void *arg, const UA_EventFieldList *events, size_t count)
         return false;
     UA_DateTime now = UA_DateTime_now();
     for (size_t i = 0; i < count; i++) {
-        struct source_item *item = source_item_at(s, events[i].clientHandle);
+        struct source_item *item = event_item_at(s, events[i].clientHandle);
         if (!item)
             continue;
         s->owner->events->on_event(item->writer, item, &events[i], now);

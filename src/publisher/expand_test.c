@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "opcua/server.h"
 #include "opcua/session_diagnostics.h"
+#include "opcua/session_rig.h"
 
 #include "base/cmocka.h"
 
@@ -15,11 +15,6 @@
 #define ASSETS 40
 
 static struct world {
-    struct opcua_server *server;
-    uint16_t space;
-    struct loop *loop;
-    struct opcua_thread *thread;
-    struct opcua_session *session;
     struct expansion found;
     bool done;
     UA_UInt32 browsed, read; /* calls that the server counted */
@@ -29,12 +24,12 @@ static struct world {
 
 static void add(const char *parent, const char *id, const char *name, bool folder)
 {
-    struct opcua_place above = {parent ? world.space : 0, parent}, at = {world.space, id};
+    struct opcua_place above = {parent ? rig.space : 0, parent}, at = {rig.space, id};
     UA_Int32 zero = 0;
     if (folder)
-        opcua_server_add_folder(world.server, above, at, name);
+        opcua_server_add_folder(rig.server, above, at, name);
     else
-        opcua_server_add_variable(world.server, above, at, name, &zero, &UA_TYPES[UA_TYPES_INT32],
+        opcua_server_add_variable(rig.server, above, at, name, &zero, &UA_TYPES[UA_TYPES_INT32],
                                   false);
 }
 
@@ -49,9 +44,7 @@ static void add_numbered(const char *parent, const char *name, int n, bool folde
 static int setup(void **state)
 {
     (void)state;
-    struct opcua_server_config config = {.host = "127.0.0.1", .references_per_node = 1000};
-    assert_int_equal(opcua_server_open(&config, &world.server), OK);
-    world.space = opcua_server_namespace(world.server, "urn:test");
+    rig_open((struct opcua_server_config){.references_per_node = 1000});
     add(NULL, "big", "Big", true);
     for (int i = 0; i < MANY; i++)
         add_numbered("big", "v", i, false);
@@ -63,23 +56,14 @@ static int setup(void **state)
         for (int k = 0; k < 3; k++)
             add_numbered(id, "v", k, false);
     }
-    assert_int_equal(opcua_server_start(world.server), OK);
-    world.loop = loop_new();
-    world.thread =
-        opcua_thread_new(&(struct opcua_thread_config){.loop = world.loop, .lease_ms = 60000});
-    world.session = opcua_session_get(
-        world.thread,
-        &(struct opcua_connection){.endpoint_url = slice_of(opcua_server_url(world.server))});
+    rig_start(60000);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    opcua_session_unref(&world.session);
-    opcua_thread_free(&world.thread);
-    opcua_server_close(&world.server);
-    loop_free(&world.loop);
+    rig_close();
     return 0;
 }
 
@@ -112,8 +96,8 @@ static void on_diagnostics(void *arg, UA_StatusCode status, const UA_SessionDiag
 static void count_calls(void)
 {
     world.done = false;
-    opcua_session_diagnostics(world.session, on_diagnostics, NULL, WAIT_MS);
-    assert_true(loop_run_until(world.loop, is_done, NULL, WAIT_MS));
+    opcua_session_diagnostics(rig.session, on_diagnostics, NULL, WAIT_MS);
+    RIG_WAIT(is_done);
 }
 
 static void on_found(void *arg, struct expansion *result)
@@ -126,20 +110,14 @@ static void on_found(void *arg, struct expansion *result)
 static void expand(struct plan_item *items, size_t count, struct expand_options options)
 {
     struct plan_writer what = {
-        .connection = {.endpoint_url = slice_of(opcua_server_url(world.server))},
+        .connection = {.endpoint_url = slice_of(opcua_server_url(rig.server))},
         .items = items,
         .item_count = count};
     options.timeout_ms = WAIT_MS;
     world.done = false;
     expansion_clear(&world.found);
-    expand_begin(world.thread, &what, &options, on_found, NULL);
-    assert_true(loop_run_until(world.loop, is_done, NULL, WAIT_MS));
-}
-
-static bool is_ready(void *arg)
-{
-    (void)arg;
-    return opcua_session_state(world.session) == OPCUA_SESSION_READY;
+    expand_begin(rig.thread, &what, &options, on_found, NULL);
+    RIG_WAIT(is_done);
 }
 
 static void expand_one(const char *node, struct expand_options options)
@@ -161,7 +139,7 @@ static bool slice_contains(struct slice s, const char *part)
 static void three_thousand_variables_are_few_calls(void **state)
 {
     (void)state;
-    assert_true(loop_run_until(world.loop, is_ready, NULL, WAIT_MS));
+    RIG_WAIT(rig_is_ready);
     world.browsed = world.read = 0;
     count_calls();
     expand_one("nsu=urn:test;s=big", (struct expand_options){.no_objects = true});

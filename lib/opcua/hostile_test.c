@@ -1,0 +1,369 @@
+/* A server that answers as none should: it is not believed, asked no more often than a good one, and what it says
+ * later is taken again. */
+#include <math.h>
+
+#include "opcua/answers_rig.h"
+#include "opcua/subscription_rig.h"
+
+/* ---- what it does ---- */
+
+static struct hostile {
+    size_t creates, deletes, modifies, republishes; /* that it was asked for */
+    bool too_few;                                   /* results, of items that are made and changed */
+    UA_StatusCode of_items, of_deletes, of_modifies, of_republish;
+    double interval_ms;
+    uint32_t keep_alive_count; /* both of a subscription that is made; interval 0: as they are */
+    uint32_t ahead;            /* its numbers are by so many, */
+    bool counts_zero;          /* after the last one comes 0, */
+    bool no_clock;             /* and all its times are 1601 */
+} hostile;
+
+static void set_status(void *answer, UA_StatusCode status)
+{
+    if (status != UA_STATUSCODE_GOOD)
+        ((UA_ResponseHeader *)answer)->serviceResult = status;
+}
+
+static void leave_one_out(UA_CreateMonitoredItemsResponse *r)
+{
+    if (hostile.too_few && r->resultsSize)
+        UA_MonitoredItemCreateResult_clear(&r->results[--r->resultsSize]);
+}
+
+static void revise(UA_CreateSubscriptionResponse *r)
+{
+    if (hostile.interval_ms == 0)
+        return;
+    r->revisedPublishingInterval = hostile.interval_ms;
+    r->revisedMaxKeepAliveCount = hostile.keep_alive_count;
+    r->revisedLifetimeCount = 0;
+}
+
+static uint32_t number_of(uint32_t n)
+{
+    uint32_t ahead = n + hostile.ahead;
+    return ahead < n && !hostile.counts_zero ? ahead + 1 : ahead;
+}
+
+static void number_anew(struct publish_answer *a)
+{
+    a->message.sequence = number_of(a->message.sequence);
+    for (size_t i = 0; i < a->available_count; i++)
+        a->available[i] = number_of(a->available[i]);
+    if (hostile.of_republish)
+        a->available_count = 0; /* it keeps none, and says nothing of it */
+    if (hostile.no_clock)
+        a->message.published = 0;
+}
+
+static void change(const UA_DataType *type, const void *request, void *answer)
+{
+    (void)request;
+    if (ANSWERS_OF(type, CREATESUBSCRIPTION))
+        revise(answer);
+    if (ANSWERS_OF(type, PUBLISH))
+        number_anew(answer);
+    if (ANSWERS_OF(type, CREATEMONITOREDITEMS)) {
+        hostile.creates++;
+        leave_one_out(answer);
+        set_status(answer, hostile.of_items);
+    }
+    if (ANSWERS_OF(type, MODIFYMONITOREDITEMS)) {
+        hostile.modifies++;
+        set_status(answer, hostile.of_modifies);
+    }
+    if (ANSWERS_OF(type, DELETEMONITOREDITEMS)) {
+        hostile.deletes++;
+        set_status(answer, hostile.of_deletes);
+    }
+    if (ANSWERS_OF(type, REPUBLISH)) {
+        hostile.republishes++;
+        set_status(answer, hostile.of_republish);
+    }
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    hostile = (struct hostile){0};
+    answers_change = change;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    answers_change = NULL;
+    return 0;
+}
+
+/* ---- items ---- */
+
+static bool two_are_told(void *arg)
+{
+    struct world *w = arg;
+    return w->told[0] && w->told[1];
+}
+
+static bool first_is_good(void *arg)
+{
+    return ((struct world *)arg)->status[0] == UA_STATUSCODE_GOOD;
+}
+
+/* Long enough to be asked many times, by who does not wait. */
+static void let_it_be_quiet(struct world *w)
+{
+    w->keep_alives = 0;
+    WAIT_FOR(has_keep_alives, w);
+}
+
+static void two_items_fail(UA_StatusCode with)
+{
+    struct world *w = world_new(1, false);
+    add(w, count_item);
+    add(w, (struct opcua_item){.node = SLICE("nsu=urn:test;s=Still")});
+    WAIT_FOR(two_are_told, w);
+    assert_int_equal(w->status[0], with);
+    assert_int_equal(w->status[1], with);
+    assert_int_equal(hostile.creates, 1);
+    hostile.too_few = false;
+    hostile.of_items = UA_STATUSCODE_GOOD;
+    opcua_subscription_retry(w->subscription, 0); /* as it is by itself, later */
+    WAIT_FOR(first_is_good, w);
+    want_more(w, 5);
+    world_free(w);
+}
+
+static void too_few_results_are_an_error_of_each_item(void **state)
+{
+    (void)state;
+    hostile.too_few = true;
+    two_items_fail(UA_STATUSCODE_BADUNEXPECTEDERROR);
+}
+
+static void items_that_are_refused_as_a_whole_are_not_asked_for_at_once(void **state)
+{
+    (void)state;
+    hostile.of_items = UA_STATUSCODE_BADINTERNALERROR;
+    two_items_fail(UA_STATUSCODE_BADINTERNALERROR);
+}
+
+static bool was_asked_to_delete(void *arg)
+{
+    (void)arg;
+    return hostile.deletes > 0;
+}
+
+static void items_that_it_does_not_delete_are_deleted_later(void **state)
+{
+    (void)state;
+    item_retry_s = 1;
+    struct world *w = world_new(1, false);
+    item_retry_s = 0;
+    uint32_t index = add(w, (struct opcua_item){.node = SLICE("nsu=urn:test;s=Still")});
+    want_more(w, 1);
+    hostile.of_deletes = UA_STATUSCODE_BADINTERNALERROR;
+    opcua_subscription_remove(w->subscription, index);
+    WAIT_FOR(was_asked_to_delete, w);
+    let_it_be_quiet(w);
+    assert_true(hostile.deletes <= 2);
+    hostile.of_deletes = UA_STATUSCODE_GOOD;
+    WAIT_FOR(has_no_items, w);
+    world_free(w);
+}
+
+static bool is_refused(void *arg)
+{
+    return ((struct world *)arg)->status[0] == UA_STATUSCODE_BADINTERNALERROR;
+}
+
+static void an_item_that_it_does_not_change_is_told_so(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    add(w, count_item);
+    want_more(w, 10);
+    hostile.of_modifies = UA_STATUSCODE_BADINTERNALERROR;
+    opcua_subscription_modify(w->subscription, 0);
+    WAIT_FOR(is_refused, w);
+    want_more(w, 20); /* it has the item still */
+    assert_int_equal(hostile.modifies, 1);
+    world_free(w);
+}
+
+/* ---- intervals ---- */
+
+#define DAY_MS 86400000.0
+
+static void intervals_that_are_none_are_not_believed(void **state)
+{
+    (void)state;
+    static const struct {
+        double interval_ms;
+        uint32_t keep_alive_count;
+    } odd[] = {{NAN, 10}, {INFINITY, 10}, {-5, 10}, {1e300, 10}, {1000, 0}, {1000, UINT32_MAX}};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        hostile.interval_ms = odd[i].interval_ms;
+        hostile.keep_alive_count = odd[i].keep_alive_count;
+        struct world *w = world_new(3, false);
+        WAIT_FOR(is_alive, w);
+        const struct opcua_subscription *s = w->subscription;
+        double promised = s->publishing_ms * s->keep_alive_count;
+        assert_true(s->publishing_ms == PUBLISHING_MS || s->publishing_ms == odd[i].interval_ms);
+        assert_true(promised >= PUBLISHING_MS && promised <= DAY_MS);
+        add(w, count_item);
+        want_more(w, 5);
+        world_free(w);
+    }
+}
+
+/* ---- sequence numbers ---- */
+
+/* Its next number is the fifth before the last one that there is. */
+static struct world *world_that_wraps(bool counts_zero)
+{
+    struct world *w = world_new(0, false);
+    WAIT_FOR(is_alive, w);
+    hostile.ahead = UINT32_MAX - 5;
+    hostile.counts_zero = counts_zero;
+    w->subscription->expected = w->subscription->known_next = number_of(1);
+    add(w, count_item);
+    return w;
+}
+
+static void nothing_is_missing(struct world *w)
+{
+    struct opcua_subscription_counts c = opcua_subscription_counts(w->subscription);
+    assert_int_equal(w->out_of_order, 0);
+    assert_int_equal(w->missing, 0);
+    assert_int_equal(w->gaps + w->unknown_gaps, 0);
+    assert_int_equal(c.duplicates, 0);
+    assert_true(w->subscription->expected < 10000);
+}
+
+static void numbers_wrap(void **state)
+{
+    (void)state;
+    struct world *w = world_that_wraps(false);
+    want_more(w, 50);
+    nothing_is_missing(w);
+    assert_int_equal(hostile.republishes, 0);
+    world_free(w);
+}
+
+static void numbers_that_wrap_to_zero_lose_nothing(void **state)
+{
+    (void)state;
+    struct world *w = world_that_wraps(true);
+    want_more(w, 50);
+    nothing_is_missing(w);
+    world_free(w);
+}
+
+static bool has_gap(void *arg)
+{
+    return ((struct world *)arg)->gaps >= 1000;
+}
+
+/* Small servers have no Republish: a thousand questions would hold all that comes behind. */
+static void a_server_that_cannot_republish_is_asked_once(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    add(w, count_item);
+    want_more(w, 10);
+    hostile.of_republish = UA_STATUSCODE_BADSERVICEUNSUPPORTED;
+    hostile.ahead = 1000;
+    WAIT_FOR(has_gap, w);
+    want_more(w, 20);
+    assert_int_equal(w->gaps, 1000);
+    assert_int_equal(hostile.republishes, 1);
+    world_free(w);
+}
+
+static bool is_made_anew(void *arg)
+{
+    return opcua_subscription_counts(((struct world *)arg)->subscription).made == 2;
+}
+
+/* Without a clock nobody can tell new messages from repeated ones: but so many are none. */
+static void numbers_that_begin_anew_without_a_clock_are_seen(void **state)
+{
+    (void)state;
+    hostile.no_clock = true;
+    struct world *w = world_new(0, false);
+    WAIT_FOR(is_alive, w);
+    hostile.ahead = 100000;
+    w->subscription->expected = w->subscription->known_next = number_of(1);
+    add(w, count_item);
+    want_more(w, 10);
+    hostile.ahead = 0;
+    WAIT_FOR(is_made_anew, w);
+    assert_true(w->unknown_gaps > 0);
+    want_more(w, 20);
+    world_free(w);
+}
+
+/* ---- size ---- */
+
+/* One from ahead, with a part of a kind that nobody knows. */
+static void receive_large(struct opcua_subscription *s, uint32_t ahead, size_t bytes)
+{
+    struct notification m = {.sequence = s->expected + ahead, .published = s->published, .part_count = 1};
+    m.parts = UA_Array_new(1, notification_type.members[2].memberType);
+    assert_int_equal(UA_ByteString_allocBuffer(&m.parts->body, bytes), UA_STATUSCODE_GOOD);
+    receive_message(s, &m);
+    UA_clear(&m, &notification_type);
+}
+
+/* What waits for one that is missing has a bound; the rest is asked for again. */
+static void what_is_held_has_a_bound_in_bytes(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    add(w, count_item);
+    want_more(w, 10);
+    size_t each = OPCUA_SUBSCRIPTION_HELD_BYTES_MAX / 4;
+    receive_available(w->subscription, NULL, 0);
+    for (uint32_t i = 0; i < 10; i++)
+        receive_large(w->subscription, 100 + i, each);
+    assert_int_equal(opcua_subscription_counts(w->subscription).held, 3); /* and what else they take */
+    world_free(w);
+}
+
+static void values_that_nobody_can_read_are_a_gap(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    add(w, count_item);
+    want_more(w, 10);
+    struct opcua_subscription *s = w->subscription;
+    struct notification m = {.sequence = s->expected, .published = s->published, .part_count = 1};
+    m.parts = UA_Array_new(1, notification_type.members[2].memberType);
+    m.parts->encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING;
+    m.parts->type = UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION].binaryEncodingId;
+    m.parts->body = UA_BYTESTRING_ALLOC("xx");
+    receive_message(s, &m);
+    UA_clear(&m, &notification_type);
+    assert_int_equal(w->gaps, 1);
+    world_free(w);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(too_few_results_are_an_error_of_each_item),
+        TEST(items_that_are_refused_as_a_whole_are_not_asked_for_at_once),
+        TEST(items_that_it_does_not_delete_are_deleted_later),
+        TEST(an_item_that_it_does_not_change_is_told_so),
+        TEST(intervals_that_are_none_are_not_believed),
+        TEST(numbers_wrap),
+        TEST(numbers_that_wrap_to_zero_lose_nothing),
+        TEST(a_server_that_cannot_republish_is_asked_once),
+        TEST(numbers_that_begin_anew_without_a_clock_are_seen),
+        TEST(what_is_held_has_a_bound_in_bytes),
+        TEST(values_that_nobody_can_read_are_a_gap),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
