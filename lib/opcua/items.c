@@ -527,9 +527,14 @@ void items_clear(struct opcua_subscription *s)
 
 /* ---- what the header promised ---- */
 
+size_t opcua_subscription_room(const struct opcua_subscription *s)
+{
+    return OPCUA_ITEMS_MAX - s->used_count;
+}
+
 enum status opcua_subscription_add(struct opcua_subscription *s, size_t count, uint32_t *indexes)
 {
-    if (count > OPCUA_ITEMS_MAX - s->used_count)
+    if (count > opcua_subscription_room(s))
         return FULL;
     for (size_t i = 0; i < count; i++) {
         uint32_t index = take_index(s);

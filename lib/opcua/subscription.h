@@ -92,6 +92,8 @@ void opcua_subscription_free(struct opcua_subscription **s);
  * has forgotten them. */
 CHECKED enum status opcua_subscription_add(struct opcua_subscription *s, size_t count,
                                            uint32_t *indexes);
+/* How many can be added. */
+size_t opcua_subscription_room(const struct opcua_subscription *s);
 /* Nothing more comes for the index, but what is under way. */
 void opcua_subscription_remove(struct opcua_subscription *s, uint32_t index);
 

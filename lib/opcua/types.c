@@ -206,6 +206,15 @@ static bool is_of(const struct opcua_types *t, struct slice url, struct slice sp
     return slice_eq(slice_of(t->url), url) && slice_eq(buffer_slice(&t->spaces), spaces) && t->started == started;
 }
 
+bool opcua_types_are_of(const struct opcua_types *t, const struct opcua_session *s)
+{
+    struct buffer spaces = {0};
+    put_spaces(opcua_session_namespaces(s), &spaces);
+    bool are = is_of(t, opcua_session_url(s), buffer_slice(&spaces), opcua_session_server_started(s));
+    buffer_clear(&spaces);
+    return are;
+}
+
 /* Too many servers: the one of which nobody needs anything for the longest time. */
 static void make_room(struct list *all)
 {

@@ -6,6 +6,7 @@
 #include "opcua/browse.h"
 #include "opcua/data_type.h"
 #include "opcua/definition.h"
+#include "opcua/ready.h"
 #include "opcua/refusal.h"
 #include "opcua/types_priv.h"
 
@@ -139,6 +140,27 @@ static bool has_patience(struct opcua_types_load *l)
     return now + l->pause_ms < l->patient_ms && now + l->pause_ms < l->ends_ms;
 }
 
+/* Whoever is there then: only the server that it was about knows more. */
+static void on_connected(void *arg, UA_StatusCode status)
+{
+    struct opcua_types_load *l = arg;
+    if (status == UA_STATUSCODE_GOOD && opcua_types_are_of(l->t, l->session))
+        l->again(l);
+    else
+        end_refused(l);
+}
+
+/* Without a connection it waits for one, within its time, and goes on. False: there is one. */
+static bool waits_for_connection(struct opcua_types_load *l, void (*again)(struct opcua_types_load *l))
+{
+    if (opcua_session_state(l->session) == OPCUA_SESSION_READY ||
+        loop_now_ms(loop_of(l)) >= l->ends_ms)
+        return false;
+    l->again = again;
+    opcua_ready(l->session, on_connected, l, left_ms(l));
+    return true;
+}
+
 /* What may pass is asked again a little later, or with the next load. False: it is final. */
 static bool was_refused_for_now(struct opcua_types_load *l, UA_StatusCode status,
                                 void (*again)(struct opcua_types_load *l))
@@ -146,6 +168,8 @@ static bool was_refused_for_now(struct opcua_types_load *l, UA_StatusCode status
     enum opcua_refusal r = opcua_refusal_of(status);
     if (!UA_StatusCode_isBad(status) || r == OPCUA_REFUSAL_FINAL)
         return false;
+    if (waits_for_connection(l, again))
+        return true;
     bool ready = opcua_session_state(l->session) == OPCUA_SESSION_READY;
     if (r == OPCUA_REFUSAL_UNCLEAR || !ready || !has_patience(l)) {
         end_refused(l);
@@ -365,13 +389,16 @@ static void take(struct opcua_types_load *l, const UA_StructureDefinition *d)
 
 /* ---- what stands in a dictionary ---- */
 
+static void ask(struct opcua_types_load *l);
+
 static void on_dictionaries(void *arg)
 {
     struct opcua_types_load *l = arg;
     struct opcua_own_type *o = l->at;
     const struct opcua_described *d = opcua_types_described(l->t, &o->id);
     if (d == NULL && (l->unclear || !l->t->has_dictionaries)) {
-        end_refused(l);
+        if (!waits_for_connection(l, ask))
+            end_refused(l);
         return;
     }
     if (d == NULL || !opcua_own_id_fits(&d->data_type)) {
@@ -393,8 +420,6 @@ static bool has_matching_answer(const UA_ReadResponse *answer, size_t i, const U
     const UA_DataValue *v = &answer->results[i];
     return answer->resultsSize == PARTS && v->hasValue && UA_Variant_hasScalarType(&v->value, type);
 }
-
-static void ask(struct opcua_types_load *l);
 
 /* Of the definition: that the others are not told says nothing. */
 static UA_StatusCode status_of(const UA_ReadResponse *answer)

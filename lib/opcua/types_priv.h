@@ -62,6 +62,9 @@ struct opcua_types {
 size_t opcua_own_id_bytes(const UA_NodeId *id);
 bool opcua_own_id_fits(const UA_NodeId *id);
 
+/* Whether they are those of the server that the session is with now. */
+bool opcua_types_are_of(const struct opcua_types *t, const struct opcua_session *s);
+
 /* In no list yet; NULL: there are too many, or the id is too long. */
 struct opcua_own_type *opcua_own_type_new(struct opcua_types *t, const UA_NodeId *id);
 void opcua_own_type_free(struct opcua_types *t, struct opcua_own_type *o);

@@ -212,6 +212,21 @@ static void a_server_that_began_anew_is_asked_anew(void **state)
     assert_int_equal(after->membersSize, 1);
 }
 
+/* Cut and made again: who asked meanwhile is answered. */
+static void a_type_asked_for_without_a_connection_waits_for_one(void **state)
+{
+    (void)state;
+    load(FITS, WAIT_MS);
+    opcua_sessions_reset(rig.thread);
+    assert_false(rig_is_ready(NULL));
+    UA_NodeId id = OTHER;
+    world.answered = false;
+    opcua_types_load(world.known, rig.session,
+                     &(struct opcua_types_question){.id = &id, .timeout_ms = WAIT_MS, .fn = on_type});
+    RIG_WAIT(is_answered);
+    assert_non_null(world.told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_type_that_there_is_not_is_remembered_as_that),
         cmocka_unit_test(no_more_fields_are_optional_than_a_mask_has_bits),
         cmocka_unit_test(a_server_that_began_anew_is_asked_anew),
+        cmocka_unit_test(a_type_asked_for_without_a_connection_waits_for_one),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
 #include "writers/source_priv.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -275,7 +276,21 @@ static void tell_state(struct writer *w, void *arg)
 static void on_state(void *arg, bool alive)
 {
     struct state_of_source state = {arg, alive};
+    state.source->alive = alive;
     each_writer(arg, tell_state, &state);
+}
+
+/* What is read by us can come as long as there is a session. */
+static void on_ready(void *arg, bool same)
+{
+    (void)same;
+    on_state(arg, true);
+}
+
+static void on_lost(void *arg, UA_StatusCode why)
+{
+    (void)why;
+    on_state(arg, false);
 }
 
 static const struct opcua_subscription_events subscription_events = {
@@ -310,6 +325,10 @@ static struct opcua_subscription *subscribe(struct source *s, const struct sourc
 
 static struct opcua_sampler *sample(struct source *s, const struct source_wish *wish)
 {
+    s->news =
+        (struct opcua_session_listener){.on_ready = on_ready, .on_lost = on_lost, .arg = s};
+    opcua_session_listen(s->session, &s->news);
+    s->alive = opcua_session_state(s->session) == OPCUA_SESSION_READY;
     return opcua_sampler_new(
         &(struct opcua_sampler_config){.session = s->session,
                                        .rate_ms = (uint32_t)wish->item.sampling_ms,
@@ -336,6 +355,7 @@ static struct source *source_new(struct sources *owner, const struct source_spec
 static void source_free(struct source *s)
 {
     source_types_leave(s);
+    opcua_session_unlisten(&s->news);
     list_remove(&s->link);
     loop_timer_stop(&s->retry);
     opcua_subscription_free(&s->subscription);
@@ -346,12 +366,18 @@ static void source_free(struct source *s)
     free(s);
 }
 
+/* Those that the server is to delete take theirs until it has. */
+static bool has_place(const struct source *s)
+{
+    return !s->subscription || opcua_subscription_room(s->subscription) > 0;
+}
+
 /* Newest first: the older ones are full. */
 static struct source *find(struct sources *owner, struct slice key)
 {
     for (struct link *l = owner->list.head.prev; l != &owner->list.head; l = l->prev) {
         struct source *s = LIST_OF(l, struct source, link);
-        if (s->item_count < owner->items_max && slice_eq(buffer_slice(&s->key), key))
+        if (s->item_count < owner->items_max && has_place(s) && slice_eq(buffer_slice(&s->key), key))
             return s;
     }
     return NULL;
@@ -369,11 +395,17 @@ static void remember(struct source *s, struct source_item *place)
     s->item_count++;
 }
 
-/* Full or not: a link is within one subscription. */
+/* A link is within one subscription, beyond the items that it should have, but not beyond those that it can. */
+static bool can_be_linked(const struct source_wish *wish)
+{
+    const struct source *s = wish->trigger ? wish->trigger->source : NULL;
+    return s && s->subscription && !wish->cyclic && has_place(s);
+}
+
 static struct source *source_for(struct sources *owner, const struct source_spec *spec,
                                  const struct source_wish *wish)
 {
-    if (wish->trigger && wish->trigger->source->subscription && !wish->cyclic)
+    if (can_be_linked(wish))
         return wish->trigger->source;
     struct buffer key = {0};
     source_key_put(spec, wish->cyclic ? &wish->item : NULL, wish->max_age_ms, &key);
@@ -393,10 +425,13 @@ void source_add(struct sources *owner, const struct source_spec *spec, struct so
     place->source = s;
     place->status = UA_STATUSCODE_GOODCALLAGAIN;
     keep_parameters(place, &item);
+    enum status added = OK;
     if (s->sampler)
         place->index = opcua_sampler_add(s->sampler, &item);
-    else if (opcua_subscription_add(s->subscription, 1, &place->index) != OK)
-        return;
+    else
+        added = opcua_subscription_add(s->subscription, 1, &place->index);
+    assert(added == OK); /* it has a place */
+    (void)added;
     if (item.linked)
         opcua_subscription_link(s->subscription, wish->trigger->index, place->index);
     remember(s, place);
@@ -482,6 +517,11 @@ struct list *sources_backfills(struct sources *s)
 struct loop *sources_loop(const struct sources *s)
 {
     return opcua_thread_loop(s->thread);
+}
+
+bool source_is_alive(const struct source *s)
+{
+    return s->alive;
 }
 
 bool source_is_cyclic(const struct source *s)

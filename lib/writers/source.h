@@ -128,6 +128,7 @@ void source_reset(struct source *s);
 struct source_item *source_item_at(struct source *s, uint32_t index);
 struct opcua_session *source_session(const struct source *s);
 bool source_is_cyclic(const struct source *s); /* read by us, in cycles */
+bool source_is_alive(const struct source *s);  /* as on_state() said last, also to who was not there yet */
 /* When the server published what is being told. */
 UA_DateTime source_published(const struct source *s);
 /* False also asks for writers to be told when there is. */

@@ -19,6 +19,8 @@ struct source {
     bool refused; /* a notification waits for room */
     const struct source_item *waits_for; /* a notification waits until its event is ready */
     struct loop_timer retry;
+    bool alive; /* values can come, as was told to writers */
+    struct opcua_session_listener news; /* of a sampler: for that */
     struct opcua_types_load *asking; /* a type of the server's; NULL: none */
     bool waits_for_type;             /* values do; not for one that was refused before */
     struct opcua_session_listener back; /* listens while they wait without a connection to ask on */

@@ -158,6 +158,18 @@ static void set_home(struct writer *w, const struct plan_writer *plan)
                                            .rate = w->config.backfill_rate};
 }
 
+/* Where others were before, nobody tells it that values can come. */
+static void meet_server(struct writer *w)
+{
+    for (size_t n = 0; n < w->item_count; n++) {
+        struct source *s = w->items[n]->place.source;
+        if (s && source_is_alive(s)) {
+            writer_meet_server(w, s);
+            return;
+        }
+    }
+}
+
 struct writer *writer_new(const struct writer_config *config, const struct plan_writer *plan)
 {
     struct writer *w = MEMORY_NEW(struct writer);
@@ -185,6 +197,7 @@ struct writer *writer_new(const struct writer_config *config, const struct plan_
     w->dump = plan->dump_diagnostics ? diagnostics_dump_new(sources_loop(config->sources)) : NULL;
     w->config.plan_group = NULL; /* it was the plan's */
     writer_update(w, plan);
+    meet_server(w);
     return w;
 }
 

@@ -50,3 +50,5 @@ void writer_ask_metadata(struct writer *w, struct opcua_session *s);
 /* ---- writer_values.c ---- */
 
 heartbeat_fn writer_on_heartbeat;
+/* Values can come from this source. */
+void writer_meet_server(struct writer *w, struct source *s);

@@ -394,6 +394,24 @@ static void on_gap(struct source_item *place, bool anew)
         backfill_gap(item_backfill(i), anew, UA_DateTime_now());
 }
 
+void writer_meet_server(struct writer *w, struct source *s)
+{
+    group_of_server(&w->data_set, opcua_session_url(source_session(s)),
+                    opcua_session_application_uri(source_session(s)));
+    if (w->dump)
+        diagnostics_dump_set(w->dump, source_session(s));
+    if (w->metadata)
+        writer_ask_metadata(w, source_session(s));
+}
+
+static void leave_server(struct writer *w)
+{
+    if (w->dump)
+        diagnostics_dump_set(w->dump, NULL);
+    if (w->metadata)
+        writer_metadata_stop(w->metadata);
+}
+
 /* Heartbeats say whether what they repeat is still true. */
 static void on_state(struct writer *w, struct source *s, bool alive)
 {
@@ -409,14 +427,9 @@ static void on_state(struct writer *w, struct source *s, bool alive)
             event_item_lost(i->more->event);
     }
     if (alive)
-        group_of_server(&w->data_set, opcua_session_url(source_session(s)),
-                        opcua_session_application_uri(source_session(s)));
-    if (w->dump)
-        diagnostics_dump_set(w->dump, alive ? source_session(s) : NULL);
-    if (w->metadata && alive)
-        writer_ask_metadata(w, source_session(s));
-    else if (w->metadata)
-        writer_metadata_stop(w->metadata);
+        writer_meet_server(w, s);
+    else
+        leave_server(w);
 }
 
 static const struct source_spec *moves_to(const struct writer *w)

@@ -155,6 +155,33 @@ static void metadata_comes_again_when_fields_change(void **state)
     assert_int_equal(version_in(body(hub.sent - 1)), last);
 }
 
+/* On a subscription that is live already, and of nodes that are on none. */
+static void a_writer_that_comes_later_has_metadata_too(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"DataSetWriterId\": \"a\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(20);
+    write_file("[{\"EndpointUrl\": \"%s\", \"DataSetWriterId\": \"a\", \"OpcNodes\": " TWO_NODES "},"
+               "{\"EndpointUrl\": \"%s\", \"DataSetWriterId\": \"b\", \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=C7\", "
+               "\"DisplayName\": \"C7\"}]}]");
+    size_t two = 2;
+    assert_true(loop_run_until(world.loop, has_metadata, &two, WAIT_MS));
+}
+
+static void nodes_that_are_read_in_cycles_have_metadata(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=C0\", \"DisplayName\": \"C0\", "
+               "\"UseCyclicRead\": true, \"OpcSamplingInterval\": 50}]}]", config);
+    size_t one = 1;
+    assert_true(loop_run_until(world.loop, has_metadata, &one, WAIT_MS));
+    want_more(5);
+}
+
 static void metadata_comes_again_on_schedule(void **state)
 {
     (void)state;
@@ -405,6 +432,8 @@ int main(void)
         cmocka_unit_test_teardown(strict_messages_are_those_of_part_14, stop),
         cmocka_unit_test_teardown(metadata_comes_before_the_first_values, stop),
         cmocka_unit_test_teardown(metadata_comes_again_when_fields_change, stop),
+        cmocka_unit_test_teardown(a_writer_that_comes_later_has_metadata_too, stop),
+        cmocka_unit_test_teardown(nodes_that_are_read_in_cycles_have_metadata, stop),
         cmocka_unit_test_teardown(metadata_comes_again_on_schedule, stop),
         cmocka_unit_test_teardown(a_lone_value_can_stand_without_its_name, stop),
         cmocka_unit_test_teardown(the_last_of_several_values_can_be_left_alone, stop),
