@@ -15,6 +15,9 @@
  * ours (opcua/notification.h). NULL: they come as they are. */
 static void (*answers_change)(const UA_DataType *type, const void *request, void *answer);
 
+/* What is not good does not go out: as of a request that is larger than the server takes. NULL: all go. */
+static UA_StatusCode (*answers_refuse)(const UA_DataType *type, const void *request);
+
 struct answers_call {
     UA_ClientAsyncServiceCallback callback;
     void *arg;
@@ -43,6 +46,9 @@ UA_StatusCode __UA_Client_AsyncService(UA_Client *client, const void *request,
                                        UA_ClientAsyncServiceCallback callback,
                                        const UA_DataType *response_type, void *arg, UA_UInt32 *id)
 {
+    UA_StatusCode refused = answers_refuse ? answers_refuse(request_type, request) : UA_STATUSCODE_GOOD;
+    if (refused != UA_STATUSCODE_GOOD)
+        return refused;
     __typeof__(&__UA_Client_AsyncService) real;
     *(void **)&real = dlsym(RTLD_NEXT, "__UA_Client_AsyncService");
     struct answers_call *c = calloc(1, sizeof *c);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "opcua/refusal.h"
 #include "opcua/session_priv.h"
 
 struct node {
@@ -162,7 +163,7 @@ static void take(struct many *m, size_t i, UA_BrowseResult *r)
 
 static void take_all(struct many *m, UA_StatusCode status, UA_BrowseResult *results, size_t count)
 {
-    bool too_much = session_call_was_too_much(status) && status != UA_STATUSCODE_BADTIMEOUT;
+    bool too_much = opcua_refusal_is_too_much(status);
     m->less = too_much && m->asked_count > 1;
     if (status == UA_STATUSCODE_GOOD && count != m->asked_count)
         status = UA_STATUSCODE_BADUNEXPECTEDERROR;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "opcua/answers_rig.h"
 #include "opcua/server_priv.h"
 #include "opcua/session_rig.h"
 
@@ -154,6 +155,29 @@ static void a_server_that_bears_less_than_it_says_is_asked_for_less(void **state
     let_bear(0);
 }
 
+/* Whatever else is asked with it. */
+static UA_StatusCode refuse_the_first(const UA_DataType *type, const void *request)
+{
+    const UA_BrowseRequest *asked = request;
+    UA_String first = UA_STRING("f0");
+    for (size_t i = 0; ANSWERS_OF(type, BROWSE) && i < asked->nodesToBrowseSize; i++)
+        if (UA_String_equal(&asked->nodesToBrowse[i].nodeId.identifier.string, &first))
+            return UA_STATUSCODE_BADRESPONSETOOLARGE;
+    return UA_STATUSCODE_GOOD;
+}
+
+static void one_that_is_too_much_alone_does_not_take_the_others_along(void **state)
+{
+    (void)state;
+    answers_refuse = refuse_the_first;
+    browse(NULL, 100000);
+    answers_refuse = NULL;
+    assert_int_equal(world.status, UA_STATUSCODE_GOOD);
+    assert_int_equal(world.first, UA_STATUSCODE_BADRESPONSETOOLARGE);
+    assert_int_equal(world.bad, 1);
+    assert_int_equal(world.references, (FOLDERS - 1) * VARIABLES);
+}
+
 static void a_server_that_went_is_an_error_of_the_whole(void **state)
 {
     (void)state;
@@ -171,6 +195,7 @@ int main(void)
         cmocka_unit_test(one_that_is_not_there_does_not_take_the_others_along),
         cmocka_unit_test(more_than_are_wanted_are_too_many),
         cmocka_unit_test(a_server_that_bears_less_than_it_says_is_asked_for_less),
+        cmocka_unit_test(one_that_is_too_much_alone_does_not_take_the_others_along),
         cmocka_unit_test(a_server_that_went_is_an_error_of_the_whole),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

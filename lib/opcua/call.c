@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "opcua/refusal.h"
 #include "opcua/session_priv.h"
 
 struct opcua_call {
@@ -191,9 +192,5 @@ bool opcua_call_was_lost(UA_StatusCode status)
 
 bool session_call_was_too_much(UA_StatusCode status)
 {
-    return status == UA_STATUSCODE_BADTOOMANYOPERATIONS ||
-           status == UA_STATUSCODE_BADREQUESTTOOLARGE ||
-           status == UA_STATUSCODE_BADRESPONSETOOLARGE ||
-           status == UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED ||
-           status == UA_STATUSCODE_BADTCPMESSAGETOOLARGE || status == UA_STATUSCODE_BADTIMEOUT;
+    return opcua_refusal_is_too_much(status) || status == UA_STATUSCODE_BADTIMEOUT;
 }

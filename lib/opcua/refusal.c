@@ -63,6 +63,12 @@ static const UA_StatusCode passing[] = {
     UA_STATUSCODE_BADSESSIONNOTACTIVATED,
 };
 
+static const UA_StatusCode too_much[] = {
+    UA_STATUSCODE_BADTOOMANYOPERATIONS,       UA_STATUSCODE_BADREQUESTTOOLARGE,
+    UA_STATUSCODE_BADRESPONSETOOLARGE,        UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED,
+    UA_STATUSCODE_BADTCPMESSAGETOOLARGE,
+};
+
 static bool has(const UA_StatusCode *all, size_t count, UA_StatusCode status)
 {
     for (size_t i = 0; i < count; i++)
@@ -72,6 +78,11 @@ static bool has(const UA_StatusCode *all, size_t count, UA_StatusCode status)
 }
 
 #define HAS(all, status) has(all, sizeof(all) / sizeof(all)[0], status)
+
+bool opcua_refusal_is_too_much(UA_StatusCode status)
+{
+    return HAS(too_much, status);
+}
 
 enum opcua_refusal opcua_refusal_of(UA_StatusCode status)
 {

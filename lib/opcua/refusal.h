@@ -14,3 +14,6 @@ enum opcua_refusal {
 
 /* Of a status that is bad. */
 enum opcua_refusal opcua_refusal_of(UA_StatusCode status);
+
+/* The same in smaller pieces may be borne. */
+bool opcua_refusal_is_too_much(UA_StatusCode status);

@@ -34,9 +34,21 @@ static void the_lower_half_does_not_count(void **state)
     assert_int_equal(opcua_refusal_of(UA_STATUSCODE_BADNODEIDUNKNOWN | 0x480), OPCUA_REFUSAL_FINAL);
 }
 
+static void what_is_too_much_may_be_borne_in_pieces(void **state)
+{
+    (void)state;
+    assert_true(opcua_refusal_is_too_much(UA_STATUSCODE_BADTOOMANYOPERATIONS));
+    assert_true(opcua_refusal_is_too_much(UA_STATUSCODE_BADRESPONSETOOLARGE));
+    assert_true(opcua_refusal_is_too_much(UA_STATUSCODE_BADTCPMESSAGETOOLARGE));
+    assert_false(opcua_refusal_is_too_much(UA_STATUSCODE_BADTIMEOUT));
+    assert_false(opcua_refusal_is_too_much(UA_STATUSCODE_BADUSERACCESSDENIED));
+    assert_false(opcua_refusal_is_too_much(UA_STATUSCODE_GOOD));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_too_much_may_be_borne_in_pieces),
         cmocka_unit_test(what_is_said_of_a_node_is_said_again),
         cmocka_unit_test(a_server_without_time_or_connection_is_asked_again),
         cmocka_unit_test(others_are_neither),

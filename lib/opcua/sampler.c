@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "opcua/lookup.h"
+#include "opcua/refusal.h"
 #include "opcua/session_priv.h"
 
 #define NODE_RETRY_MS 10000
@@ -237,7 +238,7 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
     if (r && r->resultsSize == c->count) {
         take_results(s, c, r);
     } else {
-        if (session_call_was_too_much(status) && status != UA_STATUSCODE_BADTIMEOUT && c->count > 1)
+        if (opcua_refusal_is_too_much(status) && c->count > 1)
             s->most = (uint32_t)c->count / 2;
         if (opcua_call_was_lost(status))
             status = UA_STATUSCODE_BADNOTCONNECTED;

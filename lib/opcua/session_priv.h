@@ -106,7 +106,7 @@ struct opcua_call *session_call_early(struct opcua_session *s, const void *reque
 void session_calls_send(struct opcua_session *s);                    /* those that waited */
 void session_calls_fail(struct opcua_session *s, UA_StatusCode why); /* all that are left */
 
-/* The server may take it in smaller pieces. */
+/* The server may take it in smaller pieces, or if there is less to do. */
 bool session_call_was_too_much(UA_StatusCode status);
 
 /* ---- lookup.c ---- */

@@ -1,6 +1,8 @@
 /* What is asked of a server to expand an entry: many nodes in one call. */
 #include "publisher/expand_priv.h"
 
+#include "opcua/refusal.h"
+
 #define LOOKED_AT_ONCE 250 /* nodes whose class and name are read in one call */
 
 /* ---- what named nodes are ---- */
@@ -34,7 +36,7 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
     const UA_ReadResponse *r = response;
     if (was_lost(w, status))
         return;
-    if (status != UA_STATUSCODE_GOOD && w->asked_count > 1) { /* too many, or one of them is to blame */
+    if (opcua_refusal_is_too_much(status) && w->asked_count > 1) {
         for (size_t i = 0; i < w->asked_count; i++) {
             UA_NodeId_clear(&w->asked[i]->id);
             w->asked[i]->looked = false;

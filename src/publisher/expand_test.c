@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "opcua/answers_rig.h"
 #include "opcua/session_diagnostics.h"
 #include "opcua/session_rig.h"
 
@@ -175,6 +176,61 @@ static void many_objects_that_are_named_are_few_calls(void **state)
     assert_true(world.read <= 4);
 }
 
+/* ---- a server that bears less than it says, or refuses ---- */
+
+static struct {
+    size_t nodes, calls; /* nodes: that it bears in one call; any more: */
+    UA_StatusCode status;
+} refusing;
+
+static void change(const UA_DataType *type, const void *request, void *answer)
+{
+    const UA_ReadRequest *asked = request;
+    if (!ANSWERS_OF(type, READ) || asked->nodesToRead->attributeId != UA_ATTRIBUTEID_NODECLASS)
+        return;
+    refusing.calls++;
+    if (asked->nodesToReadSize > 2 * refusing.nodes) /* class and name of each */
+        ((UA_ReadResponse *)answer)->responseHeader.serviceResult = refusing.status;
+}
+
+static void expand_all_while_it_refuses(size_t nodes, UA_StatusCode status)
+{
+    static char names[ASSETS][64];
+    struct plan_item items[ASSETS] = {0};
+    for (int i = 0; i < ASSETS; i++) {
+        snprintf(names[i], sizeof names[i], "nsu=urn:test;s=line.m%d", i);
+        items[i].node = slice_of(names[i]);
+    }
+    refusing.nodes = nodes;
+    refusing.status = status;
+    refusing.calls = 0;
+    answers_change = change;
+    expand(items, ASSETS, (struct expand_options){.no_objects = true});
+    answers_change = NULL;
+    assert_int_equal(world.found.status, UA_STATUSCODE_GOOD);
+    assert_int_equal(world.found.count, ASSETS);
+}
+
+/* 40, 20, 10, 5: eight times. */
+static void what_is_too_many_to_read_is_halved_until_it_is_borne(void **state)
+{
+    (void)state;
+    expand_all_while_it_refuses(7, UA_STATUSCODE_BADTOOMANYOPERATIONS);
+    for (size_t i = 0; i < ASSETS; i++)
+        assert_int_equal(world.found.results[i].count, 3);
+    assert_int_equal(refusing.calls, 3 + ASSETS / 5);
+}
+
+/* It would say the same of fewer: each is told. */
+static void what_is_refused_is_not_asked_for_in_halves(void **state)
+{
+    (void)state;
+    expand_all_while_it_refuses(7, UA_STATUSCODE_BADUSERACCESSDENIED);
+    for (size_t i = 0; i < ASSETS; i++)
+        assert_int_equal(world.found.results[i].status, UA_STATUSCODE_BADUSERACCESSDENIED);
+    assert_int_equal(refusing.calls, 1);
+}
+
 /* Objects below the object come right behind it, each with what is below. */
 static void what_is_found_stands_in_the_order_of_the_tree(void **state)
 {
@@ -203,6 +259,8 @@ int main(void)
         TEST(three_thousand_variables_are_few_calls),
         TEST(many_objects_that_are_named_are_few_calls),
         TEST(what_is_found_stands_in_the_order_of_the_tree),
+        TEST(what_is_too_many_to_read_is_halved_until_it_is_borne),
+        TEST(what_is_refused_is_not_asked_for_in_halves),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
