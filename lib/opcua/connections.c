@@ -8,12 +8,14 @@
 struct connections {
     struct loop *loop;
     struct opcua_thread *thread;
+    struct list questions;
     size_t asked;
     bool stopped;
 };
 
 /* A question on its way: to the OPC UA thread, from there to servers, and back. */
 struct question {
+    struct link link;
     struct connections *connections;
     enum connections_what what;
     connections_fn *fn;
@@ -35,6 +37,7 @@ struct ask {
 static void on_answered(void *arg)
 {
     struct question *q = arg;
+    list_remove(&q->link);
     q->connections->asked--;
     q->fn(q->arg, q->why, buffer_slice(&q->json));
     buffer_clear(&q->json);
@@ -143,6 +146,7 @@ void connections_ask(struct connections *c, enum connections_what what, connecti
     *q = (struct question){.connections = c, .what = what, .fn = fn, .arg = arg};
     q->why = c->stopped ? CANCELLED : c->asked >= CONNECTIONS_ASKED_MAX ? BUSY : OK;
     c->asked++;
+    list_push(&c->questions, &q->link);
     if (q->why == OK)
         opcua_thread_post(c->thread, ask_ua, q);
     else
@@ -153,6 +157,7 @@ struct connections *connections_new(struct loop *l, struct opcua_thread *t)
 {
     struct connections *c = MEMORY_NEW(struct connections);
     *c = (struct connections){.loop = l, .thread = t};
+    list_init(&c->questions);
     return c;
 }
 
@@ -166,8 +171,17 @@ bool connections_idle(const struct connections *c)
     return c->asked == 0;
 }
 
-void connections_free(struct connections **c)
+void connections_free(struct connections **connections)
 {
-    free(*c);
-    *c = NULL;
+    struct connections *c = *connections;
+    if (!c)
+        return;
+    for (struct link *l; (l = list_first(&c->questions));) { /* nobody brings them back */
+        struct question *q = LIST_OF(l, struct question, link);
+        q->why = CANCELLED;
+        buffer_clear(&q->json);
+        on_answered(q);
+    }
+    free(c);
+    *connections = NULL;
 }

@@ -22,7 +22,7 @@ struct connections *connections_new(struct loop *l, struct opcua_thread *t);
 /* No more questions to the OPC UA thread; what is asked is still answered. */
 void connections_stop(struct connections *c);
 bool connections_idle(const struct connections *c);
-/* When neither thread runs any more. */
+/* When neither thread runs any more. What is asked still is answered with CANCELLED. */
 void connections_free(struct connections **c);
 
 enum connections_what {

@@ -26,6 +26,8 @@ struct named {
 
 struct making {
     const struct opcua_dictionaries_parts *parts;
+    struct map enumerations; /* by name: the last one of it */
+    size_t *same_name;       /* of each the one before, counted from 1; 0: none */
     const struct opcua_namespaces *names;
     struct named *named; /* of all documents, one after the other */
     struct map by_name[OPCUA_DICTIONARIES_MAX];
@@ -126,16 +128,26 @@ static UA_NodeId number_of(unsigned bits)
 static UA_NodeId enumeration_of(const struct making *m, const struct opcua_dictionary_type *t,
                                 uint16_t space)
 {
-    UA_NodeId id = UA_NODEID_NUMERIC(0, UA_NS0ID_ENUMERATION);
-    for (size_t i = 0; i < m->parts->enumeration_count; i++) {
-        const UA_ReferenceDescription *e = &m->parts->enumerations[i];
-        if (!slice_eq(opcua_slice(e->browseName.name), t->name))
-            continue;
-        id = e->nodeId.nodeId;
+    const UA_ReferenceDescription *all = m->parts->enumerations;
+    const UA_ReferenceDescription *last = map_get(&m->enumerations, t->name);
+    for (const UA_ReferenceDescription *e = last; e;) {
         if (e->browseName.namespaceIndex == space)
-            break;
+            return e->nodeId.nodeId;
+        size_t before = m->same_name[e - all];
+        e = before ? &all[before - 1] : NULL;
     }
-    return id;
+    return last ? last->nodeId.nodeId : UA_NODEID_NUMERIC(0, UA_NS0ID_ENUMERATION);
+}
+
+static void index_enumerations(struct making *m)
+{
+    UA_ReferenceDescription *all = m->parts->enumerations;
+    m->same_name = memory_new((m->parts->enumeration_count + 1) * sizeof *m->same_name);
+    for (size_t i = 0; i < m->parts->enumeration_count; i++) {
+        const UA_ReferenceDescription *before =
+            map_put(&m->enumerations, opcua_slice(all[i].browseName.name), &all[i]);
+        m->same_name[i] = before ? (size_t)(before - all) + 1 : 0;
+    }
 }
 
 static UA_NodeId id_of(const struct making *m, const struct opcua_dictionary_type *t,
@@ -275,6 +287,7 @@ struct opcua_dictionaries *opcua_dictionaries_make(const struct opcua_dictionari
         count += parts->documents[i].count;
     m.named = memory_new((count + 1) * sizeof *m.named);
     m.out->types = memory_new((count + 1) * sizeof *m.out->types);
+    index_enumerations(&m);
     name_types(&m);
     for (size_t i = 0; i < parts->count; i++) {
         uint16_t space = namespace_of(&m, i);
@@ -284,6 +297,8 @@ struct opcua_dictionaries *opcua_dictionaries_make(const struct opcua_dictionari
     }
     for (size_t i = 0; i < parts->count; i++)
         map_clear(&m.by_name[i]);
+    map_clear(&m.enumerations);
+    free(m.same_name);
     free(m.named);
     index_all(m.out);
     return m.out;

@@ -55,6 +55,16 @@ void writer_ask_again(struct writer *w)
     struct opcua_session *s = writer_session(w);
     if (s && opcua_session_state(s) == OPCUA_SESSION_READY)
         writer_ask_metadata(w, s);
+    else if (!s)
+        writer_metadata_stop(w->metadata); /* its last item went, and with it perhaps the session */
+}
+
+static void ask_in_passing(void *arg)
+{
+    struct writer *w = arg;
+    struct opcua_session *s = writer_session(w);
+    if (s && opcua_session_state(s) == OPCUA_SESSION_READY)
+        writer_metadata_ask(w->metadata, s);
 }
 
 /* ---- routing by browse path ---- */
@@ -136,6 +146,7 @@ static void set_metadata(struct writer *w, const struct plan_writer *plan)
                                             .set = &w->data_set,
                                             .fields = put_fields,
                                             .done = on_metadata,
+                                            .again = ask_in_passing,
                                             .arg = w};
     w->metadata = writer_metadata_new(&config, plan, w->config.plan_group->metadata);
 }

@@ -8,6 +8,8 @@
 #include "pubsub/uadp.h"
 
 #define MAJOR 1
+#define RETRY_MS 2000 /* after what was not told, doubled up to */
+#define RETRY_MS_MAX 300000
 #define DOTNET_EPOCH 504911232000000000 /* ticks from year 1 to 1601 */
 
 struct writer_metadata {
@@ -18,16 +20,21 @@ struct writer_metadata {
     struct metadata_load *load;
     UA_NodeId *structures; /* of fields; to be known before values are written */
     size_t structure_count;
+    UA_NodeId structure; /* that is asked for, or was last */
     struct opcua_types_load *asked;
     bool steps; /* through them */
     UA_DataSetMetaDataType *look; /* to be told to the group when they are known; NULL: it was */
+    bool unknown; /* some were not told, for now */
+    bool told;    /* the group knows what it looks like, as far as that was known */
+    bool whole;   /* and that was all */
     struct opcua_session *session; /* that was asked last */
     char *name, *description;
     UA_Guid class_id;
     uint64_t again_ms;            /* 0: only when it changes */
     uint64_t hash;                /* of what was sent last, without its version; 0: nothing yet */
     UA_DataSetMetaDataType *sent; /* kept when it is to be sent again */
-    struct loop_timer again, patience;
+    struct loop_timer again, patience, retry;
+    unsigned tries; /* in which something was not told */
     bool waiting;
 };
 
@@ -71,9 +78,27 @@ static void keep_look(struct writer_metadata *m, const UA_DataSetMetaDataType *d
 /* With what is known of its structures by now. */
 static void tell_look(struct writer_metadata *m)
 {
-    if (m->look)
+    if (m->look) {
         group_shape(m->config.group, m->config.set, m->look, opcua_session_types(m->session));
+        m->told = true;
+        m->whole = m->structure_count == 0 && !m->asked && !m->unknown;
+    }
     forget_look(m);
+}
+
+/* ---- once more, while the server is there ---- */
+
+static void on_retry(void *arg)
+{
+    struct writer_metadata *m = arg;
+    m->config.again(m->config.arg);
+}
+
+static void retry_later(struct writer_metadata *m)
+{
+    uint64_t ms = (uint64_t)RETRY_MS << (m->tries < 16 ? m->tries : 16);
+    m->tries++;
+    loop_timer_start(m->config.loop, &m->retry, ms < RETRY_MS_MAX ? ms : RETRY_MS_MAX, on_retry, m);
 }
 
 static void stop_waiting(void *arg)
@@ -181,24 +206,28 @@ static void list_structures(struct writer_metadata *m, const UA_DataSetMetaDataT
 
 static void ask_structures(struct writer_metadata *m);
 
+/* Known now, or never, or not for now. */
 static void on_structure(void *arg, const UA_DataType *type)
 {
-    (void)type; /* known now, or it never is */
     struct writer_metadata *m = arg;
+    const struct opcua_types *types = opcua_session_types(m->session);
+    bool passes = !type && (opcua_session_state(m->session) != OPCUA_SESSION_READY ||
+                            (types && opcua_types_was_refused(types, &m->structure)));
+    m->unknown = m->unknown || passes;
     if (!m->steps)
         ask_structures(m);
 }
 
 static void ask_structure(struct writer_metadata *m, struct opcua_types *types)
 {
-    UA_NodeId id = m->structures[--m->structure_count];
+    UA_NodeId_clear(&m->structure);
+    m->structure = m->structures[--m->structure_count];
     opcua_types_load(types, m->session,
-                     &(struct opcua_types_question){.id = &id,
+                     &(struct opcua_types_question){.id = &m->structure,
                                                     .timeout_ms = WRITER_METADATA_MS,
                                                     .fn = on_structure,
                                                     .arg = m,
                                                     .out = &m->asked});
-    UA_NodeId_clear(&id);
 }
 
 /* One after the other, the last first; what is known is told at once. */
@@ -212,7 +241,11 @@ static void ask_structures(struct writer_metadata *m)
     if (m->asked)
         return;
     leave_structures(m);
+    if (m->told && m->unknown)
+        forget_look(m); /* it says no more than before */
     stop_waiting(m);
+    if (m->shapes && m->hash && !m->whole)
+        retry_later(m);
 }
 
 /* ---- asking ---- */
@@ -221,18 +254,21 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
 {
     struct writer_metadata *m = arg;
     m->load = NULL;
+    m->unknown = false;
     if (data) {
         complete(m, data);
         uint64_t hash = hash_of(data);
+        m->told = m->told && hash == m->hash;
+        if (m->shapes && (!m->told || !m->whole))
+            keep_look(m, data);
         if (hash != m->hash) {
+            m->tries = 0;
             m->hash = hash;
             m->field_count = data->fieldsSize;
             m->config.set->major = MAJOR;
             m->config.set->minor = new_version(m->config.set);
             data->configurationVersion.majorVersion = MAJOR;
             data->configurationVersion.minorVersion = m->config.set->minor;
-            if (m->shapes)
-                keep_look(m, data);
             send(m, data);
             keep(m, data);
         }
@@ -242,6 +278,9 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
                  SLICE_FMT(opcua_session_url(m->session)), m->name);
         if (m->needed)
             guess(m);
+        stop_waiting(m);
+        retry_later(m);
+        return;
     }
     ask_structures(m);
 }
@@ -251,6 +290,7 @@ bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
     struct metadata_fields fields = {0};
     metadata_cancel(&m->load);
     leave_structures(m);
+    loop_timer_stop(&m->retry);
     m->config.fields(m->config.arg, opcua_session_namespaces(s), &fields);
     if (fields.count == 0) {
         metadata_fields_clear(&fields);
@@ -269,7 +309,9 @@ bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
 void writer_metadata_stop(struct writer_metadata *m)
 {
     metadata_cancel(&m->load);
+    m->unknown = m->unknown || m->asked || m->structure_count; /* asked for with the next connection */
     leave_structures(m);
+    loop_timer_stop(&m->retry);
     stop_waiting(m);
 }
 
@@ -310,6 +352,8 @@ void writer_metadata_free(struct writer_metadata **metadata, bool forget)
     leave_structures(m);
     loop_timer_stop(&m->again);
     loop_timer_stop(&m->patience);
+    loop_timer_stop(&m->retry);
+    UA_NodeId_clear(&m->structure);
     forget_look(m);
     if (m->sent)
         UA_DataSetMetaDataType_delete(m->sent);

@@ -22,6 +22,8 @@ struct writer_metadata_config {
     void (*fields)(void *arg, const struct opcua_namespaces *names, struct metadata_fields *out);
     /* The metadata is sent, or there will be none soon: values need not wait. */
     void (*done)(void *arg);
+    /* Not all was told, though the server was there: writer_metadata_ask() once more, and nothing waits for it. */
+    void (*again)(void *arg);
     void *arg;
 };
 

@@ -194,6 +194,7 @@ static void reset_all_connections(struct module_call *c)
 /* ---- key frames on demand ---- */
 
 struct wish {
+    struct server_call server_call;
     struct publisher *publisher;
     struct module_call *call; /* NULL: answered in our place */
     struct buffer group, writer;
@@ -203,6 +204,19 @@ struct wish {
 static void on_wish_ended(void *arg)
 {
     ((struct wish *)arg)->call = NULL;
+}
+
+static void wish_free(struct wish *w)
+{
+    list_remove(&w->server_call.link);
+    buffer_clear(&w->group);
+    buffer_clear(&w->writer);
+    free(w);
+}
+
+static void drop_wish(struct server_call *c)
+{
+    wish_free(LIST_OF(c, struct wish, server_call));
 }
 
 static void on_key_frames(void *arg)
@@ -216,9 +230,7 @@ static void on_key_frames(void *arg)
                                ? "There is no writer group or writer of that name."
                                : "A writer keeps no values for key frames: give its data set a "
                                  "DataSetKeyFrameCount, and a messaging mode that has them.");
-    buffer_clear(&w->group);
-    buffer_clear(&w->writer);
-    free(w);
+    wish_free(w);
 }
 
 static void send_key_frames_ua(void *arg)
@@ -234,6 +246,8 @@ static void send_key_frames(struct module_call *c, struct slice group, struct sl
 {
     struct wish *w = MEMORY_NEW(struct wish);
     w->publisher = module_call_app(c);
+    w->server_call.drop = drop_wish;
+    list_push(&w->publisher->server_calls, &w->server_call.link);
     w->call = c;
     buffer_put(&w->group, group);
     buffer_put(&w->writer, writer);

@@ -1,6 +1,8 @@
 /* What leaves the publisher: shapes, events, frames, times. */
 #include "publisher/publisher_rig.h"
 
+#include "opcua/answers_rig.h"
+
 static const char *property(const char *name)
 {
     static char text[128];
@@ -168,6 +170,34 @@ static void a_writer_that_comes_later_has_metadata_too(void **state)
                "\"DisplayName\": \"C7\"}]}]");
     size_t two = 2;
     assert_true(loop_run_until(world.loop, has_metadata, &two, WAIT_MS));
+}
+
+static size_t refused;
+
+static void refuse_types(const UA_DataType *type, const void *request, void *answer)
+{
+    const UA_ReadRequest *asked = request;
+    if (!ANSWERS_OF(type, READ) || asked->nodesToRead->attributeId != UA_ATTRIBUTEID_DATATYPE ||
+        refused == 0)
+        return;
+    refused--;
+    ((UA_ReadResponse *)answer)->responseHeader.serviceResult = UA_STATUSCODE_BADTOOMANYOPERATIONS;
+}
+
+/* The connection stands: no other will come with which it would be asked. */
+static void what_a_server_does_not_say_of_fields_is_asked_again(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    refused = 1;
+    answers_change = refuse_types;
+    start_with("[{\"EndpointUrl\": \"%s\", \"OpcNodes\": " TWO_NODES "}]", config);
+    want_more(5); /* values do not wait */
+    size_t one = 1;
+    assert_true(loop_run_until(world.loop, has_metadata, &one, WAIT_MS));
+    answers_change = NULL;
+    assert_int_equal(refused, 0);
 }
 
 static void nodes_that_are_read_in_cycles_have_metadata(void **state)
@@ -433,6 +463,7 @@ int main(void)
         cmocka_unit_test_teardown(metadata_comes_before_the_first_values, stop),
         cmocka_unit_test_teardown(metadata_comes_again_when_fields_change, stop),
         cmocka_unit_test_teardown(a_writer_that_comes_later_has_metadata_too, stop),
+        cmocka_unit_test_teardown(what_a_server_does_not_say_of_fields_is_asked_again, stop),
         cmocka_unit_test_teardown(nodes_that_are_read_in_cycles_have_metadata, stop),
         cmocka_unit_test_teardown(metadata_comes_again_on_schedule, stop),
         cmocka_unit_test_teardown(a_lone_value_can_stand_without_its_name, stop),

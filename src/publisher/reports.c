@@ -11,6 +11,7 @@ struct reports {
     struct diagnostics *diagnostics;
     struct survey last; /* the last one with items */
     struct loop_timer second, interval;
+    struct list questions;
     size_t asked;
     bool noting, refreshing, stopped;
     uint64_t refreshed_ms; /* 0: never */
@@ -18,6 +19,7 @@ struct reports {
 
 /* A question on its way to the OPC UA thread and back. */
 struct question {
+    struct link link;
     struct reports *reports;
     enum survey_depth depth;
     struct survey survey;
@@ -31,6 +33,7 @@ struct question {
 static void on_answered(void *arg)
 {
     struct question *q = arg;
+    list_remove(&q->link);
     q->reports->asked--;
     q->fn(q->arg, q->why, &q->survey);
     survey_clear(&q->survey);
@@ -52,6 +55,7 @@ void reports_ask(struct reports *r, enum survey_depth depth, reports_fn *fn, voi
     *q = (struct question){.reports = r, .depth = depth, .fn = fn, .arg = arg};
     q->why = r->stopped ? CANCELLED : r->asked >= REPORTS_ASKED_MAX ? BUSY : OK;
     r->asked++;
+    list_push(&r->questions, &q->link);
     if (q->why == OK)
         opcua_thread_post(r->config.announcer.thread, answer_ua, q);
     else
@@ -165,6 +169,7 @@ struct reports *reports_new(const struct reports_config *config)
 {
     struct reports *r = MEMORY_NEW(struct reports);
     r->config = *config;
+    list_init(&r->questions);
     r->diagnostics = diagnostics_new();
     loop_timer_start(config->loop, &r->second, REPORTS_MS, on_second, r);
     if (config->interval_ms)
@@ -190,6 +195,11 @@ void reports_free(struct reports **reports)
     if (!r)
         return;
     reports_stop(r);
+    for (struct link *l; (l = list_first(&r->questions));) { /* nobody brings them back */
+        struct question *q = LIST_OF(l, struct question, link);
+        q->why = CANCELLED;
+        on_answered(q);
+    }
     diagnostics_free(&r->diagnostics);
     survey_clear(&r->last);
     free(r);

@@ -32,7 +32,7 @@ struct reports *reports_new(const struct reports_config *config);
 /* No more questions to the OPC UA thread; what is asked is still answered. */
 void reports_stop(struct reports *r);
 bool reports_idle(const struct reports *r); /* nothing is asked */
-/* When neither thread runs any more. */
+/* When neither thread runs any more. What is asked still is answered with CANCELLED. */
 void reports_free(struct reports **r);
 
 /* `s` is the callee's until it returns. Never called before this returned. */
