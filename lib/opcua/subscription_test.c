@@ -1,4 +1,5 @@
 /* Each notification once and in order, whatever happens on the way. */
+#include "opcua/answers_rig.h"
 #include "opcua/subscription_rig.h"
 
 static void every_change_comes_once_and_in_order(void **state)
@@ -217,6 +218,49 @@ static void who_has_no_room_stops_the_server(void **state)
     world_free(w);
 }
 
+static uint32_t acknowledged; /* the last number */
+static size_t asked;          /* for more */
+
+static UA_StatusCode look_at_publish(const UA_DataType *type, const void *request)
+{
+    const UA_PublishRequest *r = request;
+    if (!ANSWERS_OF(type, PUBLISH))
+        return UA_STATUSCODE_GOOD;
+    asked++;
+    for (size_t i = 0; i < r->subscriptionAcknowledgementsSize; i++)
+        acknowledged = r->subscriptionAcknowledgements[i].sequenceNumber;
+    return UA_STATUSCODE_GOOD;
+}
+
+static bool has_acknowledged(void *arg)
+{
+    return acknowledged == *(uint32_t *)arg;
+}
+
+/* Should the program die now, the server has it still. */
+static void what_is_held_is_not_acknowledged(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    answers_refuse = look_at_publish;
+    add(w, count_item);
+    want_more(w, 20);
+    w->refuse = true;
+    WAIT_FOR(is_held, w);
+    uint32_t first = w->subscription->expected;
+    size_t before = asked;
+    proxy_cut(&w->proxy); /* nor with the next connection */
+    WAIT_FOR(is_dead, w);
+    WAIT_FOR(is_alive, w);
+    assert_true(acknowledged < first);
+    assert_int_equal(asked, before); /* and no more is asked for */
+    w->refuse = false;
+    opcua_subscription_resume(w->subscription);
+    assert_true(loop_run_until(w->loop, has_acknowledged, &first, WAIT_MS));
+    answers_refuse = NULL;
+    world_free(w);
+}
+
 static void what_is_held_survives_a_cut(void **state)
 {
     (void)state;
@@ -249,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_new_session_takes_the_subscription_along),
         cmocka_unit_test(after_a_restart_of_the_server_it_begins_anew),
         cmocka_unit_test(who_has_no_room_stops_the_server),
+        cmocka_unit_test(what_is_held_is_not_acknowledged),
         cmocka_unit_test(what_is_held_survives_a_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
