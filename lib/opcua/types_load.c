@@ -417,8 +417,8 @@ static void on_dictionaries(void *arg)
 
 static bool has_matching_answer(const UA_ReadResponse *answer, size_t i, const UA_DataType *type)
 {
-    const UA_DataValue *v = &answer->results[i];
-    return answer->resultsSize == PARTS && v->hasValue && UA_Variant_hasScalarType(&v->value, type);
+    const UA_DataValue *v = answer->resultsSize == PARTS ? &answer->results[i] : NULL;
+    return v && v->hasValue && UA_Variant_hasScalarType(&v->value, type);
 }
 
 /* Of the definition: that the others are not told says nothing. */

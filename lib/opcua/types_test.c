@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "opcua/answers_rig.h"
 #include "opcua/server_priv.h"
 #include "opcua/session_rig.h"
 
@@ -227,6 +228,28 @@ static void a_type_asked_for_without_a_connection_waits_for_one(void **state)
     assert_non_null(world.told);
 }
 
+static void answer_nothing(const UA_DataType *type, const void *request, void *answer)
+{
+    const UA_ReadRequest *asked = request;
+    UA_ReadResponse *r = answer;
+    if (!ANSWERS_OF(type, READ) || asked->nodesToRead->attributeId != UA_ATTRIBUTEID_DATATYPEDEFINITION)
+        return;
+    UA_Array_delete(r->results, r->resultsSize, &UA_TYPES[UA_TYPES_DATAVALUE]);
+    r->results = NULL;
+    r->resultsSize = 0;
+}
+
+static void an_answer_without_results_says_nothing(void **state)
+{
+    (void)state;
+    connect_anew();
+    answers_change = answer_nothing;
+    assert_null(load(UA_NODEID_NUMERIC(1, 5009), WAIT_MS));
+    answers_change = NULL;
+    UA_NodeId id = UA_NODEID_NUMERIC(1, 5009);
+    assert_true(opcua_types_was_refused(world.known, &id)); /* and may be told another time */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +259,7 @@ int main(void)
         cmocka_unit_test(no_more_fields_are_optional_than_a_mask_has_bits),
         cmocka_unit_test(a_server_that_began_anew_is_asked_anew),
         cmocka_unit_test(a_type_asked_for_without_a_connection_waits_for_one),
+        cmocka_unit_test(an_answer_without_results_says_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
