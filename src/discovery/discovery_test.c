@@ -8,9 +8,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "client/device_double.h"
-#include "discovery/found.h"
-#include "discovery/interfaces.h"
-#include "discovery/plan.h"
 #include "io/stream.h"
 #include "opcua/server.h"
 
@@ -533,139 +530,6 @@ static void desired_properties_are_reported_back(void **state)
     assert_slice(buffer_slice(&device_double.reported), SLICE("{\"Discovery\":null}"));
 }
 
-/* ---- plans and what was found ---- */
-
-static void plans_fill_in_what_is_left_open(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *request;
-        enum plan_mode mode;
-        const char *ports;
-    } rows[] = {
-        {"{}", PLAN_OFF, ""},
-        {"{\"discovery\":\"Local\"}", PLAN_LOCAL, "1-65535"},
-        {"{\"discovery\":\"Network\"}", PLAN_NETWORK, "4840-4841"},
-        {"{\"discovery\":\"Fast\"}", PLAN_FAST,
-         "4840-4841;48000-48100;49320;50000;51200-51300;62222"},
-        {"{\"configuration\":{\"portRangesToScan\":\"4840\"}}", PLAN_FAST, "4840"},
-        {"{\"discovery\":\"Network\",\"configuration\":{\"addressRangesToScan\":\"10.0.0.0/24\"}}",
-         PLAN_FAST, "4840-4841;48000-48100;49320;50000;51200-51300;62222"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct json_doc *doc;
-        struct plan p;
-        struct buffer out = {0};
-        assert_int_equal(json_parse(slice_of(rows[i].request), JSON_STRICT, &doc, NULL), OK);
-        assert_int_equal(discovery_plan_read(json_root(doc), &(struct scan_limits){0}, &p, &out),
-                         OK);
-        assert_int_equal(p.mode, rows[i].mode);
-        discovery_ranges_print_ports(&p.ports, &out);
-        assert_slice(buffer_slice(&out), slice_of(rows[i].ports));
-        discovery_plan_clear(&p);
-        json_free(&doc);
-        buffer_clear(&out);
-    }
-}
-
-static void requests_lower_limits_and_never_raise_them(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {
-        "{\"configuration\":{\"maxPortProbes\":50,\"portProbeTimeout\":\"00:00:00.3000000\"}}",
-        "{\"configuration\":{\"maxPortProbes\":5000,\"portProbeTimeout\":\"00:01:00\"}}"};
-    for (int i = 0; i < 2; i++) {
-        struct json_doc *doc;
-        struct plan p;
-        struct buffer why = {0};
-        assert_int_equal(json_parse(slice_of(texts[i]), JSON_STRICT, &doc, NULL), OK);
-        assert_int_equal(discovery_plan_read(json_root(doc),
-                                             &(struct scan_limits){.in_flight_max = 100}, &p, &why),
-                         OK);
-        assert_int_equal(p.limits.in_flight_max, i ? 100 : 50);
-        assert_int_equal(p.limits.cap_ms, i ? 0 : 300);
-        discovery_plan_clear(&p);
-        json_free(&doc);
-    }
-}
-
-static void names_are_replaced_by_the_address_that_answered(void **state)
-{
-    (void)state;
-    struct buffer out = {0};
-    discovery_found_url_with_host(SLICE("opc.tcp://plc-7:4840/a/b"),
-                                  SLICE("opc.tcp://10.0.0.5:4841"), &out);
-    assert_slice(buffer_slice(&out), SLICE("opc.tcp://10.0.0.5:4841/a/b"));
-    buffer_reset(&out);
-    discovery_found_url_with_host(SLICE("opc.tcp://plc-7:4840"), SLICE("opc.tcp://10.0.0.5:4840/"),
-                                  &out);
-    assert_slice(buffer_slice(&out), SLICE("opc.tcp://10.0.0.5:4840"));
-    buffer_clear(&out);
-}
-
-/* The same server over two addresses is one, with both urls. */
-static void a_server_found_twice_is_one(void **state)
-{
-    (void)state;
-    struct found f = {0};
-    UA_EndpointDescription e;
-    UA_EndpointDescription_init(&e);
-    e.endpointUrl = UA_STRING("opc.tcp://plc-7:4840");
-    e.server.applicationUri = UA_STRING("urn:plc-7");
-    struct opcua_inquiry_answer a = {.endpoints = &e, .endpoint_count = 1};
-    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 1);
-    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.1.5:4840"), &a), 0);
-    assert_int_equal(f.count, 1);
-    assert_int_equal(f.list[0]->alternatives.count, 3);
-    assert_slice(f.list[0]->reachable, SLICE("opc.tcp://10.0.0.5:4840"));
-    assert_int_equal(f.list[0]->application->addresses.count, 2);
-    e.endpointUrl = UA_STRING("https://plc-7");
-    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://10.0.0.5:4840"), &a), 0);
-    discovery_found_clear(&f);
-}
-
-/* Said of a server before it is found, and after. */
-static void what_others_say_of_a_server_is_kept(void **state)
-{
-    (void)state;
-    struct found f = {0};
-    UA_EndpointDescription e;
-    UA_ServerOnNetwork n;
-    UA_String capability = UA_STRING("HD");
-    UA_EndpointDescription_init(&e);
-    UA_ServerOnNetwork_init(&n);
-    n.discoveryUrl = UA_STRING("opc.tcp://plc-7:4840");
-    n.serverCapabilities = &capability;
-    n.serverCapabilitiesSize = 1;
-    struct opcua_inquiry_answer other = {.neighbours = &n, .neighbour_count = 1};
-    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://lds:4840"), &other), 0);
-    e.endpointUrl = UA_STRING("opc.tcp://plc-7:4840");
-    e.server.applicationUri = UA_STRING("urn:plc-7");
-    struct opcua_inquiry_answer a = {.endpoints = &e, .endpoint_count = 1};
-    assert_int_equal(discovery_found_add(&f, SLICE("s"), SLICE("opc.tcp://plc-7:4840"), &a), 1);
-    discovery_found_capability(&f, SLICE("opc.tcp://plc-7:4840"), SLICE("DA"));
-    discovery_found_capability(&f, SLICE("opc.tcp://plc-8:4840"), SLICE("AC"));
-    assert_int_equal(f.list[0]->application->capabilities.count, 2);
-    assert_slice(f.list[0]->application->capabilities.items[0], SLICE("HD"));
-    assert_slice(f.list[0]->application->capabilities.items[1], SLICE("DA"));
-    discovery_found_clear(&f);
-}
-
-static void gateways_come_from_the_routes(void **state)
-{
-    (void)state;
-    struct ranges r = {0};
-    struct buffer out = {0};
-    discovery_interfaces_add_gateways(SLICE("Iface\tDestination\tGateway\tFlags\n"
-                                            "eth0\t00000000\t0100A8C0\t0003\t0\n"
-                                            "eth0\t0000A8C0\t00000000\t0001\t0\nnonsense\n"),
-                                      &r);
-    discovery_ranges_print_addresses(&r, &out);
-    assert_slice(buffer_slice(&out), SLICE("192.168.0.1"));
-    discovery_ranges_clear(&r);
-    buffer_clear(&out);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -689,12 +553,6 @@ int main(void)
         TEST(requests_have_a_bound),
         TEST(what_does_not_fit_in_the_window_waits),
         TEST(desired_properties_are_reported_back),
-        cmocka_unit_test(plans_fill_in_what_is_left_open),
-        cmocka_unit_test(requests_lower_limits_and_never_raise_them),
-        cmocka_unit_test(names_are_replaced_by_the_address_that_answered),
-        cmocka_unit_test(a_server_found_twice_is_one),
-        cmocka_unit_test(what_others_say_of_a_server_is_kept),
-        cmocka_unit_test(gateways_come_from_the_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
