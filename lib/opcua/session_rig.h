@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "opcua/server.h"
-#include "opcua/session.h"
+#include "opcua/session_priv.h"
 
 #include "base/cmocka.h"
 
@@ -65,6 +65,12 @@ static inline bool rig_is_ready(void *arg)
 {
     (void)arg;
     return opcua_session_state(rig.session) == OPCUA_SESSION_READY;
+}
+
+/* Its connection ends, for that reason, and is made again. Not in the midst of a call. */
+static inline void rig_break(UA_StatusCode why)
+{
+    session_leave(rig.session, why);
 }
 
 static inline bool rig_is_lost(void *arg)

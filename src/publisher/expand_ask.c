@@ -1,8 +1,10 @@
 /* What is asked of a server to expand an entry: many nodes in one call. */
 #include "publisher/expand_priv.h"
 
+#include "opcua/ready.h"
 #include "opcua/refusal.h"
 
+#define WHY_MS 20 /* after a call that was lost: until it is known why */
 #define LOOKED_AT_ONCE 250 /* nodes whose class and name are read in one call */
 
 /* ---- what named nodes are ---- */
@@ -21,13 +23,48 @@ static void set_node(struct walk *w, struct visit *v, const UA_DataValue *class,
                     : v->node;
 }
 
-/* Refused as a whole: so is each of them, unless there is no connection any more. */
+/* The nodes of the call, once more. */
+static void ask_for_half(struct walk *w)
+{
+    for (size_t i = 0; w->reads && i < w->asked_count; i++) {
+        UA_NodeId_clear(&w->asked[i]->id);
+        w->asked[i]->looked = false;
+    }
+    *(w->reads ? &w->most_read : &w->most) = w->asked_count / 2; /* and never more again */
+}
+
+static void on_connected(void *arg, UA_StatusCode status)
+{
+    if (status == UA_STATUSCODE_GOOD)
+        expand_go_on(arg);
+    else
+        expand_end(arg, status);
+}
+
+static void on_known_why(void *arg, UA_StatusCode status, void *response)
+{
+    struct walk *w = arg;
+    (void)response;
+    if (status != UA_STATUSCODE_GOOD ||
+        !opcua_refusal_is_too_much(opcua_session_error(w->session, NULL))) {
+        expand_end(w, w->lost_why);
+        return;
+    }
+    ask_for_half(w);
+    opcua_ready(w->session, on_connected, w, expand_left_ms(w));
+}
+
+/* Refused as a whole: so is each of them, unless there is no connection any more. Some servers close it on what is more
+ * than they bear, which the session knows a moment later. */
 static bool was_lost(struct walk *w, UA_StatusCode status)
 {
-    bool lost = opcua_call_was_lost(status) || loop_now_ms(w->loop) >= w->ends_ms;
-    if (lost)
-        expand_end(w, opcua_call_was_lost(status) ? status : UA_STATUSCODE_BADTIMEOUT);
-    return lost;
+    bool lost = opcua_call_was_lost(status), late = loop_now_ms(w->loop) >= w->ends_ms;
+    w->lost_why = status;
+    if (lost && !late && w->asked_count > 1)
+        opcua_session_wait(w->session, WHY_MS, on_known_why, w);
+    else if (lost || late)
+        expand_end(w, lost ? status : UA_STATUSCODE_BADTIMEOUT);
+    return lost || late;
 }
 
 static void on_read(void *arg, UA_StatusCode status, void *response)
@@ -37,11 +74,7 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
     if (was_lost(w, status))
         return;
     if (opcua_refusal_is_too_much(status) && w->asked_count > 1) {
-        for (size_t i = 0; i < w->asked_count; i++) {
-            UA_NodeId_clear(&w->asked[i]->id);
-            w->asked[i]->looked = false;
-        }
-        w->most_read = w->asked_count / 2; /* and never more again */
+        ask_for_half(w);
         expand_go_on(w);
         return;
     }
@@ -75,6 +108,7 @@ static bool read_nodes(struct walk *w)
     size_t most = limit && limit / 2 < LOOKED_AT_ONCE ? limit / 2 + (limit == 1) : LOOKED_AT_ONCE;
     most = w->most_read && w->most_read < most ? w->most_read : most;
     w->asked_count = 0;
+    w->reads = true;
     for (struct visit *v = w->now; v && w->asked_count < most; v = v->next)
         if (v->kind == LOOK && !v->looked && parse(w, v)) {
             size_t at = 2 * w->asked_count;
@@ -103,7 +137,7 @@ static void on_browsed(void *arg, UA_StatusCode status, struct opcua_browsed *no
         return;
     }
     if (status == UA_STATUSCODE_BADRESPONSETOOLARGE) { /* many of them may be the same */
-        w->most = count / 2;
+        ask_for_half(w);
         expand_go_on(w);
         return;
     }
@@ -158,6 +192,7 @@ static void browse(struct walk *w)
     if (references_waiting(w) > EXPAND_NODES_MAX / 2)
         most = 1; /* they are looked at first */
     w->asked_count = 0;
+    w->reads = false;
     for (struct visit *v = w->now; v && w->asked_count < most; v = v->next)
         if (is_to_browse(w, v)) {
             w->asked[w->asked_count] = v;

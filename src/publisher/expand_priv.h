@@ -48,6 +48,8 @@ struct walk {
     size_t nodes;
     struct visit *asked[OPCUA_BROWSE_MANY_MAX]; /* with the call under way */
     size_t asked_count;
+    bool reads; /* the call does; or it browses */
+    UA_StatusCode lost_why;
     size_t most, most_read; /* of these, when they are browsed and read; 0: as many as the server bears */
 };
 

@@ -221,6 +221,38 @@ static void what_is_too_many_to_read_is_halved_until_it_is_borne(void **state)
     assert_int_equal(refusing.calls, 3 + ASSETS / 5);
 }
 
+static void end_session(void *arg)
+{
+    (void)arg;
+    rig_break(UA_STATUSCODE_BADTCPMESSAGETOOLARGE);
+}
+
+/* As one that closes the connection on what is larger than it bears. */
+static UA_StatusCode close_on_many(const UA_DataType *type, const void *request)
+{
+    static struct loop_timer soon;
+    const UA_ReadRequest *read = request;
+    const UA_BrowseRequest *browse = request;
+    bool reads = ANSWERS_OF(type, READ) && read->nodesToRead->attributeId == UA_ATTRIBUTEID_NODECLASS;
+    size_t nodes = reads ? read->nodesToReadSize / 2 : ANSWERS_OF(type, BROWSE) ? browse->nodesToBrowseSize : 0;
+    if (nodes <= refusing.nodes)
+        return UA_STATUSCODE_GOOD;
+    refusing.calls++;
+    loop_timer_start(rig.loop, &soon, 0, end_session, NULL);
+    return UA_STATUSCODE_BADSECURECHANNELCLOSED;
+}
+
+static void a_connection_that_was_closed_on_too_many_is_used_for_fewer(void **state)
+{
+    (void)state;
+    answers_refuse = close_on_many;
+    expand_all_while_it_refuses(7, UA_STATUSCODE_GOOD);
+    answers_refuse = NULL;
+    for (size_t i = 0; i < ASSETS; i++)
+        assert_int_equal(world.found.results[i].count, 3);
+    assert_true(refusing.calls > 3);
+}
+
 /* It would say the same of fewer: each is told. */
 static void what_is_refused_is_not_asked_for_in_halves(void **state)
 {
@@ -260,6 +292,7 @@ int main(void)
         TEST(many_objects_that_are_named_are_few_calls),
         TEST(what_is_found_stands_in_the_order_of_the_tree),
         TEST(what_is_too_many_to_read_is_halved_until_it_is_borne),
+        TEST(a_connection_that_was_closed_on_too_many_is_used_for_fewer),
         TEST(what_is_refused_is_not_asked_for_in_halves),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
