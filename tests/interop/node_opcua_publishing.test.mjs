@@ -56,6 +56,39 @@ async function arrived(module, enough) {
   return of(module, events).flatMap(e => e.body);
 }
 
+test('what nodes and entries say of sampling, queues, filters and subscriptions is what the server is asked for', async () => {
+  const plain = {node: 'Int16', attribute: AttributeIds.Value, range: '', sampling: 250, queue: 7, discardOldest: true};
+  const cases = [
+    [{Id: node('Int16'), OpcSamplingInterval: 250, QueueSize: 7}, plain],
+    [{Id: node('UInt16'), OpcSamplingInterval: 0, DiscardNew: true}, {...plain, node: 'UInt16', sampling: 0, queue: 1, discardOldest: false}],
+    [{Id: node('Double'), DeadbandType: 'Absolute', DeadbandValue: 1.5, QueueSize: 2}, {...plain, node: 'Double', sampling: 100, queue: 2, trigger: 1, deadband: [1, 1.5]}],
+    [{Id: node('Float'), DataChangeTrigger: 'Status'}, {...plain, node: 'Float', sampling: 100, queue: 1, trigger: 0, deadband: [0, 0]}],
+    [{Id: node('Int32'), DataChangeTrigger: 'StatusValueTimestamp'}, {...plain, node: 'Int32', sampling: 100, queue: 1, trigger: 2, deadband: [0, 0]}],
+    [{Id: node('Array'), IndexRange: '1:2'}, {...plain, node: 'Array', range: '1:2', sampling: 100, queue: 1}],
+    [{Id: node('String'), AttributeId: 'DisplayName'}, {...plain, node: 'String', attribute: AttributeIds.DisplayName, sampling: 100, queue: 1}],
+  ];
+  await start('asked', entry(cases.map(c => c[0]), {DataSetPublishingInterval: 170, MaxKeepAliveCount: 23, Priority: 77}), {live: cases.length});
+  const items = JSON.parse(await asked('Items'));
+  for (const [, want] of cases)
+    assert.deepEqual(items.filter(i => i.node === want.node), [want]);
+  const subscription = JSON.parse(await asked('Subscriptions')).filter(s => s.interval === 170);
+  assert.equal(subscription.length, 1);
+  assert.deepEqual([subscription[0].keepAlive, subscription[0].priority], [23, 77]);
+  assert.ok(subscription[0].lifetime >= 3 * 23); // Part 4, 5.14.2.2
+  const messages = (await arrived('asked', all => ['Array', 'String'].every(n => all.some(m => m.NodeId === node(n))))).flat();
+  assert.deepEqual(messages.find(m => m.NodeId === node('Array')).Value.Value, [2, 3]);
+  assert.equal(messages.find(m => m.NodeId === node('String')).Value.Value.Text ?? messages.find(m => m.NodeId === node('String')).Value.Value, 'String');
+});
+
+test('the options that say so for all nodes are what the server is asked for', async () => {
+  await start('all', entry([{Id: node('SByte')}], {DataSetPublishingInterval: undefined, DataSetSamplingInterval: undefined}), {live: 1,
+    more: ['--op=190', '--oi=380', '--qs=5', '--ndo', '--mc=StatusValueTimestamp', '--ska=31', '--slt=200']});
+  assert.deepEqual(JSON.parse(await asked('Items')).filter(i => i.node === 'SByte'),
+                   [{node: 'SByte', attribute: AttributeIds.Value, range: '', sampling: 380, queue: 5, discardOldest: false, trigger: 2, deadband: [0, 0]}]);
+  const [subscription] = JSON.parse(await asked('Subscriptions')).filter(s => s.interval === 190);
+  assert.deepEqual([subscription.keepAlive, subscription.lifetime], [31, 200]);
+});
+
 test('display names are asked for, and are the names of samples and of fields', async () => {
   await start('names', [
     ...entry([{Id: node('Speed')}], {DataSetFetchDisplayNames: true}),

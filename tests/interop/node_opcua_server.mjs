@@ -14,7 +14,8 @@
 //   --reverse URL       of a client, to which it connects
 //   --assets            it has Web of Things connectivity: node_opcua_assets.mjs
 //
-// Requests of each service are counted in variables of their name: "Read", "RegisterNodes", …
+// Requests of each service are counted in variables of their name: "Read", "RegisterNodes", …; what monitored items and
+// subscriptions were asked for is in "Items" and "Subscriptions".
 // SIGUSR2 makes it forget its sessions with their subscriptions, as a restart does; its history stays.
 //
 // Anonymous users may use the endpoint without security, and all may use every other policy, signed, and encrypted.
@@ -200,6 +201,32 @@ for (const service of ['Read', 'RegisterNodes', 'TranslateBrowsePathsToNodeIds',
       variable.setValueFromSource({dataType: DataType.UInt32, value: ++asked});
   });
 }
+
+// ---- what monitored items and subscriptions were asked for, the last ones: JSON in the variables "Items" and "Subscriptions" ----
+
+const TOLD_MAX = 200;
+
+function tell(name) {
+  const all = [];
+  const variable = space.addVariable({componentOf: factory, browseName: name, nodeId: `s=${name}`, dataType: 'String',
+    value: new Variant({dataType: DataType.String, value: '[]'})});
+  return one => {
+    all.push(one);
+    all.splice(0, all.length - TOLD_MAX);
+    variable.setValueFromSource({dataType: DataType.String, value: JSON.stringify(all)});
+  };
+}
+
+const [tellItem, tellSubscription] = [tell('Items'), tell('Subscriptions')];
+server.on('request', request => {
+  if (request.schema.name === 'CreateSubscriptionRequest')
+    tellSubscription({interval: request.requestedPublishingInterval, lifetime: request.requestedLifetimeCount,
+      keepAlive: request.requestedMaxKeepAliveCount, priority: request.priority});
+  for (const {itemToMonitor: item, requestedParameters: p} of request.schema.name === 'CreateMonitoredItemsRequest' ? request.itemsToCreate : [])
+    tellItem({node: String(item.nodeId.value), attribute: item.attributeId, range: item.indexRange?.isEmpty() ? '' : String(item.indexRange), sampling: p.samplingInterval,
+      queue: p.queueSize, discardOldest: p.discardOldest,
+      ...p.filter?.schema.name === 'DataChangeFilter' ? {trigger: p.filter.trigger, deadband: [p.filter.deadbandType, p.filter.deadbandValue]} : {}});
+});
 
 // ---- another server that stands in for it; how well it is can be written ----
 

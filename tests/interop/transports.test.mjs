@@ -124,6 +124,35 @@ test('mosquitto, MQTT 3.1.1 and exactly once; retained, and by partitions', asyn
   await late.client.endAsync(true);
 });
 
+test('what a writer and a node say of topic, quality, time to live, retention and themselves is what the broker gets', async () => {
+  const m = await mosquitto('routes', ['allow_anonymous true', 'max_queued_messages 0']);
+  const reader = await listen(`mqtt://127.0.0.1:${m.port}`);
+  const data = i => ({Id: `${LOAD}${i}`, OpcSamplingInterval: 50, QueueSize: 20, DataSetFieldId: `f${i}`});
+  await publisher('routes', {
+    DataSetWriterId: 'w', DataSetName: 'press.1', DataSetType: 'press', DataSetSubject: 'hall 1', DataSetSourceUri: 'urn:hall', PublisherId: 'me',
+    DataSetClassId: '7d1a4b2c-0000-4000-8000-00805f9b34fb',
+    WriterGroupQueueName: 'group', QueueName: 'plant/{DataSetTopicPath}/{DataSetWriterName}', QualityOfService: 'ExactlyOnce', MessageTtlTimespan: '00:00:40', MessageRetention: true,
+    MetaDataQueueName: 'meta/{DataSetWriterName}', MetaDataRetention: false, MetaDataTtlTimespan: '00:00:20', MetaDataUpdateTimeTimespan: '00:00:02',
+    OpcNodes: [data(1), {...data(2), Topic: 'own/node', QualityOfService: 'AtMostOnce'}],
+  }, '-c', '--cloudevents', '--mqtt.connection', `HostName=127.0.0.1;Port=${m.port};UseTls=false`);
+  const on = topic => reader.seen.filter(s => s.topic === topic);
+  await until('all of it', () => on('own/node').length && on('plant/press/1/w').length && on('meta/w').length > 1);
+  assert.deepEqual([...new Set(reader.seen.map(s => s.topic))].sort(), ['meta/w', 'meta/w1', 'own/node', 'plant/press/1/w']); // another route is another writer
+  const [writer, own, meta] = ['plant/press/1/w', 'own/node', 'meta/w'].map(t => on(t)[0]);
+  const expiry = s => s.packet.properties.messageExpiryInterval;
+  assert.deepEqual([writer.packet.qos, own.packet.qos, meta.packet.qos], [2, 0, 2]);
+  assert.ok(expiry(writer) > 30 && expiry(writer) <= 40 && expiry(meta) > 10 && expiry(meta) <= 20);
+  assert.deepEqual([writer.body.Messages[0].Payload.f2, own.body.Messages[0].Payload.f1], [undefined, undefined]);
+  assert.deepEqual([writer.body.PublisherId, writer.body.DataSetClassId], ['me', '7d1a4b2c-0000-4000-8000-00805f9b34fb']);
+  assert.deepEqual([meta.body.MessageType, meta.body.MetaData.Name, meta.body.MetaData.DataSetClassId], ['ua-metadata', 'press.1', '7d1a4b2c-0000-4000-8000-00805f9b34fb']);
+  assert.deepEqual([user(writer).type, user(writer).subject, user(writer).source, user(meta).type], ['Dataset/press', 'hall 1', 'urn:hall', 'Metadata/press']);
+  const late = await listen(`mqtt://127.0.0.1:${m.port}`);
+  await until('what is retained', () => late.seen.some(s => s.packet.retain));
+  assert.ok(late.seen.filter(s => s.packet.retain).every(s => s.topic !== 'meta/w'));
+  await reader.client.endAsync(true);
+  await late.client.endAsync(true);
+});
+
 test('mosquitto over TLS with a password; a wrong one is named in the log', async () => {
   const tls = path.join(folder, 'broker-tls');
   mkdirSync(tls);

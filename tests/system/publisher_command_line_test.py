@@ -78,8 +78,11 @@ OF_THE_HOST = {
     "log.format": ["tests/system/publisher_command_line_test.py logs_are_as_asked_for"],
 }
 
+ASKED = "node_opcua_publishing the options that say so for all nodes are what the server is asked for"
 # What shows that a setting has its effect, beyond that the option sets it.
 SHOWN = {
+    **{name: [ASKED] for name in ("publishing.interval", "sampling.interval", "queue.size", "discard.new", "trigger", "keepalive.count",
+                                  "lifetime.count")},
     "batch.interval": ["publisher/publisher_options_test times_are_in_the_units_of_opc_publisher"],
     "batch.size": ["publisher/publisher_options_test a_deployments_command_line_works_as_it_is"],
     "strict": ["publisher/publisher_options_test strict_has_other_defaults"],

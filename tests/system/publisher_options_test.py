@@ -105,8 +105,20 @@ CYCLIC = PUBLISHING + "nodes are read in cycles, registered before, and no item 
 TRIGGERED = PUBLISHING + "triggered nodes are told when their trigger is, and not else"
 HEARTBEAT = PUBLISHING + "a value that does not change is told again, and as uncertain when the server is away"
 LATE = PUBLISHING + "nodes that say nothing are late, and the subscription begins anew"
+ASKED = PUBLISHING + "what nodes and entries say of sampling, queues, filters and subscriptions is what the server is asked for"
+ROUTES = "transports what a writer and a node say of topic, quality, time to live, retention and themselves is what the broker gets"
+GROUPS = "transports mosquitto, MQTT 3.1.1 and exactly once; retained, and by partitions"
+WAYS = "transports transports for each group, and those that are refused"
 INTEROP = {
     "entry": {
+        **{name: ASKED for name in ("DataSetPublishingInterval", "DataSetSamplingInterval", "MaxKeepAliveCount", "Priority")},
+        **{name: ROUTES for name in (
+            "PublisherId", "DataSetWriterId", "DataSetName", "DataSetType", "DataSetSubject", "DataSetSourceUri", "DataSetClassId",
+            "WriterGroupQueueName", "QueueName", "QualityOfService", "MessageTtlTimespan", "MessageRetention", "MetaDataQueueName",
+            "MetaDataRetention", "MetaDataTtlTimespan", "MetaDataUpdateTimeTimespan")},
+        **{name: GROUPS for name in ("WriterGroupQualityOfService", "WriterGroupMessageRetention", "WriterGroupPartitions")},
+        **{name: WAYS for name in ("WriterGroupTransport", "WriterGroupTransportConfiguration")},
+        "WriterGroupMessageTtlTimepan": "transports mosquitto, MQTT 5: topics, user properties, content type, expiry; nothing lost when the broker goes",
         "EndpointUrl": "node_opcua_connections another server takes the place of one that died, and gives it back when it is not well itself",
         "UseReverseConnect": "node_opcua_connections a server that dials is published, and again after its connection broke",
         "DataSetFetchDisplayNames": NAMES,
@@ -117,6 +129,10 @@ INTEROP = {
         "DataSetWriterWatchdogBehavior": LATE,
     },
     "node": {
+        **{name: ASKED for name in ("Id", "AttributeId", "IndexRange", "OpcSamplingInterval", "QueueSize", "DiscardNew", "DataChangeTrigger",
+                                    "DeadbandType", "DeadbandValue")},
+        "Topic": ROUTES,
+        "QualityOfService": ROUTES,
         "FetchDisplayName": NAMES,
         "BrowsePath": PATHS,
         "UseCyclicRead": CYCLIC,
