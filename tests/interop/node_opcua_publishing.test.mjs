@@ -89,6 +89,33 @@ test('the options that say so for all nodes are what the server is asked for', a
   assert.deepEqual([subscription.keepAlive, subscription.lifetime], [31, 200]);
 });
 
+test('a subscription without news is a message, which may have all values', async () => {
+  const still = (more, name) => entry([{Id: node('Constant'), DataSetFieldId: 'still'}],
+    {MessagingMode: 'PubSub', DataSetPublishingInterval: 100, MaxKeepAliveCount: 2, SendKeepAliveDataSetMessages: true, DataSetWriterId: name, ...more})[0];
+  await start('alive', [still({}, 'says'), still({SendKeepAliveAsKeyFrameMessages: true, DataSetSamplingInterval: 130}, 'repeats')], {live: 2, more: ['--fm']});
+  const told = all => all.flat().flatMap(m => m.Messages);
+  const of = (all, writer, type) => told(all).filter(d => d.DataSetWriterId === writer && d.MessageType === type);
+  const messages = await arrived('alive', all => of(all, 'says', 'ua-keepalive').length > 1 && of(all, 'repeats', 'ua-keyframe').length > 1);
+  const alive = of(messages, 'says', 'ua-keepalive'), again = of(messages, 'repeats', 'ua-keyframe');
+  assert.ok(alive.every(d => d.Payload === undefined || Object.keys(d.Payload).length === 0));
+  assert.ok(again.every(d => 'Value' in d.Payload.still));
+  assert.equal(of(messages, 'says', 'ua-keyframe').length, 0);
+  assert.equal(of(messages, 'repeats', 'ua-keepalive').length, 0);
+});
+
+test('an entry says for all its nodes how values are told again', async () => {
+  const beats = (OpcNodes, more) => entry(OpcNodes, {DefaultHeartbeatInterval: 1, ...more})[0];
+  await start('beats', [
+    beats([{Id: node('Constant')}], {DataSetWriterId: 'all'}),
+    beats([{Id: node('Byte'), HeartbeatInterval: 0}], {DataSetWriterId: 'none', DataSetSamplingInterval: 110}),
+    beats([{Id: node('Boolean')}], {DataSetWriterId: 'counted', DataSetSamplingInterval: 120, DefaultHeartbeatBehavior: 'WatchdogLKVDiagnosticsOnly'}),
+  ], {live: 3});
+  const told = (all, name) => all.flat().filter(m => m.NodeId === node(name));
+  const messages = await arrived('beats', all => told(all, 'Constant').length > 3);
+  assert.ok(told(messages, 'Constant').slice(1).every(m => m.Heartbeat === true));
+  assert.deepEqual([told(messages, 'Byte').length, told(messages, 'Boolean').length], [1, 1]);
+});
+
 test('display names are asked for, and are the names of samples and of fields', async () => {
   await start('names', [
     ...entry([{Id: node('Speed')}], {DataSetFetchDisplayNames: true}),

@@ -107,11 +107,17 @@ HEARTBEAT = PUBLISHING + "a value that does not change is told again, and as unc
 LATE = PUBLISHING + "nodes that say nothing are late, and the subscription begins anew"
 ASKED = PUBLISHING + "what nodes and entries say of sampling, queues, filters and subscriptions is what the server is asked for"
 ROUTES = "transports what a writer and a node say of topic, quality, time to live, retention and themselves is what the broker gets"
+ALIVE = PUBLISHING + "a subscription without news is a message, which may have all values"
+BEATS = PUBLISHING + "an entry says for all its nodes how values are told again"
 GROUPS = "transports mosquitto, MQTT 3.1.1 and exactly once; retained, and by partitions"
 WAYS = "transports transports for each group, and those that are refused"
 INTEROP = {
     "entry": {
         **{name: ASKED for name in ("DataSetPublishingInterval", "DataSetSamplingInterval", "MaxKeepAliveCount", "Priority")},
+        **{name: ALIVE for name in ("SendKeepAliveDataSetMessages", "SendKeepAliveAsKeyFrameMessages")},
+        **{name: BEATS for name in ("DefaultHeartbeatInterval", "DefaultHeartbeatBehavior")},
+        "OpcAuthenticationPassword": "publisher_security every policy, signed and encrypted, with nobody and with a user name",
+        "EndpointAlternativeUrls": "node_opcua_connections another server takes the place of one that died, and gives it back when it is not well itself",
         **{name: ROUTES for name in (
             "PublisherId", "DataSetWriterId", "DataSetName", "DataSetType", "DataSetSubject", "DataSetSourceUri", "DataSetClassId",
             "WriterGroupQueueName", "QueueName", "QualityOfService", "MessageTtlTimespan", "MessageRetention", "MetaDataQueueName",
