@@ -117,7 +117,6 @@ INTEROP = {
         **{name: ALIVE for name in ("SendKeepAliveDataSetMessages", "SendKeepAliveAsKeyFrameMessages")},
         **{name: BEATS for name in ("DefaultHeartbeatInterval", "DefaultHeartbeatBehavior")},
         "OpcAuthenticationPassword": "publisher_security every policy, signed and encrypted, with nobody and with a user name",
-        "EndpointAlternativeUrls": "node_opcua_connections another server takes the place of one that died, and gives it back when it is not well itself",
         **{name: ROUTES for name in (
             "PublisherId", "DataSetWriterId", "DataSetName", "DataSetType", "DataSetSubject", "DataSetSourceUri", "DataSetClassId",
             "WriterGroupQueueName", "QueueName", "QualityOfService", "MessageTtlTimespan", "MessageRetention", "MetaDataQueueName",
