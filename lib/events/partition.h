@@ -42,10 +42,10 @@ uint64_t partition_newest(const struct partition *p);
  */
 struct partition_append {
     void (*done)(struct partition_append *a, enum status why); /* OK: all are durable */
-    struct buffer records;                               /* encoded events, one after the other */
-    struct buffer ends;                                  /* uint32_t each: where one ends */
-    uint64_t wall_ms;                                    /* of the newest of them */
-    struct link node;                                    /* the rest is the partition's */
+    struct buffer records; /* encoded events, one after the other */
+    struct buffer ends;    /* uint32_t each: where one ends */
+    uint64_t wall_ms;      /* of the newest of them */
+    struct link node;      /* the rest is the partition's */
     size_t next;
     uint64_t first, last;
 };

@@ -5,13 +5,13 @@
  *
  *   link's loop                      partition's loop
  *   -----------                      ----------------
- *   events_reader_start()   ->   takes its place among the readers, or is refused
+ *   events_reader_start()       ->   takes its place among the readers, or is refused
  *                               <-   on_started()
- *   events_reader_allow()   ->   reads and encodes
+ *   events_reader_allow()       ->   reads and encodes
  *                               <-   on_batch()                 at most two under way
- *   events_reader_done()    ->   the batch may be filled again
+ *   events_reader_done()        ->   the batch may be filled again
  *                               <-   on_ended()                 stolen, or the disk failed
- *   events_reader_stop()    ->   the last call of the link's half
+ *   events_reader_stop()        ->   the last call of the link's half
  *                               <-   freed
  */
 #pragma once
@@ -23,8 +23,7 @@
 #define EVENTS_BATCHES 2                /* of a reader under way */
 #define EVENTS_BATCH_BYTES (128u << 10) /* a batch ends with the message that passes it */
 #define EVENTS_BATCH_MESSAGES 1024
-#define EVENTS_LOOKS_MAX                                                                           \
-    8192 /* records that a reader looks at in one turn: most may be for others */
+#define EVENTS_LOOKS_MAX 8192 /* records that are looked at in one turn: most may be for others */
 
 struct events_reader;
 

@@ -11,9 +11,7 @@
 #include "json/write.h"
 
 #define RETRY_MS 1000 /* what the registry did not take is offered again */
-#define LOOK_MS_MAX                                                                                \
-    (60 * 1000) /* a clock that jumps is seen so soon, and old jobs are forgotten                  \
-                 */
+#define LOOK_MS_MAX (60 * 1000) /* a clock that jumps is seen so soon, and old jobs are forgotten */
 
 struct jobs {
     struct jobs_config config;

@@ -87,8 +87,8 @@ static void send_next(void *arg)
     *s = (struct sending){mail, ++mail->sent};
     int len = snprintf(body, sizeof(body), "%llu", (unsigned long long)s->number);
     c2d_send(w->registry, w->service, SLICE("robot"),
-                     &(struct iot_message){.body = slice_from(body, (size_t)len)}, C2D_ACK_NONE,
-                     on_accepted, s);
+             &(struct iot_message){.body = slice_from(body, (size_t)len)}, C2D_ACK_NONE,
+             on_accepted, s);
     loop_timer_start(w->service, &mail->next, 100 + sim_below(w->sim, 3000), send_next, mail);
 }
 

@@ -256,10 +256,10 @@ static void desire(void *arg)
     put_desire(w, whole);
     if (w->hub) /* who asks for it is at one of the hub's loops */
         registry_ask(w->registry, w->hub->loops[sim_below(w->sim, w->hub_loops)].loop,
-                         &(struct registry_ask){.what = whole ? &registry_twin_put : &registry_twin_patch,
-                                                    .id = world_module_id(m),
-                                                    .body = buffer_slice(&w->desire)},
-                         on_desired, w);
+                     &(struct registry_ask){.what = whole ? &registry_twin_put : &registry_twin_patch,
+                                            .id = world_module_id(m),
+                                            .body = buffer_slice(&w->desire)},
+                     on_desired, w);
     loop_timer_start(w->service, &w->desire_next, 200 + sim_below(w->sim, 4000), desire, w);
 }
 
@@ -291,7 +291,7 @@ void world_twins_look(struct world *w)
 {
     for (unsigned i = 0; i < WORLD_MODULES; i++)
         registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_look,
-                          &w->modules[i]);
+                      &w->modules[i]);
 }
 
 bool world_twins_settled(const struct world *w)
@@ -343,6 +343,6 @@ void world_twins_check(struct world *w)
 {
     for (unsigned i = 0; i < WORLD_MODULES; i++)
         registry_twin(w->registry, w->service, world_module_id(&w->modules[i]), on_check,
-                          &w->modules[i]);
+                      &w->modules[i]);
     sim_run(w->sim, sim_now_ms(w->sim) + 100);
 }

@@ -244,11 +244,11 @@ static void on_made(void *arg, const struct registry_answer *a)
 static void make(struct world *w, struct iot_id id, const char *body, const char *if_match)
 {
     registry_ask(w->registry, w->service,
-                     &(struct registry_ask){.what = &registry_identity_put,
-                                                .id = id,
-                                                .body = slice_of(body),
-                                                .if_match = slice_of(if_match)},
-                     on_made, NULL);
+                 &(struct registry_ask){.what = &registry_identity_put,
+                                        .id = id,
+                                        .body = slice_of(body),
+                                        .if_match = slice_of(if_match)},
+                 on_made, NULL);
 }
 
 static void make_identities(struct world *w)

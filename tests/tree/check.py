@@ -41,6 +41,11 @@ def check_name(path):
             say(path, f"'{word}' is no name: look for the noun")
 
 
+def check_listed(path, named):
+    if not path.stem.endswith(("_test", "_fuzz")) and path.name not in named:
+        say(path, "is not in ARCHITECTURE.md: list it there, in its program's part")
+
+
 def check_book():
     """ARCHITECTURE.md: the files that it names are there, what it says is in a file is, and no program's file is left out."""
     book = ROOT / "ARCHITECTURE.md"
@@ -61,8 +66,10 @@ def check_book():
     for name in sorted(set(re.findall(r"`([a-z]\w*_\w+)`", text)) - words - set(re.findall(r"\b(\w+)\.\w+\b", text))):
         say(book, f"names {name}, which no file has")
     for path in sorted((ROOT / "src").glob("*/*.c")):
-        if not path.stem.endswith(("_test", "_fuzz")) and path.name not in named:
-            say(path, "is not in ARCHITECTURE.md: list it there, in its program's part")
+        check_listed(path, named)
+    for part in re.findall(r"^\| `lib/(\w+)`", text, re.M): # libraries that are parts of a program
+        for path in sorted((ROOT / "lib" / part).glob("*.c")):
+            check_listed(path, named)
 
 
 def main():
