@@ -1,5 +1,5 @@
 /* Which jobs are taken, and how they are listed and forgotten. */
-#include "hub/jobs_rig.h"
+#include "jobs/jobs_rig.h"
 
 static void refuses_what_is_no_job(void **state)
 {
@@ -51,7 +51,7 @@ static void refuses_what_is_no_job(void **state)
 
 static enum status list(const char *type, const char *status, size_t page, const char *continuation)
 {
-    jobs_list(house.hub.registry, house.loop, slice_of(type), slice_of(status), page,
+    jobs_list(house.registry, house.loop, slice_of(type), slice_of(status), page,
               slice_of(continuation), on_rows, NULL);
     return wait_for_answer();
 }
@@ -95,7 +95,7 @@ static void old_jobs_are_forgotten(void **state)
     uint64_t end = clock_wall_ms();
     while (clock_wall_ms() <= end + 2)
         ;
-    house.hub.limits.job_history_ms = 0;
+    house.limits.job_history_ms = 0;
     assert_int_equal(put("new", TWIN("*")), OK); /* whose beginning looks around */
     for (int i = 0; i < 1000 && ask(&job_get, (struct iot_id){0}, "old", NULL) == OK; i++)
         ;

@@ -1,5 +1,5 @@
-/* What the tests of scheduled jobs share: a hub with devices that answer methods, and one question
- * at a time. */
+/* What the tests of scheduled jobs share: a registry, robots that answer methods in the hub's
+ * place, and one question at a time. */
 #pragma once
 
 #include "jobs/jobs.h"
@@ -10,51 +10,135 @@
 
 #include "base/clock.h"
 #include "base/cmocka.h"
-#include "hub/device.h"
-#include "hub/hub_rig.h"
+#include "base/memory.h"
 #include "jobs/rows.h"
 #include "json/json.h"
 
 #define ROBOTS_MAX 200
 
-/* A device that is connected, and answers methods as it is told. */
+/* A device that answers methods as it is told. */
 struct robot {
-    struct heads_session session; /* first */
     char id[16];
-    struct hub_device *device;
-    struct heads_attendance *here;
     unsigned calls;
-    uint64_t rid; /* of the last call */
+    iot_method_fn *fn; /* NULL: no call is under way */
+    void *fn_arg;
 };
 
 static struct {
-    struct hub hub;
+    struct iot_limits limits;
+    struct registry *registry;
+    struct jobs *jobs;
     struct loop *loop;
     struct robot robots[ROBOTS_MAX];
     size_t robot_count, under_way, most_under_way;
     bool silent; /* robots do not answer by themselves */
     struct buffer seen;
+    struct buffer rows; /* of devices.jobs that were told; while they are wanted */
+    bool wants_rows;
     /* The last answer. */
     enum status why;
     struct buffer json, continuation, text;
     bool answered;
 } house;
 
-static const char *const names[] = {"127.0.0.1", NULL};
+/* ---- in the hub's place ---- */
+
+static void reply(struct robot *r)
+{
+    iot_method_fn *fn = r->fn;
+    house.under_way--;
+    r->fn = NULL;
+    fn(r->fn_arg, OK, 200, SLICE("{\"done\":true}"));
+}
+
+static void reply_now(void *arg)
+{
+    reply(arg);
+}
+
+struct absent {
+    iot_method_fn *fn;
+    void *fn_arg;
+};
+
+static void say_offline(void *arg)
+{
+    struct absent *a = arg;
+    a->fn(a->fn_arg, OFFLINE, 0, (struct slice){0});
+    free(a);
+}
+
+static struct robot *robot_of(struct iot_id id)
+{
+    for (size_t i = 0; i < house.robot_count; i++)
+        if (slice_eq(slice_of(house.robots[i].id), id.device))
+            return &house.robots[i];
+    return NULL;
+}
+
+static void invoke(void *arg, struct loop *loop, const struct iot_method_call *call,
+                   iot_method_fn *fn, void *fn_arg)
+{
+    (void)arg;
+    struct robot *r = robot_of(call->id);
+    if (r == NULL) {
+        struct absent *a = MEMORY_NEW(struct absent);
+        *a = (struct absent){fn, fn_arg};
+        loop_post(loop, say_offline, a);
+        return;
+    }
+    assert_null(r->fn);
+    r->calls++;
+    r->fn = fn;
+    r->fn_arg = fn_arg;
+    buffer_reset(&house.seen);
+    buffer_printf(&house.seen, "%.*s %.*s", SLICE_FMT(call->name), SLICE_FMT(call->payload));
+    if (++house.under_way > house.most_under_way)
+        house.most_under_way = house.under_way;
+    if (!house.silent)
+        loop_post(loop, reply_now, r);
+}
+
+static bool wants_rows(void *arg)
+{
+    (void)arg;
+    return house.wants_rows;
+}
+
+static void on_row(void *arg, struct iot_id id, struct slice job_id, struct slice body,
+                   uint64_t wall_ms)
+{
+    (void)arg;
+    assert_true(wall_ms > 0);
+    buffer_printf(&house.rows, "%.*s %.*s %.*s\n", SLICE_FMT(job_id), SLICE_FMT(id.device),
+                  SLICE_FMT(body));
+}
+
+/* ---- the house ---- */
 
 static int begin_at(const char *path)
 {
-    struct hub *hub = &house.hub;
     house.loop = loop_new();
-    hub_rig_begin(hub, house.loop, names);
-    return registry_open(path, &hub->limits, &(struct registry_events){0}, &hub->registry);
+    house.limits = iot_limits_azure();
+    return registry_open(path, &house.limits, &(struct registry_events){0}, &house.registry);
+}
+
+static void begin_jobs(void)
+{
+    house.jobs = jobs_new(&(struct jobs_config){.registry = house.registry,
+                                                .loop = house.loop,
+                                                .limits = &house.limits,
+                                                .invoke = invoke,
+                                                .wants_rows = wants_rows,
+                                                .on_row = on_row});
 }
 
 static int begin(void **state)
 {
     (void)state;
     int failed = begin_at(":memory:");
-    house.hub.jobs = failed ? NULL : hub_jobs_new(&house.hub);
+    if (!failed)
+        begin_jobs();
     return failed;
 }
 
@@ -90,7 +174,7 @@ static void on_answer(void *arg, const struct registry_answer *a)
 static enum status ask(const struct registry_work *what, struct iot_id id, const char *name,
                        const char *body)
 {
-    registry_ask(house.hub.registry, house.loop,
+    registry_ask(house.registry, house.loop,
                  &(struct registry_ask){.what = what,
                                         .id = id,
                                         .name = slice_of(name),
@@ -107,18 +191,14 @@ static int finish(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) /* what is asked of the registry is answered before this is */
         assert_int_equal(ask(&registry_statistics_service, (struct iot_id){0}, NULL, NULL), OK);
-    for (size_t i = 0; i < house.robot_count; i++) {
-        heads_attendance_end(house.robots[i].here);
-        hub_device_unref(&house.robots[i].device);
-    }
-    jobs_free(&house.hub.jobs);
-    registry_close(&house.hub.registry);
+    jobs_free(&house.jobs);
+    registry_close(&house.registry);
     loop_free(&house.loop);
-    map_clear(&house.hub.loops[0].devices);
     buffer_clear(&house.json);
     buffer_clear(&house.continuation);
     buffer_clear(&house.text);
     buffer_clear(&house.seen);
+    buffer_clear(&house.rows);
     memset(&house, 0, sizeof(house));
     return 0;
 }
@@ -143,7 +223,7 @@ static void on_rows(void *arg, const struct query_answer *a)
 
 static const char *query(const char *text)
 {
-    query_run(house.hub.registry, house.loop, &(struct query_ask){.text = slice_of(text)}, on_rows,
+    query_run(house.registry, house.loop, &(struct query_ask){.text = slice_of(text)}, on_rows,
               NULL);
     if (wait_for_answer() != OK)
         fail_msg("%s: %s", text, buffer_cstr(&house.text));
@@ -152,47 +232,11 @@ static const char *query(const char *text)
 
 /* ---- robots ---- */
 
-static void reply(struct robot *r)
-{
-    house.under_way--;
-    hub_device_method_reply(r->device, r->rid, 200, SLICE("{\"done\":true}"));
-}
-
-static void on_method(struct heads_session *s, uint64_t rid, struct slice name,
-                      struct slice payload)
-{
-    struct robot *r = (struct robot *)s;
-    r->calls++;
-    r->rid = rid;
-    buffer_reset(&house.seen);
-    buffer_printf(&house.seen, "%.*s %.*s", SLICE_FMT(name), SLICE_FMT(payload));
-    if (++house.under_way > house.most_under_way)
-        house.most_under_way = house.under_way;
-    if (!house.silent)
-        reply(r);
-}
-
-static void on_close(struct heads_session *s, enum status why)
-{
-    (void)s;
-    (void)why;
-}
-
-static const struct heads_session_ops robot_ops = {.method = on_method, .close = on_close};
-
-static struct robot *robot(const char *id)
+static void robot(const char *id)
 {
     struct robot *r = &house.robots[house.robot_count++];
     snprintf(r->id, sizeof(r->id), "%s", id);
     device(id, NULL);
-    struct heads_identity fields = {.id = {.device = slice_of(r->id)}, .enabled = true};
-    const struct heads_identity *identity = heads_identity_new(&fields);
-    r->session = (struct heads_session){.ops = &robot_ops, .loop = house.loop};
-    r->device = hub_device_get(&house.hub.loops[0], fields.id);
-    r->here = heads_attendance_begin(&r->device->place, &r->session, identity, "", 0);
-    heads_attendance_subscribe(r->here, HEADS_METHODS, true);
-    heads_identity_unref(&identity);
-    return r;
 }
 
 static inline void robots(int count)
@@ -209,8 +253,8 @@ static inline void robots(int count)
 static enum status put(const char *id, const char *body)
 {
     enum status s = ask(&job_put, (struct iot_id){0}, id, body);
-    if (s == OK && house.hub.jobs)
-        jobs_changed(house.hub.jobs);
+    if (s == OK && house.jobs)
+        jobs_changed(house.jobs);
     return s;
 }
 

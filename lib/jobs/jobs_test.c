@@ -1,6 +1,6 @@
 /* Scheduled jobs over a registry: what they do to devices, how they end, and that they go on after
  * a restart. Times move as the registry is told, or are milliseconds. */
-#include "hub/jobs_rig.h"
+#include "jobs/jobs_rig.h"
 
 static void a_twin_is_changed_on_every_device_of_the_condition(void **state)
 {
@@ -49,6 +49,25 @@ static void a_method_is_called_and_its_answer_kept(void **state)
     assert_false(has("\"deviceId\":\"a\""));
 }
 
+/* Made for who wants them alone. */
+static void rows_that_change_are_told_while_somebody_wants_them(void **state)
+{
+    (void)state;
+    robot("a");
+    assert_int_equal(put("untold", METHOD("*")), OK);
+    wait_for("untold", "\"status\":\"completed\"");
+    assert_int_equal(house.rows.len, 0);
+    house.wants_rows = true;
+    assert_int_equal(put("told", METHOD("*")), OK);
+    wait_for("told", "\"status\":\"completed\"");
+    const char *rows = buffer_cstr(&house.rows);
+    assert_ptr_equal(strstr(rows, "told a {\"deviceId\":\"a\",\"jobId\":\"told\",\"jobType\":\"scheduleDeviceMethod\","
+                                  "\"status\":\"completed\""),
+                     rows);
+    assert_non_null(strchr(rows, '\n'));
+    assert_int_equal(strchr(rows, '\n')[1], '\0'); /* one */
+}
+
 static void devices_jobs_are_searched_like_twins(void **state)
 {
     (void)state;
@@ -82,7 +101,7 @@ static void devices_jobs_are_searched_like_twins(void **state)
             fail_msg("%s: %s", rows[i].where, buffer_cstr(&house.json));
         json_free(&doc);
     }
-    query_run(house.hub.registry, house.loop,
+    query_run(house.registry, house.loop,
               &(struct query_ask){.text = SLICE("SELECT * FROM devices.jobs WHERE tags.x = 1")},
               on_rows, NULL);
     assert_int_equal(wait_for_answer(), BAD_ARGUMENT);
@@ -132,7 +151,7 @@ static void a_job_of_the_future_waits_and_can_be_cancelled(void **state)
     expect("\"status\":\"queued\"");
     assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "j", NULL), OK);
     expect("\"status\":\"cancelled\"");
-    jobs_changed(house.hub.jobs);
+    jobs_changed(house.jobs);
     assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "now", NULL), OK);
     expect("\"status\":\"completed\"");
     assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "none", NULL), NOT_FOUND);
@@ -156,10 +175,8 @@ static void starts_when_its_time_comes(void **state)
 static void answer_all(void)
 {
     for (size_t i = 0; i < house.robot_count; i++)
-        if (house.robots[i].rid) {
+        if (house.robots[i].fn)
             reply(&house.robots[i]);
-            house.robots[i].rid = 0;
-        }
 }
 
 static bool all_places_taken(void *arg)
@@ -199,7 +216,7 @@ static void cancelling_lets_those_under_way_end_and_begins_no_more(void **state)
     assert_true(loop_run_until(house.loop, all_places_taken, NULL, 10000));
     assert_int_equal(ask(&job_cancel, (struct iot_id){0}, "j", NULL), OK);
     expect("\"status\":\"cancelled\"");
-    jobs_changed(house.hub.jobs);
+    jobs_changed(house.jobs);
     wait_for("j", "\"pendingCount\":0");
     expect("\"runningCount\":64");
     answer_all();
@@ -230,7 +247,7 @@ static void so_many_jobs_run_at_once(void **state)
 {
     (void)state;
     house.silent = true;
-    house.hub.limits.jobs_running = 1;
+    house.limits.jobs_running = 1;
     robot("r");
     device("d", NULL);
     assert_int_equal(put("first", METHOD("deviceId = 'r'")), OK);
@@ -246,7 +263,7 @@ static void so_many_jobs_run_at_once(void **state)
 static void a_device_that_goes_meanwhile_fails(void **state)
 {
     (void)state;
-    house.hub.limits.jobs_running = 1;
+    house.limits.jobs_running = 1;
     house.silent = true;
     robots(65);
     assert_int_equal(put("j", METHOD("*")), OK);
@@ -283,7 +300,7 @@ static void on_step(void *arg, enum status why)
 
 static void step(struct step s)
 {
-    registry_post(house.hub.registry, house.loop, run_step, on_step, &s);
+    registry_post(house.registry, house.loop, run_step, on_step, &s);
     assert_int_equal(wait_for_answer(), OK);
 }
 
@@ -325,7 +342,7 @@ static void a_job_goes_on_after_a_restart(void **state)
             OK);
         robot(id);
     }
-    house.hub.jobs = hub_jobs_new(&house.hub);
+    begin_jobs();
     wait_for("j", "\"status\":\"completed\"");
     expect("\"deviceCount\":10,\"failedCount\":0,\"succeededCount\":10");
     for (int i = 0; i < 10; i++)
@@ -343,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_twin_is_changed_on_every_device_of_the_condition),
         TEST(a_method_is_called_and_its_answer_kept),
+        TEST(rows_that_change_are_told_while_somebody_wants_them),
         TEST(devices_jobs_are_searched_like_twins),
         TEST(modules_are_targets_too),
         TEST(a_condition_that_is_true_for_nobody_fails),
