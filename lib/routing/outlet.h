@@ -24,7 +24,7 @@ struct routing_endpoint_state {
     uint64_t delivered, failures, dead, lost; /* events; attempts; given up; dropped by retention */
     uint64_t success_ms, failure_ms, attempt_ms; /* wall clock of the last one */
     uint64_t http_status;                        /* of the last failure; 0: no answer */
-    uint64_t behind[32];                         /* records that wait, by partition */
+    uint64_t behind[EVENTS_PARTITIONS_MAX];      /* records that wait, by partition */
 };
 
 struct outlet;

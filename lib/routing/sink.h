@@ -4,12 +4,11 @@
  */
 #pragma once
 
+#include "events/partition.h"
 #include "routing/event_json.h"
 #include "routing/outlet.h"
 
 /* ---- a stream: partitions of its own, read at its name as the built-in one is ---- */
-
-#define EVENTS_PARTITIONS_MAX 32
 
 struct routing_stream {
     char *name;

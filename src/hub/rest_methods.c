@@ -64,7 +64,7 @@ static void on_identity(void *arg, enum status why, const struct heads_identity 
     struct rest_request *r = m->request;
     (void)identity;
     if (why != OK) {
-        hub_rest_error(r, why, m->call.id.module.len > 0, "there is no such identity");
+        hub_rest_error(r, why, m->call.id.module.len ? IOT_MODULE : IOT_DEVICE, "there is no such identity");
         free(m);
         return;
     }
