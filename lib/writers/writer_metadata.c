@@ -258,17 +258,20 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
     if (data) {
         complete(m, data);
         uint64_t hash = hash_of(data);
-        m->told = m->told && hash == m->hash;
-        if (m->shapes && (!m->told || !m->whole))
-            keep_look(m, data);
-        if (hash != m->hash) {
+        bool is_new = hash != m->hash;
+        if (is_new) {
+            m->told = false;
             m->tries = 0;
             m->hash = hash;
             m->field_count = data->fieldsSize;
             m->config.set->major = MAJOR;
             m->config.set->minor = new_version(m->config.set);
-            data->configurationVersion.majorVersion = MAJOR;
-            data->configurationVersion.minorVersion = m->config.set->minor;
+        }
+        data->configurationVersion.majorVersion = m->config.set->major;
+        data->configurationVersion.minorVersion = m->config.set->minor;
+        if (m->shapes && (!m->told || !m->whole))
+            keep_look(m, data);
+        if (is_new) {
             send(m, data);
             keep(m, data);
         }
