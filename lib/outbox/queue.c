@@ -179,6 +179,8 @@ static bool lacks_room(const struct queue *q)
 static void drop_oldest(struct queue *q)
 {
     struct queue_next next;
+    if (queue_peek(q, &next) != OK) /* the disk does not give it now */
+        return;
     expose(q);
     while (lacks_room(q) && queue_peek(q, &next) == OK) {
         queue_drop(q, GAP_BYTES);

@@ -313,6 +313,32 @@ static void a_file_that_is_gone_is_passed_over_at_once(void **state)
     assert_int_equal(queue_counts(r->queue).damaged, second - first);
 }
 
+/* There is no room, and what would go cannot be read: what flies is no safer for that elsewhere. */
+static void what_flies_stays_when_nothing_can_go(void **state)
+{
+    struct rig *r = *state;
+    char path[128];
+    r->config.policy = QUEUE_OLDEST;
+    put(r, 600);
+    pass_time(r, 100);
+    crash(r);
+    unsigned second = (unsigned)first_of(r, 1);
+    struct queue_flight *oldest = take(r, 1);
+    take_all(r, 2, second - 1);
+    for (unsigned n = 1; segment(r, n, path); n++)
+        assert_true(sim_disk_spoil(r->disk, path, 0, UINT64_MAX));
+    assert_int_equal(peek(r), 0);
+    sim_disk_limit(r->disk, sim_disk_used(r->disk));
+    for (int i = 0; i < 4; i++) {
+        put(r, 50);
+        pass_time(r, 50);
+    }
+    assert_int_equal(r->exposed, 0);
+    assert_int_equal(r->dropped, 0);
+    sim_disk_limit(r->disk, 0);
+    queue_settle(r->queue, &oldest);
+}
+
 /* A disk that was pulled out still seems to give what was read a moment ago. */
 static void what_memory_has_is_no_sign_of_the_disk(void **state)
 {
@@ -368,6 +394,7 @@ int main(void)
         TEST(nothing_is_written_behind_what_was_given_up),
         TEST(waits_for_a_directory_that_is_away),
         TEST(a_file_that_is_gone_is_passed_over_at_once),
+        TEST(what_flies_stays_when_nothing_can_go),
         TEST(what_memory_has_is_no_sign_of_the_disk),
         TEST(each_segment_that_does_not_read_is_waited_for),
     };

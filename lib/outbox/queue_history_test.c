@@ -22,15 +22,26 @@ struct history {
 
 static struct history *current; /* for what the queue says */
 
-/* What was given up is told; so is, if the process dies, what flies and had to leave the log for
- * that. */
 static void on_given_up(void *arg, const struct outgoing_view *v, enum gap_reason why)
 {
     (void)arg, (void)why;
     current->done[number_of(v->body)] = true;
+}
+
+/* All that flies had to leave the log, and is told if the process dies. */
+static void on_left_log(void *arg, struct slice properties)
+{
+    struct history *h = arg;
+    (void)properties;
     for (unsigned i = 0; i < FLIGHTS; i++)
-        if (current->flying[i])
-            current->done[current->numbers[i]] = true;
+        if (h->flying[i])
+            h->done[h->numbers[i]] = true;
+}
+
+static void open_again(struct history *h)
+{
+    open_queue(h->rig);
+    queue_on_exposed(h->rig->queue, on_left_log, h);
 }
 
 static unsigned draw(struct history *h, unsigned n)
@@ -153,7 +164,7 @@ static void end_life(struct history *h)
     if (draw(h, 4) == 0) {
         all_is_safe(h);
         queue_close(&r->queue);
-        open_queue(r);
+        open_again(h);
     } else {
         bool power = draw(h, 2);
         sim_disk_power_until(r->disk, 1 + draw(h, 12));
@@ -169,7 +180,7 @@ static void end_life(struct history *h)
             sim_disk_power_until(r->disk, 0);
         loop_free(&r->loop);
         r->config.loop = r->loop = sim_loop_new(r->sim, "host");
-        open_queue(r);
+        open_again(h);
     }
     h->first[++h->life] = r->next + 1;
     h->last = h->done_to;
@@ -188,7 +199,7 @@ static void live(uint64_t seed)
     queue_close(&r->queue);
     r->config.on_dropped = on_given_up;
     r->config.policy = seed % 3;
-    open_queue(r);
+    open_again(h);
     for (unsigned life = 0; life + 1 < LIVES; life++) {
         for (unsigned n = draw(h, STEPS); n > 0; n--)
             step(h);
