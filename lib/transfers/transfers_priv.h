@@ -1,4 +1,4 @@
-/* One import or export job that runs; for transfer*.c alone. */
+/* One import or export job that runs; for transfers.c, export.c, import.c and mark.c alone. */
 #pragma once
 
 #include "transfers/blob.h"

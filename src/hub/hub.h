@@ -22,9 +22,14 @@ struct hub_service;
 #define HUB_LOOPS_MAX 64
 
 struct blob_store;
-struct hub;
 struct dps;
 struct events;
+struct hub;
+struct jobs;
+struct routing;
+struct routing_loop;
+struct routing_setup;
+struct transfers;
 
 /* What one loop owns. Only its own thread looks inside. */
 struct hub_loop {
@@ -76,13 +81,11 @@ struct hub {
 unsigned hub_partition_of(const struct hub *hub, struct iot_id id);
 struct hub_loop *hub_owner(struct hub *hub, struct iot_id id);
 
-/* Its stream as applications read it, its routes, and its scheduled jobs, with what they need of
- * the hub. */
+/* Parts that know no hub are given here what they need of it: the stream as applications read it; scheduled jobs; routes,
+ * of which `files` says stream, paths and disk, and the rest is filled in. */
 struct events *hub_events_new(const struct hub *hub);
-/* `files` says which stream, paths and disk; the rest is filled in here. */
-struct routing_setup;
-CHECKED enum status hub_routing_open(struct hub *hub, const struct routing_setup *files);
 struct jobs *hub_jobs_new(struct hub *hub);
+CHECKED enum status hub_routing_open(struct hub *hub, const struct routing_setup *files);
 
 /* Everything that has no file or socket: used by hub_main() and by the simulation. Call after loops,
  * limits, partitions, registry and policies are set. */
