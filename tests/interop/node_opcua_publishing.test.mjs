@@ -2,6 +2,7 @@
 // and paths that only the server knows, reads in cycles, triggering, heartbeats, watchdogs, changes of the model.
 import assert from 'node:assert/strict';
 import {randomUUID} from 'node:crypto';
+import {writeFileSync} from 'node:fs';
 import test, {after, before} from 'node:test';
 import {AttributeIds, DataType, OPCUAClient, StatusCodes} from 'node-opcua-client';
 import {eventHubs, readUntil} from './events.mjs';
@@ -87,6 +88,17 @@ test('the options that say so for all nodes are what the server is asked for', a
                    [{node: 'SByte', attribute: AttributeIds.Value, range: '', sampling: 380, queue: 5, discardOldest: false, trigger: 2, deadband: [0, 0]}]);
   const [subscription] = JSON.parse(await asked('Subscriptions')).filter(s => s.interval === 190);
   assert.deepEqual([subscription.keepAlive, subscription.lifetime], [31, 200]);
+});
+
+test('a node that is changed in the file is modified at the server, not made anew', async () => {
+  const changed = more => entry([{Id: node('Int64'), OpcSamplingInterval: 300, QueueSize: 3, ...more}]);
+  const o = await start('changed', changed({}), {live: 1});
+  const made = () => asked('Items').then(text => JSON.parse(text).filter(i => i.node === 'Int64').length);
+  assert.equal(await made(), 1);
+  writeFileSync(o.file, JSON.stringify(changed({OpcSamplingInterval: 350, QueueSize: 9, DiscardNew: true, DataChangeTrigger: 'StatusValueTimestamp'})));
+  const want = {sampling: 350, queue: 9, discardOldest: false, trigger: 2, deadband: [0, 0]};
+  const modified = await until('the change at the server', async () => JSON.parse(await asked('Modified')).find(i => i.sampling === 350) ?? (await made() > 1 && 'made anew'));
+  assert.deepEqual(modified, want);
 });
 
 test('a subscription without news is a message, which may have all values', async () => {

@@ -15,7 +15,7 @@
 //   --assets            it has Web of Things connectivity: node_opcua_assets.mjs
 //
 // Requests of each service are counted in variables of their name: "Read", "RegisterNodes", …; what monitored items and
-// subscriptions were asked for is in "Items" and "Subscriptions".
+// subscriptions were asked for is in "Items", "Modified" and "Subscriptions".
 // SIGUSR2 makes it forget its sessions with their subscriptions, as a restart does; its history stays.
 //
 // Anonymous users may use the endpoint without security, and all may use every other policy, signed, and encrypted.
@@ -202,7 +202,7 @@ for (const service of ['Read', 'RegisterNodes', 'TranslateBrowsePathsToNodeIds',
   });
 }
 
-// ---- what monitored items and subscriptions were asked for, the last ones: JSON in the variables "Items" and "Subscriptions" ----
+// ---- what monitored items and subscriptions were asked for, the last ones: JSON in "Items", "Modified", "Subscriptions" ----
 
 const TOLD_MAX = 200;
 
@@ -217,15 +217,17 @@ function tell(name) {
   };
 }
 
-const [tellItem, tellSubscription] = [tell('Items'), tell('Subscriptions')];
+const [tellItem, tellModified, tellSubscription] = [tell('Items'), tell('Modified'), tell('Subscriptions')];
+const parameters = p => ({sampling: p.samplingInterval, queue: p.queueSize, discardOldest: p.discardOldest,
+  ...p.filter?.schema.name === 'DataChangeFilter' ? {trigger: p.filter.trigger, deadband: [p.filter.deadbandType, p.filter.deadbandValue]} : {}});
 server.on('request', request => {
   if (request.schema.name === 'CreateSubscriptionRequest')
     tellSubscription({interval: request.requestedPublishingInterval, lifetime: request.requestedLifetimeCount,
       keepAlive: request.requestedMaxKeepAliveCount, priority: request.priority});
   for (const {itemToMonitor: item, requestedParameters: p} of request.schema.name === 'CreateMonitoredItemsRequest' ? request.itemsToCreate : [])
-    tellItem({node: String(item.nodeId.value), attribute: item.attributeId, range: item.indexRange?.isEmpty() ? '' : String(item.indexRange), sampling: p.samplingInterval,
-      queue: p.queueSize, discardOldest: p.discardOldest,
-      ...p.filter?.schema.name === 'DataChangeFilter' ? {trigger: p.filter.trigger, deadband: [p.filter.deadbandType, p.filter.deadbandValue]} : {}});
+    tellItem({node: String(item.nodeId.value), attribute: item.attributeId, range: item.indexRange?.isEmpty() ? '' : String(item.indexRange), ...parameters(p)});
+  for (const {requestedParameters: p} of request.schema.name === 'ModifyMonitoredItemsRequest' ? request.itemsToModify : [])
+    tellModified(parameters(p));
 });
 
 // ---- another server that stands in for it; how well it is can be written ----
