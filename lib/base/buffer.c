@@ -64,3 +64,10 @@ void buffer_clear(struct buffer *b)
     free(b->at);
     *b = (struct buffer){0};
 }
+
+void buffer_wipe(struct buffer *b)
+{
+    if (b->at)
+        explicit_bzero(b->at, b->cap);
+    buffer_clear(b);
+}

@@ -91,3 +91,5 @@ static inline void buffer_reset(struct buffer *b)
 /* Gives back the memory behind the end, where that is worth it. */
 void buffer_trim(struct buffer *b);
 void buffer_clear(struct buffer *b);
+/* The same for what nobody is to find in memory afterwards. */
+void buffer_wipe(struct buffer *b);

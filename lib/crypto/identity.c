@@ -11,9 +11,7 @@
 
 void identity_clear(struct identity *i)
 {
-    if (i->key.len)
-        explicit_bzero(i->key.at, i->key.len);
-    buffer_clear(&i->key);
+    buffer_wipe(&i->key);
     buffer_clear(&i->certificate);
     buffer_clear(&i->issuers);
 }

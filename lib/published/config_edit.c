@@ -535,8 +535,6 @@ void config_edit(struct slice text, struct slice method, struct slice payload, u
 
 void config_answer_clear(struct config_answer *a)
 {
-    if (a->text.len)
-        explicit_bzero(a->text.at, a->text.len); /* passwords stand in it */
-    buffer_clear(&a->text);
+    buffer_wipe(&a->text); /* passwords stand in it */
     buffer_clear(&a->body);
 }

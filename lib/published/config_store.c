@@ -46,12 +46,8 @@ struct config_store {
 
 static void call_free(struct call *c)
 {
-    if (c->payload.len)
-        explicit_bzero(c->payload.at, c->payload.len); /* passwords may stand in it */
-    if (c->before.len)
-        explicit_bzero(c->before.at, c->before.len);
-    buffer_clear(&c->before);
-    buffer_clear(&c->payload);
+    buffer_wipe(&c->before); /* passwords may stand in it */
+    buffer_wipe(&c->payload);
     buffer_clear(&c->method);
     config_answer_clear(&c->answer);
     if (c->owns)
@@ -97,12 +93,11 @@ static void seal(struct call *c)
     enum status s = credentials_seal(c->credentials, buffer_slice(&c->answer.text), &sealed, &why);
     c->again = s == AGAIN;
     if (s == OK) {
-        explicit_bzero(c->answer.text.at, c->answer.text.len);
-        buffer_clear(&c->answer.text);
+        buffer_wipe(&c->answer.text);
         c->answer.text = sealed;
         return;
     }
-    buffer_clear(&sealed);
+    buffer_wipe(&sealed);
     if (s == BAD_ARGUMENT)
         refuse(c, IO_FAILED, buffer_cstr(&why));
     else if (s != AGAIN)
@@ -123,9 +118,7 @@ static bool try_once(struct call *c)
         edit(c, buffer_slice(&text));
     else
         refuse(c, s == TOO_LARGE ? TOO_LARGE : IO_FAILED, "the configuration file cannot be read, the log says why; nothing was changed");
-    if (c->before.len)
-        explicit_bzero(c->before.at, c->before.len);
-    buffer_clear(&c->before);
+    buffer_wipe(&c->before);
     c->before = text;
     if (c->answer.changed && c->seals && !c->again)
         seal(c);

@@ -79,7 +79,7 @@ static void take(struct watch *w, const struct look *l)
 
 static void look_free(struct look *l)
 {
-    buffer_clear(&l->content);
+    buffer_wipe(&l->content); /* passwords may stand in it */
     free(l->path);
     free(l);
 }

@@ -233,9 +233,7 @@ void writer_free(struct writer **writer, bool forget)
     buffer_clear(&w->same_key);
     free(w->next);
     buffer_clear(&w->name);
-    if (w->spec_text.len)
-        explicit_bzero(w->spec_text.at, w->spec_text.len);
-    buffer_clear(&w->spec_text);
+    buffer_wipe(&w->spec_text);
     routed_free(w->routed);
     free(w->items);
     free(w->later);

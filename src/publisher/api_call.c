@@ -154,9 +154,7 @@ static void call(struct rest_request *r, const struct json *query)
     else
         module_invoke_pieces(a->config.module, "api-key", slice_of(r->route->operation),
                              buffer_slice(&payload), on_piece, on_answer, p);
-    if (payload.len)
-        explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
-    buffer_clear(&payload);
+    buffer_wipe(&payload); /* passwords may stand in it */
 }
 
 void api_call(struct rest_request *r)

@@ -100,8 +100,6 @@ void api_file(struct rest_request *r)
         module_invoke(a->config.module, "api-key", slice_of(r->route->operation), buffer_slice(&payload), 0,
                       on_answer, r);
     }
-    if (payload.len)
-        explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
-    buffer_clear(&payload);
+    buffer_wipe(&payload); /* passwords may stand in it */
     buffer_clear(&text);
 }

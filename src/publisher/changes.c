@@ -61,9 +61,7 @@ static void on_call(void *arg, const struct module_call *c)
     e.operation = module_call_name(c);
     e.body = buffer_slice(&payload);
     audit_put(arg, &e);
-    if (payload.len)
-        explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
-    buffer_clear(&payload);
+    buffer_wipe(&payload); /* passwords may stand in it */
 }
 
 static void on_answer(void *arg, const struct module_call *c, int status)

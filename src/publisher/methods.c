@@ -52,9 +52,7 @@ static void edit(struct module_call *c)
         json_put_value(&w, module_call_payload(c));
     module_call_wait(c, on_change_ended, change);
     config_store_call(p->store, module_call_name(c), buffer_slice(&payload), on_changed, change);
-    if (payload.len)
-        explicit_bzero(payload.at, payload.len); /* passwords may stand in it */
-    buffer_clear(&payload);
+    buffer_wipe(&payload); /* passwords may stand in it */
 }
 
 /* ---- diagnostics: a question to the OPC UA thread ---- */

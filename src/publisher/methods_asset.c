@@ -31,13 +31,6 @@ struct asset_call {
     void (*next)(struct asset_call *a); /* after it, on the loop */
 };
 
-static void wipe(struct buffer *b)
-{
-    if (b->len)
-        explicit_bzero(b->at, b->len); /* passwords may stand in it */
-    buffer_clear(b);
-}
-
 static void call_free(struct asset_call *a)
 {
     a->publisher->asset_calls--;
@@ -45,9 +38,9 @@ static void call_free(struct asset_call *a)
     asset_work_clear(&a->work);
     plan_clear(&a->plan);
     config_clear(&a->config);
-    wipe(&a->asked);
-    wipe(&a->kept);
-    wipe(&a->thing);
+    buffer_wipe(&a->asked); /* passwords may stand in it */
+    buffer_wipe(&a->kept);
+    buffer_wipe(&a->thing);
     buffer_clear(&a->why);
     json_free(&a->doc);
     free(a);
@@ -71,7 +64,7 @@ static void answer(struct asset_call *a, struct buffer *body)
 {
     if (a->call)
         module_reply(a->call, 200, buffer_slice(body));
-    wipe(body);
+    buffer_wipe(body);
     call_free(a);
 }
 

@@ -28,9 +28,7 @@ static void expand_call_free(struct expand_call *e)
     expansion_clear(&e->found);
     plan_clear(&e->plan);
     config_clear(&e->config);
-    if (e->entry.len)
-        explicit_bzero(e->entry.at, e->entry.len);
-    buffer_clear(&e->entry);
+    buffer_wipe(&e->entry);
     buffer_clear(&e->answer);
     buffer_clear(&e->entries);
     free(e);
@@ -229,8 +227,7 @@ static bool read_entry(struct expand_call *e)
     struct buffer list = {0};
     buffer_printf(&list, "[%.*s]", SLICE_FMT(buffer_slice(&e->entry)));
     enum status s = config_read(buffer_slice(&list), &e->config);
-    explicit_bzero(list.at, list.len);
-    buffer_clear(&list);
+    buffer_wipe(&list);
     if (s != OK || e->config.entry_count != 1)
         return false;
     struct plan_defaults defaults = e->publisher->config.defaults;

@@ -26,12 +26,8 @@ struct job {
 static void job_free(void *arg)
 {
     struct job *j = arg;
-    if (j->password.len)
-        explicit_bzero(j->password.at, j->password.len);
-    if (j->bytes.len)
-        explicit_bzero(j->bytes.at, j->bytes.len); /* may have a key in it */
-    buffer_clear(&j->password);
-    buffer_clear(&j->bytes);
+    buffer_wipe(&j->password);
+    buffer_wipe(&j->bytes); /* may have a key in it */
     buffer_clear(&j->json);
     json_free(&j->doc);
     free(j);
