@@ -298,6 +298,12 @@ void config_store_credentials(struct config_store *s, struct credentials *c, boo
     s->seals = seals;
 }
 
+void config_store_look_again(struct config_store *s)
+{
+    if (s->watch)
+        watch_tell_again(s->watch);
+}
+
 void config_store_stop(struct config_store *s)
 {
     s->stopped = true;

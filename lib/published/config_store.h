@@ -35,6 +35,9 @@ void config_store_credentials(struct config_store *s, struct credentials *c, boo
 struct audit;
 void config_store_audit(struct config_store *s, struct audit *audit);
 
+/* Tells of the file's content once more with the next look at it, though it is the same. */
+void config_store_look_again(struct config_store *s);
+
 /* The file is not looked at any more, and `fn` not called; calls that are under way are carried out. */
 void config_store_stop(struct config_store *s);
 /* None is under way. */

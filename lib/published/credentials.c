@@ -19,6 +19,8 @@
 struct secret {
     struct buffer asked, answer; /* cipher and plain text, or the other way round */
     bool seals, wanted, known;
+    bool missing; /* the API said nothing of it the last time */
+    uint64_t slow; /* its number among those that were waited for in vain; 0: it was not */
     bool used; /* since secrets were last forgotten */
 };
 
@@ -34,6 +36,8 @@ struct credentials {
     struct secrets opened, sealed;
     struct secret **wanted;
     size_t wanted_count, at;
+    size_t missing;
+    uint64_t slow; /* so far */
     uint64_t round_ms, ends_ms; /* ends_ms: of this round */
     struct loop_timer begin;
     bool fetching, ending;
@@ -41,27 +45,28 @@ struct credentials {
     void *arg;
 };
 
-static void wipe(struct buffer *b)
-{
-    if (b->len)
-        explicit_bzero(b->at, b->len);
-    buffer_clear(b);
-}
-
 static void secret_free(struct secret *s)
 {
-    wipe(&s->asked);
-    wipe(&s->answer);
+    buffer_wipe(&s->asked);
+    buffer_wipe(&s->answer);
     free(s);
 }
 
 /* ---- settling ---- */
+
+static void set_missing(struct credentials *c, struct secret *s, bool missing)
+{
+    c->missing += missing;
+    c->missing -= s->missing;
+    s->missing = missing;
+}
 
 static void want(struct credentials *c, struct secret *s)
 {
     if (s->wanted)
         return;
     s->wanted = true;
+    set_missing(c, s, false);
     c->wanted = memory_resize(c->wanted, (c->wanted_count + 1) * sizeof(struct secret *));
     c->wanted[c->wanted_count++] = s;
 }
@@ -217,8 +222,16 @@ static void give_up(struct credentials *c, enum status why)
     if (c->at < c->wanted_count)
         log_warn("publisher credentials not asked for url=%s status=%s count=%zu",
                  buffer_cstr(&c->url), status_name(why), c->wanted_count - c->at);
-    while (c->at < c->wanted_count)
-        c->wanted[c->at++]->wanted = false;
+    for (; c->at < c->wanted_count; c->at++) {
+        c->wanted[c->at]->wanted = false;
+        set_missing(c, c->wanted[c->at], true);
+    }
+}
+
+/* It may say another thing later. IoT Edge says 500 of what it cannot decrypt. */
+static bool may_come(enum status why, const struct rest_answer *a)
+{
+    return why != OK || a->status == 429 || (a->status > 500 && a->status <= 504);
 }
 
 static void on_answer(void *arg, enum status why, const struct rest_answer *a)
@@ -229,6 +242,8 @@ static void on_answer(void *arg, enum status why, const struct rest_answer *a)
     struct secret *s = c->wanted[c->at++];
     s->wanted = false;
     s->known = why == OK && take(s, a);
+    s->slow = why == TIMED_OUT ? ++c->slow : 0;
+    set_missing(c, s, !s->known && may_come(why, a));
     if (!s->known)
         log_warn("publisher credentials not %s url=%s status=%s http=%d",
                  s->seals ? "encrypted" : "decrypted", buffer_cstr(&c->url), status_name(why),
@@ -252,7 +267,7 @@ static void put_body(const struct secret *s, struct buffer *out)
     json_name(&w, "initializationVector"), json_put_string(&w, buffer_slice(&vector));
     json_end_object(&w);
     buffer_clear(&vector);
-    wipe(&plain);
+    buffer_wipe(&plain);
 }
 
 static void fetch_next(void *arg)
@@ -285,14 +300,48 @@ static void fetch_next(void *arg)
                                                                             ? buffer_cstr(&c->socket)
                                                                             : NULL},
                                      on_answer, c);
-    wipe(&body);
+    buffer_wipe(&body);
     buffer_clear(&url);
     if (s != OK)
         on_answer(c, s, NULL);
 }
 
+static int by_slow(const void *a, const void *b)
+{
+    uint64_t left = (*(struct secret *const *)a)->slow, right = (*(struct secret *const *)b)->slow;
+    return (left > right) - (left < right);
+}
+
+/* Of those who were slow, who was the longest ago comes first: the turn is everybody's some time. */
+static void put_slow_last(struct credentials *c)
+{
+    if (c->wanted_count > 1)
+        qsort(c->wanted, c->wanted_count, sizeof *c->wanted, by_slow);
+}
+
+static void want_missing(struct credentials *c, const struct secrets *all)
+{
+    size_t at = 0;
+    for (struct map_entry *e; (e = map_next(&all->by_asked, &at));)
+        if (((struct secret *)e->value)->missing)
+            want(c, e->value);
+}
+
+size_t credentials_missing(const struct credentials *c)
+{
+    return c->missing;
+}
+
+void credentials_ask_again(struct credentials *c, loop_fn *fn, void *arg)
+{
+    want_missing(c, &c->opened);
+    want_missing(c, &c->sealed);
+    credentials_fetch(c, fn, arg);
+}
+
 void credentials_fetch(struct credentials *c, loop_fn *fn, void *arg)
 {
+    put_slow_last(c);
     c->fn = fn;
     c->arg = arg;
     c->fetching = true;
@@ -319,7 +368,7 @@ static void keep_used(struct secrets *all)
 
 void credentials_forget(struct credentials *c)
 {
-    c->wanted_count = c->at = 0; /* what nobody fetched */
+    c->wanted_count = c->at = c->missing = 0; /* what nobody fetched */
     keep_used(&c->opened);
     keep_used(&c->sealed);
 }

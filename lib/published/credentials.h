@@ -7,8 +7,9 @@
  * A file is settled on a helper thread with what is known; what is not is fetched on the module's
  * loop, one after the other, each within CREDENTIALS_MS and all within CREDENTIALS_ROUND_MS, and then
  * the file is settled again. An API that is not there or does not answer in time is not asked for the
- * rest, which is refused with it. Settling and fetching never happen at the same time: who works on
- * files at the same time has credentials of his own.
+ * rest, which is missing with it, and can be asked for again; then what was waited for in vain comes
+ * last. Settling and fetching never happen at the same time: who works on files at the same time has
+ * credentials of his own.
  */
 #pragma once
 
@@ -60,3 +61,8 @@ CHECKED enum status credentials_seal(struct credentials *c, struct slice text, s
 
 /* Fetches what was wanted since the last time, then calls fn(arg), never before this returned. */
 void credentials_fetch(struct credentials *c, loop_fn *fn, void *arg);
+/* What is not known because the API was not there, was slow or had a trouble of its own; of what it
+ * refused there is no count. Until credentials_forget(). */
+size_t credentials_missing(const struct credentials *c);
+/* The same as fetching, for those. */
+void credentials_ask_again(struct credentials *c, loop_fn *fn, void *arg);

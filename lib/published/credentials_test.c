@@ -21,7 +21,9 @@ static struct world {
     struct credentials *credentials;
     struct config config;
     size_t asked;
-    bool refuses, fetched, forced, holds;
+    bool refuses, fetched, forced, holds, busy;
+    char first[32]; /* what was asked for since it was empty */
+    char asked_for[4][32]; /* and held */
     struct rest_request *held[4];
     size_t held_count;
 } world;
@@ -55,6 +57,14 @@ static void encrypt(struct rest_request *r)
     buffer_clear(&out);
 }
 
+static void note(struct rest_request *r, char out[32])
+{
+    struct json_doc *doc = NULL;
+    assert_int_equal(json_parse(r->body, JSON_STRICT, &doc, NULL), OK);
+    snprintf(out, 32, "%.*s", SLICE_FMT(json_string(json_get(json_root(doc), "ciphertext"))));
+    json_free(&doc);
+}
+
 /* What was "encrypted" comes back as it is, with a mark before it. */
 static void decrypt(struct rest_request *r)
 {
@@ -62,6 +72,7 @@ static void decrypt(struct rest_request *r)
     struct buffer text = {0}, plain = {0}, out = {0};
     world.asked++;
     if (world.holds) {
+        note(r, world.asked_for[world.held_count]);
         world.held[world.held_count++] = r;
         return;
     }
@@ -69,9 +80,15 @@ static void decrypt(struct rest_request *r)
         rest_reply_problem(r, 403, "forbidden");
         return;
     }
+    if (world.busy) {
+        rest_reply_problem(r, 503, "starting");
+        return;
+    }
     assert_int_equal(json_parse(r->body, JSON_STRICT, &doc, NULL), OK);
     const struct json *body = json_root(doc);
     check_vector(body);
+    if (world.first[0] == 0)
+        note(r, world.first);
     buffer_text(&text, "plain ");
     assert_int_equal(base64_decode(json_string(json_get(body, "ciphertext")), &text), OK);
     base64_encode(buffer_slice(&text), &plain);
@@ -262,6 +279,67 @@ static void an_api_that_does_not_answer_is_asked_once_in_a_round(void **state)
     assert_slice(world.config.entries[0].user, SLICE("plain operator"));
 }
 
+static void ask_again(void)
+{
+    world.fetched = false;
+    credentials_ask_again(world.credentials, on_fetched, NULL);
+    assert_true(loop_run_until(world.loop, is_fetched, NULL, WAIT_MS));
+}
+
+static void what_the_api_did_not_answer_can_be_asked_for_again(void **state)
+{
+    (void)state;
+    world.busy = true;
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(credentials_missing(world.credentials), 2);
+    assert_int_equal(settle(world.credentials), OK);
+    assert_nobody();
+    ask_again();
+    assert_int_equal(credentials_missing(world.credentials), 2);
+    world.busy = false;
+    ask_again();
+    assert_int_equal(credentials_missing(world.credentials), 0);
+    assert_int_equal(settle(world.credentials), OK);
+    assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+}
+
+static void what_the_api_refused_is_not_missing(void **state)
+{
+    (void)state;
+    world.refuses = true;
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(credentials_missing(world.credentials), 0);
+}
+
+/* One that is never answered does not keep the others from being opened, be it that all of them were
+ * slow once. */
+static void what_was_slow_is_asked_for_last(void **state)
+{
+    (void)state;
+    open_credentials(200);
+    world.holds = true;
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(world.held_count, 1);
+    assert_int_equal(credentials_missing(world.credentials), 2);
+    assert_int_equal(settle(world.credentials), OK);
+    ask_again();
+    ask_again();
+    assert_int_equal(world.held_count, 3); /* one, the other, the one */
+    world.holds = false;
+    for (size_t i = 0; i < world.held_count; i++)
+        rest_reply_problem(world.held[i], 503, "too late");
+    world.first[0] = 0;
+    ask_again();
+    assert_string_equal(world.first, world.asked_for[1]);
+    assert_string_not_equal(world.asked_for[0], world.asked_for[1]);
+    assert_string_equal(world.asked_for[0], world.asked_for[2]);
+    credentials_forget(world.credentials);
+    assert_int_equal(credentials_missing(world.credentials), 0);
+}
+
 /* Secrets are in memory only while a file has them. */
 static void what_the_last_file_did_not_ask_for_is_forgotten(void **state)
 {
@@ -370,6 +448,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_is_refused_is_asked_as_nobody_and_again_with_the_next_file, start, stop),
         cmocka_unit_test_setup_teardown(an_api_that_does_not_answer_is_asked_once_in_a_round, start, stop),
+        cmocka_unit_test_setup_teardown(what_the_api_did_not_answer_can_be_asked_for_again, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(what_the_api_refused_is_not_missing, start, stop),
+        cmocka_unit_test_setup_teardown(what_was_slow_is_asked_for_last, start, stop),
         cmocka_unit_test_setup_teardown(what_the_last_file_did_not_ask_for_is_forgotten, start, stop),
         cmocka_unit_test_setup_teardown(without_the_api_the_server_is_asked_as_nobody, start, stop),
         cmocka_unit_test_setup_teardown(when_forced_what_cannot_be_opened_is_left_out, start, stop),

@@ -17,6 +17,7 @@ struct watch {
     uint64_t hash;
     unsigned failed; /* looks since the file could be read */
     bool any;
+    bool again;   /* it is to be told though it is the same */
     bool emptied; /* of what stood in it nothing was left at the last look */
 };
 
@@ -67,7 +68,8 @@ static void take(struct watch *w, const struct look *l)
     if (is_being_written(w, l))
         return;
     uint64_t hash = slice_hash(buffer_slice(&l->content));
-    bool same = w->any && l->status == w->status && hash == w->hash;
+    bool same = !w->again && w->any && l->status == w->status && hash == w->hash;
+    w->again = false;
     w->seen = l->seen;
     w->status = l->status;
     w->hash = hash;
@@ -115,7 +117,7 @@ static void on_timer(void *arg)
     w->look->seen = w->seen;
     bool failed = w->any && w->status != OK && w->status != NOT_FOUND;
     w->failed += failed;
-    w->look->force = !w->any || (failed && w->failed % WATCH_FAILED_LOOKS == 0);
+    w->look->force = w->again || !w->any || (failed && w->failed % WATCH_FAILED_LOOKS == 0);
     loop_work_or_drop(w->loop, look_at_file, on_looked, on_dropped, w->look);
 }
 
@@ -141,6 +143,11 @@ void watch_free(struct watch **watch)
     free(w->path);
     free(w);
     *watch = NULL;
+}
+
+void watch_tell_again(struct watch *w)
+{
+    w->again = true;
 }
 
 void watch_know(struct watch *w, struct slice content)

@@ -25,5 +25,8 @@ void watch_free(struct watch **w);
 /* We wrote the file ourselves: that content is no change, and what a look under way saw is nothing. */
 void watch_know(struct watch *w, struct slice content);
 
+/* What the next look sees is told, be it the same as before. */
+void watch_tell_again(struct watch *w);
+
 /* Whether a file was not written, and nobody was given or denied it, between two looks at it. */
 bool watch_is_same(const struct stat *a, const struct stat *b);

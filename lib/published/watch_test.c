@@ -103,6 +103,22 @@ static void a_file_may_be_replaced_and_removed(void **state)
 }
 
 /* All that runs would stop for a moment, otherwise. */
+static void tells_the_same_again_for_who_asks(void **state)
+{
+    (void)state;
+    assert_told(1, OK, "[1]");
+    watch_tell_again(world.watch);
+    assert_told(1, OK, "[1]");
+    look_on(3);
+    assert_told(2, OK, "[1]");
+    write_file("");
+    watch_tell_again(world.watch);
+    look_on(1);
+    write_file("[2]");
+    look_on(2);
+    assert_told(3, OK, "[2]");
+}
+
 static void a_file_that_is_being_written_is_not_told_empty(void **state)
 {
     (void)state;
@@ -146,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tells_what_changed_and_only_that, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_may_be_replaced_and_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tells_the_same_again_for_who_asks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_is_being_written_is_not_told_empty, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_could_not_be_read_is_read_when_it_can_be,

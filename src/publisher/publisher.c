@@ -242,6 +242,9 @@ void publisher_stop(struct publisher *p, loop_fn *fn, void *arg)
     p->stop_at_ms = loop_now_ms(p->loop) + STOP_MS;
     atomic_store(&p->ends, true);
     config_store_stop(p->store);
+    loop_timer_stop(&p->ask_timer);
+    if (p->credentials)
+        credentials_end(p->credentials);
     if (p->init)
         init_run_stop(p->init);
     loop_timer_stop(&p->count_timer);
@@ -264,6 +267,7 @@ void publisher_free(struct publisher **publisher)
         c->drop(c);
     }
     publisher_leave_load(p);
+    loop_timer_stop(&p->ask_timer);
     credentials_free(&p->credentials);
     reports_free(&p->reports);
     connections_free(&p->connections);
@@ -272,7 +276,7 @@ void publisher_free(struct publisher **publisher)
     told_clear(&p->told);
     told_clear(&p->told_last);
     outbox_free(&p->outbox);
-    buffer_clear(&p->waiting);
+    buffer_wipe(&p->waiting);
     free(p->path);
     free(p->publisher_id);
     buffer_clear(&p->methods_topic);

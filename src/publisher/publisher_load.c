@@ -1,6 +1,8 @@
 /*
  * From the file's content to what runs: read on a helper thread, applied on the OPC UA thread. One
- * content at a time; of those that come meanwhile, the newest waits.
+ * content at a time; of those that come meanwhile, the newest waits. Where users and passwords are
+ * missing because the workload API did not answer, it is asked again by and by, as long as the file
+ * stays as it is, and what comes then is used at once.
  */
 #include "publisher/publisher_private.h"
 
@@ -19,24 +21,18 @@ struct load {
     struct credentials *credentials; /* the publisher's; NULL: there is no workload API */
     bool forced;
     bool owns; /* the credentials: the publisher went while a helper thread had the load */
+    size_t missing; /* secrets, before they were asked for again */
     struct buffer text;
     enum status status;
     struct config config;
     struct plan plan;
 };
 
-static void text_clear(struct load *l)
-{
-    if (l->text.len)
-        explicit_bzero(l->text.at, l->text.len); /* passwords stand in it */
-    buffer_clear(&l->text);
-}
-
 static void load_free(struct load *l)
 {
     plan_clear(&l->plan);
     config_clear(&l->config);
-    text_clear(l);
+    buffer_wipe(&l->text); /* passwords stand in it */
     if (l->owns)
         credentials_free(&l->credentials);
     free(l->publisher_id);
@@ -46,7 +42,7 @@ static void load_free(struct load *l)
 /* What the one step needs and the next does not goes between them: the file may be large. */
 static void make_plan(struct load *l)
 {
-    text_clear(l);
+    buffer_wipe(&l->text); /* passwords stand in it */
     config_forget_text(&l->config);
     plan_make(&l->config, &l->defaults, &l->plan);
     config_forget_nodes(&l->config);
@@ -81,6 +77,20 @@ static void log_findings(const struct publisher *p, const struct config *c)
 }
 
 static void begin_load(struct publisher *p, struct slice text);
+static void ask_again(void *arg);
+
+static void wait_for_missing(struct publisher *p)
+{
+    size_t missing = p->credentials && !p->stopping ? credentials_missing(p->credentials) : 0;
+    if (missing == 0) {
+        p->asks = (struct backoff){0};
+        return;
+    }
+    uint64_t wait_ms = backoff_next_ms(&p->asks, p->loop);
+    log_warn("publisher credentials missing, the workload API is asked again count=%zu in_ms=%llu",
+             missing, (unsigned long long)wait_ms);
+    loop_timer_start(p->loop, &p->ask_timer, wait_ms, ask_again, p);
+}
 
 static void on_applied(void *arg)
 {
@@ -94,7 +104,9 @@ static void on_applied(void *arg)
         struct buffer text = p->waiting;
         p->waiting = (struct buffer){0};
         begin_load(p, buffer_slice(&text));
-        buffer_clear(&text);
+        buffer_wipe(&text);
+    } else {
+        wait_for_missing(p);
     }
 }
 
@@ -178,7 +190,7 @@ static void on_read(void *arg)
     opcua_thread_post(p->thread, apply_ua, l);
 }
 
-static void begin_load(struct publisher *p, struct slice text)
+static struct load *load_new(struct publisher *p)
 {
     struct load *l = p->load = MEMORY_NEW(struct load);
     l->publisher = p;
@@ -187,10 +199,39 @@ static void begin_load(struct publisher *p, struct slice text)
     l->defaults.publisher_id = l->publisher_id;
     l->credentials = p->credentials;
     l->forced = p->config.credentials_forced;
+    loop_timer_stop(&p->ask_timer);
+    return l;
+}
+
+static void begin_load(struct publisher *p, struct slice text)
+{
+    struct load *l = load_new(p);
     buffer_put(&l->text, text);
     if (p->credentials)
         credentials_forget(p->credentials);
     read_aside(l);
+}
+
+/* ---- what was missing ---- */
+
+static void on_asked_again(void *arg)
+{
+    struct load *l = arg;
+    struct publisher *p = l->publisher;
+    bool came = credentials_missing(p->credentials) < l->missing;
+    load_free(l);
+    if (came && !p->stopping)
+        config_store_look_again(p->store);
+    on_applied(p);
+}
+
+/* The file stands where it stood, and its text was not kept. */
+static void ask_again(void *arg)
+{
+    struct publisher *p = arg;
+    struct load *l = load_new(p);
+    l->missing = credentials_missing(p->credentials);
+    credentials_ask_again(p->credentials, on_asked_again, l);
 }
 
 void publisher_leave_load(struct publisher *p)
@@ -223,6 +264,6 @@ void publisher_on_file(void *arg, enum status s, struct slice content)
         return;
     }
     p->load_again = true;
-    buffer_reset(&p->waiting);
+    buffer_wipe(&p->waiting); /* passwords may stand in it */
     buffer_put(&p->waiting, content);
 }

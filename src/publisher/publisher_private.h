@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "client/backoff.h"
 #include "json/write.h"
 #include "opcua/connections.h"
 #include "outbox/told_file.h"
@@ -47,6 +48,8 @@ struct publisher {
     struct load *reading;       /* the same, while a helper thread has it */
     bool load_again;
     struct buffer waiting; /* the file's content meanwhile */
+    struct loop_timer ask_timer; /* for credentials that are missing; while there is no `load` */
+    struct backoff asks;
     uint64_t config_loads, config_refused;
     bool announced; /* "Running" */
     struct list server_calls;

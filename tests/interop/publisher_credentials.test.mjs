@@ -68,6 +68,25 @@ test('the workload API opens them, with the vector of OPC Publisher, and the ser
   assert.ok(!/secret|operator/.test(p.text().replaceAll('operator=', '')));
 });
 
+test('an API that is not there yet, and then not ready, is asked again, and the file need not change', async () => {
+  let ready = false;
+  const late = http.createServer((q, a) => {
+    let body = '';
+    q.setEncoding('utf8').on('data', d => { body += d; }).on('end', () => {
+      a.writeHead(ready ? 200 : 503, {'Content-Type': 'application/json'});
+      a.end(JSON.stringify(ready ? {plaintext: Buffer.from(Buffer.from(JSON.parse(body).ciphertext, 'base64').toString().slice(7)).toString('base64')} : {message: 'starting'}));
+    });
+  });
+  const socket = path.join(folder, 'late.sock');
+  const p = (await publisher('late', sealed, {environment: {...api, IOTEDGE_WORKLOADURI: `unix://${socket}`}, more: ['--fe']})).start();
+  await until('it is left out', () => /cannot be decrypted here, and without that the entry is left out/.test(p.text()), 60000);
+  await new Promise(r => late.listen(socket, r));
+  await until('it is asked again', () => /credentials not decrypted .*http=503/.test(p.text()), 60000);
+  ready = true;
+  await until('values', () => values(p.out), 60000);
+  late.close();
+});
+
 test('what it cannot open goes as Anonymous, and a line says so; with --fe it does not go at all', async () => {
   const bad = {EncryptedAuthUsername: Buffer.from('other').toString('base64'), EncryptedAuthPassword: Buffer.from('other').toString('base64')};
   const p = (await publisher('refused', bad, {environment: withApi()})).start();
