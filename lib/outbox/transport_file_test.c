@@ -348,7 +348,7 @@ static void what_is_no_message_is_set_aside(void **state)
     assert_true(is_there("t.bin.torn-2"));
 }
 
-/* Whole, but none of it is ours: not cut off either. */
+/* None of it is ours, though some of it looks like half a message: nothing is cut off. */
 static void others_files_are_set_aside(void **state)
 {
     (void)state;
@@ -357,7 +357,9 @@ static void others_files_are_set_aside(void **state)
         struct slice bytes;
     } files[] = {
         {"t.gz", "t.gz.torn-1", SLICE("\x1f\x8b\x08\x08\0\0\0\0\0\3name\0bytes of somebody's")},
-        {"t.json", "t.json.torn-1", SLICE("no line that we wrote")},
+        {"t.json", "t.json.torn-1", SLICE("{\"one\":\"line of somebody's\"}")},
+        {"t.bin", "t.bin.torn-1", SLICE("\0\0\x10\0 some program's own format")},
+        {"z.json", "z.json.torn-1", SLICE("\0\0\0\0")},
         {"t.1.avro", "t.1.avro.torn-1", SLICE("Obj\1\4\x16" "avro.schema" "\x0c" "\"long\"")},
     };
     put_schema("1", "\"int\"");
@@ -365,6 +367,8 @@ static void others_files_are_set_aside(void **state)
         add_bytes(files[i].name, files[i].bytes);
     put_gzip("t", SLICE("first"));
     put("application/json", "t", NULL, SLICE("{}"));
+    put("application/json", "z", NULL, SLICE("{}"));
+    put("application/opcua+uadp", "t", NULL, SLICE("first"));
     put_avro("1", "a");
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         struct buffer wanted = {0};
@@ -380,6 +384,49 @@ static void others_files_are_set_aside(void **state)
     expect("t.1.avro", &avro);
 }
 
+static void leave(const char *name, size_t len)
+{
+    assert_int_equal(truncate(path_of(name), (off_t)len), 0);
+}
+
+/* What follows is ours, and no more than that is cut off. */
+static void anothers_file_is_gone_on_with_and_never_cut(void **state)
+{
+    (void)state;
+    struct buffer json = {0}, bin = {0};
+    add_bytes("t.json", SLICE("theirs\n"));
+    add_bytes("t.bin", SLICE("\0\0\0\6theirs"));
+    for (size_t len = 8; len < 20; len++) {
+        put("application/json", "t", NULL, SLICE("{\"ours\":1}"));
+        put("application/opcua+uadp", "t", NULL, SLICE("ours and more"));
+        leave("t.json", len < 18 ? len : 17);
+        leave("t.bin", len + 3);
+        start_again();
+    }
+    put("application/json", "t", NULL, SLICE("{}"));
+    put("application/opcua+uadp", "t", NULL, SLICE("last"));
+    buffer_text(&json, "theirs\n{}\n");
+    buffer_put(&bin, SLICE("\0\0\0\6theirs\0\0\0\4last"));
+    expect("t.json", &json);
+    expect("t.bin", &bin);
+}
+
+/* It is the same file to the disk. */
+static void what_somebody_wrote_over_ours_is_set_aside(void **state)
+{
+    (void)state;
+    struct buffer wanted = {0}, json = {0};
+    put("application/json", "t", NULL, SLICE("{\"ours\":1}"));
+    leave("t.json", 0);
+    add_bytes("t.json", SLICE("{\"theirs\":1}"));
+    start_again();
+    put("application/json", "t", NULL, SLICE("{}"));
+    buffer_text(&wanted, "{\"theirs\":1}");
+    buffer_text(&json, "{}\n");
+    expect("t.json.torn-1", &wanted);
+    expect("t.json", &json);
+}
+
 static void the_first_message_may_be_torn(void **state)
 {
     (void)state;
@@ -390,12 +437,16 @@ static void the_first_message_may_be_torn(void **state)
         struct buffer wanted = {0};
         snprintf(topic, sizeof topic, "t%d", (int)len);
         snprintf(name, sizeof name, "t%d.gz", (int)len);
-        add_bytes(name, slice_first(buffer_slice(&small), len));
+        put_gzip(topic, SLICE("first"));
+        leave(name, len);
+        start_again();
         put_gzip(topic, SLICE("first"));
         add_gzip(&wanted, SLICE("first"));
         expect(name, &wanted);
     }
-    add_bytes("t.json", SLICE("{\"a\":"));
+    put("application/json", "t", NULL, SLICE("{\"a\":1}"));
+    leave("t.json", 5);
+    start_again();
     put("application/json", "t", NULL, SLICE("{}"));
     buffer_text(&json, "{}\n");
     expect("t.json", &json);
@@ -488,6 +539,8 @@ int main(void)
         TEST(zeros_at_the_end_are_cut_off),
         TEST(what_is_no_message_is_set_aside),
         TEST(others_files_are_set_aside),
+        TEST(anothers_file_is_gone_on_with_and_never_cut),
+        TEST(what_somebody_wrote_over_ours_is_set_aside),
         TEST(the_first_message_may_be_torn),
         TEST(an_empty_message_is_not_written),
         TEST(a_file_that_was_taken_is_begun_anew),

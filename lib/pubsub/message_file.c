@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "pubsub/avro_file.h"
 #include "pubsub/message_end.h"
+#include "pubsub/message_mark.h"
 
 #define ASIDE_MAX 1000 /* names for what is set aside; then the last is written over */
 
@@ -70,30 +71,24 @@ struct append {
     struct slice mark; /* of ENDS_MARKED */
     bool headed;       /* nothing can stand there before the head */
     bool make;         /* the file, where there is none */
+    bool marks;        /* out: it is another's so far, and ours from its end on */
     bool begun;        /* out: nothing stood there */
 };
 
-static enum status find_marked_end(const struct append *a, int fd, off_t size, off_t *end)
-{
-    const struct slice json[] = {SLICE("{"), SLICE("["), SLICE("\"")};
-    if (a->headed)
-        return message_end_marked(fd, size, a->mark, &a->head, 1, end);
-    return message_end_marked(fd, size, a->mark, json, sizeof json / sizeof json[0], end);
-}
-
-static enum status find_end(const struct append *a, int fd, off_t size, off_t *end)
+static enum status find_end(const struct append *a, int fd, off_t from, off_t size, off_t *end)
 {
     switch (a->ends) {
     case ENDS_MARKED:
-        return find_marked_end(a, fd, size, end);
+        return message_end_marked(fd, from, size, a->mark, end);
     case ENDS_COUNTED:
-        return message_end_counted(fd, size, end);
+        return message_end_counted(fd, from, size, end);
     case ENDS_GZIP:
-        return message_end_gzip(fd, size, end);
-    default:
-        *end = size;
-        return OK;
+        return message_end_gzip(fd, from, size, end);
+    case ENDS_UNSEEN:
+        break;
     }
+    *end = size;
+    return OK;
 }
 
 static enum status cut_off(const char *path, int fd, off_t size, off_t end)
@@ -122,28 +117,44 @@ static enum status set_aside(const char *path)
 
 /* ---- appending ---- */
 
-/* BAD_FORMAT: it does not end as it should, and is to be set aside. */
-static enum status mend(const struct append *a, int fd, off_t *size)
+/* Others' files are gone on with where they end in messages of the kind, and never cut. BAD_FORMAT:
+ * it does not end as it should, and is to be set aside. */
+static enum status mend(struct append *a, int fd, off_t *size)
 {
-    off_t end = 0;
-    *size = lseek(fd, 0, SEEK_END);
-    enum status s = *size < 0 ? IO_FAILED : find_end(a, fd, *size, &end);
+    off_t from = 0, end = *size;
+    enum status s = *size > 0 ? message_mark_find(fd, *size, &from) : OK;
+    bool ours = s == OK;
+    if (s == NOT_FOUND || s == OK)
+        s = find_end(a, fd, from, *size, &end);
     if (s == OK && end < *size)
-        s = cut_off(a->path, fd, *size, end);
+        s = ours ? cut_off(a->path, fd, *size, end) : BAD_FORMAT;
     *size = end;
+    a->marks = !ours;
     return s;
+}
+
+static void mark(const struct append *a, int fd, off_t size)
+{
+    struct buffer begins = {0};
+    if (size == 0)
+        buffer_put(&begins, slice_first(a->head, MESSAGE_MARK_BYTES));
+    buffer_put(&begins, slice_first(a->body, MESSAGE_MARK_BYTES));
+    message_mark_set(fd, size, buffer_slice(&begins));
+    buffer_clear(&begins);
 }
 
 static enum status write_parts(struct append *a, int fd)
 {
-    off_t size;
-    enum status s = mend(a, fd, &size);
+    off_t size = lseek(fd, 0, SEEK_END);
+    enum status s = size < 0 ? IO_FAILED : a->ends == ENDS_UNSEEN ? OK : mend(a, fd, &size);
     if (s == OK && size == 0 && a->headed && a->head.len == 0)
         return NOT_FOUND;
     if (s != OK)
         return s;
     struct slice head = a->head, body = a->body;
     a->begun = size == 0;
+    if (a->begun || a->marks)
+        mark(a, fd, size);
     if (size == 0)
         s = write_all(fd, &head);
     if (s == OK)

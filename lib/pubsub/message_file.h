@@ -2,8 +2,10 @@
  * Messages at the end of files, on a helper thread: as lines, with their length before them, as
  * members of gzip, or in Avro's container files (pubsub/avro_file.h). A message stands in a file whole
  * or not at all: what the disk took a part of is cut off again, and so is what an earlier process
- * left half written, with the first message of this one (pubsub/message_end.h). A file that does
- * not end in messages of its kind is set aside as PATH.torn-N, and begun anew. A log line says so.
+ * left half written, with the first message of this one (pubsub/message_end.h), but only behind
+ * where we began ourselves (pubsub/message_mark.h). A file that does not end in messages of its
+ * kind, or in half of one that is not known to be ours, is set aside whole as PATH.torn-N, and begun
+ * anew. A log line says so.
  */
 #pragma once
 
