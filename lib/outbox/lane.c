@@ -1,6 +1,7 @@
 #include "outbox/lane.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,6 +53,8 @@ struct gaps_file {
     char *path;
     struct buffer text;
     enum status status;
+    pthread_mutex_t lock; /* one writes at a time */
+    bool outdated;        /* a newer one stands there */
 };
 
 static char *gaps_path(const struct lane *l)
@@ -66,12 +69,16 @@ static char *gaps_path(const struct lane *l)
 static void write_gaps(void *arg) /* on a helper thread */
 {
     struct gaps_file *f = arg;
-    f->status = file_write(f->path, buffer_slice(&f->text));
+    pthread_mutex_lock(&f->lock);
+    if (!f->outdated)
+        f->status = file_write(f->path, buffer_slice(&f->text));
+    pthread_mutex_unlock(&f->lock);
 }
 
 static void free_gaps_file(void *arg)
 {
     struct gaps_file *f = arg;
+    pthread_mutex_destroy(&f->lock);
     buffer_clear(&f->text);
     free(f->path);
     free(f);
@@ -101,6 +108,7 @@ static void save_gaps(struct lane *l)
     struct gaps_file *f = MEMORY_NEW(struct gaps_file);
     f->lane = l;
     f->path = gaps_path(l);
+    pthread_mutex_init(&f->lock, NULL);
     gaps_put(&l->gaps, &f->text);
     l->file = f;
     loop_work_or_drop(l->config.loop, write_gaps, on_gaps_written, free_gaps_file, f);
@@ -489,13 +497,18 @@ enum status lane_open(const struct lane_config *config, struct lane **out)
     return OK;
 }
 
-static void write_last_gaps(struct lane *l)
+/* What the helper thread has is older, and it may not have begun with it. */
+static void write_last_gaps(struct lane *l, struct gaps_file *older)
 {
-    struct gaps_file f = {.path = gaps_path(l)};
-    gaps_put(&l->gaps, &f.text);
-    write_gaps(&f);
-    buffer_clear(&f.text);
-    free(f.path);
+    struct buffer text = {0};
+    gaps_put(&l->gaps, &text);
+    pthread_mutex_lock(&older->lock);
+    older->outdated = true;
+    enum status s = file_write(older->path, buffer_slice(&text));
+    pthread_mutex_unlock(&older->lock);
+    if (s != OK)
+        log_warn("publisher gaps not written path=%s status=%s", older->path, status_name(s));
+    buffer_clear(&text);
 }
 
 void lane_close(struct lane **lane)
@@ -511,10 +524,10 @@ void lane_close(struct lane **lane)
     refused_schemas_free(&l->refused);
     for (int i = 0; i < LANE_QUEUES; i++)
         queue_close(&l->queues[i]);
+    if (l->file && l->gaps_changed)
+        write_last_gaps(l, l->file);
     if (l->file)
         l->file->lane = NULL;
-    if (l->gaps_changed)
-        write_last_gaps(l);
     gaps_clear(&l->gaps);
     seen_clear(&l->seen);
     buffer_clear(&l->properties);

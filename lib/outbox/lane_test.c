@@ -269,6 +269,21 @@ static void gaps_are_told_after_a_restart(void **state)
     expect(0, "c");
 }
 
+/* A helper thread that is late does not write over it. */
+static void the_last_word_on_gaps_stays(void **state)
+{
+    struct rig *r = *state;
+    put(r, "a", 0, 0);
+    put(r, "b", 0, 0);
+    answer(0, BAD_ARGUMENT);
+    answer(1, BAD_ARGUMENT); /* the first is on its way to the disk */
+    lane_close(&r->lane);
+    pass_time(r, 1000);
+    assert_int_equal(lane_open(&r->config, &r->lane), OK);
+    pass_time(r, 1); /* what was settled last is still there */
+    expect(0, "a gap=7:1-2:refused");
+}
+
 static void keeps_to_its_window(void **state)
 {
     struct rig *r = *state;
@@ -547,6 +562,7 @@ int main(void)
         TEST(old_messages_go_while_nothing_can_be_sent),
         TEST(what_is_refused_is_told_as_a_gap),
         TEST(gaps_are_told_after_a_restart),
+        TEST(the_last_word_on_gaps_stays),
         TEST(keeps_to_its_window),
         TEST(schemas_go_before_what_may_name_them),
         TEST(schemas_stay_when_messages_go),
