@@ -32,6 +32,8 @@ struct writer_metadata {
     UA_Guid class_id;
     uint64_t again_ms;            /* 0: only when it changes */
     uint64_t hash;                /* of what was sent last, without its version; 0: nothing yet */
+    bool described;               /* what was sent is what messages' fields are */
+    uint64_t asked_fields;        /* the hash of those that were asked about last */
     UA_DataSetMetaDataType *sent; /* kept when it is to be sent again */
     struct loop_timer again, patience, retry;
     unsigned tries; /* in which something was not told */
@@ -250,6 +252,23 @@ static void ask_structures(struct writer_metadata *m)
 
 /* ---- asking ---- */
 
+void writer_metadata_changed(struct writer_metadata *m)
+{
+    if (m->described)
+        m->config.set->minor = new_version(m->config.set);
+    m->described = false;
+}
+
+/* That of the messages that wait for it, unless they are none, or it is another one without them being so. */
+static void set_version(struct writer_metadata *m)
+{
+    struct data_set *d = m->config.set;
+    d->major = MAJOR;
+    if (m->described || d->minor == 0)
+        d->minor = new_version(d);
+    m->described = true;
+}
+
 static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
 {
     struct writer_metadata *m = arg;
@@ -258,14 +277,13 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
     if (data) {
         complete(m, data);
         uint64_t hash = hash_of(data);
-        bool is_new = hash != m->hash;
+        bool is_new = hash != m->hash || !m->described;
         if (is_new) {
             m->told = false;
             m->tries = 0;
             m->hash = hash;
             m->field_count = data->fieldsSize;
-            m->config.set->major = MAJOR;
-            m->config.set->minor = new_version(m->config.set);
+            set_version(m);
         }
         data->configurationVersion.majorVersion = m->config.set->major;
         data->configurationVersion.minorVersion = m->config.set->minor;
@@ -288,6 +306,18 @@ static void on_loaded(void *arg, UA_DataSetMetaDataType *data)
     ask_structures(m);
 }
 
+static uint64_t hash_of_fields(const struct metadata_fields *f)
+{
+    struct buffer bytes = {0};
+    for (size_t i = 0; i < f->count; i++) {
+        uadp_put_text(&bytes, opcua_slice(f->at[i].name));
+        uadp_put(&bytes, &f->at[i].node, &UA_TYPES[UA_TYPES_NODEID]);
+    }
+    uint64_t hash = slice_hash(buffer_slice(&bytes));
+    buffer_clear(&bytes);
+    return hash;
+}
+
 bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
 {
     struct metadata_fields fields = {0};
@@ -300,6 +330,10 @@ bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s)
         stop_waiting(m);
         return false;
     }
+    uint64_t asked_fields = hash_of_fields(&fields);
+    if (asked_fields != m->asked_fields)
+        writer_metadata_changed(m);
+    m->asked_fields = asked_fields;
     m->session = s;
     m->load = metadata_load(s, &fields, on_loaded, m);
     if ((m->hash == 0 || m->needed) && !m->waiting) { /* it comes before data set messages */

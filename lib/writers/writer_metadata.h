@@ -1,7 +1,10 @@
 /*
  * A writer's metadata messages: asked from the server whenever its values can come, sent before the
  * first data set message, again when it is another one, and on a schedule if there is one. The
- * version that data set messages name is that of the metadata that was sent. The group is told, too,
+ * version that data set messages name is that of the metadata that was sent, as long as their fields
+ * are those that it tells of: with the first message whose fields are others there is a new version,
+ * which the metadata has that is sent when the server has told of them. So who reads by metadata
+ * never meets a version with other fields. The group is told, too,
  * what its values look like, if it wants to know (writers/schemas.h), and structures of the
  * server's own are known before the first value is written. On the OPC UA thread.
  */
@@ -38,5 +41,7 @@ void writer_metadata_free(struct writer_metadata **m, bool forget);
 
 /* Values can come from this session, or the fields are others. True: values are to wait. */
 bool writer_metadata_ask(struct writer_metadata *m, struct opcua_session *s);
+/* Messages have other fields from now on, whether a server can be asked about them or not. */
+void writer_metadata_changed(struct writer_metadata *m);
 /* The session is to be asked no more. */
 void writer_metadata_stop(struct writer_metadata *m);

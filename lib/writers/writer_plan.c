@@ -150,6 +150,8 @@ void writer_update(struct writer *w, const struct plan_writer *plan)
     for (size_t n = 0; n < w->item_count; n++)
         w->items[n]->number = (uint16_t)n;
     w->data_set.field_count = (uint32_t)w->item_count;
-    if (w->metadata && before && (others > 0 || before != w->item_count))
+    if (w->metadata && before && (others > 0 || before != w->item_count)) {
+        writer_metadata_changed(w->metadata);
         writer_ask_again(w);
+    }
 }

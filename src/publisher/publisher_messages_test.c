@@ -1,6 +1,9 @@
 /* What leaves the publisher: shapes, events, frames, times. */
 #include "publisher/publisher_rig.h"
 
+#include <semaphore.h>
+#include <stdatomic.h>
+
 #include "opcua/answers_rig.h"
 
 static const char *property(const char *name)
@@ -210,6 +213,88 @@ static void nodes_that_are_read_in_cycles_have_metadata(void **state)
     size_t one = 1;
     assert_true(loop_run_until(world.loop, has_metadata, &one, WAIT_MS));
     want_more(5);
+}
+
+/* ---- a server that does not answer for a while ---- */
+
+static atomic_bool stalls;
+static sem_t goes_on;
+
+static void stall(void *arg)
+{
+    (void)arg;
+    if (atomic_exchange(&stalls, false))
+        while (sem_wait(&goes_on) != 0)
+            ;
+}
+
+static void add_stall(struct opcua_server *s)
+{
+    opcua_server_every(s, TICK_MS, stall, NULL);
+}
+
+static bool is_stalled(void *arg)
+{
+    (void)arg;
+    return !atomic_load(&stalls);
+}
+
+/* The metadata that tells of that field; NULL: there is none. */
+static const char *metadata_with(const char *field)
+{
+    for (size_t i = 0; i < hub.sent; i++)
+        if (strstr(body(i), "ua-metadata") && strstr(body(i), field))
+            return body(i);
+    return NULL;
+}
+
+static bool has_metadata_with(void *field)
+{
+    return metadata_with(field) != NULL;
+}
+
+static bool holds_a_beat(void *arg)
+{
+    (void)arg;
+    return hub.sent > 2 && strstr(body(hub.sent - 1), "\"beat\":{\"Value\":0");
+}
+
+static bool has_other_version(void *arg)
+{
+    const char *last = hub.sent ? body(hub.sent - 1) : "";
+    return strstr(last, "ua-deltaframe") && version_in(last) != *(long *)arg;
+}
+
+#define BEATING_WITH(id, name)                                                                     \
+    "[{\"EndpointUrl\": \"%s\", \"BatchSize\": 1, \"OpcNodes\": [{\"Id\": "                         \
+    "\"nsu=urn:test;s=Still\", \"DataSetFieldId\": \"beat\", \"HeartbeatBehavior\": "                \
+    "\"PeriodicLKV\", \"HeartbeatIntervalTimespan\": \"00:00:00.050\"}, "                            \
+    "{\"Id\": \"nsu=urn:test;s=" id "\", \"DataSetFieldId\": \"" name "\"}]}]"
+
+/* The server has not told yet what they look like, and messages go on. */
+static void other_fields_have_another_version_at_once(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    own_thread = true;
+    rig_more = add_stall;
+    start_with(BEATING_WITH("C0", "before"), config);
+    assert_true(loop_run_until(world.loop, has_metadata_with, "before", WAIT_MS));
+    assert_true(loop_run_until(world.loop, holds_a_beat, NULL, WAIT_MS));
+    long before = version_in(metadata_with("before"));
+    atomic_store(&stalls, true);
+    assert_true(loop_run_until(world.loop, is_stalled, NULL, WAIT_MS));
+    write_file(BEATING_WITH("C1", "after"));
+    bool other = loop_run_until(world.loop, has_other_version, &before, WAIT_MS / 3);
+    long after = version_in(body(hub.sent - 1));
+    bool told = metadata_with("after") != NULL;
+    sem_post(&goes_on);
+    own_thread = false;
+    rig_more = NULL;
+    assert_true(other && !told);
+    assert_true(loop_run_until(world.loop, has_metadata_with, "after", WAIT_MS));
+    assert_int_equal(version_in(metadata_with("after")), after);
 }
 
 static void metadata_comes_again_on_schedule(void **state)
@@ -454,6 +539,8 @@ static void the_first_value_can_be_skipped(void **state)
 
 int main(void)
 {
+    if (sem_init(&goes_on, 0, 0) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(pubsub_messages_are_those_of_opc_publisher, stop),
         cmocka_unit_test_teardown(samples_are_those_of_opc_publisher, stop),
@@ -465,6 +552,7 @@ int main(void)
         cmocka_unit_test_teardown(a_writer_that_comes_later_has_metadata_too, stop),
         cmocka_unit_test_teardown(what_a_server_does_not_say_of_fields_is_asked_again, stop),
         cmocka_unit_test_teardown(nodes_that_are_read_in_cycles_have_metadata, stop),
+        cmocka_unit_test_teardown(other_fields_have_another_version_at_once, stop),
         cmocka_unit_test_teardown(metadata_comes_again_on_schedule, stop),
         cmocka_unit_test_teardown(a_lone_value_can_stand_without_its_name, stop),
         cmocka_unit_test_teardown(the_last_of_several_values_can_be_left_alone, stop),
