@@ -330,6 +330,7 @@ static void set_transport(struct call *call, const struct rest_call *wanted)
     const struct rest_client *c = call->client;
     CURL *e = call->easy;
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* no call and no end waits for a name's address */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->config.connect_ms);
     curl_easy_setopt(e, CURLOPT_PROXY, c->proxy ? c->proxy : "");
