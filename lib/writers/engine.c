@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "writers/wire_ids.h"
 
 struct running_group {
     struct link link;
@@ -14,7 +15,8 @@ struct running_group {
     struct writer_counts writer_counts;
     uint64_t began_ms;  /* wall time */
     struct map writers; /* by key */
-    uint32_t next_id;
+    uint16_t id;
+    struct wire_ids ids; /* of writers */
     bool wanted;
 };
 
@@ -26,7 +28,7 @@ struct engine {
     struct writer_counts gone_writers;
     struct writer_refusals refusals;
     uint64_t group_count, writer_count;
-    uint32_t groups_made;
+    struct wire_ids ids; /* of groups */
     bool ending; /* of the program, not of what it publishes */
 };
 
@@ -34,6 +36,7 @@ struct engine *engine_new(const struct engine_config *config)
 {
     struct engine *e = MEMORY_NEW(struct engine);
     e->config = *config;
+    e->ids.next = 1; /* 0 is none (Part 14, 6.2.6.1) */
     e->sources =
         sources_new(&(struct sources_config){.thread = config->thread,
                                              .outbox = config->outbox,
@@ -60,6 +63,7 @@ static struct running_group *find(struct engine *e, struct slice key)
 static struct running_group *start_group(struct engine *e, const struct plan_group *plan)
 {
     struct running_group *g = MEMORY_NEW(struct running_group);
+    g->id = (uint16_t)wire_ids_take(&e->ids);
     struct group_sink sink = {.loop = opcua_thread_loop(e->config.thread),
                               .outbox = e->config.outbox,
                               .epoch = e->config.epoch,
@@ -67,7 +71,7 @@ static struct running_group *start_group(struct engine *e, const struct plan_gro
                               .topics = e->config.topics,
                               .site = e->config.site,
                               .counts = &g->group_counts,
-                              .id = (uint16_t)++e->groups_made};
+                              .id = g->id};
     buffer_put(&g->key, plan->key);
     buffer_put(&g->name, plan->name);
     g->began_ms = loop_wall_ms(sink.loop);
@@ -90,6 +94,7 @@ static void mark_all(struct running_group *g, bool wanted)
 static void stop_writer(struct engine *e, struct running_group *g, struct writer *w)
 {
     map_remove(&g->writers, writer_key(w));
+    wire_ids_give(&g->ids, writer_data_set(w)->id);
     writer_free(&w, !e->ending);
     e->writer_count--;
 }
@@ -116,7 +121,7 @@ static void apply_writer(struct engine *e, struct running_group *g, const struct
                                        .counts = &g->writer_counts,
                                        .refusals = &e->refusals,
                                        .plan_group = plan,
-                                       .id = g->next_id++,
+                                       .id = wire_ids_take(&g->ids),
                                        .end = e->config.end,
                                        .backfill_rate = e->config.backfill_rate,
                                        .told = e->config.told};
@@ -234,6 +239,8 @@ static void stop_group(struct engine *e, struct running_group *g)
     group_free(&g->group);
     add_counts(g, &e->gone_groups, &e->gone_writers);
     map_clear(&g->writers);
+    wire_ids_give(&e->ids, g->id);
+    wire_ids_clear(&g->ids);
     buffer_clear(&g->key);
     buffer_clear(&g->name);
     list_remove(&g->link);
@@ -271,6 +278,7 @@ void engine_free(struct engine **engine)
     LIST_EACH(l, &e->groups)
     stop_group(e, LIST_OF(l, struct running_group, link));
     sources_free(&e->sources);
+    wire_ids_clear(&e->ids);
     free(e);
     *engine = NULL;
 }
