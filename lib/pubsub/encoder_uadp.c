@@ -271,7 +271,7 @@ static void put_extras(struct encoder *e, struct buffer *out)
 
 static void close(struct encoder *e, struct buffer *out)
 {
-    if (e->frame == FRAME_DELTA || e->frame == FRAME_KEY)
+    if (e->frame != FRAME_KEEP_ALIVE)
         put_extras(e, out);
     if (has_count(e))
         uadp_set_u16(out->at + e->at + e->payload_at, (uint16_t)e->fields);

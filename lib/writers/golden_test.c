@@ -234,6 +234,54 @@ static void extension_fields_are_fields_of_every_frame(void **state)
     }
 }
 
+/* A data set as writers make it, with what describes its source, and extension fields. */
+static void put_described(const struct plan_group *plan)
+{
+    struct group_counts counts = {0};
+    struct group_sink sink = {.loop = loop_new(), .epoch = 9, .counts = &counts, .id = 3};
+    struct group *g = group_new(&sink, plan);
+    struct plan_writer writer = {.name = SLICE("writer"),
+                                 .extension_fields = SLICE("\"AssetId\":5,\"Line\":\"a\"")};
+    struct data_set d;
+    group_add(g, &d, plan, &writer, 7);
+    d.minor = 42;
+    d.field_count = (uint32_t)fields.count;
+    group_of_server(&d, SLICE("opc.tcp://plc:4840"), SLICE("urn:server"));
+    if (group_form(g)->samples)
+        put_samples(g, &d);
+    else
+        put_data_sets(g, &d);
+    group_leave(g, &d, false);
+    group_free(&g);
+    data_set_clear(&d);
+    loop_free(&sink.loop);
+}
+
+static void full_messages_describe_their_source(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t mode;
+        enum message_encoding encoding;
+        bool strict;
+    } rows[] = {
+        {1, ENCODING_JSON, false},         {1, ENCODING_JSON, true},
+        {3, ENCODING_JSON, false},         {3, ENCODING_JSON, true},
+        {3, ENCODING_JSON_COMPACT, true},  {3, ENCODING_UADP, true},
+        {3, ENCODING_JSON_REVERSIBLE, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char name[128];
+        struct plan_group plan = plan_of(rows[i].mode, rows[i].encoding, rows[i].strict);
+        put_described(&plan);
+        snprintf(name, sizeof name, "described.%s.%s.%s.txt", modes[rows[i].mode].name,
+                 encoder_name(rows[i].encoding), rows[i].strict ? "strict" : "compatible");
+        struct buffer text = text_of_sent(rows[i].encoding);
+        hold_against_file(name, &text);
+        buffer_clear(&text);
+    }
+}
+
 /* For tests/golden/uadp_subscriber.c, which is open62541: a key frame by itself, and one with
  * a delta frame in the same message. */
 static void uadp_for_open62541_is_as_in_the_file(void **state)
@@ -312,6 +360,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(avro_is_as_in_the_files, make_values, clear_values),
         cmocka_unit_test_setup_teardown(gzip_holds_the_same_text, make_values, clear_values),
         cmocka_unit_test_setup_teardown(extension_fields_are_fields_of_every_frame, make_values,
+                                        clear_values),
+        cmocka_unit_test_setup_teardown(full_messages_describe_their_source, make_values,
                                         clear_values),
         cmocka_unit_test_setup_teardown(no_message_is_longer_than_it_may_be, make_values,
                                         clear_values),

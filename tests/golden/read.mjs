@@ -313,11 +313,46 @@ function checkExtension() {
     const [m] = linesOf('extension.Json.txt').map(parse);
     for (const set of m.Messages) if (set.Payload) assert.deepEqual(set.Payload.AssetId, {Value: 5});
     const sets = linesOf('extension.Uadp.txt').flatMap(l => readUadp(Buffer.from(l, 'hex'), {namespaces: NAMESPACES}).dataSets);
-    for (const set of sets.filter(s => /frame/.test(s.kind))) {
+    for (const set of sets.filter(s => s.kind !== 'ua-keepalive')) {
         const last = set.fields.at(-1);
         assert.deepEqual([last.type, last.value], [6, 5]);
         if (set.kind === 'ua-deltaframe') assert.equal(last.index, FIELDS.length);
     }
+}
+
+// Full messages: extension fields and the server are fields behind the others, in every frame that has any.
+const DESCRIBED = [['AssetId', 6, 5], ['Line', 12, 'a'], ['EndpointUrl', 12, 'opc.tcp://plc:4840'], ['ApplicationUri', 12, 'urn:server']];
+
+function checkDescribed(file) {
+    const [, mode, encoding, kind] = file.split('.');
+    const form = {mode: MODES[mode], strict: kind === 'strict', reversible: encoding === 'JsonReversible', rules: {JsonCompact: 'Compact'}[encoding]};
+    if (encoding === 'Uadp') {
+        const sets = linesOf(file).flatMap(l => readUadp(Buffer.from(l, 'hex'), {namespaces: NAMESPACES}).dataSets);
+        assert.equal(sets.length, FRAMES.length);
+        sets.forEach((set, frame) => {
+            const described = set.kind === 'ua-keepalive' ? [] : set.fields.splice(-DESCRIBED.length);
+            described.forEach((f, n) => assert.deepEqual([f.type, f.value], DESCRIBED[n].slice(1)));
+            if (set.kind === 'ua-deltaframe') described.forEach((f, n) => assert.equal(f.index, FIELDS.length + n));
+            checkSet(frame, set, mode);
+        });
+        return;
+    }
+    const lines = linesOf(file);
+    if (form.mode.samples) {
+        const all = lines.flatMap(parse);
+        samples(all, form);
+        for (const s of all)
+            assert.deepEqual(s.ExtensionFields, {DataSetWriterId: 'writer', PublisherId: 'publisher', WriterGroupId: 'group', AssetId: 5, Line: 'a'});
+        return;
+    }
+    dataSets(lines, form).forEach((m, frame) => {
+        for (const [name, type, value] of m.Payload ? DESCRIBED : []) {
+            const v = m.Payload[name];
+            assert.deepEqual(variant(type, form.rules ? v : v.Value, form), value);
+            delete m.Payload[name];
+        }
+        dataSetMessage(frame, m, form);
+    });
 }
 
 // ---- metadata ----
@@ -439,6 +474,10 @@ function checkAvro(file, mode) {
 
 for (const file of readdirSync(folder)) {
     const [mode, encoding, kind] = file.split('.');
+    if (mode === 'described') {
+        checkDescribed(file);
+        count++;
+    }
     if (!MODES[mode]) continue;
     try {
         if (encoding === 'Uadp') checkUadp(file, mode);
@@ -458,5 +497,5 @@ for (const strict of [true, false]) {
     checkMetadata(`metadata.JsonVerbose.${end}`, true, 'Verbose');
     checkUadpMetadata(`metadata.Uadp.${end}`);
 }
-assert.ok(count >= 60, `only ${count} files`);
+assert.ok(count >= 67, `only ${count} files`);
 console.log(`${count + 9} files read`);
