@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "client/broker_private.h"
+#include "client/broker_priv.h"
 #include "mqtt/text.h"
 #include "mqtt/v5.h"
 

@@ -1,5 +1,5 @@
 /* What a broker's client is subscribed to. */
-#include "client/broker_private.h"
+#include "client/broker_priv.h"
 #include "mqtt/subscribe.h"
 #include "mqtt/v5.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "client/device_private.h"
+#include "client/device_priv.h"
 #include "mqtt/text.h"
 
 static void dispose(struct device_client *c);

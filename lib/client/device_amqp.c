@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "client/device_amqp_private.h"
+#include "client/device_amqp_priv.h"
 #include "iot/status_wire.h"
 #include "json/json.h"
 

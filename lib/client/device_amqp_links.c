@@ -1,5 +1,5 @@
 /* The links of a device over AMQP, and how it comes up with them. */
-#include "client/device_amqp_private.h"
+#include "client/device_amqp_priv.h"
 
 /* clang-format off */
 const struct device_amqp_row device_amqp_rows[LINK_COUNT] = {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/device_https_message.h"
-#include "client/device_private.h"
+#include "client/device_priv.h"
 #include "iot/status_wire.h"
 #include "rest/client.h"
 

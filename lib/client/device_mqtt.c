@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "client/device_mqtt_private.h"
+#include "client/device_mqtt_priv.h"
 #include "mqtt/publish.h"
 #include "mqtt/text.h"
 #include "rest/websocket.h"

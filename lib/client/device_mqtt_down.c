@@ -1,5 +1,5 @@
 /* What the hub sends: methods, desired properties, messages. */
-#include "client/device_mqtt_private.h"
+#include "client/device_mqtt_priv.h"
 #include "iot/status_wire.h"
 #include "mqtt/publish.h"
 #include "mqtt/subscribe.h"

@@ -2,7 +2,7 @@
  * a new token as long as it lasts. */
 #include "base/encoding.h"
 #include "base/log.h"
-#include "client/device_mqtt_private.h"
+#include "client/device_mqtt_priv.h"
 #include "mqtt/connect.h"
 #include "mqtt/subscribe.h"
 

@@ -1,7 +1,7 @@
 /* What a device client signs in with: a token of its own key, one that it was given, or nothing. */
 #include "base/encoding.h"
 #include "base/log.h"
-#include "client/device_private.h"
+#include "client/device_priv.h"
 #include "token/sas.h"
 
 void device_put_audience(struct device_client *c, struct buffer *out)

@@ -1,5 +1,5 @@
 /* The ways to a hub. */
-#include "client/device_private.h"
+#include "client/device_priv.h"
 
 /* clang-format off */
 static const struct device_transport table[] = { /* in the order in which they are tried */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "client/device_private.h"
+#include "client/device_priv.h"
 
 #define TIMEOUT_MS 30000
 

@@ -1,4 +1,4 @@
-#include "client/module_private.h"
+#include "client/module_priv.h"
 
 #include <assert.h>
 #include <stdlib.h>

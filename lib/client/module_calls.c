@@ -2,7 +2,7 @@
  * Methods of a module that are called: over its connection, in pieces, or from within; each with a
  * deadline, and answered once.
  */
-#include "client/module_private.h"
+#include "client/module_priv.h"
 
 #include <assert.h>
 #include <stdio.h>

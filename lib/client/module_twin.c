@@ -1,7 +1,7 @@
 /*
  * The module's twin: what it says of itself, and what is desired of it and its roles.
  */
-#include "client/module_private.h"
+#include "client/module_priv.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/cbs.h"
-#include "client/stream_reader_private.h"
+#include "client/stream_reader_priv.h"
 
 #define WINDOW 500
 

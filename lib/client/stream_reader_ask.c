@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "client/cbs.h"
-#include "client/stream_reader_private.h"
+#include "client/stream_reader_priv.h"
 
 /* ---- requests ---- */
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "client/stream_reader_decode.h"
-#include "client/stream_reader_private.h"
+#include "client/stream_reader_priv.h"
 
 /* Descriptor of a selector filter. */
 #define SELECTOR_FILTER 0x0000468C00000004u

@@ -1,5 +1,5 @@
 /* The $cbs node: claims-based security, as Azure's SDKs use it. put-token, and nothing else. */
-#include "heads/amqp_inside.h"
+#include "heads/amqp_priv.h"
 
 static struct slice text_property(const struct amqp_message *m, struct slice name)
 {

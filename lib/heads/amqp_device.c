@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "heads/amqp_device_inside.h"
+#include "heads/amqp_device_priv.h"
 #include "iot/status_wire.h"
 
 void device_say(struct heads_amqp_device *d, const struct heads_amqp_post *like)

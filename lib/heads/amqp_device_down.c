@@ -4,7 +4,7 @@
  * back uncounted.
  */
 #include "base/encoding.h"
-#include "heads/amqp_device_inside.h"
+#include "heads/amqp_device_priv.h"
 
 static bool is_feature(enum device_down down, enum heads_feature *f)
 {

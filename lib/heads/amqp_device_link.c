@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "heads/amqp_device_inside.h"
+#include "heads/amqp_device_priv.h"
 #include "iot/status_wire.h"
 
 struct waiting {

@@ -1,5 +1,5 @@
 /* Direct methods of a device over AMQP. */
-#include "heads/amqp_device_inside.h"
+#include "heads/amqp_device_priv.h"
 #include "mqtt/text.h"
 
 /* The id on the wire: random for the session, and the call's number at its end. */

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "heads/amqp_device_inside.h"
+#include "heads/amqp_device_priv.h"
 
 /* A delivery whose messages the backend has, and has not answered all of. */
 struct under_way {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "heads/amqp_device_inside.h"
+#include "heads/amqp_device_priv.h"
 #include "token/sas.h"
 
 /* ---- examining ---- */

@@ -4,7 +4,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "heads/amqp_device_inside.h"
+#include "heads/amqp_device_priv.h"
 #include "iot/error.h"
 
 struct request {

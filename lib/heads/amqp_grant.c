@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "heads/amqp_inside.h"
+#include "heads/amqp_priv.h"
 
 struct heads_amqp_check {
     struct heads_amqp *head;

@@ -4,7 +4,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "heads/amqp_inside.h"
+#include "heads/amqp_priv.h"
 #include "iot/status_wire.h"
 
 /* ---- life ---- */

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "heads/amqp_inside.h"
+#include "heads/amqp_priv.h"
 #include "iot/status_wire.h"
 
 struct heads_amqp_reply {

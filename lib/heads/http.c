@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "heads/http_inside.h"
+#include "heads/http_priv.h"
 
 struct heads_http *heads_http_new(const struct heads_http_config *config)
 {

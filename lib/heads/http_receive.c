@@ -1,7 +1,7 @@
 /* Messages to the device: taken one at a time under a lock, then completed, rejected or abandoned
  * by its token. */
 #include "base/clock.h"
-#include "heads/http_inside.h"
+#include "heads/http_priv.h"
 #include "heads/http_message.h"
 
 #define LOCK_SECONDS_MAX 300

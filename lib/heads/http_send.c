@@ -1,6 +1,6 @@
 /* Telemetry: one message, whose properties are header fields, or a batch. Answered when all of it
  * is durable. */
-#include "heads/http_inside.h"
+#include "heads/http_priv.h"
 #include "heads/http_message.h"
 
 struct sending {

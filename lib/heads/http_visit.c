@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "heads/http_inside.h"
+#include "heads/http_priv.h"
 #include "iot/error.h"
 
 /* ---- on the request's loop ---- */

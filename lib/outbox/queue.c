@@ -1,4 +1,4 @@
-#include "outbox/queue_inside.h"
+#include "outbox/queue_priv.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "outbox/queue_inside.h"
+#include "outbox/queue_priv.h"
 
 #define REREAD_MS 1000 /* after a disk that failed to read */
 

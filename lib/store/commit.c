@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/job.h"
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 #include "store/record.h"
 
 /* Records of one block, one behind the other. */
@@ -377,7 +377,7 @@ static void done(struct store_job *j)
     }
 }
 
-/* ---- what log_inside.h promised ---- */
+/* ---- what log_priv.h promised ---- */
 
 static void commit_memory(struct store_log *l)
 {

@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 
 uint64_t store_cursor_get(struct store_log *l, struct slice name)
 {

@@ -1,4 +1,4 @@
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 #include "store/scan.h"
 
 /* Stamps need not grow with the sequence: the first record that is not older, wherever older ones

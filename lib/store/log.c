@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 #include "store/record.h"
 
 #define PROBE_MS 500 /* after "no space": how soon it is tried again */

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/job.h"
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 
 #define PRESENT_MS 2000 /* what was found holds so long */
 #define TRIED_MAX 5

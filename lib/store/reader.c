@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 #include "store/scan.h"
 
 /* Reads from memory while it can (`block`), else from a segment (`scan`), never from both. */

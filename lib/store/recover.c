@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "store/directory.h"
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 #include "store/scan.h"
 #include "store/tear.h"
 

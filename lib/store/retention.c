@@ -3,7 +3,7 @@
  * log was open since, not the wall clock's: a clock that jumps cannot empty a log, and what was
  * written before a week of power failure is not a week older for that.
  */
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 
 /* All up to it was read by every named cursor. Before there is a cursor, nothing was. */
 static uint64_t read_by_all(const struct store_log *l)

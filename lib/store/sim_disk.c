@@ -1,4 +1,4 @@
-#include "store/sim_disk_inside.h"
+#include "store/sim_disk_priv.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* What befalls a simulated disk besides a crash: damage, files that do not open, names that are away. */
-#include "store/sim_disk_inside.h"
+#include "store/sim_disk_priv.h"
 
 #include "base/memory.h"
 

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/job.h"
-#include "store/log_inside.h"
+#include "store/log_priv.h"
 
 #define LATE_MS 20
 #define RETRY_MS 1000

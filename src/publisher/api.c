@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "crypto/digest.h"
 #include "crypto/server_files.h"
-#include "publisher/api_private.h"
+#include "publisher/api_priv.h"
 #include "rest/openapi.h"
 #include "json/write.h"
 

@@ -4,7 +4,7 @@
 #include "gzip/gzip.h"
 #include "http/message.h"
 #include "publisher/api.h"
-#include "publisher/api_private.h"
+#include "publisher/api_priv.h"
 #include "rest/query.h"
 #include "json/write.h"
 

@@ -7,7 +7,7 @@
 #include "base/encoding.h"
 #include "base/memory.h"
 #include "publisher/api.h"
-#include "publisher/api_private.h"
+#include "publisher/api_priv.h"
 #include "json/write.h"
 
 static const struct parameter {

@@ -6,7 +6,7 @@
 #include "base/encoding.h"
 #include "opcua/asset_double.h"
 #include "publisher/methods_asset.h"
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 
 static struct answer {
     bool done;

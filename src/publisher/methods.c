@@ -2,7 +2,7 @@
 
 #include "publisher/methods_asset.h"
 #include "publisher/methods_expand.h"
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 #include "json/json.h"
 
 /* ---- the configuration: published/config_edit.h knows each method by its name ---- */

@@ -10,7 +10,7 @@
 #include "opcua/asset.h"
 #include "opcua/result_json.h"
 #include "publisher/asset_json.h"
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 
 #define MARGIN_MS 500 /* for the way back */
 

@@ -5,7 +5,7 @@
 #include "opcua/result_json.h"
 #include "publisher/expand.h"
 #include "publisher/expand_json.h"
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 
 #define MARGIN_MS 500 /* for the way back */
 

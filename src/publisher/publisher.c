@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "publisher/methods.h"
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 
 #define STOP_MS 5000
 #define STOP_SENT_MS 1000 /* what is on the disk already may be sent so long */

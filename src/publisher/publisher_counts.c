@@ -1,7 +1,7 @@
 /*
  * What the publisher counts: of the engine once a second, over on its thread; as metrics.
  */
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 
 #include "rest/metrics.h"
 

@@ -4,7 +4,7 @@
  * missing because the workload API did not answer, it is asked again by and by, as long as the file
  * stays as it is, and what comes then is used at once.
  */
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The publisher's life: what is lost and what is not, and its file. */
 #include <semaphore.h>
 
-#include "publisher/publisher_private.h"
+#include "publisher/publisher_priv.h"
 #include "publisher/publisher_rig.h"
 
 /* ---- nothing is lost ---- */

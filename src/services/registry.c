@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "services/registry_inside.h"
+#include "services/registry_priv.h"
 #include "json/write.h"
 
 struct services_registry {

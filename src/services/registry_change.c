@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "services/registry_inside.h"
+#include "services/registry_priv.h"
 #include "json/write.h"
 
 /* The application's row, alive until the job ends, and its document, which the caller frees. */

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
-#include "services/registry_inside.h"
+#include "services/registry_priv.h"
 #include "json/write.h"
 
 /* What this discovery found: id to &owned or &foreign. The keys are in the job's arena. */

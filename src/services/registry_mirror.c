@@ -7,7 +7,7 @@
 #include "json/merge.h"
 #include "json/write.h"
 #include "services/hub_twin.h"
-#include "services/registry_inside.h"
+#include "services/registry_priv.h"
 
 #define BATCH_MAX 100 /* of the hub's bulk operations */
 

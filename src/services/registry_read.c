@@ -1,4 +1,4 @@
-#include "services/registry_inside.h"
+#include "services/registry_priv.h"
 
 #include "base/map.h"
 #include "json/write.h"

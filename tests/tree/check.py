@@ -11,7 +11,6 @@ HOME = {
     "llhttp.h": "http", "wslay/": "http", "cjose/": "token", "jansson.h": "token", "curl/": "rest", "expat.h": "opcua",
     "cmocka.h": "base", "zlib.h": "gzip", "librdkafka/": "kafka",
 }
-PRIVATE = ("_priv", "_private", "_inside")
 wrong = []
 
 
@@ -24,7 +23,7 @@ def check_file(path, part, may):
     for folder, header in re.findall(r'#include "([\w]+)/([\w]+)\.h"', text):
         if folder not in may:
             say(path, f"includes {folder}/{header}.h, and {part} may use only {' '.join(sorted(may))}")
-        elif header.endswith(PRIVATE) and folder != part:
+        elif header.endswith("_priv") and folder != part:
             say(path, f"{folder}/{header}.h is for {folder} alone")
     for header in re.findall(r'#include "(?!\w+/)([^"]+)"', text):
         say(path, f'includes "{header}" without its folder')
@@ -37,6 +36,8 @@ def check_file(path, part, may):
 
 
 def check_name(path):
+    if path.stem.endswith(("_private", "_inside")):
+        say(path, "is _priv.h, if it is for its folder alone")
     for word in ("util", "common", "helper", "misc", "manager"):
         if word in path.stem.split("_"):
             say(path, f"'{word}' is no name: look for the noun")

@@ -5,7 +5,7 @@
 #include "base/encoding.h"
 #include "base/list.h"
 #include "client/device_amqp_messages.h"
-#include "client/device_private.h"
+#include "client/device_priv.h"
 #include "client/uplink.h"
 
 #define DEVICE_AMQP_DESIRED                                                                        \

@@ -2,7 +2,7 @@
  * comes up and stays, device_mqtt_down.c what the hub sends. */
 #pragma once
 
-#include "client/device_private.h"
+#include "client/device_priv.h"
 #include "mqtt/framer.h"
 
 #define DEVICE_PACKET_MAX ((256u << 10) + (64u << 10) + 16) /* of a packet from the hub */

@@ -5,7 +5,7 @@
 #include "heads/amqp_device.h"
 #include "heads/amqp_device_mail.h"
 #include "heads/amqp_device_messages.h"
-#include "heads/amqp_inside.h"
+#include "heads/amqp_priv.h"
 #include "heads/calls.h"
 
 struct device_session; /* amqp_device_session.c: the half on the device's loop */
