@@ -69,6 +69,7 @@ static int refuse(const char *name)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of the write, not the end of us */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not become longer */
     for (size_t i = 0; argc > 1 && i < PROGRAM_COUNT; i++)
         if (strcmp(programs[i].name, argv[1]) == 0) {
             if (programs[i].serves_many)

@@ -17,7 +17,7 @@ static enum status failed(const char *what, const char *path)
     if (error == ENOENT)
         return NOT_FOUND;
     log_error("file failed doing=%s path=%s reason=%s", what, path, strerrorname_np(error));
-    return error == ENOSPC ? FULL : IO_FAILED;
+    return error == ENOSPC || error == EDQUOT ? FULL : IO_FAILED;
 }
 
 static enum status regular(int fd, const char *path)
@@ -74,10 +74,11 @@ bool file_sync_directory(const char *path)
     return synced;
 }
 
+/* A folder that we may write and not read, or a file system that does not sync folders, is as good as it gets. */
 static bool sync_directory_of(const char *path)
 {
     char *copy = memory_text(path);
-    bool synced = file_sync_directory(dirname(copy));
+    bool synced = file_sync_directory(dirname(copy)) || errno == EACCES || errno == EINVAL;
     free(copy);
     return synced;
 }
@@ -89,29 +90,102 @@ static bool take_over(int fd, const struct stat *like)
            fchmod(fd, like->st_mode & 07777) == 0;
 }
 
-static enum status overwrite(const char *path, struct slice bytes)
+/* ---- in place ---- */
+
+/* *done: how many of them are there now. */
+static bool write_at(int fd, struct slice bytes, size_t at, size_t *done)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return failed("open", path);
-    bool whole = write_all(fd, bytes) && ftruncate(fd, (off_t)bytes.len) == 0 && fsync(fd) == 0;
-    enum status status = whole ? OK : failed("write", path);
-    close(fd);
+    *done = 0;
+    while (*done < bytes.len) {
+        ssize_t n = pwrite(fd, bytes.at + *done, bytes.len - *done, (off_t)(at + *done));
+        if (n < 0 && errno != EINTR)
+            return false;
+        *done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+/* What it has more than the old text comes first, and behind that: without room, quota or leave for that length
+ * nothing is lost yet. *over: so much of the old text may be gone. */
+static bool write_over(int fd, struct slice old, struct slice bytes, size_t *over)
+{
+    size_t done;
+    *over = 0;
+    if (bytes.len > old.len &&
+        (!write_at(fd, slice_skip(bytes, old.len), old.len, &done) || fsync(fd) != 0))
+        return false;
+    if (!write_at(fd, slice_first(bytes, old.len), 0, over))
+        return false;
+    *over = old.len;
+    return ftruncate(fd, (off_t)bytes.len) == 0 && fsync(fd) == 0;
+}
+
+static bool put_back(int fd, struct slice old, size_t over)
+{
+    size_t done;
+    return write_at(fd, slice_first(old, over), 0, &done) && ftruncate(fd, (off_t)old.len) == 0 &&
+           fsync(fd) == 0;
+}
+
+static bool keep_at(char *name, struct slice old)
+{
+    int fd = mkostemp(name, O_CLOEXEC);
+    bool kept = fd >= 0 && write_all(fd, old);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 && !kept)
+        unlink(name);
+    return kept;
+}
+
+/* Beside the file, or where there is room for anybody. */
+static void keep(const char *path, struct slice old)
+{
+    struct buffer beside = {0};
+    char elsewhere[] = "/tmp/millrace-kept-XXXXXX";
+    buffer_printf(&beside, "%s.kept-XXXXXX", path);
+    buffer_cstr(&beside);
+    const char *kept = keep_at((char *)beside.at, old) ? (char *)beside.at
+                       : keep_at(elsewhere, old)       ? elsewhere
+                                                       : "nowhere";
+    log_error("file is damaged, put back what stood in it path=%s kept=%s", path, kept);
+    buffer_clear(&beside);
+}
+
+static enum status overwrite(const char *path, struct slice bytes, enum file_after *after)
+{
+    struct buffer old = {0};
+    enum status status = file_read(path, &old);
+    int fd = status == OK ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+    size_t over;
+    if (status == OK && (fd < 0 || !write_over(fd, buffer_slice(&old), bytes, &over))) {
+        status = failed(fd < 0 ? "open" : "write", path);
+        if (fd >= 0 && !put_back(fd, buffer_slice(&old), over)) {
+            *after = FILE_TORN;
+            keep(path, buffer_slice(&old));
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    buffer_wipe(&old); /* passwords may stand in it */
     return status;
 }
 
+/* ---- by another ---- */
+
 /* `like`: whose file it is and was; NULL: ours, with that mode. */
 static enum status replace(const char *path, struct slice bytes, mode_t mode,
-                           const struct stat *like)
+                           const struct stat *like, enum file_after *after)
 {
     struct buffer draft = {0};
     buffer_printf(&draft, "%s.XXXXXX", path);
     char *name = (char *)draft.at;
     buffer_cstr(&draft);
+    *after = FILE_AS_BEFORE;
     int fd = mkostemp(name, O_CLOEXEC); /* mode 0600 */
     if (fd < 0) {
         bool closed = errno == EACCES || errno == EPERM || errno == EROFS; /* the folder, not the file */
-        enum status status = like && closed ? overwrite(path, bytes) : failed("create", path);
+        enum status status = like && closed ? overwrite(path, bytes, after) : failed("create", path);
         buffer_clear(&draft);
         return status;
     }
@@ -120,10 +194,14 @@ static enum status replace(const char *path, struct slice bytes, mode_t mode,
     enum status status = OK;
     bool renamed = whole && rename(name, path) == 0;
     if (whole && !renamed && like && errno == EBUSY)
-        status = overwrite(path, bytes);
-    else if (!renamed || !sync_directory_of(path))
+        status = overwrite(path, bytes, after);
+    else if (!renamed)
         status = failed("write", path);
-    if (!renamed)
+    else if (!sync_directory_of(path))
+        status = failed("sync", path);
+    if (renamed)
+        *after = FILE_NEW;
+    else
         unlink(name);
     buffer_clear(&draft);
     return status;
@@ -131,20 +209,22 @@ static enum status replace(const char *path, struct slice bytes, mode_t mode,
 
 enum status file_write(const char *path, struct slice bytes)
 {
-    return replace(path, bytes, 0600, NULL);
+    enum file_after after;
+    return replace(path, bytes, 0600, NULL, &after);
 }
 
 enum status file_write_public(const char *path, struct slice bytes)
 {
-    return replace(path, bytes, 0644, NULL);
+    enum file_after after;
+    return replace(path, bytes, 0644, NULL, &after);
 }
 
-enum status file_rewrite(const char *path, struct slice bytes)
+enum status file_rewrite(const char *path, struct slice bytes, enum file_after *after)
 {
     struct stat now;
     char *real = realpath(path, NULL);
     bool there = real && stat(real, &now) == 0;
-    enum status status = replace(there ? real : path, bytes, 0600, there ? &now : NULL);
+    enum status status = replace(there ? real : path, bytes, 0600, there ? &now : NULL, after);
     free(real);
     return status;
 }

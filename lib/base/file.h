@@ -14,14 +14,22 @@
 CHECKED enum status file_read(const char *path, struct buffer *out);
 
 /* Replaces: a reader sees the old file or the new one, whole, and the new one is on the disk when it returns
- * OK. Readable for its user alone; the public one for everybody. NOT_FOUND: there is no such folder. FULL. */
+ * OK, where its folder may be read. Readable for its user alone; the public one for everybody. NOT_FOUND: there is no such folder. FULL. */
 CHECKED enum status file_write(const char *path, struct slice bytes);
 CHECKED enum status file_write_public(const char *path, struct slice bytes);
 
+/* What stands there when a write was not OK. */
+enum file_after {
+    FILE_AS_BEFORE,
+    FILE_NEW, /* whole, and the disk did not say that it keeps it: without power the old one may come back */
+    FILE_TORN /* neither the old nor the new one; the log says where the old one is kept */
+};
+
 /* The same for a file that people and other programs have too: mode and owner stay as they are, and a link to it
  * stays a link. A file that no other can take the place of, because it is mounted by itself or nothing may be made
- * in its folder, is written in place: then a crash can leave a part of it. */
-CHECKED enum status file_rewrite(const char *path, struct slice bytes);
+ * in its folder, is written in place, and the old text put back when that fails: then a crash can leave a part of
+ * it. *after counts where it is not OK. */
+CHECKED enum status file_rewrite(const char *path, struct slice bytes, enum file_after *after);
 
 /* With its parents, for the user alone. OK when it is there already. */
 CHECKED enum status file_make_directory(const char *path);

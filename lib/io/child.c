@@ -52,6 +52,7 @@ static void become(const struct start *s)
     sigset_t none;
     sigemptyset(&none);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL); /* what is ignored stays so beyond exec */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != s->parent)
         _exit(127); /* it was already too late */

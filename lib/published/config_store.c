@@ -107,6 +107,20 @@ static void seal(struct call *c)
     buffer_clear(&why);
 }
 
+static void write_text(struct call *c)
+{
+    static const char *const whys[] = {
+        [FILE_AS_BEFORE] = "the configuration file cannot be written, the log says why; nothing was changed",
+        [FILE_NEW] = "the configuration file was changed, and the disk did not confirm that it keeps it: the log "
+                     "says why; what is in the file is carried out",
+        [FILE_TORN] = "the configuration file could be written only in part and what stood in it could not be "
+                      "put back: it is damaged; the log says why and where the old text is kept",
+    };
+    enum file_after after;
+    if (file_rewrite(c->path, buffer_slice(&c->answer.text), &after) != OK)
+        refuse(c, IO_FAILED, whys[after]);
+}
+
 /* False: somebody wrote the file meanwhile. */
 static bool try_once(struct call *c)
 {
@@ -127,8 +141,7 @@ static bool try_once(struct call *c)
     struct stat after = look(c->path);
     if (!watch_is_same(&before, &after))
         return false;
-    if (file_rewrite(c->path, buffer_slice(&c->answer.text)) != OK)
-        refuse(c, IO_FAILED, "the configuration file cannot be written, the log says why; nothing was changed");
+    write_text(c);
     return true;
 }
 

@@ -1,7 +1,9 @@
 #include "published/config_store.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -247,6 +249,37 @@ static void a_file_in_a_closed_folder_is_written_in_place(void **state)
     assert_non_null(strstr(file_text(), "i=1"));
 }
 
+/* What stood in it would be lost with what does not fit. */
+static void a_file_in_a_closed_folder_that_may_not_grow_stays_as_it_is(void **state)
+{
+    (void)state;
+    static const char old[] = "[{\"EndpointUrl\":\"opc.tcp://b\",\"OpcNodes\":[{\"Id\":\"i=9\"}]}]";
+    struct rlimit was, limit;
+    write_file(old);
+    assert_int_equal(chmod(world.folder, 0555), 0);
+    assert_int_equal(chmod(world.path, 0666), 0);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(65534), 0);
+    open_store(false);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &was);
+    limit = was;
+    limit.rlim_cur = sizeof old + 5;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    call("PublishNodes", PUBLISH("i=1"));
+    run_seconds(3);
+    setrlimit(RLIMIT_FSIZE, &was);
+    signal(SIGXFSZ, SIG_DFL);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod(world.folder, 0755), 0);
+    assert_int_equal(world.answer_status, IO_FAILED);
+    assert_slice(buffer_slice(&world.body),
+                 SLICE("the configuration file cannot be written, the log says why; nothing was changed"));
+    assert_string_equal(file_text(), old);
+    assert_int_equal(world.told, 1);
+}
+
 static void utf_16_is_read_and_utf_8_is_written(void **state)
 {
     (void)state;
@@ -290,6 +323,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_file_keeps_its_mode_and_a_link_stays_one, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_file_in_a_closed_folder_is_written_in_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_in_a_closed_folder_that_may_not_grow_stays_as_it_is, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(utf_16_is_read_and_utf_8_is_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_said, set_up, tear_down),
     };
