@@ -10,6 +10,7 @@
 #define CURSOR SLICE("sent")
 #define GATHER_MS 10  /* messages are sent without waiting for the disk: small ones share a commit */
 #define RETRY_MS 1000 /* after a commit that failed */
+#define END_TRIES 2   /* at the end, of commits that fail: a new file may do */
 #define FRESH_MAX 64  /* messages that are kept in memory though the disk has them */
 #define SEGMENT_BYTES (8u << 20)
 #define BYTES_MIN (1u << 20) /* of a log: some segments */
@@ -241,12 +242,8 @@ static void on_durable(void *arg, uint64_t sequence)
 static void on_room(void *arg)
 {
     struct queue *q = arg;
+    q->held = false; /* though nothing may wait any more */
     append_all(q);
-}
-
-static void on_retry(void *arg)
-{
-    append_all(arg);
 }
 
 static void lose_place(struct queue *q, struct outgoing *m, uint64_t first)
@@ -259,10 +256,8 @@ static void lose_place(struct queue *q, struct outgoing *m, uint64_t first)
 }
 
 /* They are still in memory: only what is durable leaves it. */
-static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
+static void lose_places(struct queue *q, uint64_t first)
 {
-    struct queue *q = arg;
-    (void)last, (void)why;
     q->failures++;
     LIST_EACH(l, &q->flying)
     {
@@ -279,7 +274,16 @@ static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
         q->settled = first - 1;
     if (q->read_next > first)
         q->read_next = first;
-    loop_timer_start(q->config.loop, &q->retry, RETRY_MS, on_retry, q);
+}
+
+/* None is appended until the retry: each would be a commit that fails. */
+static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
+{
+    struct queue *q = arg;
+    (void)last, (void)why;
+    lose_places(q, first);
+    q->held = true;
+    loop_timer_start(q->config.loop, &q->retry, RETRY_MS, on_room, q);
 }
 
 /* ---- life ---- */
@@ -340,17 +344,22 @@ enum status queue_open(const struct queue_config *config, struct queue **out)
     return OK;
 }
 
+static bool has_uncommitted(const struct store_log *l)
+{
+    return store_log_next(l) > store_log_durable(l) + 1;
+}
+
 /* The log takes so much at a time, and not all of it may be in there yet. */
 static void store_rest(struct queue *q)
 {
-    uint64_t before;
     append_all(q);
-    do {
-        before = q->unstored;
-        if (before)
-            store_log_commit_all(q->log);
+    for (int tries = 0; tries < END_TRIES && (q->unstored || has_uncommitted(q->log));) {
+        uint64_t before = store_log_durable(q->log);
+        if (store_log_commit_all(q->log) != OK)
+            lose_places(q, store_log_durable(q->log) + 1);
         append_all(q);
-    } while (q->unstored < before);
+        tries = store_log_durable(q->log) > before ? 0 : tries + 1;
+    }
     if (q->unstored)
         log_error("queue ends with messages that the disk did not take directory=%s count=%" PRIu64,
                   q->config.directory, q->unstored);

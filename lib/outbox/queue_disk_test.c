@@ -379,10 +379,78 @@ static void each_segment_that_does_not_read_is_waited_for(void **state)
         take_done(r, i);
 }
 
+/* A commit that fails at the end has its messages stored again, at the numbers that the log gives then. */
+static void the_end_tries_once_more(void **state)
+{
+    struct rig *r = *state;
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        unsigned first = r->next + 1;
+        put(r, 10);
+        pass_time(r, 100);
+        put(r, 10);
+        sim_disk_fail(r->disk, SIM_DISK_SYNC, nth);
+        queue_close(&r->queue);
+        sim_disk_fail(r->disk, SIM_DISK_SYNC, 0);
+        open_queue(r);
+        take_all(r, first, first + 19);
+        assert_int_equal(peek(r), 0);
+    }
+}
+
+/* Also where the log cannot take all at once. */
+static void the_end_leaves_no_hole(void **state)
+{
+    struct rig *r = *state;
+    queue_close(&r->queue);
+    r->config.bytes_max = 200u << 20;
+    r->config.memory_bytes = 2000u << 20;
+    open_queue(r);
+    put(r, 40000);
+    sim_disk_fail(r->disk, SIM_DISK_SYNC, 1);
+    queue_close(&r->queue);
+    open_queue(r);
+    take_all(r, 1, 40000);
+}
+
+/* However many messages come meanwhile. */
+static void a_dead_disk_is_tried_once_a_second(void **state)
+{
+    struct rig *r = *state;
+    put(r, 10);
+    pass_time(r, 100);
+    sim_disk_power_until(r->disk, 1);
+    for (int i = 0; i < 200; i++) {
+        put(r, 1);
+        pass_time(r, 50);
+    }
+    assert_in_range(queue_counts(r->queue).failures, 5, 11);
+    assert_int_equal(queue_counts(r->queue).unstored, 200);
+    crash(r);
+}
+
+/* Nothing waits for the disk when it is tried again: what comes later does not wait for ever. */
+static void a_failure_that_hit_what_was_sent_holds_nothing_up(void **state)
+{
+    struct rig *r = *state;
+    sim_disk_fail(r->disk, SIM_DISK_SYNC, 1);
+    put(r, 10);
+    pass_time(r, 100);
+    assert_int_equal(queue_counts(r->queue).failures, 1);
+    take_all(r, 1, 10);
+    pass_time(r, 2000);
+    put(r, 1);
+    pass_time(r, 100);
+    assert_int_equal(queue_counts(r->queue).unstored, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(the_end_tries_once_more),
+        TEST(the_end_leaves_no_hole),
+        TEST(a_dead_disk_is_tried_once_a_second),
+        TEST(a_failure_that_hit_what_was_sent_holds_nothing_up),
         TEST(waits_for_a_disk_that_reads_again),
         TEST(gives_up_what_the_disk_does_not_read),
         TEST(waits_for_a_disk_that_is_away_as_a_whole),

@@ -22,7 +22,7 @@ struct queue {
     struct list fresh; /* the newest, in memory */
     uint64_t fresh_count, fresh_bytes;
     uint64_t unstored, unstored_bytes; /* in memory and not in the log, of flying and fresh */
-    bool held; /* the log answered FULL, and did not say since that there is room */
+    bool held; /* the log answered FULL, and did not say since that there is room; or a commit failed a moment ago */
     bool making_room;
     struct loop_timer retry;
     struct loop_timer reread; /* while the disk does not read */

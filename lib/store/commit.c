@@ -424,11 +424,11 @@ void store_log_commit(struct store_log *l)
     store_job_start(&l->commit->job, l->config.loop);
 }
 
-void store_log_commit_all(struct store_log *l)
+enum status store_log_commit_all(struct store_log *l)
 {
     bool good = true;
     if (store_in_memory(l))
-        return;
+        return OK;
     if (l->commit) {
         struct store_commit *c = l->commit;
         store_job_finish(&c->job);
@@ -442,4 +442,5 @@ void store_log_commit_all(struct store_log *l)
         good = settle(l, c);
         drop(&c->job);
     }
+    return good ? OK : IO_FAILED;
 }

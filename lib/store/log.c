@@ -307,7 +307,8 @@ void store_log_close(struct store_log **log)
         return;
     assert(l->readers == 0);
     store_log_presence_end(l);
-    store_log_commit_all(l);
+    if (store_log_commit_all(l) != OK)
+        log_warn("log closed without its last records directory=%s", l->config.directory);
     l->config.reuse = false;
     store_log_doom_spares(l);
     if (!store_in_memory(l) && store_log_upkeep_now(l) != OK)

@@ -52,8 +52,9 @@ CHECKED enum status store_log_open(const struct store_log_config *config, struct
 /* Commits what has gathered (blocking), then closes. */
 void store_log_close(struct store_log **l);
 
-/* All that has gathered, in this thread and without callbacks: for the end. The log line says what failed. Blocks. */
-void store_log_commit_all(struct store_log *l);
+/* All that has gathered, in this thread and without callbacks: for the end. IO_FAILED, and the log line says why: those
+ * behind store_log_durable() will not become durable, and their numbers are given again. Blocks. */
+CHECKED enum status store_log_commit_all(struct store_log *l);
 
 /* Copies the record. *sequence is its number; on_durable tells when it is safe. TOO_LARGE, FULL. */
 CHECKED enum status store_log_append(struct store_log *l, struct slice record, uint64_t wall_ms,
