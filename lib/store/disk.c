@@ -80,12 +80,13 @@ static enum status open_file(struct store_disk *d, const char *path, bool create
                              struct store_file **out)
 {
     int fd = open_again(path, O_RDWR | (create ? O_CREAT : 0));
-    if (fd < 0 && !create && may_be_read())
+    bool read_only = fd < 0 && !create && may_be_read();
+    if (read_only)
         fd = open_again(path, O_RDONLY);
     if (fd < 0)
         return failed("open", path);
     struct file *f = memory_new(sizeof(*f) + strlen(path) + 1);
-    f->base.disk = d;
+    f->base = (struct store_file){.disk = d, .read_only = read_only};
     f->fd = fd;
     strcpy(f->path, path);
     *out = &f->base;

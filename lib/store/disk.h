@@ -20,7 +20,7 @@ struct store_disk_ops {
     enum status (*make_directory)(struct store_disk *d, const char *path);
     /* Names, each ended by a zero, appended to *names. */
     enum status (*list)(struct store_disk *d, const char *directory, struct buffer *names);
-    /* One that is there and may only be read opens as well; its writes fail. */
+    /* One that is there and may only be read opens as well, as read_only. */
     enum status (*open)(struct store_disk *d, const char *path, bool create, struct store_file **out);
     /* Made when absent, and no one else's until it is closed; BUSY while it is. */
     enum status (*lock)(struct store_disk *d, const char *path, struct store_file **out);
@@ -47,4 +47,5 @@ struct store_disk {
 
 struct store_file {
     struct store_disk *disk;
+    bool read_only; /* its writes fail */
 };

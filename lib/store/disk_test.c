@@ -143,6 +143,7 @@ static void a_file_that_may_only_be_read_is_read(void **state)
     struct buffer got = {0};
     bool root = geteuid() == 0;
     assert_int_equal(d->ops->open(d, in_folder("locked"), true, &f), OK);
+    assert_false(f->read_only);
     assert_int_equal(d->ops->write(f, 0, SLICE("hello")), OK);
     d->ops->close(&f);
     assert_int_equal(chmod(folder, 0755), 0);
@@ -155,6 +156,7 @@ static void a_file_that_may_only_be_read_is_read(void **state)
         assert_int_equal(seteuid(0), 0);
     assert_int_equal(s, OK);
     assert_int_equal(made, IO_FAILED);
+    assert_true(f->read_only);
     d->ops->forget(f);
     assert_int_equal(d->ops->read(f, 0, 100, &got), OK);
     assert_slice(buffer_slice(&got), SLICE("hello"));

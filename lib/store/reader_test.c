@@ -235,6 +235,50 @@ static void half_of_what_is_remembered_is_enough(void **state)
     rig_stop(&r);
 }
 
+/* It would be found much later that nothing is remembered, and nothing dropped goes. */
+static void cursors_that_may_only_be_read_refuse_the_start(void **state)
+{
+    (void)state;
+    struct rig r;
+    char path[1024];
+    build(&r, path);
+    store_cursor_set(r.log, SLICE("up"), 5);
+    store_log_close(&r.log);
+    assert_true(sim_disk_protect(r.disk, DIRECTORY "/cursors", true));
+    assert_int_equal(rig_open(&r), IO_FAILED);
+    assert_true(sim_disk_protect(r.disk, DIRECTORY "/cursors", false));
+    assert_int_equal(rig_open(&r), OK);
+    assert_int_equal(store_cursor_get(r.log, SLICE("up")), 5);
+    rig_stop(&r);
+}
+
+/* The last one too: it takes no more, and its torn end is left to it. */
+static void segments_that_may_only_be_read_are_read(void **state)
+{
+    (void)state;
+    struct rig r;
+    char path[1024];
+    build(&r, path);
+    sim_disk_power_until(r.disk, 2); /* the end is torn */
+    rig_append_n(&r, 10);
+    rig_pass(&r, 100);
+    sim_disk_crash(r.disk);
+    store_log_close(&r.log);
+    for (size_t n = 0; rig_file(&r, ".log", n, path); n++)
+        assert_true(sim_disk_protect(r.disk, path, true));
+    assert_int_equal(rig_open(&r), OK);
+    uint64_t next = store_log_next(r.log);
+    r.failures = 0;
+    rig_append_n(&r, 10);
+    rig_commit(&r);
+    assert_int_equal(r.failures, 0);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), next - 1 + 10);
+    rig_reopen(&r);
+    assert_int_equal(rig_read(&r, 1, NULL, NULL), next - 1 + 10);
+    assert_int_equal(store_log_damaged(r.log), 0);
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +292,8 @@ int main(void)
         cmocka_unit_test(cursors_are_not_written_into_another_directory),
         cmocka_unit_test(a_file_that_opens_later_is_read),
         cmocka_unit_test(half_of_what_is_remembered_is_enough),
+        cmocka_unit_test(cursors_that_may_only_be_read_refuse_the_start),
+        cmocka_unit_test(segments_that_may_only_be_read_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,6 +202,7 @@ static enum status find_sizes(struct store_log *l)
         enum status s = open_segment(l, segment, &f);
         if (s == OK) {
             s = find_size(l, segment, f);
+            segment->worn = f->read_only;
             f->disk->ops->close(&f);
         }
         segment->unsized = s != OK;
@@ -284,6 +285,8 @@ static uint64_t last_seen(const struct store_log *l)
     return seen;
 }
 
+/* One that may only be read stays as it is: the next commit begins another, and what lies behind that one's first is
+ * not read. */
 static enum status read_last(struct store_log *l, struct store_segment *segment, uint64_t *seen)
 {
     struct store_file *f;
@@ -299,14 +302,14 @@ static enum status read_last(struct store_log *l, struct store_segment *segment,
         end = torn ? tear.at : end;
         s = scan_last(l, segment, f, NULL, &end);
     }
-    if (s == OK)
+    if (s == OK && !f->read_only)
         s = cut(l, f, segment->size, end, torn);
     l->bytes -= segment->size - end;
     segment->size = end;
     segment->index.age_ms = l->age_at_open;
     segment->indexed = true;
     *seen = tear.durable > *seen ? tear.durable : *seen;
-    if (s == OK)
+    if (s == OK && !f->read_only)
         l->file = f; /* it goes on */
     else
         f->disk->ops->close(&f);

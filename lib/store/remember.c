@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/reader.h"
 #include "store/crc32c.h"
@@ -172,7 +173,9 @@ enum status store_remember_load(struct store_disk *d, const char *path, struct s
     if (s != OK)
         return s;
     d->ops->forget(f); /* as the disk has it: a sync may have failed before the kill */
-    s = read_slots(f, out, turn);
+    s = f->read_only ? IO_FAILED : read_slots(f, out, turn);
+    if (f->read_only)
+        log_error("cursors cannot be written: the file may only be read path=%s", path);
     d->ops->close(&f);
     return s;
 }

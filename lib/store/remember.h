@@ -41,7 +41,7 @@ CHECKED enum status store_remember_decode(struct slice slot, struct store_rememb
                                           uint64_t *turn);
 
 /* The newest whole slot. NOT_FOUND: there is no file; BAD_FORMAT: there is no whole slot;
- * UNSUPPORTED, IO_FAILED. Blocks. */
+ * UNSUPPORTED; IO_FAILED, also when it may not be written. Blocks. */
 CHECKED enum status store_remember_load(struct store_disk *d, const char *path,
                                         struct store_remember *out, uint64_t *turn);
 /* The file with its bytes for both slots, so that a disk which fills up later still takes what is remembered:

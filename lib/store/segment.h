@@ -22,7 +22,7 @@ struct store_segment {
     struct store_index index; /* of the last segment always, of the others when `indexed` */
     bool indexed;
     bool unsaved; /* its index is to be written to its file */
-    bool worn;    /* a write or a sync of it failed, or opening it: its file is not written over */
+    bool worn;    /* a write or a sync of it failed, or opening it to write: its file is not written over */
     bool unsized; /* it could not be opened at the log's open: its size is not known */
 };
 

@@ -241,7 +241,7 @@ static enum status open_file(struct store_disk *disk, const char *path, bool cre
     if (s == OK && e == NULL && !create)
         s = NOT_FOUND;
     if (s == OK && e)
-        s = e->inode->directory ? IO_FAILED : e->inode->barred;
+        s = e->inode->directory || (e->inode->protected && create) ? IO_FAILED : e->inode->barred;
     if (s == OK && e == NULL) {
         struct inode *i = MEMORY_NEW(struct inode);
         if (!d->hidden)
@@ -249,6 +249,7 @@ static enum status open_file(struct store_disk *disk, const char *path, bool cre
         *out = handle(d, i);
     } else if (s == OK) {
         *out = handle(d, e->inode);
+        (*out)->read_only = e->inode->protected;
     }
     sim_disk_unlock(d);
     return s;
@@ -344,10 +345,13 @@ static enum status write_file(struct store_file *file, uint64_t at, struct slice
 {
     struct file *f = (struct file *)file;
     struct sim_disk *d = sim_disk_lock(file->disk);
-    enum status s = count(d, SIM_DISK_WRITE) || f->life != d->life || at + bytes.len > FILE_MAX
+    enum status s = count(d, SIM_DISK_WRITE) || f->life != d->life || file->read_only ||
+                              at + bytes.len > FILE_MAX
                         ? IO_FAILED
                         : OK;
-    uint64_t len = s == OK ? room(d, f->inode, at, bytes.len) : draw(d) % (bytes.len + 1);
+    uint64_t len = s == OK           ? room(d, f->inode, at, bytes.len)
+                   : file->read_only ? 0
+                                     : draw(d) % (bytes.len + 1);
     if (s == OK && len < bytes.len)
         s = FULL;
     if (f->life == d->life && len) {
@@ -420,7 +424,7 @@ static enum status truncate_file(struct store_file *file, uint64_t size)
 {
     struct file *f = (struct file *)file;
     struct sim_disk *d = sim_disk_lock(file->disk);
-    bool fails = count(d, SIM_DISK_TRUNCATE) || f->life != d->life || size > FILE_MAX;
+    bool fails = count(d, SIM_DISK_TRUNCATE) || f->life != d->life || file->read_only || size > FILE_MAX;
     if (!fails)
         set_size(f->inode, size);
     sim_disk_unlock(d);

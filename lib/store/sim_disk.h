@@ -53,6 +53,8 @@ bool sim_disk_spoil(struct store_disk *d, const char *path, uint64_t from, uint6
 bool sim_disk_cache(struct store_disk *d, const char *path);
 /* Opening it answers `why` from now on; OK: it opens. */
 bool sim_disk_bar(struct store_disk *d, const char *path, enum status why);
+/* It may only be read from now on, by who opens it then. */
+bool sim_disk_protect(struct store_disk *d, const char *path, bool protected);
 /* Somebody else removed it, for good. */
 bool sim_disk_vanish(struct store_disk *d, const char *path);
 /* As while its file system is not mounted: nothing is found under any name, and what is made goes to a place that

@@ -49,6 +49,16 @@ bool sim_disk_bar(struct store_disk *disk, const char *path, enum status why)
     return e != NULL;
 }
 
+bool sim_disk_protect(struct store_disk *disk, const char *path, bool protected)
+{
+    struct sim_disk *d = sim_disk_lock(disk);
+    struct entry *e = sim_disk_find(&d->now, path);
+    if (e)
+        e->inode->protected = protected;
+    sim_disk_unlock(d);
+    return e != NULL;
+}
+
 bool sim_disk_vanish(struct store_disk *disk, const char *path)
 {
     struct sim_disk *d = sim_disk_lock(disk);

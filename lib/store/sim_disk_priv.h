@@ -19,6 +19,7 @@ struct inode {
     uint64_t spoiled_from, spoiled_to; /* bytes that cannot be read */
     struct file *locked;               /* by this handle */
     enum status barred;                /* what opening it answers; OK: it opens */
+    bool protected;                    /* it opens to be read alone */
     bool cached;                       /* memory has all of it: no read comes to the disk */
     bool directory;
 };
