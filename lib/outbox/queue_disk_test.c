@@ -379,6 +379,30 @@ static void each_segment_that_does_not_read_is_waited_for(void **state)
         take_done(r, i);
 }
 
+/* Whenever it goes, also right after it was found to be there. */
+static void a_disk_that_goes_while_damage_is_passed_over_is_waited_for(void **state)
+{
+    (void)state;
+    for (uint64_t away = 29900; away < 34000; away += 50) {
+        struct rig *r = new_rig(1);
+        put(r, 600);
+        pass_time(r, 100);
+        crash(r);
+        spoil(r, 100, 612); /* of each segment */
+        while (sim_now_ms(r->sim) < away && peek(r) == 0)
+            pass_time(r, 50);
+        spoil(r, 0, UINT64_MAX);
+        for (int i = 0; i < 300; i++) {
+            peek(r);
+            pass_time(r, 10);
+        }
+        spoil(r, 100, 612);
+        wait_next(r);
+        assert_true(queue_counts(r->queue).damaged < 30);
+        tear_down((void **)&r);
+    }
+}
+
 /* A commit that fails at the end has its messages stored again, at the numbers that the log gives then. */
 static void the_end_tries_once_more(void **state)
 {
@@ -447,6 +471,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_disk_that_goes_while_damage_is_passed_over_is_waited_for),
         TEST(the_end_tries_once_more),
         TEST(the_end_leaves_no_hole),
         TEST(a_dead_disk_is_tried_once_a_second),

@@ -52,7 +52,8 @@ struct store_log {
     struct store_upkeep *upkeep; /* the same */
     struct store_presence *presence; /* the same */
     enum status present;             /* what the last one found: OK, OFFLINE; AGAIN: none ended yet */
-    uint64_t present_ms;             /* when */
+    uint64_t present_ms;             /* when, */
+    uint64_t present_for;            /* and for which sequence that did not read */
     struct store_remember remember;
     uint64_t remember_turn;
     bool remember_dirty;
@@ -131,8 +132,8 @@ void store_log_free_read(struct store_log *l);
 bool store_log_may_grow(struct store_log *l, size_t bytes);
 
 /* ---- presence.c ---- */
-/* OK: another place of the log was read a moment ago, from the disk itself. OFFLINE: none could be. AGAIN: that is
- * being found out. `sequence` is of a record that cannot be read. */
+/* OK, once: another place of the log was read a moment ago, from the disk itself, and after `sequence` could not be.
+ * OFFLINE: none could be. AGAIN: that is being found out. */
 CHECKED enum status store_log_presence(struct store_log *l, uint64_t sequence);
 /* Blocks while it is being found out. */
 void store_log_presence_end(struct store_log *l);

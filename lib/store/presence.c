@@ -1,7 +1,7 @@
 /*
  * Whether a log's storage is there: another place of the log is read, on a helper thread, and from
  * the disk itself, for memory keeps much of a disk that was pulled out. What cannot be read is
- * given up only then.
+ * given up only then, and each place that did not read has its own look: the disk may have gone since the one before.
  */
 #include <stdlib.h>
 
@@ -10,13 +10,15 @@
 #include "store/job.h"
 #include "store/log_priv.h"
 
-#define PRESENT_MS 2000 /* what was found holds so long */
+#define PRESENT_MS 2000 /* what was found holds so long, or until something was given up for it */
 #define TRIED_MAX 5
 
 struct store_presence {
     struct store_job job;
     struct store_log *log;
     struct store_disk *disk;
+    uint64_t sequence; /* that does not read */
+    bool syncs; /* pages that nobody has synced are not forgotten */
     struct store_path paths[TRIED_MAX];
     uint64_t sizes[TRIED_MAX];
     size_t count;
@@ -33,8 +35,9 @@ static bool reads_thread(struct store_presence *p, size_t i)
     bool reads = false;
     if (p->disk->ops->open(p->disk, p->paths[i].text, false, &f) != OK)
         return false;
+    bool on_disk = !p->syncs || f->read_only || p->disk->ops->sync(f) == OK;
     p->disk->ops->forget(f);
-    for (size_t n = 0; n < sizeof places / sizeof places[0] && !reads; n++)
+    for (size_t n = 0; on_disk && n < sizeof places / sizeof places[0] && !reads; n++)
         reads = p->disk->ops->read(f, places[n], 1, &page) == OK && page.len > 0;
     p->disk->ops->close(&f);
     buffer_clear(&page);
@@ -66,6 +69,7 @@ static void done(struct store_job *j)
     l->presence = NULL;
     l->present = p->found ? OK : OFFLINE;
     l->present_ms = loop_now_ms(l->config.loop);
+    l->present_for = p->sequence;
     if (!p->found) {
         l->roll = true;
         log_warn("log does not read anywhere: nothing is given up directory=%s",
@@ -87,6 +91,8 @@ static struct store_presence *prepare(struct store_log *l, uint64_t sequence)
     p->job.drop = drop;
     p->log = l;
     p->disk = l->config.disk;
+    p->sequence = sequence;
+    p->syncs = l->config.durability != STORE_FSYNC;
     for (size_t i = 0; i < TRIED_MAX; i++) {
         if (tried[i] >= count || l->segments.at[tried[i]].size == 0)
             continue;
@@ -101,8 +107,12 @@ enum status store_log_presence(struct store_log *l, uint64_t sequence)
 {
     if (l->presence)
         return AGAIN;
-    if (l->present != AGAIN && loop_now_ms(l->config.loop) - l->present_ms <= PRESENT_MS)
-        return l->present;
+    enum status found = l->present;
+    bool holds = found == OFFLINE || (found == OK && l->present_for == sequence);
+    if (holds && loop_now_ms(l->config.loop) - l->present_ms <= PRESENT_MS) {
+        l->present = found == OK ? AGAIN : found;
+        return found;
+    }
     l->presence = prepare(l, sequence);
     store_job_start(&l->presence->job, l->config.loop);
     return AGAIN;

@@ -235,6 +235,30 @@ static void half_of_what_is_remembered_is_enough(void **state)
     rig_stop(&r);
 }
 
+/* Without a sync of ours, the newest pages are in memory alone for a while. */
+static void what_nobody_synced_is_no_sign_of_the_disk(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 2000, .durability = STORE_OS}};
+    char path[1024];
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    for (int i = 0; i < 20; i++) {
+        rig_append_n(&r, 10);
+        rig_commit(&r);
+    }
+    rig_reopen(&r); /* does not sync them either */
+    struct store_reader *reader = store_reader_open(r.log, 1);
+    for (size_t n = 0; rig_file(&r, ".log", n, path); n++) {
+        assert_true(sim_disk_spoil(r.disk, path, 0, UINT64_MAX));
+        if (n > 0)
+            assert_true(sim_disk_cache(r.disk, path));
+    }
+    assert_int_equal(give_up(&r, reader), OFFLINE);
+    store_reader_close(&reader);
+    rig_stop(&r);
+}
+
 /* It would be found much later that nothing is remembered, and nothing dropped goes. */
 static void cursors_that_may_only_be_read_refuse_the_start(void **state)
 {
@@ -292,6 +316,7 @@ int main(void)
         cmocka_unit_test(cursors_are_not_written_into_another_directory),
         cmocka_unit_test(a_file_that_opens_later_is_read),
         cmocka_unit_test(half_of_what_is_remembered_is_enough),
+        cmocka_unit_test(what_nobody_synced_is_no_sign_of_the_disk),
         cmocka_unit_test(cursors_that_may_only_be_read_refuse_the_start),
         cmocka_unit_test(segments_that_may_only_be_read_are_read),
     };

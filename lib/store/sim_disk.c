@@ -386,12 +386,17 @@ static bool is_dirty(const struct inode *i, size_t sector)
     return sector < i->dirty.len && i->dirty.at[sector];
 }
 
+static bool has_dirty(const struct inode *i)
+{
+    return i->dirty.len && memchr(i->dirty.at, 1, i->dirty.len);
+}
+
 /* What a sync that failed did not write is called clean, and is not on the disk. */
 static void forget_pages(struct store_file *file)
 {
     struct sim_disk *d = sim_disk_lock(file->disk);
     struct inode *i = ((struct file *)file)->inode;
-    i->cached = false;
+    i->cached = i->cached && has_dirty(i);
     for (size_t at = 0; at < i->now.len; at += SIM_DISK_SECTOR) {
         size_t left = i->now.len - at, len = left < SIM_DISK_SECTOR ? left : SIM_DISK_SECTOR;
         if (is_dirty(i, at / SIM_DISK_SECTOR))

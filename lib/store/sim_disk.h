@@ -49,7 +49,7 @@ uint64_t sim_disk_calls(struct store_disk *d, enum sim_disk_kind kind);
 bool sim_disk_flip(struct store_disk *d, const char *path, uint64_t byte, uint8_t mask);
 /* Reads of these bytes of it fail from now on, unless memory has them; of none of them with from == to. */
 bool sim_disk_spoil(struct store_disk *d, const char *path, uint64_t from, uint64_t to);
-/* Memory has all of it: reads come from there until it is forgotten (disk.h). */
+/* Memory has all of it: reads come from there until it is forgotten (disk.h) and nothing in it is unsynced. */
 bool sim_disk_cache(struct store_disk *d, const char *path);
 /* Opening it answers `why` from now on; OK: it opens. */
 bool sim_disk_bar(struct store_disk *d, const char *path, enum status why);
