@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cmocka.h"
@@ -236,6 +237,8 @@ static void read_small(void)
 static void files_are_whole_and_have_what_entered_the_queue(void **state)
 {
     (void)state;
+    if (setxattr(folder, "user.millrace.test", "", 0, 0) != 0)
+        skip(); /* nothing counts as ours after a crash there (pubsub/message_mark.h) */
     const char *form = getenv("MILLRACE_TEST_FORM");
     unsigned kills = form && strcmp(form, "long") == 0 ? KILLS_LONG : KILLS;
     for (unsigned i = 1; i <= kills; i++) {
