@@ -26,6 +26,9 @@ struct call {
     bool owns;        /* them: the store went while a helper thread had the call */
     bool again;       /* when what it needs is fetched */
     unsigned fetches; /* so far */
+    bool filled;      /* the file was, when somebody last looked */
+    bool vanished;    /* and nothing is there now */
+    unsigned pauses;  /* so far, for it to come back */
 };
 
 struct config_store {
@@ -42,6 +45,9 @@ struct config_store {
     struct credentials *credentials;
     bool seals;
     bool fetching; /* for `running`, which no helper thread has then */
+    bool pausing;  /* the same, until `pause` */
+    struct loop_timer pause;
+    bool filled; /* the file, when the watch ended */
 };
 
 static void call_free(struct call *c)
@@ -128,7 +134,12 @@ static bool try_once(struct call *c)
     struct buffer text = {0};
     enum status s = text_file_read(c->path, &text);
     config_answer_clear(&c->answer);
-    if (s == OK || s == NOT_FOUND)
+    c->vanished = c->filled && watch_finds_nothing(s, buffer_slice(&text));
+    if (c->vanished)
+        refuse(c, CONFLICT,
+               "the configuration file is empty or not there, and was not so before: somebody is writing it; see to it "
+               "that it is whole and try again, or a few seconds later when it is meant so; nothing was changed");
+    else if (s == OK || s == NOT_FOUND)
         edit(c, buffer_slice(&text));
     else
         refuse(c, s == TOO_LARGE ? TOO_LARGE : IO_FAILED, "the configuration file cannot be read, the log says why; nothing was changed");
@@ -180,10 +191,21 @@ static void on_found(void *arg, enum status why, struct slice text)
 
 static void on_run(void *arg);
 
+static bool is_filled(const struct config_store *s)
+{
+    return s->watch ? watch_filled(s->watch) : s->filled;
+}
+
 /* The loop went with it; the store had been freed before. */
 static void on_dropped(void *arg)
 {
     call_free(arg);
+}
+
+static void start(struct config_store *s, struct call *c)
+{
+    c->filled = is_filled(s);
+    loop_work_or_drop(s->loop, run, on_run, on_dropped, c);
 }
 
 static void on_fetched(void *arg)
@@ -191,7 +213,7 @@ static void on_fetched(void *arg)
     struct call *c = arg;
     if (c->store) {
         c->store->fetching = false;
-        loop_work_or_drop(c->store->loop, run, on_run, on_dropped, c);
+        start(c->store, c);
     } else {
         call_free(c);
     }
@@ -209,11 +231,30 @@ static bool fetch(struct config_store *s, struct call *c)
     return true;
 }
 
+static void on_pause_over(void *arg)
+{
+    struct config_store *s = arg;
+    s->pausing = false;
+    start(s, s->running);
+}
+
+/* False: nothing came back for long enough. */
+static bool pause_for_text(struct config_store *s, struct call *c)
+{
+    if (c->pauses++ == CONFIG_STORE_PAUSES)
+        return false;
+    s->pausing = true;
+    loop_timer_start(s->loop, &s->pause, CONFIG_STORE_PAUSE_MS, on_pause_over, s);
+    return true;
+}
+
 static void on_run(void *arg)
 {
     struct call *c = arg;
     struct config_store *s = c->store;
     if (s && c->again && fetch(s, c))
+        return;
+    if (s && c->vanished && pause_for_text(s, c))
         return;
     if (s) {
         s->running = NULL;
@@ -245,7 +286,7 @@ static void begin(struct config_store *s)
     c->seals = s->seals;
     if (s->credentials)
         credentials_forget(s->credentials);
-    loop_work_or_drop(s->loop, run, on_run, on_dropped, c);
+    start(s, c);
 }
 
 static void on_busy(void *arg)
@@ -320,6 +361,7 @@ void config_store_look_again(struct config_store *s)
 void config_store_stop(struct config_store *s)
 {
     s->stopped = true;
+    s->filled = is_filled(s);
     watch_free(&s->watch);
 }
 
@@ -356,6 +398,11 @@ void config_store_free(struct config_store **store)
     if (!s)
         return;
     *store = NULL;
+    if (s->pausing) { /* nobody else has it: it goes as one that waits */
+        loop_timer_stop(&s->pause);
+        list_push(&s->waiting, &s->running->link);
+        s->running = NULL;
+    }
     struct call *running = s->running;
     if (s->running) {
         s->running->store = NULL;

@@ -3,7 +3,9 @@
  * config_edit.h, one after the other.
  *
  * Each call reads the file first, so it is made on what stands there, whoever wrote it; when
- * somebody writes it meanwhile, the call begins anew. Its answer comes when the new file is on the
+ * somebody writes it meanwhile, the call begins anew. Nothing in it, or no file, where the watch saw a text is taken
+ * for an editor at work: the call waits a little, and then is answered with CONFLICT; what the watch has told as empty
+ * or away is taken for meant. Its answer comes when the new file is on the
  * disk, and the owner has been told of its content just before, as of any other change.
  *
  * On the loop; files are read and written on a helper thread.
@@ -17,6 +19,8 @@
 #define CONFIG_STORE_WAITING_MAX 256 /* calls; more are answered with BUSY at once */
 #define CONFIG_STORE_TRIES 5         /* on a file that others write all the time; then CONFLICT */
 #define CONFIG_STORE_FETCHES 5       /* of what is encrypted, for one call */
+#define CONFIG_STORE_PAUSES 4        /* for a file whose text is gone to come back; then CONFLICT */
+#define CONFIG_STORE_PAUSE_MS 250
 
 struct config_store;
 

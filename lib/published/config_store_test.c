@@ -131,6 +131,115 @@ static void others_changes_are_neither_lost_nor_overwritten(void **state)
     assert_slice(buffer_slice(&world.content), SLICE("[]"));
 }
 
+#define OTHER "[{\"EndpointUrl\":\"opc.tcp://other\",\"OpcNodes\":[{\"Id\":\"i=2\"}]}]"
+
+static void run_ms(unsigned ms)
+{
+    sim_run(world.sim, sim_now_ms(world.sim) + ms);
+}
+
+static void open_on(const char *text)
+{
+    write_file(text);
+    open_store(false);
+    run_seconds(3);
+    assert_int_equal(world.told, 1);
+}
+
+/* An editor that saves in place empties the file first, and writes it a moment later. */
+static void a_call_waits_for_a_file_that_is_being_written(void **state)
+{
+    (void)state;
+    open_on(OTHER);
+    assert_int_equal(truncate(world.path, 0), 0);
+    call("PublishNodes", PUBLISH("i=1"));
+    run_ms(CONFIG_STORE_PAUSE_MS + 10);
+    assert_int_equal(world.answers, 0);
+    write_file(OTHER);
+    run_seconds(2);
+    assert_int_equal(world.answer_status, OK);
+    assert_non_null(strstr(file_text(), "opc.tcp://other"));
+    assert_non_null(strstr(file_text(), "i=1"));
+}
+
+static void assert_refused_for_who_is_writing(void)
+{
+    for (unsigned ms = 0; world.answers == 0 && ms < 3000; ms += 10)
+        run_ms(10);
+    assert_int_equal(world.answers, 1);
+    assert_int_equal(world.answer_status, CONFLICT);
+    assert_non_null(strstr(buffer_cstr(&world.body), "somebody is writing it"));
+}
+
+/* Nothing is written over what the editor has in its hands. */
+static void a_call_does_not_wait_long(void **state)
+{
+    (void)state;
+    open_on(OTHER);
+    assert_int_equal(truncate(world.path, 0), 0);
+    call("PublishNodes", PUBLISH("i=1"));
+    assert_refused_for_who_is_writing();
+    assert_string_equal(file_text(), "");
+}
+
+static void a_file_that_is_put_aside_for_a_moment_is_not_made_anew(void **state)
+{
+    (void)state;
+    char aside[128];
+    snprintf(aside, sizeof aside, "%s~", world.path);
+    open_on(OTHER);
+    assert_int_equal(rename(world.path, aside), 0);
+    call("PublishNodes", PUBLISH("i=1"));
+    assert_refused_for_who_is_writing();
+    assert_int_not_equal(access(world.path, F_OK), 0);
+    unlink(aside);
+}
+
+/* Also when nobody looks at the file any more. */
+static void at_the_end_too_a_call_waits_for_a_file_that_is_being_written(void **state)
+{
+    (void)state;
+    open_on(OTHER);
+    assert_int_equal(truncate(world.path, 0), 0);
+    call("PublishNodes", PUBLISH("i=1"));
+    config_store_stop(world.store);
+    assert_refused_for_who_is_writing();
+    assert_true(config_store_idle(world.store));
+}
+
+static void a_file_that_stays_empty_is_meant_to_be(void **state)
+{
+    (void)state;
+    open_on(OTHER);
+    assert_int_equal(truncate(world.path, 0), 0);
+    run_seconds(3);
+    assert_int_equal(world.told, 2);
+    call("PublishNodes", PUBLISH("i=1"));
+    run_ms(10);
+    assert_int_equal(world.answer_status, OK);
+    assert_int_equal(unlink(world.path), 0);
+    run_seconds(3);
+    assert_int_equal(world.file_status, NOT_FOUND);
+    call("PublishNodes", PUBLISH("i=5"));
+    run_ms(10);
+    assert_int_equal(world.answers, 2);
+    assert_int_equal(world.answer_status, OK);
+    assert_non_null(strstr(file_text(), "i=5"));
+}
+
+static void a_call_that_waits_for_the_file_is_answered_at_the_end(void **state)
+{
+    (void)state;
+    open_on(OTHER);
+    assert_int_equal(truncate(world.path, 0), 0);
+    call("PublishNodes", PUBLISH("i=1"));
+    run_ms(CONFIG_STORE_PAUSE_MS + 10);
+    config_store_free(&world.store);
+    assert_int_equal(world.answers, 1);
+    assert_int_equal(world.answer_status, CANCELLED);
+    run_seconds(3);
+}
+
 static void calls_are_made_one_after_the_other(void **state)
 {
     (void)state;
@@ -311,6 +420,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_change_is_on_the_disk_and_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_changes_are_neither_lost_nor_overwritten, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_call_waits_for_a_file_that_is_being_written, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_call_does_not_wait_long, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_put_aside_for_a_moment_is_not_made_anew, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(at_the_end_too_a_call_waits_for_a_file_that_is_being_written, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_stays_empty_is_meant_to_be, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_call_that_waits_for_the_file_is_answered_at_the_end, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(calls_are_made_one_after_the_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_calls_are_answered_at_once, set_up, tear_down),

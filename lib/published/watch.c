@@ -17,8 +17,10 @@ struct watch {
     uint64_t hash;
     unsigned failed; /* looks since the file could be read */
     bool any;
-    bool again;   /* it is to be told though it is the same */
-    bool emptied; /* of what stood in it nothing was left at the last look */
+    bool again;  /* it is to be told though it is the same */
+    bool unseen; /* the next look reads it, whatever `seen` says */
+    bool filled; /* something stood in it when it was told, or known */
+    bool gone;   /* and at the last look nothing was left of it */
 };
 
 /* Of its own, because the watch may be freed meanwhile. */
@@ -39,6 +41,16 @@ bool watch_is_same(const struct stat *a, const struct stat *b)
            a->st_size == b->st_size && a->st_ino == b->st_ino;
 }
 
+bool watch_finds_nothing(enum status s, struct slice content)
+{
+    return s == NOT_FOUND || (s == OK && slice_trim(content).len == 0);
+}
+
+bool watch_filled(const struct watch *w)
+{
+    return w->filled;
+}
+
 static void look_at_file(void *arg) /* on a helper thread */
 {
     struct look *l = arg;
@@ -52,14 +64,13 @@ static void look_at_file(void *arg) /* on a helper thread */
 
 static void on_timer(void *arg);
 
-/* An editor that writes in place empties the file first: only who finds it empty twice may stop everything. */
+/* An editor that writes in place empties the file first, and another one puts it aside: only who finds nothing twice
+ * may stop everything. */
 static bool is_being_written(struct watch *w, const struct look *l)
 {
-    bool empty = l->status == OK && slice_trim(buffer_slice(&l->content)).len == 0;
-    bool first = empty && !w->emptied && w->any;
-    w->emptied = first;
-    if (first)
-        w->seen = (struct stat){0}; /* so that the next look reads it, whatever its time is */
+    bool first = watch_finds_nothing(l->status, buffer_slice(&l->content)) && w->filled && !w->gone;
+    w->gone = first;
+    w->unseen = w->unseen || first;
     return first;
 }
 
@@ -75,6 +86,9 @@ static void take(struct watch *w, const struct look *l)
     w->hash = hash;
     w->failed = 0;
     w->any = true;
+    w->unseen = false;
+    if (l->status == OK || l->status == NOT_FOUND)
+        w->filled = !watch_finds_nothing(l->status, buffer_slice(&l->content));
     if (!same)
         w->fn(w->arg, l->status, buffer_slice(&l->content));
 }
@@ -117,7 +131,7 @@ static void on_timer(void *arg)
     w->look->seen = w->seen;
     bool failed = w->any && w->status != OK && w->status != NOT_FOUND;
     w->failed += failed;
-    w->look->force = w->again || !w->any || (failed && w->failed % WATCH_FAILED_LOOKS == 0);
+    w->look->force = w->again || w->unseen || (failed && w->failed % WATCH_FAILED_LOOKS == 0);
     loop_work_or_drop(w->loop, look_at_file, on_looked, on_dropped, w->look);
 }
 
@@ -128,6 +142,7 @@ struct watch *watch_new(struct loop *l, const char *path, watch_fn *fn, void *ar
     w->path = memory_text(path);
     w->fn = fn;
     w->arg = arg;
+    w->unseen = true;
     loop_timer_start(l, &w->timer, 0, on_timer, w);
     return w;
 }
@@ -152,11 +167,12 @@ void watch_tell_again(struct watch *w)
 
 void watch_know(struct watch *w, struct slice content)
 {
-    w->seen = (struct stat){0};
     w->status = OK;
     w->hash = slice_hash(content);
     w->any = true;
-    w->emptied = false;
+    w->unseen = true;
+    w->filled = !watch_finds_nothing(OK, content);
+    w->gone = false;
     if (w->look)
         w->look->outdated = true;
 }

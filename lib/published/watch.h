@@ -1,7 +1,8 @@
 /*
  * A file that people and tools change while we run: read when its time or size changed, and handed
- * over when its content did, as UTF-8 (text_file.h); empty, when it is at two looks in a row. It is looked at once a second (a timer, not inotify: files on network
- * shares and mounted configuration maps change without telling).
+ * over when its content did, as UTF-8 (text_file.h); empty or away, when it is so at two looks in a row. It is looked
+ * at once a second (a timer, not inotify: files on network shares and mounted configuration maps change without
+ * telling).
  */
 #pragma once
 
@@ -30,3 +31,10 @@ void watch_tell_again(struct watch *w);
 
 /* Whether a file was not written, and nobody was given or denied it, between two looks at it. */
 bool watch_is_same(const struct stat *a, const struct stat *b);
+
+/* Something stood in the file when it was last told or known: who finds nothing there now may have come while
+ * somebody writes it. */
+bool watch_filled(const struct watch *w);
+
+/* What was read of a file is nothing: it is away, or there is no text in it. */
+bool watch_finds_nothing(enum status s, struct slice content);

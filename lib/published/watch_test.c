@@ -133,6 +133,41 @@ static void a_file_that_is_being_written_is_not_told_empty(void **state)
     assert_told(3, OK, " \n");
 }
 
+static void a_file_that_is_put_aside_while_it_is_written_is_not_told_away(void **state)
+{
+    (void)state;
+    assert_int_equal(unlink(world.path), 0);
+    look_on(1);
+    assert_told(1, OK, "[1]");
+    write_file("[2]");
+    look_on(2);
+    assert_told(2, OK, "[2]");
+}
+
+/* Emptied is as good as gone, and what is gone is told. */
+static void a_file_that_was_emptied_and_then_removed_is_told_away(void **state)
+{
+    (void)state;
+    write_file("");
+    look_on(1);
+    assert_int_equal(unlink(world.path), 0);
+    look_on(3);
+    assert_told(2, NOT_FOUND, "");
+    write_file("");
+    look_on(1);
+    assert_told(3, OK, "");
+}
+
+static void a_file_that_we_wrote_and_somebody_removed_is_told_away(void **state)
+{
+    (void)state;
+    write_file("[9]");
+    watch_know(world.watch, SLICE("[9]"));
+    assert_int_equal(unlink(world.path), 0);
+    look_on(4);
+    assert_told(2, NOT_FOUND, "");
+}
+
 /* Root reads everything. */
 static void as_nobody(bool yes)
 {
@@ -164,6 +199,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_may_be_replaced_and_removed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tells_the_same_again_for_who_asks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_is_being_written_is_not_told_empty, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_put_aside_while_it_is_written_is_not_told_away,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_was_emptied_and_then_removed_is_told_away, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_we_wrote_and_somebody_removed_is_told_away, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_could_not_be_read_is_read_when_it_can_be,
                                         set_up, tear_down),
