@@ -1,5 +1,6 @@
 #include "json/write.h"
 #include "published/config_document.h"
+#include "published/config_members.h"
 #include "published/config_pretty.h"
 #include "published/config_table.h"
 
@@ -30,16 +31,6 @@ static struct slice known_name(const struct fields *fields, struct slice name)
     return f ? slice_of(f->name) : name;
 }
 
-/* Of a name that stands twice, in any spelling, the last one counts, as for the reader. */
-static bool comes_again(struct json_walk w)
-{
-    struct slice name = w.name;
-    while (json_next(&w))
-        if (slice_eq_nocase(w.name, name) && !json_is(w.value, JSON_NULL))
-            return true;
-    return false;
-}
-
 static bool is_set(const struct document_node *n, struct slice name)
 {
     for (size_t i = 0; i < n->member_count; i++)
@@ -51,12 +42,12 @@ static bool is_set(const struct document_node *n, struct slice name)
 static void put_node(const struct document_node *n, struct pretty in, struct buffer *out)
 {
     bool any = false;
-    struct json_walk w = json_walk(n->json);
-    while (json_next(&w)) {
-        if (json_is(w.value, JSON_NULL) || is_set(n, w.name) || comes_again(w))
+    struct config_members m = config_members(n->json);
+    while (config_members_next(&m)) {
+        if (is_set(n, m.name))
             continue;
-        begin_member(known_name(&config_node_fields, w.name), &any, in, out);
-        pretty_put(w.value, pretty_deeper(in), out);
+        begin_member(known_name(&config_node_fields, m.name), &any, in, out);
+        pretty_put(m.value, pretty_deeper(in), out);
     }
     for (size_t i = 0; i < n->member_count; i++) {
         if (!n->members[i].json.len)
@@ -151,15 +142,14 @@ static void put_new_entry(struct document *d, const struct document_entry *e, st
                           uint64_t now_ms, struct buffer *out)
 {
     bool any = false;
-    struct json_walk w = json_walk(e->json);
-    while (json_next(&w)) {
-        struct slice name = known_name(&config_entry_fields, w.name);
-        if (json_is(w.value, JSON_NULL) || comes_again(w) || slice_eq(name, SLICE("OpcNodes")) ||
-            slice_eq(name, SLICE("NodeId")) || slice_eq(name, SLICE("Version")) ||
+    struct config_members m = config_members(e->json);
+    while (config_members_next(&m)) {
+        struct slice name = known_name(&config_entry_fields, m.name);
+        if (slice_eq(name, SLICE("OpcNodes")) || slice_eq(name, SLICE("NodeId")) || slice_eq(name, SLICE("Version")) ||
             slice_starts(name, SLICE("LastChange")))
             continue;
         begin_member(name, &any, in, out);
-        pretty_put(w.value, pretty_deeper(in), out);
+        pretty_put(m.value, pretty_deeper(in), out);
     }
     begin_member(SLICE("Version"), &any, in, out);
     put_version(d, out);
@@ -276,12 +266,12 @@ void document_put_node(const struct document_node *n, struct buffer *out)
 {
     struct json_writer w = json_writer(out);
     json_object(&w);
-    struct json_walk walk = json_walk(n->json);
-    while (json_next(&walk)) {
-        if (json_is(walk.value, JSON_NULL) || is_set(n, walk.name) || comes_again(walk))
+    struct config_members m = config_members(n->json);
+    while (config_members_next(&m)) {
+        if (is_set(n, m.name))
             continue;
-        json_name_slice(&w, known_name(&config_node_fields, walk.name));
-        json_put_value(&w, walk.value);
+        json_name_slice(&w, known_name(&config_node_fields, m.name));
+        json_put_value(&w, m.value);
     }
     for (size_t i = 0; i < n->member_count; i++) {
         if (!n->members[i].json.len)
@@ -305,12 +295,12 @@ void document_put_entry(const struct document_entry *e, bool with_nodes, struct 
 {
     struct json_writer w = json_writer(out);
     json_object(&w);
-    struct json_walk walk = json_walk(e->json);
-    while (json_next(&walk)) {
-        if (json_is(walk.value, JSON_NULL) || !is_told(walk.name) || comes_again(walk))
+    struct config_members m = config_members(e->json);
+    while (config_members_next(&m)) {
+        if (!is_told(m.name))
             continue;
-        json_name_slice(&w, known_name(&config_entry_fields, walk.name));
-        json_put_value(&w, walk.value);
+        json_name_slice(&w, known_name(&config_entry_fields, m.name));
+        json_put_value(&w, m.value);
     }
     if (with_nodes) {
         bool comma = false;

@@ -72,6 +72,19 @@ static void of_a_name_that_stands_twice_the_last_one_is_told(void **state)
     assert_non_null(strstr(text(), "i=2"));
 }
 
+/* As for what runs. */
+static void of_a_value_and_a_null_the_value_is_told_and_written(void **state)
+{
+    (void)state;
+    hold("[]");
+    good("PublishNodes", "{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetName\": \"x\", \"datasetname\": null, \"OpcNodes\": "
+                         "[{\"Id\": \"i=1\", \"QueueSize\": 4, \"queuesize\": null}]}");
+    assert_non_null(strstr(text(), "\"QueueSize\": 4"));
+    assert_null(strstr(text(), "null"));
+    assert_string_equal(good("GetConfiguredNodesOnEndpoint", "{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetName\": \"x\"}"),
+                        "{\"opcNodes\":[{\"Id\":\"i=1\",\"QueueSize\":4}]}");
+}
+
 static void an_empty_file_gets_its_first_entry(void **state)
 {
     (void)state;
@@ -484,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(of_a_name_that_stands_twice_the_last_one_is_told, tear_down),
+        cmocka_unit_test_teardown(of_a_value_and_a_null_the_value_is_told_and_written, tear_down),
         cmocka_unit_test_teardown(an_empty_file_gets_its_first_entry, tear_down),
         cmocka_unit_test_teardown(what_is_not_touched_stays_as_it_is_written, tear_down),
         cmocka_unit_test_teardown(versions_count_and_the_time_is_of_the_last_change, tear_down),

@@ -274,6 +274,12 @@ const struct field *config_field(const struct fields *fields, struct slice name)
     return NULL;
 }
 
+/* A null says nothing, as if it were not there; beside a list it does: who edits it takes the first of that name. */
+static bool says_something(const struct field *f, const struct json *v)
+{
+    return !json_is(v, JSON_NULL) || f->kind >= FIELD_OBJECT;
+}
+
 /* OPC Publisher takes the last one; of lists nobody knows what it takes. False: refused. */
 static bool say_twice(struct config *c, const struct field *f, const struct json *v, struct slice name)
 {
@@ -293,8 +299,9 @@ static bool read_pass(struct config *c, const struct json *object, const struct 
         const struct field *f = config_field(fields, w.name);
         if (f && (f->kind == FIELD_SPAN) == spans) {
             bool *before = &seen[f - fields->at];
-            good = (!*before || say_twice(c, f, w.value, w.name)) && good;
-            *before = true;
+            bool says = says_something(f, w.value);
+            good = (!*before || !says || say_twice(c, f, w.value, w.name)) && good;
+            *before = *before || says;
             good = read_field(c, f, w.value, w.name, into) && good;
         } else if (f) {
             *more = true;

@@ -302,6 +302,19 @@ static void a_name_that_stands_twice_costs_no_other_entry(void **state)
         "pn.json:5:73: DataSetExtensionFields: holds the same name twice; take one of them out\n");
 }
 
+/* It says nothing, so nothing stands twice; beside a list it cannot be told which one is changed. */
+static void a_null_beside_a_value_is_as_if_it_were_not_there(void **state)
+{
+    (void)state;
+    read_text("[{\"EndpointUrl\": \"opc.tcp://a\", \"DataSetWriterGroup\": \"one\", \"DataSetWriterGroup\": null,\n"
+              "  \"OpcNodes\": [{\"Id\": \"i=1\", \"QueueSize\": null, \"queuesize\": 4}]},\n"
+              " {\"EndpointUrl\": \"opc.tcp://b\", \"OpcNodes\": null, \"OpcNodes\": [{\"Id\": \"i=2\"}]}]");
+    assert_int_equal(config.entry_count, 1);
+    assert_slice(config.entries[0].group, SLICE("one"));
+    assert_int_equal(config.entries[0].nodes[0].queue_size, 4);
+    assert_string_equal(findings(), "pn.json:3:63: OpcNodes: stands here twice; make one of them\n");
+}
+
 /* Namespaces are the server's to know. */
 static void what_is_no_node_id_is_said_before_a_server_does(void **state)
 {
@@ -345,6 +358,7 @@ int main(void)
         cmocka_unit_test_teardown(broken_text_gives_nothing_but_a_place, tear_down),
         cmocka_unit_test_teardown(findings_have_a_bound, tear_down),
         cmocka_unit_test_teardown(a_name_that_stands_twice_costs_no_other_entry, tear_down),
+        cmocka_unit_test_teardown(a_null_beside_a_value_is_as_if_it_were_not_there, tear_down),
         cmocka_unit_test_teardown(what_is_no_node_id_is_said_before_a_server_does, tear_down),
         cmocka_unit_test(words_mean_the_same_everywhere),
     };
