@@ -94,6 +94,7 @@ static int end(void **state)
 {
     (void)state;
     answers_change = NULL;
+    answers_refuse = NULL;
     return 0;
 }
 
@@ -304,6 +305,109 @@ static void numbers_that_begin_anew_without_a_clock_are_seen(void **state)
     world_free(w);
 }
 
+/* One of ours, with a value of the item with index 0. */
+static void receive_value(struct opcua_subscription *s, uint32_t sequence, UA_Int32 value)
+{
+    UA_MonitoredItemNotification item;
+    UA_MonitoredItemNotification_init(&item);
+    item.value.hasValue = true;
+    UA_Variant_setScalar(&item.value.value, &value, &UA_TYPES[UA_TYPES_INT32]);
+    UA_DataChangeNotification change;
+    UA_DataChangeNotification_init(&change);
+    change.monitoredItemsSize = 1;
+    change.monitoredItems = &item;
+    struct notification m = {.sequence = sequence, .published = UA_DateTime_now(), .part_count = 1};
+    m.parts = UA_Array_new(1, notification_type.members[2].memberType);
+    m.parts->encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING;
+    m.parts->type = UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION].binaryEncodingId;
+    assert_int_equal(UA_encodeBinary(&change, &UA_TYPES[UA_TYPES_DATACHANGENOTIFICATION], &m.parts->body),
+                     UA_STATUSCODE_GOOD);
+    receive_message(s, &m);
+    UA_clear(&m, &notification_type);
+}
+
+static bool is_not_asking(void *arg)
+{
+    return !((struct world *)arg)->subscription->republish;
+}
+
+/* The second comes before the first; that is asked for, and comes by itself when there is no room: it is held, and
+ * what the server answers, which does not have it, says nothing. */
+static void one_that_comes_while_it_is_asked_for_is_no_gap(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    WAIT_FOR(is_alive, w);
+    struct opcua_subscription *s = w->subscription;
+    uint32_t first = s->expected;
+    receive_value(s, first + 1, 2);
+    assert_non_null(s->republish);
+    w->refuse = true;
+    receive_value(s, first, 1);
+    assert_true(s->paused);
+    WAIT_FOR(is_not_asking, w);
+    assert_int_equal(s->held_count, 2);
+    assert_int_equal(s->expected, first);
+    w->refuse = false;
+    opcua_subscription_resume(s);
+    assert_int_equal(s->held_count, 0);
+    assert_int_equal(s->expected, first + 2);
+    assert_null(s->republish);
+    assert_int_equal(w->values, 2);
+    assert_int_equal(w->gaps + w->unknown_gaps, 0);
+    world_free(w);
+}
+
+static UA_StatusCode no_answer_to_republish(const UA_DataType *type, const void *request)
+{
+    (void)request;
+    if (!ANSWERS_OF(type, REPUBLISH))
+        return UA_STATUSCODE_GOOD;
+    hostile.republishes++;
+    return UA_STATUSCODE_BADINTERNALERROR;
+}
+
+/* Two in a row give a gap up: not one of each of two gaps. */
+static void a_gap_is_not_given_up_for_the_one_before(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    WAIT_FOR(is_alive, w);
+    struct opcua_subscription *s = w->subscription;
+    answers_refuse = no_answer_to_republish;
+    receive_value(s, s->expected + 1, 1);
+    WAIT_FOR(is_not_asking, w);
+    assert_int_equal(w->gaps, 1);
+    assert_int_equal(w->values, 1);
+    receive_value(s, s->expected + 5, 2);
+    WAIT_FOR(is_not_asking, w);
+    assert_int_equal(w->gaps, 6);
+    assert_int_equal(w->values, 2);
+    assert_int_equal(hostile.republishes, 1 + 2);
+    world_free(w);
+}
+
+/* There is nothing to ask for it by. */
+static void one_without_a_number_and_without_room_is_a_gap(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    WAIT_FOR(is_alive, w);
+    struct opcua_subscription *s = w->subscription;
+    w->refuse = true;
+    for (UA_Int32 i = 1; i <= OPCUA_SUBSCRIPTION_HELD_MAX; i++)
+        receive_value(s, 0, i);
+    assert_int_equal(w->unknown_gaps, 0);
+    receive_value(s, 0, 1000);
+    assert_int_equal(w->unknown_gaps, 1);
+    uint64_t told = s->counts.notifications;
+    w->refuse = false;
+    opcua_subscription_resume(s);
+    assert_int_equal(w->values, OPCUA_SUBSCRIPTION_HELD_MAX);
+    assert_int_equal(s->counts.notifications - told, OPCUA_SUBSCRIPTION_HELD_MAX);
+    world_free(w);
+}
+
 /* ---- size ---- */
 
 /* One from ahead, with a part of a kind that nobody knows. */
@@ -331,13 +435,8 @@ static void what_is_held_has_a_bound_in_bytes(void **state)
     world_free(w);
 }
 
-static void values_that_nobody_can_read_are_a_gap(void **state)
+static void receive_unreadable(struct opcua_subscription *s)
 {
-    (void)state;
-    struct world *w = world_new(0, false);
-    add(w, count_item);
-    want_more(w, 10);
-    struct opcua_subscription *s = w->subscription;
     struct notification m = {.sequence = s->expected, .published = s->published, .part_count = 1};
     m.parts = UA_Array_new(1, notification_type.members[2].memberType);
     m.parts->encoding = UA_EXTENSIONOBJECT_ENCODED_BYTESTRING;
@@ -345,7 +444,19 @@ static void values_that_nobody_can_read_are_a_gap(void **state)
     m.parts->body = UA_BYTESTRING_ALLOC("xx");
     receive_message(s, &m);
     UA_clear(&m, &notification_type);
+}
+
+/* Not each time: a gap makes others read histories. */
+static void values_that_nobody_can_read_are_a_gap_once(void **state)
+{
+    (void)state;
+    struct world *w = world_new(0, false);
+    add(w, count_item);
+    want_more(w, 10);
+    receive_unreadable(w->subscription);
+    receive_unreadable(w->subscription);
     assert_int_equal(w->gaps, 1);
+    assert_int_equal(opcua_subscription_counts(w->subscription).gaps, 2);
     world_free(w);
 }
 
@@ -362,8 +473,11 @@ int main(void)
         TEST(numbers_that_wrap_to_zero_lose_nothing),
         TEST(a_server_that_cannot_republish_is_asked_once),
         TEST(numbers_that_begin_anew_without_a_clock_are_seen),
+        TEST(one_that_comes_while_it_is_asked_for_is_no_gap),
+        TEST(a_gap_is_not_given_up_for_the_one_before),
+        TEST(one_without_a_number_and_without_room_is_a_gap),
         TEST(what_is_held_has_a_bound_in_bytes),
-        TEST(values_that_nobody_can_read_are_a_gap),
+        TEST(values_that_nobody_can_read_are_a_gap_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,16 +34,25 @@ static uint32_t distance(uint32_t from, uint32_t end)
 
 /* ---- telling ---- */
 
-/* Said once; each is a gap. */
+/* Of what was lost, nobody knows how much. */
+static void report_gap_of_unknown(struct opcua_subscription *s)
+{
+    s->counts.gaps++;
+    if (s->config.events->on_gap)
+        s->config.events->on_gap(s->config.arg, s->expected, 0);
+}
+
+/* Said once, and a gap once: a value that is never understood would be one with each notification, and what closes
+ * gaps would never end. All are counted. */
 static void not_told(struct opcua_subscription *s, uint32_t sequence, const char *what)
 {
     log_line(s->misunderstood ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
              "opcua notification not understood url=%s subscription=%u what=%s", s->session->url,
              s->id, what);
-    s->misunderstood = true;
     s->counts.gaps++;
-    if (s->config.events->on_gap)
+    if (!s->misunderstood && s->config.events->on_gap)
         s->config.events->on_gap(s->config.arg, sequence, 1);
+    s->misunderstood = true;
 }
 
 /* Values of one part are decoded into room of the thread, which a callback that tells others of
@@ -143,10 +152,11 @@ static bool has_room(const struct opcua_subscription *s, const struct notificati
            s->held_bytes + bytes_of(m) <= OPCUA_SUBSCRIPTION_HELD_BYTES_MAX;
 }
 
-static void hold(struct opcua_subscription *s, struct notification *m, size_t told, bool old)
+/* False: no room. It is not acknowledged, and one with a number will be asked for again. */
+static bool hold(struct opcua_subscription *s, struct notification *m, size_t told, bool old)
 {
     if (!has_room(s, m, old))
-        return; /* not acknowledged: it will be asked for again */
+        return false;
     struct held_message *h = MEMORY_NEW(struct held_message);
     h->message = *m;
     h->told = told;
@@ -161,6 +171,7 @@ static void hold(struct opcua_subscription *s, struct notification *m, size_t to
     after->next->prev = &h->link;
     after->next = &h->link;
     s->held_count++;
+    return true;
 }
 
 static struct held_message *first_held(struct opcua_subscription *s)
@@ -208,17 +219,38 @@ static void report_gap(struct opcua_subscription *s, uint32_t count)
 static void after_one(struct opcua_subscription *s, uint32_t sequence)
 {
     s->expected = next_of(sequence);
-    s->repeated = 0;
+    s->repeated = s->unanswered = 0;
     s->counts.notifications++;
     publish_acknowledge(s, sequence);
+}
+
+static void after_one_without_number(struct opcua_subscription *s)
+{
+    s->counts.notifications++;
+    publish_acknowledge(s, 0);
+}
+
+static bool has_passed(const struct opcua_subscription *s, const struct held_message *h)
+{
+    return !h->old && is_before(h->message.sequence, s->expected);
+}
+
+/* The first that is held, if it is its turn. */
+static struct held_message *first_due(struct opcua_subscription *s)
+{
+    struct held_message *h;
+    while ((h = first_held(s)) && has_passed(s, h)) {
+        s->counts.duplicates++;
+        let_go(s, h);
+    }
+    return h && (h->old || h->message.sequence == s->expected) ? h : NULL;
 }
 
 /* Tells the held ones, as far as they follow each other. */
 static void tell_held(struct opcua_subscription *s)
 {
     struct held_message *h;
-    while (!s->paused && (h = first_held(s)) &&
-           (h->old || h->message.sequence == s->expected)) {
+    while (!s->paused && (h = first_due(s))) {
         s->paused = !tell(s, &h->message, &h->told);
         if (s->paused)
             return;
@@ -227,6 +259,8 @@ static void tell_held(struct opcua_subscription *s)
         let_go(s, h);
         if (!old)
             after_one(s, sequence);
+        else if (sequence == 0)
+            after_one_without_number(s);
     }
 }
 
@@ -248,7 +282,7 @@ static uint32_t count_gone(const struct opcua_subscription *s, uint32_t missing)
 static uint32_t gap_end(struct opcua_subscription *s)
 {
     struct held_message *h = first_held(s);
-    if (h && !h->old)
+    if (h && !h->old && !has_passed(s, h))
         return h->message.sequence;
     return is_before(s->expected, s->known_next) ? s->known_next : s->expected;
 }
@@ -274,7 +308,7 @@ static void on_republish(void *arg, UA_StatusCode status, void *response)
     }
     if (opcua_call_was_lost(status))
         return; /* asked for again when it is back */
-    if (s->asked != s->expected) {
+    if (s->asked != s->expected || is_held(s, s->asked)) {
         s->counts.duplicates++; /* it came by itself meanwhile */
     } else if (r && r->message.sequence == s->expected &&
                r->message.part_count) {
@@ -306,6 +340,8 @@ static void fill_gap(struct opcua_subscription *s)
         report_gap(s, gone);
     if (end != s->expected)
         ask_again(s);
+    else
+        s->unanswered = 0;
 }
 
 void receive_resume(struct opcua_subscription *s)
@@ -394,9 +430,7 @@ static void look_for_new_count(struct opcua_subscription *s, struct notification
     log_warn("opcua notifications are counted anew by the server url=%s subscription=%u "
              "expected=%u got=%u",
              s->session->url, s->id, s->expected, m->sequence);
-    s->counts.gaps++;
-    if (s->config.events->on_gap)
-        s->config.events->on_gap(s->config.arg, s->expected, 0);
+    report_gap_of_unknown(s);
     begin_to_count(s, s->anew_first);
     take_anew(s);
 }
@@ -421,12 +455,12 @@ static void take_without_number(struct opcua_subscription *s, struct notificatio
     size_t told = 0;
     bool waits = s->paused || s->held_count > 0;
     if (!waits && tell(s, m, &told)) {
-        s->counts.notifications++;
-        publish_acknowledge(s, 0);
+        after_one_without_number(s);
         return;
     }
     s->paused = s->paused || !waits;
-    hold(s, m, told, true);
+    if (!hold(s, m, told, true))
+        report_gap_of_unknown(s); /* it cannot be asked for */
     receive_resume(s);
 }
 
