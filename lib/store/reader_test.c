@@ -259,6 +259,35 @@ static void what_nobody_synced_is_no_sign_of_the_disk(void **state)
     rig_stop(&r);
 }
 
+/* It goes with the one behind it, and is not asked for its age at each commit. */
+static void a_file_that_does_not_open_grows_old(void **state)
+{
+    (void)state;
+    struct rig r;
+    char path[1024], index[1024];
+    build(&r, path);
+    uint64_t second = first_of(&r, 1);
+    store_log_close(&r.log);
+    assert_true(rig_file(&r, ".index", 0, index));
+    assert_true(sim_disk_vanish(r.disk, index));
+    assert_true(sim_disk_bar(r.disk, path, IO_FAILED));
+    r.config.retain_ms = 10000;
+    assert_int_equal(rig_open(&r), OK);
+    uint64_t opens = sim_disk_calls(r.disk, SIM_DISK_OPEN);
+    for (int i = 0; i < 50; i++) {
+        rig_append_n(&r, 1);
+        rig_commit(&r);
+    }
+    assert_true(sim_disk_calls(r.disk, SIM_DISK_OPEN) - opens < 20);
+    for (int i = 0; i < 20; i++) {
+        rig_append_n(&r, 1);
+        rig_commit(&r);
+        rig_pass(&r, 1000);
+    }
+    assert_true(store_log_first(r.log) >= second);
+    rig_stop(&r);
+}
+
 /* It would be found much later that nothing is remembered, and nothing dropped goes. */
 static void cursors_that_may_only_be_read_refuse_the_start(void **state)
 {
@@ -317,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_file_that_opens_later_is_read),
         cmocka_unit_test(half_of_what_is_remembered_is_enough),
         cmocka_unit_test(what_nobody_synced_is_no_sign_of_the_disk),
+        cmocka_unit_test(a_file_that_does_not_open_grows_old),
         cmocka_unit_test(cursors_that_may_only_be_read_refuse_the_start),
         cmocka_unit_test(segments_that_may_only_be_read_are_read),
     };

@@ -56,11 +56,22 @@ static void retain_blocks(struct store_log *l, size_t more)
 
 /* ---- on disk ---- */
 
+/* Of its newest record. One whose index cannot be had is not asked for it again here, at each commit: it goes with the
+ * next one. The last one has its index always. */
+static uint64_t age_of(struct store_log *l, size_t n)
+{
+    for (; n + 1 < l->segments.count; n++) {
+        struct store_segment *s = &l->segments.at[n];
+        if (s->indexed || (!s->ageless && store_log_need_index(l, n) == OK))
+            break;
+        s->ageless = true;
+    }
+    return l->segments.at[n].index.age_ms;
+}
+
 static bool is_too_old(struct store_log *l, size_t n)
 {
-    if (l->config.retain_ms == 0 || store_log_need_index(l, n) != OK)
-        return false;
-    return too_old(l, l->segments.at[n].index.age_ms);
+    return l->config.retain_ms && too_old(l, age_of(l, n));
 }
 
 static void drop_oldest(struct store_log *l)

@@ -24,6 +24,7 @@ struct store_segment {
     bool unsaved; /* its index is to be written to its file */
     bool worn;    /* a write or a sync of it failed, or opening it to write: its file is not written over */
     bool unsized; /* it could not be opened at the log's open: its size is not known */
+    bool ageless; /* nor is its age: retention found neither index nor records */
 };
 
 static inline uint32_t store_segment_salt(const struct store_segment *s)
