@@ -3,5 +3,5 @@
 
 #include "store/disk.h"
 
-/* With its parents, and each name is on the disk then. OK when all were there already. */
+/* With its parents, and the names of those that it makes are on the disk then. OK when all were there already. */
 CHECKED enum status store_directory_make(struct store_disk *d, const char *path);
