@@ -7,7 +7,8 @@
 
 #define SYNCS(d) sim_disk_calls(d, SIM_DISK_SYNC_DIRECTORY)
 
-/* Also where a start made some, and ended before their sync. Often a crash shows it: what it takes is by chance. */
+/* Also where a start made some, and ended before their sync. Often a crash shows it: what it takes
+ * is by chance. */
 static void what_was_made_is_there_after_a_crash(void **state)
 {
     (void)state;
@@ -25,7 +26,8 @@ static void what_was_made_is_there_after_a_crash(void **state)
     }
 }
 
-/* Others' are not ours to sync, at each start, up to the root; and what their sync says is no reason not to start. */
+/* Others' are not ours to sync, at each start, up to the root; and what their sync says is no
+ * reason not to start. */
 static void what_was_there_is_left_alone(void **state)
 {
     (void)state;
