@@ -24,6 +24,7 @@ struct store_commit {
     struct store_disk *disk;
     const char *directory;
     struct store_file *lock;
+    struct store_segment known;   /* is there, if the directory is */
     struct store_segment segment; /* the last one, or the one to begin */
     bool begins;
     struct store_segment spare; /* whose file it is written over; .first 0: none */
@@ -115,7 +116,7 @@ static void remove_thread(const struct store_commit *c, const struct store_path 
 static void begin_thread(struct store_commit *c)
 {
     struct store_path path = store_segment_path(c->directory, &c->segment, "log");
-    if (!store_log_in_place(c->lock, c->directory)) {
+    if (!store_log_in_place(c->lock, c->directory, &c->known)) {
         c->status = IO_FAILED;
         return;
     }
@@ -226,6 +227,7 @@ static struct store_commit *prepare(struct store_log *l)
     c->disk = l->config.disk;
     c->directory = l->config.directory;
     c->lock = l->lock;
+    c->known = store_log_known(l, l->segments.count);
     c->syncs = l->config.durability == STORE_FSYNC;
     c->begins = must_begin(l);
     if (c->begins && l->segments.count)

@@ -8,15 +8,23 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 
+struct place {
+    dev_t device;
+    unsigned long file_system; /* by its own name for itself, where it has one: a device may have another one later */
+    ino_t number;
+};
+
 struct file {
     struct store_file base;
     int fd;
     uint64_t reserved; /* 0: nothing */
+    struct place directory; /* of a lock */
     char path[];
 };
 
@@ -93,15 +101,42 @@ static enum status open_file(struct store_disk *d, const char *path, bool create
     return OK;
 }
 
+/* Of the directory that the path's last name is in. */
+static bool find_place(const char *path, struct place *out)
+{
+    char *directory = memory_text(path), *last = strrchr(directory, '/');
+    struct stat found;
+    struct statvfs system;
+    if (last)
+        last[last == directory] = 0;
+    const char *at = last ? directory : ".";
+    bool there = stat(at, &found) == 0 && statvfs(at, &system) == 0;
+    if (there)
+        *out = (struct place){found.st_dev, system.f_fsid, found.st_ino};
+    free(directory);
+    return there;
+}
+
+static enum status take_lock(int fd, const char *path)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return OK;
+    return errno == EWOULDBLOCK ? BUSY : failed("flock", path);
+}
+
 static enum status lock_file(struct store_disk *d, const char *path, struct store_file **out)
 {
     enum status s = open_file(d, path, true, out);
     if (s == BUSY) /* which means something else here */
         return IO_FAILED;
-    if (s != OK || flock(((struct file *)*out)->fd, LOCK_EX | LOCK_NB) == 0)
+    if (s != OK)
         return s;
-    s = errno == EWOULDBLOCK ? BUSY : failed("flock", path);
-    d->ops->close(out);
+    struct file *f = (struct file *)*out;
+    s = take_lock(f->fd, path);
+    if (s == OK && !find_place(path, &f->directory))
+        s = failed("stat", path);
+    if (s != OK)
+        d->ops->close(out);
     return s;
 }
 
@@ -110,6 +145,26 @@ static bool is_at(struct store_file *file, const char *path)
     struct stat ours, found;
     return fstat(((struct file *)file)->fd, &ours) == 0 && stat(path, &found) == 0 &&
            ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
+}
+
+/* The new file gets the number that the handle has: who holds it has the lock. */
+static enum status lock_again(struct store_file *file, const char *path)
+{
+    struct file *f = (struct file *)file;
+    struct place now;
+    if (!find_place(path, &now) || now.device != f->directory.device ||
+        now.file_system != f->directory.file_system)
+        return OFFLINE;
+    if (now.number != f->directory.number)
+        return CONFLICT;
+    int fd = open_again(path, O_RDWR | O_CREAT);
+    if (fd < 0)
+        return failed("open", path) == NOT_FOUND ? OFFLINE : IO_FAILED;
+    enum status s = take_lock(fd, path);
+    if (s == OK && dup3(fd, f->fd, O_CLOEXEC) < 0)
+        s = failed("dup", path);
+    close(fd);
+    return s == BUSY && is_at(file, path) ? OK : s; /* another thread did it */
 }
 
 static enum status rename_file(struct store_disk *d, const char *from, const char *to)
@@ -228,6 +283,7 @@ static const struct store_disk_ops ops = {
     .open = open_file,
     .lock = lock_file,
     .is_at = is_at,
+    .lock_again = lock_again,
     .rename = rename_file,
     .remove = remove_file,
     .sync_directory = sync_directory,

@@ -25,6 +25,10 @@ struct store_disk_ops {
     /* Made when absent, and no one else's until it is closed; BUSY while it is. */
     enum status (*lock)(struct store_disk *d, const char *path, struct store_file **out);
     bool (*is_at)(struct store_file *f, const char *path); /* the path is this very file's */
+    /* Of a lock whose name is gone. OK: it is made again, for its directory is the same. BUSY: another process has it by
+     * now. CONFLICT: the directory has another number on the same device: it is another one, or on a network that
+     * numbers anew. OFFLINE: it is not there, or on another device. */
+    enum status (*lock_again)(struct store_file *f, const char *path);
     enum status (*rename)(struct store_disk *d, const char *from, const char *to);
     enum status (*remove)(struct store_disk *d, const char *path);
     /* UNSUPPORTED: it may not be read, or its file system has no such thing. */

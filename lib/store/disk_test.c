@@ -134,6 +134,46 @@ static void a_file_is_told_from_another_of_its_name(void **state)
     d->ops->close(&other);
 }
 
+/* Some clean up what looks old. */
+static void a_lock_whose_name_was_removed_is_made_again(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f, *other;
+    char path[256];
+    assert_int_equal(store_directory_make(d, in_folder("log")), OK);
+    snprintf(path, sizeof path, "%s", in_folder("log/lock"));
+    assert_int_equal(d->ops->lock(d, path, &f), OK);
+    assert_int_equal(d->ops->remove(d, path), OK);
+    assert_int_equal(d->ops->lock_again(f, path), OK);
+    assert_true(d->ops->is_at(f, path));
+    assert_int_equal(d->ops->lock(d, path, &other), BUSY);
+    assert_int_equal(d->ops->remove(d, path), OK);
+    assert_int_equal(d->ops->lock(d, path, &other), OK); /* who came first has it */
+    assert_int_equal(d->ops->lock_again(f, path), BUSY);
+    assert_false(d->ops->is_at(f, path));
+    d->ops->close(&f);
+    d->ops->close(&other);
+}
+
+static void nothing_is_made_in_another_directory(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f;
+    char directory[256], path[256];
+    snprintf(directory, sizeof directory, "%s", in_folder("moved"));
+    snprintf(path, sizeof path, "%s", in_folder("moved/lock"));
+    assert_int_equal(store_directory_make(d, directory), OK);
+    assert_int_equal(d->ops->lock(d, path, &f), OK);
+    assert_int_equal(rename(directory, in_folder("elsewhere-now")), 0);
+    assert_int_equal(d->ops->lock_again(f, path), OFFLINE);
+    assert_int_equal(store_directory_make(d, directory), OK);
+    assert_int_equal(d->ops->lock_again(f, path), CONFLICT);
+    assert_int_equal(access(path, F_OK), -1);
+    d->ops->close(&f);
+}
+
 /* As on a file system that was made read-only: what it has is still given. */
 static void a_file_that_may_only_be_read_is_read(void **state)
 {
@@ -317,6 +357,8 @@ int main(void)
         cmocka_unit_test(names_are_listed_renamed_and_removed),
         cmocka_unit_test(a_file_where_a_directory_must_be_is_an_error),
         cmocka_unit_test(a_file_is_told_from_another_of_its_name),
+        cmocka_unit_test(a_lock_whose_name_was_removed_is_made_again),
+        cmocka_unit_test(nothing_is_made_in_another_directory),
         cmocka_unit_test(a_file_that_may_only_be_read_is_read),
         cmocka_unit_test(too_many_files_are_no_failure_of_the_disk),
         cmocka_unit_test(a_log_on_real_files),

@@ -18,13 +18,38 @@ uint64_t store_log_age(const struct store_log *l)
     return l->age_at_open + (loop_now_ms(l->config.loop) - l->opened_ms);
 }
 
-bool store_log_in_place(struct store_file *lock, const char *directory)
+static bool is_there(struct store_disk *d, const char *directory, const struct store_segment *s)
+{
+    struct store_path path = store_segment_path(directory, s, "log");
+    struct store_file *f;
+    if (s->first == 0 || d->ops->open(d, path.text, false, &f) != OK)
+        return false;
+    d->ops->close(&f);
+    return true;
+}
+
+bool store_log_in_place(struct store_file *lock, const char *directory,
+                        const struct store_segment *known)
 {
     struct store_path path = store_path_in(directory, "lock");
-    bool in_place = lock->disk->ops->is_at(lock, path.text);
-    if (!in_place)
-        log_error("log directory is not there any more, or is another one directory=%s", directory);
-    return in_place;
+    if (lock->disk->ops->is_at(lock, path.text))
+        return true;
+    enum status s = lock->disk->ops->lock_again(lock, path.text);
+    if (s == OK)
+        log_warn("log lock was gone and is made again directory=%s", directory);
+    if (s == OK || (s == CONFLICT && is_there(lock->disk, directory, known)))
+        return true;
+    log_error("log directory is not there any more, or is another one directory=%s status=%s",
+              directory, status_name(s));
+    return false;
+}
+
+struct store_segment store_log_known(const struct store_log *l, size_t other_than)
+{
+    for (size_t n = l->segments.count; n-- > 0;)
+        if (n != other_than)
+            return (struct store_segment){.first = l->segments.at[n].first, .tag = l->segments.at[n].tag};
+    return (struct store_segment){0};
 }
 
 static bool known_damage(struct store_log *l, uint64_t first, uint64_t last)

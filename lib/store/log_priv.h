@@ -140,7 +140,11 @@ void store_log_presence_end(struct store_log *l);
 
 /* ---- log.c ---- */
 /* The directory that was opened is still under its name: not so while it is not mounted, and what is written
- * there then is elsewhere. From any thread. */
-bool store_log_in_place(struct store_file *lock, const char *directory);
+ * there then is elsewhere. `known` is a segment in it, by whose name it is known where its number is not its own; .first
+ * 0: none. The lock's name, if only that is gone, is made again. From any thread. */
+bool store_log_in_place(struct store_file *lock, const char *directory,
+                        const struct store_segment *known);
+/* The newest segment, or another than the n-th. */
+struct store_segment store_log_known(const struct store_log *l, size_t other_than);
 /* Appends answer FULL for a while. */
 void store_log_no_space(struct store_log *l);

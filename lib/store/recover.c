@@ -35,9 +35,9 @@ static enum status find_size(struct store_log *l, struct store_segment *s, struc
 
 enum status store_log_open_segment(struct store_log *l, size_t n, struct store_file **out)
 {
-    struct store_segment *s = &l->segments.at[n];
+    struct store_segment *s = &l->segments.at[n], known = store_log_known(l, n);
     enum status status = open_segment(l, s, out);
-    if (status == NOT_FOUND && !store_log_in_place(l->lock, l->config.directory))
+    if (status == NOT_FOUND && !store_log_in_place(l->lock, l->config.directory, &known))
         return IO_FAILED;
     if (status == NOT_FOUND) /* its directory may have come back between the two questions */
         status = open_segment(l, s, out);

@@ -283,6 +283,19 @@ static bool is_at(struct store_file *file, const char *path)
     return same;
 }
 
+/* Another file under that name that nobody has locked: as if all had other numbers. */
+static enum status lock_again(struct store_file *file, const char *path)
+{
+    struct sim_disk *d = sim_disk_lock(file->disk);
+    struct inode *i = ((struct file *)file)->inode;
+    struct entry *e = sim_disk_find(&d->now, path);
+    enum status s = d->hidden ? OFFLINE : e == NULL ? OK : e->inode->locked ? BUSY : CONFLICT;
+    if (s == OK)
+        change(d, NULL, path, i);
+    sim_disk_unlock(d);
+    return s;
+}
+
 /* What a call answers that finds `path` by its name. */
 static enum status named(struct sim_disk *d, enum sim_disk_kind kind, const char *path)
 {
@@ -467,6 +480,7 @@ static const struct store_disk_ops ops = {
     .open = open_file,
     .lock = lock_file,
     .is_at = is_at,
+    .lock_again = lock_again,
     .rename = rename_file,
     .remove = remove_file,
     .sync_directory = sync_directory,

@@ -26,6 +26,7 @@ struct store_upkeep {
     struct store_disk *disk;
     const char *directory;
     struct store_file *lock;
+    struct store_segment known; /* is there, if the directory is */
     struct buffer slot; /* empty: nothing to remember */
     uint64_t turn;
     bool syncs;
@@ -41,7 +42,7 @@ struct store_upkeep {
 static void remember_thread(struct store_upkeep *u)
 {
     struct store_path path = store_path_in(u->directory, "cursors");
-    if (!store_log_in_place(u->lock, u->directory)) {
+    if (!store_log_in_place(u->lock, u->directory, &u->known)) {
         u->status = IO_FAILED;
         return;
     }
@@ -151,6 +152,7 @@ static struct store_upkeep *prepare(struct store_log *l, bool syncs)
     u->disk = l->config.disk;
     u->directory = l->config.directory;
     u->lock = l->lock;
+    u->known = store_log_known(l, l->segments.count);
     u->syncs = syncs;
     take_indexes(l, u);
     if (l->remember_dirty || l->doomed.count)
