@@ -135,6 +135,8 @@ void session_forget_types(struct opcua_session *s);
 
 /* ---- session_reverse.c ---- */
 
+/* For all sessions of the thread, before there is one. */
+void session_dial_begin(struct opcua_thread *t);
 /* From now on the server's connection is waited for instead of dialed. */
 void session_reverse_begin(struct opcua_session *s);
 

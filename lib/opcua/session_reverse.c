@@ -1,4 +1,5 @@
-/* Sessions whose servers connect to us: which connection is whose. */
+/* Which connection is whose: of sessions that connect to their servers, and of those whose servers
+ * connect to us. */
 #include "base/log.h"
 #include "opcua/event_loop.h"
 #include "opcua/inquiry.h"
@@ -48,7 +49,7 @@ static bool on_server(void *arg, struct slice endpoint_url)
 }
 
 /* The stack opens a connection for one of our clients. */
-static bool dial(void *arg, const void *application, struct stream **out)
+static bool dial(void *arg, const void *application, struct stream **out, bool *again)
 {
     struct opcua_thread *t = arg;
     LIST_EACH(l, &t->sessions)
@@ -56,6 +57,7 @@ static bool dial(void *arg, const void *application, struct stream **out)
         struct opcua_session *s = LIST_OF(l, struct opcua_session, link);
         if (!is_of(s, application))
             continue;
+        *again = s->failures > 0; /* on_failed() tells what changes */
         if (s->reverse && t->reverse)
             *out = opcua_reverse_take(t->reverse, slice_of(s->url));
         return s->reverse;
@@ -63,13 +65,17 @@ static bool dial(void *arg, const void *application, struct stream **out)
     return false;
 }
 
+void session_dial_begin(struct opcua_thread *t)
+{
+    tcp_of(t)->dial = dial;
+    tcp_of(t)->dial_arg = t;
+}
+
 void session_reverse_begin(struct opcua_session *s)
 {
     struct opcua_thread *t = s->thread;
     if (t->reverse)
         return;
-    tcp_of(t)->dial = dial;
-    tcp_of(t)->dial_arg = t;
     int port = t->reverse_port < 0 ? 0 : t->reverse_port ? t->reverse_port : OPCUA_REVERSE_PORT;
     struct opcua_reverse_config config = {
         .loop = t->loop, .port = port, .on_server = on_server, .arg = t};

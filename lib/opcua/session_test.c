@@ -1,4 +1,6 @@
 /* A session: how it comes, goes, and is called on. */
+#include <fcntl.h>
+
 #include "opcua/secure_rig.h"
 
 static void it_becomes_ready_and_knows_the_server(void **state)
@@ -136,6 +138,36 @@ static void it_says_why_it_cannot_connect(void **state)
     world_free(w);
 }
 
+static bool has_failed_often(void *arg)
+{
+    return ((struct world *)arg)->failed >= 4;
+}
+
+/* A server that is away for days would fill the log. */
+static void a_server_that_is_away_is_a_warning_once(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false, false);
+    strcpy(w->url, "opc.tcp://127.0.0.1:1");
+    int log[2], was = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
+    dup2(log[1], STDERR_FILENO);
+    get_session(w, (struct opcua_connection){0});
+    bool failed = loop_run_until(w->loop, has_failed_often, w, WAIT_MS);
+    dup2(was, STDERR_FILENO);
+    char lines[4096] = "";
+    ssize_t n = read(log[0], lines, sizeof lines - 1);
+    close(log[0]), close(log[1]), close(was);
+    assert_true(failed);
+    assert_true(n > 0);
+    const char *first = strstr(lines, "cannot connect");
+    assert_non_null(first);
+    assert_non_null(strstr(first, "reason=ECONNREFUSED"));
+    assert_null(strstr(first + 1, "cannot connect"));
+    assert_non_null(strstr(lines, "opcua session failed"));
+    world_free(w);
+}
+
 static void it_is_kept_for_its_lease_and_then_closed(void **state)
 {
     (void)state;
@@ -188,6 +220,7 @@ int main(void)
         cmocka_unit_test(the_same_connection_is_the_same_session),
         cmocka_unit_test(it_comes_back_after_the_server_was_away),
         cmocka_unit_test(it_says_why_it_cannot_connect),
+        cmocka_unit_test(a_server_that_is_away_is_a_warning_once),
         cmocka_unit_test(it_is_kept_for_its_lease_and_then_closed),
         cmocka_unit_test(posts_run_on_its_own_thread),
     };

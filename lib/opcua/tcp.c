@@ -141,18 +141,22 @@ bool opcua_tcp_give(struct opcua_tcp *tcp, const void *application, struct strea
     return c != NULL;
 }
 
-static void dial(struct connection *c, uint16_t port)
+static void dial(struct connection *c, uint16_t port, bool quiet)
 {
-    struct connect_config config = {
-        .loop = c->tcp->loop, .host = c->host, .port = port, .timeout_ms = CONNECT_MS};
+    struct connect_config config = {.loop = c->tcp->loop,
+                                    .host = c->host,
+                                    .port = port,
+                                    .timeout_ms = CONNECT_MS,
+                                    .quiet = quiet};
     c->stream = stream_connect(&config, &events, c);
 }
 
 static void connect_or_wait(struct connection *c, uint16_t port)
 {
     struct stream *s = NULL;
-    if (!c->tcp->dial || !c->tcp->dial(c->tcp->dial_arg, c->application, &s))
-        dial(c, port);
+    bool again = false;
+    if (!c->tcp->dial || !c->tcp->dial(c->tcp->dial_arg, c->application, &s, &again))
+        dial(c, port, again);
     else if (s)
         give(c, s);
 }

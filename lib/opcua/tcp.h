@@ -11,8 +11,9 @@
 #define OPCUA_TCP_UNSENT_MAX (64u << 20)
 
 /* How the connection of a client is made. False: it is dialed. True: it waits for
- * opcua_tcp_give(), or *out has a stream of its server already. */
-typedef bool opcua_tcp_dial_fn(void *arg, const void *application, struct stream **out);
+ * opcua_tcp_give(), or *out has a stream of its server already. *again: the last try failed too, so
+ * that another failure is no news. */
+typedef bool opcua_tcp_dial_fn(void *arg, const void *application, struct stream **out, bool *again);
 
 struct opcua_tcp {
     UA_ConnectionManager manager; /* first: the stack knows only this */

@@ -75,6 +75,7 @@ static void set_up(struct opcua_thread *t, const struct opcua_thread_config *con
     list_init(&t->types);
     t->reverse_port = config->reverse_port;
     t->event_loop = opcua_event_loop_new(t->loop);
+    session_dial_begin(t);
 }
 
 struct opcua_thread *opcua_thread_new(const struct opcua_thread_config *config)
