@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 
-#define AHEAD_MAX (24 * 3600 * (UA_DateTime)UA_DATETIME_SEC) /* that a server's clock is before ours */
+#define AHEAD_MAX (24 * 3600 * (UA_DateTime)UA_DATETIME_SEC) /* that values are before the clocks */
 
 /* ---- gaps ---- */
 
@@ -22,8 +23,10 @@ void backfill_dequeue(struct backfill_item *i)
 {
     if (!list_linked(&i->link))
         return;
-    if (list_first(&i->owner->queue) == &i->link)
+    if (list_first(&i->owner->queue) == &i->link) {
         backfill_drop_continuation(i->owner);
+        i->owner->empty = 0;
+    }
     list_remove(&i->link);
     i->owner->config.counts->waiting--;
 }
@@ -93,18 +96,32 @@ static void close_gap(struct backfill_item *i, UA_DateTime time)
 }
 
 /* A clock that stood in the future for a while would leave nothing to be missed afterwards. */
-static bool is_believed(UA_DateTime time)
+static bool is_ahead(UA_DateTime time, UA_DateTime now)
 {
-    return time != 0 && time < UA_DateTime_now() + AHEAD_MAX;
+    return time == BACKFILL_FOR_EVER || (now < BACKFILL_FOR_EVER - AHEAD_MAX && time >= now + AHEAD_MAX);
 }
 
-void backfill_value(struct backfill_item *i, const UA_DataValue *v)
+static void say_ahead(struct backfill_item *i)
+{
+    struct backfill *b = i->owner;
+    if (!b->said_ahead)
+        log_warn("publisher values are more than a day ahead of the server's clock and of ours, nothing that is missed "
+                 "around them is read from history node=%.*s url=%.*s",
+                 SLICE_FMT(i->node), SLICE_FMT(opcua_session_url(b->session)));
+    b->said_ahead = true;
+}
+
+void backfill_value(struct backfill_item *i, const UA_DataValue *v, UA_DateTime now)
 {
     UA_DateTime time = v->hasSourceTimestamp   ? v->sourceTimestamp
                        : v->hasServerTimestamp ? v->serverTimestamp
                                                : 0;
-    if (!is_believed(time))
+    if (time != 0 && is_ahead(time, now))
+        say_ahead(i);
+    if (time == 0 || is_ahead(time, now))
         return;
+    if (is_ahead(i->last, now)) /* the server's clock was, and is not any more */
+        i->last = time;
     if (i->open)
         close_gap(i, time);
     if (i->beyond && time > i->beyond)
@@ -121,7 +138,7 @@ static void on_ready(void *arg, bool same)
     struct backfill *b = arg;
     if (!same) {
         backfill_page_drop(b);
-        UA_ByteString_clear(&b->continuation);
+        backfill_lose_continuation(b);
     }
     LIST_EACH(l, &b->queue)
     {

@@ -59,7 +59,8 @@ void backfill_item_free(struct backfill_item **i);
 void backfill_resume(struct backfill_item *i, UA_DateTime last);
 /* Until when all was told; 0: nothing was. */
 UA_DateTime backfill_told(const struct backfill_item *i);
-/* A live value was told. */
-void backfill_value(struct backfill_item *i, const UA_DataValue *v);
+/* A live value was told. `now`: by the clock of the server or by ours, whichever is ahead; what is more than a day
+ * ahead of that is not believed. */
+void backfill_value(struct backfill_item *i, const UA_DataValue *v, UA_DateTime now);
 /* Values may be missing; `anew`: and the server tells the present one again. */
 void backfill_gap(struct backfill_item *i, bool anew, UA_DateTime now);

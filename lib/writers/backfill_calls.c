@@ -61,6 +61,7 @@ static void give_up(struct backfill_item *i, UA_StatusCode why)
     log_info("publisher gap cannot be read node=%.*s url=%.*s status=%s",
              SLICE_FMT(i->node), SLICE_FMT(opcua_session_url(i->owner->session)), opcua_status_name(why));
     backfill_drop_continuation(i->owner);
+    i->owner->empty = 0;
     backfill_tell_lost(i, i->gaps[0].from, i->gaps[0].until);
     backfill_drop_gap(i, 0);
 }
@@ -199,6 +200,12 @@ void backfill_drop_continuation(struct backfill *b)
     UA_ByteString_clear(&b->continuation);
 }
 
+void backfill_lose_continuation(struct backfill *b)
+{
+    UA_ByteString_clear(&b->continuation);
+    b->empty = 0;
+}
+
 static bool is_worth_a_try(UA_StatusCode status)
 {
     return status == UA_STATUSCODE_BADTIMEOUT || status == UA_STATUSCODE_BADTOOMANYOPERATIONS ||
@@ -237,7 +244,7 @@ static void on_page(void *arg, UA_StatusCode status, void *response)
         if (b)
             backfill_pump_later(b, 0);
     } else if (was_lost(b, status)) {
-        UA_ByteString_clear(&b->continuation); /* it was the session's */
+        backfill_lose_continuation(b); /* it was the session's */
     } else if (!result || UA_StatusCode_isBad(status)) {
         end_failed(i, UA_StatusCode_isBad(status) ? status : UA_STATUSCODE_BADUNEXPECTEDERROR);
     } else {

@@ -156,7 +156,7 @@ void backfill_page_drop(struct backfill *b)
 {
     if (!b->page)
         return;
-    UA_ByteString_clear(&b->continuation);
+    backfill_lose_continuation(b);
     backfill_release(b->session, b->page->result.continuationPoint);
     page_free(b);
 }

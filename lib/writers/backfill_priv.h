@@ -41,6 +41,7 @@ struct backfill {
     UA_ByteString continuation;     /* of the first item's gap */
     unsigned empty;                 /* pages of it in a row that had nothing */
     struct backfill_gap_span asked; /* the same for all pages of a continuation */
+    bool said_ahead;                /* values are, of the clocks */
     unsigned refs;
 };
 
@@ -59,6 +60,8 @@ void backfill_forget_node(struct backfill_item *i);
 /* Nobody wants the rest: the server need not keep it. */
 void backfill_release(struct opcua_session *s, UA_ByteString continuation);
 void backfill_drop_continuation(struct backfill *b); /* that of the first item's gap */
+/* It went with the connection, or with what asked for it: the gap is read from where it begins now. */
+void backfill_lose_continuation(struct backfill *b);
 /* Before the item goes: the call that is out may be about it. */
 void backfill_calls_leave(struct backfill_item *i);
 /* Before `b` goes. */

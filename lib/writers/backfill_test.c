@@ -167,10 +167,15 @@ static int stop(void **state)
     return 0;
 }
 
-static void live(UA_DateTime time)
+static void live_at(UA_DateTime time, UA_DateTime now)
 {
     UA_DataValue v = {.hasSourceTimestamp = true, .sourceTimestamp = time};
-    backfill_value(world.item, &v);
+    backfill_value(world.item, &v, now);
+}
+
+static void live(UA_DateTime time)
+{
+    live_at(time, UA_DateTime_now());
 }
 
 /* A value was told, then nothing until `until`. */
@@ -309,6 +314,27 @@ static void a_value_of_the_future_is_not_where_history_goes_on(void **state)
     assert_true(backfill_told(world.item) == now);
 }
 
+/* Or ours stood in the past: what is missed is read all the same, and also when the clock is right one day. */
+static void a_server_whose_clock_is_ahead_closes_gaps(void **state)
+{
+    (void)state;
+    UA_DateTime ahead = UA_DateTime_now() + 30 * 24 * 3600 * (UA_DateTime)UA_DATETIME_SEC;
+    world.item = item_of(WITH, NULL);
+    live_at(ahead, ahead);
+    assert_true(backfill_told(world.item) == ahead);
+    backfill_gap(world.item, true, ahead);
+    live_at(ahead + UA_DATETIME_SEC, ahead + UA_DATETIME_SEC);
+    assert_int_equal(world.counts.waiting, 1);
+    assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
+    assert_int_equal(world.lost, 0);
+    UA_DateTime right = UA_DateTime_now();
+    live_at(right, right);
+    assert_true(backfill_told(world.item) == right);
+    live_at(right, INT64_MAX);
+    live_at(right, INT64_MIN);
+    assert_true(backfill_told(world.item) == right);
+}
+
 /* Where to go on, again and again, and nothing there. */
 static void change(const UA_DataType *type, const void *request, void *answer)
 {
@@ -334,6 +360,29 @@ static void a_history_without_an_end_is_given_up(void **state)
     assert_int_equal(world.late, 0);
     assert_int_equal(world.lost, 1);
     assert_true(world.pages > 10 && world.pages < 200);
+}
+
+static bool has_many_pages(void *arg)
+{
+    (void)arg;
+    return world.pages >= 60;
+}
+
+/* Nor is one that is read in vain for a while, and then goes, the reason to give up the next. */
+static void an_items_empty_pages_are_not_anothers(void **state)
+{
+    (void)state;
+    answers_change = change;
+    miss(WITH, world.began, UA_DateTime_now());
+    assert_true(loop_run_until(world.loop, has_many_pages, NULL, WAIT_MS));
+    backfill_item_free(&world.item);
+    assert_int_equal(world.backfill->empty, 0);
+    world.pages = 0;
+    miss(WITH, world.began, UA_DateTime_now());
+    assert_true(loop_run_until(world.loop, is_filled, NULL, WAIT_MS));
+    answers_change = NULL;
+    assert_int_equal(world.lost, 1);
+    assert_true(world.pages > 100);
 }
 
 static void a_gap_without_history_is_told_as_lost(void **state)
@@ -433,7 +482,9 @@ int main(void)
         TEST(a_node_may_be_known_by_its_path),
         TEST(the_same_value_again_is_no_gap),
         TEST(a_value_of_the_future_is_not_where_history_goes_on),
+        TEST(a_server_whose_clock_is_ahead_closes_gaps),
         TEST(a_history_without_an_end_is_given_up),
+        TEST(an_items_empty_pages_are_not_anothers),
         TEST(a_gap_without_history_is_told_as_lost),
         TEST(gaps_beyond_the_bound_are_told_as_lost),
         TEST(waits_for_room),

@@ -70,24 +70,32 @@ void conditions_free(struct conditions **conditions)
 
 /* ---- events ---- */
 
-static bool note_room(struct conditions *c, bool full)
+/* Said once, until a new one has room. */
+static void note_full(struct conditions *c)
 {
-    if (full && !c->full)
+    if (!c->full)
         log_warn("publisher more retained conditions than are kept count=%zu bytes=%zu",
                  c->all.count, c->bytes);
-    c->full = full;
-    return !full;
+    c->full = true;
 }
 
 static bool has_room(struct conditions *c, size_t bytes)
 {
-    return note_room(c, c->all.count >= CONDITIONS_MAX || c->bytes + bytes > CONDITIONS_BYTES_MAX);
+    bool room = c->all.count < CONDITIONS_MAX && c->bytes + bytes <= CONDITIONS_BYTES_MAX;
+    if (room)
+        c->full = false;
+    else
+        note_full(c);
+    return room;
 }
 
-/* In the place of one that has so many. */
+/* In the place of one that has so many: it says nothing of whether a new one has. */
 static bool has_room_for_more(struct conditions *c, size_t bytes, size_t before)
 {
-    return note_room(c, c->bytes - before + bytes > CONDITIONS_BYTES_MAX);
+    bool room = c->bytes - before + bytes <= CONDITIONS_BYTES_MAX;
+    if (!room)
+        note_full(c);
+    return room;
 }
 
 static void put(struct conditions *c, struct slice key, const UA_EventFieldList *event)

@@ -1,5 +1,9 @@
 #include "writers/conditions.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/cmocka.h"
 
 static struct conditions *conditions;
@@ -153,6 +157,33 @@ static void no_more_than_the_bound_are_kept(void **state)
     assert_int_equal(severity_of(1), 7);
 }
 
+/* Those that are known go on beside new ones that have no room: no reason to say it each time. */
+static void that_there_is_no_room_is_said_once(void **state)
+{
+    (void)state;
+    FILE *file = tmpfile();
+    int was = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    for (uint32_t i = 1; i <= CONDITIONS_MAX + 1; i++)
+        take(i, true, 1);
+    for (uint32_t i = 1; i <= 20; i++) {
+        take(i, true, 2);
+        take(CONDITIONS_MAX + 1 + i, true, 1);
+    }
+    take(1, false, 1);
+    take(CONDITIONS_MAX + 30, true, 1); /* has room */
+    take(CONDITIONS_MAX + 31, true, 1);
+    dup2(was, STDERR_FILENO);
+    close(was);
+    unsigned lines = 0;
+    char line[300];
+    rewind(file);
+    while (fgets(line, sizeof line, file))
+        lines += strstr(line, "more retained conditions") != NULL;
+    fclose(file);
+    assert_int_equal(lines, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -165,6 +196,7 @@ int main(void)
         TEST(a_refresh_without_an_end_ends),
         TEST(a_refresh_without_a_start_drops_after_a_while),
         TEST(no_more_than_the_bound_are_kept),
+        TEST(that_there_is_no_room_is_said_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,11 @@ bool event_item_follows_model(const struct event_item *e)
     return e->rebrowse_ms > 0;
 }
 
+struct slice event_item_query(const struct event_item *e)
+{
+    return slice_of(e->json);
+}
+
 const struct event_filter *event_item_made(const struct event_item *e)
 {
     return e->made ? &e->filter : NULL;

@@ -44,6 +44,9 @@ CHECKED enum status event_item_filter(struct event_item *e, struct opcua_session
 /* It follows the server's model: what it tells is of the publisher's making. */
 bool event_item_follows_model(const struct event_item *e);
 
+/* The filter as it was configured, or what stands for it. */
+struct slice event_item_query(const struct event_item *e);
+
 /* As it was made last; NULL: never. */
 const struct event_filter *event_item_made(const struct event_item *e);
 

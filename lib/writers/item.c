@@ -399,6 +399,21 @@ uint64_t item_node_key(const struct plan_item *plan, const struct item *trigger)
     return h;
 }
 
+uint64_t item_field_key(const struct item *i)
+{
+    const struct event_item *event = item_event(i);
+    const struct slice texts[] = {item_node(i), range_of(i), path_of(i), text_at(i, 0, i->head_len),
+                                  event ? event_item_query(event) : (struct slice){0}};
+    static const UA_Guid none;
+    const UA_Guid *class_field_id = names_of(i) ? &names_of(i)->class_field_id : &none;
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++)
+        mix(&h, texts[n]);
+    mix(&h, slice_from(class_field_id, sizeof *class_field_id));
+    mix_number(&h, i->place.attribute);
+    return h;
+}
+
 void item_modify(struct item *i, const struct item_home *home, const struct plan_item *plan,
                  const struct item *trigger)
 {

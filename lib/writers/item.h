@@ -62,6 +62,9 @@ uint64_t item_told_key(const struct item *i);
 uint64_t item_key(const struct plan_item *plan, const struct item *trigger);
 uint64_t item_node_key(const struct plan_item *plan, const struct item *trigger);
 
+/* Hash of what is said of it in metadata, as far as it was configured. */
+uint64_t item_field_key(const struct item *i);
+
 /* Puts it on a source, at once or when it has its names. The plan's texts are copied. `trigger`:
  * the item with which it is reported, NULL: by itself. */
 struct item *item_new(const struct item_home *home, const struct plan_item *plan,

@@ -349,6 +349,7 @@ void writer_metadata_stop(struct writer_metadata *m)
     m->unknown = m->unknown || m->asked || m->structure_count; /* asked for with the next connection */
     leave_structures(m);
     loop_timer_stop(&m->retry);
+    m->tries = 0; /* the next connection is soon asked again */
     stop_waiting(m);
 }
 

@@ -139,9 +139,30 @@ static void take_others(struct writer *w, const struct plan_writer *plan)
     map_clear(&nodes);
 }
 
+/* Of what its fields are, in their order. */
+static uint64_t hash_of_fields(const struct writer *w)
+{
+    uint64_t hash = w->item_count;
+    for (size_t n = 0; w->metadata && n < w->item_count; n++)
+        hash = (hash ^ item_field_key(w->items[n])) * 0x100000001b3u;
+    return hash;
+}
+
+/* At another pace, or with another queue, fields are what they were: so is their version. */
+static void tell_metadata(struct writer *w, uint64_t fields_before, struct opcua_session *before)
+{
+    bool same = hash_of_fields(w) == fields_before;
+    if (!same)
+        writer_metadata_changed(w->metadata);
+    if (!same || writer_session(w) != before)
+        writer_ask_again(w);
+}
+
 void writer_update(struct writer *w, const struct plan_writer *plan)
 {
     set_late(w, plan);
+    uint64_t fields_before = hash_of_fields(w);
+    struct opcua_session *session_before = writer_session(w);
     size_t before = w->item_count, others = keep_same(w, plan);
     make_room(w, others);
     if (others > 0)
@@ -150,8 +171,6 @@ void writer_update(struct writer *w, const struct plan_writer *plan)
     for (size_t n = 0; n < w->item_count; n++)
         w->items[n]->number = (uint16_t)n;
     w->data_set.field_count = (uint32_t)w->item_count;
-    if (w->metadata && before && (others > 0 || before != w->item_count)) {
-        writer_metadata_changed(w->metadata);
-        writer_ask_again(w);
-    }
+    if (w->metadata && before && (others > 0 || before != w->item_count))
+        tell_metadata(w, fields_before, session_before);
 }

@@ -27,6 +27,7 @@ struct writer {
     struct routed *routed;   /* NULL: topics have no browse path */
     struct buffer spec_text; /* what the spec's slices point to */
     struct data_set *late; /* of values that were missed; NULL: nobody wants them */
+    UA_DateTime clock;     /* ours or the server's, whichever is ahead, as of the notification that is told */
     struct item **items;
     size_t item_count, item_cap;
     uint32_t stamp;

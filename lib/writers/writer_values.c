@@ -45,7 +45,7 @@ static bool is_sent(struct writer *w, struct item *i, const UA_DataValue *v)
         w->config.counts->overflows += has_overflow(v->status);
     i->heard_ms = w->now_ms;
     if (item_backfill(i))
-        backfill_value(i->more->backfill, v);
+        backfill_value(i->more->backfill, v, w->clock);
     if (item_heartbeat(i) && !heartbeat_value(i->more->heartbeat, v))
         return false;
     if (first && i->skip_first)
@@ -231,6 +231,11 @@ static void count_cyclic(struct writer *w, const uint32_t *next, uint32_t first)
         w->config.counts->sampled_values++;
 }
 
+static UA_DateTime later_of(UA_DateTime a, UA_DateTime b)
+{
+    return a > b ? a : b;
+}
+
 static void on_values(struct writer *w, struct source *s,
                       const UA_MonitoredItemNotification *values, const uint32_t *next,
                       uint32_t first, UA_DateTime now)
@@ -238,6 +243,7 @@ static void on_values(struct writer *w, struct source *s,
     w->config.counts->data_changes++;
     if (source_is_cyclic(s))
         count_cyclic(w, next, first);
+    w->clock = source_is_cyclic(s) ? now : later_of(now, source_published(s));
     if (w->stamp_of == STAMP_PUBLISHED)
         now = source_published(s);
     if (w->watchdog)

@@ -23,13 +23,18 @@ static void set_node(struct walk *w, struct visit *v, const UA_DataValue *class,
                     : v->node;
 }
 
-/* The nodes of the call, once more. */
-static void ask_for_half(struct walk *w)
+/* The nodes of the call are asked about once more. */
+static void look_again(struct walk *w)
 {
     for (size_t i = 0; w->reads && i < w->asked_count; i++) {
         UA_NodeId_clear(&w->asked[i]->id);
         w->asked[i]->looked = false;
     }
+}
+
+static void ask_for_half(struct walk *w)
+{
+    look_again(w);
     *(w->reads ? &w->most_read : &w->most) = w->asked_count / 2; /* and never more again */
 }
 
@@ -52,6 +57,21 @@ static void on_known_why(void *arg, UA_StatusCode status, void *response)
     }
     ask_for_half(w);
     opcua_ready(w->session, on_connected, w, expand_left_ms(w));
+}
+
+/* The call is not for the others because of one of them, or it was too slow with all: which one it was
+ * is found in halves, and what comes after that is read in larger pieces again. */
+static bool is_of_one(UA_StatusCode status)
+{
+    return UA_StatusCode_isBad(status) && status != UA_STATUSCODE_BADSERVICEUNSUPPORTED &&
+           status != UA_STATUSCODE_BADNOTIMPLEMENTED;
+}
+
+static void grow_again(struct walk *w)
+{
+    w->fewer *= 2;
+    if (w->fewer >= LOOKED_AT_ONCE)
+        w->fewer = 0;
 }
 
 /* Refused as a whole: so is each of them, unless there is no connection any more. Some servers close it on what is more
@@ -78,6 +98,14 @@ static void on_read(void *arg, UA_StatusCode status, void *response)
         expand_go_on(w);
         return;
     }
+    if (is_of_one(status) && w->asked_count > 1) {
+        look_again(w);
+        w->fewer = w->asked_count / 2;
+        expand_go_on(w);
+        return;
+    }
+    if (!UA_StatusCode_isBad(status))
+        grow_again(w);
     for (size_t i = 0; i < w->asked_count; i++) {
         if (r && r->resultsSize == 2 * w->asked_count)
             set_node(w, w->asked[i], &r->results[2 * i], &r->results[2 * i + 1]);
@@ -107,6 +135,7 @@ static bool read_nodes(struct walk *w)
     uint32_t limit = opcua_session_limits(w->session)->nodes_per_read;
     size_t most = limit && limit / 2 < LOOKED_AT_ONCE ? limit / 2 + (limit == 1) : LOOKED_AT_ONCE;
     most = w->most_read && w->most_read < most ? w->most_read : most;
+    most = w->fewer && w->fewer < most ? w->fewer : most;
     w->asked_count = 0;
     w->reads = true;
     for (struct visit *v = w->now; v && w->asked_count < most; v = v->next)
@@ -121,7 +150,8 @@ static bool read_nodes(struct walk *w)
                               .nodesToReadSize = 2 * w->asked_count,
                               .timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER};
     if (w->asked_count > 0)
-        OPCUA_CALL(w->session, OPCUA_CALL_NOW, READ, &request, on_read, w, expand_left_ms(w));
+        OPCUA_CALL(w->session, OPCUA_CALL_NOW, READ, &request, on_read, w,
+                   expand_left_ms(w) / 2 + 1); /* one that is slow leaves time for the others */
     return w->asked_count > 0;
 }
 

@@ -51,6 +51,7 @@ struct walk {
     bool reads; /* the call does; or it browses */
     UA_StatusCode lost_why;
     size_t most, most_read; /* of these, when they are browsed and read; 0: as many as the server bears */
+    size_t fewer; /* are read until it is known which one is refused; 0: none is */
 };
 
 /* ---- expand.c ---- */

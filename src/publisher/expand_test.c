@@ -193,6 +193,8 @@ static void change(const UA_DataType *type, const void *request, void *answer)
         ((UA_ReadResponse *)answer)->responseHeader.serviceResult = refusing.status;
 }
 
+static void (*change_of_all)(const UA_DataType *type, const void *request, void *answer) = change;
+
 static void expand_all_while_it_refuses(size_t nodes, UA_StatusCode status)
 {
     static char names[ASSETS][64];
@@ -204,7 +206,7 @@ static void expand_all_while_it_refuses(size_t nodes, UA_StatusCode status)
     refusing.nodes = nodes;
     refusing.status = status;
     refusing.calls = 0;
-    answers_change = change;
+    answers_change = change_of_all;
     expand(items, ASSETS, (struct expand_options){.no_objects = true});
     answers_change = NULL;
     assert_int_equal(world.found.status, UA_STATUSCODE_GOOD);
@@ -254,13 +256,46 @@ static void a_connection_that_was_closed_on_too_many_is_used_for_fewer(void **st
 }
 
 /* It would say the same of fewer: each is told. */
-static void what_is_refused_is_not_asked_for_in_halves(void **state)
+static void a_service_that_is_not_there_is_not_asked_for_in_halves(void **state)
 {
     (void)state;
-    expand_all_while_it_refuses(7, UA_STATUSCODE_BADUSERACCESSDENIED);
+    expand_all_while_it_refuses(0, UA_STATUSCODE_BADSERVICEUNSUPPORTED);
     for (size_t i = 0; i < ASSETS; i++)
-        assert_int_equal(world.found.results[i].status, UA_STATUSCODE_BADUSERACCESSDENIED);
+        assert_int_equal(world.found.results[i].status, UA_STATUSCODE_BADSERVICEUNSUPPORTED);
     assert_int_equal(refusing.calls, 1);
+}
+
+#define BAD_ONE 17
+
+/* As one that has a whole call fail for one of its nodes. */
+static void change_for_one(const UA_DataType *type, const void *request, void *answer)
+{
+    const UA_ReadRequest *asked = request;
+    if (!ANSWERS_OF(type, READ) || asked->nodesToRead->attributeId != UA_ATTRIBUTEID_NODECLASS)
+        return;
+    UA_String bad = UA_STRING("line.m17");
+    refusing.calls++;
+    for (size_t i = 0; i < asked->nodesToReadSize; i++)
+        if (UA_String_equal(&asked->nodesToRead[i].nodeId.identifier.string, &bad))
+            ((UA_ReadResponse *)answer)->responseHeader.serviceResult = refusing.status;
+}
+
+/* It is found in halves; what is read after it grows again. */
+static void one_that_is_refused_with_all_others_is_refused_alone(void **state)
+{
+    (void)state;
+    static const UA_StatusCode all[] = {UA_STATUSCODE_BADNODEIDUNKNOWN, UA_STATUSCODE_BADUSERACCESSDENIED,
+                                        UA_STATUSCODE_BADINTERNALERROR, UA_STATUSCODE_BADTIMEOUT};
+    change_of_all = change_for_one;
+    for (size_t n = 0; n < sizeof all / sizeof all[0]; n++) {
+        expand_all_while_it_refuses(ASSETS, all[n]);
+        for (size_t i = 0; i < ASSETS; i++)
+            assert_int_equal(world.found.results[i].status, i == BAD_ONE ? all[n] : UA_STATUSCODE_GOOD);
+        for (size_t i = 0; i < ASSETS; i++)
+            assert_int_equal(world.found.results[i].count, i == BAD_ONE ? 0 : 3);
+        assert_true(refusing.calls < ASSETS / 2);
+    }
+    change_of_all = change;
 }
 
 /* Objects below the object come right behind it, each with what is below. */
@@ -293,7 +328,8 @@ int main(void)
         TEST(what_is_found_stands_in_the_order_of_the_tree),
         TEST(what_is_too_many_to_read_is_halved_until_it_is_borne),
         TEST(a_connection_that_was_closed_on_too_many_is_used_for_fewer),
-        TEST(what_is_refused_is_not_asked_for_in_halves),
+        TEST(a_service_that_is_not_there_is_not_asked_for_in_halves),
+        TEST(one_that_is_refused_with_all_others_is_refused_alone),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

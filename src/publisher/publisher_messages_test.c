@@ -139,6 +139,13 @@ static bool has_metadata(void *arg)
     return found >= *count;
 }
 
+static bool has_loaded_more(void *arg)
+{
+    struct publisher_counts c;
+    publisher_counts(world.publisher, &c);
+    return c.config_loads > *(uint64_t *)arg;
+}
+
 static void metadata_comes_again_when_fields_change(void **state)
 {
     (void)state;
@@ -158,6 +165,42 @@ static void metadata_comes_again_when_fields_change(void **state)
             last = version_in(body(i));
     assert_true(last != version_in(body(0)));
     assert_int_equal(version_in(body(hub.sent - 1)), last);
+}
+
+#define SAMPLED_WITH(more, others)                                                                 \
+    "[{\"EndpointUrl\": \"%s\", \"BatchSize\": 1, \"OpcNodes\": [{\"Id\": \"nsu=urn:test;s=C1\", "    \
+    "\"DisplayName\": \"C1\", " more "}" others "]}]"
+
+static void change_to(const char *entries)
+{
+    struct publisher_counts c;
+    publisher_counts(world.publisher, &c);
+    uint64_t loads = c.config_loads;
+    write_file(entries);
+    assert_true(loop_run_until(world.loop, has_loaded_more, &loads, WAIT_MS));
+    want_more(20);
+}
+
+/* They are what they were, in the same order. */
+static void metadata_stays_when_only_the_pace_of_fields_changes(void **state)
+{
+    (void)state;
+    struct publisher_config config = {.defaults = defaults};
+    config.defaults.metadata = true;
+    start_with(SAMPLED_WITH("\"OpcSamplingInterval\": 10", ""), config);
+    want_more(20);
+    change_to(SAMPLED_WITH("\"OpcSamplingInterval\": 20", ""));
+    change_to(SAMPLED_WITH("\"OpcSamplingInterval\": 20, \"QueueSize\": 5", ""));
+    change_to(SAMPLED_WITH("\"OpcSamplingInterval\": 20, \"HeartbeatIntervalTimespan\": \"00:00:01\"", ""));
+    change_to(SAMPLED_WITH("\"OpcSamplingInterval\": 20, \"DeadbandType\": \"Absolute\", \"DeadbandValue\": 0.5", ""));
+    long before = version_in(body(0));
+    size_t two = 2;
+    assert_false(has_metadata(&two));
+    assert_int_equal(version_in(body(hub.sent - 1)), before);
+    write_file(SAMPLED_WITH("\"OpcSamplingInterval\": 30", ", {\"Id\": \"nsu=urn:test;s=C2\", \"DisplayName\": \"C2\"}"));
+    assert_true(loop_run_until(world.loop, has_metadata, &two, WAIT_MS));
+    size_t three = 3;
+    assert_false(has_metadata(&three));
 }
 
 /* On a subscription that is live already, and of nodes that are on none. */
@@ -549,6 +592,7 @@ int main(void)
         cmocka_unit_test_teardown(strict_messages_are_those_of_part_14, stop),
         cmocka_unit_test_teardown(metadata_comes_before_the_first_values, stop),
         cmocka_unit_test_teardown(metadata_comes_again_when_fields_change, stop),
+        cmocka_unit_test_teardown(metadata_stays_when_only_the_pace_of_fields_changes, stop),
         cmocka_unit_test_teardown(a_writer_that_comes_later_has_metadata_too, stop),
         cmocka_unit_test_teardown(what_a_server_does_not_say_of_fields_is_asked_again, stop),
         cmocka_unit_test_teardown(nodes_that_are_read_in_cycles_have_metadata, stop),
