@@ -233,7 +233,7 @@ static const struct settings_option options[] = {
     {"mr reconnectperiod", "MinReconnectDelay", "reconnect.min", NULL, NULL, "100 ms by default"},
     {"xr maxreconnectperiod", "MaxReconnectDelay", "reconnect.max", NULL, NULL, "10 s by default"},
     {"sto sessiontimeout", "DefaultSessionTimeout", "session.timeout", seconds, NULL, "in seconds; 120 by default"},
-    {"ki keepaliveinterval", "KeepAliveInterval", "session.keepalive", seconds_or_ms, NULL, "in seconds, as 2.9 has it; 1000 and more are milliseconds, as in 2.8; 5 s by default"},
+    {"ki keepaliveinterval", "KeepAliveInterval", "session.keepalive", seconds_or_ms, NULL, "less than 1000 is seconds, as in 2.9 (10 there), 1000 and more milliseconds, as in 2.8 (10000 there); a line of the log says which; 5 s by default"},
     {"ot operationtimeout", "OperationTimeout", "session.call", NULL, NULL, "10 s by default"},
     {"sct servicecalltimeout", "DefaultServiceCallTimeout", NULL, NULL, NULL, "each call has the time of who asks, or session.call"},
     {"cto connecttimeout", "DefaultConnectTimeout", NULL, NULL, NULL, "part of session.connect"},

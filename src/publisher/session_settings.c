@@ -1,5 +1,7 @@
 #include "publisher/session_settings.h"
 
+#include "base/log.h"
+
 /* clang-format off */
 const struct setting session_settings[] = {
     {"session.connect", SETTING_DURATION, "15s", "one try to connect to an OPC UA server, until it is known", 100, 86400000, NULL, false},
@@ -46,6 +48,9 @@ void session_settings_read(const struct settings *s, struct opcua_thread_config 
 {
     out->try_ms = ms(s, "session.connect");
     out->silence_ms = ms(s, "session.keepalive");
+    if (settings_given(s, "session.keepalive")) /* --ki is in seconds or in milliseconds (publisher_options.c) */
+        log_info("sessions keep alive ms=%u note=\"--ki (KeepAliveInterval) below 1000 is taken as seconds, 1000 and more as "
+                 "milliseconds\"", out->silence_ms);
     out->lease_ms = ms(s, "session.linger");
     out->reverse_port = (int)settings_integer(s, "reverse.port");
     out->tuning = (struct opcua_tuning){
