@@ -117,7 +117,7 @@ static void begin_thread(struct store_commit *c)
 {
     struct store_path path = store_segment_path(c->directory, &c->segment, "log");
     if (!store_log_in_place(c->lock, c->directory, &c->known)) {
-        c->status = IO_FAILED;
+        c->status = OFFLINE;
         return;
     }
     if (c->spare.first)
@@ -281,6 +281,8 @@ static void forget_old_blocks(struct store_log *l)
 
 static void committed(struct store_log *l, struct store_commit *c)
 {
+    if (store_log_news(l, &l->commit_trouble, OK))
+        log_info("log commits again directory=%s", l->config.directory);
     if (c->begins) {
         close_segment(l);
         l->file = c->file;
@@ -323,8 +325,9 @@ static void rewind_to_durable(struct store_log *l, struct store_block *b, size_t
 
 static void failed(struct store_log *l, struct store_commit *c)
 {
-    log_error("log commit failed directory=%s first=%" PRIu64 " last=%" PRIu64 " status=%s",
-              l->config.directory, l->durable + 1, l->next - 1, status_name(c->status));
+    if (store_log_news(l, &l->commit_trouble, c->status))
+        log_error("log commit failed directory=%s first=%" PRIu64 " last=%" PRIu64 " status=%s",
+                  l->config.directory, l->durable + 1, l->next - 1, status_name(c->status));
     if (!c->begins) {
         l->segments.at[l->segments.count - 1].worn = true;
         close_segment(l);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -11,8 +12,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+
+#define SAID 64 /* kinds of failures that are remembered */
+#define MINUTE_NS 60000000000u
 
 struct place {
     dev_t device;
@@ -28,13 +33,25 @@ struct file {
     char path[];
 };
 
+/* Of one kind, in one directory, once a minute: what fails is tried again and again. */
+static bool is_news(const char *what, const char *path, int error)
+{
+    static _Atomic uint64_t said[SAID];
+    const char *last = strrchr(path, '/');
+    struct slice directory = slice_from(path, last ? (size_t)(last - path) : 0);
+    uint64_t kind = slice_hash(directory) ^ slice_hash(slice_of(what)) * 31 ^ (uint64_t)error * 131;
+    uint64_t now = kind << 16 | (clock_monotonic_ns() / MINUTE_NS & 0xffff);
+    return atomic_exchange(&said[kind % SAID], now) != now;
+}
+
 static enum status failed(const char *what, const char *path)
 {
     int error = errno;
     if (error == ENOENT)
         return NOT_FOUND;
     const char *name = strerrorname_np(error);
-    log_error("disk failed what=%s path=%s error=%s", what, path, name ? name : "unknown");
+    log_line(is_news(what, path, error) ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG,
+             "disk failed what=%s path=%s error=%s", what, path, name ? name : "unknown");
     if (error == EMFILE || error == ENFILE || error == ENOMEM)
         return BUSY;
     return error == ENOSPC || error == EDQUOT ? FULL : IO_FAILED;

@@ -13,7 +13,7 @@ struct store_file;
 
 struct store_disk *store_disk_real(void);
 
-/* Every failure is IO_FAILED with errno in the log line, FULL for ENOSPC, NOT_FOUND for ENOENT, BUSY where this
+/* Every failure is IO_FAILED with errno in the log line (one a minute of those alike), FULL for ENOSPC, NOT_FOUND for ENOENT, BUSY where this
  * process or machine has no file or memory left: that says nothing of the disk. */
 struct store_disk_ops {
     /* That one, in a parent that is there; EXISTS. store_directory_make() makes the parents, too. */

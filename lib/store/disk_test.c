@@ -134,6 +134,32 @@ static void a_file_is_told_from_another_of_its_name(void **state)
     d->ops->close(&other);
 }
 
+/* What fails is tried again and again. At most twice: a minute may begin meanwhile. */
+static void a_failure_is_not_said_each_time(void **state)
+{
+    (void)state;
+    struct store_disk *d = store_disk_real();
+    struct store_file *f;
+    FILE *file = tmpfile();
+    unsigned lines = 0, others = 0;
+    char line[400];
+    assert_int_equal(store_directory_make(d, in_folder("directory/other")), OK);
+    int was = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(d->ops->open(d, in_folder("directory"), true, &f), IO_FAILED);
+    assert_int_equal(d->ops->open(d, in_folder("directory/other"), true, &f), IO_FAILED);
+    dup2(was, STDERR_FILENO);
+    close(was);
+    for (rewind(file); fgets(line, sizeof line, file);) {
+        lines += strstr(line, "directory error=EISDIR") != NULL;
+        others += strstr(line, "directory/other error=EISDIR") != NULL;
+    }
+    fclose(file);
+    assert_in_range(lines, 1, 2);
+    assert_int_equal(others, 1);
+}
+
 /* Some clean up what looks old. */
 static void a_lock_whose_name_was_removed_is_made_again(void **state)
 {
@@ -357,6 +383,7 @@ int main(void)
         cmocka_unit_test(names_are_listed_renamed_and_removed),
         cmocka_unit_test(a_file_where_a_directory_must_be_is_an_error),
         cmocka_unit_test(a_file_is_told_from_another_of_its_name),
+        cmocka_unit_test(a_failure_is_not_said_each_time),
         cmocka_unit_test(a_lock_whose_name_was_removed_is_made_again),
         cmocka_unit_test(nothing_is_made_in_another_directory),
         cmocka_unit_test(a_file_that_may_only_be_read_is_read),

@@ -9,6 +9,7 @@
 #include "store/log_priv.h"
 #include "store/record.h"
 
+#define TROUBLE_MS 60000
 #define PROBE_MS 500 /* after "no space": how soon it is tried again */
 
 /* ---- shared by the files of the log ---- */
@@ -37,11 +38,19 @@ bool store_log_in_place(struct store_file *lock, const char *directory,
     enum status s = lock->disk->ops->lock_again(lock, path.text);
     if (s == OK)
         log_warn("log lock was gone and is made again directory=%s", directory);
-    if (s == OK || (s == CONFLICT && is_there(lock->disk, directory, known)))
-        return true;
-    log_error("log directory is not there any more, or is another one directory=%s status=%s",
-              directory, status_name(s));
-    return false;
+    return s == OK || (s == CONFLICT && is_there(lock->disk, directory, known));
+}
+
+bool store_log_news(struct store_log *l, struct store_trouble *t, enum status why)
+{
+    uint64_t now = loop_now_ms(l->config.loop);
+    if (t->why == why && (why == OK || now - t->said_ms < TROUBLE_MS))
+        return false;
+    *t = (struct store_trouble){why, now};
+    if (why == OFFLINE)
+        log_error("log directory is not there any more, or is another one directory=%s",
+                  l->config.directory);
+    return true;
 }
 
 struct store_segment store_log_known(const struct store_log *l, size_t other_than)

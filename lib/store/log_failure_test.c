@@ -1,6 +1,8 @@
 /* Bounds, disks that fail or are full, and bytes that are not what was written. */
 #include "store/log_rig.h"
 
+#include <unistd.h>
+
 #include "store/crc32c.h"
 #include "store/record.h"
 #include "store/remember.h"
@@ -399,6 +401,49 @@ static void another_format_is_refused(void **state)
     refuse_version(3);
 }
 
+static unsigned lines_of(FILE *file, const char *with)
+{
+    unsigned n = 0;
+    char line[400];
+    rewind(file);
+    while (fgets(line, sizeof line, file))
+        n += strstr(line, with) != NULL;
+    return n;
+}
+
+/* When it begins, when it is another failure, and once a minute. */
+static void what_fails_again_and_again_is_said_once(void **state)
+{
+    (void)state;
+    struct rig r = {.config = {.segment_bytes = 2000}};
+    rig_start(&r, 1);
+    assert_int_equal(rig_open(&r), OK);
+    FILE *file = tmpfile();
+    int was = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    sim_disk_hide(r.disk, true);
+    store_cursor_set(r.log, SLICE("up"), 1);
+    for (int i = 0; i < 130 * 5; i++) {
+        rig_append_n(&r, 1);
+        rig_pass(&r, 200);
+    }
+    sim_disk_hide(r.disk, false);
+    rig_append_n(&r, 1);
+    rig_commit(&r);
+    sim_disk_fail(r.disk, SIM_DISK_SYNC, 1);
+    rig_append_n(&r, 1);
+    rig_pass(&r, 10);
+    dup2(was, STDERR_FILENO);
+    close(was);
+    assert_int_equal(r.failures, 130 * 5 + 1);
+    assert_int_equal(lines_of(file, "log commit failed"), 3 + 1);
+    assert_int_equal(lines_of(file, "cursors not saved"), 3);
+    assert_int_equal(lines_of(file, "log directory is not there"), 3 + 3);
+    assert_int_equal(lines_of(file, "log commits again"), 1);
+    fclose(file);
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_segment_that_did_not_begin_hides_nothing),
         cmocka_unit_test(what_failed_is_not_read_in_anothers_place),
         cmocka_unit_test(files_go_only_after_that_is_remembered),
+        cmocka_unit_test(what_fails_again_and_again_is_said_once),
         cmocka_unit_test(a_full_disk_is_tried_again),
         cmocka_unit_test(a_full_disk_is_freed_by_a_first_cursor),
         cmocka_unit_test(memory_keeps_what_fits_and_says_what_it_has),

@@ -26,6 +26,12 @@ struct store_range {
     uint64_t first, last;
 };
 
+/* What fails again and again: said when it begins or is another failure, and once a minute. */
+struct store_trouble {
+    enum status why; /* OK: it goes */
+    uint64_t said_ms;
+};
+
 struct store_log {
     struct store_log_config config; /* the directory is a copy */
     uint64_t segment_bytes;
@@ -48,6 +54,7 @@ struct store_log {
     bool roll;               /* the next commit begins a segment */
     uint32_t files_made;
 
+    struct store_trouble commit_trouble, upkeep_trouble;
     struct store_commit *commit; /* at most one runs */
     struct store_upkeep *upkeep; /* the same */
     struct store_presence *presence; /* the same */
@@ -146,5 +153,7 @@ bool store_log_in_place(struct store_file *lock, const char *directory,
                         const struct store_segment *known);
 /* The newest segment, or another than the n-th. */
 struct store_segment store_log_known(const struct store_log *l, size_t other_than);
+/* True when it is to be said that this fails, or goes again (OK). Of OFFLINE, the directory's part is said then. */
+bool store_log_news(struct store_log *l, struct store_trouble *t, enum status why);
 /* Appends answer FULL for a while. */
 void store_log_no_space(struct store_log *l);

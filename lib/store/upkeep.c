@@ -43,7 +43,7 @@ static void remember_thread(struct store_upkeep *u)
 {
     struct store_path path = store_path_in(u->directory, "cursors");
     if (!store_log_in_place(u->lock, u->directory, &u->known)) {
-        u->status = IO_FAILED;
+        u->status = OFFLINE;
         return;
     }
     u->status = store_remember_save(u->disk, path.text, u->turn, buffer_slice(&u->slot), u->syncs);
@@ -243,9 +243,12 @@ static void done(struct store_job *j)
     struct store_log *l = u->log;
     enum status s = settle(l, u);
     drop(j);
+    bool news = store_log_news(l, &l->upkeep_trouble, s);
     if (s == OK)
         return;
-    log_error("cursors not saved directory=%s status=%s", l->config.directory, status_name(s));
+    if (news)
+        log_error("cursors not saved directory=%s status=%s", l->config.directory,
+                  status_name(s));
     loop_timer_start(l->config.loop, &l->late, RETRY_MS, on_late, l);
 }
 
