@@ -171,6 +171,10 @@ static void offer_again(void *arg, struct outgoing *m)
 static void on_dropped(void *arg, const struct outgoing_view *v, enum gap_reason why)
 {
     struct lane *l = arg;
+    struct gap_key key;
+    bool in_its_turn = why == GAP_BYTES && l->config.policy != QUEUE_NEWEST;
+    if (in_its_turn && gap_key_of(v->properties, &key))
+        note_seen(l, &key);
     l->config.counts->dropped[why]++;
     l->config.counts->dropped_values += v->values;
     if (v->schema && why == GAP_REFUSED && l->transport)

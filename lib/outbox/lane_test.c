@@ -551,6 +551,43 @@ static void in_memory_what_was_sent_and_not_acknowledged_is_lost(void **state)
     assert_int_equal(lane_queue_counts(r->lane).waiting, 0);
 }
 
+static bool tells(size_t i, const char *gap)
+{
+    return i < wire.count && strstr(buffer_cstr(&wire.seen[i]), gap);
+}
+
+/* What goes for want of room is no damage, though there is damage between. */
+static void a_gap_around_damage_has_its_own_reason(void **state)
+{
+    struct rig *r = *state;
+    char big[50000], gap[40];
+    memset(big, 'x', sizeof big);
+    big[sizeof big - 1] = 0;
+    r->config.policy = QUEUE_OLDEST;
+    wire.full = true;
+    put(r, "a", 0, 0);
+    put(r, "b", 0, 0);
+    put(r, big, 0, 0);
+    put(r, big, 0, 0);
+    pass_time(r, 5000);
+    lane_close(&r->lane);
+    spoil(r, "priority-0", 75000); /* the third */
+    wire.full = true;
+    assert_int_equal(lane_open(&r->config, &r->lane), OK);
+    while (r->counts.dropped[GAP_BYTES] < 10) {
+        put(r, big, 0, 0);
+        pass_time(r, 20);
+        assert_true(r->next < 100);
+    }
+    snprintf(gap, sizeof gap, " gap=7:4-%u:bytes", (unsigned)r->counts.dropped[GAP_BYTES] + 1);
+    wire.full = false;
+    wire.config.events->on_room(wire.config.arg);
+    assert_true(tells(0, " gap=7:1-2:bytes"));
+    assert_true(tells(1, " gap=7:3-3:damaged"));
+    assert_true(tells(2, gap));
+    assert_false(tells(3, " gap="));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -566,6 +603,7 @@ int main(void)
         TEST(keeps_to_its_window),
         TEST(schemas_go_before_what_may_name_them),
         TEST(schemas_stay_when_messages_go),
+        TEST(a_gap_around_damage_has_its_own_reason),
         TEST(a_damaged_schema_is_counted_and_messages_go_on),
         TEST(what_the_disk_does_not_give_back_is_told_as_a_gap),
         TEST(a_schema_that_is_refused_is_counted),
