@@ -280,9 +280,9 @@ static void lose_places(struct queue *q, uint64_t first)
 static void on_failed(void *arg, uint64_t first, uint64_t last, enum status why)
 {
     struct queue *q = arg;
-    (void)last, (void)why;
+    (void)last;
     lose_places(q, first);
-    q->held = true;
+    q->held = why != FULL; /* then the log says so itself, and when there is room */
     loop_timer_start(q->config.loop, &q->retry, RETRY_MS, on_room, q);
 }
 

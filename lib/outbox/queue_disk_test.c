@@ -479,6 +479,23 @@ static void a_dead_disk_is_tried_once_a_second(void **state)
     crash(r);
 }
 
+/* A full disk is no dead one: the policy begins, and memory keeps its bound. */
+static void a_full_disk_lets_the_oldest_go(void **state)
+{
+    struct rig *r = *state;
+    r->config.policy = QUEUE_OLDEST;
+    queue_close(&r->queue);
+    open_queue(r);
+    sim_disk_limit(r->disk, sim_disk_used(r->disk));
+    for (int i = 0; i < 1000; i++) {
+        put(r, 1);
+        pass_time(r, 20);
+        assert_true(queue_counts(r->queue).unstored * BODY < r->config.memory_bytes / 2);
+    }
+    assert_true(r->dropped > 500);
+    sim_disk_limit(r->disk, 0);
+}
+
 /* Nothing waits for the disk when it is tried again: what comes later does not wait for ever. */
 static void a_failure_that_hit_what_was_sent_holds_nothing_up(void **state)
 {
@@ -503,6 +520,7 @@ int main(void)
         TEST(the_end_tries_once_more),
         TEST(the_end_leaves_no_hole),
         TEST(a_dead_disk_is_tried_once_a_second),
+        TEST(a_full_disk_lets_the_oldest_go),
         TEST(a_failure_that_hit_what_was_sent_holds_nothing_up),
         TEST(waits_for_a_disk_that_reads_again),
         TEST(gives_up_what_the_disk_does_not_read),
