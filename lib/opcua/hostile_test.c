@@ -13,6 +13,8 @@ static struct hostile {
     UA_StatusCode of_items, of_deletes, of_modifies, of_republish;
     double interval_ms;
     uint32_t keep_alive_count; /* both of a subscription that is made; interval 0: as they are */
+    bool has_poison;           /* an item for which it refuses all that are made with it */
+    unsigned publishes, publishes_max; /* requests that it has, and takes */
     uint32_t ahead;            /* its numbers are by so many, */
     bool counts_zero;          /* after the last one comes 0, */
     bool no_clock;             /* and all its times are 1601 */
@@ -56,17 +58,31 @@ static void number_anew(struct publish_answer *a)
         a->message.published = 0;
 }
 
+static const struct opcua_item poison_item = {.node = SLICE_INIT("nsu=urn:test;s=Poison")};
+
+static bool has_poison(const UA_CreateMonitoredItemsRequest *r)
+{
+    UA_String poison = UA_STRING("Poison");
+    for (size_t i = 0; i < r->itemsToCreateSize; i++)
+        if (UA_String_equal(&r->itemsToCreate[i].itemToMonitor.nodeId.identifier.string, &poison))
+            return true;
+    return false;
+}
+
 static void change(const UA_DataType *type, const void *request, void *answer)
 {
-    (void)request;
     if (ANSWERS_OF(type, CREATESUBSCRIPTION))
         revise(answer);
-    if (ANSWERS_OF(type, PUBLISH))
+    if (ANSWERS_OF(type, PUBLISH)) {
+        hostile.publishes--;
         number_anew(answer);
+    }
     if (ANSWERS_OF(type, CREATEMONITOREDITEMS)) {
         hostile.creates++;
         leave_one_out(answer);
         set_status(answer, hostile.of_items);
+        if (hostile.has_poison && has_poison(request))
+            set_status(answer, UA_STATUSCODE_BADINTERNALERROR);
     }
     if (ANSWERS_OF(type, MODIFYMONITOREDITEMS)) {
         hostile.modifies++;
@@ -140,6 +156,7 @@ static void too_few_results_are_an_error_of_each_item(void **state)
     (void)state;
     hostile.too_few = true;
     two_items_fail(UA_STATUSCODE_BADUNEXPECTEDERROR);
+    assert_int_equal(hostile.deletes, 1); /* what it made all the same */
 }
 
 static void items_that_are_refused_as_a_whole_are_not_asked_for_at_once(void **state)
@@ -147,6 +164,84 @@ static void items_that_are_refused_as_a_whole_are_not_asked_for_at_once(void **s
     (void)state;
     hostile.of_items = UA_STATUSCODE_BADINTERNALERROR;
     two_items_fail(UA_STATUSCODE_BADINTERNALERROR);
+}
+
+#define GOOD_COUNT 7
+
+static bool all_but_the_poison_are_good(void *arg)
+{
+    struct world *w = arg;
+    for (int i = 0; i < GOOD_COUNT; i++)
+        if (!w->told[i] || w->status[i] != UA_STATUSCODE_GOOD)
+            return false;
+    return true;
+}
+
+static void one_that_makes_it_refuse_all_does_not_stop_the_others(void **state)
+{
+    (void)state;
+    hostile.has_poison = true;
+    item_retry_s = 1;
+    struct world *w = world_new(1, false);
+    item_retry_s = 0;
+    for (int i = 0; i < GOOD_COUNT; i++)
+        add(w, (struct opcua_item){.node = SLICE("nsu=urn:test;s=Still")});
+    uint32_t poison = add(w, poison_item);
+    WAIT_FOR(all_but_the_poison_are_good, w);
+    assert_int_equal(w->status[poison], UA_STATUSCODE_BADINTERNALERROR);
+    assert_true(hostile.creates < 16);
+    world_free(w);
+}
+
+#define MANY 1000
+
+static bool many_have_failed(void *arg)
+{
+    return opcua_subscription_counts(((struct world *)arg)->subscription).failed == MANY;
+}
+
+/* Fifty with a call, at first; then half of that, and not fewer and fewer. */
+static void many_that_are_refused_are_not_asked_for_one_by_one_at_once(void **state)
+{
+    (void)state;
+    hostile.of_items = UA_STATUSCODE_BADINTERNALERROR;
+    struct world *w = world_new(1, false);
+    for (int i = 0; i < SEEN_MAX; i++)
+        w->items[i] = count_item;
+    struct opcua_subscription_events quiet = events;
+    quiet.on_item = NULL;
+    w->subscription->config.events = &quiet;
+    assert_int_equal(opcua_subscription_add(w->subscription, MANY, NULL), OK);
+    WAIT_FOR(many_have_failed, w);
+    assert_true(hostile.creates <= MANY / 25);
+    world_free(w);
+}
+
+/* The connection is there still, as far as anybody knows. */
+static UA_StatusCode it_takes_no_items(const UA_DataType *type, const void *request)
+{
+    (void)request;
+    if (!ANSWERS_OF(type, CREATEMONITOREDITEMS))
+        return UA_STATUSCODE_GOOD;
+    hostile.creates++;
+    return UA_STATUSCODE_BADTCPNOTENOUGHRESOURCES;
+}
+
+static void items_that_were_lost_are_made_when_it_is_back(void **state)
+{
+    (void)state;
+    answers_refuse = it_takes_no_items;
+    struct world *w = world_new(1, false);
+    add(w, count_item);
+    WAIT_FOR(is_alive, w);
+    let_it_be_quiet(w);
+    assert_int_equal(hostile.creates, 1);
+    assert_int_equal(w->told[0], 0); /* nothing is wrong with it */
+    answers_refuse = NULL;
+    proxy_cut(&w->proxy);
+    want_more(w, 5);
+    assert_int_equal(w->status[0], UA_STATUSCODE_GOOD);
+    world_free(w);
 }
 
 static bool was_asked_to_delete(void *arg)
@@ -189,6 +284,38 @@ static void an_item_that_it_does_not_change_is_told_so(void **state)
     WAIT_FOR(is_refused, w);
     want_more(w, 20); /* it has the item still */
     assert_int_equal(hostile.modifies, 1);
+    world_free(w);
+}
+
+/* ---- publish requests ---- */
+
+static UA_StatusCode it_takes_few_publishes(const UA_DataType *type, const void *request)
+{
+    (void)request;
+    if (!ANSWERS_OF(type, PUBLISH))
+        return UA_STATUSCODE_GOOD;
+    if (hostile.publishes == hostile.publishes_max)
+        return UA_STATUSCODE_BADTOOMANYPUBLISHREQUESTS;
+    hostile.publishes++;
+    return UA_STATUSCODE_GOOD;
+}
+
+static bool has_two_publishes(void *arg)
+{
+    (void)arg;
+    return hostile.publishes >= 2;
+}
+
+static void a_limit_of_publish_requests_is_not_for_ever(void **state)
+{
+    (void)state;
+    answers_refuse = it_takes_few_publishes;
+    hostile.publishes_max = 1;
+    struct world *w = world_new(1, false);
+    add(w, count_item);
+    want_more(w, 5);
+    hostile.publishes_max = 100;
+    WAIT_FOR(has_two_publishes, w);
     world_free(w);
 }
 
@@ -466,6 +593,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(too_few_results_are_an_error_of_each_item),
         TEST(items_that_are_refused_as_a_whole_are_not_asked_for_at_once),
+        TEST(one_that_makes_it_refuse_all_does_not_stop_the_others),
+        TEST(many_that_are_refused_are_not_asked_for_one_by_one_at_once),
+        TEST(items_that_were_lost_are_made_when_it_is_back),
+        TEST(a_limit_of_publish_requests_is_not_for_ever),
         TEST(items_that_it_does_not_delete_are_deleted_later),
         TEST(an_item_that_it_does_not_change_is_told_so),
         TEST(intervals_that_are_none_are_not_believed),

@@ -111,6 +111,14 @@ static uint32_t retry_after_s(const struct opcua_subscription *s, unsigned failu
     return (uint32_t)(after < max ? after : max);
 }
 
+/* `why` says nothing of the item: others were in the same call. */
+static void fail_with_others(struct opcua_subscription *s, uint32_t index, UA_StatusCode why)
+{
+    uint8_t failures = s->slots[index].failures;
+    items_fail(s, index, why);
+    s->slots[index].failures = failures;
+}
+
 void items_fail(struct opcua_subscription *s, uint32_t index, UA_StatusCode why)
 {
     struct item_slot *i = &s->slots[index];
@@ -168,11 +176,22 @@ bool items_call_again(UA_StatusCode why, size_t count)
            (session_call_was_too_much(why) && count > 1);
 }
 
-/* The whole call failed. */
+/* It may be one of them that makes the server refuse all. */
+static bool may_be_of_one(UA_StatusCode why, size_t count)
+{
+    return count > 1 && !opcua_call_was_lost(why) && why != UA_STATUSCODE_BADSERVICEUNSUPPORTED &&
+           why != UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID;
+}
+
+/* The whole call failed. Fewer are asked for the next time, until one that is refused is alone; but not fewer with
+ * each call of a round, which would soon be one for each item, to a server that takes none. */
 void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why)
 {
-    if (session_call_was_too_much(why) && count > 1)
+    bool too_much = session_call_was_too_much(why);
+    if (may_be_of_one(why, count) && (too_much || !s->shrunk)) {
         s->batch = (uint32_t)count / 2;
+        s->shrunk = s->shrunk || !too_much;
+    }
     if (why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID || why == UA_STATUSCODE_BADTIMEOUT)
         subscription_restart(s, why); /* after a time-out nobody knows which items are there */
     if (!opcua_call_was_lost(why))
@@ -241,14 +260,39 @@ static void end_creating(struct opcua_subscription *s, uint32_t index,
 /* The answer did not come, or the server did none: as if it had not been asked, or as if each of them had been
  * refused. */
 static void undo_creating(struct opcua_subscription *s, uint32_t index, UA_StatusCode why,
-                          bool again)
+                          size_t count)
 {
     if (s->slots[index].state == ITEM_REMOVED)
         items_free_index(s, index);
-    else if (again)
+    else if (items_call_again(why, count))
         items_make_new(s, index);
+    else if (may_be_of_one(why, count))
+        fail_with_others(s, index, why);
     else
         items_fail(s, index, why);
+}
+
+static void nobody_waits(void *arg, UA_StatusCode status, void *response)
+{
+    (void)arg, (void)status, (void)response;
+}
+
+/* Items that were made, and nobody knows which of ours each is: they would report beside those that are made later. */
+static void delete_strays(struct opcua_subscription *s, const UA_CreateMonitoredItemsResponse *r,
+                          size_t count)
+{
+    count = r->resultsSize < count ? r->resultsSize : count;
+    UA_UInt32 *ids = memory_new(count * sizeof *ids);
+    size_t made = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!UA_StatusCode_isBad(r->results[i].statusCode))
+            ids[made++] = r->results[i].monitoredItemId;
+    UA_DeleteMonitoredItemsRequest request = {
+        .subscriptionId = s->id, .monitoredItemIdsSize = made, .monitoredItemIds = ids};
+    if (made > 0)
+        OPCUA_CALL(s->session, OPCUA_CALL_NOW, DELETEMONITOREDITEMS, &request, nobody_waits, NULL,
+                   CALL_MS);
+    free(ids);
 }
 
 static void on_created(void *arg, UA_StatusCode status, void *response)
@@ -258,13 +302,14 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
     UA_CreateMonitoredItemsResponse *r = response;
     bool answered = r && r->resultsSize == c->count;
     status = r && !answered ? UA_STATUSCODE_BADUNEXPECTEDERROR : status;
-    bool again = items_call_again(status, c->count);
-    for (size_t i = 0; i < c->count; i++)
+    size_t count = c->count;
+    for (size_t i = 0; i < count; i++)
         if (answered)
             end_creating(s, c->indexes[i], &r->results[i]);
         else
-            undo_creating(s, c->indexes[i], status, again);
-    size_t count = c->count;
+            undo_creating(s, c->indexes[i], status, count);
+    if (r && !answered)
+        delete_strays(s, r, count);
     if (answered)
         learn_batch(s, c);
     items_call_free(c);
@@ -272,7 +317,7 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
         s->uncertain = s->uncertain || opcua_call_was_lost(status);
         items_call_failed(s, count, status);
     }
-    items_pump(s);
+    items_pump_after(s, status);
 }
 
 static uint32_t attribute_of(const struct opcua_item *i, const UA_ExtensionObject *filter)
@@ -411,7 +456,7 @@ static void on_deleted(void *arg, UA_StatusCode status, void *response)
         s->deletes_wait = !items_call_again(status, count);
         items_call_failed(s, count, status);
     }
-    items_pump(s);
+    items_pump_after(s, status);
 }
 
 static bool delete_some(struct opcua_subscription *s)
@@ -440,7 +485,7 @@ static void on_retry(void *arg)
 {
     struct opcua_subscription *s = arg;
     uint32_t now = now_s(s);
-    s->deletes_wait = false;
+    s->deletes_wait = s->shrunk = false;
     for (uint32_t i = 0; i < s->slot_count && s->failed_count > 0; i++)
         if (s->slots[i].state == ITEM_FAILED && now >= s->slots[i].retry_s) {
             s->failed_count--;
@@ -465,6 +510,14 @@ void items_pump(struct opcua_subscription *s)
             ;
     if (s->failed_count > 0 || s->deletes_wait)
         loop_timer_start(s->loop, &s->retry, retry_look_ms(s), on_retry, s);
+}
+
+void items_pump_after(struct opcua_subscription *s, UA_StatusCode status)
+{
+    if (opcua_call_was_lost(status))
+        loop_timer_start(s->loop, &s->retry, retry_look_ms(s), on_retry, s);
+    else
+        items_pump(s);
 }
 
 void items_init(struct opcua_subscription *s)
@@ -503,7 +556,7 @@ void items_restart(struct opcua_subscription *s)
     drop_calls(s);
     items_stop_looking(s);
     s->to_delete_count = s->to_modify_count = 0;
-    s->deletes_wait = false;
+    s->deletes_wait = s->shrunk = false;
     items_unlink_all(s);
     s->new_count = s->failed_count = s->live_count = 0;
     s->new_from = s->slot_count;

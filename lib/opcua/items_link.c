@@ -76,7 +76,7 @@ static void on_linked(void *arg, UA_StatusCode status, void *response)
         report_alone(s, c->indexes, c->count);
     }
     items_call_free(c);
-    items_pump(s);
+    items_pump_after(s, status);
 }
 
 static bool can_be_made(const struct opcua_subscription *s, const struct item_link *l)

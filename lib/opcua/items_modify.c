@@ -52,7 +52,7 @@ static void on_modified(void *arg, UA_StatusCode status, void *response)
     items_call_free(c);
     if (!answered)
         items_call_failed(s, count, status);
-    items_pump(s);
+    items_pump_after(s, status);
 }
 
 static void prepare(const struct opcua_subscription *s, uint32_t index,

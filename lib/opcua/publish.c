@@ -11,6 +11,7 @@
 #define ACKS_MAX 1000 /* in one request */
 #define AGAIN_MS 200
 #define DOUBT_MS 1000
+#define RAISE_AFTER 100 /* answers in a row, with as many requests as the server last seemed to bear */
 #define BUSY_MS 500 /* with one call; quick servers need some milliseconds */
 #define FOREVER_MS UINT32_MAX /* the subscriptions' watchdogs see when nothing comes */
 
@@ -21,7 +22,8 @@ struct session_publish {
     unsigned creating; /* a notification may come before we know whose it is */
     uint64_t doubt_ms; /* since when the server says that it has no subscription of ours; 0: it does
                           not */
-    unsigned outstanding, most; /* `most` shrinks when the server says that there are too many */
+    unsigned outstanding, most; /* `most` shrinks when the server says that there are too many, and grows again */
+    unsigned answers;           /* since then */
     UA_SubscriptionAcknowledgement *acks;
     size_t ack_count, ack_cap;
     struct loop_timer again;
@@ -120,12 +122,22 @@ static void on_refused(struct session_publish *p, UA_StatusCode why)
 {
     if (why == UA_STATUSCODE_BADTOOMANYPUBLISHREQUESTS && p->outstanding > 0) {
         p->most = p->outstanding;
+        p->answers = 0;
         log_debug("opcua publish requests limited most=%u", p->most);
         return;
     }
     if (why == UA_STATUSCODE_BADNOSUBSCRIPTION && p->session->state == OPCUA_SESSION_READY)
         on_no_subscription(p);
     loop_timer_start(p->session->loop, &p->again, AGAIN_MS, on_again, p);
+}
+
+/* What the server said may have been of a moment, or of the session before. */
+static void learn_most(struct session_publish *p)
+{
+    if (++p->answers < RAISE_AFTER)
+        return;
+    p->answers = 0;
+    p->most += p->most < p->session->thread->tuning.publish_max;
 }
 
 static void nobody_waits(void *arg, UA_StatusCode status, void *response)
@@ -153,6 +165,7 @@ static void on_publish(void *arg, UA_StatusCode status, void *response)
         return;
     }
     p->doubt_ms = 0;
+    learn_most(p);
     struct opcua_subscription *s = find(p, r->subscription);
     if (s) {
         receive_available(s, r->available, r->available_count);

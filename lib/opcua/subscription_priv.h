@@ -129,6 +129,7 @@ struct opcua_subscription {
     size_t link_count, link_cap;
     bool links_due; /* some may be made now */
     uint32_t batch; /* of calls, learned; 0: as the profile begins */
+    bool shrunk;    /* it was, for a refusal that may be of one item; until the next retry */
     struct list item_calls;
     unsigned item_call_count;
     bool uncertain; /* a call was lost: who knows which items the server has */
@@ -173,6 +174,9 @@ void receive_clear(struct opcua_subscription *s);
 
 void items_init(struct opcua_subscription *s);
 void items_pump(struct opcua_subscription *s);    /* creates and deletes what is due */
+/* Likewise after a call. One that was lost is repeated when the session is back, or later where it is not seen to
+ * have gone: not at once. */
+void items_pump_after(struct opcua_subscription *s, UA_StatusCode status);
 void items_stop(struct opcua_subscription *s);    /* the connection is gone */
 void items_restart(struct opcua_subscription *s); /* all are to be created again */
 void items_clear(struct opcua_subscription *s);
