@@ -9,35 +9,6 @@
 
 #define CALL_MS 60000 /* slow controllers need seconds for a batch */
 #define RETRY_MS 10000
-#define QUICK_MS 500 /* for a call with all items that it may have */
-#define SLOW_MS 10000
-
-
-/* ---- how many at once ---- */
-
-static uint32_t batch_max(const struct opcua_subscription *s)
-{
-    uint32_t limit = opcua_session_limits(s->session)->monitored_items_per_call;
-    uint32_t most = s->session->profile->items_per_call;
-    return limit && limit < most ? limit : most;
-}
-
-uint32_t items_batch(const struct opcua_subscription *s)
-{
-    uint32_t max = batch_max(s), now = s->batch ? s->batch : s->session->profile->items_first;
-    return now < max ? now : max;
-}
-
-/* Calls grow while the server is quick with them, and shrink when it is not. */
-static void learn_batch(struct opcua_subscription *s, const struct item_call *c)
-{
-    uint64_t took_ms = loop_now_ms(s->loop) - c->sent_ms;
-    uint32_t now = items_batch(s);
-    if (took_ms > SLOW_MS && now > 1)
-        s->batch = now / 2;
-    else if (took_ms < QUICK_MS && c->count >= now)
-        s->batch = 2 * now < batch_max(s) ? 2 * now : batch_max(s);
-}
 
 /* ---- the table ---- */
 
@@ -149,55 +120,7 @@ void items_pump_soon(struct opcua_subscription *s)
     loop_timer_start(s->loop, &s->pump, 0, on_pump, s);
 }
 
-/* ---- calls ---- */
-
-struct item_call *items_call_new(struct opcua_subscription *s, size_t room)
-{
-    struct item_call *c = memory_new(sizeof *c + room * sizeof c->indexes[0]);
-    c->subscription = s;
-    c->sent_ms = loop_now_ms(s->loop);
-    list_push(&s->item_calls, &c->link);
-    s->item_call_count++;
-    return c;
-}
-
-void items_call_free(struct item_call *c)
-{
-    list_remove(&c->link);
-    c->subscription->item_call_count--;
-    free(c);
-}
-
-/* Sent once more at once: the connection was lost, fewer may be borne, or the subscription begins anew. Otherwise
- * the server would say the same again, as often as it is asked. */
-bool items_call_again(UA_StatusCode why, size_t count)
-{
-    return opcua_call_was_lost(why) || why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID ||
-           (session_call_was_too_much(why) && count > 1);
-}
-
-/* It may be one of them that makes the server refuse all. */
-static bool may_be_of_one(UA_StatusCode why, size_t count)
-{
-    return count > 1 && !opcua_call_was_lost(why) && why != UA_STATUSCODE_BADSERVICEUNSUPPORTED &&
-           why != UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID;
-}
-
-/* The whole call failed. Fewer are asked for the next time, until one that is refused is alone; but not fewer with
- * each call of a round, which would soon be one for each item, to a server that takes none. */
-void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why)
-{
-    bool too_much = session_call_was_too_much(why);
-    if (may_be_of_one(why, count) && (too_much || !s->shrunk)) {
-        s->batch = (uint32_t)count / 2;
-        s->shrunk = s->shrunk || !too_much;
-    }
-    if (why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID || why == UA_STATUSCODE_BADTIMEOUT)
-        subscription_restart(s, why); /* after a time-out nobody knows which items are there */
-    if (!opcua_call_was_lost(why))
-        log_warn("opcua items refused url=%s count=%zu status=%s next_batch=%u", s->session->url,
-                 count, UA_StatusCode_name(why), items_batch(s));
-}
+/* ---- creating ---- */
 
 static bool is_about_filter(UA_StatusCode status)
 {
@@ -266,7 +189,7 @@ static void undo_creating(struct opcua_subscription *s, uint32_t index, UA_Statu
         items_free_index(s, index);
     else if (items_call_again(why, count))
         items_make_new(s, index);
-    else if (may_be_of_one(why, count))
+    else if (items_may_be_of_one(why, count))
         fail_with_others(s, index, why);
     else
         items_fail(s, index, why);
@@ -311,7 +234,7 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
     if (r && !answered)
         delete_strays(s, r, count);
     if (answered)
-        learn_batch(s, c);
+        items_call_answered(c);
     items_call_free(c);
     if (!answered) {
         s->uncertain = s->uncertain || opcua_call_was_lost(status);

@@ -189,11 +189,21 @@ void items_free_index(struct opcua_subscription *s, uint32_t index);
 void items_fail(struct opcua_subscription *s, uint32_t index, UA_StatusCode why);
 void items_tell(struct opcua_subscription *s, uint32_t index, UA_StatusCode status, bool first);
 void items_delete_later(struct opcua_subscription *s, uint32_t index);
+
+/* ---- items_call.c ---- */
+
 uint32_t items_batch(const struct opcua_subscription *s); /* of one call */
 struct item_call *items_call_new(struct opcua_subscription *s, size_t room);
 void items_call_free(struct item_call *c);
-bool items_call_again(UA_StatusCode why, size_t count);
+/* Calls grow while the server is quick with them, and shrink when it is not. */
+void items_call_answered(const struct item_call *c);
+/* The whole call failed. */
 void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why);
+/* Sent once more at once: the connection was lost, fewer may be borne, or the subscription begins anew. Otherwise the
+ * server would say the same again, as often as it is asked. */
+bool items_call_again(UA_StatusCode why, size_t count);
+/* It may be one of them that made the server refuse all. */
+bool items_may_be_of_one(UA_StatusCode why, size_t count);
 
 /* ---- items_find.c ---- */
 
