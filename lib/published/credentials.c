@@ -349,13 +349,16 @@ void credentials_fetch(struct credentials *c, loop_fn *fn, void *arg)
     loop_timer_start(c->loop, &c->begin, 0, fetch_next, c);
 }
 
-static void keep_used(struct secrets *all)
+/* Returns how many of them are missing. */
+static size_t keep_used(struct secrets *all, bool missing_too)
 {
+    size_t missing = 0;
     struct map kept = {0};
     size_t at = 0;
     for (struct map_entry *e; (e = map_next(&all->by_asked, &at));) {
         struct secret *s = e->value;
-        if (s->known && (s->used || !all->used)) {
+        if ((s->known || (missing_too && s->missing)) && (s->used || !all->used)) {
+            missing += s->missing;
             map_put(&kept, buffer_slice(&s->asked), s);
             s->used &= !all->used;
         } else {
@@ -364,16 +367,45 @@ static void keep_used(struct secrets *all)
     }
     map_clear(&all->by_asked);
     *all = (struct secrets){.by_asked = kept};
+    return missing;
+}
+
+static void begin_file(struct credentials *c, bool missing_too)
+{
+    c->wanted_count = c->at = 0; /* what nobody fetched */
+    c->missing = keep_used(&c->opened, missing_too);
+    c->missing += keep_used(&c->sealed, missing_too);
 }
 
 void credentials_forget(struct credentials *c)
 {
-    c->wanted_count = c->at = c->missing = 0; /* what nobody fetched */
-    keep_used(&c->opened);
-    keep_used(&c->sealed);
+    begin_file(c, false);
+}
+
+void credentials_next_file(struct credentials *c)
+{
+    begin_file(c, true);
 }
 
 /* ---- life ---- */
+
+static struct rest_client *new_client(struct loop *loop)
+{
+    return rest_client_new(&(struct rest_client_config){.loop = loop, .active = 1});
+}
+
+void credentials_end_round(struct credentials *c)
+{
+    if (!c->fetching)
+        return;
+    c->ending = true; /* the answer that is waited for says nothing more */
+    rest_client_free(&c->client);
+    c->ending = false;
+    c->client = new_client(c->loop);
+    loop_timer_stop(&c->begin);
+    give_up(c, AGAIN);
+    fetch_next(c);
+}
 
 static enum status set_address(struct credentials *c, const struct credentials_config *config)
 {
@@ -402,7 +434,7 @@ enum status credentials_new(const struct credentials_config *config, struct cred
     c->round_ms = config->round_ms ? config->round_ms : CREDENTIALS_ROUND_MS;
     enum status s = set_address(c, config);
     if (s == OK)
-        c->client = rest_client_new(&(struct rest_client_config){.loop = config->loop, .active = 1});
+        c->client = new_client(config->loop);
     if (s != OK)
         credentials_free(&c);
     else

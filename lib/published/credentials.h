@@ -39,6 +39,8 @@ void credentials_free(struct credentials **c);
 /* Before each file. What the API refused is asked for again; what the last file did not ask for is
  * wiped. */
 void credentials_forget(struct credentials *c);
+/* The same for who asks for what is missing again: it stays so, and the file does not wait for it. */
+void credentials_next_file(struct credentials *c);
 
 /* ---- on a helper thread; AGAIN: some are to be fetched ---- */
 
@@ -66,3 +68,5 @@ void credentials_fetch(struct credentials *c, loop_fn *fn, void *arg);
 size_t credentials_missing(const struct credentials *c);
 /* The same as fetching, for those. */
 void credentials_ask_again(struct credentials *c, loop_fn *fn, void *arg);
+/* What is not fetched yet is missing, and who waits is told before this returns. From no callback of it. */
+void credentials_end_round(struct credentials *c);

@@ -279,6 +279,12 @@ static void an_api_that_does_not_answer_is_asked_once_in_a_round(void **state)
     assert_slice(world.config.entries[0].user, SLICE("plain operator"));
 }
 
+static bool is_held(void *arg)
+{
+    (void)arg;
+    return world.held_count > 0;
+}
+
 static void ask_again(void)
 {
     world.fetched = false;
@@ -302,6 +308,37 @@ static void what_the_api_did_not_answer_can_be_asked_for_again(void **state)
     assert_int_equal(credentials_missing(world.credentials), 0);
     assert_int_equal(settle(world.credentials), OK);
     assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+}
+
+/* A file that changes meanwhile is not kept waiting, neither by the round nor by what is missing. */
+static void a_round_can_be_ended_and_the_next_file_goes_without(void **state)
+{
+    (void)state;
+    world.busy = true;
+    assert_int_equal(settle(world.credentials), AGAIN);
+    fetch();
+    assert_int_equal(settle(world.credentials), OK);
+    world.holds = true;
+    world.fetched = false;
+    credentials_ask_again(world.credentials, on_fetched, NULL);
+    assert_true(loop_run_until(world.loop, is_held, NULL, WAIT_MS));
+    credentials_end_round(world.credentials);
+    assert_true(world.fetched);
+    assert_int_equal(credentials_missing(world.credentials), 2);
+    credentials_end_round(world.credentials); /* there is none */
+    credentials_next_file(world.credentials);
+    assert_int_equal(credentials_missing(world.credentials), 2);
+    assert_int_equal(settle(world.credentials), OK);
+    assert_nobody();
+    world.holds = world.busy = false;
+    rest_reply_problem(world.held[0], 503, "too late");
+    ask_again();
+    assert_int_equal(credentials_missing(world.credentials), 0);
+    assert_int_equal(settle(world.credentials), OK);
+    assert_slice(world.config.entries[0].user, SLICE("plain operator"));
+    credentials_next_file(world.credentials);
+    credentials_next_file(world.credentials); /* nobody asked for them */
+    assert_int_equal(settle(world.credentials), OK);
 }
 
 static void what_the_api_refused_is_not_missing(void **state)
@@ -451,6 +488,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_api_did_not_answer_can_be_asked_for_again, start,
                                         stop),
         cmocka_unit_test_setup_teardown(what_the_api_refused_is_not_missing, start, stop),
+        cmocka_unit_test_setup_teardown(a_round_can_be_ended_and_the_next_file_goes_without, start, stop),
         cmocka_unit_test_setup_teardown(what_was_slow_is_asked_for_last, start, stop),
         cmocka_unit_test_setup_teardown(what_the_last_file_did_not_ask_for_is_forgotten, start, stop),
         cmocka_unit_test_setup_teardown(without_the_api_the_server_is_asked_as_nobody, start, stop),

@@ -2,7 +2,8 @@
  * From the file's content to what runs: read on a helper thread, applied on the OPC UA thread. One
  * content at a time; of those that come meanwhile, the newest waits. Where users and passwords are
  * missing because the workload API did not answer, it is asked again by and by, as long as the file
- * stays as it is, and what comes then is used at once.
+ * stays as it is, and what comes then is used at once. A file that changes does not wait for that: the round
+ * ends, and what is missing is asked for after it was applied.
  */
 #include "publisher/publisher_priv.h"
 
@@ -21,7 +22,8 @@ struct load {
     struct credentials *credentials; /* the publisher's; NULL: there is no workload API */
     bool forced;
     bool owns; /* the credentials: the publisher went while a helper thread had the load */
-    size_t missing; /* secrets, before they were asked for again */
+    bool asks;      /* no file: for secrets that are missing */
+    size_t missing; /* before they were asked for again */
     struct buffer text;
     enum status status;
     struct config config;
@@ -208,7 +210,7 @@ static void begin_load(struct publisher *p, struct slice text)
     struct load *l = load_new(p);
     buffer_put(&l->text, text);
     if (p->credentials)
-        credentials_forget(p->credentials);
+        credentials_next_file(p->credentials);
     read_aside(l);
 }
 
@@ -220,7 +222,7 @@ static void on_asked_again(void *arg)
     struct publisher *p = l->publisher;
     bool came = credentials_missing(p->credentials) < l->missing;
     load_free(l);
-    if (came && !p->stopping)
+    if (came && !p->load_again && !p->stopping)
         config_store_look_again(p->store);
     on_applied(p);
 }
@@ -230,6 +232,7 @@ static void ask_again(void *arg)
 {
     struct publisher *p = arg;
     struct load *l = load_new(p);
+    l->asks = true;
     l->missing = credentials_missing(p->credentials);
     credentials_ask_again(p->credentials, on_asked_again, l);
 }
@@ -259,6 +262,7 @@ void publisher_on_file(void *arg, enum status s, struct slice content)
                       "read again when it changes\"", p->path, status_name(s));
         return;
     }
+    p->asks = (struct backoff){0};
     if (!p->load) {
         begin_load(p, content);
         return;
@@ -266,4 +270,6 @@ void publisher_on_file(void *arg, enum status s, struct slice content)
     p->load_again = true;
     buffer_wipe(&p->waiting); /* passwords may stand in it */
     buffer_put(&p->waiting, content);
+    if (p->load->asks)
+        credentials_end_round(p->credentials);
 }

@@ -1,5 +1,8 @@
 /* The publisher's life: what is lost and what is not, and its file. */
+#include <netinet/in.h>
+#include <poll.h>
 #include <semaphore.h>
+#include <sys/socket.h>
 
 #include "publisher/publisher_priv.h"
 #include "publisher/publisher_rig.h"
@@ -276,6 +279,52 @@ static void a_file_that_is_still_read_at_the_end_is_dropped(void **state)
     end_while_a_file_is_read(false);
 }
 
+static bool misses_secrets(void *arg)
+{
+    (void)arg;
+    return world.publisher->config_loads == 1 && !world.publisher->load &&
+           credentials_missing(world.publisher->credentials) > 0;
+}
+
+/* The workload API took the connection; it will never answer. */
+static bool asks_in_vain(void *arg)
+{
+    struct pollfd p = {*(int *)arg, POLLIN, 0};
+    return poll(&p, 1, 0) == 1;
+}
+
+static bool has_loaded_twice(void *arg)
+{
+    (void)arg;
+    return world.publisher->config_loads == 2 && !world.publisher->load;
+}
+
+#define WITH_SECRET(more)                                                                          \
+    "[{\"EndpointUrl\": \"%s\", \"EncryptedAuthUsername\": \"YQ==\", "                             \
+    "\"OpcAuthenticationMode\": \"UsernamePassword\", \"OpcNodes\": [{\"Id\": \"i=2258\"}" more "]}]"
+
+/* Neither for the round that is under way nor, after it, for what it did not bring. */
+static void a_changed_file_does_not_wait_for_missing_secrets(void **state)
+{
+    (void)state;
+    char uri[64];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int api = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(api, (struct sockaddr *)&address, len), 0); /* and refuses */
+    assert_int_equal(getsockname(api, (struct sockaddr *)&address, &len), 0);
+    snprintf(uri, sizeof uri, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    start_with(WITH_SECRET(""),
+               (struct publisher_config){.workload_uri = uri, .workload_module = "m", .workload_generation = "1"});
+    WAIT_FOR(misses_secrets);
+    assert_int_equal(listen(api, 8), 0);
+    assert_true(loop_run_until(world.loop, asks_in_vain, &api, WAIT_MS));
+    write_file(WITH_SECRET(", {\"Id\": \"i=2259\"}"));
+    assert_true(loop_run_until(world.loop, has_loaded_twice, NULL, CREDENTIALS_MS / 2));
+    assert_true(credentials_missing(world.publisher->credentials) > 0);
+    close(api);
+}
+
 static void metrics_are_prometheus_text(void **state)
 {
     (void)state;
@@ -301,6 +350,7 @@ int main(void)
         cmocka_unit_test_teardown(a_method_changes_what_is_published, stop),
         cmocka_unit_test_teardown(a_broken_file_leaves_what_runs, stop),
         cmocka_unit_test_teardown(a_file_that_is_still_read_at_the_end_is_dropped, stop),
+        cmocka_unit_test_teardown(a_changed_file_does_not_wait_for_missing_secrets, stop),
         cmocka_unit_test_teardown(metrics_are_prometheus_text, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
