@@ -183,9 +183,7 @@ void session_calls_fail(struct opcua_session *s, UA_StatusCode why)
 
 bool opcua_call_was_lost(UA_StatusCode status)
 {
-    return status == UA_STATUSCODE_BADNOTCONNECTED || status == UA_STATUSCODE_BADCONNECTIONCLOSED ||
-           status == UA_STATUSCODE_BADSECURECHANNELIDINVALID ||
-           status == UA_STATUSCODE_BADTCPNOTENOUGHRESOURCES || /* tcp.c's, of a server that takes nothing */
+    return status == UA_STATUSCODE_BADNOTCONNECTED ||
            status == UA_STATUSCODE_BADSECURECHANNELCLOSED ||
            status == UA_STATUSCODE_BADSESSIONCLOSED ||
            status == UA_STATUSCODE_BADSESSIONIDINVALID ||

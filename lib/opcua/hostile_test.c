@@ -217,6 +217,29 @@ static void many_that_are_refused_are_not_asked_for_one_by_one_at_once(void **st
     world_free(w);
 }
 
+static bool it_is_known_to_take_none(void *arg)
+{
+    return ((struct world *)arg)->subscription->takes_none;
+}
+
+/* One by one, to find the one that is not taken; but none is, so that they are asked for as at first. */
+static void one_that_takes_none_is_not_asked_for_one_by_one_for_ever(void **state)
+{
+    (void)state;
+    hostile.of_items = UA_STATUSCODE_BADINTERNALERROR;
+    item_retry_s = 1;
+    struct world *w = world_new(1, false);
+    item_retry_s = 0;
+    for (int i = 0; i < 20; i++)
+        add(w, (struct opcua_item){.node = SLICE("nsu=urn:test;s=Still")});
+    WAIT_FOR(it_is_known_to_take_none, w);
+    assert_int_equal(w->subscription->batch, 0);
+    let_it_be_quiet(w);
+    hostile.of_items = UA_STATUSCODE_GOOD;
+    WAIT_FOR(all_but_the_poison_are_good, w);
+    world_free(w);
+}
+
 /* The connection is there still, as far as anybody knows. */
 static UA_StatusCode it_takes_no_items(const UA_DataType *type, const void *request)
 {
@@ -595,6 +618,7 @@ int main(void)
         TEST(items_that_are_refused_as_a_whole_are_not_asked_for_at_once),
         TEST(one_that_makes_it_refuse_all_does_not_stop_the_others),
         TEST(many_that_are_refused_are_not_asked_for_one_by_one_at_once),
+        TEST(one_that_takes_none_is_not_asked_for_one_by_one_for_ever),
         TEST(items_that_were_lost_are_made_when_it_is_back),
         TEST(a_limit_of_publish_requests_is_not_for_ever),
         TEST(items_that_it_does_not_delete_are_deleted_later),

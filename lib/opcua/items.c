@@ -189,7 +189,7 @@ static void undo_creating(struct opcua_subscription *s, uint32_t index, UA_Statu
         items_free_index(s, index);
     else if (items_call_again(why, count))
         items_make_new(s, index);
-    else if (items_may_be_of_one(why, count))
+    else if (items_may_be_of_one(s, why, count))
         fail_with_others(s, index, why);
     else
         items_fail(s, index, why);
@@ -237,7 +237,7 @@ static void on_created(void *arg, UA_StatusCode status, void *response)
         items_call_answered(c);
     items_call_free(c);
     if (!answered) {
-        s->uncertain = s->uncertain || opcua_call_was_lost(status);
+        s->uncertain = s->uncertain || items_call_was_lost(status);
         items_call_failed(s, count, status);
     }
     items_pump_after(s, status);
@@ -437,7 +437,7 @@ void items_pump(struct opcua_subscription *s)
 
 void items_pump_after(struct opcua_subscription *s, UA_StatusCode status)
 {
-    if (opcua_call_was_lost(status))
+    if (items_call_was_lost(status))
         loop_timer_start(s->loop, &s->retry, retry_look_ms(s), on_retry, s);
     else
         items_pump(s);

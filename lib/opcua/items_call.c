@@ -8,6 +8,15 @@
 #define QUICK_MS 500 /* for a call with all items that it may have */
 #define SLOW_MS 10000
 
+/* Others than calls about items are tried again by who made them, at once when they were lost: a server that answers
+ * these, which are no good answers, would be asked again as fast as it does. Items wait for their retry. */
+bool items_call_was_lost(UA_StatusCode why)
+{
+    return opcua_call_was_lost(why) || why == UA_STATUSCODE_BADCONNECTIONCLOSED ||
+           why == UA_STATUSCODE_BADSECURECHANNELIDINVALID ||
+           why == UA_STATUSCODE_BADTCPNOTENOUGHRESOURCES; /* tcp.c's, of a server that takes nothing */
+}
+
 /* ---- how many at once ---- */
 
 static uint32_t batch_max(const struct opcua_subscription *s)
@@ -28,6 +37,8 @@ void items_call_answered(const struct item_call *c)
     struct opcua_subscription *s = c->subscription;
     uint64_t took_ms = loop_now_ms(s->loop) - c->sent_ms;
     uint32_t now = items_batch(s);
+    s->takes_some = true;
+    s->takes_none = false;
     if (took_ms > SLOW_MS && now > 1)
         s->batch = now / 2;
     else if (took_ms < QUICK_MS && c->count >= now)
@@ -55,28 +66,41 @@ void items_call_free(struct item_call *c)
 
 bool items_call_again(UA_StatusCode why, size_t count)
 {
-    return opcua_call_was_lost(why) || why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID ||
+    return items_call_was_lost(why) || why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID ||
            (session_call_was_too_much(why) && count > 1);
 }
 
-bool items_may_be_of_one(UA_StatusCode why, size_t count)
+bool items_may_be_of_one(const struct opcua_subscription *s, UA_StatusCode why, size_t count)
 {
-    return count > 1 && !opcua_call_was_lost(why) && why != UA_STATUSCODE_BADSERVICEUNSUPPORTED &&
+    return count > 1 && !s->takes_none && !items_call_was_lost(why) && why != UA_STATUSCODE_BADSERVICEUNSUPPORTED &&
            why != UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID;
 }
 
-/* Fewer the next time, until one that is refused is alone; but not fewer with each call of a round, which would soon
- * be one for each item, to a server that takes none. */
+/* Fewer with each round, until one that is refused is alone. A server that then took none of all that were asked for
+ * meanwhile refuses whatever it is: it is asked as at first, not for each item by itself, until it takes something. */
+static void look_for_one(struct opcua_subscription *s, size_t count, UA_StatusCode why)
+{
+    if (items_may_be_of_one(s, why, count) && !s->shrunk) {
+        s->batch = (uint32_t)count / 2;
+        s->shrunk = true;
+        s->takes_some = s->takes_some && s->looks_for_one;
+        s->looks_for_one = true;
+    } else if (count == 1 && s->looks_for_one && !items_call_was_lost(why)) {
+        s->takes_none = !s->takes_some;
+        s->batch = s->takes_none ? 0 : s->batch;
+        s->looks_for_one = false;
+    }
+}
+
 void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode why)
 {
-    bool too_much = session_call_was_too_much(why);
-    if (items_may_be_of_one(why, count) && (too_much || !s->shrunk)) {
+    if (!session_call_was_too_much(why))
+        look_for_one(s, count, why);
+    else if (count > 1)
         s->batch = (uint32_t)count / 2;
-        s->shrunk = s->shrunk || !too_much;
-    }
     if (why == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID || why == UA_STATUSCODE_BADTIMEOUT)
         subscription_restart(s, why); /* after a time-out nobody knows which items are there */
-    if (!opcua_call_was_lost(why))
+    if (!items_call_was_lost(why))
         log_warn("opcua items refused url=%s count=%zu status=%s next_batch=%u", s->session->url,
                  count, UA_StatusCode_name(why), items_batch(s));
 }

@@ -42,17 +42,23 @@ static void report_gap_of_unknown(struct opcua_subscription *s)
         s->config.events->on_gap(s->config.arg, s->expected, 0);
 }
 
-/* Said once, and a gap once: a value that is never understood would be one with each notification, and what closes
- * gaps would never end. All are counted. */
+#define MISUNDERSTOOD_MS 60000
+
+/* Said once a minute, and a gap as often: a value that is never understood would be one with each notification, and
+ * what closes gaps would never end. All are counted. */
 static void not_told(struct opcua_subscription *s, uint32_t sequence, const char *what)
 {
-    log_line(s->misunderstood ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+    uint64_t now_ms = loop_now_ms(s->loop);
+    bool again = s->misunderstood_ms && now_ms - s->misunderstood_ms < MISUNDERSTOOD_MS;
+    log_line(again ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
              "opcua notification not understood url=%s subscription=%u what=%s", s->session->url,
              s->id, what);
     s->counts.gaps++;
-    if (!s->misunderstood && s->config.events->on_gap)
+    if (again)
+        return;
+    s->misunderstood_ms = now_ms ? now_ms : 1;
+    if (s->config.events->on_gap)
         s->config.events->on_gap(s->config.arg, sequence, 1);
-    s->misunderstood = true;
 }
 
 /* Values of one part are decoded into room of the thread, which a callback that tells others of

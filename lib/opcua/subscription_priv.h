@@ -105,7 +105,7 @@ struct opcua_subscription {
     uint32_t asked;      /* what `republish` is for */
     unsigned unanswered; /* of these in a row */
     unsigned repeated;   /* messages in a row that seem to be repetitions */
-    bool misunderstood;  /* and it was said */
+    uint64_t misunderstood_ms; /* when something was, and it was said; 0: never */
     uint32_t *available; /* sequence numbers that the server keeps, as it last said */
     size_t available_count;
     struct list anew;    /* messages in a row with numbers from before, the last of them */
@@ -130,6 +130,9 @@ struct opcua_subscription {
     bool links_due; /* some may be made now */
     uint32_t batch; /* of calls, learned; 0: as the profile begins */
     bool shrunk;    /* it was, for a refusal that may be of one item; until the next retry */
+    bool looks_for_one; /* it was, and no call for a single item was refused since */
+    bool takes_some;    /* a call was answered since */
+    bool takes_none;    /* none was, and one for a single item was refused: until one is answered */
     struct list item_calls;
     unsigned item_call_count;
     bool uncertain; /* a call was lost: who knows which items the server has */
@@ -203,7 +206,9 @@ void items_call_failed(struct opcua_subscription *s, size_t count, UA_StatusCode
  * server would say the same again, as often as it is asked. */
 bool items_call_again(UA_StatusCode why, size_t count);
 /* It may be one of them that made the server refuse all. */
-bool items_may_be_of_one(UA_StatusCode why, size_t count);
+bool items_may_be_of_one(const struct opcua_subscription *s, UA_StatusCode why, size_t count);
+/* As opcua_call_was_lost(), and by some more. */
+bool items_call_was_lost(UA_StatusCode why);
 
 /* ---- items_find.c ---- */
 

@@ -149,9 +149,11 @@ static bool read_nodes(struct walk *w)
     UA_ReadRequest request = {.nodesToRead = what,
                               .nodesToReadSize = 2 * w->asked_count,
                               .timestampsToReturn = UA_TIMESTAMPSTORETURN_NEITHER};
+    bool first = w->asked_count > 1 && !w->read_many;
+    w->read_many = w->read_many || first;
     if (w->asked_count > 0)
         OPCUA_CALL(w->session, OPCUA_CALL_NOW, READ, &request, on_read, w,
-                   expand_left_ms(w) / 2 + 1); /* one that is slow leaves time for the others */
+                   first ? expand_left_ms(w) / 2 + 1 : expand_left_ms(w)); /* so that there is time for fewer */
     return w->asked_count > 0;
 }
 

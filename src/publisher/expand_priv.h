@@ -49,6 +49,7 @@ struct walk {
     struct visit *asked[OPCUA_BROWSE_MANY_MAX]; /* with the call under way */
     size_t asked_count;
     bool reads; /* the call does; or it browses */
+    bool read_many; /* a call did, of more than one */
     UA_StatusCode lost_why;
     size_t most, most_read; /* of these, when they are browsed and read; 0: as many as the server bears */
     size_t fewer; /* are read until it is known which one is refused; 0: none is */
